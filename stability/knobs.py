@@ -1,0 +1,239 @@
+"""What one setting is: its words, what is legal, and how a link spells it.
+
+A setting is declared once, as a field of a frozen dataclass made by `setting`. Checks, links, controls, help and
+test cases all come from that line.
+"""
+
+import difflib
+import math
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+VERSION = "1"  # of a link; the defaults of a version are frozen once it is released
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knob:
+    """The words of one setting. `check(value)` returns the canonical value or raises ValueError; `parse` reads a link."""
+
+    group: str
+    label: str
+    help: str
+
+    def check(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def parse(self, text: str) -> Any:
+        return self.check(text)
+
+    def spell(self, value: Any) -> str:
+        return str(value)
+
+    def legal(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Knob):
+    """A number from `low` to `high`; `log` where factors matter more than differences."""
+
+    low: float
+    high: float
+    log: bool = False
+    kind: ClassVar[str]
+
+    def legal(self) -> str:
+        return f"{self.kind} from {decimal(self.low)} to {decimal(self.high)}"
+
+    def bounded(self, value: float) -> float:
+        if not self.low <= value <= self.high:
+            raise ValueError(self.legal())
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integer(Number):
+    kind = "a whole number"
+
+    def check(self, value: Any) -> int:
+        if isinstance(value, bool):  # an int in Python, not in a sentence
+            raise ValueError(self.legal())
+        try:
+            return self.bounded(operator.index(value))
+        except TypeError:
+            raise ValueError(self.legal()) from None
+
+    def parse(self, text: str) -> int:
+        number = number_in(text)
+        return self.check(int(number) if number.is_integer() else number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Real(Number):
+    kind = "a number"
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, (bool, str)):
+            raise ValueError(self.legal())
+        try:
+            return self.bounded(float(value) + 0.0)  # -0.0 and 0.0 are one setting
+        except (TypeError, OverflowError):
+            raise ValueError(self.legal()) from None
+
+    def parse(self, text: str) -> float:
+        return self.check(number_in(text))
+
+    def spell(self, value: float) -> str:
+        return decimal(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag(Knob):
+    words: ClassVar[Mapping[str, bool]] = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
+        ("false", "0", "no", "off"), False
+    )
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError(self.legal())
+        return value
+
+    def parse(self, text: str) -> bool:
+        return self.check(self.words.get(text.strip().lower()))
+
+    def spell(self, value: bool) -> str:
+        return str(value).lower()
+
+    def legal(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Knob):
+    """One key of a catalogue."""
+
+    rows: Mapping[str, Any]
+
+    def check(self, value: Any) -> str:
+        key = value.strip().lower() if isinstance(value, str) else None
+        if key not in self.rows:
+            raise ValueError(self.legal() + suggestion(key, self.rows))
+        return key
+
+    def legal(self) -> str:
+        return "one of " + ", ".join(self.rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Several(Knob):
+    """One to `most` entries, each read by `entry` (canonical text or ValueError); `same` tells which are duplicates."""
+
+    rows: Mapping[str, Any]
+    entry: Callable[[str], str]
+    same: Callable[[str], Any]
+    most: int
+
+    def check(self, value: Any) -> tuple[str, ...]:
+        if isinstance(value, str) or not isinstance(value, (tuple, list)):
+            raise ValueError(self.legal())
+        unique: dict[Any, str] = {}
+        for item in map(self.entry, value):
+            unique.setdefault(self.same(item), item)
+        if not 1 <= len(unique) <= self.most:
+            raise ValueError(self.legal())
+        return tuple(unique.values())
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        return self.check([item for item in text.split(",") if item.strip()])
+
+    def spell(self, value: tuple[str, ...]) -> str:
+        return ",".join(value)
+
+    def legal(self) -> str:
+        return f"1 to {self.most} of " + ", ".join(self.rows)
+
+
+def setting(default: Any, kind: type[Knob], group: str, label: str, help: str, **legal: Any) -> Any:
+    """A dataclass field that carries its knob."""
+    return field(default=default, metadata={"knob": kind(group=group, label=label, help=help, **legal)})
+
+
+def knobs(record: Any) -> dict[str, Knob]:
+    """The knobs of a dataclass or of an instance, by field name, in the order of the fields."""
+    return {f.name: f.metadata["knob"] for f in fields(record)}
+
+
+def check(record: Any) -> None:
+    """Makes every field canonical, for `__post_init__`; ValueError names the field, its value and what is legal."""
+    for name, knob in knobs(record).items():
+        value = getattr(record, name)
+        try:
+            object.__setattr__(record, name, knob.check(value))
+        except ValueError as error:
+            raise ValueError(refusal(name, value, error)) from None
+    for sentence, _, _ in record.disagreements(values(record)):
+        raise ValueError(sentence)
+
+
+def values(record: Any) -> dict[str, Any]:
+    """The settings as a plain mapping."""
+    return {name: getattr(record, name) for name in knobs(record)}
+
+
+def to_query(record: Any) -> dict[str, str]:
+    """The version and every setting that differs from its default, as the text of a link."""
+    default = type(record)()
+    differing = {name: value for name, value in values(record).items() if value != getattr(default, name)}
+    return {"v": VERSION} | {name: knobs(record)[name].spell(value) for name, value in differing.items()}
+
+
+def from_query(cls: type, query: Mapping[str, str]) -> tuple[Any, list[str]]:
+    """Reads any mapping of texts. Returns the record, and one sentence for every key that could not be taken as it was."""
+    settings, notes = values(cls()), []
+    for name, text in query.items():
+        try:
+            if name in settings:
+                settings[name] = knobs(cls)[name].parse(str(text))
+            elif name != "v":
+                notes.append(f"{shown(name)} is no setting of this page, so {shown(text)} was left out.")
+        except ValueError as error:
+            kept = knobs(cls)[name].spell(settings[name])
+            notes.append(f"{refusal(name, text, error)}; {kept} is used instead.")
+    for sentence, name, value in cls.disagreements(settings):
+        settings[name] = value
+        notes.append(f"{sentence}; {name} {knobs(cls)[name].spell(value)} is used instead.")
+    return cls(**settings), notes
+
+
+Disagreements = Iterator[tuple[str, str, Any]]  # a sentence, the later of the two fields, and its nearest legal value
+
+
+def refusal(name: str, value: Any, legal: object) -> str:
+    return f"{name} must be {legal}, not {shown(value)}"
+
+
+def shown(value: Any, most: int = 60) -> str:
+    """A value as a reader may see it: quoted if a text, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def number_in(text: str) -> float:
+    """The finite number that a text spells; NaN, which no bound admits, where it spells none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def decimal(value: float) -> str:
+    """The shortest text that reads back as this number: 1, 0.02, 1e-12."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def suggestion(key: str | None, rows: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key or "", rows, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

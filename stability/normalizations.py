@@ -1,0 +1,50 @@
+"""What stands between a pre-activation and its activation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stability.catalogue import Entry, catalogue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalization(Entry):
+    """A row: `apply` takes z `(N, batch, width)` to u before the trained `gain` (starts at 1) and `shift` (at 0)."""
+
+    apply: Callable[[Tensor], Tensor]
+    gain: bool = True
+    shift: bool = True
+
+
+def over_batch(z: Tensor) -> Tensor:
+    """Always the batch's own statistics, as torch.nn.BatchNorm1d(track_running_stats=False), eps 1e-5."""
+    variance, mean = torch.var_mean(z, dim=-2, correction=0, keepdim=True)
+    return (z - mean) * torch.rsqrt(variance + 1e-5)
+
+
+NORMALIZATIONS = catalogue(
+    Normalization(
+        key="none", label="None", source="-", formula=r"u = z", apply=lambda z: z, gain=False, shift=False,
+        summary="The pre-activation enters the activation as it is: nothing hides what the initialization did.",
+    ),
+    Normalization(
+        key="batch", label="Batch norm", source="Ioffe & Szegedy 2015", apply=over_batch,
+        formula=r"u = \gamma (z - \mathrm{mean}_B z) / \sqrt{\mathrm{Var}_B z + 10^{-5}} + \beta",
+        summary="Each unit is standardised over the batch, always by the batch's own statistics.",
+    ),
+    Normalization(
+        key="layer", label="Layer norm", source="Ba, Kiros & Hinton 2016",
+        formula=r"u = \gamma (z - \mathrm{mean}_j z) / \sqrt{\mathrm{Var}_j z + 10^{-5}} + \beta",
+        summary="Each example is standardised over the units of the layer.",
+        apply=lambda z: F.layer_norm(z, z.shape[-1:]),
+    ),
+    Normalization(
+        key="rms", label="RMS norm", source="Zhang & Sennrich 2019", shift=False,
+        formula=r"u = \gamma z / \sqrt{\mathrm{mean}_j z^2 + \epsilon}",
+        summary="Each example is divided by the root mean square of its layer; the mean stays.",
+        apply=lambda z: F.rms_norm(z, z.shape[-1:]),
+    ),
+)  # fmt: skip

@@ -1,0 +1,147 @@
+"""What is measured at a step, and how each quantity is taken from one pass over all networks.
+
+Norms do not leave the range of numbers: a signal of 1e-30 or 1e30 in float32 is reported rightly.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from itertools import groupby
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stability.experiment import Experiment
+from stability.network import Pass, Stack
+from stability.randomness import generator
+
+FLAT = 0.005  # of the activation's largest slope: below it a unit counts as saturated
+SAME = 1e-5  # of a layer's RMS: units that differ by less everywhere count as one
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The pass on batch `step` with the weights after `step` updates. NumPy float64; S schemes, R replicates, L layers."""
+
+    step: int
+    loss: np.ndarray  # (S, R) mean over the batch
+    accuracy: np.ndarray  # (S, R) share right; NaN for regression
+    test_loss: np.ndarray  # (S, R) held out; NaN where not taken
+    test_accuracy: np.ndarray  # (S, R)
+    gradient_norm: np.ndarray  # (S, R) over all parameters, before clipping
+    signal: np.ndarray  # (S, R, L) RMS of z
+    signal_gradient: np.ndarray  # (S, R, L) RMS of batch x d(loss)/dz
+    weight_gradient: np.ndarray  # (S, R, L) Frobenius norm of d(loss)/dW
+    weight: np.ndarray  # (S, R, L) Frobenius norm of W
+    update: np.ndarray  # (S, R, L) Frobenius norm of the step that led to W; 0 at step 0
+    saturated: np.ndarray  # (S, R, L-1) share of u in the flat region
+    dead: np.ndarray  # (S, R, L-1) share of units with slope 0 on the whole batch
+    distinct: np.ndarray  # (S, R, L-1) number of different hidden units; NaN where not taken
+
+
+PROFILES = tuple(field.name for field in fields(Measurement))[6:]  # the quantities by layer
+
+
+def losses(output: Tensor, y: Tensor) -> Tensor:
+    """Mean loss of each network, `(N,)`, of outputs `(N, batch, classes)`: cross-entropy of classes, else squared error."""
+    if y.is_floating_point():
+        return (output - y).square().mean(dim=(1, 2))
+    targets = y.expand(len(output), -1)
+    return F.cross_entropy(output.transpose(1, 2), targets, reduction="none").mean(dim=1)
+
+
+def accuracy(output: Tensor, y: Tensor) -> Tensor:
+    """Share of examples classified right, `(N,)`; an output with NaN in it is never right; NaN for regression."""
+    if y.is_floating_point():
+        return torch.full((len(output),), math.nan)
+    right = (output.argmax(dim=2) == y) & ~output.isnan().any(dim=2)
+    return right.double().mean(dim=1)
+
+
+def sizes(stack: Stack, seen: Pass, of_parameters: Sequence[Tensor], of_z: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The norms of one pass: `gradient_norm` (N,), the others (L, N)."""
+    batch = len(seen.output[0])
+    root = torch.tensor([[z[0].numel()] for z in seen.z], dtype=torch.float64, device=seen.output.device).sqrt()  # (L, 1)
+    gradients = [norms(gradient) for gradient in of_parameters]
+    return {
+        "signal": torch.cat([norms(z) for z in stacked(seen.z)]) / root,
+        "signal_gradient": torch.cat([norms(gradient) for gradient in stacked(of_z)]) * batch / root,
+        "weight_gradient": torch.cat(gradients[: len(stack.weights)]),
+        "weight": torch.cat([norms(weights) for weights in stack.weights]),
+        "gradient_norm": norms(torch.cat(gradients).T.unsqueeze(0))[0],
+    }
+
+
+def stacked(tensors: Sequence[Tensor], most: int = 2**18) -> Iterator[Tensor]:
+    """Neighbours of one shape `(N, ...)` as stacks `(k, N, ...)`: one kernel for many small layers, yet no large copy."""
+    for shape, group in groupby(tensors, key=lambda tensor: tensor.shape):
+        layers = list(group)
+        count = max(1, most // max(1, shape.numel()))
+        for start in range(0, len(layers), count):
+            yield torch.stack(layers[start : start + count])
+
+
+def norms(stack: Tensor) -> Tensor:
+    """2-norms of a stack `(k, N, ...)` over all but its first two axes: float64 `(k, N)`.
+
+    Equals the plain norm wherever that is finite and nonzero; zeros, infinities and NaN among the entries stay what they
+    are. Squares leave the range long before the numbers do, so a norm near the ends of the range is taken again, scaled.
+    """
+    rows = stack.flatten(2)
+    plain = torch.linalg.vector_norm(rows, dim=2).double()
+    low = torch.finfo(stack.dtype).tiny ** 0.5 * 1e9  # below it, entries whose squares underflowed may count
+    doubtful = (plain < low) | plain.isinf()
+    if doubtful.any():
+        plain[doubtful] = scaled_norm(rows[doubtful])
+    return plain
+
+
+def scaled_norm(rows: Tensor) -> Tensor:
+    """2-norm of each row: divided by its largest entry, squared, summed, and multiplied back in float64."""
+    largest = rows.abs().amax(dim=1, keepdim=True)
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1)
+    return torch.linalg.vector_norm(rows / scale, dim=1).double() * scale.squeeze(1).double()
+
+
+def shares(e: Experiment, seen: Pass) -> dict[str, Tensor]:
+    """`saturated` and `dead` (L-1, N): where the slope of the activation is near 0, and where it is 0 on the whole batch."""
+    saturated, dead = [torch.empty(0, e.networks)], [torch.empty(0, e.networks)]
+    for u, h in zip(stacked(seen.u), stacked(seen.h), strict=True):  # (k, N, batch, width)
+        slope = e.phi.dphi(u, h).abs_()
+        lost = torch.where(norms(u).isnan(), math.nan, 0.0)  # (k, N) a share of NaN is no share
+        dead.append((slope.sum(dim=2) == 0).double().mean(dim=2) + lost)
+        flat = torch.lt(slope, FLAT * e.phi.steepest, out=slope)  # as 0 and 1 in place: no pass over a mask of bits
+        saturated.append(flat.flatten(2).mean(dim=2).double() + lost)
+    return {"saturated": torch.cat(saturated), "dead": torch.cat(dead)}
+
+
+def distinct(e: Experiment, seen: Pass) -> Tensor:
+    """Number of hidden units `(L-1, N)` whose z differ somewhere on the batch by more than SAME of the layer's RMS.
+
+    Copies lie side by side once the units are sorted by one random projection of the batch. So neighbours are compared,
+    not pairs, and the count costs a sort.
+    """
+    counts = [torch.empty(0, e.networks)]
+    for z in stacked(seen.z[:-1]):
+        rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
+        units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
+        projection = torch.randn(units.shape[-1], generator=generator(0, "normal")).to(units)
+        order = (units @ projection).argsort(dim=2)
+        units = units.gather(2, order.unsqueeze(3).expand_as(units))
+        steps = (units[:, :, 1:] - units[:, :, :-1]).abs().amax(dim=3)  # (k, N, width - 1)
+        counts.append(1 + (steps > SAME).double().sum(dim=2) + torch.where(steps.isnan().any(dim=2), math.nan, 0.0))
+    return torch.cat(counts)
+
+
+def arranged(e: Experiment, value: Tensor) -> np.ndarray:
+    """From `(N,)` or `(L, N)` to `(S, R)` or `(S, R, L)`, schemes outermost."""
+    return value.detach().movedim(-1, 0).double().cpu().numpy().reshape(len(e.schemes), e.replicates, *value.shape[:-1])
+
+
+@lru_cache(maxsize=64)
+def untaken(*shape: int) -> np.ndarray:
+    """NaN, read-only: one array for all the steps at which a costly quantity is not taken."""
+    return np.broadcast_to(np.array(math.nan), shape)

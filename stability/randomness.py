@@ -1,0 +1,25 @@
+"""Where every random number comes from: CPU generators seeded by one integer mix, never the global one.
+
+The mix is the finaliser of SplitMix64 (Steele, Lea & Flood 2014), folded over (seed, replicate, layer, purpose):
+state = mix(state + number + 0x9E3779B97F4A7C15) modulo 2^64, from state 0. The device does not enter.
+"""
+
+import torch
+
+PURPOSES = ("data", "batches", "dropout", "normal", "uniform", "truncated_normal", "orthogonal", "sparse", "biases")
+MASK = 2**64 - 1
+
+
+def generator(seed: int, purpose: str, replicate: int = 0, layer: int = 0, step: int = 0) -> torch.Generator:
+    """A fresh CPU generator that depends on nothing but its arguments. ValueError for an unknown purpose."""
+    numbers = (seed, replicate, layer, PURPOSES.index(purpose), *([step] if step else []))
+    state = 0
+    for number in numbers:
+        state = mix((state + number + 0x9E3779B97F4A7C15) & MASK)
+    return torch.Generator().manual_seed(state)
+
+
+def mix(state: int) -> int:
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & MASK
+    return state ^ (state >> 31)

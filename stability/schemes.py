@@ -1,0 +1,208 @@
+"""Initialization schemes: each row says how the weights of one layer are drawn.
+
+A scheme is written `family` or `family:value`: `xavier_normal`, `normal:0.01`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from stability.activations import Activation
+from stability.catalogue import Entry, catalogue
+from stability.knobs import decimal, number_in, shown, suggestion
+from stability.randomness import generator
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a scheme may know of a layer: `index` runs from 1 to `depth`."""
+
+    index: int
+    depth: int
+    fan_in: int
+    fan_out: int
+    activation: Activation
+    bias_std: float
+    residual: bool
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Random matrices `(fan_out, fan_in)` of unit size in float64, the same whatever scheme scales them."""
+
+    seed: int
+    replicate: int
+    layer: Layer
+
+    def random(self, purpose: str) -> torch.Generator:
+        return generator(self.seed, purpose, self.replicate, self.layer.index)
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        return self.layer.fan_out, self.layer.fan_in
+
+    @cached_property
+    def normal(self) -> Tensor:
+        return torch.randn(self.shape, generator=self.random("normal"), dtype=torch.float64)
+
+    @cached_property
+    def uniform(self) -> Tensor:
+        """Variance 1: uniform on [-sqrt 3, sqrt 3]."""
+        return uniform(self.random("uniform"), *self.shape)
+
+    @cached_property
+    def orthogonal(self) -> Tensor:
+        """Orthonormal rows or columns, whichever are fewer, uniform over all such (Saxe et al. 2014; Mezzadri 2007)."""
+        rows, columns = self.shape
+        tall = torch.randn(max(rows, columns), min(rows, columns), generator=self.random("orthogonal"), dtype=torch.float64)
+        q, r = torch.linalg.qr(tall)
+        q = q * r.diagonal().sign()  # without it the distribution is not uniform
+        return q if rows >= columns else q.T
+
+    @cached_property
+    def normal_bias(self) -> Tensor:
+        return torch.randn(self.layer.fan_out, generator=self.random("biases"), dtype=torch.float64)
+
+    @cached_property
+    def uniform_bias(self) -> Tensor:
+        return uniform(self.random("biases"), self.layer.fan_out)
+
+
+def uniform(random: torch.Generator, *shape: int) -> Tensor:
+    return (torch.rand(shape, generator=random, dtype=torch.float64) * 2 - 1) * math.sqrt(3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme(Entry):
+    """A row. `variance(layer)` is Var W, None where entries are not drawn alike; `weights(layer, noise)` draws them.
+
+    A family with a `value` takes it as a further last argument of both. `bias(layer, noise)` draws the biases.
+    `value_name` says what the value is; `low` is its smallest legal one.
+    """
+
+    variance: Callable[..., float] | None = None
+    weights: Callable[..., Tensor] | None = None
+    bias: Callable[[Layer, Noise], Tensor] = lambda layer, noise: noise.normal_bias * layer.bias_std
+    noise: str = "normal"
+    value: float | None = None
+    value_name: str = ""
+    low: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """The label with its value, as chips and legends write it."""
+        return self.label if self.value is None else f"{self.label} {decimal(self.value)}"
+
+    @property
+    def arguments(self) -> tuple[float, ...]:
+        return () if self.value is None else (self.value,)
+
+    def weight_variance(self, layer: Layer) -> float | None:
+        """Var W of this layer, None where the scheme promises none."""
+        return self.variance(layer, *self.arguments) if self.variance else None
+
+    def draw(self, layer: Layer, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Weights `(fan_out, fan_in)` and biases `(fan_out,)`, float64."""
+        if self.weights:
+            weights = self.weights(layer, noise, *self.arguments)
+        else:
+            weights = getattr(noise, self.noise) * math.sqrt(self.weight_variance(layer))
+        return weights, self.bias(layer, noise)
+
+
+def full(layer: Layer, value: float) -> Tensor:
+    return torch.full((layer.fan_out, layer.fan_in), value, dtype=torch.float64)
+
+
+def pair(key: str, label: str, **common) -> tuple[Scheme, Scheme]:
+    """A formula for the variance drawn from a bell curve and from a flat one."""
+    return (
+        Scheme(key=f"{key}_normal", label=f"{label} (normal)", noise="normal", **common),
+        Scheme(key=f"{key}_uniform", label=f"{label} (uniform)", noise="uniform", **common),
+    )
+
+
+SCHEMES = catalogue(
+    Scheme(
+        key="zeros", label="Zeros", source="Dive into Deep Learning, Numerical Stability and Initialization",
+        summary="Every weight 0: no signal passes, and no gradient reaches a hidden layer.",
+        formula=r"W = 0", weights=lambda layer, noise: full(layer, 0.0),
+    ),
+    Scheme(
+        key="constant", label="Constant", source="Dive into Deep Learning, Numerical Stability and Initialization",
+        summary="Every weight the same: all units of a layer stay copies of one, however many there are.",
+        formula=r"W = c", value=0.1, value_name="every weight", low=-math.inf,
+        weights=lambda layer, noise, value: full(layer, value),
+    ),
+    Scheme(
+        key="normal", label="Normal", source="Krizhevsky et al. 2012 (0.01)", value=0.01, value_name="standard deviation",
+        summary="One standard deviation for all layers, whatever their size: right for one width, wrong for the rest.",
+        formula=r"W \sim N(0, \sigma^2)", variance=lambda layer, std: std**2,
+    ),
+    Scheme(
+        key="uniform", label="Uniform", source="torch.nn.init.uniform_", value=0.05, value_name="half-width", noise="uniform",
+        summary="Evenly spread between -a and a for all layers, whatever their size.",
+        formula=r"W \sim U(-a, a)", variance=lambda layer, half_width: half_width**2 / 3,
+    ),
+    Scheme(
+        key="pytorch", label="PyTorch default", source="torch.nn.Linear, reset_parameters", noise="uniform",
+        summary="What nn.Linear does when nobody asks: a third of LeCun's variance, and random biases. bias_std is ignored.",
+        formula=r"W, b \sim U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})", variance=lambda layer: 1 / (3 * layer.fan_in),
+        bias=lambda layer, noise: noise.uniform_bias / math.sqrt(3 * layer.fan_in),
+    ),
+    *pair(
+        "lecun", "LeCun", source="LeCun et al. 1998, sec. 4.6", variance=lambda layer: 1 / layer.fan_in,
+        summary="Keeps the forward variance of a linear layer.", formula=r"\mathrm{Var}\,W = 1 / n_{in}",
+    ),
+    *pair(
+        "xavier", "Xavier", source="Glorot & Bengio 2010", variance=lambda layer: 2 / (layer.fan_in + layer.fan_out),
+        summary="A compromise between keeping the signal forward and the gradient backward, for units that are linear near 0.",
+        formula=r"\mathrm{Var}\,W = 2 / (n_{in} + n_{out})",
+    ),
+    *pair(
+        "he", "He", source="He et al. 2015, sec. 2.2",
+        summary="Keeps the forward second moment of a rectifier: half of it is cut away, so the variance is doubled.",
+        formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{in})",
+        variance=lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in),
+    ),
+    Scheme(
+        key="orthogonal", label="Orthogonal", source="Saxe et al. 2014", value=1.0, value_name="gain",
+        summary="Turns and mirrors but does not stretch: every direction keeps its length, not only the average one.",
+        formula=r"W^\top W = g^2 I", variance=lambda layer, gain: gain**2 / max(layer.fan_in, layer.fan_out),
+        weights=lambda layer, noise, gain: gain * noise.orthogonal,
+    ),
+    Scheme(
+        key="scaled_normal", label="Scaled normal", source="Poole et al. 2016", value=1.0, value_name="sigma_w",
+        summary="The family of mean-field theory: sigma_w turns the knob from order to chaos.",
+        formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in}", variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
+    ),
+)  # fmt: skip
+
+
+def read(text: str) -> Scheme:
+    """The scheme that `family` or `family:value` names, its key canonical. ValueError says what is legal."""
+    family, colon, value = str(text).strip().lower().partition(":")
+    if family not in SCHEMES:
+        known = ", ".join(SCHEMES)
+        raise ValueError(f"{shown(text)} is no scheme; legal are {known}{suggestion(family, SCHEMES)}")
+    row = SCHEMES[family]
+    return with_value(row, value) if colon else row
+
+
+def with_value(row: Scheme, text: str) -> Scheme:
+    if row.value is None:
+        raise ValueError(f"{row.key} takes no value, so {shown(row.key + ':' + text)} is not legal; {row.key} is")
+    value, low = number_in(text) + 0.0, max(row.low, -1e6)
+    if not low <= value <= 1e6:
+        raise ValueError(f"the {row.value_name} of {row.key} must be a number from {decimal(low)} to 1e6, not {shown(text)}")
+    return replace(row, key=f"{row.key}:{decimal(value)}", value=value)
+
+
+def identity(text: str) -> tuple[str, float | None]:
+    """What two spellings of one scheme share: `normal` and `normal:0.01` are the same."""
+    scheme = read(text)
+    return scheme.key.partition(":")[0], scheme.value

@@ -1,0 +1,95 @@
+"""The one training loop: `measure(experiment)` yields what is seen at every step. It never sleeps, prints or draws.
+
+Divergence is data: inf and NaN are yielded. To pause, step or cancel is not to pull.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+
+from stability.datasets import Data
+from stability.experiment import Experiment
+from stability.network import Pass, Stack
+from stability.quantities import Measurement, accuracy, arranged, distinct, losses, norms, shares, sizes, untaken
+from stability.randomness import generator
+
+MOST = 30  # steps at which the costly quantities are taken, the first and the last among them
+
+
+def measure(experiment: Experiment) -> Iterator[Measurement]:
+    """Trains all networks at once; yields steps + 1 measurements, computed as they are pulled."""
+    e, device = experiment, torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    stack = Stack(e, device)
+    data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
+    data = Data(*(getattr(data, field.name).to(device) for field in fields(Data)))
+    states: list[dict] = [{} for _ in stack.parameters]  # of the optimizer
+    update = torch.zeros(e.depth, e.networks)
+    for step, batch in zip(range(e.steps + 1), batches(e), strict=False):
+        # In a function of its own: a paused run waits at the yield, and must hold no activations there.
+        measurement, update = one_step(stack, data, batch.to(device), step, states, update)
+        yield measurement
+
+
+def one_step(
+    stack: Stack, data: Data, batch: Tensor, step: int, states: list[dict], update: Tensor
+) -> tuple[Measurement, Tensor]:
+    """Measures batch `step`, then updates, unless it is the last. Returns the norms of the update too, `(L, N)`."""
+    e = stack.experiment
+    seen = stack.forward(data.x[batch], step)
+    loss = losses(seen.output, data.y[batch])
+    # The networks share no parameter, so the gradient of the sum is each one's own.
+    gradients = torch.autograd.grad(loss.sum(), [*stack.parameters, *seen.z])
+    of_parameters, of_z = gradients[: len(states)], gradients[len(states) :]
+    with torch.no_grad():
+        found = {"loss": loss, "accuracy": accuracy(seen.output, data.y[batch]), "update": update}
+        found |= sizes(stack, seen, of_parameters, of_z) | shares(e, seen)
+        found |= costly(stack, data, seen) if step in sampled(e.steps, MOST) else {}
+        if step < e.steps:
+            update = descend(stack, of_parameters, states, found["gradient_norm"])
+    shape = len(e.schemes), e.replicates
+    nothing = {"test_loss": untaken(*shape), "test_accuracy": untaken(*shape), "distinct": untaken(*shape, e.depth - 1)}
+    arrays = nothing | {name: arranged(e, value) for name, value in found.items()}
+    return Measurement(step, **arrays), update
+
+
+def sampled(steps: int, most: int) -> set[int]:
+    """At most `most` steps, evenly spread over 0..steps, the first and the last among them."""
+    count = min(most, steps + 1)
+    return {round(index * steps / (count - 1)) for index in range(count)}
+
+
+def costly(stack: Stack, data: Data, seen: Pass) -> dict[str, Tensor]:
+    """The quantities that are taken at few steps."""
+    output = stack.forward(data.x_test).output
+    return {
+        "test_loss": losses(output, data.y_test),
+        "test_accuracy": accuracy(output, data.y_test),
+        "distinct": distinct(stack.experiment, seen),
+    }
+
+
+def descend(stack: Stack, gradients: tuple[Tensor, ...], states: list[dict], gradient_norm: Tensor) -> Tensor:
+    """Clips each network, decays the weight matrices, and takes the optimizer's step. Returns its norms, `(L, N)`."""
+    e, moved = stack.experiment, []
+    factor = (e.clip / (gradient_norm + 1e-6)).clamp(max=1)  # as torch.nn.utils.clip_grad_norm_
+    for index, (parameter, gradient, state) in enumerate(zip(stack.parameters, gradients, states, strict=True)):
+        matrices = index < len(stack.weights)
+        if e.clip:
+            gradient = gradient * factor.to(gradient).view(1, -1, *[1] * (gradient.dim() - 2))
+        if e.weight_decay and matrices:
+            gradient = gradient + e.weight_decay * parameter
+        step = e.optimization.step(gradient, state, e.learning_rate)
+        parameter.add_(step)
+        if matrices:
+            moved.append(norms(step))
+    return torch.cat(moved)
+
+
+def batches(e: Experiment) -> Iterator[Tensor]:
+    """Indices of one batch after another: a fresh shuffle each epoch, without replacement, the last partial one dropped."""
+    random = generator(e.seed, "batches")
+    while True:
+        order = torch.randperm(e.samples, generator=random)
+        yield from order.split(e.batch)[: e.samples // e.batch]
