@@ -106,16 +106,21 @@ def scaled_norm(rows: Tensor) -> Tensor:
     return torch.linalg.vector_norm(rows / scale, dim=1).double() * scale.squeeze(1).double()
 
 
+def by_layer(parts: list[Tensor], e: Experiment) -> Tensor:
+    """Joins `(k, N)` to `(L-1, N)`; a network of depth 1 has no hidden layer."""
+    return torch.cat(parts) if parts else torch.empty(0, e.networks)
+
+
 def shares(e: Experiment, seen: Pass) -> dict[str, Tensor]:
     """`saturated` and `dead` (L-1, N): where the slope of the activation is near 0, and where it is 0 on the whole batch."""
-    saturated, dead = [torch.empty(0, e.networks)], [torch.empty(0, e.networks)]
+    saturated, dead = [], []
     for u, h in zip(stacked(seen.u), stacked(seen.h), strict=True):  # (k, N, batch, width)
         slope = e.phi.dphi(u, h).abs_()
         lost = torch.where(norms(u).isnan(), math.nan, 0.0)  # (k, N) a share of NaN is no share
         dead.append((slope.sum(dim=2) == 0).double().mean(dim=2) + lost)
         flat = torch.lt(slope, FLAT * e.phi.steepest, out=slope)  # as 0 and 1 in place: no pass over a mask of bits
         saturated.append(flat.flatten(2).mean(dim=2).double() + lost)
-    return {"saturated": torch.cat(saturated), "dead": torch.cat(dead)}
+    return {"saturated": by_layer(saturated, e), "dead": by_layer(dead, e)}
 
 
 def distinct(e: Experiment, seen: Pass) -> Tensor:
@@ -124,7 +129,7 @@ def distinct(e: Experiment, seen: Pass) -> Tensor:
     Copies lie side by side once the units are sorted by one random projection of the batch. So neighbours are compared,
     not pairs, and the count costs a sort.
     """
-    counts = [torch.empty(0, e.networks)]
+    counts = []
     for z in stacked(seen.z[:-1]):
         rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
         units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
@@ -133,7 +138,7 @@ def distinct(e: Experiment, seen: Pass) -> Tensor:
         units = units.gather(2, order.unsqueeze(3).expand_as(units))
         steps = (units[:, :, 1:] - units[:, :, :-1]).abs().amax(dim=3)  # (k, N, width - 1)
         counts.append(1 + (steps > SAME).double().sum(dim=2) + torch.where(steps.isnan().any(dim=2), math.nan, 0.0))
-    return torch.cat(counts)
+    return by_layer(counts, e)
 
 
 def arranged(e: Experiment, value: Tensor) -> np.ndarray:
