@@ -28,6 +28,10 @@ class Knob:
     def parse(self, text: str) -> Any:
         return self.check(text)
 
+    def forgive(self, text: str) -> tuple[Any, list[tuple[str, str]]]:
+        """What can be taken of a text, and what could not: pairs of a part and what is legal. ValueError if nothing can."""
+        return self.parse(text), []
+
     def spell(self, value: Any) -> str:
         return str(value)
 
@@ -148,6 +152,16 @@ class Several(Knob):
     def parse(self, text: str) -> tuple[str, ...]:
         return self.check([item for item in text.split(",") if item.strip()])
 
+    def forgive(self, text: str) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+        taken, refused = [], []
+        for item in text.split(","):
+            try:
+                taken += [entry for entry in self.parse(item) if self.same(entry) not in map(self.same, taken)]
+            except ValueError as error:
+                refused.append((item, str(error)))
+        refused += [(item, f"among the first {self.most}") for item in taken[self.most :]]
+        return self.check(taken[: self.most]), refused
+
     def spell(self, value: tuple[str, ...]) -> str:
         return ",".join(value)
 
@@ -193,11 +207,12 @@ def from_query(cls: type, query: Mapping[str, str]) -> tuple[Any, list[str]]:
     """Reads any mapping of texts. Returns the record, and one sentence for every key that could not be taken as it was."""
     settings, notes = values(cls()), []
     for name, text in query.items():
+        if name not in settings:
+            notes += [f"{shown(name)} is no setting of this page, so {shown(text)} was left out."] * (name != "v")
+            continue
         try:
-            if name in settings:
-                settings[name] = knobs(cls)[name].parse(str(text))
-            elif name != "v":
-                notes.append(f"{shown(name)} is no setting of this page, so {shown(text)} was left out.")
+            settings[name], refused = knobs(cls)[name].forgive(str(text))
+            notes += [f"{refusal(name, part, legal)}; it was left out." for part, legal in refused]
         except ValueError as error:
             kept = knobs(cls)[name].spell(settings[name])
             notes.append(f"{refusal(name, text, error)}; {kept} is used instead.")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stability.activations import Activation
 from stability.catalogue import Entry, catalogue
-from stability.knobs import decimal, number_in, shown, suggestion
+from stability.knobs import decimal, number_in, suggestion
 from stability.randomness import generator
 
 
@@ -135,7 +135,7 @@ SCHEMES = catalogue(
     Scheme(
         key="constant", label="Constant", source="Dive into Deep Learning, Numerical Stability and Initialization",
         summary="Every weight the same: all units of a layer stay copies of one, however many there are.",
-        formula=r"W = c", value=0.1, value_name="every weight", low=-math.inf,
+        formula=r"W = c", value=0.1, value_name="weight", low=-math.inf,
         weights=lambda layer, noise, value: full(layer, value),
     ),
     Scheme(
@@ -187,19 +187,16 @@ def read(text: str) -> Scheme:
     """The scheme that `family` or `family:value` names, its key canonical. ValueError says what is legal."""
     family, colon, value = str(text).strip().lower().partition(":")
     if family not in SCHEMES:
-        known = ", ".join(SCHEMES)
-        raise ValueError(f"{shown(text)} is no scheme; legal are {known}{suggestion(family, SCHEMES)}")
+        raise ValueError("one of " + ", ".join(SCHEMES) + suggestion(family, SCHEMES))
     row = SCHEMES[family]
-    return with_value(row, value) if colon else row
-
-
-def with_value(row: Scheme, text: str) -> Scheme:
+    if not colon:
+        return row
     if row.value is None:
-        raise ValueError(f"{row.key} takes no value, so {shown(row.key + ':' + text)} is not legal; {row.key} is")
-    value, low = number_in(text) + 0.0, max(row.low, -1e6)
-    if not low <= value <= 1e6:
-        raise ValueError(f"the {row.value_name} of {row.key} must be a number from {decimal(low)} to 1e6, not {shown(text)}")
-    return replace(row, key=f"{row.key}:{decimal(value)}", value=value)
+        raise ValueError(f"{row.key}, which takes no value")
+    number, low = number_in(value) + 0.0, max(row.low, -1e6)
+    if not low <= number <= 1e6:
+        raise ValueError(f"{row.key} with a {row.value_name} from {decimal(low)} to 1e6, as in {row.key}:{decimal(row.value)}")
+    return replace(row, key=f"{row.key}:{decimal(number)}", value=number)
 
 
 def identity(text: str) -> tuple[str, float | None]:
