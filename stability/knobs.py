@@ -216,6 +216,13 @@ def from_query(cls: type, query: Mapping[str, str]) -> tuple[Any, list[str]]:
         except ValueError as error:
             kept = knobs(cls)[name].spell(settings[name])
             notes.append(f"{refusal(name, text, error)}; {kept} is used instead.")
+    record, more = mended(cls, settings)
+    return record, notes + more
+
+
+def mended(cls: type, settings: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """The record of legal settings; where two of them disagree the later one is changed, and a sentence says so."""
+    settings, notes = dict(settings), []
     for sentence, name, value in cls.disagreements(settings):
         settings[name] = value
         notes.append(f"{sentence}; {name} {knobs(cls)[name].spell(value)} is used instead.")

@@ -57,7 +57,10 @@ class Stack:
         return tensor.to(self.device, self.experiment.format.dtype).requires_grad_()
 
     def forward(self, x: Tensor, step: int | None = None) -> Pass:
-        """Feeds one batch `(batch, features)` to all networks; `step` names the dropout masks, None switches them off."""
+        """Feeds one batch `(batch, features)` to all networks; `step` names the dropout masks.
+
+        Without a step, as on held-out data, there is no dropout, and only the last layer is kept.
+        """
         e, seen = self.experiment, Pass()
         weights = [matrix.mT for group in self.weights for matrix in group.unbind()]
         biases = [vector.unsqueeze(1) for group in self.biases for vector in group.unbind()]
@@ -71,6 +74,8 @@ class Stack:
                 seen.u.append(self.normalized(z, index))
                 seen.h.append(e.phi.phi(seen.u[-1]))
                 h = self.dropped(seen.h[-1], index, step)
+            if step is None:
+                seen = Pass(z=[z])
         return seen
 
     def normalized(self, z: Tensor, index: int) -> Tensor:

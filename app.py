@@ -1,0 +1,369 @@
+"""The page. `main` is its table of contents; the state is one Experiment and one View, and the link spells both."""
+
+import html
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from stability import charts, frames, knobs, view
+from stability.cost import Speed, cost, measured_speed, nearest_that_fits
+from stability.experiment import Experiment
+from stability.knobs import Choice, Flag, Integer, Number, Real, Several
+from stability.process import settle
+from stability.remarks import Remark, remarks
+from stability.runs import Registry, Run
+from stability.schemes import read
+from stability.view import View
+
+MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
+DRAW, REDRAW_SLOW = 0.25, 1.0  # seconds between draws of the training curves, and of profiles and heat map
+GROUPS = "Compare", "Network", "Data", "Training"
+COPY_JS = """
+export default function ({ parentElement, data }) {
+  const button = parentElement.querySelector("button");
+  button.onclick = async () => {
+    const link = location.origin + location.pathname + "?" + data.query;
+    try { await navigator.clipboard.writeText(link); button.textContent = "Link copied"; }
+    catch { prompt("Copy this link", link); }
+    setTimeout(() => { button.textContent = "Copy link"; }, 1500);
+  };
+}
+"""
+COPY_CSS = """
+button { font: inherit; color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
+  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
+  min-height: 2.5rem; padding: 0.25rem 0.75rem; font-size: 0.875rem; }
+button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); outline: none; }
+"""
+PAGE_CSS = f"""<style>
+.stMainBlockContainer {{ padding-top: 1.5rem; padding-bottom: 2rem; }}
+.st-key-training_charts, .st-key-depth_charts {{ padding-right: {charts.AXIS_WIDTH + 8}px; }}
+</style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
+CARDS_CSS = """<style>
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 0.5rem; }
+.card { display: flex; flex-direction: column; border-left: 4px solid; padding: 0.1rem 0.6rem; font-size: 0.875rem; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What all visitors share."""
+
+    registry: Registry
+    speed: Speed
+    copy_link: Callable
+
+    def fits(self, experiment: Experiment) -> bool:
+        return self.speed.seconds(experiment) <= MOST_SECONDS and cost(experiment).bytes <= MOST_BYTES
+
+
+@st.cache_resource(show_spinner="Getting ready …")
+def server() -> Server:
+    settle()
+    copy_link = st.components.v2.component("copy_link", html="<button>Copy link</button>", css=COPY_CSS, js=COPY_JS)
+    return Server(Registry(), measured_speed(), copy_link)
+
+
+def main() -> None:
+    st.set_page_config("Stability: what an initialization does", page_icon=":material/balance:", layout="wide")
+    house = server()
+    follow_link()
+    with st.sidebar:
+        controls()
+    write_link()
+    heading()
+    toolbar(house)
+    notices()
+    state = st.session_state
+    if state.no_scheme:
+        st.info("Choose at least one initialization in the sidebar, and its curves appear here.", icon=":material/add_chart:")
+    elif not house.fits(state.experiment):
+        refusal(house, state.experiment)
+    else:
+        show(house, house.registry.open(state.experiment), state.view)
+
+
+# The state and its link
+
+
+def follow_link() -> None:
+    """Takes the state from the address where it was opened, or changed by Back and Forward; else the controls have won."""
+    state, query = st.session_state, st.query_params.to_dict()
+    touched, state.touched = state.get("touched", False), False
+    if "written" in state and (touched or query == state.written):
+        return
+    state.written = query
+    experiment, shown, notes = view.from_query(query)
+    remember(experiment, shown, notes)
+
+
+def remember(experiment: Experiment, shown: View, notes: list[str] = ()) -> None:
+    """Makes this the state of the session; a new experiment is seen from its start, and runs."""
+    state = st.session_state
+    if state.get("experiment") != experiment:
+        state.paused, state.position = False, 1
+    state.experiment, state.view, state.notes, state.no_scheme = experiment, shown, list(notes), False
+
+
+def change(name: str, value: Any, notes: list[str] = ()) -> None:
+    """One setting, by hand. Settings that now disagree are mended, and the page says so."""
+    state = st.session_state
+    state.touched = True
+    if name in knobs.values(state.view):
+        return remember(state.experiment, replace(state.view, **{name: value}))
+    settings = knobs.values(state.experiment) | {name: value}
+    typical = state.experiment.optimization.learning_rate
+    experiment, more = knobs.mended(Experiment, settings)
+    if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by hand
+        experiment = replace(experiment, learning_rate=experiment.optimization.learning_rate)
+    remember(experiment, state.view, [*notes, *more])
+
+
+def write_link() -> None:
+    """The address shows the state. An address that already opens this very page is left as it is: Back must pass it."""
+    state = st.session_state
+    if view.from_query(state.written)[:2] != (state.experiment, state.view):
+        state.written = view.to_query(state.experiment, state.view)
+        st.query_params.from_dict(state.written)
+
+
+# The sidebar
+
+
+def controls() -> None:
+    """One control for each knob, by group."""
+    experiment = st.session_state.experiment
+    for group in GROUPS:
+        st.subheader(group, anchor=False)
+        for name, knob in knobs.knobs(Experiment).items():
+            fixed = name == "features" and experiment.data.fixed_features
+            if knob.group == group and not fixed:
+                control(name, knob, getattr(experiment, name))
+
+
+def control(name: str, knob: knobs.Knob, value: Any) -> None:
+    """The widget that fits the knob. Its key is the knob's name; it shows the state and reports to `changed`."""
+    shared = {"label": knob.label, "help": knob.help, "key": name, "on_change": changed, "args": (name,)}
+    st.session_state[name] = value
+    match knob:
+        case Several():
+            st.session_state[name] = [] if st.session_state.no_scheme else list(value)
+            options = list(dict.fromkeys([*knob.rows, *value]))
+            st.multiselect(
+                **shared, options=options, format_func=title, max_selections=knob.most, accept_new_options=True,
+                placeholder="Add one",
+            )  # fmt: skip
+        case Choice():
+            st.selectbox(**shared, options=list(knob.rows), format_func=lambda key: knob.rows[key].label)
+        case Flag():
+            st.toggle(**shared)
+        case Number(log=True):
+            st.select_slider(**shared, options=series(knob, value), format_func=knob.spell)
+        case Integer() if knob.high < 1000:
+            st.slider(**shared, min_value=int(knob.low), max_value=int(knob.high))
+        case Integer():
+            st.number_input(**shared, min_value=int(knob.low), max_value=int(knob.high))
+        case Real():
+            st.number_input(**shared, min_value=float(knob.low), max_value=float(knob.high), step=0.05, format="%g")
+
+
+def changed(name: str) -> None:
+    """Called when a control was moved by hand."""
+    value, knob = st.session_state[name], (knobs.knobs(Experiment) | knobs.knobs(View))[name]
+    if not isinstance(knob, Several):
+        return change(name, value)
+    try:
+        taken, refused = knob.forgive(",".join(value))
+        change(name, taken, [f"{knobs.refusal(name, part, legal)}; it was left out." for part, legal in refused])
+    except ValueError as error:
+        st.session_state.touched, st.session_state.no_scheme = True, not value
+        st.session_state.notes = [knobs.refusal(name, text, error) + "." for text in value]
+
+
+def title(scheme: str) -> str:
+    """A scheme as chips and menus write it; what somebody is still typing stays as it is."""
+    try:
+        return read(scheme).title
+    except ValueError:
+        return scheme
+
+
+def series(knob: Number, value: float) -> list[float]:
+    """What a slider over factors stops at: powers of two, or 1, 2, 5, 10, ..., within the legal range, and the value."""
+    if isinstance(knob, Integer) and knob.high <= 4096:
+        marks = [2**power for power in range(13)]
+    else:
+        marks = [digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5)]
+    legal = {float(f"{mark:.6g}") for mark in marks if knob.low <= mark <= knob.high} | {value, knob.high}
+    return sorted(type(value)(mark) for mark in legal)
+
+
+# The main area
+
+
+def heading() -> None:
+    st.html(PAGE_CSS)
+    st.title("Stability", anchor=False)
+    st.markdown("See what an initialization does to a deep network: the same network, the same data, different first weights.")
+
+
+def toolbar(house: Server) -> None:
+    state = st.session_state
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label, icon = ("Resume", ":material/play_arrow:") if state.paused else ("Pause", ":material/pause:")
+        st.button(label, icon=icon, on_click=pause, help="Stops your view; nobody else's.")
+        st.button("Step", icon=":material/skip_next:", on_click=step, help="One step further, then paused.")
+        st.button("New seed", icon=":material/casino:", on_click=new_seed, help="The same settings, drawn anew.")
+        st.button("Reset", icon=":material/restart_alt:", on_click=reset, help="Back to the settings of the first visit.")
+        query = urlencode(view.to_query(state.experiment, state.view), safe=",:")
+        house.copy_link(data={"query": query}, key="copy_link", width="content", height="content")
+
+
+def pause() -> None:
+    st.session_state.paused = not st.session_state.paused
+
+
+def step() -> None:
+    state = st.session_state
+    state.paused, state.position = True, min(state.position + 1, state.experiment.steps + 1)
+
+
+def new_seed() -> None:
+    change("seed", secrets.randbelow(10_000))
+
+
+def reset() -> None:
+    st.session_state.touched = True
+    remember(Experiment(), View())
+
+
+def notices() -> None:
+    if st.session_state.notes:
+        st.warning("\n\n".join(escaped(note) for note in st.session_state.notes), icon=":material/info:")
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is: a link may carry anything."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-!|$:~^" else letter for letter in text)
+
+
+def refusal(house: Server, experiment: Experiment) -> None:
+    """A run that is too large for this server: the estimate, and the nearest setting that fits."""
+    seconds, gigabytes = house.speed.seconds(experiment), cost(experiment).bytes / 2**30
+    nearest = nearest_that_fits(experiment, house.fits)
+    differing = {name: value for name, value in knobs.values(nearest).items() if value != getattr(experiment, name)}
+    words = ", ".join(f"{knobs.knobs(Experiment)[name].label.lower()} {value}" for name, value in differing.items())
+    st.warning(
+        f"This run would take about {charts.number(seconds)} s and {charts.number(gigabytes)} GB here; this page stops at "
+        f"{MOST_SECONDS} s and {MOST_BYTES // 2**30} GB. It fits with {words}.",
+        icon=":material/hourglass_disabled:",
+    )
+    st.button(f"Use {words}", on_click=take, args=(nearest,), type="primary")
+
+
+def take(experiment: Experiment) -> None:
+    st.session_state.touched = True
+    remember(experiment, st.session_state.view)
+
+
+# The run and its pictures
+
+
+def show(house: Server, run: Run, shown: View) -> None:
+    """Draws what there is at once, then, unless paused, attends the run until it is finished."""
+    state, stage = st.session_state, Stage.lay_out(run, shown)
+    if state.paused:
+        run.at(state.position - 1)
+        return stage.draw(min(state.position, len(run.measurements)), state)
+    with house.registry.attend(run):
+        while not run.finished:
+            place = house.registry.place(run)
+            if place:
+                time.sleep(DRAW)  # somebody else's training goes on meanwhile
+            else:
+                run.advance(DRAW if run.measurements else 0.0)
+            stage.draw(len(run.measurements), state, place)
+    stage.draw(len(run.measurements), state)
+
+
+@dataclass
+class Stage:
+    """The places that are drawn again and again."""
+
+    run: Run
+    view: View
+    progress: DeltaGenerator
+    cards: DeltaGenerator
+    training: DeltaGenerator
+    depth: DeltaGenerator
+    drawn_slow: float = -REDRAW_SLOW
+    heat: bytes = b""
+
+    @classmethod
+    def lay_out(cls, run: Run, shown: View) -> "Stage":
+        progress, cards = st.empty(), st.empty()
+        left, right = st.columns(2, gap="medium")
+        training = left.container(key="training_charts").empty()
+        with left.container(horizontal=True):
+            heat_controls(run.experiment, shown)
+        return cls(run, shown, progress, cards, training, right.container(key="depth_charts").empty())
+
+    def draw(self, count: int, state: Any, place: int = 0) -> None:
+        """The first `count` measurements; profiles and heat map only once a second, and where the view stands still."""
+        e = self.run.experiment
+        self.progress.progress(max(0, count - 1) / e.steps, text=self.words(count, place, state.paused))
+        if not count:
+            return
+        state.position = count
+        found = remarks(self.run, count)
+        self.cards.html(cards(self.run, count, found))
+        still = state.paused or self.run.finished
+        if still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
+            self.drawn_slow = time.monotonic()
+            self.heat = frames.arrow(frames.heat(self.run, count, self.view.scheme(e), self.view.heat_quantity))
+            depth = charts.depth_spec(e)
+            tables = frames.depth_tables(self.run, count)
+            self.depth.vega_lite_chart(None, depth | {"datasets": tables}, width="stretch")
+        spec = charts.training_spec(e, self.view.scheme(e), self.view.heat_quantity)
+        tables = frames.training_tables(self.run, count, found, charts.loss_top(e)) | {"heat": self.heat}
+        self.training.vega_lite_chart(None, spec | {"datasets": tables}, width="stretch")
+
+    def words(self, count: int, place: int, paused: bool) -> str:
+        steps = f"step {max(0, count - 1)} of {self.run.experiment.steps}"
+        if place:
+            return f"waiting for {place} other training{'s' * (place > 1)} on this server; {steps}"
+        return ("paused at " if paused else "") + steps
+
+
+def heat_controls(experiment: Experiment, shown: View) -> None:
+    st.session_state.heat_scheme, st.session_state.heat_quantity = shown.scheme(experiment), shown.heat_quantity
+    words = knobs.knobs(View)
+    st.selectbox(
+        words["heat_scheme"].label, experiment.schemes, format_func=title, key="heat_scheme", on_change=changed,
+        args=("heat_scheme",), help=words["heat_scheme"].help,
+    )  # fmt: skip
+    st.selectbox(
+        words["heat_quantity"].label, list(view.QUANTITIES), format_func=view.QUANTITIES.get, key="heat_quantity",
+        on_change=changed, args=("heat_quantity",), help=words["heat_quantity"].help,
+    )  # fmt: skip
+
+
+def cards(run: Run, count: int, found: list[Remark]) -> str:
+    """One card a scheme: its mark and colour, its name, its numbers, and what no curve can show."""
+    return CARDS_CSS + "<div class='cards'>" + "".join(
+        f"<div class='card' style='border-color: {charts.COLOURS[index]}'>"
+        f"<b><span style='color: {charts.COLOURS[index]}'>{charts.SYMBOLS[index]}</span> {html.escape(title(scheme))}</b>"
+        f"<span>{html.escape(frames.standing(run, count, scheme))}</span>"
+        + "".join(f"<span>{html.escape(remark.text)}</span>" for remark in found if remark.scheme == scheme) + "</div>"
+        for scheme, index in charts.style(run.experiment.schemes).items()
+    ) + "</div>"  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

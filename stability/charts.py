@@ -1,0 +1,238 @@
+"""What a chart is: the only place that imports Altair.
+
+A chart is built once for an experiment, on named data and with scales that data do not disturb; the page sends it once
+and Arrow tables after, a notebook completes it by `with_data`.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import altair as alt
+import pyarrow as pa
+
+from stability.experiment import MOST_SCHEMES, Experiment
+from stability.knobs import decimal
+from stability.schemes import SCHEMES, read
+from stability.view import QUANTITIES
+
+# Eight colours after Okabe & Ito 2008, moved until each has a contrast of 3 on white and on the dark page, and any two
+# stay apart for readers without red, green or blue cones. A mark goes with each colour: colour is never the only carrier.
+COLOURS = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a6761d", "#56a0d3", "#7b5cc4", "#808080"
+SHAPES = "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"
+AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
+EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
+SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
+
+
+def style(schemes: tuple[str, ...]) -> dict[str, int]:
+    """The index of each scheme's colour and mark: a family's own, or the next free one where two claim the same.
+
+    Depends on the tuple alone. A scheme keeps its colour when one that stands after it comes or goes.
+    """
+    families, taken = list(SCHEMES), {}
+    for scheme in schemes:
+        own = PREFERRED.get(scheme.partition(":")[0], families.index(scheme.partition(":")[0]) % MOST_SCHEMES)
+        free = [(own + step) % MOST_SCHEMES for step in range(MOST_SCHEMES)]
+        taken[scheme] = next(index for index in free if index not in taken.values())
+    return taken
+
+
+PREFERRED = {"he_normal": 0, "xavier_normal": 1, "normal": 2, "orthogonal": 3, "pytorch": 4, "lecun_normal": 5, "zeros": 7}
+
+
+def training_chart(experiment: Experiment, scheme: str, quantity: str) -> alt.VConcatChart:
+    """Loss, accuracy (of classes) and gradient norm by step, and the heat map of one scheme's quantity, layer by step.
+
+    Data sets: `bands`, `marks`, `limits`, `heat`, as in `stability.frames`.
+    """
+    e = experiment
+    accuracy = panel("Accuracy on the batch", 90, *line_layers(e, "accuracy", "step", alt.Scale(domain=[0, 1]), "%"))
+    panels = [
+        panel(
+            "Loss of the batch", 150, rule(e.data.guessing, "guessing" if e.data.classes else "always the mean"),
+            *line_layers(e, "loss", "step", loss_scale(e), "~g"), *divergence_layers(e),
+        ),
+        *([accuracy] if e.data.classes else []),
+        panel("Gradient norm, all parameters (log)", 110, corners("gradient_norm"),
+              *line_layers(e, "gradient_norm", "step", log_scale())),
+        heat_map(e, scheme, quantity),
+    ]  # fmt: skip
+    return finished(panels, "Training: loss, accuracy and gradient norm by step, and a heat map of layers by step.")
+
+
+def depth_chart(experiment: Experiment) -> alt.VConcatChart:
+    """Signal, signal gradient and weight gradient by layer. Data sets: `profiles`, `limits`, as in `stability.frames`."""
+    titles = {
+        "signal": "Signal: RMS of z (log)",
+        "signal_gradient": "Signal gradient: RMS of dL/dz for one example (log)",
+        "weight_gradient": "Weight gradient: norm of dL/dW (log)",
+    }
+    panels = [
+        panel(title, 150, corners(name), *line_layers(experiment, name, "layer", log_scale())) for name, title in titles.items()
+    ]
+    return finished(panels, "Through the depth: signal, signal gradient and weight gradient by layer, on log axes.")
+
+
+def panel(title: str, height: int, *layers: alt.Chart) -> alt.LayerChart:
+    return alt.layer(*layers, height=height, title=title)
+
+
+def line_layers(e: Experiment, name: str, along: str, scale: alt.Scale, format: str = "") -> list[alt.Chart]:
+    """The range over the replicates, the median, and a few marks, one colour a scheme. Tooltips give the numbers."""
+    data = alt.NamedData("bands" if along == "step" else "profiles")
+    x = alt.X(along, type="quantitative", scale=span(e, along), title=None, axis=alt.Axis(tickMinStep=1))
+    y = alt.Y(name, type="quantitative", scale=scale, title=None, axis=axis(format))
+    base = alt.Chart(data).encode(x=x, color=colour(e))
+    tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip(along, type="quantitative"),
+            alt.Tooltip(name, type="quantitative", format=format or ".3~e")]  # fmt: skip
+    line = base.mark_line(strokeWidth=2, clip=True).encode(y=y)
+    marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).encode(y=y, shape=shape(e), tooltip=tips)
+    marked = marked.transform_filter("datum.marked")
+    if e.replicates == 1:
+        return [line, marked]
+    band = base.mark_area(opacity=0.18, clip=True).encode(
+        y=alt.Y(f"{name}_low", type="quantitative", scale=scale, title=None), y2=f"{name}_high"
+    )
+    return [band, line, marked]
+
+
+def axis(format: str) -> alt.Axis:
+    """As wide in every panel, so that they stand exactly below one another. Without a format: powers of ten, as 1e-3."""
+    powers = "datum.value == 1 ? '1' : '1e' + format(log(datum.value) / LN10, '.0f')"
+    label = {"format": format} if format else {"labelExpr": powers}
+    return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **label)
+
+
+def span(experiment: Experiment, along: str) -> alt.Scale:
+    ends = [0, experiment.steps] if along == "step" else [1, max(2, experiment.depth)]
+    return alt.Scale(domain=ends, nice=False)
+
+
+def log_scale() -> alt.Scale:
+    """The domain comes from the corners, which `frames.limits` rounds outwards: it moves rarely, and never for a zero."""
+    return alt.Scale(type="log", nice=False)
+
+
+def loss_scale(experiment: Experiment) -> alt.Scale:
+    """From 0 to twice the loss of guessing; what is above runs along the top."""
+    return alt.Scale(domain=[0, loss_top(experiment)], clamp=True, nice=False)
+
+
+def loss_top(experiment: Experiment) -> float:
+    return 2 * experiment.data.guessing
+
+
+def corners(name: str) -> alt.Chart:
+    """Invisible points that hold a log axis where `frames.limits` wants it."""
+    return (
+        alt.Chart(alt.NamedData("limits"))
+        .mark_point(opacity=0, tooltip=None)
+        .encode(y=alt.Y(name, type="quantitative", scale=log_scale(), title=None))
+    )
+
+
+def rule(height: float, text: str) -> alt.LayerChart:
+    """A thin line at one height, named at its right end."""
+    base = alt.Chart(alt.sequence(1)).encode(y=alt.datum(height, type="quantitative"))
+    line = base.mark_rule(strokeDash=[2, 3], opacity=0.6, color="#808080")
+    words = base.mark_text(align="right", baseline="bottom", dy=-2, fontSize=11, color="#808080", text=text)
+    return line + words.encode(x=alt.value("width"))
+
+
+def divergence_layers(e: Experiment) -> list[alt.Chart]:
+    """A cross and a few words where a scheme leaves the range of numbers."""
+    base = alt.Chart(alt.NamedData("marks")).encode(
+        x=alt.X("step", type="quantitative", scale=span(e, "step")),
+        y=alt.Y("height", type="quantitative", scale=loss_scale(e), title=None),
+        color=colour(e),
+    )
+    return [
+        base.mark_point(shape="cross", angle=45, filled=True, size=90, opacity=1),
+        base.mark_text(align="left", dx=9, fontSize=11, fontWeight="bold").encode(text="text:N"),
+    ]
+
+
+def heat_map(experiment: Experiment, scheme: str, quantity: str) -> alt.Chart:
+    """Decades away from 1: blue has shrunk, red has grown, black is not finite, hatched grey is exactly 0."""
+    scale = alt.Scale(scheme="blueorange", domain=[-8, 8], domainMid=0, clamp=True)
+    colour = (
+        alt.when("datum.state == 'finite'")
+        .then(alt.Color("power", type="quantitative", scale=scale, legend=heat_legend()))
+        .otherwise(alt.value("#6b6b6b"))
+    )
+    title = f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step (grey: 0 or not finite)"
+    return (
+        alt.Chart(alt.NamedData("heat"), height=130, title=title)
+        .mark_rect(clip=True)
+        .transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
+        .encode(
+            x=alt.X("step", type="quantitative", scale=span(experiment, "step"), title="step", axis=alt.Axis(tickMinStep=1)),
+            x2="until",
+            y=alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, experiment.depth + 0.5], nice=False),
+                    title=None, axis=alt.Axis(**EXTENT, tickMinStep=1, tickCount=5, format="d")),
+            y2="top",
+            color=colour,
+            tooltip=[alt.Tooltip("layer", type="quantitative"), alt.Tooltip("step", type="quantitative"),
+                     alt.Tooltip("value", type="quantitative", format=".3~e"), alt.Tooltip("state", type="nominal")],
+        )
+    )  # fmt: skip
+
+
+def heat_legend() -> alt.Legend:
+    return alt.Legend(
+        title=None, orient="bottom", direction="horizontal", gradientLength=220, gradientThickness=8, values=[-8, -4, 0, 4, 8],
+        labelExpr="datum.value ? '1e' + datum.value : '1'",
+    )  # fmt: skip
+
+
+def colour(e: Experiment) -> alt.Color:
+    """No legend: the page's cards carry the same colours and marks, and `with_data` adds one for a chart on its own."""
+    return alt.Color("scheme", type="nominal", scale=scheme_scale(e, COLOURS), legend=None)
+
+
+def shape(e: Experiment) -> alt.Shape:
+    return alt.Shape("scheme", type="nominal", scale=scheme_scale(e, SHAPES), legend=None)
+
+
+def scheme_scale(e: Experiment, looks: tuple[str, ...]) -> alt.Scale:
+    index = style(e.schemes)
+    return alt.Scale(domain=list(index), range=[looks[i] for i in index.values()])
+
+
+def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
+    """The panels, one above another. Canvas from the start: a chart that changes its renderer is drawn anew, and flickers."""
+    chart = alt.vconcat(
+        *panels,
+        spacing=10,
+        padding={"left": 0, "right": 8, "top": 0, "bottom": 0},
+        description=description,
+        usermeta={"embedOptions": {"renderer": "canvas"}},
+    )
+    chart = chart.resolve_scale(color="independent", shape="independent")
+    return chart.configure_title(anchor="start", fontSize=13, offset=6).configure(mark=alt.MarkConfig(aria=False))
+
+
+@lru_cache(maxsize=256)
+def training_spec(experiment: Experiment, scheme: str, quantity: str) -> dict:
+    """The training chart as a Vega-Lite dict, to be sent many times and never changed."""
+    return training_chart(experiment, scheme, quantity).to_dict()
+
+
+@lru_cache(maxsize=256)
+def depth_spec(experiment: Experiment) -> dict:
+    return depth_chart(experiment).to_dict()
+
+
+def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:
+    """A chart that carries its data and a legend, for notebooks and export."""
+    complete = chart.copy()
+    complete.datasets = {name: table.to_pylist() for name, table in tables.items()}
+    for layer in complete.vconcat[0].layer:
+        if layer.encoding.shape is not alt.Undefined:
+            layer.encoding.shape.legend = layer.encoding.color.legend = alt.Legend(title=None, orient="top")
+    return complete
+
+
+def number(value: float) -> str:
+    """A measured number for a sentence: three digits."""
+    return decimal(float(f"{value:.3g}"))

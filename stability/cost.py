@@ -1,0 +1,100 @@
+"""What a run will cost, before it runs: operations, bytes, and seconds on this machine."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
+
+from stability.datasets import HELD_OUT
+from stability.experiment import Experiment
+from stability.knobs import knobs
+from stability.training import MOST, measure
+
+SHRINKABLE = "steps", "replicates", "width", "depth", "batch"  # what costs, in the order in which giving it up hurts least
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`calls` of layers from Python, `operations` on numbers, and the most `bytes` held at once."""
+
+    calls: int
+    operations: int
+    bytes: int
+
+
+def cost(e: Experiment) -> Cost:
+    """Counts products as two operations a weight and example, forward once and backward twice; and every pass over numbers."""
+    weights = e.networks * sum(layer.fan_in * layer.fan_out for layer in e.layers)
+    units = e.networks * sum(layer.fan_out for layer in e.layers)
+    looks = min(MOST, e.steps + 1)  # at the held-out set
+    step = weights * (6 * e.batch + 20) + units * e.batch * 40
+    look = weights * 2 * HELD_OUT + units * HELD_OUT * 8 + units * e.batch * 40
+    held = 12 * units * e.batch + 4 * e.networks * HELD_OUT * max(e.width, e.data.outputs)  # values, gradients, copies
+    return Cost(
+        calls=(e.depth + 8) * (e.steps + looks),  # the loss, the data and the bookkeeping cost as much as eight layers
+        operations=step * (e.steps + 1) + look * looks + weights * 40,
+        bytes=e.format.bytes * held + state_bytes(e),
+    )
+
+
+def state_bytes(e: Experiment) -> int:
+    """Bytes of what one step leaves to the next: weights, two numbers a weight for the optimizer, and the data."""
+    weights = e.networks * sum((layer.fan_in + 1) * layer.fan_out for layer in e.layers)
+    return e.format.bytes * (3 * weights + (e.samples + HELD_OUT) * e.layers[0].fan_in)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds a call and seconds an operation, of one machine."""
+
+    call: float
+    operation: float
+
+    def seconds(self, e: Experiment) -> float:
+        """How long a run takes, within a factor of about two."""
+        estimate = cost(e)
+        return self.call * estimate.calls + self.operation * estimate.operations
+
+
+def measured_speed() -> Speed:
+    """Times a deep narrow network, where calls count, and a shallow wide one, where operations do. Takes about a second."""
+    narrow = Experiment(schemes=("he_normal",), depth=30, width=2, features=2, batch=2, steps=12)
+    wide = Experiment(schemes=("he_normal",), depth=3, width=256, features=256, batch=256, steps=12)
+    narrow_seconds, wide_seconds = timed(narrow), timed(wide)
+    call = narrow_seconds / cost(narrow).calls
+    return Speed(call, max(wide_seconds - call * cost(wide).calls, wide_seconds / 2) / cost(wide).operations)
+
+
+def timed(e: Experiment) -> float:
+    """Seconds of the whole run, from its median step: a busy moment on the machine does not count."""
+    moments = []
+    for _ in islice(measure(e), e.steps + 1):
+        moments.append(time.perf_counter())
+    gaps = sorted(after - before for before, after in pairwise(moments))
+    return gaps[len(gaps) // 2] * (e.steps + 1)
+
+
+def nearest_that_fits(e: Experiment, fits: Callable[[Experiment], bool]) -> Experiment:
+    """The experiment itself if it fits; else with one setting lowered as little as possible; else with several."""
+    if fits(e):
+        return e
+    single = [(name, lowered(e, name, fits)) for name in SHRINKABLE]
+    kept = [(getattr(other, name) / getattr(e, name), other) for name, other in single if other]
+    share, other = max(kept, key=lambda pair: pair[0], default=(0, e))
+    if share >= 1 / 8:  # else one setting would be nearly given up for all the others
+        return other
+    halved = {name: max(int(knobs(e)[name].low), getattr(e, name) // 2) for name in SHRINKABLE}
+    return nearest_that_fits(replace(e, **halved), fits)
+
+
+def lowered(e: Experiment, name: str, fits: Callable[[Experiment], bool]) -> Experiment | None:
+    """With the largest value of this setting that fits, by bisection; None where not even the smallest does."""
+    low, high = int(knobs(e)[name].low), getattr(e, name)
+    if low == high or not fits(replace(e, **{name: low})):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(replace(e, **{name: middle})) else (low, middle)
+    step = 10 ** max(0, int(math.log10(low)) - 1)  # two digits are enough to read
+    return replace(e, **{name: max(int(knobs(e)[name].low), low // step * step)})

@@ -1,0 +1,198 @@
+"""Measurements as tidy frames: the only place that knows columns.
+
+For notebooks, pandas frames with a row for each network, step (and layer): `curves`, `layers`. For the charts, Arrow
+tables thinned to what can be drawn, a fifth of the price of a frame: `bands`, `profiles`, `heat`, `marks`, `limits`.
+What a log axis cannot show, zeros and numbers that are not finite, is null in all of them; `stability.remarks` says it
+in words.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from stability.experiment import Experiment
+from stability.quantities import PROFILES, Measurement
+from stability.remarks import Remark
+from stability.runs import Run
+
+SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm"
+THROUGH_DEPTH = "signal", "signal_gradient", "weight_gradient"
+LOGARITHMIC = frozenset({"gradient_norm", "weight", "update", *THROUGH_DEPTH})
+POINTS, BINS = 100, 60  # the most a line and a heat map have; a browser pays for every one at every draw
+
+
+def curves(run: Run) -> pd.DataFrame:
+    """All scalars so far. Columns: run, kind ("measured"), scheme, replicate, step (int); SCALARS (float64).
+
+    loss in nats (or squared units of the target), accuracy as a share, gradient_norm as a plain number.
+    """
+    measurements = list(run.measurements)
+    keys = index_columns(run.experiment, [m.step for m in measurements])
+    return pd.DataFrame(keys | {name: showable(name, stacked(measurements, name)).ravel() for name in SCALARS})
+
+
+def layers(run: Run) -> pd.DataFrame:
+    """All profiles that are kept. Columns: run, kind, scheme, replicate, step, layer (int, from 1); PROFILES (float64).
+
+    saturated and dead are shares, distinct a count, the others plain numbers; those of hidden units are null at the output.
+    """
+    measurements = [m for m in list(run.measurements) if m.signal is not None]
+    depth = run.experiment.depth
+    keys = index_columns(run.experiment, [m.step for m in measurements], depth)
+    frame = pd.DataFrame(keys)
+    for name in PROFILES:
+        values = showable(name, stacked(measurements, name))  # (steps, S, R, L or L-1)
+        padding = [(0, 0)] * 3 + [(0, depth - values.shape[3])]
+        frame[name] = np.pad(values, padding, constant_values=math.nan).ravel()
+    return frame
+
+
+def index_columns(e: Experiment, steps: Sequence[int], depth: int | None = None) -> dict[str, object]:
+    """The key columns for arrays `(steps, S, R[, L])` that are raveled."""
+    axes = [np.asarray(steps, dtype=int), np.arange(len(e.schemes)), np.arange(e.replicates)]
+    axes += [np.arange(1, depth + 1)] if depth else []
+    step, scheme, replicate, *layer = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    names = {"run": "run", "kind": "measured", "scheme": np.array(e.schemes)[scheme], "replicate": replicate, "step": step}
+    return names | ({"layer": layer[0]} if layer else {})
+
+
+def stacked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
+    """One quantity of several measurements, `(steps, S, R, ...)`."""
+    return np.stack([getattr(m, name) for m in measurements])
+
+
+def showable(name: str, values: np.ndarray) -> np.ndarray:
+    """NaN wherever an axis would lie: not finite, or not positive where the axis is a logarithm."""
+    shown = np.isfinite(values) & (values > 0 if name in LOGARITHMIC else True)
+    return np.where(shown, values, math.nan)
+
+
+def table(columns: Mapping[str, Sequence]) -> pa.Table:
+    """An Arrow table; NaN becomes null."""
+    return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+
+
+def arrow(columns: pa.Table) -> bytes:
+    """A table as the stream of bytes that a browser reads."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, columns.schema) as writer:
+        writer.write_table(columns)
+    return sink.getvalue().to_pybytes()
+
+
+def training_tables(run: Run, count: int, found: Sequence[Remark], top: float) -> dict[str, bytes]:
+    """What a training chart needs besides its heat map, as bytes."""
+    lines = bands(run, count)
+    tables = {"bands": lines, "marks": marks(found, top), "limits": limits(lines, ["gradient_norm"])}
+    return {name: arrow(columns) for name, columns in tables.items()}
+
+
+def depth_tables(run: Run, count: int) -> dict[str, bytes]:
+    """What a depth chart needs, as bytes."""
+    lines = profiles(run, count)
+    return {"profiles": arrow(lines), "limits": arrow(limits(lines, THROUGH_DEPTH))}
+
+
+def standing(run: Run, count: int, scheme: str) -> str:
+    """Where a scheme stands after the first `count` measurements, in words: medians over the replicates."""
+    index, newest = run.experiment.schemes.index(scheme), run.measurements[count - 1]
+    loss, share = np.median(newest.loss[index]), np.median(newest.accuracy[index])
+    if not np.isfinite(loss):
+        return "loss: not finite"
+    return f"loss {loss:.2g}" + (f", {share:.0%} right" if np.isfinite(share) else "")
+
+
+def bands(run: Run, count: int) -> pa.Table:
+    """The first `count` measurements at up to POINTS steps, which stay the same while a run grows, and the newest.
+
+    Columns: scheme, step, marked (True where a line carries its scheme's mark); for loss, accuracy and gradient_norm the
+    median over the finite replicates, and `_low`, `_high`, their range.
+    """
+    e = run.experiment
+    stride = math.ceil((e.steps + 1) / POINTS)
+    chosen = [*range(0, count - 1, stride), count - 1]
+    measurements = [run.measurements[index] for index in chosen]
+    columns = {"scheme": np.repeat(e.schemes, len(chosen)), "step": np.tile(chosen, len(e.schemes))}
+    columns["marked"] = np.tile([index % (stride * max(1, POINTS // 6)) == 0 for index in chosen], len(e.schemes))
+    for name in ("loss", "accuracy", "gradient_norm"):
+        columns |= spread(name, showable(name, stacked(measurements, name)))
+    return table(columns)
+
+
+def profiles(run: Run, count: int) -> pa.Table:
+    """Each scheme through the depth, at its newest step among the first `count` at which all its networks were finite.
+
+    Columns: scheme, layer, step, marked; median, `_low` and `_high` of THROUGH_DEPTH.
+    """
+    e = run.experiment
+    shown = [run.profiled(until) for until in run.finite(count)]
+    layer = np.arange(1, e.depth + 1)
+    columns = {"scheme": np.repeat(e.schemes, e.depth), "layer": np.tile(layer, len(e.schemes))}
+    columns |= {"step": np.repeat([m.step for m in shown], e.depth)}
+    columns["marked"] = (columns["layer"] - 1) % max(1, e.depth // 6) == 0
+    for name in THROUGH_DEPTH:
+        values = np.stack([getattr(m, name)[index] for index, m in enumerate(shown)])  # (S, R, L)
+        columns |= spread(name, np.moveaxis(showable(name, values), -1, 0))
+    return table(columns)
+
+
+def spread(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Median and range over the replicates of values `(points, S, R)`, schemes outermost, NaN left out."""
+    if values.shape[2] == 1:
+        middle = low = high = values[..., 0]
+    else:
+        ordered = np.sort(values, axis=2)  # NaN last
+        finite = np.isfinite(values).sum(axis=2)
+        at = [np.maximum(index, 0)[..., None] for index in ((finite - 1) // 2, finite // 2, finite - 1)]
+        left, right, high = (np.take_along_axis(ordered, index, axis=2)[..., 0] for index in at)
+        middle, low = (left + right) / 2, ordered[..., 0]
+    return {name: middle.T.ravel(), f"{name}_low": low.T.ravel(), f"{name}_high": high.T.ravel()}
+
+
+def heat(run: Run, count: int, scheme: str, quantity: str) -> pa.Table:
+    """One quantity of one scheme, layer by step, in up to BINS columns of steps.
+
+    Columns: layer, step, until (the bin is [step, until)), value (the median over replicates), power (log10 of value),
+    state: "finite", "zero" or "not finite".
+    """
+    e = run.experiment
+    kept = sorted(run.kept)
+    starts = kept[:: math.ceil(len(kept) / BINS)]
+    starts = [step for step in starts if step < count]
+    ends = [*starts[1:], min(count, e.steps + 1)]
+    index = e.schemes.index(scheme)
+    raw = np.stack([getattr(run.measurements[step], quantity)[index] for step in starts])  # (bins, R, L)
+    value = np.sort(raw, axis=1)[:, raw.shape[1] // 2]  # (bins, L), NaN last
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.where(np.isfinite(value) & (value > 0), np.log10(value), math.nan)
+    state = np.where(value == 0, "zero", np.where(np.isfinite(value), "finite", "not finite"))
+    columns = {"layer": np.tile(np.arange(1, e.depth + 1), len(starts)), "step": np.repeat(starts, e.depth)}
+    columns |= {"until": np.repeat(ends, e.depth), "value": showable(quantity, value).ravel()}
+    return table(columns | {"power": power.ravel(), "state": state.ravel()})
+
+
+def marks(found: Sequence[Remark], top: float) -> pa.Table:
+    """Where lines end. Columns: scheme, step, text, height (a row of its own for each, from `top` downwards)."""
+    ends = [remark for remark in found if remark.layer or "step" in remark.short]
+    columns = {
+        "scheme": [remark.scheme for remark in ends],
+        "step": [remark.step for remark in ends],
+        "text": [remark.short for remark in ends],
+        "height": [top * (1 - 0.11 * (row + 0.5)) for row in range(len(ends))],
+    }
+    return table(columns)
+
+
+def limits(frame: pa.Table, names: Sequence[str], decades: int = 2) -> pa.Table:
+    """Two rows that hold the log axes still: for each name its range, rounded outwards to whole steps of `decades`."""
+    rows = {}
+    for name in names:
+        values = np.concatenate([frame[f"{name}_{end}"].to_numpy() for end in ("low", "high")])
+        values = values[np.isfinite(values)]
+        low, high = (np.log10(values.min()), np.log10(values.max())) if len(values) else (-1, 1)
+        exponents = math.floor(low / decades) * decades, math.ceil(high / decades) * decades
+        rows[name] = [10.0 ** max(-320, exponent) for exponent in (exponents[0], max(exponents[1], exponents[0] + decades))]
+    return table(rows)

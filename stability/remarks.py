@@ -1,0 +1,73 @@
+"""What must be said in words because no log axis can show it: numbers that are not finite, and exact zeros."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stability.quantities import Measurement
+from stability.runs import Break, Run
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One sentence about one scheme; `step` and `layer` where it begins, `short` for a mark in a chart."""
+
+    scheme: str
+    step: int
+    layer: int
+    short: str
+    text: str
+
+
+def remarks(run: Run, count: int) -> list[Remark]:
+    """Of the first `count` measurements: where schemes diverged, and the exact zeros in the newest, in the schemes' order."""
+    found = []
+    for index, (scheme, finite) in enumerate(zip(run.experiment.schemes, run.finite(count), strict=True)):
+        shown = run.profiled(finite)
+        found += divergence(run, index, scheme, count - 1, shown.step) + zeros(scheme, shown, index)
+    return found
+
+
+def divergence(run: Run, index: int, scheme: str, step: int, shown: int) -> list[Remark]:
+    broken = [event for (s, _), event in run.breaks.items() if s == index and event.step <= step]
+    if not broken:
+        return []
+    first = min(broken, key=lambda event: (event.step, event.layer))
+    replicates = run.experiment.replicates
+    count = "" if replicates == 1 else f"{len(broken)} of {replicates} replicates: "
+    text = f"{count}{sentence(first)} Its profiles show step {shown}."
+    return [Remark(scheme, first.step, first.layer, short(first), text)]
+
+
+def short(event: Break) -> str:
+    return f"{event.value} at layer {event.layer}, step {event.step}" if event.layer else f"{event.value} at step {event.step}"
+
+
+def sentence(event: Break) -> str:
+    if not event.layer:
+        return f"the loss is {event.value} from step {event.step} on, though every layer is still finite."
+    what = "gradient" if event.backward else "signal"
+    return f"diverged: the {what} is {event.value} at layer {event.layer} from step {event.step} on."
+
+
+def zeros(scheme: str, measurement: Measurement, index: int) -> list[Remark]:
+    """Layers whose signal or gradient is exactly 0 in every replicate."""
+    parts = []
+    for name, what in (("signal", "signal"), ("signal_gradient", "signal gradient"), ("weight_gradient", "weight gradient")):
+        layers = np.flatnonzero((getattr(measurement, name)[index] == 0).all(axis=0)) + 1
+        if len(layers):
+            parts.append(f"the {what} at {layer_range(layers)}")
+    if not parts:
+        return []
+    text = f"exactly 0 at step {measurement.step}: " + ", ".join(parts) + "."
+    return [Remark(scheme, measurement.step, 0, "exactly 0", text)]
+
+
+def layer_range(layers: np.ndarray) -> str:
+    """`layer 3`, `layers 1 to 19`, or `layers 2, 5 and 9`; a long scattered list is counted."""
+    first, last = int(layers[0]), int(layers[-1])
+    if first == last:
+        return f"layer {first}"
+    if last - first + 1 == len(layers):
+        return f"layers {first} to {last}"
+    return f"{len(layers)} layers between {first} and {last}"
