@@ -23,6 +23,7 @@ from stability.view import View
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
 DRAW, REDRAW_SLOW = 0.25, 1.0  # seconds between draws of the training curves, and of profiles and heat map
+PROMISE = "See what an initialization does to a deep network: one architecture, one data set, different first weights."
 GROUPS = "Compare", "Network", "Data", "Training"
 COPY_JS = """
 export default function ({ parentElement, data }) {
@@ -42,7 +43,10 @@ button { font: inherit; color: var(--st-text-color); background: var(--st-backgr
 button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); outline: none; }
 """
 PAGE_CSS = f"""<style>
-.stMainBlockContainer {{ padding-top: 1.5rem; padding-bottom: 2rem; }}
+.stMainBlockContainer {{ padding: 1.5rem 2rem 2rem; }}
+@media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
+.heading {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }}
+.heading h1, .heading p {{ margin: 0; padding: 0; }}
 .st-key-training_charts, .st-key-depth_charts {{ padding-right: {charts.AXIS_WIDTH + 8}px; }}
 </style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
 CARDS_CSS = """<style>
@@ -71,7 +75,7 @@ def server() -> Server:
 
 
 def main() -> None:
-    st.set_page_config("Stability: what an initialization does", page_icon=":material/balance:", layout="wide")
+    st.set_page_config("Stability: what an initialization does", page_icon="⚖️", layout="wide")
     house = server()
     follow_link()
     with st.sidebar:
@@ -208,9 +212,7 @@ def series(knob: Number, value: float) -> list[float]:
 
 
 def heading() -> None:
-    st.html(PAGE_CSS)
-    st.title("Stability", anchor=False)
-    st.markdown("See what an initialization does to a deep network: the same network, the same data, different first weights.")
+    st.html(f"{PAGE_CSS}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>")
 
 
 def toolbar(house: Server) -> None:

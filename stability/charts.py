@@ -46,14 +46,14 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str) -> alt.VC
     Data sets: `bands`, `marks`, `limits`, `heat`, as in `stability.frames`.
     """
     e = experiment
-    accuracy = panel("Accuracy on the batch", 90, *line_layers(e, "accuracy", "step", alt.Scale(domain=[0, 1]), "%"))
+    accuracy = panel("Accuracy on the batch", 80, *line_layers(e, "accuracy", "step", alt.Scale(domain=[0, 1]), "%"))
     panels = [
         panel(
-            "Loss of the batch", 150, rule(e.data.guessing, "guessing" if e.data.classes else "always the mean"),
+            "Loss of the batch", 140, rule(e.data.guessing, "guessing" if e.data.classes else "always the mean"),
             *line_layers(e, "loss", "step", loss_scale(e), "~g"), *divergence_layers(e),
         ),
         *([accuracy] if e.data.classes else []),
-        panel("Gradient norm, all parameters (log)", 110, corners("gradient_norm"),
+        panel("Gradient norm, all parameters (log)", 100, corners("gradient_norm"),
               *line_layers(e, "gradient_norm", "step", log_scale())),
         heat_map(e, scheme, quantity),
     ]  # fmt: skip
@@ -68,19 +68,23 @@ def depth_chart(experiment: Experiment) -> alt.VConcatChart:
         "weight_gradient": "Weight gradient: norm of dL/dW (log)",
     }
     panels = [
-        panel(title, 150, corners(name), *line_layers(experiment, name, "layer", log_scale())) for name, title in titles.items()
+        panel(title, 145, corners(name), *line_layers(experiment, name, "layer", log_scale())) for name, title in titles.items()
     ]
     return finished(panels, "Through the depth: signal, signal gradient and weight gradient by layer, on log axes.")
 
 
 def panel(title: str, height: int, *layers: alt.Chart) -> alt.LayerChart:
-    return alt.layer(*layers, height=height, title=title)
+    return alt.layer(*layers, height=height, title=heading(title))
+
+
+def heading(text: str) -> alt.TitleParams:
+    return alt.TitleParams(text, anchor="start", frame="group", fontSize=13, offset=6, limit=330)  # a phone is as wide
 
 
 def line_layers(e: Experiment, name: str, along: str, scale: alt.Scale, format: str = "") -> list[alt.Chart]:
     """The range over the replicates, the median, and a few marks, one colour a scheme. Tooltips give the numbers."""
     data = alt.NamedData("bands" if along == "step" else "profiles")
-    x = alt.X(along, type="quantitative", scale=span(e, along), title=None, axis=alt.Axis(tickMinStep=1))
+    x = alt.X(along, type="quantitative", scale=span(e, along), title=None, axis=below(name == "weight_gradient"))
     y = alt.Y(name, type="quantitative", scale=scale, title=None, axis=axis(format))
     base = alt.Chart(data).encode(x=x, color=colour(e))
     tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip(along, type="quantitative"),
@@ -101,6 +105,16 @@ def axis(format: str) -> alt.Axis:
     powers = "datum.value == 1 ? '1' : '1e' + format(log(datum.value) / LN10, '.0f')"
     label = {"format": format} if format else {"labelExpr": powers}
     return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **label)
+
+
+def below(last: bool, along: str = "layer") -> alt.Axis:
+    """Panels that stand below one another share an axis: only the last one is labelled."""
+    words = (
+        {"labelExpr": f"datum.index == 0 ? '{along} ' + datum.label : datum.label", "labelFlush": True}
+        if last
+        else {"labels": False}
+    )
+    return alt.Axis(tickMinStep=1, ticks=last, **words)
 
 
 def span(experiment: Experiment, along: str) -> alt.Scale:
@@ -160,13 +174,13 @@ def heat_map(experiment: Experiment, scheme: str, quantity: str) -> alt.Chart:
         .then(alt.Color("power", type="quantitative", scale=scale, legend=heat_legend()))
         .otherwise(alt.value("#6b6b6b"))
     )
-    title = f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step (grey: 0 or not finite)"
+    title = f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step"
     return (
-        alt.Chart(alt.NamedData("heat"), height=130, title=title)
+        alt.Chart(alt.NamedData("heat"), height=120, title=heading(title))
         .mark_rect(clip=True)
         .transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
         .encode(
-            x=alt.X("step", type="quantitative", scale=span(experiment, "step"), title="step", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("step", type="quantitative", scale=span(experiment, "step"), title=None, axis=below(True, "step")),
             x2="until",
             y=alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, experiment.depth + 0.5], nice=False),
                     title=None, axis=alt.Axis(**EXTENT, tickMinStep=1, tickCount=5, format="d")),
@@ -209,7 +223,7 @@ def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
         usermeta={"embedOptions": {"renderer": "canvas"}},
     )
     chart = chart.resolve_scale(color="independent", shape="independent")
-    return chart.configure_title(anchor="start", fontSize=13, offset=6).configure(mark=alt.MarkConfig(aria=False))
+    return chart.configure(mark=alt.MarkConfig(aria=False))
 
 
 @lru_cache(maxsize=256)
