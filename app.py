@@ -1,6 +1,5 @@
 """The page. `main` is its table of contents; the state is one Experiment and one View, and the link spells both."""
 
-import html
 import secrets
 import time
 from collections.abc import Callable
@@ -8,17 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stability import charts, frames, knobs, view
+from stability import cards, charts, frames, knobs, schemes, view
 from stability.cost import Speed, cost, measured_speed, nearest_that_fits
 from stability.experiment import Experiment
 from stability.knobs import Choice, Flag, Integer, Number, Real, Several
 from stability.process import settle
-from stability.remarks import Remark, remarks
-from stability.runs import Registry, Run
-from stability.schemes import read
+from stability.runs import Registry, Run, RunError
 from stability.view import View
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
@@ -49,10 +47,6 @@ PAGE_CSS = f"""<style>
 .heading h1, .heading p {{ margin: 0; padding: 0; }}
 .st-key-training_charts, .st-key-depth_charts {{ padding-right: {charts.AXIS_WIDTH + 8}px; }}
 </style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
-CARDS_CSS = """<style>
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 0.5rem; }
-.card { display: flex; flex-direction: column; border-left: 4px solid; padding: 0.1rem 0.6rem; font-size: 0.875rem; }
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,10 @@ def main() -> None:
     elif not house.fits(state.experiment):
         refusal(house, state.experiment)
     else:
-        show(house, house.registry.open(state.experiment), state.view)
+        try:
+            show(house, house.registry.open(state.experiment), state.view)
+        except RunError as failure:
+            st.error(f"{escaped(str(failure).capitalize())}. Other settings still work.", icon=":material/error:")
 
 
 # The state and its link
@@ -160,7 +157,7 @@ def control(name: str, knob: knobs.Knob, value: Any) -> None:
             st.session_state[name] = [] if st.session_state.no_scheme else list(value)
             options = list(dict.fromkeys([*knob.rows, *value]))
             st.multiselect(
-                **shared, options=options, format_func=title, max_selections=knob.most, accept_new_options=True,
+                **shared, options=options, format_func=schemes.title, max_selections=knob.most, accept_new_options=True,
                 placeholder="Add one",
             )  # fmt: skip
         case Choice():
@@ -168,7 +165,7 @@ def control(name: str, knob: knobs.Knob, value: Any) -> None:
         case Flag():
             st.toggle(**shared)
         case Number(log=True):
-            st.select_slider(**shared, options=series(knob, value), format_func=knob.spell)
+            st.select_slider(**shared, options=knob.stops(value), format_func=knob.spell)
         case Integer() if knob.high < 1000:
             st.slider(**shared, min_value=int(knob.low), max_value=int(knob.high))
         case Integer():
@@ -188,24 +185,6 @@ def changed(name: str) -> None:
     except ValueError as error:
         st.session_state.touched, st.session_state.no_scheme = True, not value
         st.session_state.notes = [knobs.refusal(name, text, error) + "." for text in value]
-
-
-def title(scheme: str) -> str:
-    """A scheme as chips and menus write it; what somebody is still typing stays as it is."""
-    try:
-        return read(scheme).title
-    except ValueError:
-        return scheme
-
-
-def series(knob: Number, value: float) -> list[float]:
-    """What a slider over factors stops at: powers of two, or 1, 2, 5, 10, ..., within the legal range, and the value."""
-    if isinstance(knob, Integer) and knob.high <= 4096:
-        marks = [2**power for power in range(13)]
-    else:
-        marks = [digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5)]
-    legal = {float(f"{mark:.6g}") for mark in marks if knob.low <= mark <= knob.high} | {value, knob.high}
-    return sorted(type(value)(mark) for mark in legal)
 
 
 # The main area
@@ -228,12 +207,13 @@ def toolbar(house: Server) -> None:
 
 
 def pause() -> None:
-    st.session_state.paused = not st.session_state.paused
+    state = st.session_state
+    state.touched, state.paused = True, not state.paused
 
 
 def step() -> None:
     state = st.session_state
-    state.paused, state.position = True, min(state.position + 1, state.experiment.steps + 1)
+    state.touched, state.paused, state.position = True, True, min(state.position + 1, state.experiment.steps + 1)
 
 
 def new_seed() -> None:
@@ -305,7 +285,7 @@ class Stage:
     training: DeltaGenerator
     depth: DeltaGenerator
     drawn_slow: float = -REDRAW_SLOW
-    heat: bytes = b""
+    heat: pa.Table | None = None
 
     @classmethod
     def lay_out(cls, run: Run, shown: View) -> "Stage":
@@ -323,18 +303,13 @@ class Stage:
         if not count:
             return
         state.position = count
-        found = remarks(self.run, count)
-        self.cards.html(cards(self.run, count, found))
-        still = state.paused or self.run.finished
-        if still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
+        self.cards.html(cards.html(self.run, count))
+        if state.paused or self.run.finished or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
             self.drawn_slow = time.monotonic()
-            self.heat = frames.arrow(frames.heat(self.run, count, self.view.scheme(e), self.view.heat_quantity))
-            depth = charts.depth_spec(e)
-            tables = frames.depth_tables(self.run, count)
-            self.depth.vega_lite_chart(None, depth | {"datasets": tables}, width="stretch")
+            self.heat = frames.heat(self.run, self.view.scheme(e), self.view.heat_quantity, count)
+            draw(self.depth, charts.depth_spec(e), frames.depth_tables(self.run, count))
         spec = charts.training_spec(e, self.view.scheme(e), self.view.heat_quantity)
-        tables = frames.training_tables(self.run, count, found, charts.loss_top(e)) | {"heat": self.heat}
-        self.training.vega_lite_chart(None, spec | {"datasets": tables}, width="stretch")
+        draw(self.training, spec, frames.training_tables(self.run, count) | {"heat": self.heat})
 
     def words(self, count: int, place: int, paused: bool) -> str:
         steps = f"step {max(0, count - 1)} of {self.run.experiment.steps}"
@@ -343,28 +318,23 @@ class Stage:
         return ("paused at " if paused else "") + steps
 
 
+def draw(place: DeltaGenerator, spec: dict, tables: dict[str, pa.Table]) -> None:
+    """The same spec and new data: the browser keeps its picture and moves the lines."""
+    datasets = {name: frames.arrow(table) for name, table in tables.items()}
+    place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
+
+
 def heat_controls(experiment: Experiment, shown: View) -> None:
     st.session_state.heat_scheme, st.session_state.heat_quantity = shown.scheme(experiment), shown.heat_quantity
     words = knobs.knobs(View)
     st.selectbox(
-        words["heat_scheme"].label, experiment.schemes, format_func=title, key="heat_scheme", on_change=changed,
+        words["heat_scheme"].label, experiment.schemes, format_func=schemes.title, key="heat_scheme", on_change=changed,
         args=("heat_scheme",), help=words["heat_scheme"].help,
     )  # fmt: skip
     st.selectbox(
         words["heat_quantity"].label, list(view.QUANTITIES), format_func=view.QUANTITIES.get, key="heat_quantity",
         on_change=changed, args=("heat_quantity",), help=words["heat_quantity"].help,
     )  # fmt: skip
-
-
-def cards(run: Run, count: int, found: list[Remark]) -> str:
-    """One card a scheme: its mark and colour, its name, its numbers, and what no curve can show."""
-    return CARDS_CSS + "<div class='cards'>" + "".join(
-        f"<div class='card' style='border-color: {charts.COLOURS[index]}'>"
-        f"<b><span style='color: {charts.COLOURS[index]}'>{charts.SYMBOLS[index]}</span> {html.escape(title(scheme))}</b>"
-        f"<span>{html.escape(frames.standing(run, count, scheme))}</span>"
-        + "".join(f"<span>{html.escape(remark.text)}</span>" for remark in found if remark.scheme == scheme) + "</div>"
-        for scheme, index in charts.style(run.experiment.schemes).items()
-    ) + "</div>"  # fmt: skip
 
 
 if __name__ == "__main__":

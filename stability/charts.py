@@ -11,6 +11,7 @@ import altair as alt
 import pyarrow as pa
 
 from stability.experiment import MOST_SCHEMES, Experiment
+from stability.frames import LOSS_TOP
 from stability.knobs import decimal
 from stability.schemes import SCHEMES, read
 from stability.view import QUANTITIES
@@ -128,12 +129,8 @@ def log_scale() -> alt.Scale:
 
 
 def loss_scale(experiment: Experiment) -> alt.Scale:
-    """From 0 to twice the loss of guessing; what is above runs along the top."""
-    return alt.Scale(domain=[0, loss_top(experiment)], clamp=True, nice=False)
-
-
-def loss_top(experiment: Experiment) -> float:
-    return 2 * experiment.data.guessing
+    """From 0 to a few times the loss of guessing; what is above runs along the top."""
+    return alt.Scale(domain=[0, LOSS_TOP * experiment.data.guessing], clamp=True, nice=False)
 
 
 def corners(name: str) -> alt.Chart:

@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from stability.experiment import Experiment
 from stability.quantities import PROFILES, Measurement
-from stability.remarks import Remark
+from stability.remarks import Remark, remarks
 from stability.runs import Run
 
 SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm"
 THROUGH_DEPTH = "signal", "signal_gradient", "weight_gradient"
 LOGARITHMIC = frozenset({"gradient_norm", "weight", "update", *THROUGH_DEPTH})
+LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 POINTS, BINS = 100, 60  # the most a line and a heat map have; a browser pays for every one at every draw
 
 
@@ -83,17 +84,17 @@ def arrow(columns: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def training_tables(run: Run, count: int, found: Sequence[Remark], top: float) -> dict[str, bytes]:
-    """What a training chart needs besides its heat map, as bytes."""
-    lines = bands(run, count)
-    tables = {"bands": lines, "marks": marks(found, top), "limits": limits(lines, ["gradient_norm"])}
-    return {name: arrow(columns) for name, columns in tables.items()}
+def training_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
+    """What a training chart draws of the first `count` measurements (all), besides its heat map."""
+    lines = bands(run, count or len(run.measurements))
+    found = remarks(run, count or len(run.measurements))
+    return {"bands": lines, "marks": marks(found, run.experiment), "limits": limits(lines, ["gradient_norm"])}
 
 
-def depth_tables(run: Run, count: int) -> dict[str, bytes]:
-    """What a depth chart needs, as bytes."""
-    lines = profiles(run, count)
-    return {"profiles": arrow(lines), "limits": arrow(limits(lines, THROUGH_DEPTH))}
+def depth_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
+    """What a depth chart draws of the first `count` measurements (all)."""
+    lines = profiles(run, count or len(run.measurements))
+    return {"profiles": lines, "limits": limits(lines, THROUGH_DEPTH)}
 
 
 def standing(run: Run, count: int, scheme: str) -> str:
@@ -152,13 +153,13 @@ def spread(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     return {name: middle.T.ravel(), f"{name}_low": low.T.ravel(), f"{name}_high": high.T.ravel()}
 
 
-def heat(run: Run, count: int, scheme: str, quantity: str) -> pa.Table:
-    """One quantity of one scheme, layer by step, in up to BINS columns of steps.
+def heat(run: Run, scheme: str, quantity: str, count: int | None = None) -> pa.Table:
+    """One quantity of one scheme, layer by step, in up to BINS columns of steps, of the first `count` measurements (all).
 
     Columns: layer, step, until (the bin is [step, until)), value (the median over replicates), power (log10 of value),
     state: "finite", "zero" or "not finite".
     """
-    e = run.experiment
+    e, count = run.experiment, count or len(run.measurements)
     kept = sorted(run.kept)
     starts = kept[:: math.ceil(len(kept) / BINS)]
     starts = [step for step in starts if step < count]
@@ -174,9 +175,10 @@ def heat(run: Run, count: int, scheme: str, quantity: str) -> pa.Table:
     return table(columns | {"power": power.ravel(), "state": state.ravel()})
 
 
-def marks(found: Sequence[Remark], top: float) -> pa.Table:
-    """Where lines end. Columns: scheme, step, text, height (a row of its own for each, from `top` downwards)."""
-    ends = [remark for remark in found if remark.layer or "step" in remark.short]
+def marks(found: Sequence[Remark], e: Experiment) -> pa.Table:
+    """Where lines end. Columns: scheme, step, text, height (on the axis of the loss, one below another from its top)."""
+    ends = [remark for remark in found if remark.diverged]
+    top = LOSS_TOP * e.data.guessing
     columns = {
         "scheme": [remark.scheme for remark in ends],
         "step": [remark.step for remark in ends],

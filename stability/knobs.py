@@ -51,6 +51,12 @@ class Number(Knob):
     def legal(self) -> str:
         return f"{self.kind} from {decimal(self.low)} to {decimal(self.high)}"
 
+    def stops(self, value: float) -> list[float]:
+        """Where a slider over factors stops: 1, 2, 5, 10, ..., the ends of the legal range, and the value."""
+        marks = {float(f"{digit}e{power}") for power in range(-6, 5) for digit in (1, 2, 5)}
+        legal = {mark for mark in marks if self.low <= mark <= self.high} | {self.low, self.high, value}
+        return sorted(type(value)(mark) for mark in legal if mark == type(value)(mark))
+
     def bounded(self, value: float) -> float:
         if not self.low <= value <= self.high:
             raise ValueError(self.legal())
@@ -60,6 +66,13 @@ class Number(Knob):
 @dataclass(frozen=True, kw_only=True)
 class Integer(Number):
     kind = "a whole number"
+
+    def stops(self, value: int) -> list[int]:
+        """Powers of two where the range ends at one, as sizes do."""
+        if int(self.high).bit_count() > 1:
+            return super().stops(value)
+        powers = {2**power for power in range(int(self.high).bit_length())}
+        return sorted({mark for mark in powers if mark >= self.low} | {int(self.low), value})
 
     def check(self, value: Any) -> int:
         if isinstance(value, bool):  # an int in Python, not in a sentence

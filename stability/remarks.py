@@ -10,13 +10,13 @@ from stability.runs import Break, Run
 
 @dataclass(frozen=True)
 class Remark:
-    """One sentence about one scheme; `step` and `layer` where it begins, `short` for a mark in a chart."""
+    """One sentence about one scheme; where it `diverged`, `step` and `short` are for a mark in a chart."""
 
     scheme: str
-    step: int
-    layer: int
-    short: str
     text: str
+    step: int
+    short: str = ""
+    diverged: bool = False
 
 
 def remarks(run: Run, count: int) -> list[Remark]:
@@ -36,7 +36,7 @@ def divergence(run: Run, index: int, scheme: str, step: int, shown: int) -> list
     replicates = run.experiment.replicates
     count = "" if replicates == 1 else f"{len(broken)} of {replicates} replicates: "
     text = f"{count}{sentence(first)} Its profiles show step {shown}."
-    return [Remark(scheme, first.step, first.layer, short(first), text)]
+    return [Remark(scheme, text, first.step, short(first), diverged=True)]
 
 
 def short(event: Break) -> str:
@@ -60,7 +60,7 @@ def zeros(scheme: str, measurement: Measurement, index: int) -> list[Remark]:
     if not parts:
         return []
     text = f"exactly 0 at step {measurement.step}: " + ", ".join(parts) + "."
-    return [Remark(scheme, measurement.step, 0, "exactly 0", text)]
+    return [Remark(scheme, text, measurement.step)]
 
 
 def layer_range(layers: np.ndarray) -> str:

@@ -27,6 +27,10 @@ class Break:
     backward: bool  # found in the gradient, the signal being finite
 
 
+class RunError(RuntimeError):
+    """A run that cannot go on."""
+
+
 class Run:
     """What `measure(experiment)` yields, computed once and read by many threads.
 
@@ -41,7 +45,7 @@ class Run:
         self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
         self.kept = sampled(experiment.steps, max(2, profile_bytes // profile_size(experiment)))
         self._stream = measure(experiment)
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[Measurement]:
@@ -85,14 +89,14 @@ class Run:
         if self.finished:
             return
         if self._failure:
-            raise RuntimeError(f"this run stopped at step {len(self.measurements)}") from self._failure
+            raise RunError(f"this run stopped before step {len(self.measurements)}: {self._failure}") from self._failure
         try:
             self._remember(next(self._stream))
         except StopIteration:
             self.finished = True
-        except BaseException as failure:
+        except Exception as failure:  # such as too little memory: every reader must hear of it, not only this one
             self._failure = failure
-            raise
+            raise RunError(f"this run stopped before step {len(self.measurements)}: {failure}") from failure
         if len(self.measurements) > self.experiment.steps:
             self.finished = True
             self._stream.close()

@@ -203,3 +203,11 @@ def identity(text: str) -> tuple[str, float | None]:
     """What two spellings of one scheme share: `normal` and `normal:0.01` are the same."""
     scheme = read(text)
     return scheme.key.partition(":")[0], scheme.value
+
+
+def title(text: str) -> str:
+    """A scheme as chips, cards and menus write it; what names no scheme, such as half-typed text, stays as it is."""
+    try:
+        return read(text).title
+    except ValueError:
+        return text

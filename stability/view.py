@@ -26,9 +26,12 @@ class OneScheme(Knob):
 class View:
     """Which scheme and which quantity the heat map shows."""
 
-    heat_scheme: str = setting("", OneScheme, "Heat map", "Heat map of", "The scheme whose layers are shown step by step.")
-    heat_quantity: str = setting("signal_gradient", Choice, "Heat map", "Quantity", "Blue has shrunk below 1, orange has grown above it, grey is exactly 0 or not finite.",
-                                 rows=QUANTITIES)  # fmt: skip
+    # fmt: off
+    heat_scheme: str = setting("", OneScheme, "Heat map", "Heat map of",
+        "The scheme whose layers are shown step by step.")
+    heat_quantity: str = setting("signal_gradient", Choice, "Heat map", "Quantity",
+        "Blue has shrunk below 1, orange has grown above it, grey is exactly 0 or not finite.", rows=QUANTITIES)
+    # fmt: on
 
     def __post_init__(self):
         knobs.check(self)
