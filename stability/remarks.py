@@ -34,8 +34,8 @@ def divergence(run: Run, index: int, scheme: str, step: int, shown: int) -> list
         return []
     first = min(broken, key=lambda event: (event.step, event.layer))
     replicates = run.experiment.replicates
-    count = "" if replicates == 1 else f"{len(broken)} of {replicates} replicates: "
-    text = f"{count}{sentence(first)} Its profiles show step {shown}."
+    who = "" if replicates == 1 else f"{len(broken)} of {replicates} replicates "
+    text = f"{who}diverged: {sentence(first)} Profiles: step {shown}."
     return [Remark(scheme, text, first.step, short(first), diverged=True)]
 
 
@@ -47,7 +47,7 @@ def sentence(event: Break) -> str:
     if not event.layer:
         return f"the loss is {event.value} from step {event.step} on, though every layer is still finite."
     what = "gradient" if event.backward else "signal"
-    return f"diverged: the {what} is {event.value} at layer {event.layer} from step {event.step} on."
+    return f"the {what} is {event.value} at layer {event.layer} from step {event.step} on."
 
 
 def zeros(scheme: str, measurement: Measurement, index: int) -> list[Remark]:
