@@ -1,0 +1,78 @@
+"""Runs every check of this project, from a bare Python: `python tests/run.py [arguments of pytest]`.
+
+Makes a virtual environment with what the two requirements files pin, makes sure of a browser, and runs lint, doctests,
+unit, page, browser and load tests. Nothing is skipped: what cannot be had is a failure.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from served import CHROMIUMS, ROOT, chromium
+
+ENVIRONMENT = ROOT / ".venv-tests"
+PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+REQUIREMENTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
+SLOWEST_LAST = "test_page.py", "test_browser.py", "test_load.py"  # what fails early fails first
+
+
+def main(arguments: list[str]) -> int:
+    prepare()
+    # One thread for each process, as on the page: tests, server and browser share the cores.
+    os.environ.update(CHROMIUM=browser(), OMP_NUM_THREADS="1")
+    checks = ["ruff", "check"], ["ruff", "format", "--check"], ["pytest", *arguments, *default_paths(arguments)]
+    failed = [" ".join(check[:2]) for check in checks if run(str(PYTHON), "-m", *check)]
+    print("failed: " + ", ".join(failed) if failed else "all checks passed", flush=True)
+    return bool(failed)
+
+
+def run(*command: str) -> int:
+    print("$", *command, flush=True)
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
+def prepare() -> None:
+    """The virtual environment, made anew when a requirements file or this Python is another than when it was made."""
+    facts = [sys.version.encode(), str(ENVIRONMENT).encode(), *(path.read_bytes() for path in REQUIREMENTS)]
+    stamp, made_from = ENVIRONMENT / "made-from", hashlib.sha256(b"\0".join(facts)).hexdigest()
+    if stamp.exists() and stamp.read_text() == made_from:
+        return
+    venv.create(ENVIRONMENT, clear=True, with_pip=True)
+    files = [word for path in REQUIREMENTS for word in ("-r", str(path))]
+    if run(str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *files):
+        raise SystemExit("the requirements could not be installed")
+    stamp.write_text(made_from)
+
+
+def browser() -> str:
+    """The path of a Chromium: one that is here, else the system's package, else Playwright's own."""
+    if not chromium() and hasattr(os, "geteuid") and os.geteuid() == 0:
+        try:
+            run("apt-get", "update") or run("apt-get", "install", "-y", "chromium")
+        except FileNotFoundError:
+            print("no apt-get here")
+    return chromium() or playwrights_own()
+
+
+def playwrights_own() -> str:
+    run(str(PYTHON), "-m", "playwright", "install", "chromium")
+    ask = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
+    path = subprocess.run([str(PYTHON), "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    if not Path(path).exists():
+        raise SystemExit(f"no browser: install one of {', '.join(CHROMIUMS)}, or name one in CHROMIUM")
+    return path
+
+
+def default_paths(arguments: list[str]) -> list[str]:
+    """All tests, unless the arguments name files of their own."""
+    if any(".py" in argument for argument in arguments):
+        return []
+    names = {path.name for path in (ROOT / "tests").glob("test_*.py")}
+    return ["stability", *(f"tests/{name}" for name in [*sorted(names - set(SLOWEST_LAST)), *SLOWEST_LAST])]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
