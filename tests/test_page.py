@@ -1,0 +1,406 @@
+"""The page without a browser: what it shows, what it says, and what its address spells after each touch."""
+
+from pathlib import Path
+
+import pytest
+from drawn import curve, tables
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Multiselect
+
+from stability import knobs, schemes
+from stability.experiment import Experiment
+from stability.knobs import Choice, Flag, Integer, Number, Several
+from stability.optimizers import OPTIMIZERS
+from stability.view import View
+
+pytestmark = pytest.mark.page
+APP = Path(__file__).resolve().parent.parent / "app.py"
+SMALL = {"depth": "3", "width": "8", "samples": "64", "batch": "8", "steps": "5"}  # trains in a blink
+SETTINGS = knobs.knobs(Experiment)
+
+
+class Typed(Multiselect):
+    """The chips as a browser reports them: labels of the menu, and new text letter by letter as it was typed."""
+
+    @property
+    def values(self) -> list[str]:
+        return self.value
+
+
+def opened(**link: str) -> AppTest:
+    """The page at a link, run to its end."""
+    at = AppTest.from_file(str(APP), default_timeout=120)
+    for name, text in (SMALL | link).items():
+        at.query_params[name] = text
+    return sound(at.run())
+
+
+def sound(at: AppTest) -> AppTest:
+    """The same page; its run met no exception, and its address spells its state."""
+    assert [error.value for error in at.exception] == []
+    assert Experiment.from_query(address(at))[0] == state(at)
+    return at
+
+
+def state(at: AppTest) -> Experiment:
+    return at.session_state.experiment
+
+
+def address(at: AppTest) -> dict[str, str]:
+    """The settings of the experiment that the address spells."""
+    return {name: text for name, text in query(at).items() if name not in knobs.knobs(View)}
+
+
+def view(at: AppTest) -> dict[str, str]:
+    """The settings of the view that the address spells."""
+    return {name: text for name, text in query(at).items() if name in knobs.knobs(View)}
+
+
+def query(at: AppTest) -> dict[str, str]:
+    return {name: text[-1] if isinstance(text, list) else text for name, text in at.query_params.items()}
+
+
+def widget(at: AppTest, name: str):
+    kinds = "multiselect", "selectbox", "slider", "select_slider", "number_input", "toggle"
+    return next(element for kind in kinds for element in at.sidebar.get(kind) if element.key == name)
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    return sound(next(button for button in at.button if button.label == label).click().run())
+
+
+def chips(at: AppTest, *shown: str) -> AppTest:
+    at.multiselect(key="schemes").__class__ = Typed
+    return at.multiselect(key="schemes").set_value(list(shown)).run()
+
+
+def notices(at: AppTest) -> str:
+    """Everything that the page says in its notices, as a reader sees it."""
+    return "\n".join(element.value for element in at.warning).replace("\\", "")
+
+
+def progress(at: AppTest) -> str:
+    return at.get("progress")[0].proto.text
+
+
+def charts(at: AppTest) -> dict:
+    return {name: table for chart in at.get("vega_lite_chart") for name, table in tables(chart.proto).items()}
+
+
+def cards(at: AppTest) -> str:
+    return "".join(element.proto.body for element in at.get("html"))
+
+
+# First sight
+
+
+def test_the_first_visit_trains_three_schemes_to_three_fates_and_says_so():
+    at = sound(AppTest.from_file(str(APP), default_timeout=120).run())
+    assert state(at) == Experiment()
+    assert progress(at) == "step 300 of 300"
+    he, xavier, normal = (curve(charts(at)["bands"], scheme) for scheme in Experiment().schemes)
+    assert he[-1][1] < 0.1, "it learns"
+    assert xavier[-1][1] > 0.85 * Experiment().data.guessing, "it stalls"
+    assert normal[-1][1] is None, "it blows up"
+    assert "diverged" in cards(at)
+    assert not at.warning, "a first visitor has done nothing to be warned about"
+
+
+def test_an_address_that_says_nothing_stays_as_it_is():
+    assert dict(AppTest.from_file(str(APP), default_timeout=120).run().query_params) == {}
+
+
+def test_both_charts_are_there_and_carry_every_scheme_and_layer():
+    at = opened(depth="7")
+    assert {"bands", "heat", "marks", "limits", "profiles"} <= set(charts(at))
+    assert set(charts(at)["bands"]["scheme"].to_pylist()) == set(state(at).schemes)
+    assert set(charts(at)["profiles"]["layer"].to_pylist()) == set(range(1, 8))
+    assert charts(at)["bands"]["step"].to_pylist()[-1] == 5
+
+
+def test_a_setting_that_was_seen_before_gives_the_same_curves():
+    first, again = opened(seed="3"), opened(seed="3")
+    assert charts(first)["bands"].equals(charts(again)["bands"])
+    assert not charts(first)["bands"].equals(charts(opened(seed="4"))["bands"])
+
+
+# Controls
+
+
+def test_every_knob_has_a_control_with_its_label_and_its_help():
+    at = opened()
+    for name, knob in SETTINGS.items():
+        assert (widget(at, name).label, widget(at, name).proto.help) == (knob.label, knob.help), name
+
+
+def test_knobs_stand_in_their_groups_in_the_sidebar():
+    at = opened()
+    assert [element.value for element in at.sidebar.subheader] == ["Compare", "Network", "Data", "Training"]
+
+
+def test_data_of_a_fixed_dimension_hide_the_features():
+    at = opened(dataset="spirals")
+    assert "features" not in {element.key for element in at.sidebar.select_slider}
+    at = sound(widget(at, "dataset").set_value("blobs").run())
+    assert widget(at, "features").value == 32
+
+
+def extremes(name: str, knob: knobs.Knob) -> list:
+    if isinstance(knob, Choice):
+        return list(knob.rows)
+    if name == "steps":
+        return [500, knob.low]  # the longest run takes too long here
+    return [True, False] if isinstance(knob, Flag) else [knob.high, knob.low]
+
+
+@pytest.mark.parametrize("name", [name for name, knob in SETTINGS.items() if not isinstance(knob, Several)])
+def test_a_control_reaches_both_ends_of_what_is_legal(name):
+    # One small network, so that even the largest width, batch or depth takes little.
+    at = opened(schemes="xavier_normal", depth="2", features="2", steps="2")
+    for value in extremes(name, SETTINGS[name]):
+        at = sound(widget(at, name).set_value(value).run())
+        expected = min(value, state(at).samples) if name == "batch" else value
+        assert getattr(state(at), name) == expected
+        assert widget(at, name).value == expected, "the control shows what holds"
+        assert progress(at) == f"step {state(at).steps} of {state(at).steps}"
+
+
+@pytest.mark.parametrize("name", [name for name, knob in SETTINGS.items() if isinstance(knob, Number)])
+def test_a_link_reaches_a_value_between_the_stops_of_a_control(name):
+    knob = SETTINGS[name]
+    value = min(max(37, int(knob.low) + 1), int(knob.high) - 1) if isinstance(knob, Integer) else 0.0375
+    at = opened(schemes="xavier_normal", **{name: knob.spell(value)})
+    assert widget(at, name).value == getattr(state(at), name) == value
+    assert not at.warning
+
+
+# Chips
+
+
+def test_a_free_entry_becomes_a_chip_and_a_curve():
+    at = sound(chips(opened(), "He (normal)", "normal:0.02"))
+    assert state(at).schemes == ("he_normal", "normal:0.02")
+    assert address(at)["schemes"] == "he_normal,normal:0.02"
+    assert set(charts(at)["bands"]["scheme"].to_pylist()) == {"he_normal", "normal:0.02"}
+    assert [schemes.title(key) for key in at.multiselect(key="schemes").value] == ["He (normal)", "Normal 0.02"]
+    assert not at.warning
+
+
+def test_a_chip_that_stays_when_another_comes_is_taken_as_it_was():
+    at = sound(chips(opened(schemes="normal:0.02"), "Normal 0.02", "Xavier (normal)"))
+    assert state(at).schemes == ("normal:0.02", "xavier_normal")
+
+
+@pytest.mark.parametrize("typed", ["bogus", "normal:-1", "zeros:3", "normal:", "<b>he</b>", "he_normal;xavier", "  "])
+def test_a_bad_entry_is_refused_with_what_is_legal_and_nothing_is_lost(typed):
+    before = opened(schemes="he_normal,xavier_normal")
+    at = sound(chips(before, "He (normal)", "Xavier (normal)", typed))
+    assert state(at).schemes == ("he_normal", "xavier_normal")
+    assert at.multiselect(key="schemes").value == ["he_normal", "xavier_normal"]
+    if typed.strip():
+        family = typed.partition(":")[0] if typed.partition(":")[0] in schemes.SCHEMES else "he_normal"
+        assert typed in notices(at)
+        assert family in notices(at)
+    assert "bands" in charts(at)
+
+
+def test_two_spellings_of_one_scheme_are_one_chip():
+    at = sound(chips(opened(), "Normal 0.01", "normal:1e-2"))
+    assert len(state(at).schemes) == 1
+
+
+def test_eight_schemes_fit_and_a_ninth_in_a_link_is_named():
+    nine = [f"normal:{number}" for number in range(1, 10)]
+    at = opened(schemes=",".join(nine))
+    assert state(at).schemes == tuple(nine[:8])
+    assert len(at.warning) == 1
+    assert "normal:9" in notices(at)
+
+
+def test_without_a_scheme_the_page_says_what_to_do_and_goes_on_when_one_comes():
+    at = chips(opened(schemes="he_normal"))
+    assert [error.value for error in at.exception] == []
+    assert "initialization" in at.info[0].value
+    assert not at.warning
+    assert not at.error
+    assert at.multiselect(key="schemes").value == []
+    at = sound(chips(at, "Orthogonal 1"))
+    assert state(at).schemes == ("orthogonal",)
+    assert not at.info
+
+
+def test_other_controls_work_while_no_scheme_is_chosen():
+    at = chips(opened(schemes="he_normal"))
+    at = widget(at, "depth").set_value(4).run()
+    assert [error.value for error in at.exception] == []
+    assert state(at).depth == 4
+
+
+# Links
+
+
+BAD = {"depth": "900", "activation": "reluu", "batch": "many", "residual": "perhaps", "learning_rate": "nan", "noise": "-1"}
+
+
+def test_a_mangled_link_opens_with_one_notice_that_names_every_bad_value():
+    at = opened(**BAD, schemes="he_normal,bogus", wings="2", heat_quantity="colour")
+    assert len(at.warning) == 1
+    for name, text in {**BAD, "schemes": "bogus", "wings": "2", "heat_quantity": "colour"}.items():
+        assert name in notices(at)
+        assert text in notices(at)
+    assert state(at) == Experiment.from_query(SMALL | {"depth": "20", "batch": "64", "schemes": "he_normal"})[0]
+    assert "bands" in charts(at)
+
+
+def test_the_notice_goes_when_something_is_changed():
+    at = opened(activation="reluu")
+    assert at.warning
+    assert not sound(widget(at, "depth").set_value(4).run()).warning
+
+
+MARKUP = [
+    "**bold**",
+    "[x](http://example.org)",
+    "<img src=x onerror=alert(1)>",
+    "$x^2$",
+    ":red[x]",
+    "`code`",
+    "# title",
+    "~~x~~",
+]
+
+
+@pytest.mark.parametrize("text", MARKUP)
+def test_markdown_in_a_bad_value_is_shown_as_text(text):
+    at = opened(activation=text)
+    assert text in notices(at)
+    marked = {letter for letter in text if not letter.isalnum() and letter not in " ./'\"=?&;,@%"}
+    raw = at.warning[0].value
+    for letter in marked:
+        assert raw.count(letter) == raw.count("\\" + letter), f"{letter} reaches Markdown bare"
+
+
+LEGAL_SOMEWHERE = "1", "-1", "1e400", "nan", "true", ",", "he_normal", "normal:0", "tanh", "%2C"
+
+
+@given(
+    link=st.dictionaries(
+        st.sampled_from([*SETTINGS, *knobs.knobs(View), "v", "wings", "", " "]) | st.text(max_size=8),
+        st.sampled_from(LEGAL_SOMEWHERE) | st.text(max_size=12),
+        max_size=4,
+    )
+)
+@settings(max_examples=20)
+def test_any_link_opens_a_page_with_curves(link):
+    at = opened(**link)
+    assert "bands" in charts(at)
+
+
+def test_a_key_given_twice_opens_a_page():
+    at = AppTest.from_file(str(APP), default_timeout=120)
+    for name, text in SMALL.items():
+        at.query_params[name] = text
+    at.query_params["depth"] = ["4", "5"]
+    assert state(sound(at.run())).depth == 5
+
+
+def test_settings_that_disagree_are_mended_with_a_sentence():
+    at = opened(samples="64", batch="128")
+    assert state(at).batch == 64
+    assert "batch" in notices(at)
+    assert "128" in notices(at)
+    at = sound(widget(opened(samples="1024", batch="512"), "samples").set_value(128).run())
+    assert (state(at).samples, state(at).batch) == (128, 128)
+    assert "batch" in notices(at)
+    assert widget(at, "batch").value == 128
+
+
+def test_the_address_follows_every_change_and_nothing_else():
+    at = opened()
+    assert address(at) == SMALL, "an address that already opens this page is left alone"
+    at = sound(widget(at, "activation").set_value("tanh").run())
+    assert address(at) == {"v": "1", "activation": "tanh"} | SMALL
+    at = sound(at.selectbox(key="heat_quantity").set_value("signal").run())
+    assert view(at) == {"heat_quantity": "signal"}
+    at = sound(widget(at, "activation").set_value("relu").run())
+    assert address(at) == {"v": "1"} | SMALL
+
+
+def test_the_heat_map_shows_the_scheme_and_the_quantity_that_are_chosen():
+    at = opened(schemes="he_normal,zeros", heat_quantity="signal")
+    assert set(charts(at)["heat"]["state"].to_pylist()) == {"finite"}
+    at = sound(at.selectbox(key="heat_scheme").set_value("zeros").run())
+    assert view(at) == {"heat_scheme": "zeros", "heat_quantity": "signal"}
+    assert "zero" in charts(at)["heat"]["state"].to_pylist()
+
+
+def test_the_heat_map_forgets_a_scheme_that_is_gone():
+    at = opened(schemes="he_normal,zeros", heat_scheme="zeros")
+    at = sound(chips(at, "He (normal)"))
+    assert at.selectbox(key="heat_scheme").value == "he_normal"
+
+
+# Training
+
+
+@pytest.mark.parametrize("optimizer", [key for key in OPTIMIZERS if key != Experiment().optimizer])
+def test_an_optimizer_brings_its_typical_learning_rate_unless_one_was_chosen(optimizer):
+    at = sound(widget(opened(), "optimizer").set_value(optimizer).run())
+    assert state(at).learning_rate == OPTIMIZERS[optimizer].learning_rate
+    assert widget(at, "learning_rate").value == OPTIMIZERS[optimizer].learning_rate
+    at = sound(widget(opened(learning_rate="0.5"), "optimizer").set_value(optimizer).run())
+    assert state(at).learning_rate == 0.5
+
+
+def test_pause_stops_the_view_and_step_and_resume_go_on():
+    at = press(opened(), "Pause")
+    assert progress(at) == "paused at step 5 of 5"
+    assert {"Resume", "Step"} <= {button.label for button in at.button}
+    at = press(at, "Step")
+    assert progress(at) == "paused at step 5 of 5", "there is nothing after the last step"
+    assert progress(press(at, "Resume")) == "step 5 of 5"
+
+
+def test_a_change_ends_a_pause():
+    at = press(opened(), "Pause")
+    at = sound(widget(at, "depth").set_value(4).run())
+    assert progress(at) == "step 5 of 5"
+
+
+def test_a_new_seed_changes_the_seed_and_nothing_else():
+    at = opened(seed="123456")  # beyond those that the button draws
+    before, at = charts(at)["bands"], press(at, "New seed")
+    assert state(at).seed != 123456
+    assert knobs.values(state(at)) | {"seed": 0} == knobs.values(Experiment.from_query(SMALL)[0])
+    assert address(at)["seed"] == str(state(at).seed) == str(widget(at, "seed").value)
+    assert not charts(at)["bands"].equals(before)
+
+
+def test_reset_brings_the_first_visit_back():
+    at = press(opened(activation="tanh", heat_quantity="signal"), "Reset")
+    assert state(at) == Experiment()
+    assert (address(at), view(at)) == ({"v": "1"}, {})
+    assert widget(at, "activation").value == "relu"
+    assert at.selectbox(key="heat_quantity").value == "signal_gradient"
+
+
+TOO_MUCH = {"depth": "101", "width": "512", "steps": "5000", "replicates": "16", "batch": "1024", "samples": "4096"}
+
+
+def test_a_run_that_costs_too_much_is_refused_with_its_estimate_and_the_nearest_that_fits():
+    at = opened(**TOO_MUCH)
+    assert len(at.warning) == 1
+    assert " s and " in notices(at)
+    assert "It fits with" in notices(at)
+    assert not charts(at)
+    (button,) = (button for button in at.button if button.label.startswith("Use "))
+    assert button.label.removeprefix("Use ") in notices(at)
+    assert state(at) == Experiment.from_query(TOO_MUCH)[0], "controls and address keep what was asked for"
+
+
+def test_a_refused_setting_can_be_undone_at_its_control():
+    at = opened(depth="101", steps="5000")
+    assert not charts(at)
+    assert "bands" in charts(sound(widget(at, "steps").set_value(5).run()))
