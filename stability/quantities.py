@@ -123,6 +123,12 @@ def shares(e: Experiment, seen: Pass) -> dict[str, Tensor]:
     return {"saturated": by_layer(saturated, e), "dead": by_layer(dead, e)}
 
 
+def away_from_zero(count: int) -> Tensor:
+    """Random signs times 1 to 2: no example is so light that rounding in the others could hide a difference in it."""
+    uniform = torch.rand(count, generator=generator(0, "uniform")) * 4 - 2
+    return uniform.sign() * (1 + uniform.abs() / 2)
+
+
 def distinct(e: Experiment, seen: Pass) -> Tensor:
     """Number of hidden units `(L-1, N)` whose z differ somewhere on the batch by more than SAME of the layer's RMS.
 
@@ -133,7 +139,7 @@ def distinct(e: Experiment, seen: Pass) -> Tensor:
     for z in stacked(seen.z[:-1]):
         rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
         units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
-        projection = torch.randn(units.shape[-1], generator=generator(0, "normal")).to(units)
+        projection = away_from_zero(units.shape[-1]).to(units)
         order = (units @ projection).argsort(dim=2)
         units = units.gather(2, order.unsqueeze(3).expand_as(units))
         steps = (units[:, :, 1:] - units[:, :, :-1]).abs().amax(dim=3)  # (k, N, width - 1)
