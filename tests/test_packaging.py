@@ -1,0 +1,110 @@
+"""What is installed: the page's lock, the library's bounds, and the wheel."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK, TESTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
+OWN = {"stability", "app"} | {path.stem for path in (ROOT / "tests").glob("*.py")}
+
+
+def requirements(path: Path) -> list[Requirement]:
+    lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [Requirement(line) for line in lines if line]
+
+
+def pins(*paths: Path) -> dict[str, str]:
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for path in paths for pin in requirements(path)}
+
+
+def bounds() -> list[Requirement]:
+    """What pyproject.toml asks for, extras too."""
+    extras = [line for lines in PROJECT.get("optional-dependencies", {}).values() for line in lines]
+    return [Requirement(line) for line in [*PROJECT["dependencies"], *extras]]
+
+
+def third_party(*paths: Path) -> set[str]:
+    """Top-level modules that files import and that neither Python nor this project brings."""
+    found = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            found |= {name.split(".")[0] for name in names}
+    return found - set(sys.stdlib_module_names) - OWN
+
+
+def tracked(folder: str) -> list[str]:
+    listing = subprocess.run(["git", "ls-files", "-z", folder], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in listing.stdout.split("\0") if name]
+
+
+@pytest.mark.parametrize("path", [LOCK, TESTS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_pin_is_exact(path):
+    for pin in requirements(path):
+        (clause,) = pin.specifier
+        assert clause.operator == "=="
+        assert "*" not in clause.version
+
+
+def test_no_package_is_pinned_twice():
+    names = [canonicalize_name(pin.name) for path in (LOCK, TESTS) for pin in requirements(path)]
+    assert len(names) == len(set(names))
+
+
+def test_every_lower_bound_is_written_and_met_by_the_lock():
+    locked = pins(LOCK)
+    for bound in bounds():
+        assert [clause.operator for clause in bound.specifier] == [">="], f"{bound}: a lower bound, by hand"
+        assert locked[canonicalize_name(bound.name)] in bound.specifier
+
+
+def test_streamlit_is_asked_for_by_the_page_alone():
+    assert "streamlit" not in [Requirement(line).name for line in PROJECT["dependencies"]]
+    assert "streamlit" in [Requirement(line).name for line in PROJECT["optional-dependencies"]["page"]]
+
+
+def test_everything_that_is_imported_directly_is_pinned():
+    homes, locked = packages_distributions(), pins(LOCK)
+    for module in third_party(*(ROOT / "stability").rglob("*.py"), ROOT / "app.py"):
+        assert {canonicalize_name(home) for home in homes[module]} & set(locked), module
+
+
+def test_everything_that_the_library_imports_is_asked_for_in_its_bounds():
+    homes, asked = packages_distributions(), {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    for module in third_party(*(ROOT / "stability").rglob("*.py")):
+        assert {canonicalize_name(home) for home in homes[module]} & asked, module
+
+
+def test_everything_that_the_tests_import_is_pinned():
+    homes, locked = packages_distributions(), pins(LOCK, TESTS)
+    for module in third_party(*(ROOT / "tests").glob("*.py")):
+        assert {canonicalize_name(home) for home in homes[module]} & set(locked), module
+
+
+def test_the_wheel_holds_every_file_of_the_library(tmp_path):
+    """Built from the files that git tracks, so that nothing which merely lies about gets in."""
+    for name in tracked("."):
+        if (ROOT / name).is_file():
+            (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / "source" / name)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "wheel")]
+    built = subprocess.run([*command, str(tmp_path / "source")], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+    (wheel,) = (tmp_path / "wheel").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+        licences = [name for name in archive.namelist() if name.endswith("/LICENSE")]
+    assert held == set(tracked("stability"))
+    assert licences
