@@ -1,0 +1,299 @@
+"""Charts ask for nothing that frames do not give, never change, and keep their colours apart for every reader."""
+
+import json
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import altair as alt
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stability import charts, frames
+from stability.datasets import DATASETS
+from stability.experiment import MOST_SCHEMES, Experiment
+from stability.frames import LOGARITHMIC
+from stability.runs import Run
+from stability.schemes import SCHEMES
+from stability.view import QUANTITIES
+
+TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8, "steps": 6}
+EXPERIMENTS = {
+    "classes": Experiment(**TINY, schemes=("he_normal", "zeros", "normal:30"), depth=24),
+    "regression": Experiment(**TINY, schemes=("normal:0.5",), dataset="teacher", depth=3),
+    "replicates": Experiment(**TINY, schemes=("xavier_normal", "constant"), depth=2, replicates=3),
+    "one layer": Experiment(**TINY, schemes=tuple(SCHEMES)[:8], depth=1, dataset="spirals"),
+}
+PHASES = "training", "depth"
+
+
+@cache
+def finished(name: str) -> Run:
+    run = Run(EXPERIMENTS[name])
+    assert list(run)
+    return run
+
+
+@pytest.fixture(params=EXPERIMENTS)
+def run(request) -> Run:
+    return finished(request.param)
+
+
+def chart(phase: str, e: Experiment, quantity: str = "signal") -> alt.VConcatChart:
+    return charts.depth_chart(e) if phase == "depth" else charts.training_chart(e, e.schemes[-1], quantity)
+
+
+def spec(phase: str, e: Experiment) -> dict:
+    return charts.depth_spec(e) if phase == "depth" else charts.training_spec(e, e.schemes[-1], "signal")
+
+
+def tables(phase: str, run: Run) -> dict:
+    if phase == "depth":
+        return frames.depth_tables(run)
+    return frames.training_tables(run) | {"heat": frames.heat(run, run.experiment.schemes[-1], "signal")}
+
+
+def nodes(node) -> Iterator[dict]:
+    """Every object in a spec."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from nodes(child)
+
+
+def units(node: dict, data: dict | None = None) -> Iterator[tuple[dict, dict]]:
+    """Every view that draws something, with the data that it draws, its own or its parent's."""
+    data = node.get("data", data)
+    children = [child for name in ("vconcat", "hconcat", "concat", "layer") for child in node.get(name, ())]
+    for child in children:
+        yield from units(child, data)
+    if not children:
+        yield node, data
+
+
+def channels(unit: dict) -> Iterator[tuple[str, dict]]:
+    """Pairs of a channel and each field definition in it, a condition's included."""
+    for name, found in unit.get("encoding", {}).items():
+        yield from ((name, node) for node in nodes(found) if "field" in node)
+
+
+def used(unit: dict) -> tuple[set[str], set[str]]:
+    """Fields of the data that a view reads, and fields that it computes."""
+    read, computed = {node["field"] for _, node in channels(unit)}, set()
+    for transform in unit.get("transform", ()):
+        computed |= {transform["as"]} if "as" in transform else set()
+    for node in nodes([unit.get("transform", []), unit.get("encoding", {})]):
+        for name in ("calculate", "filter", "test"):
+            read |= set(re.findall(r"datum\.(\w+)", node[name])) if isinstance(node.get(name), str) else set()
+    return read - computed, computed
+
+
+# What a chart reads
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_named_data_of_a_chart_are_those_that_frames_make_and_hold_every_field_it_uses(phase, run):
+    given, asked = tables(phase, run), defaultdict(set)
+    for unit, data in units(spec(phase, run.experiment)):
+        if "name" in data:
+            asked[data["name"]] |= used(unit)[0]
+        else:
+            assert used(unit)[0] == set(), "data without a name have no fields"
+    assert set(asked) == set(given)
+    for name, names in asked.items():
+        assert names <= set(given[name].column_names), name
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_chart_carries_no_data_of_its_own(phase, run):
+    for node in nodes(spec(phase, run.experiment)):
+        assert "datasets" not in node
+        assert not isinstance(node.get("data"), dict) or set(node["data"]) in ({"name"}, {"sequence"})
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_regression_has_no_accuracy_and_classes_have(phase):
+    for key, row in DATASETS.items():
+        text = json.dumps(spec(phase, Experiment(dataset=key)))
+        assert ("accuracy" in text.lower()) == (phase == "training" and row.classes is not None)
+
+
+def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
+    e = EXPERIMENTS["classes"]
+    for scheme, quantity in zip(e.schemes, QUANTITIES, strict=True):
+        (title,) = {
+            node["title"]["text"]
+            for node in nodes(charts.training_spec(e, scheme, quantity))
+            if node.get("data") == {"name": "heat"}
+        }
+        assert QUANTITIES[quantity] in title
+        assert SCHEMES[scheme.partition(":")[0]].label in title
+
+
+# What does not change
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_equal_experiments_share_one_spec_and_a_chart_built_anew_is_the_same_text(phase, run):
+    e = run.experiment
+    assert spec(phase, e) is spec(phase, Experiment.from_query(e.to_query())[0])
+    assert json.dumps(chart(phase, e).to_dict()) == json.dumps(spec(phase, e))
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_spec_does_not_depend_on_the_seed(phase):
+    """New seed, same picture: the browser keeps its view and moves the lines."""
+    e = EXPERIMENTS["classes"]
+    assert spec(phase, e) == spec(phase, replace(e, seed=7))
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_scales_do_not_follow_the_data_but_for_logarithms_which_limits_hold(phase, run):
+    held = {name for table in tables(phase, run).items() if table[0] == "limits" for name in table[1].column_names}
+    for unit, _ in units(spec(phase, run.experiment)):
+        for channel, node in channels(unit):
+            if channel in ("x", "y"):
+                scale = node["scale"]
+                if scale.get("type") == "log":
+                    name = node["field"].removesuffix("_low")
+                    assert name in held
+                    assert name in LOGARITHMIC, "frames make null what has no logarithm"
+                else:
+                    assert len(scale["domain"]) == 2
+                assert scale.get("nice") is False or scale["domain"] == [0, 1]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_chart_is_drawn_on_a_canvas_has_a_name_for_screen_readers_and_one_column(phase, run):
+    whole = spec(phase, run.experiment)
+    assert whole["usermeta"]["embedOptions"]["renderer"] == "canvas"
+    assert len(whole["description"]) > 20
+    assert not any({"hconcat", "concat", "facet", "repeat"} & set(node) for node in nodes(whole)), (
+        "only a column fits its place"
+    )
+
+
+# For notebooks
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_chart_with_data_is_complete_and_leaves_the_original_as_it_was(phase, run):
+    plain = chart(phase, run.experiment)
+    before = json.dumps(plain.to_dict())
+    complete = charts.with_data(plain, tables(phase, run)).to_dict()
+    assert json.dumps(plain.to_dict()) == before
+    assert set(complete["datasets"]) == set(tables(phase, run))
+    for name, table in tables(phase, run).items():
+        assert complete["datasets"][name] == table.to_pylist()
+    json.dumps(complete, allow_nan=False)  # what a file of a notebook takes
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_chart_with_data_has_one_legend_of_colours_and_marks(phase, run):
+    complete = charts.with_data(chart(phase, run.experiment), tables(phase, run)).to_dict()
+    legends = [unit["encoding"][name] for unit, _ in units(complete) for name in ("color", "shape")
+               if unit.get("encoding", {}).get(name, {}).get("field") == "scheme"]  # fmt: skip
+    shown = [legend for legend in legends if legend.get("legend", "missing") not in (None, "missing")]
+    assert len(shown) == 2
+    assert all(legend["scale"]["domain"] == list(run.experiment.schemes) for legend in shown)
+
+
+# Colours and marks
+
+
+ENTRIES = st.lists(
+    st.sampled_from([*SCHEMES, *(f"{key}:{value}" for key, row in SCHEMES.items() if row.value for value in (0.3, 2, 7, 9))]),
+    min_size=1, max_size=MOST_SCHEMES, unique=True,
+)  # fmt: skip
+
+
+@given(ENTRIES)
+def test_a_scheme_has_a_colour_of_its_own_that_stays_when_a_later_one_goes(schemes):
+    schemes = tuple(schemes)
+    style = charts.style(schemes)
+    assert list(style) == list(schemes)
+    assert len(set(style.values())) == len(schemes)
+    assert set(style.values()) <= set(range(MOST_SCHEMES))
+    assert charts.style(schemes) == style
+    for kept in range(len(schemes)):
+        assert charts.style(schemes[:kept]) == {scheme: style[scheme] for scheme in schemes[:kept]}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_lines_and_marks_have_the_colours_and_shapes_of_their_style(phase, run):
+    e = run.experiment
+    style = charts.style(e.schemes)
+    looks = {"color": charts.COLOURS, "shape": charts.SHAPES}
+    scales = [
+        (channel, node["scale"]) for unit, _ in units(spec(phase, e)) for channel, node in channels(unit)
+        if channel in looks and node["field"] == "scheme"
+    ]  # fmt: skip
+    assert {channel for channel, _ in scales} == set(looks), "colour is never the only carrier"
+    for channel, scale in scales:
+        assert scale == {"domain": list(e.schemes), "range": [looks[channel][style[scheme]] for scheme in e.schemes]}
+
+
+def test_there_is_a_colour_a_shape_and_a_symbol_for_every_scheme_that_fits_in_one_picture():
+    assert [len(set(looks)) for looks in (charts.COLOURS, charts.SHAPES, charts.SYMBOLS)] == [MOST_SCHEMES] * 3
+
+
+# How a reader without one kind of cones sees linear RGB. Machado, Oliveira & Fernandes 2009, table 1, severity 1.
+READERS = {
+    "all cones": np.eye(3),
+    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "tritanopia": np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]),
+}
+XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+APART = 20  # CIE 1976 units; 2.3 is a just noticeable difference of two large patches, thin lines need many
+
+
+def linear(colour: str) -> np.ndarray:
+    """`#rrggbb` as linear RGB. IEC 61966-2-1."""
+    encoded = np.array([int(colour[start : start + 2], 16) for start in (1, 3, 5)]) / 255
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE 1976 L*a*b* of linear RGB, white D65."""
+    ratio = XYZ @ np.clip(rgb, 0, 1) / XYZ.sum(axis=1)
+    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.1: from 1 to 21."""
+    dark, light = sorted(float(XYZ[1] @ linear(colour)) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_measures_of_colour_know_what_is_known():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert lab(linear("#ffffff")) == pytest.approx([100, 0, 0], abs=1e-2)
+    assert lab(linear("#ff0000")) == pytest.approx([53.24, 80.09, 67.20], abs=1e-2)  # as every table of sRGB has it
+    for matrix in READERS.values():
+        assert matrix @ np.ones(3) == pytest.approx(np.ones(3), abs=1e-5), "grey stays grey"
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_any_two_colours_stay_apart_for_every_reader(reader):
+    seen = {colour: lab(READERS[reader] @ linear(colour)) for colour in charts.COLOURS}
+    differences = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in combinations(charts.COLOURS, 2)}
+    closest = min(differences, key=differences.get)
+    assert differences[closest] >= APART, closest
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_colour_stands_out_from_the_page(theme):
+    config = tomllib.loads((Path(__file__).parents[1] / ".streamlit" / "config.toml").read_text())
+    page = config["theme"][theme]["backgroundColor"]
+    assert {colour: contrast(colour, page) for colour in charts.COLOURS if contrast(colour, page) < 3} == {}  # WCAG 1.4.11
