@@ -1,0 +1,163 @@
+"""What a run will cost grows with every knob, and what is too large is brought to fit by as little as possible."""
+
+import math
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from stability.cost import SHRINKABLE, Cost, Speed, cost, measured_speed, nearest_that_fits, state_bytes
+from stability.datasets import DATASETS
+from stability.experiment import Experiment
+from stability.knobs import Integer, knobs
+from stability.schemes import SCHEMES
+
+SIZES = [name for name, knob in knobs(Experiment).items() if isinstance(knob, Integer) and name != "seed"]
+FEW = settings(max_examples=40)  # each makes many experiments
+SPEEDS = st.builds(Speed, st.floats(1e-7, 1e-3), st.floats(1e-12, 1e-8))
+
+
+def sizes(name: str) -> st.SearchStrategy[int]:
+    """Spread over the magnitudes, the ends included."""
+    knob = knobs(Experiment)[name]
+    low, high = int(knob.low), int(knob.high)
+    powers = [2**power for power in range(13) if low < 2**power < high]
+    return st.sampled_from([low, high, *powers]) | st.integers(low, high)
+
+
+@st.composite
+def experiments(draw) -> Experiment:
+    settings = {name: draw(sizes(name)) for name in SIZES}
+    settings |= {"dataset": draw(st.sampled_from(list(DATASETS))), "precision": draw(st.sampled_from(["float32", "float64"]))}
+    settings |= {"schemes": draw(st.lists(st.sampled_from(list(SCHEMES)), min_size=1, max_size=8, unique=True))}
+    settings["batch"] = min(settings["batch"], settings["samples"])
+    return Experiment(**settings)
+
+
+def as_numbers(found: Cost) -> list[int]:
+    return [getattr(found, field.name) for field in fields(found)]
+
+
+# What grows
+
+
+@pytest.mark.parametrize("name", SIZES)
+@FEW
+@given(e=experiments(), data=st.data())
+def test_no_size_makes_a_run_cheaper(name, e, data):
+    more = data.draw(st.integers(getattr(e, name), int(knobs(Experiment)[name].high)))
+    assume(name != "batch" or more <= e.samples)
+    larger = replace(e, **{name: more})
+    assert all(a <= b for a, b in zip(as_numbers(cost(e)), as_numbers(cost(larger)), strict=True))
+    assert state_bytes(e) <= state_bytes(larger)
+
+
+@FEW
+@given(experiments())
+def test_every_size_has_a_price(e):
+    """Double it, and something is dearer; where a data set has its own dimension, `features` is none of its sizes."""
+    for name in SIZES:
+        value = getattr(e, name) * 2
+        legal = value <= knobs(Experiment)[name].high and (name != "batch" or value <= e.samples)
+        if legal and not (name == "features" and e.data.fixed_features) and not (name == "width" and e.depth == 1):
+            assert as_numbers(cost(replace(e, **{name: value}))) != as_numbers(cost(e)), name
+
+
+@FEW
+@given(experiments(), st.sampled_from(list(SCHEMES)))
+def test_one_scheme_more_costs_more_and_so_do_more_digits(e, scheme):
+    assume(scheme not in e.schemes)
+    assume(len(e.schemes) < 8)
+    wider = replace(e, schemes=(*e.schemes, scheme))
+    assert cost(wider).operations > cost(e).operations
+    assert cost(wider).bytes > cost(e).bytes
+    assert cost(replace(e, precision="float64")).bytes > cost(replace(e, precision="float32")).bytes
+
+
+@FEW
+@given(experiments())
+def test_what_is_held_at_once_does_not_depend_on_how_long_it_takes(e):
+    assert cost(e).bytes == cost(replace(e, steps=5000)).bytes >= state_bytes(e)
+
+
+@FEW
+@given(experiments(), SPEEDS)
+def test_seconds_are_calls_and_operations_at_the_speed_of_the_machine(e, speed):
+    assert speed.seconds(e) > 0
+    assert Speed(2 * speed.call, 2 * speed.operation).seconds(e) == pytest.approx(2 * speed.seconds(e))
+    parts = Speed(speed.call, 0).seconds(e) + Speed(0, speed.operation).seconds(e)
+    assert speed.seconds(e) == pytest.approx(parts)
+
+
+def test_operations_of_one_step_are_at_least_those_of_its_products():
+    e = Experiment(schemes=("he_normal",), depth=5, width=128, features=128, batch=256, samples=256, steps=100)
+    products = sum(6 * layer.fan_in * layer.fan_out * e.batch for layer in e.layers)  # 2 forward, 4 backward
+    assert 101 * products <= cost(e).operations <= 3 * 101 * products
+
+
+def test_this_machine_has_a_speed():
+    speed = measured_speed()
+    assert 0 < speed.operation < speed.call < math.inf
+
+
+# What fits
+
+
+@FEW
+@given(experiments(), SPEEDS, st.floats(1e-3, 1e3))
+def test_what_fits_is_left_alone_and_what_does_not_is_made_to_fit(e, speed, most):
+    def fits(other: Experiment) -> bool:
+        return speed.seconds(other) <= most
+
+    smallest = replace(e, **{name: int(knobs(Experiment)[name].low) for name in SHRINKABLE})
+    assume(fits(smallest))
+    nearest = nearest_that_fits(e, fits)
+    assert fits(nearest)
+    assert (nearest == e) == fits(e)
+    kept = {field.name for field in fields(e)} - set(SHRINKABLE)
+    assert all(getattr(nearest, name) == getattr(e, name) for name in kept)
+    assert all(getattr(nearest, name) <= getattr(e, name) for name in SHRINKABLE)
+
+
+def changed(e: Experiment, other: Experiment) -> list[str]:
+    return [name for name in SHRINKABLE if getattr(e, name) != getattr(other, name)]
+
+
+@FEW
+@given(experiments(), SPEEDS, st.floats(1.01, 7))
+def test_a_little_too_much_lowers_one_setting_and_no_further_than_to_a_number_of_two_digits(e, speed, factor):
+    most = speed.seconds(e) / factor
+
+    def fits(other: Experiment) -> bool:
+        return speed.seconds(other) <= most
+
+    assume(fits(replace(e, steps=max(1, e.steps // 8))))  # there is one setting that need not be given up
+    nearest = nearest_that_fits(e, fits)
+    (name,) = changed(e, nearest)
+    value = getattr(nearest, name)
+    next_one = value + 10 ** max(0, int(math.log10(value)) - 1)
+    assert next_one >= getattr(e, name) or not fits(replace(e, **{name: next_one}))
+    for other in SHRINKABLE:  # no other single setting could have stayed nearer
+        low = int(knobs(Experiment)[other].low)
+        nearer = max(low, math.ceil(getattr(e, other) * min(1, 1.25 * value / getattr(e, name))))
+        assert nearer >= getattr(e, other) or other == name or not fits(replace(e, **{other: nearer}))
+
+
+@FEW
+@given(experiments(), st.sampled_from(SHRINKABLE), st.data())
+def test_what_only_one_setting_can_mend_is_mended_by_that_one(e, name, data):
+    """Whatever the measure is: here one setting alone decides."""
+    knob = knobs(Experiment)[name]
+    assume(getattr(e, name) > knob.low)
+    most = data.draw(st.integers(max(int(knob.low), getattr(e, name) // 7 + 1), getattr(e, name)))
+    nearest = nearest_that_fits(e, lambda other: getattr(other, name) <= most)
+    assert changed(e, nearest) == ([name] if most < getattr(e, name) else [])
+    assert most * 0.9 <= getattr(nearest, name) <= most
+
+
+@FEW
+@given(experiments())
+def test_where_nothing_fits_the_smallest_is_proposed(e):
+    nearest = nearest_that_fits(e, lambda other: False)
+    assert all(getattr(nearest, name) == knobs(Experiment)[name].low for name in SHRINKABLE)
