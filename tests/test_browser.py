@@ -142,13 +142,13 @@ def test_curves_of_two_schemes_grow_and_differ_while_they_train(page, server):
 
 
 def test_the_charts_stay_in_place_while_they_grow(page, server):
-    open_page(page, server, "seed=11")
+    open_page(page, server, "seed=11&steps=150")
     page.wait_for_function("rows('profiles')")
     expect(page.locator("canvas")).to_have_count(2)
     page.evaluate("document.querySelectorAll('canvas').forEach((canvas) => { canvas.first = true; })")
     places = "[...document.querySelectorAll('canvas')].map((canvas) => [canvas.first, canvas.width, canvas.height])"
     before = page.evaluate(places)
-    until_shown(page, experiment("seed=11"))
+    until_shown(page, experiment("seed=11&steps=150"))
     assert page.evaluate(places) == before, "a new canvas is a flicker, another size a jump"
 
 
@@ -179,17 +179,18 @@ def test_the_charts_are_never_gone_when_something_is_changed(page, server):
     assert page.evaluate("fewest") == 2
 
 
-def test_pause_stops_step_goes_on_by_one_and_resume_to_the_end(page, server):
-    open_page(page, server, "seed=12&depth=6&steps=600")
+def test_pause_stops_step_goes_on_by_one_and_resume_goes_on(page, server):
+    open_page(page, server, LONG + "&seed=12")
     press(page, "Pause")
     expect(page.get_by_text("paused at step")).to_be_visible()
-    stopped = newest(page)
-    assert stopped < 600
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    stopped = int(re.search(r"paused at step (\d+)", page.get_by_test_id("stProgress").inner_text())[1])
+    page.wait_for_function("step => newest() === step", arg=stopped)
     press(page, "Step")
-    expect(page.get_by_text(f"paused at step {stopped + 1} of 600")).to_be_visible()
+    expect(page.get_by_text(f"paused at step {stopped + 1} of 5000")).to_be_visible()
     page.wait_for_function("step => newest() === step", arg=stopped + 1)
     press(page, "Resume")
-    until_shown(page, experiment("seed=12&depth=6&steps=600"))
+    page.wait_for_function("step => newest() > step + 10", arg=stopped)
 
 
 def test_who_comes_second_sees_their_place_and_trains_when_the_first_has_left(page, visitor, server):

@@ -1,5 +1,6 @@
 """The page without a browser: what it shows, what it says, and what its address spells after each touch."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,8 @@ def chips(at: AppTest, *shown: str) -> AppTest:
 
 
 def notices(at: AppTest) -> str:
-    """Everything that the page says in its notices, as a reader sees it."""
-    return "\n".join(element.value for element in at.warning).replace("\\", "")
+    """Everything that the page says in its notices, as a reader sees it: without backslashes and what has no width."""
+    return re.sub(r"[\\\u200b\u2060]", "", "\n".join(element.value for element in at.warning))
 
 
 def progress(at: AppTest) -> str:
