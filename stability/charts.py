@@ -16,9 +16,9 @@ from stability.knobs import decimal
 from stability.schemes import SCHEMES, read
 from stability.view import QUANTITIES
 
-# Eight colours after Okabe & Ito 2008, moved until each has a contrast of 3 on white and on the dark page, and any two
-# stay apart for readers without red, green or blue cones. A mark goes with each colour: colour is never the only carrier.
-COLOURS = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a6761d", "#56a0d3", "#7b5cc4", "#808080"
+# Eight colours found by search: each has a contrast of 3 on the light and on the dark page, and any two stay apart for
+# readers who lack red, green or blue cones. A mark goes with each colour: colour is never the only carrier.
+COLOURS = "#2c9be7", "#d97e00", "#097552", "#ff4b9f", "#b73412", "#889a59", "#5d4cd8", "#ac35a3"
 SHAPES = "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"
 AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
 EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
@@ -58,7 +58,8 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str) -> alt.VC
               *line_layers(e, "gradient_norm", "step", log_scale())),
         heat_map(e, scheme, quantity),
     ]  # fmt: skip
-    return finished(panels, "Training: loss, accuracy and gradient norm by step, and a heat map of layers by step.")
+    names = "loss, accuracy and gradient norm" if e.data.classes else "loss and gradient norm"
+    return finished(panels, f"Training: {names} by step, and a heat map of layers by step.")
 
 
 def depth_chart(experiment: Experiment) -> alt.VConcatChart:
@@ -239,7 +240,7 @@ def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VC
     complete = chart.copy()
     complete.datasets = {name: table.to_pylist() for name, table in tables.items()}
     for layer in complete.vconcat[0].layer:
-        if layer.encoding.shape is not alt.Undefined:
+        if layer.encoding is not alt.Undefined and layer.encoding.shape is not alt.Undefined:
             layer.encoding.shape.legend = layer.encoding.color.legend = alt.Legend(title=None, orient="top")
     return complete
 
