@@ -85,7 +85,8 @@ def nearest_that_fits(e: Experiment, fits: Callable[[Experiment], bool]) -> Expe
     if share >= 1 / 8:  # else one setting would be nearly given up for all the others
         return other
     halved = {name: max(int(knobs(e)[name].low), getattr(e, name) // 2) for name in SHRINKABLE}
-    return nearest_that_fits(replace(e, **halved), fits)
+    smaller = replace(e, **halved)
+    return smaller if smaller == e else nearest_that_fits(smaller, fits)
 
 
 def lowered(e: Experiment, name: str, fits: Callable[[Experiment], bool]) -> Experiment | None:

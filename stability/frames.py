@@ -62,7 +62,8 @@ def index_columns(e: Experiment, steps: Sequence[int], depth: int | None = None)
 
 def stacked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
     """One quantity of several measurements, `(steps, S, R, ...)`."""
-    return np.stack([getattr(m, name) for m in measurements])
+    arrays = [getattr(m, name) for m in measurements]
+    return np.stack(arrays) if arrays else np.empty((0, 0, 0, 0) if name in PROFILES else (0, 0, 0))
 
 
 def showable(name: str, values: np.ndarray) -> np.ndarray:
@@ -113,7 +114,7 @@ def bands(run: Run, count: int) -> pa.Table:
     median over the finite replicates, and `_low`, `_high`, their range.
     """
     e = run.experiment
-    stride = math.ceil((e.steps + 1) / POINTS)
+    stride = math.ceil((e.steps + 1) / (POINTS - 1))  # the newest makes one more
     chosen = [*range(0, count - 1, stride), count - 1]
     measurements = [run.measurements[index] for index in chosen]
     columns = {"scheme": np.repeat(e.schemes, len(chosen)), "step": np.tile(chosen, len(e.schemes))}
@@ -196,5 +197,7 @@ def limits(frame: pa.Table, names: Sequence[str], decades: int = 2) -> pa.Table:
         values = values[np.isfinite(values)]
         low, high = (np.log10(values.min()), np.log10(values.max())) if len(values) else (-1, 1)
         exponents = math.floor(low / decades) * decades, math.ceil(high / decades) * decades
-        rows[name] = [10.0 ** max(-320, exponent) for exponent in (exponents[0], max(exponents[1], exponents[0] + decades))]
+        rows[name] = [
+            10.0 ** min(max(-320, exponent), 308) for exponent in (exponents[0], max(exponents[1], exponents[0] + decades))
+        ]
     return table(rows)

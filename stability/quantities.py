@@ -123,33 +123,36 @@ def shares(e: Experiment, seen: Pass) -> dict[str, Tensor]:
     return {"saturated": by_layer(saturated, e), "dead": by_layer(dead, e)}
 
 
-def away_from_zero(count: int) -> Tensor:
-    """Random signs times 1 to 2: no example is so light that rounding in the others could hide a difference in it."""
-    uniform = torch.rand(count, generator=generator(0, "uniform")) * 4 - 2
-    return uniform.sign() * (1 + uniform.abs() / 2)
-
-
 def distinct(e: Experiment, seen: Pass) -> Tensor:
-    """Number of hidden units `(L-1, N)` whose z differ somewhere on the batch by more than SAME of the layer's RMS.
+    """Number of hidden units `(L-1, N)` whose z differ somewhere on the batch by more than SAME of the layer's RMS."""
+    return by_layer([distinct_units(z) for z in stacked(seen.z[:-1])], e)
 
-    Copies lie side by side once the units are sorted by one random projection of the batch. So neighbours are compared,
-    not pairs, and the count costs a sort.
+
+def distinct_units(z: Tensor) -> Tensor:
+    """Of pre-activations `(k, N, batch, width)`, the number of units that are no copy of another, `(k, N)`.
+
+    Copies lie close in any projection of the batch, so a unit that is alone in one is distinct. The others are few, or
+    copies of few: one after another leads, and takes its copies along.
     """
-    counts = []
-    for z in stacked(seen.z[:-1]):
-        rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
-        units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
-        projection = away_from_zero(units.shape[-1]).to(units)
-        order = (units @ projection).argsort(dim=2)
-        units = units.gather(2, order.unsqueeze(3).expand_as(units))
-        steps = (units[:, :, 1:] - units[:, :, :-1]).abs().amax(dim=3)  # (k, N, width - 1)
-        counts.append(1 + (steps > SAME).double().sum(dim=2) + torch.where(steps.isnan().any(dim=2), math.nan, 0.0))
-    return by_layer(counts, e)
+    rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
+    units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
+    projection = torch.randn(units.shape[-1], generator=generator(0, "normal")).to(units)
+    places, order = (units @ projection).sort(dim=2)
+    near = places.diff(dim=2) <= 2 * SAME * projection.abs().sum()  # copies are no further apart; rounding included
+    alone = ~(F.pad(near, (1, 0)) | F.pad(near, (0, 1)))
+    count, left = alone.double().sum(dim=2), torch.empty_like(alone).scatter_(2, order, ~alone)
+    while left.any():
+        leader = left.to(torch.uint8).argmax(dim=2)[..., None, None].expand(-1, -1, 1, units.shape[-1])
+        copies = (units - units.gather(2, leader)).abs().amax(dim=3) <= SAME
+        count += left.any(dim=2)
+        left &= ~copies.scatter(2, leader[..., 0], True)
+    return count + torch.where(rms.isnan(), math.nan, 0.0)
 
 
 def arranged(e: Experiment, value: Tensor) -> np.ndarray:
-    """From `(N,)` or `(L, N)` to `(S, R)` or `(S, R, L)`, schemes outermost."""
-    return value.detach().movedim(-1, 0).double().cpu().numpy().reshape(len(e.schemes), e.replicates, *value.shape[:-1])
+    """From `(N,)` or `(L, N)` to `(S, R)` or `(S, R, L)`, schemes outermost; a copy, which keeps no tensor alive."""
+    array = value.detach().movedim(-1, 0).double().cpu().numpy()
+    return np.array(array.reshape(len(e.schemes), e.replicates, *value.shape[:-1]))
 
 
 @lru_cache(maxsize=64)

@@ -12,8 +12,9 @@ import numpy as np
 from stability.cost import state_bytes
 from stability.experiment import Experiment
 from stability.quantities import PROFILES, Measurement
-from stability.training import measure, sampled
+from stability.training import MOST, measure, sampled
 
+OBJECT = 160  # bytes of an array or a measurement besides its numbers
 PROFILE_BYTES = 8 * 2**20  # for the profiles of one run; with every loss and the objects around them it stays under 32 MB
 
 
@@ -111,14 +112,19 @@ class Run:
     @property
     def nbytes(self) -> int:
         """Bytes that this run holds: its measurements, and what a step needs to go on while it is not finished."""
-        numbers, steps = 5 * self.experiment.networks, len(self.measurements)
-        profiles = sum(step < steps for step in self.kept) * profile_size(self.experiment)
-        return steps * (8 * numbers + 1024) + profiles + (0 if self.finished else state_bytes(self.experiment))
+        e, steps = self.experiment, len(self.measurements)
+        scalars = steps * (3 * array_bytes(e.networks) + OBJECT) + min(steps, MOST) * 2 * array_bytes(e.networks)
+        profiles = sum(step < steps for step in self.kept) * profile_size(e)
+        return scalars + profiles + (0 if self.finished else state_bytes(e))
+
+
+def array_bytes(numbers: int) -> int:
+    return 8 * numbers + OBJECT
 
 
 def profile_size(experiment: Experiment) -> int:
     """Bytes of the profiles of one measurement."""
-    return 8 * len(PROFILES) * experiment.networks * experiment.depth
+    return len(PROFILES) * array_bytes(experiment.networks * experiment.depth)
 
 
 def broken(measurement: Measurement, network: tuple) -> Break:
@@ -142,7 +148,7 @@ class Registry:
     def __init__(self, most_bytes: int = 2**29, slots: int = 1):
         self.most_bytes, self.slots = most_bytes, slots
         self._runs: OrderedDict[Experiment, Run] = OrderedDict()  # least recently opened first
-        self._viewers: Counter[Experiment] = Counter()
+        self._viewers: Counter[Run] = Counter()
         self._queue: list[Run] = []
         self._lock = threading.Lock()
 
@@ -157,7 +163,7 @@ class Registry:
 
     def _drop(self, besides: Experiment) -> None:
         held = sum(run.nbytes for run in self._runs.values())
-        for experiment in [key for key in self._runs if key != besides and not self._viewers[key]]:
+        for experiment in [key for key, run in self._runs.items() if key != besides and not self._viewers[run]]:
             if held <= self.most_bytes:
                 return
             held -= self._runs.pop(experiment).nbytes
@@ -166,16 +172,16 @@ class Registry:
     def attend(self, run: Run) -> Iterator[None]:
         """While inside, the run is wanted: it stands in the queue until it is finished, and is not dropped."""
         with self._lock:
-            self._viewers[run.experiment] += 1
+            self._viewers[run] += 1
             if run not in self._queue:
                 self._queue.append(run)
         try:
             yield
         finally:
             with self._lock:
-                self._viewers[run.experiment] -= 1
-                if not self._viewers[run.experiment]:
-                    del self._viewers[run.experiment]
+                self._viewers[run] -= 1
+                if not self._viewers[run]:
+                    del self._viewers[run]
                     self._queue.remove(run)
 
     def place(self, run: Run) -> int:
