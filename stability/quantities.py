@@ -146,7 +146,7 @@ def distinct_units(z: Tensor) -> Tensor:
         copies = (units - units.gather(2, leader)).abs().amax(dim=3) <= SAME
         count += left.any(dim=2)
         left &= ~copies.scatter(2, leader[..., 0], True)
-    return count + torch.where(rms.isnan(), math.nan, 0.0)
+    return count + torch.where(rms.isfinite(), 0.0, math.nan)
 
 
 def arranged(e: Experiment, value: Tensor) -> np.ndarray:
