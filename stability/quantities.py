@@ -71,7 +71,7 @@ def sizes(stack: Stack, seen: Pass, of_parameters: Sequence[Tensor], of_z: Seque
         "signal_gradient": torch.cat([norms(gradient) for gradient in stacked(of_z)]) * batch / root,
         "weight_gradient": torch.cat(gradients[: len(stack.weights)]),
         "weight": torch.cat([norms(weights) for weights in stack.weights]),
-        "gradient_norm": norms(torch.cat(gradients).T.unsqueeze(0))[0],
+        "gradient_norm": norms(torch.cat(gradients).T.contiguous().unsqueeze(0))[0],  # one order of summation for any N
     }
 
 
