@@ -1,5 +1,6 @@
 """The page. `main` is its table of contents; the state is one Experiment and one View, and the link spells both."""
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -43,6 +44,7 @@ button:hover, button:focus-visible { border-color: var(--st-primary-color); colo
 PAGE_CSS = f"""<style>
 .stMainBlockContainer {{ padding: 1.5rem 2rem 2rem; }}
 @media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
+@media (max-width: 72rem) {{ .stColumn:has(.st-key-training_charts, .st-key-depth_charts) {{ min-width: 100%; }} }}
 .heading {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }}
 .heading h1, .heading p {{ margin: 0; padding: 0; }}
 .st-key-training_charts, .st-key-depth_charts {{ padding-right: {charts.AXIS_WIDTH + 8}px; }}
@@ -78,11 +80,13 @@ def main() -> None:
     heading()
     toolbar(house)
     notices()
-    state = st.session_state
+    state, place = st.session_state, st.empty()
     if state.no_scheme:
-        st.info("Choose at least one initialization in the sidebar, and its curves appear here.", icon=":material/add_chart:")
+        words = "Choose at least one initialization in the sidebar, and its curves appear here."
+        place.info(words, icon=":material/add_chart:")
     elif not house.fits(state.experiment):
-        refusal(house, state.experiment)
+        with place.container():
+            refusal(house, state.experiment)
     else:
         try:
             show(house, house.registry.open(state.experiment), state.view)
@@ -226,12 +230,14 @@ def reset() -> None:
 
 
 def notices() -> None:
+    place = st.empty()  # always there, or all that follows would move, and what was there before stay behind it
     if st.session_state.notes:
-        st.warning("\n\n".join(escaped(note) for note in st.session_state.notes), icon=":material/info:")
+        place.warning("\n\n".join(escaped(note) for note in st.session_state.notes), icon=":material/info:")
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is: a link may carry anything."""
+    """Text that Markdown shows as it is; a word joiner, which has no width, cuts what it would turn into a link."""
+    text = re.sub(r"(?i)https?(?=:)|www(?=\.)|@", "\\g<0>\u2060", text)
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-!|$:~^" else letter for letter in text)
 
 
@@ -289,27 +295,28 @@ class Stage:
 
     @classmethod
     def lay_out(cls, run: Run, shown: View) -> "Stage":
-        progress, cards = st.empty(), st.empty()
+        progress, cards = st.container(), st.container()  # not st.empty(): a rerun keeps what they hold until it draws anew
         left, right = st.columns(2, gap="medium")
-        training = left.container(key="training_charts").empty()
+        training = left.container(key="training_charts")
         with left.container(horizontal=True):
             heat_controls(run.experiment, shown)
-        return cls(run, shown, progress, cards, training, right.container(key="depth_charts").empty())
+        return cls(run, shown, progress, cards, training, right.container(key="depth_charts"))
 
     def draw(self, count: int, state: Any, place: int = 0) -> None:
         """The first `count` measurements; profiles and heat map only once a second, and where the view stands still."""
         e = self.run.experiment
-        self.progress.progress(max(0, count - 1) / e.steps, text=self.words(count, place, state.paused))
+        self.progress = self.progress.progress(max(0, count - 1) / e.steps, text=self.words(count, place, state.paused))
         if not count:
             return
         state.position = count
-        self.cards.html(cards.html(self.run, count))
-        if state.paused or self.run.finished or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
+        self.cards = self.cards.html(cards.html(self.run, count))
+        if slow := state.paused or self.run.finished or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
             self.drawn_slow = time.monotonic()
             self.heat = frames.heat(self.run, self.view.scheme(e), self.view.heat_quantity, count)
-            draw(self.depth, charts.depth_spec(e), frames.depth_tables(self.run, count))
         spec = charts.training_spec(e, self.view.scheme(e), self.view.heat_quantity)
-        draw(self.training, spec, frames.training_tables(self.run, count) | {"heat": self.heat})
+        self.training = draw(self.training, spec, frames.training_tables(self.run, count) | {"heat": self.heat})
+        if slow:
+            self.depth = draw(self.depth, charts.depth_spec(e), frames.depth_tables(self.run, count))
 
     def words(self, count: int, place: int, paused: bool) -> str:
         steps = f"step {max(0, count - 1)} of {self.run.experiment.steps}"
@@ -318,10 +325,10 @@ class Stage:
         return ("paused at " if paused else "") + steps
 
 
-def draw(place: DeltaGenerator, spec: dict, tables: dict[str, pa.Table]) -> None:
+def draw(place: DeltaGenerator, spec: dict, tables: dict[str, pa.Table]) -> DeltaGenerator:
     """The same spec and new data: the browser keeps its picture and moves the lines."""
     datasets = {name: frames.arrow(table) for name, table in tables.items()}
-    place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
+    return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
 
 
 def heat_controls(experiment: Experiment, shown: View) -> None:

@@ -4,6 +4,7 @@ A chart is built once for an experiment, on named data and with scales that data
 and Arrow tables after, a notebook completes it by `with_data`.
 """
 
+import threading
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -104,7 +105,8 @@ def line_layers(e: Experiment, name: str, along: str, scale: alt.Scale, format: 
 
 def axis(format: str) -> alt.Axis:
     """As wide in every panel, so that they stand exactly below one another. Without a format: powers of ten, as 1e-3."""
-    powers = "datum.value == 1 ? '1' : '1e' + format(log(datum.value) / LN10, '.0f')"
+    exponent = "log(datum.value) / LN10"
+    powers = f"abs({exponent} - round({exponent})) > 1e-6 ? '' : datum.value == 1 ? '1' : '1e' + format({exponent}, '.0f')"
     label = {"format": format} if format else {"labelExpr": powers}
     return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **label)
 
@@ -116,7 +118,7 @@ def below(last: bool, along: str = "layer") -> alt.Axis:
         if last
         else {"labels": False}
     )
-    return alt.Axis(tickMinStep=1, ticks=last, **words)
+    return alt.Axis(tickMinStep=1, ticks=last, labelPadding=4, **words)
 
 
 def span(experiment: Experiment, along: str) -> alt.Scale:
@@ -164,18 +166,12 @@ def divergence_layers(e: Experiment) -> list[alt.Chart]:
     ]
 
 
-def heat_map(experiment: Experiment, scheme: str, quantity: str) -> alt.Chart:
+def heat_map(experiment: Experiment, scheme: str, quantity: str) -> alt.LayerChart:
     """Decades away from 1: blue has shrunk, red has grown, black is not finite, hatched grey is exactly 0."""
     scale = alt.Scale(scheme="blueorange", domain=[-8, 8], domainMid=0, clamp=True)
-    colour = (
-        alt.when("datum.state == 'finite'")
-        .then(alt.Color("power", type="quantitative", scale=scale, legend=heat_legend()))
-        .otherwise(alt.value("#6b6b6b"))
-    )
     title = f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step"
-    return (
-        alt.Chart(alt.NamedData("heat"), height=120, title=heading(title))
-        .mark_rect(clip=True)
+    base = (
+        alt.Chart(alt.NamedData("heat"))
         .transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
         .encode(
             x=alt.X("step", type="quantitative", scale=span(experiment, "step"), title=None, axis=below(True, "step")),
@@ -183,11 +179,15 @@ def heat_map(experiment: Experiment, scheme: str, quantity: str) -> alt.Chart:
             y=alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, experiment.depth + 0.5], nice=False),
                     title=None, axis=alt.Axis(**EXTENT, tickMinStep=1, tickCount=5, format="d")),
             y2="top",
-            color=colour,
             tooltip=[alt.Tooltip("layer", type="quantitative"), alt.Tooltip("step", type="quantitative"),
                      alt.Tooltip("value", type="quantitative", format=".3~e"), alt.Tooltip("state", type="nominal")],
         )
     )  # fmt: skip
+    finite = base.mark_rect(clip=True).transform_filter("datum.state == 'finite'")
+    finite = finite.encode(color=alt.Color("power", type="quantitative", scale=scale, legend=heat_legend()))
+    # A layer of its own: a mark whose colour comes from a null is not drawn at all, whatever its condition says.
+    others = base.mark_rect(clip=True, color="#6b6b6b").transform_filter("datum.state != 'finite'")
+    return panel(title, 120, others, finite)
 
 
 def heat_legend() -> alt.Legend:
@@ -216,7 +216,7 @@ def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
     chart = alt.vconcat(
         *panels,
         spacing=10,
-        padding={"left": 0, "right": 8, "top": 0, "bottom": 0},
+        padding={"left": 0, "right": 8, "top": 0, "bottom": 6},
         description=description,
         usermeta={"embedOptions": {"renderer": "canvas"}},
     )
@@ -224,15 +224,33 @@ def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
     return chart.configure(mark=alt.MarkConfig(aria=False))
 
 
-@lru_cache(maxsize=256)
+BUILDING = threading.Lock()  # thirty visitors of one link wait for one chart, instead of building thirty at once
+
+
 def training_spec(experiment: Experiment, scheme: str, quantity: str) -> dict:
     """The training chart as a Vega-Lite dict, to be sent many times and never changed."""
-    return training_chart(experiment, scheme, quantity).to_dict()
+    with BUILDING:
+        return built_training(looks(experiment), scheme, quantity)
+
+
+def depth_spec(experiment: Experiment) -> dict:
+    with BUILDING:
+        return built_depth(looks(experiment))
+
+
+def looks(e: Experiment) -> Experiment:
+    """An experiment whose charts are the same ones: a new seed or learning rate needs no new chart, and one takes long."""
+    return Experiment(schemes=e.schemes, depth=e.depth, steps=e.steps, dataset=e.dataset, replicates=min(2, e.replicates))
 
 
 @lru_cache(maxsize=256)
-def depth_spec(experiment: Experiment) -> dict:
-    return depth_chart(experiment).to_dict()
+def built_training(experiment: Experiment, scheme: str, quantity: str) -> dict:
+    return training_chart(experiment, scheme, quantity).to_dict(validate=False)
+
+
+@lru_cache(maxsize=256)
+def built_depth(experiment: Experiment) -> dict:
+    return depth_chart(experiment).to_dict(validate=False)
 
 
 def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:

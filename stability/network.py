@@ -92,5 +92,5 @@ class Stack:
         if step is None or not e.dropout:
             return h
         randoms = (generator(e.seed, "dropout", replicate, index, step) for replicate in range(e.replicates))
-        kept = torch.stack([torch.rand(h.shape[1:], generator=random) >= e.dropout for random in randoms])
+        kept = torch.stack([torch.rand(h.shape[1:], generator=random, dtype=torch.float32) >= e.dropout for random in randoms])
         return h * (kept.to(h) / (1 - e.dropout)).repeat(len(e.schemes), 1, 1)  # schemes outermost

@@ -136,7 +136,7 @@ def distinct_units(z: Tensor) -> Tensor:
     """
     rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
     units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
-    projection = torch.randn(units.shape[-1], generator=generator(0, "normal")).to(units)
+    projection = torch.randn(units.shape[-1], generator=generator(0, "normal"), dtype=torch.float32).to(units)
     places, order = (units @ projection).sort(dim=2)
     near = places.diff(dim=2) <= 2 * SAME * projection.abs().sum()  # copies are no further apart; rounding included
     alone = ~(F.pad(near, (1, 0)) | F.pad(near, (0, 1)))

@@ -74,11 +74,11 @@ class Run:
             first[scheme] = min(first[scheme], max(1, event.step))
         return first
 
-    def advance(self, seconds: float) -> None:
-        """Computes for about so long, one step at least; or waits at most so long while another reader does."""
-        end = time.monotonic() + seconds
-        if self._lock.acquire(timeout=seconds):
+    def advance(self, seconds: float, patience: float = 0.25) -> None:
+        """Computes for about so long, one step at least; or waits at most `patience` seconds while another reader does."""
+        if self._lock.acquire(timeout=patience):  # not 0: readers who wait for the first step would spin, and slow it
             try:
+                end = time.monotonic() + seconds
                 self._pull()
                 while not self.finished and time.monotonic() < end:
                     self._pull()

@@ -20,18 +20,26 @@ MOST = 30  # steps at which the costly quantities are taken, the first and the l
 
 def measure(experiment: Experiment) -> Iterator[Measurement]:
     """Trains all networks at once; yields steps + 1 measurements, computed as they are pulled."""
-    e, device = experiment, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    stack = Stack(e, device)
-    data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
-    data = Data(*(getattr(data, field.name).to(device) for field in fields(Data)))
+    e, (stack, data) = experiment, begun(experiment)
     states: list[dict] = [{} for _ in stack.parameters]  # of the optimizer
     update = torch.zeros(e.depth, e.networks)
     for step, batch in zip(range(e.steps + 1), batches(e), strict=False):
         # In a function of its own: a paused run waits at the yield, and must hold no activations there.
-        measurement, update = one_step(stack, data, batch.to(device), step, states, update)
+        measurement, update = one_step(stack, data, batch.to(stack.device), step, states, update)
         yield measurement
 
 
+# Whatever the caller has switched off: as decorators, so that nothing is switched where `measure` yields.
+@torch.inference_mode(False)
+def begun(e: Experiment) -> tuple[Stack, Data]:
+    """The networks as they are drawn, and their data."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
+    return Stack(e, device), Data(*(getattr(data, field.name).to(device) for field in fields(Data)))
+
+
+@torch.inference_mode(False)
+@torch.enable_grad()
 def one_step(
     stack: Stack, data: Data, batch: Tensor, step: int, states: list[dict], update: Tensor
 ) -> tuple[Measurement, Tensor]:
@@ -40,7 +48,7 @@ def one_step(
     seen = stack.forward(data.x[batch], step)
     loss = losses(seen.output, data.y[batch])
     # The networks share no parameter, so the gradient of the sum is each one's own.
-    gradients = torch.autograd.grad(loss.sum(), [*stack.parameters, *seen.z])
+    gradients = torch.autograd.grad(loss.sum(), [*stack.parameters, *seen.z], materialize_grads=True)
     of_parameters, of_z = gradients[: len(states)], gradients[len(states) :]
     with torch.no_grad():
         found = {"loss": loss, "accuracy": accuracy(seen.output, data.y[batch]), "update": update}

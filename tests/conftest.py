@@ -9,3 +9,7 @@ torch.set_num_threads(1)
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)  # a push must not fail by the luck of the draw
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-docs", action="store_true", help="make the picture in docs/ anew")
