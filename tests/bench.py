@@ -1,0 +1,346 @@
+"""The promises of speed and memory, measured: `python tests/bench.py [--quick]`. About two minutes; a quiet machine helps.
+
+What is compared runs side by side in this one process, in turns, on one thread; medians over the turns, their range behind.
+Time is processor time, so that other programs on the machine count little. It is this machine's; ratios hold on most.
+"""
+
+import gc
+import logging
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pyarrow as pa  # noqa: E402
+import streamlit as st  # noqa: E402
+import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
+from streamlit.delta_generator import DeltaGenerator  # noqa: E402
+from streamlit.testing.v1 import AppTest  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+
+from stability import charts, frames, runs  # noqa: E402
+from stability.experiment import Experiment  # noqa: E402
+from stability.network import Stack  # noqa: E402
+from stability.process import settle  # noqa: E402
+from stability.quantities import Measurement  # noqa: E402
+from stability.runs import Registry, Run  # noqa: E402
+from stability.training import batches, measure  # noqa: E402
+
+FORTY = Experiment(
+    schemes=("he_normal", "xavier_normal", "lecun_normal", "he_uniform", "orthogonal", "pytorch", "normal:1", "normal"),
+    replicates=5, depth=20, width=32, batch=64,
+)  # fmt: skip
+PERIOD = 31  # steps of the engine a turn: three times what is taken at every tenth step is in each
+NORM = torch.linalg.vector_norm
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table: what was measured, in several turns, and what is promised of the median, if anything."""
+
+    what: str
+    values: list[float]
+    unit: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def kept(self) -> bool:
+        return self.median <= (self.at_most or self.median) and self.median >= (self.at_least or self.median)
+
+    def __str__(self) -> str:
+        promise = f"at most {self.at_most:g}" if self.at_most else f"at least {self.at_least:g}" if self.at_least else ""
+        verdict = ("yes" if self.kept else "NO") if promise else ""
+        between = f"{min(self.values):.3g} to {max(self.values):.3g}" if len(self.values) > 1 else ""
+        return f"{self.what:<70} {self.median:>8.3g} {self.unit:<7} {between:<18} {promise:<14} {verdict}".rstrip()
+
+
+def main(quick: bool) -> int:
+    settle()
+    # It warns of a script that no browser has asked for.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
+    print(f"torch {torch.__version__}, streamlit {st.__version__}, {os.cpu_count()} cores, one thread\n")
+    print(f"{'':<70} {'median':>8} {'':<7} {'range':<18} {'promised':<14} kept")
+    broken = 0
+    for section in (engine, default_experiment, drawing, streaming, clicking, memory):
+        for line in section(quick):
+            broken += not line.kept
+            print(line, flush=True)
+    print(f"\n{broken} promises broken" if broken else "\nall promises kept")
+    return bool(broken)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def in_turns(turns: int, *works: Callable[[], object]) -> list[tuple[float, ...]]:
+    """Seconds of each work, turn by turn."""
+    return [tuple(seconds(work) for work in works) for _ in range(turns)]
+
+
+def steps(stream: Iterator, count: int) -> Callable[[], object]:
+    """Takes so many steps of a stream that has none to lose."""
+    return lambda: [next(stream) for _ in range(count)]
+
+
+# The engine
+
+
+def engine(quick: bool) -> Iterator[Line]:
+    stack = Stack(FORTY, torch.device("cpu"))
+    stream, plain, bare = measure(FORTY), one_after_another(stack), products(stack)
+    next(stream), next(plain), next(bare)
+    turns = in_turns(3 if quick else 9, steps(stream, PERIOD), steps(plain, 1), steps(bare, 8))
+    ours, theirs, least = ([turn[which] / count for turn in turns] for which, count in enumerate((PERIOD, 3, 8)))
+    yield Line("40 networks of 20 layers x 32, batch 64, everything measured", [1e3 * one for one in ours], "ms/step")
+    yield Line("  the same one after another in plain PyTorch, with its norms", [1e3 * one for one in theirs], "ms/step")
+    yield Line("  their products and activations alone, forward and backward", [1e3 * one for one in least], "ms/step")
+    ratios = zip(ours, theirs, least, strict=True)
+    slower, faster = zip(*((one / alone, other / one) for one, other, alone in ratios), strict=True)
+    yield Line("  times faster than one after another", list(faster), "x", at_least=5)
+    yield Line("  times as long as products and activations alone", list(slower), "x", at_most=3)
+
+
+def one_after_another(stack: Stack) -> Iterator[None]:
+    """All networks, three steps of one after three of another: plain torch.nn that records the norms of a Measurement.
+
+    Without the held-out set and the shares and counts of units, which the engine measures besides.
+    """
+    e = stack.experiment
+    data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
+    order = list(islice(batches(e), 16))
+    networks = [plain_network(stack, index) for index in range(e.networks)]
+    updates = [[torch.zeros(()) for _ in network] for network in networks]
+    for first in cycle(range(len(order) - 3)):
+        for index, network in enumerate(networks):
+            for batch in order[first : first + 3]:
+                updates[index] = plain_step(network, data.x[batch], data.y[batch], e.learning_rate, updates[index])
+        yield
+
+
+def plain_network(stack: Stack, index: int) -> nn.ModuleList:
+    layers = nn.ModuleList(nn.Linear(layer.fan_in, layer.fan_out) for layer in stack.experiment.layers)
+    weights = [matrix[index] for group in stack.weights for matrix in group]
+    biases = [vector[index] for group in stack.biases for vector in group]
+    with torch.no_grad():
+        for layer, weight, bias in zip(layers, weights, biases, strict=True):
+            layer.weight.copy_(weight)
+            layer.bias.copy_(bias)
+    return layers
+
+
+def plain_step(layers: nn.ModuleList, x: Tensor, y: Tensor, learning_rate: float, updates: list[Tensor]) -> list[Tensor]:
+    """One step of gradient descent; returns the norms of the updates, which the next step records."""
+    zs, h = [], x
+    for layer in layers:
+        zs.append(layer(h))
+        h = torch.relu(zs[-1])
+    loss, parameters = F.cross_entropy(zs[-1], y), list(layers.parameters())
+    gradients = torch.autograd.grad(loss, [*parameters, *zs])
+    with torch.no_grad():
+        accuracy = (zs[-1].argmax(dim=1) == y).float().mean()
+        norms = [NORM(tensor) for tensor in (*zs, *gradients, *(layer.weight for layer in layers))]
+        total = NORM(torch.stack(norms[len(zs) : len(zs) + len(parameters)]))
+        torch.stack([loss, accuracy, total, *norms, *updates]).tolist()
+        moves = [gradient * -learning_rate for gradient in gradients[: len(parameters)]]
+        for parameter, move in zip(parameters, moves, strict=True):
+            parameter.add_(move)
+        return [NORM(move) for move in moves[::2]]
+
+
+def products(stack: Stack) -> Iterator[None]:
+    """The stack's products and activations, forward and backward, and nothing else."""
+    e = stack.experiment
+    weights = [matrix.detach().clone().requires_grad_() for group in stack.weights for matrix in group]
+    biases = [vector.detach().clone().unsqueeze(1).requires_grad_() for group in stack.biases for vector in group]
+    x = torch.randn(e.networks, e.batch, e.layers[0].fan_in)
+    gradient = torch.randn(e.networks, e.batch, e.data.outputs) / e.batch
+    while True:
+        z = torch.baddbmm(biases[0], x, weights[0].mT)
+        for weight, bias in zip(weights[1:], biases[1:], strict=True):
+            z = torch.baddbmm(bias, torch.relu(z), weight.mT)
+        torch.autograd.grad(z, [*weights, *biases], gradient)
+        yield
+
+
+def default_experiment(quick: bool) -> Iterator[Line]:
+    e = Experiment()
+    firsts = [turn[0] for turn in in_turns(5 if quick else 15, lambda: next(measure(e)))]
+    yield Line("first measurement of the default experiment", [1e3 * one for one in firsts], "ms", at_most=150)
+    wholes = [turn[0] for turn in in_turns(1 if quick else 3, lambda: list(measure(e)))]
+    yield Line("the whole default experiment", wholes, "s")
+    yield Line("  a step of it", [1e3 * one / (e.steps + 1) for one in wholes], "ms")
+
+
+# The page, without a browser: a script runs as it does on the server, and its messages are thrown away
+
+
+def drawing(quick: bool) -> Iterator[Line]:
+    def script():
+        import bench
+        import streamlit
+
+        streamlit.session_state.turns = bench.draws(streamlit.session_state.count, streamlit.empty())
+
+    at = AppTest.from_function(script, default_timeout=300)
+    at.session_state["count"] = 5 if quick else 25
+    at.run()
+    assert not at.exception, at.exception
+    training, depth, heat, anew = ([1e3 * turn[which] for turn in at.session_state.turns] for which in range(4))
+    yield Line("a draw of the training chart: tables, bytes, message", training, "ms", at_most=2)
+    yield Line("a draw of the depth chart: tables, bytes, message", depth, "ms", at_most=2)
+    yield Line("  the heat map's table, once a second", heat, "ms", at_most=2)
+    yield Line("  the training chart built and sent anew by st.altair_chart", anew, "ms")
+
+
+def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
+    """Seconds of: the training chart, the depth chart, the heat map's table, and the training chart the usual way."""
+    from app import draw
+
+    e = Experiment()
+    run = Run(e)
+    list(run)
+    heat = {"heat": frames.heat(run, e.schemes[0], "signal")}
+    asked = e, e.schemes[0], "signal"
+    charts.training_spec(*asked), charts.depth_spec(e)
+
+    def anew():
+        chart = charts.with_data(charts.training_chart(*asked), frames.training_tables(run) | heat)
+        place.altair_chart(chart)
+
+    return in_turns(
+        turns,
+        lambda: draw(place, charts.training_spec(*asked), frames.training_tables(run) | heat),
+        lambda: draw(place, charts.depth_spec(e), frames.depth_tables(run)),
+        lambda: frames.heat(run, e.schemes[0], "signal"),
+        anew,
+    )
+
+
+def page(**link: str) -> AppTest:
+    """The page at a link, run to its end."""
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
+    for name, text in link.items():
+        at.query_params[name] = text
+    return sound(at.run())
+
+
+def sound(at: AppTest) -> AppTest:
+    assert not at.exception, at.exception
+    return at
+
+
+def new_seed(at: AppTest) -> AppTest:
+    return sound(next(button for button in at.button if button.label == "New seed").click().run())
+
+
+class Clocked:
+    """The real `measure`, with the seconds that were spent in it, and when it was first and last pulled."""
+
+    def __init__(self):
+        self.inside, self.began, self.ended = 0.0, 0.0, 0.0
+
+    def __call__(self, experiment: Experiment) -> Iterator[Measurement]:
+        stream = measure(experiment)
+        while True:
+            start = time.process_time()
+            measurement = next(stream, None)
+            self.ended = time.process_time()
+            self.began = self.began or start
+            self.inside += self.ended - start
+            if measurement is None:
+                return
+            yield measurement
+
+    @property
+    def share(self) -> float:
+        return self.inside / (self.ended - self.began)
+
+
+@contextmanager
+def replaced(home: object, name: str, other: object) -> Iterator[None]:
+    original = getattr(home, name)
+    setattr(home, name, other)
+    try:
+        yield
+    finally:
+        setattr(home, name, original)
+
+
+def streaming(quick: bool) -> Iterator[Line]:
+    at, shares = page(), []
+    for _ in range(1 if quick else 4):
+        clocked = Clocked()
+        with replaced(runs, "measure", clocked):
+            new_seed(at)
+        shares.append(100 * clocked.share)
+    yield Line("share of the time in the engine while the default page streams", shares, "%", at_least=50)
+
+
+def clicking(quick: bool) -> Iterator[Line]:
+    """Until a curve of two points has been sent; the browser then needs about 0.1 s to draw it."""
+    at, waits = page(steps="100"), []
+    for depth in range(10, 13 if quick else 19):
+        began, drawn = time.process_time(), []
+        with replaced(DeltaGenerator, "vega_lite_chart", noticing(DeltaGenerator.vega_lite_chart, drawn)):
+            sound(at.sidebar.slider(key="depth").set_value(depth).run())
+        waits.append(drawn[0] - began)
+    yield Line("from a changed depth to the first changed curve, warm", waits, "s", at_most=1)
+
+
+def noticing(vega_lite_chart: Callable, drawn: list[float]) -> Callable:
+    """The real method; notes when a curve of two points or more was sent."""
+
+    def noticed(self, data, spec, **settings):
+        placed = vega_lite_chart(self, data, spec, **settings)
+        bands = spec["datasets"].get("bands")
+        if bands and max(pa.ipc.open_stream(bands).read_all()["step"].to_pylist()) > 0:
+            drawn.append(time.process_time())
+        return placed
+
+    return noticed
+
+
+def memory(quick: bool) -> Iterator[Line]:
+    """Growth over reruns of small experiments, when the memory of finished runs is full; linear fit."""
+    if not Path("/proc/self/statm").exists():
+        return
+    st.cache_resource.clear()
+    with replaced(runs, "Registry", partial(Registry, most_bytes=2**20)):
+        at = page(depth="5", width="16", steps="20", samples="64", batch="16")
+        for _ in range(5 if quick else 30):
+            new_seed(at)
+        held = []
+        for _ in range(10 if quick else 50):
+            new_seed(at)
+            gc.collect()
+            held.append(resident() / 2**20)
+    slope = statistics.linear_regression(range(len(held)), held).slope
+    yield Line("memory of the server", held, "MiB")
+    yield Line("  growth over 50 reruns, by linear fit", [50 * slope], "MiB", at_most=statistics.median(held) / 100)
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    sys.exit(main(quick="--quick" in sys.argv[1:]))
