@@ -518,7 +518,7 @@ def test_a_yield_leaves_gradients_switched_on_for_the_caller():
     assert torch.is_grad_enabled()
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_caller_who_has_switched_gradients_off_gets_the_same_run(mode):
     with mode():
         inside = list(measure(Experiment(**SMALL)))
