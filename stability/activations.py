@@ -50,7 +50,7 @@ ACTIVATIONS = catalogue(
     Activation(
         key="relu", label="ReLU", source="Nair & Hinton 2010", formula=r"\phi(u) = \max(u, 0)",
         summary="Passes what is positive, cuts the rest: half of the signal's second moment is gone at each layer.",
-        phi=torch.relu, dphi=lambda u, h: (u > 0).to(u.dtype), flat_share=0.5,
+        phi=torch.relu, dphi=lambda u, h: torch.gt(u, 0, out=torch.empty_like(u)), flat_share=0.5,
     ),
     Activation(
         key="gelu", label="GELU", source="Hendrycks & Gimpel 2016", formula=r"\phi(u) = u \, \Phi(u)",

@@ -195,9 +195,9 @@ def limits(frame: pa.Table, names: Sequence[str], decades: int = 2) -> pa.Table:
     for name in names:
         values = np.concatenate([frame[f"{name}_{end}"].to_numpy() for end in ("low", "high")])
         values = values[np.isfinite(values)]
-        low, high = (np.log10(values.min()), np.log10(values.max())) if len(values) else (-1, 1)
-        exponents = math.floor(low / decades) * decades, math.ceil(high / decades) * decades
-        rows[name] = [
-            10.0 ** min(max(-320, exponent), 308) for exponent in (exponents[0], max(exponents[1], exponents[0] + decades))
-        ]
+        least, most = (values.min(), values.max()) if len(values) else (0.1, 10.0)
+        low, high = (decades * end(np.log10(value) / decades) for end, value in ((math.floor, least), (math.ceil, most)))
+        low -= decades * bool(10.0**low > least)  # a logarithm is rounded, too
+        high = max(high + decades * bool(10.0 ** min(high, 308) < most), low + decades)
+        rows[name] = [10.0 ** min(max(-320, exponent), 308) for exponent in (low, high)]
     return table(rows)

@@ -81,7 +81,7 @@ def stacked(tensors: Sequence[Tensor], most: int = 2**18) -> Iterator[Tensor]:
         layers = list(group)
         count = max(1, most // max(1, shape.numel()))
         for start in range(0, len(layers), count):
-            yield torch.stack(layers[start : start + count])
+            yield torch.stack(layers[start : start + count]) if count > 1 else layers[start].unsqueeze(0)
 
 
 def norms(stack: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from stability.network import Pass, Stack
 from stability.quantities import Measurement, accuracy, arranged, distinct, losses, norms, shares, sizes, untaken
 from stability.randomness import generator
 
-MOST = 30  # steps at which the costly quantities are taken, the first and the last among them
+MOST = 20  # steps at which the costly quantities are taken, the first and the last among them
 
 
 def measure(experiment: Experiment) -> Iterator[Measurement]:

@@ -120,19 +120,20 @@ def engine(quick: bool) -> Iterator[Line]:
 
 
 def one_after_another(stack: Stack) -> Iterator[None]:
-    """All networks, three steps of one after three of another: plain torch.nn that records the norms of a Measurement.
+    """All networks, three steps of one after three of another, each as torch.nn and torch.optim have it.
 
-    Without the held-out set and the shares and counts of units, which the engine measures besides.
+    Records the norms of a Measurement, without the held-out set and the shares and counts of units, which the engine
+    measures besides.
     """
     e = stack.experiment
     data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
     order = list(islice(batches(e), 16))
     networks = [plain_network(stack, index) for index in range(e.networks)]
-    updates = [[torch.zeros(()) for _ in network] for network in networks]
+    optimizers = [torch.optim.SGD(layers.parameters(), e.learning_rate) for layers in networks]
     for first in cycle(range(len(order) - 3)):
-        for index, network in enumerate(networks):
+        for layers, optimizer in zip(networks, optimizers, strict=True):
             for batch in order[first : first + 3]:
-                updates[index] = plain_step(network, data.x[batch], data.y[batch], e.learning_rate, updates[index])
+                plain_step(layers, optimizer, data.x[batch], data.y[batch])
         yield
 
 
@@ -147,23 +148,25 @@ def plain_network(stack: Stack, index: int) -> nn.ModuleList:
     return layers
 
 
-def plain_step(layers: nn.ModuleList, x: Tensor, y: Tensor, learning_rate: float, updates: list[Tensor]) -> list[Tensor]:
-    """One step of gradient descent; returns the norms of the updates, which the next step records."""
+def plain_step(layers: nn.ModuleList, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> list[float]:
+    """One step, and its record; of one network, all norms leave torch at once."""
     zs, h = [], x
     for layer in layers:
         zs.append(layer(h))
+        zs[-1].retain_grad()
         h = torch.relu(zs[-1])
-    loss, parameters = F.cross_entropy(zs[-1], y), list(layers.parameters())
-    gradients = torch.autograd.grad(loss, [*parameters, *zs])
+    loss = F.cross_entropy(zs[-1], y)
+    optimizer.zero_grad()
+    loss.backward()
     with torch.no_grad():
+        before = [layer.weight.clone() for layer in layers]
+        optimizer.step()
+        of_parameters = [NORM(parameter.grad) for parameter in layers.parameters()]
+        norms = [NORM(tensor) for z in zs for tensor in (z, z.grad)] + [NORM(weight) for weight in before]
+        updates = [NORM(layer.weight - weight) for layer, weight in zip(layers, before, strict=True)]
         accuracy = (zs[-1].argmax(dim=1) == y).float().mean()
-        norms = [NORM(tensor) for tensor in (*zs, *gradients, *(layer.weight for layer in layers))]
-        total = NORM(torch.stack(norms[len(zs) : len(zs) + len(parameters)]))
-        torch.stack([loss, accuracy, total, *norms, *updates]).tolist()
-        moves = [gradient * -learning_rate for gradient in gradients[: len(parameters)]]
-        for parameter, move in zip(parameters, moves, strict=True):
-            parameter.add_(move)
-        return [NORM(move) for move in moves[::2]]
+        total = NORM(torch.stack(of_parameters))
+        return torch.stack([loss, accuracy, total, *of_parameters, *norms, *updates]).tolist()
 
 
 def products(stack: Stack) -> Iterator[None]:
