@@ -116,7 +116,7 @@ def shares(e: Experiment, seen: Pass) -> dict[str, Tensor]:
     saturated, dead = [], []
     for u, h in zip(stacked(seen.u), stacked(seen.h), strict=True):  # (k, N, batch, width)
         slope = e.phi.dphi(u, h).abs_()
-        lost = torch.where(norms(u).isnan(), math.nan, 0.0)  # (k, N) a share of NaN is no share
+        lost = torch.where(u.flatten(2).amax(dim=2).isnan(), math.nan, 0.0)  # (k, N) a share of NaN is no share
         dead.append((slope.sum(dim=2) == 0).double().mean(dim=2) + lost)
         flat = torch.lt(slope, FLAT * e.phi.steepest, out=slope)  # as 0 and 1 in place: no pass over a mask of bits
         saturated.append(flat.flatten(2).mean(dim=2).double() + lost)
