@@ -152,8 +152,8 @@ def test_advance_takes_one_step_at_least_and_ends_with_the_run():
 # What is kept of a long run
 
 
-@settings(max_examples=20)
-@given(steps=st.integers(1, 40), profile_bytes=st.integers(0, 6000), replicates=st.integers(1, 3))
+@settings(max_examples=12)
+@given(steps=st.integers(1, 30), profile_bytes=st.integers(0, 6000), replicates=st.integers(1, 3))
 def test_a_thinned_run_keeps_every_number_of_a_step_and_evenly_spread_profiles_with_both_ends(steps, profile_bytes, replicates):
     e = small(steps=steps, replicates=replicates)
     run = Run(e, profile_bytes)
@@ -254,7 +254,7 @@ def word(value: float) -> str:
     return "NaN" if math.isnan(value) else "inf"
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(
     schemes=st.lists(st.sampled_from(["zeros", "normal:1", "normal:30", "normal:1e6", "constant:-1e4", "he_normal"]),
                      min_size=1, max_size=3, unique=True),
