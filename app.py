@@ -1,54 +1,39 @@
-"""The page. `main` is its table of contents; the state is one Experiment and one View, and the link spells both."""
+"""The page. `main` is its table of contents; the state is one Visit, and the link spells its Page."""
 
-import re
-import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import pandas as pd
 import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stability import cards, charts, frames, knobs, schemes, view
+from stability import charts, frames, knobs, schemes
 from stability.cost import Speed, cost, measured_speed, nearest_that_fits
 from stability.experiment import Experiment
 from stability.knobs import Choice, Flag, Integer, Number, Real, Several
+from stability.markup import COPY_LINK, cards_html, escaped, heading_html
 from stability.process import settle
 from stability.runs import Registry, Run, RunError
-from stability.view import View
+from stability.view import QUANTITIES, View
+from stability.visit import Visit
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
 DRAW, REDRAW_SLOW = 0.25, 1.0  # seconds between draws of the training curves, and of profiles and heat map
-PROMISE = "See what an initialization does to a deep network: one architecture, one data set, different first weights."
 GROUPS = "Compare", "Network", "Data", "Training"
-COPY_JS = """
-export default function ({ parentElement, data }) {
-  const button = parentElement.querySelector("button");
-  button.onclick = async () => {
-    const link = location.origin + location.pathname + "?" + data.query;
-    try { await navigator.clipboard.writeText(link); button.textContent = "Link copied"; }
-    catch { prompt("Copy this link", link); }
-    setTimeout(() => { button.textContent = "Copy link"; }, 1500);
-  };
+TRIED_COLUMNS = {
+    "settings": st.column_config.TextColumn("Settings", help="What differs from the first visit's settings", width="large"),
+    "scheme": "Initialization",
+    "loss": st.column_config.NumberColumn("Final loss", format="%.3g"),
+    "test_accuracy": st.column_config.NumberColumn("Held out, right", format="percent"),
+    "first_gradient": st.column_config.NumberColumn("Gradient, first layer", format="scientific", help="At step 0"),
+    "last_gradient": st.column_config.NumberColumn("Gradient, last layer", format="scientific", help="At step 0"),
+    "diverged": st.column_config.NumberColumn("Diverged at step", format="%d"),
+    "seconds": st.column_config.NumberColumn("Time", format="%.1f s", help="Of computing, for all schemes together"),
 }
-"""
-COPY_CSS = """
-button { font: inherit; color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
-  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
-  min-height: 2.5rem; padding: 0.25rem 0.75rem; font-size: 0.875rem; }
-button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); outline: none; }
-"""
-PAGE_CSS = f"""<style>
-.stMainBlockContainer {{ padding: 1.5rem 2rem 2rem; }}
-@media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
-@media (max-width: 72rem) {{ .stColumn:has(.st-key-training_charts, .st-key-depth_charts) {{ min-width: 100%; }} }}
-.heading {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }}
-.heading h1, .heading p {{ margin: 0; padding: 0; }}
-.st-key-training_charts, .st-key-depth_charts {{ padding-right: {charts.AXIS_WIDTH + 8}px; }}
-</style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
 
 
 @dataclass(frozen=True)
@@ -66,100 +51,80 @@ class Server:
 @st.cache_resource(show_spinner="Getting ready …")
 def server() -> Server:
     settle()
-    copy_link = st.components.v2.component("copy_link", html="<button>Copy link</button>", css=COPY_CSS, js=COPY_JS)
+    copy_link = st.components.v2.component("copy_link", **COPY_LINK)
     return Server(Registry(), measured_speed(), copy_link)
 
 
 def main() -> None:
     st.set_page_config("Stability: what an initialization does", page_icon="⚖️", layout="wide")
-    house = server()
-    follow_link()
+    house, visit = server(), st.session_state.setdefault("visit", Visit())
+    visit.follow(st.query_params.to_dict())
     with st.sidebar:
-        controls()
-    write_link()
-    heading()
-    toolbar(house)
-    notices()
-    state, place = st.session_state, st.empty()
-    if state.no_scheme:
+        controls(visit)
+    if address := visit.address():
+        st.query_params.from_dict(address)
+    st.html(heading_html())
+    toolbar(house, visit)
+    pins(visit)
+    notices(visit)
+    place = st.empty()  # as in `notices`
+    if not visit.chosen:
         words = "Choose at least one initialization in the sidebar, and its curves appear here."
         place.info(words, icon=":material/add_chart:")
-    elif not house.fits(state.experiment):
+    elif not house.fits(visit.page.experiment):
         with place.container():
-            refusal(house, state.experiment)
+            refusal(house, visit)
     else:
         try:
-            show(house, house.registry.open(state.experiment), state.view)
+            show(house, visit)
         except RunError as failure:
             st.error(f"{escaped(str(failure).capitalize())}. Other settings still work.", icon=":material/error:")
-
-
-# The state and its link
-
-
-def follow_link() -> None:
-    """Takes the state from the address where it was opened, or changed by Back and Forward; else the controls have won."""
-    state, query = st.session_state, st.query_params.to_dict()
-    touched, state.touched = state.get("touched", False), False
-    if "written" in state and (touched or query == state.written):
-        return
-    state.written = query
-    experiment, shown, notes = view.from_query(query)
-    remember(experiment, shown, notes)
-
-
-def remember(experiment: Experiment, shown: View, notes: list[str] = ()) -> None:
-    """Makes this the state of the session; a new experiment is seen from its start, and runs."""
-    state = st.session_state
-    if state.get("experiment") != experiment:
-        state.paused, state.position = False, 1
-    state.experiment, state.view, state.notes, state.no_scheme = experiment, shown, list(notes), False
-
-
-def change(name: str, value: Any, notes: list[str] = ()) -> None:
-    """One setting, by hand. Settings that now disagree are mended, and the page says so."""
-    state = st.session_state
-    state.touched = True
-    if name in knobs.values(state.view):
-        return remember(state.experiment, replace(state.view, **{name: value}))
-    settings = knobs.values(state.experiment) | {name: value}
-    typical = state.experiment.optimization.learning_rate
-    experiment, more = knobs.mended(Experiment, settings)
-    if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by hand
-        experiment = replace(experiment, learning_rate=experiment.optimization.learning_rate)
-    remember(experiment, state.view, [*notes, *more])
-
-
-def write_link() -> None:
-    """The address shows the state. An address that already opens this very page is left as it is: Back must pass it."""
-    state = st.session_state
-    if view.from_query(state.written)[:2] != (state.experiment, state.view):
-        state.written = view.to_query(state.experiment, state.view)
-        st.query_params.from_dict(state.written)
 
 
 # The sidebar
 
 
-def controls() -> None:
-    """One control for each knob, by group."""
-    experiment = st.session_state.experiment
+def controls(visit: Visit) -> None:
+    """What matters most in sight, the rest folded by group; or, while somebody searches, what was found."""
+    e, settings = visit.page.experiment, knobs.knobs(Experiment)
+    if e.data.fixed_features:
+        del settings["features"]
+    words = st.text_input("Find", placeholder="Find a setting", label_visibility="collapsed", icon=":material/search:")
+    if words.strip():
+        found = knobs.found(settings, words)
+        if not found:
+            st.caption(f"No setting speaks of “{escaped(words)}”.")
+        return controls_of(visit, found)
+    controls_of(visit, {name: knob for name, knob in settings.items() if knob.main})
     for group in GROUPS:
-        st.subheader(group, anchor=False)
-        for name, knob in knobs.knobs(Experiment).items():
-            fixed = name == "features" and experiment.data.fixed_features
-            if knob.group == group and not fixed:
-                control(name, knob, getattr(experiment, name))
+        folded = {name: knob for name, knob in settings.items() if knob.group == group and not knob.main}
+        count = len(folded.keys() & knobs.difference(e, Experiment()).keys())
+        with st.expander(f"{group}, more" + f" · {count} changed" * bool(count), key=f"more_{group}"):
+            controls_of(visit, folded)
 
 
-def control(name: str, knob: knobs.Knob, value: Any) -> None:
-    """The widget that fits the knob. Its key is the knob's name; it shows the state and reports to `changed`."""
-    shared = {"label": knob.label, "help": knob.help, "key": name, "on_change": changed, "args": (name,)}
+def controls_of(visit: Visit, settings: dict[str, knobs.Knob]) -> None:
+    """Controls one below another; those that differ from the defaults carry a way back."""
+    for name, knob in settings.items():
+        value, default = getattr(visit.page.experiment, name), getattr(Experiment(), name)
+        beside = not isinstance(knob, Several)  # chips need the whole width
+        with st.container(horizontal=beside, vertical_alignment="bottom", gap="small", key=f"setting_{name}"):
+            control(visit, name, knob, value)
+            if value != default:
+                st.button(
+                    "", icon=":material/undo:", key=f"undo_{name}", type="tertiary", on_click=visit.change,
+                    args=(name, default), help=f"Changed; back to {escaped(knob.words(default))}",
+                )  # fmt: skip
+
+
+def control(visit: Visit, name: str, knob: knobs.Knob, value: Any) -> None:
+    """The widget that fits the knob. Its key is the knob's name; it shows the state and reports to the visit."""
+    shared = {"label": knob.label, "help": knob.help, "key": name, "on_change": changed, "args": (visit, name)}
     st.session_state[name] = value
     match knob:
         case Several():
-            st.session_state[name] = [] if st.session_state.no_scheme else list(value)
-            options = list(dict.fromkeys([*knob.rows, *value]))
+            st.session_state[name] = list(visit.chosen)
+            options = list(dict.fromkeys([*knob.rows, *visit.chosen]))
             st.multiselect(
                 **shared, options=options, format_func=schemes.title, max_selections=knob.most, accept_new_options=True,
                 placeholder="Add one",
@@ -178,106 +143,84 @@ def control(name: str, knob: knobs.Knob, value: Any) -> None:
             st.number_input(**shared, min_value=float(knob.low), max_value=float(knob.high), step=0.05, format="%g")
 
 
-def changed(name: str) -> None:
-    """Called when a control was moved by hand."""
-    value, knob = st.session_state[name], (knobs.knobs(Experiment) | knobs.knobs(View))[name]
-    if not isinstance(knob, Several):
-        return change(name, value)
-    try:
-        taken, refused = knob.forgive(",".join(value))
-        change(name, taken, [f"{knobs.refusal(name, part, legal)}; it was left out." for part, legal in refused])
-    except ValueError as error:
-        st.session_state.touched, st.session_state.no_scheme = True, not value
-        st.session_state.notes = [knobs.refusal(name, text, error) + "." for text in value]
+def changed(visit: Visit, name: str) -> None:
+    visit.enter(name, st.session_state[name])
 
 
 # The main area
 
 
-def heading() -> None:
-    st.html(f"{PAGE_CSS}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>")
-
-
-def toolbar(house: Server) -> None:
-    state = st.session_state
+def toolbar(house: Server, visit: Visit) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        label, icon = ("Resume", ":material/play_arrow:") if state.paused else ("Pause", ":material/pause:")
-        st.button(label, icon=icon, on_click=pause, help="Stops your view; nobody else's.")
-        st.button("Step", icon=":material/skip_next:", on_click=step, help="One step further, then paused.")
-        st.button("New seed", icon=":material/casino:", on_click=new_seed, help="The same settings, drawn anew.")
-        st.button("Reset", icon=":material/restart_alt:", on_click=reset, help="Back to the settings of the first visit.")
-        query = urlencode(view.to_query(state.experiment, state.view), safe=",:")
-        house.copy_link(data={"query": query}, key="copy_link", width="content", height="content")
+        label, icon = ("Resume", ":material/play_arrow:") if visit.paused else ("Pause", ":material/pause:")
+        st.button(label, icon=icon, on_click=visit.pause, help="Stops your view; nobody else's.")
+        st.button("Step", icon=":material/skip_next:", on_click=visit.step, help="One step further, then paused.")
+        st.button(
+            "Pin", icon=":material/keep:", on_click=visit.pin, help="Keeps these curves, grey, behind whatever you set next."
+        )
+        st.button("New seed", icon=":material/casino:", on_click=visit.draw_anew, help="The same settings, drawn anew.")
+        st.button("Reset", icon=":material/restart_alt:", on_click=visit.reset, help="Back to the settings of the first visit.")
+        house.copy_link(
+            data={"query": urlencode(visit.page.to_query(), safe=",:")}, key="copy_link", width="content", height="content"
+        )
 
 
-def pause() -> None:
-    state = st.session_state
-    state.touched, state.paused = True, not state.paused
+def pins(visit: Visit) -> None:
+    """What is kept behind the curves; a click lets go of it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pins"):  # empty, it holds the place
+        if visit.page.pins:
+            st.caption("Pinned, in grey:", width="content")
+        for index, kept in enumerate(visit.page.pins):
+            st.button(
+                visit.page.step_from(kept), icon=":material/close:", key=f"unpin_{index}", on_click=visit.unpin, args=(kept,),
+                help="Let go of it.",
+            )  # fmt: skip
 
 
-def step() -> None:
-    state = st.session_state
-    state.touched, state.paused, state.position = True, True, min(state.position + 1, state.experiment.steps + 1)
-
-
-def new_seed() -> None:
-    change("seed", secrets.randbelow(10_000))
-
-
-def reset() -> None:
-    st.session_state.touched = True
-    remember(Experiment(), View())
-
-
-def notices() -> None:
+def notices(visit: Visit) -> None:
     place = st.empty()  # always there, or all that follows would move, and what was there before stay behind it
-    if st.session_state.notes:
-        place.warning("\n\n".join(escaped(note) for note in st.session_state.notes), icon=":material/info:")
+    if visit.notes:
+        place.warning("\n\n".join(escaped(note) for note in visit.notes), icon=":material/info:")
 
 
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is; a word joiner, which has no width, cuts what it would turn into a link."""
-    text = re.sub(r"(?i)https?(?=:)|www(?=\.)|@", "\\g<0>\u2060", text)
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-!|$:~^" else letter for letter in text)
-
-
-def refusal(house: Server, experiment: Experiment) -> None:
+def refusal(house: Server, visit: Visit) -> None:
     """A run that is too large for this server: the estimate, and the nearest setting that fits."""
+    experiment = visit.page.experiment
     seconds, gigabytes = house.speed.seconds(experiment), cost(experiment).bytes / 2**30
     nearest = nearest_that_fits(experiment, house.fits)
-    differing = {name: value for name, value in knobs.values(nearest).items() if value != getattr(experiment, name)}
-    words = ", ".join(f"{knobs.knobs(Experiment)[name].label.lower()} {value}" for name, value in differing.items())
+    words = ", ".join(knobs.knobs(nearest)[name].words(value) for name, value in knobs.difference(nearest, experiment).items())
     st.warning(
         f"This run would take about {charts.number(seconds)} s and {charts.number(gigabytes)} GB here; this page stops at "
         f"{MOST_SECONDS} s and {MOST_BYTES // 2**30} GB. It fits with {words}.",
         icon=":material/hourglass_disabled:",
     )
-    st.button(f"Use {words}", on_click=take, args=(nearest,), type="primary")
-
-
-def take(experiment: Experiment) -> None:
-    st.session_state.touched = True
-    remember(experiment, st.session_state.view)
+    st.button(f"Use {words}", on_click=visit.reopen, args=(nearest,), type="primary")
 
 
 # The run and its pictures
 
 
-def show(house: Server, run: Run, shown: View) -> None:
-    """Draws what there is at once, then, unless paused, attends the run until it is finished."""
-    state, stage = st.session_state, Stage.lay_out(run, shown)
-    if state.paused:
-        run.at(state.position - 1)
-        return stage.draw(min(state.position, len(run.measurements)), state)
-    with house.registry.attend(run):
-        while not run.finished:
-            place = house.registry.place(run)
-            if place:
-                time.sleep(DRAW)  # somebody else's training goes on meanwhile
-            else:
-                run.advance(DRAW if run.measurements else 0.0)
-            stage.draw(len(run.measurements), state, place)
-    stage.draw(len(run.measurements), state)
+def show(house: Server, visit: Visit) -> None:
+    """Draws what there is at once; then, unless paused, attends the run until it is finished, and after it those pinned."""
+    page, run = visit.page, house.registry.open(visit.page.experiment)
+    pinned = {page.label(pin): house.registry.open(pin) for pin in page.pins if pin != page.experiment and house.fits(pin)}
+    stage = Stage.lay_out(run, visit, pinned)
+    if visit.paused:
+        run.at(visit.position - 1)
+        return stage.draw(min(visit.position, len(run.measurements)), still=True)
+    for running in (run, *pinned.values()):
+        with house.registry.attend(running):
+            while not running.finished:
+                place = house.registry.place(running)
+                if place:
+                    time.sleep(DRAW)  # somebody else's training goes on meanwhile
+                else:
+                    running.advance(DRAW if running.measurements else 0.0)
+                stage.draw(len(run.measurements), place)
+    stage.draw(len(run.measurements), still=True)
+    if page.experiment not in visit.tried:
+        visit.tried[page.experiment] = frames.summary(run)
+        tried(visit, stage.tried)
 
 
 @dataclass
@@ -285,44 +228,70 @@ class Stage:
     """The places that are drawn again and again."""
 
     run: Run
-    view: View
+    visit: Visit
+    pinned: dict[str, Run]
     progress: DeltaGenerator
     cards: DeltaGenerator
     training: DeltaGenerator
     depth: DeltaGenerator
+    tried: DeltaGenerator | None
     drawn_slow: float = -REDRAW_SLOW
     heat: pa.Table | None = None
 
     @classmethod
-    def lay_out(cls, run: Run, shown: View) -> "Stage":
+    def lay_out(cls, run: Run, visit: Visit, pinned: dict[str, Run]) -> "Stage":
         progress, cards = st.container(), st.container()  # not st.empty(): a rerun keeps what they hold until it draws anew
         left, right = st.columns(2, gap="medium")
         training = left.container(key="training_charts")
         with left.container(horizontal=True):
-            heat_controls(run.experiment, shown)
-        return cls(run, shown, progress, cards, training, right.container(key="depth_charts"))
+            heat_controls(visit)
+        depth, below = right.container(key="depth_charts"), st.expander("Tried in this visit", key="tried", on_change="rerun")
+        place = below.empty() if below.open else None  # a table costs the browser too much to be made unseen
+        tried(visit, place)
+        return cls(run, visit, pinned, progress, cards, training, depth, place)
 
-    def draw(self, count: int, state: Any, place: int = 0) -> None:
+    def draw(self, count: int, place: int = 0, still: bool = False) -> None:
         """The first `count` measurements; profiles and heat map only once a second, and where the view stands still."""
-        e = self.run.experiment
-        self.progress = self.progress.progress(max(0, count - 1) / e.steps, text=self.words(count, place, state.paused))
+        e, shown, pins = self.run.experiment, self.visit.page.view, tuple(kept.experiment for kept in self.pinned.values())
+        self.progress = self.progress.progress(max(0, count - 1) / e.steps, text=self.words(count, place))
         if not count:
             return
-        state.position = count
-        self.cards = self.cards.html(cards.html(self.run, count))
-        if slow := state.paused or self.run.finished or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
+        self.visit.position = count
+        waiting = self.visit.page.waiting(self.visit.chosen)
+        self.cards = self.cards.html(cards_html(self.run, count, waiting))
+        if slow := still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
             self.drawn_slow = time.monotonic()
-            self.heat = frames.heat(self.run, self.view.scheme(e), self.view.heat_quantity, count)
-        spec = charts.training_spec(e, self.view.scheme(e), self.view.heat_quantity)
-        self.training = draw(self.training, spec, frames.training_tables(self.run, count) | {"heat": self.heat})
+            self.heat = frames.heat(self.run, shown.scheme(e), shown.heat_quantity, count)
+        tables = frames.training_tables(self.run, count, self.pinned) | {"heat": self.heat}
+        self.training = draw(self.training, charts.training_spec(e, shown.scheme(e), shown.heat_quantity, pins), tables)
         if slow:
-            self.depth = draw(self.depth, charts.depth_spec(e), frames.depth_tables(self.run, count))
+            self.depth = draw(self.depth, charts.depth_spec(e, pins), frames.depth_tables(self.run, count, self.pinned))
 
-    def words(self, count: int, place: int, paused: bool) -> str:
+    def words(self, count: int, place: int) -> str:
         steps = f"step {max(0, count - 1)} of {self.run.experiment.steps}"
         if place:
             return f"waiting for {place} other training{'s' * (place > 1)} on this server; {steps}"
-        return ("paused at " if paused else "") + steps
+        return ("paused at " if self.visit.paused else "") + steps
+
+
+def tried(visit: Visit, place: DeltaGenerator | None) -> None:
+    """What was tried in this visit, one below another; a click opens it again."""
+    if not place:
+        return
+    if not visit.tried:
+        place.caption("Each experiment that came to its end is listed here.")
+        return
+    rows = pd.concat(list(visit.tried.values()), ignore_index=True)
+    owners = [experiment for experiment, table in visit.tried.items() for _ in range(len(table))]
+    key = f"tried_{len(rows)}_{visit.reopened}"  # a new table has no row chosen, so that any row can be clicked again
+    with place.container():
+        st.caption("Click the box before a row to open its settings again.")
+        st.dataframe(
+            rows, hide_index=True, key=key, selection_mode="single-row", column_config=TRIED_COLUMNS,
+            on_select=lambda: [visit.reopen(owners[row]) for row in st.session_state[key].selection.rows],
+        )  # fmt: skip
+        csv = rows.to_csv(index=False)
+        st.download_button("Download as CSV", csv, "tried.csv", "text/csv", on_click="ignore", key=f"download_{key}")
 
 
 def draw(place: DeltaGenerator, spec: dict, tables: dict[str, pa.Table]) -> DeltaGenerator:
@@ -331,17 +300,16 @@ def draw(place: DeltaGenerator, spec: dict, tables: dict[str, pa.Table]) -> Delt
     return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
 
 
-def heat_controls(experiment: Experiment, shown: View) -> None:
-    st.session_state.heat_scheme, st.session_state.heat_quantity = shown.scheme(experiment), shown.heat_quantity
-    words = knobs.knobs(View)
-    st.selectbox(
-        words["heat_scheme"].label, experiment.schemes, format_func=schemes.title, key="heat_scheme", on_change=changed,
-        args=("heat_scheme",), help=words["heat_scheme"].help,
-    )  # fmt: skip
-    st.selectbox(
-        words["heat_quantity"].label, list(view.QUANTITIES), format_func=view.QUANTITIES.get, key="heat_quantity",
-        on_change=changed, args=("heat_quantity",), help=words["heat_quantity"].help,
-    )  # fmt: skip
+def heat_controls(visit: Visit) -> None:
+    e, shown, settings = visit.page.experiment, visit.page.view, knobs.knobs(View)
+    values = {"heat_scheme": shown.scheme(e), "heat_quantity": shown.heat_quantity}
+    menus = {"heat_scheme": (e.schemes, schemes.title), "heat_quantity": (list(QUANTITIES), QUANTITIES.get)}
+    for name, (options, words) in menus.items():
+        st.session_state[name] = values[name]
+        st.selectbox(
+            settings[name].label, options, format_func=words, key=name, on_change=changed, args=(visit, name),
+            help=settings[name].help,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

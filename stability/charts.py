@@ -5,7 +5,7 @@ and Arrow tables after, a notebook completes it by `with_data`.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import altair as alt
@@ -13,14 +13,15 @@ import pyarrow as pa
 
 from stability.experiment import MOST_SCHEMES, Experiment
 from stability.frames import LOSS_TOP
-from stability.knobs import decimal
 from stability.schemes import SCHEMES, read
+from stability.spelling import decimal
 from stability.view import QUANTITIES
 
 # Eight colours found by search: each has a contrast of 3 on the light and on the dark page, and any two stay apart for
 # readers who lack red, green or blue cones. A mark goes with each colour: colour is never the only carrier.
 COLOURS = "#2c9be7", "#d97e00", "#097552", "#ff4b9f", "#b73412", "#889a59", "#5d4cd8", "#ac35a3"
 SHAPES = "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"
+GREY = "#808080"
 AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
 EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
@@ -42,36 +43,44 @@ def style(schemes: tuple[str, ...]) -> dict[str, int]:
 PREFERRED = {"he_normal": 0, "xavier_normal": 1, "normal": 2, "orthogonal": 3, "pytorch": 4, "lecun_normal": 5, "zeros": 7}
 
 
-def training_chart(experiment: Experiment, scheme: str, quantity: str) -> alt.VConcatChart:
+def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:
     """Loss, accuracy (of classes) and gradient norm by step, and the heat map of one scheme's quantity, layer by step.
 
-    Data sets: `bands`, `marks`, `limits`, `heat`, as in `stability.frames`.
+    Data sets: `bands`, `held_out`, `marks`, `limits`, `heat`, and `pinned` where pins stand behind, as in
+    `stability.frames`.
     """
-    e = experiment
-    accuracy = panel("Accuracy on the batch", 80, *line_layers(e, "accuracy", "step", alt.Scale(domain=[0, 1]), "%"))
+    e, shares = experiment, alt.Scale(domain=[0, 1])
+    lines = *held_out(e, "accuracy", shares), *line_layers(e, "accuracy", "step", shares, "%", pins)
+    accuracy = panel("Accuracy on the batch; thin: held out", 80, *lines)
     panels = [
         panel(
-            "Loss of the batch", 140, rule(e.data.guessing, "guessing" if e.data.classes else "always the mean"),
-            *line_layers(e, "loss", "step", loss_scale(e), "~g"), *divergence_layers(e),
+            "Loss of the batch; thin: held out", 140,
+            rule(e.data.guessing, "guessing" if e.data.classes else "always the mean"),
+            *held_out(e, "loss", loss_scale(e)), *line_layers(e, "loss", "step", loss_scale(e), "~g", pins),
+            *divergence_layers(e),
         ),
         *([accuracy] if e.data.classes else []),
         panel("Gradient norm, all parameters (log)", 100, corners("gradient_norm"),
-              *line_layers(e, "gradient_norm", "step", log_scale())),
-        heat_map(e, scheme, quantity),
+              *line_layers(e, "gradient_norm", "step", log_scale(), "", pins)),
+        heat_map(e, scheme, quantity, pins),
     ]  # fmt: skip
     names = "loss, accuracy and gradient norm" if e.data.classes else "loss and gradient norm"
     return finished(panels, f"Training: {names} by step, and a heat map of layers by step.")
 
 
-def depth_chart(experiment: Experiment) -> alt.VConcatChart:
-    """Signal, signal gradient and weight gradient by layer. Data sets: `profiles`, `limits`, as in `stability.frames`."""
+def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:
+    """Signal, signal gradient and weight gradient by layer.
+
+    Data sets: `profiles`, `limits`, and `pinned` where pins stand behind, as in `stability.frames`.
+    """
     titles = {
         "signal": "Signal: RMS of z (log)",
         "signal_gradient": "Signal gradient: RMS of dL/dz for one example (log)",
         "weight_gradient": "Weight gradient: norm of dL/dW (log)",
     }
     panels = [
-        panel(title, 145, corners(name), *line_layers(experiment, name, "layer", log_scale())) for name, title in titles.items()
+        panel(title, 145, corners(name), *line_layers(experiment, name, "layer", log_scale(), "", pins))
+        for name, title in titles.items()
     ]
     return finished(panels, "Through the depth: signal, signal gradient and weight gradient by layer, on log axes.")
 
@@ -84,23 +93,41 @@ def heading(text: str) -> alt.TitleParams:
     return alt.TitleParams(text, anchor="start", frame="group", fontSize=13, offset=6, limit=330)  # a phone is as wide
 
 
-def line_layers(e: Experiment, name: str, along: str, scale: alt.Scale, format: str = "") -> list[alt.Chart]:
-    """The range over the replicates, the median, and a few marks, one colour a scheme. Tooltips give the numbers."""
+def line_layers(
+    e: Experiment, name: str, along: str, scale: alt.Scale, format: str = "", pins: tuple[Experiment, ...] = ()
+) -> list[alt.Chart]:
+    """The range over the replicates, the median, and a few marks, one colour a scheme; grey behind them, what is pinned."""
     data = alt.NamedData("bands" if along == "step" else "profiles")
-    x = alt.X(along, type="quantitative", scale=span(e, along), title=None, axis=below(name == "weight_gradient"))
+    x = alt.X(along, type="quantitative", scale=span((e, *pins), along), title=None, axis=below(name == "weight_gradient"))
     y = alt.Y(name, type="quantitative", scale=scale, title=None, axis=axis(format))
     base = alt.Chart(data).encode(x=x, color=colour(e))
     tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip(along, type="quantitative"),
             alt.Tooltip(name, type="quantitative", format=format or ".3~e")]  # fmt: skip
     line = base.mark_line(strokeWidth=2, clip=True).encode(y=y)
     marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).encode(y=y, shape=shape(e), tooltip=tips)
-    marked = marked.transform_filter("datum.marked")
-    if e.replicates == 1:
-        return [line, marked]
-    band = base.mark_area(opacity=0.18, clip=True).encode(
-        y=alt.Y(f"{name}_low", type="quantitative", scale=scale, title=None), y2=f"{name}_high"
-    )
-    return [band, line, marked]
+    layers = [line, marked.transform_filter("datum.marked")]
+    if e.replicates > 1:
+        low = alt.Y(f"{name}_low", type="quantitative", scale=scale, title=None)
+        layers.insert(0, base.mark_area(opacity=0.18, clip=True).encode(y=low, y2=f"{name}_high"))
+    return [*(pinned_layers(e, x, y, tips) if pins else []), *layers]
+
+
+def pinned_layers(e: Experiment, x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
+    """Runs kept for comparison: grey, each with its own dash, with the marks of their schemes, and named at one end."""
+    dash = alt.StrokeDash("run", type="nominal", scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]]), legend=None)
+    base = alt.Chart(alt.NamedData("pinned")).encode(x=x, y=y, detail=["run:N", "scheme:N"])
+    line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True).encode(strokeDash=dash)
+    marked = base.mark_point(filled=True, size=30, color=GREY, opacity=1, clip=True)
+    marked = marked.encode(shape=shape(e), tooltip=[alt.Tooltip("run", type="nominal"), *tips]).transform_filter("datum.marked")
+    words = base.mark_text(align="right", baseline="bottom", dy=-3, fontSize=11, color=GREY, limit=160)
+    return [line, marked, words.encode(text="run:N").transform_filter("datum.named")]
+
+
+def held_out(e: Experiment, name: str, scale: alt.Scale) -> list[alt.Chart]:
+    """The same quantity on examples that are never trained on, as a thin line."""
+    x = alt.X("step", type="quantitative", title=None)
+    y = alt.Y(name, type="quantitative", scale=scale, title=None)
+    return [alt.Chart(alt.NamedData("held_out")).mark_line(strokeWidth=1, clip=True).encode(x=x, y=y, color=colour(e))]
 
 
 def axis(format: str) -> alt.Axis:
@@ -121,9 +148,10 @@ def below(last: bool, along: str = "layer") -> alt.Axis:
     return alt.Axis(tickMinStep=1, ticks=last, labelPadding=4, **words)
 
 
-def span(experiment: Experiment, along: str) -> alt.Scale:
-    ends = [0, experiment.steps] if along == "step" else [1, max(2, experiment.depth)]
-    return alt.Scale(domain=ends, nice=False)
+def span(experiments: Sequence[Experiment], along: str) -> alt.Scale:
+    """Wide enough for all that is shown."""
+    steps, depth = max(e.steps for e in experiments), max(2, *(e.depth for e in experiments))
+    return alt.Scale(domain=[0, steps] if along == "step" else [1, depth], nice=False)
 
 
 def log_scale() -> alt.Scale:
@@ -156,7 +184,7 @@ def rule(height: float, text: str) -> alt.LayerChart:
 def divergence_layers(e: Experiment) -> list[alt.Chart]:
     """A cross and a few words where a scheme leaves the range of numbers."""
     base = alt.Chart(alt.NamedData("marks")).encode(
-        x=alt.X("step", type="quantitative", scale=span(e, "step")),
+        x=alt.X("step", type="quantitative"),
         y=alt.Y("height", type="quantitative", scale=loss_scale(e), title=None),
         color=colour(e),
     )
@@ -166,7 +194,7 @@ def divergence_layers(e: Experiment) -> list[alt.Chart]:
     ]
 
 
-def heat_map(experiment: Experiment, scheme: str, quantity: str) -> alt.LayerChart:
+def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...]) -> alt.LayerChart:
     """Decades away from 1: blue has shrunk, red has grown, black is not finite, hatched grey is exactly 0."""
     scale = alt.Scale(scheme="blueorange", domain=[-8, 8], domainMid=0, clamp=True)
     title = f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step"
@@ -174,7 +202,7 @@ def heat_map(experiment: Experiment, scheme: str, quantity: str) -> alt.LayerCha
         alt.Chart(alt.NamedData("heat"))
         .transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
         .encode(
-            x=alt.X("step", type="quantitative", scale=span(experiment, "step"), title=None, axis=below(True, "step")),
+            x=alt.X("step", type="quantitative", scale=span((experiment, *pins), "step"), title=None, axis=below(True, "step")),
             x2="until",
             y=alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, experiment.depth + 0.5], nice=False),
                     title=None, axis=alt.Axis(**EXTENT, tickMinStep=1, tickCount=5, format="d")),
@@ -227,30 +255,32 @@ def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
 BUILDING = threading.Lock()  # thirty visitors of one link wait for one chart, instead of building thirty at once
 
 
-def training_spec(experiment: Experiment, scheme: str, quantity: str) -> dict:
+def training_spec(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> dict:
     """The training chart as a Vega-Lite dict, to be sent many times and never changed."""
     with BUILDING:
-        return built_training(looks(experiment), scheme, quantity)
+        return built_training(looks(experiment), scheme, quantity, tuple(map(looks, pins)))
 
 
-def depth_spec(experiment: Experiment) -> dict:
+def depth_spec(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> dict:
     with BUILDING:
-        return built_depth(looks(experiment))
+        return built_depth(looks(experiment), tuple(map(looks, pins)))
 
 
 def looks(e: Experiment) -> Experiment:
     """An experiment whose charts are the same ones: a new seed or learning rate needs no new chart, and one takes long."""
-    return Experiment(schemes=e.schemes, depth=e.depth, steps=e.steps, dataset=e.dataset, replicates=min(2, e.replicates))
+    return Experiment(
+        schemes=e.schemes, depth=e.depth, width=e.width, steps=e.steps, dataset=e.dataset, replicates=min(2, e.replicates)
+    )
 
 
 @lru_cache(maxsize=256)
-def built_training(experiment: Experiment, scheme: str, quantity: str) -> dict:
-    return training_chart(experiment, scheme, quantity).to_dict(validate=False)
+def built_training(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...]) -> dict:
+    return training_chart(experiment, scheme, quantity, pins).to_dict(validate=False)
 
 
 @lru_cache(maxsize=256)
-def built_depth(experiment: Experiment) -> dict:
-    return depth_chart(experiment).to_dict(validate=False)
+def built_depth(experiment: Experiment, pins: tuple[Experiment, ...]) -> dict:
+    return depth_chart(experiment, pins).to_dict(validate=False)
 
 
 def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:

@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from stability.datasets import HELD_OUT
 from stability.experiment import Experiment
-from stability.knobs import knobs
+from stability.knobs import knobs, mended, values
 from stability.training import MOST, measure
 
 SHRINKABLE = "steps", "replicates", "width", "depth", "batch"  # what costs, in the order in which giving it up hurts least
@@ -85,17 +85,22 @@ def nearest_that_fits(e: Experiment, fits: Callable[[Experiment], bool]) -> Expe
     if share >= 1 / 8:  # else one setting would be nearly given up for all the others
         return other
     halved = {name: max(int(knobs(e)[name].low), getattr(e, name) // 2) for name in SHRINKABLE}
-    smaller = replace(e, **halved)
+    smaller = with_settings(e, halved)
     return smaller if smaller == e else nearest_that_fits(smaller, fits)
 
 
 def lowered(e: Experiment, name: str, fits: Callable[[Experiment], bool]) -> Experiment | None:
     """With the largest value of this setting that fits, by bisection; None where not even the smallest does."""
     low, high = int(knobs(e)[name].low), getattr(e, name)
-    if low == high or not fits(replace(e, **{name: low})):
+    if low == high or not fits(with_settings(e, {name: low})):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if fits(replace(e, **{name: middle})) else (low, middle)
+        low, high = (middle, high) if fits(with_settings(e, {name: middle})) else (low, middle)
     step = 10 ** max(0, int(math.log10(low)) - 1)  # two digits are enough to read
-    return replace(e, **{name: max(int(knobs(e)[name].low), low // step * step)})
+    return with_settings(e, {name: max(int(knobs(e)[name].low), low // step * step)})
+
+
+def with_settings(e: Experiment, settings: Mapping[str, int]) -> Experiment:
+    """With these settings, or the nearest that go together."""
+    return mended(Experiment, values(e) | settings)[0]

@@ -64,6 +64,10 @@ def normal(random: Generator, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=random, dtype=torch.float64)
 
 
+def uniform(random: Generator, *shape: int) -> Tensor:
+    return torch.rand(*shape, generator=random, dtype=torch.float64)
+
+
 def blobs(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
     centres = normal(random, 10, features)
     y = torch.randint(10, (count,), generator=random)
@@ -79,10 +83,45 @@ def teacher(count: int, features: int, noise: float, random: Generator) -> tuple
 
 def spirals(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
     y = torch.randint(2, (count,), generator=random)
-    radius = torch.rand(count, generator=random, dtype=torch.float64).sqrt()
+    radius = uniform(random, count).sqrt()
     angle = 3 * math.pi * radius + math.pi * y
     arm = radius * torch.stack([angle.cos(), angle.sin()])
     return arm.T + 0.2 * noise * normal(random, count, 2), y
+
+
+def linear(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+    direction = normal(random, features, 1) / math.sqrt(features)
+    x = normal(random, count, features)
+    return x, x @ direction + noise * normal(random, count, 1)
+
+
+def moons(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+    y = torch.randint(2, (count,), generator=random)
+    angle = math.pi * uniform(random, count)
+    upper, lower = torch.stack([angle.cos(), angle.sin()], 1), torch.stack([1 - angle.cos(), 0.5 - angle.sin()], 1)
+    return torch.where(y[:, None] == 0, upper, lower) + noise * normal(random, count, 2), y
+
+
+def circles(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+    y = torch.randint(2, (count,), generator=random)
+    angle = 2 * math.pi * uniform(random, count)
+    x = torch.stack([angle.cos(), angle.sin()], 1) * (1 - y / 2)[:, None]
+    return x + noise * normal(random, count, 2), y
+
+
+def squares(side: int) -> Callable[[int, int, float, Generator], tuple[Tensor, Tensor]]:
+    """A board of side x side unit squares in two colours, uniformly covered, then blurred by half of `noise`."""
+
+    def draw(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+        x = side * uniform(random, count, 2)
+        return x + noise / 2 * normal(random, count, 2), x.floor().long().sum(dim=1) % 2
+
+    return draw
+
+
+def sine(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+    x = uniform(random, count, 1) * 2 - 1
+    return x, torch.sin(2 * math.pi * x) + noise * normal(random, count, 1)
 
 
 DATASETS = catalogue(
@@ -97,8 +136,38 @@ DATASETS = catalogue(
         formula=r"y = v^\top \tanh(U x) + \mathrm{noise} \cdot \epsilon, \quad x \sim N(0, I)",
     ),
     Dataset(
+        key="linear", label="Linear", source="Ordinary least squares", draw=linear,
+        summary="A regression: one linear function of the features, plus `noise`. Depth 1 is enough, and depth can only hurt.",
+        formula=r"y = w^\top x + \mathrm{noise} \cdot \epsilon, \quad x \sim N(0, I)",
+    ),
+    Dataset(
         key="spirals", label="Two spirals", source="Lang & Witbrock 1988", draw=spirals, classes=2, fixed_features=2,
         summary="Two interleaved arms in the plane, blurred by a fifth of `noise`: two inputs, and no straight line helps.",
         formula=r"x = r (\cos\theta, \sin\theta), \quad \theta = 3 \pi r + \pi y",
+    ),
+    Dataset(
+        key="moons", label="Two moons", source="scikit-learn make_moons", draw=moons, classes=2, fixed_features=2,
+        summary="Two half circles that reach into each other, blurred by `noise`.",
+        formula=r"x = (\cos\theta, \sin\theta) \text{ or } (1 - \cos\theta, \tfrac12 - \sin\theta)",
+    ),
+    Dataset(
+        key="circles", label="Two circles", source="scikit-learn make_circles", draw=circles, classes=2, fixed_features=2,
+        summary="One circle inside another, blurred by `noise`: a line cannot part them, a radius can.",
+        formula=r"x = r (\cos\theta, \sin\theta), \quad r \in \{1, \tfrac12\}",
+    ),
+    Dataset(
+        key="xor", label="XOR", source="Minsky & Papert 1969", draw=squares(2), classes=2, fixed_features=2,
+        summary="Four squares, opposite ones alike: the classic task that no single layer can do; half of `noise` blurs it.",
+        formula=r"y = (\lfloor x_1 \rfloor + \lfloor x_2 \rfloor) \bmod 2, \quad x \in [0, 2)^2",
+    ),
+    Dataset(
+        key="checkerboard", label="Checkerboard", source="XOR on a larger board", draw=squares(4), classes=2,
+        fixed_features=2, formula=r"y = (\lfloor x_1 \rfloor + \lfloor x_2 \rfloor) \bmod 2, \quad x \in [0, 4)^2",
+        summary="Sixteen squares in two colours, blurred by half of `noise`: hard for a network that starts too smooth.",
+    ),
+    Dataset(
+        key="sine", label="Sine", source="Curve fitting in one dimension", draw=sine, fixed_features=1,
+        summary="A regression in one dimension: two periods of a sine, plus `noise`.",
+        formula=r"y = \sin(2 \pi x) + \mathrm{noise} \cdot \epsilon, \quad x \sim U(-1, 1)",
     ),
 )  # fmt: skip

@@ -21,6 +21,13 @@ def canonical(text: str) -> str:
     return schemes.read(text).key
 
 
+def misfits(scheme: str, settings: Mapping[str, Any]) -> knobs.Disagreements:
+    """What this scheme cannot go together with: a sentence, the field, its nearest legal value."""
+    width = settings["width"]
+    if schemes.read(scheme).even_width and width % 2 and settings["depth"] > 1:
+        yield f"width must be even for the scheme {scheme}, not {width}", "width", width + 1
+
+
 @dataclass(frozen=True)
 class Experiment:
     """Networks that differ in their initialization alone, and how they are trained. Every field is a knob.
@@ -31,13 +38,13 @@ class Experiment:
     # fmt: off
     schemes: tuple[str, ...] = setting(("he_normal", "xavier_normal", "normal:1"), Several, "Compare", "Initializations",
         "Up to eight, trained at once on the same data. Type your own with a value, such as normal:0.02.",
-        rows=SCHEMES, entry=canonical, same=schemes.identity, most=MOST_SCHEMES)
+        rows=SCHEMES, entry=canonical, same=schemes.identity, most=MOST_SCHEMES, main=True)
     activation: str = setting("relu", Choice, "Network", "Activation",
-        "The function after each hidden layer.", rows=ACTIVATIONS)
+        "The function after each hidden layer.", rows=ACTIVATIONS, main=True)
     depth: int = setting(20, Integer, "Network", "Depth",
-        "How many weight layers, the output layer included.", low=1, high=101)
+        "How many weight layers, the output layer included.", low=1, high=101, main=True)
     width: int = setting(64, Integer, "Network", "Width",
-        "Units in each hidden layer.", low=2, high=512, log=True)
+        "Units in each hidden layer.", low=2, high=512, log=True, main=True)
     residual: bool = setting(False, Flag, "Network", "Residual connections",
         "Each hidden layer is added to the one before it.")
     normalization: str = setting("none", Choice, "Network", "Normalization",
@@ -55,9 +62,10 @@ class Experiment:
     noise: float = setting(0.1, Real, "Data", "Noise",
         "How blurred the data are; 0: not at all.", low=0, high=10)
     optimizer: str = setting("sgd", Choice, "Training", "Optimizer",
-        "How a gradient becomes a step. Changing it sets its typical learning rate, unless you chose one.", rows=OPTIMIZERS)
+        "How a gradient becomes a step. Changing it sets its typical learning rate, unless you chose one.",
+        rows=OPTIMIZERS, main=True)
     learning_rate: float = setting(0.02, Real, "Training", "Learning rate",
-        "The size of a step.", low=1e-6, high=100, log=True)
+        "The size of a step.", low=1e-6, high=100, log=True, main=True)
     batch: int = setting(64, Integer, "Training", "Batch",
         "Examples seen at each step.", low=1, high=1024, log=True)
     steps: int = setting(300, Integer, "Training", "Steps",
@@ -89,7 +97,11 @@ class Experiment:
     @staticmethod
     def disagreements(settings: Mapping[str, Any]) -> knobs.Disagreements:
         """Pairs of settings that cannot both hold: a sentence, the later field, its nearest legal value."""
+        for scheme in settings["schemes"]:
+            yield from misfits(scheme, settings)
         batch, samples = settings["batch"], settings["samples"]
+        if NORMALIZATIONS[settings["normalization"]].least_batch > batch:
+            yield f"batch must be at least 2 for batch normalization, not {batch}", "batch", 2
         if batch > samples:
             yield f"batch must be at most samples ({samples}), not {batch}", "batch", samples
 

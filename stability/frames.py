@@ -7,16 +7,20 @@ in words.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from stability import knobs
 from stability.experiment import Experiment
 from stability.quantities import PROFILES, Measurement
 from stability.remarks import Remark, remarks
 from stability.runs import Run
+from stability.training import MOST, sampled
 
 SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm"
 THROUGH_DEPTH = "signal", "signal_gradient", "weight_gradient"
@@ -85,17 +89,77 @@ def arrow(columns: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def training_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
+Pinned = Mapping[str, Run]  # runs that are kept behind another, by their label
+NONE: Pinned = MappingProxyType({})
+
+
+def training_tables(run: Run, count: int | None = None, pinned: Pinned = NONE) -> dict[str, pa.Table]:
     """What a training chart draws of the first `count` measurements (all), besides its heat map."""
-    lines = bands(run, count or len(run.measurements))
-    found = remarks(run, count or len(run.measurements))
-    return {"bands": lines, "marks": marks(found, run.experiment), "limits": limits(lines, ["gradient_norm"])}
+    count = count or len(run.measurements)
+    lines, found, behind = bands(run, count), remarks(run, count), pinned_lines(run, pinned, bands)
+    tables = {"bands": lines, "held_out": held_out(run, count), "marks": marks(found, run.experiment)}
+    return tables | behind | {"limits": limits(lines, ["gradient_norm"], *behind.values())}
 
 
-def depth_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
+def depth_tables(run: Run, count: int | None = None, pinned: Pinned = NONE) -> dict[str, pa.Table]:
     """What a depth chart draws of the first `count` measurements (all)."""
-    lines = profiles(run, count or len(run.measurements))
-    return {"profiles": lines, "limits": limits(lines, THROUGH_DEPTH)}
+    lines, behind = profiles(run, count or len(run.measurements)), pinned_lines(run, pinned, profiles)
+    return {"profiles": lines} | behind | {"limits": limits(lines, THROUGH_DEPTH, *behind.values())}
+
+
+def pinned_lines(run: Run, pinned: Pinned, make: Callable[[Run, int], pa.Table]) -> dict[str, pa.Table]:
+    """The table `pinned`, where runs are kept behind `run`: what `make` makes of them, so far as they have come.
+
+    Further columns: run, the label, and named: True where it is written, once a run.
+    """
+    if not pinned:
+        return {}
+    begun = {label: kept for label, kept in pinned.items() if kept.measurements}
+    if not begun:
+        return {"pinned": labelled(make(run, 1), "").slice(0, 0)}  # the columns, and no row
+    return {"pinned": pa.concat_tables(labelled(make(kept, len(kept.measurements)), label) for label, kept in begun.items())}
+
+
+def labelled(lines: pa.Table, label: str) -> pa.Table:
+    """With the columns run and named, the latter at the end of the first scheme's line."""
+    schemes = lines["scheme"].to_pylist()
+    last = schemes.count(schemes[0]) - 1
+    named = pa.array([index == last for index in range(len(schemes))])
+    return lines.append_column("run", pa.array([label] * len(schemes))).append_column("named", named)
+
+
+def held_out(run: Run, count: int) -> pa.Table:
+    """The held-out set at the few steps at which it is looked at. Columns: scheme, step, loss, accuracy (medians)."""
+    e = run.experiment
+    taken = [run.measurements[step] for step in sorted(sampled(e.steps, MOST)) if step < count]
+    columns = {"scheme": np.repeat(e.schemes, len(taken)), "step": np.tile([m.step for m in taken], len(e.schemes))}
+    for name in ("loss", "accuracy"):
+        columns[name] = spread(name, showable(name, stacked(taken, f"test_{name}")))[name]
+    return table(columns)
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """What a finished run came to, a row for each scheme, medians over the replicates.
+
+    Columns: settings (those that are not the defaults), scheme, loss, test_accuracy, first_gradient and last_gradient (signal
+    gradient of the first and the last layer at step 0), diverged (the step, or null), seconds (of the whole run).
+    """
+    e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
+    differing = knobs.difference(replace(e, schemes=Experiment().schemes), Experiment()).items()
+    words = ", ".join(knobs.knobs(e)[name].words(value) for name, value in differing) or "defaults"
+    steps = {scheme: [event.step for (s, _), event in run.breaks.items() if s == scheme] for scheme in range(len(e.schemes))}
+    return pd.DataFrame(
+        {
+            "settings": words,
+            "scheme": [row.title for row in e.rows],
+            "loss": np.median(last.loss, axis=1),
+            "test_accuracy": np.median(last.test_accuracy, axis=1),
+            "first_gradient": np.median(first.signal_gradient[:, :, 0], axis=1),
+            "last_gradient": np.median(first.signal_gradient[:, :, -1], axis=1),
+            "diverged": [min(steps[scheme], default=math.nan) for scheme in range(len(e.schemes))],
+            "seconds": run.seconds,
+        }
+    )
 
 
 def standing(run: Run, count: int, scheme: str) -> str:
@@ -189,11 +253,12 @@ def marks(found: Sequence[Remark], e: Experiment) -> pa.Table:
     return table(columns)
 
 
-def limits(frame: pa.Table, names: Sequence[str], decades: int = 2) -> pa.Table:
+def limits(frame: pa.Table, names: Sequence[str], *behind: pa.Table, decades: int = 2) -> pa.Table:
     """Two rows that hold the log axes still: for each name its range, rounded outwards to whole steps of `decades`."""
     rows = {}
     for name in names:
-        values = np.concatenate([frame[f"{name}_{end}"].to_numpy() for end in ("low", "high")])
+        columns = [lines[f"{name}_{end}"].to_numpy() for lines in (frame, *behind) for end in ("low", "high")]
+        values = np.concatenate(columns)
         values = values[np.isfinite(values)]
         least, most = (values.min(), values.max()) if len(values) else (0.1, 10.0)
         low, high = (decades * end(np.log10(value) / decades) for end, value in ((math.floor, least), (math.ceil, most)))

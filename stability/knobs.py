@@ -4,12 +4,12 @@ A setting is declared once, as a field of a frozen dataclass made by `setting`. 
 test cases all come from that line.
 """
 
-import difflib
-import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
+
+from stability.spelling import decimal, number_in, shown, suggestion
 
 VERSION = "1"  # of a link; the defaults of a version are frozen once it is released
 
@@ -21,6 +21,12 @@ class Knob:
     group: str
     label: str
     help: str
+    main: bool = False  # always in sight; the others are folded by group
+
+    @property
+    def choices(self) -> str:
+        """The words of what can be chosen, for those who search."""
+        return " ".join(f"{key} {getattr(row, 'label', row)}" for key, row in getattr(self, "rows", {}).items())
 
     def check(self, value: Any) -> Any:
         raise NotImplementedError
@@ -34,6 +40,14 @@ class Knob:
 
     def spell(self, value: Any) -> str:
         return str(value)
+
+    def title(self, value: Any) -> str:
+        """A value as people read it."""
+        return self.spell(value)
+
+    def words(self, value: Any) -> str:
+        """A value in a sentence, with the name of the setting."""
+        return f"{self.label.lower()} {self.title(value)}"
 
     def legal(self) -> str:
         raise NotImplementedError
@@ -108,7 +122,7 @@ class Real(Number):
 
 @dataclass(frozen=True, kw_only=True)
 class Flag(Knob):
-    words: ClassVar[Mapping[str, bool]] = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
+    spellings: ClassVar[Mapping[str, bool]] = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
         ("false", "0", "no", "off"), False
     )
 
@@ -118,10 +132,13 @@ class Flag(Knob):
         return value
 
     def parse(self, text: str) -> bool:
-        return self.check(self.words.get(text.strip().lower()))
+        return self.check(self.spellings.get(text.strip().lower()))
 
     def spell(self, value: bool) -> str:
         return str(value).lower()
+
+    def title(self, value: bool) -> str:
+        return "on" if value else "off"
 
     def legal(self) -> str:
         return "true or false"
@@ -138,6 +155,9 @@ class Choice(Knob):
         if key not in self.rows:
             raise ValueError(self.legal() + suggestion(key, self.rows))
         return key
+
+    def title(self, value: str) -> str:
+        return getattr(self.rows[value], "label", value)
 
     def legal(self) -> str:
         return "one of " + ", ".join(self.rows)
@@ -209,16 +229,33 @@ def values(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in knobs(record)}
 
 
+def difference(record: Any, base: Any) -> dict[str, Any]:
+    """The settings of `record` that are not those of `base`."""
+    return {name: value for name, value in values(record).items() if value != getattr(base, name)}
+
+
+def found(settings: Mapping[str, Knob], words: str) -> dict[str, Knob]:
+    """The settings that speak of every one of these words, in their name, label, help or choices."""
+    spoken = {name: f"{name} {knob.label} {knob.help} {knob.choices}".lower() for name, knob in settings.items()}
+    return {name: knob for name, knob in settings.items() if all(word in spoken[name] for word in words.lower().split())}
+
+
+def spelled(record: Any, base: Any) -> dict[str, str]:
+    """The settings that differ from `base`, as the text of a link."""
+    return {name: knobs(record)[name].spell(value) for name, value in difference(record, base).items()}
+
+
 def to_query(record: Any) -> dict[str, str]:
     """The version and every setting that differs from its default, as the text of a link."""
-    default = type(record)()
-    differing = {name: value for name, value in values(record).items() if value != getattr(default, name)}
-    return {"v": VERSION} | {name: knobs(record)[name].spell(value) for name, value in differing.items()}
+    return {"v": VERSION} | spelled(record, type(record)())
 
 
-def from_query(cls: type, query: Mapping[str, str]) -> tuple[Any, list[str]]:
-    """Reads any mapping of texts. Returns the record, and one sentence for every key that could not be taken as it was."""
-    settings, notes = values(cls()), []
+def from_query(cls: type, query: Mapping[str, str], base: Any = None) -> tuple[Any, list[str]]:
+    """Reads any mapping of texts; what it does not name is as in `base` (the defaults).
+
+    Returns the record, and one sentence for every key that could not be taken as it was.
+    """
+    settings, notes = values(base or cls()), []
     for name, text in query.items():
         if name not in settings:
             notes += [f"{shown(name)} is no setting of this page, so {shown(text)} was left out."] * (name != "v")
@@ -247,28 +284,3 @@ Disagreements = Iterator[tuple[str, str, Any]]  # a sentence, the later of the t
 
 def refusal(name: str, value: Any, legal: object) -> str:
     return f"{name} must be {legal}, not {shown(value)}"
-
-
-def shown(value: Any, most: int = 60) -> str:
-    """A value as a reader may see it: quoted if a text, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def number_in(text: str) -> float:
-    """The finite number that a text spells; NaN, which no bound admits, where it spells none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
-
-
-def decimal(value: float) -> str:
-    """The shortest text that reads back as this number: 1, 0.02, 1e-12."""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-def suggestion(key: str | None, rows: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(key or "", rows, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""

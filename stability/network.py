@@ -35,7 +35,9 @@ class Stack:
         self.experiment, self.device = experiment, device
         self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
         self.biases: list[Tensor] = []  # (layers, N, fan_out)
-        for _, layers in groupby(experiment.layers, key=lambda layer: (layer.fan_in, layer.fan_out)):
+        self.hidden: list[bool] = []  # whether a group is of hidden layers; the first and the last layer stand alone
+        for hidden, layers in groupby(experiment.layers, key=lambda layer: layer.index if layer.is_end else 0):
+            self.hidden.append(hidden == 0)
             weights, biases = zip(*map(self.drawn, layers), strict=True)
             self.weights.append(self.leaf(torch.stack(weights)))
             self.biases.append(self.leaf(torch.stack(biases)))

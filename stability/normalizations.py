@@ -17,6 +17,7 @@ class Normalization(Entry):
     apply: Callable[[Tensor], Tensor]
     gain: bool = True
     shift: bool = True
+    least_batch: int = 1
 
 
 def over_batch(z: Tensor) -> Tensor:
@@ -31,7 +32,7 @@ NORMALIZATIONS = catalogue(
         summary="The pre-activation enters the activation as it is: nothing hides what the initialization did.",
     ),
     Normalization(
-        key="batch", label="Batch norm", source="Ioffe & Szegedy 2015", apply=over_batch,
+        key="batch", label="Batch norm", source="Ioffe & Szegedy 2015", apply=over_batch, least_batch=2,
         formula=r"u = \gamma (z - \mathrm{mean}_B z) / \sqrt{\mathrm{Var}_B z + 10^{-5}} + \beta",
         summary="Each unit is standardised over the batch, always by the batch's own statistics.",
     ),

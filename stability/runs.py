@@ -43,6 +43,7 @@ class Run:
         self.experiment = experiment
         self.measurements: list[Measurement] = []
         self.finished = False
+        self.seconds = 0.0  # of computing, so far
         self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
         self.kept = sampled(experiment.steps, max(2, profile_bytes // profile_size(experiment)))
         self._stream = measure(experiment)
@@ -91,8 +92,10 @@ class Run:
             return
         if self._failure:
             raise RunError(f"this run stopped before step {len(self.measurements)}: {self._failure}") from self._failure
+        start = time.monotonic()
         try:
             self._remember(next(self._stream))
+            self.seconds += time.monotonic() - start
         except StopIteration:
             self.finished = True
         except Exception as failure:  # such as too little memory: every reader must hear of it, not only this one

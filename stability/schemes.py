@@ -13,8 +13,8 @@ from torch import Tensor
 
 from stability.activations import Activation
 from stability.catalogue import Entry, catalogue
-from stability.knobs import decimal, number_in, suggestion
 from stability.randomness import generator
+from stability.spelling import decimal, number_in, suggestion
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Layer:
     activation: Activation
     bias_std: float
     residual: bool
+
+    @property
+    def is_end(self) -> bool:
+        return self.index in (1, self.depth)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,18 @@ class Noise:
         return uniform(self.random("uniform"), *self.shape)
 
     @cached_property
+    def truncated_normal(self) -> Tensor:
+        """Variance 1 AFTER the cut at 2 standard deviations of the bell curve it is cut from."""
+        share = torch.rand(self.shape, generator=self.random("truncated_normal"), dtype=torch.float64)
+        low = math.erfc(math.sqrt(2)) / 2  # of the bell curve below -2
+        return torch.special.ndtri(low + share * (1 - 2 * low)) / CUT_STD
+
+    @cached_property
+    def sparse_order(self) -> Tensor:
+        """For each unit its incoming weights in a random order."""
+        return torch.rand(self.shape, generator=self.random("sparse"), dtype=torch.float64).argsort(dim=1)
+
+    @cached_property
     def orthogonal(self) -> Tensor:
         """Orthonormal rows or columns, whichever are fewer, uniform over all such (Saxe et al. 2014; Mezzadri 2007)."""
         rows, columns = self.shape
@@ -72,6 +88,9 @@ class Noise:
         return uniform(self.random("biases"), self.layer.fan_out)
 
 
+CUT_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))  # of N(0, 1) cut at 2
+
+
 def uniform(random: torch.Generator, *shape: int) -> Tensor:
     return (torch.rand(shape, generator=random, dtype=torch.float64) * 2 - 1) * math.sqrt(3)
 
@@ -81,7 +100,8 @@ class Scheme(Entry):
     """A row. `variance(layer)` is Var W, None where entries are not drawn alike; `weights(layer, noise)` draws them.
 
     A family with a `value` takes it as a further last argument of both. `bias(layer, noise)` draws the biases.
-    `value_name` says what the value is; `low` is its smallest legal one.
+    `value_name` says what the value is; `low` is its smallest legal one, `whole` whether it is a count. `even_width`: units
+    come in pairs.
     """
 
     variance: Callable[..., float] | None = None
@@ -91,6 +111,8 @@ class Scheme(Entry):
     value: float | None = None
     value_name: str = ""
     low: float = 0.0
+    whole: bool = False
+    even_width: bool = False
 
     @property
     def title(self) -> str:
@@ -118,6 +140,21 @@ def full(layer: Layer, value: float) -> Tensor:
     return torch.full((layer.fan_out, layer.fan_in), value, dtype=torch.float64)
 
 
+def sparse(layer: Layer, noise: Noise, count: int) -> Tensor:
+    count = min(count, layer.fan_in)
+    kept = (noise.sparse_order < count).to(torch.float64)  # a random order puts each place below count alike
+    return noise.normal * kept / math.sqrt(count)
+
+
+def looks_linear(layer: Layer, noise: Noise) -> Tensor:
+    """First [V; -V], middle [V -V; -V V], last [V -V], V orthogonal: phi(a) - phi(-a) = a for a ReLU."""
+    mirrored_in, mirrored_out = layer.index > 1, layer.index < layer.depth
+    block = replace(layer, fan_in=layer.fan_in // (1 + mirrored_in), fan_out=layer.fan_out // (1 + mirrored_out))
+    weights = replace(noise, layer=block).orthogonal
+    weights = torch.cat([weights, -weights], dim=1) if mirrored_in else weights
+    return torch.cat([weights, -weights], dim=0) if mirrored_out else weights
+
+
 def pair(key: str, label: str, **common) -> tuple[Scheme, Scheme]:
     """A formula for the variance drawn from a bell curve and from a flat one."""
     return (
@@ -139,6 +176,11 @@ SCHEMES = catalogue(
         weights=lambda layer, noise, value: full(layer, value),
     ),
     Scheme(
+        key="identity", label="Identity", source="Le, Jaitly & Hinton 2015", formula=r"W = I",
+        summary="Ones on the main diagonal, the rest 0: the signal passes unchanged, and units beyond the inputs stay silent.",
+        weights=lambda layer, noise: torch.eye(layer.fan_out, layer.fan_in, dtype=torch.float64),
+    ),
+    Scheme(
         key="normal", label="Normal", source="Krizhevsky et al. 2012 (0.01)", value=0.01, value_name="standard deviation",
         summary="One standard deviation for all layers, whatever their size: right for one width, wrong for the rest.",
         formula=r"W \sim N(0, \sigma^2)", variance=lambda layer, std: std**2,
@@ -147,6 +189,13 @@ SCHEMES = catalogue(
         key="uniform", label="Uniform", source="torch.nn.init.uniform_", value=0.05, value_name="half-width", noise="uniform",
         summary="Evenly spread between -a and a for all layers, whatever their size.",
         formula=r"W \sim U(-a, a)", variance=lambda layer, half_width: half_width**2 / 3,
+    ),
+    Scheme(
+        key="truncated_normal", label="Truncated normal", source="tf.keras.initializers.TruncatedNormal", value=0.01,
+        value_name="standard deviation after the cut", noise="truncated_normal",
+        summary="A bell curve without its tails: what is beyond two standard deviations is drawn again.",
+        formula=r"W \sim N(0, s^2) \text{ within } \pm 2 s, \quad \mathrm{Var}\,W = \sigma^2",
+        variance=lambda layer, std: std**2,
     ),
     Scheme(
         key="pytorch", label="PyTorch default", source="torch.nn.Linear, reset_parameters", noise="uniform",
@@ -170,6 +219,12 @@ SCHEMES = catalogue(
         variance=lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in),
     ),
     Scheme(
+        key="he_fan_out", label="He, fan out (normal)", source="He et al. 2015, sec. 2.2",
+        summary="Keeps the backward second moment of a rectifier: the gradient stays level, the signal pays for it.",
+        formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{out})",
+        variance=lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_out),
+    ),
+    Scheme(
         key="orthogonal", label="Orthogonal", source="Saxe et al. 2014", value=1.0, value_name="gain",
         summary="Turns and mirrors but does not stretch: every direction keeps its length, not only the average one.",
         formula=r"W^\top W = g^2 I", variance=lambda layer, gain: gain**2 / max(layer.fan_in, layer.fan_out),
@@ -179,6 +234,18 @@ SCHEMES = catalogue(
         key="scaled_normal", label="Scaled normal", source="Poole et al. 2016", value=1.0, value_name="sigma_w",
         summary="The family of mean-field theory: sigma_w turns the knob from order to chaos.",
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in}", variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
+    ),
+    Scheme(
+        key="sparse", label="Sparse", source="Martens 2010", value=15.0, value_name="number of weights", low=1.0, whole=True,
+        summary="A few incoming weights for each unit, large enough that the sum has variance 1; the rest are 0.",
+        formula=r"m = \min(k, n_{in}) \text{ of them} \sim N(0, 1/m)", variance=lambda layer, count: 1 / layer.fan_in,
+        weights=lambda layer, noise, count: sparse(layer, noise, int(count)),
+    ),
+    Scheme(
+        key="looks_linear", label="Looks linear", source="Balduzzi et al. 2017", even_width=True,
+        summary="Mirrored pairs of units: with ReLU the network starts as a product of orthogonal matrices, exactly linear.",
+        formula=r"W = \begin{pmatrix} V & -V \\ -V & V \end{pmatrix}, \quad V^\top V = I",
+        weights=lambda layer, noise: looks_linear(layer, noise),
     ),
 )  # fmt: skip
 
@@ -194,8 +261,9 @@ def read(text: str) -> Scheme:
     if row.value is None:
         raise ValueError(f"{row.key}, which takes no value")
     number, low = number_in(value) + 0.0, max(row.low, -1e6)
-    if not low <= number <= 1e6:
-        raise ValueError(f"{row.key} with a {row.value_name} from {decimal(low)} to 1e6, as in {row.key}:{decimal(row.value)}")
+    if not low <= number <= 1e6 or (row.whole and not number.is_integer()):
+        kind = "whole " * row.whole + row.value_name
+        raise ValueError(f"{row.key} with a {kind} from {decimal(low)} to 1e6, as in {row.key}:{decimal(row.value)}")
     return replace(row, key=f"{row.key}:{decimal(number)}", value=number)
 
 

@@ -86,9 +86,8 @@ def descend(stack: Stack, gradients: tuple[Tensor, ...], states: list[dict], gra
         matrices = index < len(stack.weights)
         if e.clip:
             gradient = gradient * factor.to(gradient).view(1, -1, *[1] * (gradient.dim() - 2))
-        if e.weight_decay and matrices:
-            gradient = gradient + e.weight_decay * parameter
-        step = e.optimization.step(gradient, state, e.learning_rate)
+        rule = e.optimization.of(matrices, matrices and stack.hidden[index])
+        step = rule(parameter, gradient, state, e.learning_rate, e.weight_decay if matrices else 0.0)
         parameter.add_(step)
         if matrices:
             moved.append(norms(step))

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -191,6 +191,10 @@ def default_experiment(quick: bool) -> Iterator[Line]:
     wholes = [turn[0] for turn in in_turns(1 if quick else 3, lambda: list(measure(e)))]
     yield Line("the whole default experiment", wholes, "s")
     yield Line("  a step of it", [1e3 * one / (e.steps + 1) for one in wholes], "ms")
+    adam, muon = (measure(replace(e, optimizer=key, learning_rate=0.001, steps=5000)) for key in ("adam", "muon"))
+    next(adam), next(muon)
+    turns = in_turns(3 if quick else 9, steps(muon, PERIOD), steps(adam, PERIOD))
+    yield Line("  a step by Muon, times that by Adam", [one / other for one, other in turns], "x", at_most=3)
 
 
 # The page, without a browser: a script runs as it does on the server, and its messages are thrown away

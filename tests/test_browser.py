@@ -96,22 +96,25 @@ def until_shown(page: Page, e: Experiment) -> None:
         )
     expect(page.get_by_text(f"step {e.steps} of {e.steps}", exact=True)).to_be_visible()
     assert address(page) == e
-    assert controls(page) == (e.depth, e.activation.lower(), e.seed)
+    assert controls(page) == (e.depth, e.phi.label, e.optimization.label)
 
 
 def address(page: Page) -> Experiment:
     return experiment(urlsplit(page.url).query)
 
 
-def controls(page: Page) -> tuple[int, str, int]:
-    """What three controls of three kinds show."""
+def controls(page: Page) -> tuple[int, str, str]:
+    """What three controls show."""
     depth = page.get_by_role("slider", name="Depth").input_value()
-    activation = page.get_by_role("combobox", name="Activation").input_value()
-    return int(depth), activation.lower(), int(page.get_by_role("spinbutton", name="Seed").input_value())
+    return int(depth), *(page.get_by_role("combobox", name=name).input_value() for name in ("Activation", "Optimizer"))
+
+
+def unfold(page: Page, group: str) -> None:
+    page.locator("summary").filter(has_text=group).click()
 
 
 def choose(page: Page, label: str, row: str) -> None:
-    page.get_by_role("combobox", name=label, exact=True).click()
+    page.get_by_role("combobox", name=label, exact=True).fill(row)  # of a long menu only a part is there until one types
     page.get_by_role("option", name=row, exact=True).click()
     page.keyboard.press("Escape")  # a menu of chips stays open, and hides what is behind it from those who hear the page
 
@@ -248,6 +251,7 @@ def test_three_changes_then_back_three_times_and_forward(page, server):
     until_shown(page, states[1])
     choose(page, "Activation", "Tanh")
     until_shown(page, states[2])
+    unfold(page, "Compare, more")
     page.get_by_role("spinbutton", name="Seed").fill("22")
     page.keyboard.press("Enter")
     until_shown(page, states[3])
@@ -284,6 +288,7 @@ def test_a_change_after_going_back_is_taken(page, server):
 def test_going_back_while_it_trains_shows_the_earlier_state(page, server):
     open_page(page, server, f"{SMALL}&seed=25")
     until_shown(page, experiment(f"{SMALL}&seed=25"))
+    unfold(page, "Training, more")
     page.get_by_role("slider", name="Steps").press("End")  # far from its end when Back is pressed
     page.wait_for_url("**steps=5000**")
     page.go_back()
@@ -307,6 +312,55 @@ def test_the_copied_link_opens_the_same_state_elsewhere(page, server, browser):
     elsewhere.close()
 
 
+def pictures(page: Page) -> list[str]:
+    """Both charts as they are painted."""
+    page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.evaluate("[...document.querySelectorAll('[data-testid=stVegaLiteChart] canvas')].map((c) => c.toDataURL())")
+
+
+def test_pinned_and_changed_the_link_shows_a_second_browser_the_same_two_pictures(page, server, browser):
+    query, changed = f"{SMALL}&seed=34", f"{SMALL}&seed=34&activation=tanh"
+    open_page(page, server, query)
+    until_shown(page, experiment(query))
+    press(page, "Pin")
+    choose(page, "Activation", "Tanh")
+    until_shown(page, experiment(changed))
+    page.wait_for_function("rows('pinned').length > 0")
+    expect(page.get_by_role("button", name="activation ReLU → Tanh")).to_be_visible()
+    assert {row["run"] for row in page.evaluate("rows('pinned')")} == {"activation ReLU"}
+    press(page, "Copy link")
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert "pin.activation=relu" in link
+    elsewhere = browser.new_context(viewport=WIDE)
+    elsewhere.set_default_timeout(PATIENCE)
+    elsewhere.add_init_script(EYES)
+    other = elsewhere.new_page()
+    other.goto(link)
+    until_shown(other, experiment(changed))
+    other.wait_for_function("rows('pinned').length > 0")
+    expect(other.locator("canvas")).to_have_count(2)
+    assert pictures(other) == pictures(page)
+    press(page, "activation ReLU → Tanh")
+    expect(page.get_by_role("button", name="activation ReLU → Tanh")).to_have_count(0)
+    until_shown(page, experiment(changed))
+    elsewhere.close()
+
+
+def test_a_row_of_what_was_tried_opens_its_settings_again(page, server):
+    query = f"{SMALL}&seed=35&schemes=he_normal"
+    open_page(page, server, query)
+    until_shown(page, experiment(query))
+    choose(page, "Activation", "Tanh")
+    until_shown(page, experiment(f"{query}&activation=tanh"))
+    unfold(page, "Tried in this visit")
+    table = page.get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + 35 + 17)  # the box of the first row; rows are 35 pixels high
+    until_shown(page, experiment(query))
+
+
 @pytest.mark.parametrize("comma", [",", "%2C"])
 def test_both_spellings_of_a_comma_open(page, server, comma):
     open_page(page, server, f"schemes=he_normal{comma}zeros&{SMALL}&seed=27")
@@ -327,6 +381,7 @@ def test_a_broken_link_opens_with_one_notice_in_plain_text(page, server):
 def test_a_notice_that_goes_leaves_nothing_behind(page, server):
     open_page(page, server, f"{SMALL}&seed=29&wings=2")
     until_shown(page, experiment(f"{SMALL}&seed=29"))
+    unfold(page, "Training, more")
     page.get_by_role("slider", name="Steps").press("End")  # still training when the counting is done
     page.wait_for_function("newest() > 60")
     expect(page.get_by_test_id("stAlert")).to_have_count(0)

@@ -304,3 +304,25 @@ def test_every_colour_stands_out_from_the_page(theme):
     config = tomllib.loads((Path(__file__).parents[1] / ".streamlit" / "config.toml").read_text())
     page = config["theme"][theme]["backgroundColor"]
     assert {colour: contrast(colour, page) for colour in charts.COLOURS if contrast(colour, page) < 3} == {}  # WCAG 1.4.11
+
+
+# Runs kept behind
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_pinned_run_stands_grey_behind_every_line_and_in_the_same_shapes(phase):
+    e, pin = EXPERIMENTS["classes"], replace(EXPERIMENTS["classes"], depth=30, steps=9)
+    make = charts.depth_spec if phase == "depth" else lambda *both: charts.training_spec(e, e.schemes[0], "signal", both[1])
+    plain, behind = make(e, ()), make(e, (pin,))
+    lines = {"profiles"} if phase == "depth" else {"bands"}
+    for before, after in zip(plain["vconcat"], behind["vconcat"], strict=True):
+        drawn = [data["name"] for _, data in units(after) if data and "name" in data]
+        assert ("pinned" in drawn) == bool(lines & set(drawn))
+        if "pinned" in drawn:
+            assert drawn.index("pinned") < drawn.index(*lines), "behind"
+        assert "pinned" not in [data["name"] for _, data in units(before) if data and "name" in data]
+    domains = {tuple(node["scale"]["domain"]) for unit, _ in units(behind) for name, node in channels(unit)
+               if name == "x" and "scale" in node}  # fmt: skip
+    assert domains == ({(1, 30)} if phase == "depth" else {(0, 9)}), "wide enough for both, and one for all panels"
+    colours = [unit["mark"]["color"] for unit, data in units(behind) if data and data.get("name") == "pinned"]
+    assert set(colours) == {charts.GREY}

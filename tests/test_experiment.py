@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability import knobs
+from stability import knobs, spelling
 from stability.experiment import Experiment
-from stability.knobs import Choice, Flag, Integer, Knob, Real, Several, decimal
+from stability.knobs import Choice, Flag, Integer, Knob, Real, Several
 from stability.schemes import SCHEMES, read
+from stability.spelling import decimal
 
 KNOBS = knobs.knobs(Experiment)
 PROMISED = {
@@ -22,9 +23,12 @@ PROMISED = {
 
 def scheme_texts() -> st.SearchStrategy[str]:
     """Every family, and those that take a value with any legal one, spelled in any of the ways that people spell numbers."""
-    families = {key: row for key, row in SCHEMES.items() if row.value is not None}
+    families = {key: row for key, row in SCHEMES.items() if row.value is not None and not row.whole}
     spelled = st.sampled_from([repr, "{:e}".format, "{:+.3f}".format, "{:.17g}".format])
-    return st.sampled_from(list(SCHEMES)) | st.builds(
+    counts = st.builds(
+        "{}:{}".format, st.sampled_from([key for key, row in SCHEMES.items() if row.whole]), st.integers(1, 10**6)
+    )
+    return st.sampled_from(list(SCHEMES)) | counts | st.builds(
         lambda key, spell, number: f"{key}:{spell(number if families[key].low < 0 else abs(number))}",
         st.sampled_from(list(families)), spelled, st.floats(-1e6, 1e6),
     )  # fmt: skip
@@ -95,7 +99,7 @@ def test_any_mangled_link_opens_and_names_every_key_that_it_could_not_take(query
         if key in KNOBS and key not in overruled and getattr(experiment, key) == parsed(key, text):
             continue
         if key != "v":
-            assert any((key in note) if key in KNOBS else (knobs.shown(key) in note) for note in notes)
+            assert any((key in note) if key in KNOBS else (spelling.shown(key) in note) for note in notes)
     assert all(note.endswith(".") and "\n" not in note for note in notes)
 
 
@@ -124,7 +128,7 @@ def test_a_bad_value_is_refused_by_a_sentence_with_the_field_the_value_and_what_
     bad = object()
     with pytest.raises(ValueError, match=f"^{name} must be ") as caught:
         dataclasses.replace(Experiment(), **{name: bad})
-    assert knobs.shown(bad) in str(caught.value)
+    assert spelling.shown(bad) in str(caught.value)
     assert KNOBS[name].legal() in str(caught.value)
 
 

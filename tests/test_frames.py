@@ -423,3 +423,58 @@ def test_where_a_scheme_stands_is_said_in_words(name, scheme, word):
     assert word in text
     assert not {"nan", "inf"} & set(text.split())
     assert ("right" in text) == (name == "three fates" and scheme == "he_normal"), "a regression is never right or wrong"
+
+
+# What was never trained on, what is kept for comparison, and what a run came to
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_held_out_values_are_those_of_the_steps_at_which_they_were_taken(name):
+    run = finished(name)
+    rows = frames.held_out(run, len(run.measurements)).to_pylist()
+    taken = [m for m in run.measurements if m.step in {row["step"] for row in rows}]
+    assert {0, run.experiment.steps} <= {m.step for m in taken}
+    for row in rows:
+        at, index = next(m for m in taken if m.step == row["step"]), run.experiment.schemes.index(row["scheme"])
+        losses = at.test_loss[index][np.isfinite(at.test_loss[index])]
+        assert row["loss"] == (pytest.approx(np.median(losses)) if len(losses) else None)
+
+
+def test_a_run_kept_behind_is_drawn_with_its_own_lines_and_named_once():
+    run, kept = finished("three fates"), finished("one layer")
+    for make, tables, ends in (
+        (frames.bands, frames.training_tables, ["gradient_norm"]),
+        (frames.profiles, frames.depth_tables, THROUGH_DEPTH),
+    ):
+        found = tables(run, pinned={"depth 1": kept, "again": kept})
+        own = make(kept, len(kept.measurements))
+        both = found["pinned"]
+        assert both.num_rows == 2 * own.num_rows
+        assert both.slice(0, own.num_rows).select(own.column_names).equals(own)
+        for label in ("depth 1", "again"):
+            assert sum(row["named"] for row in both.to_pylist() if row["run"] == label) == 1
+        for name in ends:
+            low, high = found["limits"][name].to_pylist()
+            values = [value for lines in (both, make(run, len(run.measurements))) for value in lines[name].to_pylist() if value]
+            assert low <= min(values) <= max(values) <= high
+
+
+def test_a_run_kept_behind_that_has_not_begun_has_columns_and_no_rows():
+    run = finished("one layer")
+    begun = frames.training_tables(run, pinned={"it": run})["pinned"]
+    empty = frames.training_tables(run, pinned={"it": Run(run.experiment)})["pinned"]
+    assert (empty.num_rows, empty.schema) == (0, begun.schema)
+    assert "pinned" not in frames.training_tables(run)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_summary_has_a_row_for_each_scheme_with_the_numbers_of_the_last_step(name):
+    run = finished(name)
+    rows, last = frames.summary(run), run.measurements[-1]
+    assert list(rows["scheme"]) == [row.title for row in run.experiment.rows]
+    assert rows["loss"].to_numpy() == pytest.approx(np.median(last.loss, axis=1), nan_ok=True)
+    assert (rows["seconds"] > 0).all()
+    assert "width 4" in rows["settings"][0]
+    for index, step in enumerate(rows["diverged"]):
+        broken = [event.step for (scheme, _), event in run.breaks.items() if scheme == index]
+        assert step == min(broken) if broken else pd.isna(step)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability import knobs
-from stability.knobs import Choice, Flag, Integer, Real, Several, decimal, setting
+from stability import knobs, spelling
+from stability.knobs import Choice, Flag, Integer, Real, Several, setting
+from stability.spelling import decimal
 
 FRUITS = {"apple": 1, "pear": 2, "fig": 3}
 
@@ -141,13 +142,13 @@ def test_a_number_is_spelled_by_a_text_that_reads_back_as_the_same_number(number
 
 @given(st.text())
 def test_the_number_in_any_text_is_finite_or_missing(text):
-    assert not math.isinf(knobs.number_in(text))
+    assert not math.isinf(spelling.number_in(text))
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200) | st.floats() | st.none())
 def test_a_value_is_shown_on_one_short_line(value):
-    assert len(knobs.shown(value)) <= 60
-    assert "\n" not in knobs.shown(value)
+    assert len(spelling.shown(value)) <= 60
+    assert "\n" not in spelling.shown(value)
 
 
 def test_every_field_of_a_record_carries_its_knob_in_order():

@@ -46,12 +46,12 @@ def sound(at: AppTest) -> AppTest:
 
 
 def state(at: AppTest) -> Experiment:
-    return at.session_state.experiment
+    return at.session_state.visit.page.experiment
 
 
 def address(at: AppTest) -> dict[str, str]:
     """The settings of the experiment that the address spells."""
-    return {name: text for name, text in query(at).items() if name not in knobs.knobs(View)}
+    return {name: text for name, text in query(at).items() if name not in knobs.knobs(View) and "pin" not in name}
 
 
 def view(at: AppTest) -> dict[str, str]:
@@ -64,7 +64,7 @@ def query(at: AppTest) -> dict[str, str]:
 
 
 def widget(at: AppTest, name: str):
-    kinds = "multiselect", "selectbox", "slider", "select_slider", "number_input", "toggle"
+    kinds = "multiselect", "selectbox", "slider", "select_slider", "number_input", "toggle"  # folded ones too
     return next(element for kind in kinds for element in at.sidebar.get(kind) if element.key == name)
 
 
@@ -136,9 +136,49 @@ def test_every_knob_has_a_control_with_its_label_and_its_help():
         assert (widget(at, name).label, widget(at, name).proto.help) == (knob.label, knob.help), name
 
 
-def test_knobs_stand_in_their_groups_in_the_sidebar():
+def test_the_six_settings_that_matter_most_are_in_sight_and_the_others_folded_by_group():
     at = opened()
-    assert [element.value for element in at.sidebar.subheader] == ["Compare", "Network", "Data", "Training"]
+    folded = {group.label.partition(",")[0]: keys(group) for group in at.sidebar.expander}
+    assert list(folded) == ["Compare", "Network", "Data", "Training"]
+    assert keys(at.sidebar) - set().union(*folded.values()) == {name for name, knob in SETTINGS.items() if knob.main}
+    assert len([knob for knob in SETTINGS.values() if knob.main]) == 6
+    for name, knob in SETTINGS.items():
+        assert knob.main or name in folded[knob.group]
+
+
+def keys(part) -> set[str]:
+    """The settings whose controls are in a part of the page."""
+    kinds = "multiselect", "selectbox", "slider", "select_slider", "number_input", "toggle"
+    return {element.key for kind in kinds for element in part.get(kind)}
+
+
+def test_a_search_shows_what_speaks_of_it_and_nothing_else():
+    at = sound(opened().sidebar.text_input[0].set_value("batch norm").run())
+    assert keys(at.sidebar) == {"normalization"}
+    at = sound(widget(at, "normalization").set_value("batch").run())
+    assert state(at).normalization == "batch"
+    at = sound(at.sidebar.text_input[0].set_value("nothing of **the** kind").run())
+    assert keys(at.sidebar) == set()
+    assert "kind" in at.sidebar.caption[0].value
+    assert keys(sound(at.sidebar.text_input[0].set_value("").run()).sidebar) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["depth", "noise", "residual", "schemes"])
+def test_a_changed_setting_is_marked_and_its_button_brings_the_default_back(name):
+    changed = {"depth": "4", "noise": "0.5", "residual": "true", "schemes": "he_normal"}
+    at = AppTest.from_file(str(APP), default_timeout=120)
+    at.query_params["steps"] = "5"
+    at.query_params[name] = changed[name]
+    at = sound(at.run())
+    undo = {button.key: button for button in at.button if (button.key or "").startswith("undo_")}
+    assert set(undo) == {f"undo_{name}", "undo_steps"}
+    group = SETTINGS[name].group
+    if not SETTINGS[name].main:
+        assert any(re.match(rf"{group}, more · \d changed", part.label) for part in at.sidebar.expander)
+    assert SETTINGS[name].words(getattr(Experiment(), name)) in undo[f"undo_{name}"].proto.help.replace("\\", "")
+    at = sound(undo[f"undo_{name}"].click().run())
+    assert getattr(state(at), name) == getattr(Experiment(), name)
+    assert f"undo_{name}" not in {button.key for button in at.button}
 
 
 def test_data_of_a_fixed_dimension_hide_the_features():
@@ -405,3 +445,85 @@ def test_a_refused_setting_can_be_undone_at_its_control():
     at = opened(depth="101", steps="5000")
     assert not charts(at)
     assert "bands" in charts(sound(widget(at, "steps").set_value(5).run()))
+
+
+# What is kept for comparison
+
+
+def runs(at: AppTest) -> dict[str, set[str]]:
+    """The labels of the runs behind the curves and behind the profiles."""
+    return {name: set(chart["pinned"]["run"].to_pylist()) for name, chart in both(at).items()}
+
+
+def both(at: AppTest) -> dict[str, dict]:
+    found = [tables(chart.proto) for chart in at.get("vega_lite_chart")]
+    return {"training": found[0], "depth": found[1]}
+
+
+def test_a_pin_keeps_the_run_behind_whatever_is_set_next():
+    at = opened()
+    lines = charts(at)["bands"]
+    at = press(at, "Pin")
+    assert query(at)["pin"] == "same"
+    at = sound(widget(at, "activation").set_value("tanh").run())
+    assert query(at)["pin.activation"] == "relu"
+    assert runs(at) == {"training": {"activation ReLU"}, "depth": {"activation ReLU"}}
+    assert both(at)["training"]["pinned"].select(lines.column_names).equals(lines)
+    assert "activation ReLU → Tanh" in {button.label for button in at.button}
+    at = press(at, "activation ReLU → Tanh")
+    assert "pinned" not in charts(at)
+    assert not any("pin" in name for name in query(at))
+
+
+def test_three_are_kept_and_the_oldest_makes_room():
+    at = opened()
+    for seed in range(1, 5):
+        at = sound(widget(press(at, "Pin"), "seed").set_value(seed).run())
+    assert runs(at)["training"] == {"seed 1", "seed 2", "seed 3"}
+
+
+def test_a_link_with_pins_shows_them_without_a_touch():
+    at = opened(**{"pin.depth": "4", "pin2.activation": "tanh", "pin2.depth": "5"})
+    assert runs(at)["depth"] == {"depth 4", "activation Tanh, depth 5"}
+    assert max(both(at)["depth"]["pinned"]["layer"].to_pylist()) == 5
+    assert not at.warning
+
+
+def test_a_pin_that_is_not_there_or_cannot_be_is_named():
+    at = opened(**{"pin.depth": "0", "pin4.depth": "3", "pin2.wings": "2"})
+    for text in ("depth", "'pin4.depth'", "'wings'"):
+        assert text in notices(at)
+    assert "bands" in charts(at)
+
+
+def test_what_was_tried_is_listed_with_its_numbers():
+    at = sound(widget(opened(schemes="he_normal"), "depth").set_value(4).run())
+    assert not at.dataframe, "folded"
+    at.session_state["tried"] = True
+    rows = sound(at.run()).dataframe[0].value
+    assert [row.partition("depth ")[2][:1] for row in rows["settings"]] == ["3", "4"]
+    assert set(rows["scheme"]) == {"He (normal)"}
+    loss = curve(charts(at)["bands"], "he_normal")[-1][1]
+    assert rows["loss"].iloc[-1] == loss
+    at = sound(widget(at, "depth").set_value(3).run())
+    assert len(at.dataframe[0].value) == 2, "seen before"
+
+
+# Schemes that do not go with the other settings
+
+
+def test_a_scheme_that_does_not_fit_waits_as_a_chip_and_comes_back():
+    at = sound(chips(opened(schemes="he_normal", width="9"), "He (normal)", "Looks linear"))
+    assert state(at).schemes == ("he_normal",)
+    assert at.multiselect(key="schemes").value == ["he_normal", "looks_linear"]
+    assert "width must be even" in cards(at).lower()
+    assert "10" in cards(at)
+    at = sound(widget(at, "width").set_value(8).run())
+    assert state(at).schemes == ("he_normal", "looks_linear")
+    assert "must be even" not in cards(at)
+
+
+def test_a_batch_of_one_and_batch_norm_are_mended_with_a_sentence():
+    at = sound(widget(opened(batch="1"), "normalization").set_value("batch").run())
+    assert state(at).batch == 2
+    assert "batch must be at least 2 for batch normalization, not 1; batch 2 is used instead." in notices(at)

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability import view
 from stability.experiment import Experiment
 from stability.quantities import PROFILES
 from stability.schemes import SCHEMES
-from stability.view import QUANTITIES, View
+from stability.view import PREFIXES, QUANTITIES, Page, View
 
 SCHEME = st.sampled_from([*SCHEMES, "normal:0.3", "orthogonal:2"])
 VIEWS = st.builds(View, st.sampled_from([""]) | SCHEME, st.sampled_from(list(QUANTITIES)))
@@ -23,14 +22,17 @@ EXPERIMENTS = st.builds(
 )
 
 
-@given(EXPERIMENTS, VIEWS)
-def test_a_link_carries_both_and_gives_both_back(experiment, shown):
-    assert view.from_query(view.to_query(experiment, shown)) == (experiment, shown, [])
+PAGES = st.builds(Page, EXPERIMENTS, VIEWS, st.lists(EXPERIMENTS, max_size=3, unique=True).map(tuple))
+
+
+@given(PAGES)
+def test_a_link_carries_experiment_view_and_pins_and_gives_them_back(page):
+    assert Page.from_query(page.to_query()) == (page, [])
 
 
 @given(EXPERIMENTS, VIEWS)
 def test_a_link_is_plain_text_and_says_only_what_differs_from_the_defaults(experiment, shown):
-    query = view.to_query(experiment, shown)
+    query = Page(experiment, shown).to_query()
     assert all(isinstance(text, str) for pair in query.items() for text in pair)
     differing = {field.name for record in (experiment, shown) for field in fields(record)
                  if getattr(record, field.name) != getattr(type(record)(), field.name)}  # fmt: skip
@@ -43,33 +45,33 @@ def test_the_settings_of_both_have_names_of_their_own():
 
 @given(st.dictionaries(st.sampled_from([field.name for field in (*fields(Experiment), *fields(View))]) | st.text(), st.text()))
 def test_any_link_opens_and_each_sentence_names_a_key_of_it(query):
-    experiment, shown, notes = view.from_query(query)
-    assert view.from_query(view.to_query(experiment, shown)) == (experiment, shown, [])
+    page, notes = Page.from_query(query)
+    assert Page.from_query(page.to_query()) == (page, [])
     for note in notes:
         assert any(name in note or repr(name)[:50] in note for name in query)
 
 
 @given(EXPERIMENTS, VIEWS, st.text().filter(lambda text: text.strip().lower() not in QUANTITIES))
 def test_a_bad_value_of_the_view_is_named_and_harms_nothing_else(experiment, shown, text):
-    query = view.to_query(experiment, shown) | {"heat_quantity": text}
-    opened, mended, notes = view.from_query(query)
-    assert opened == experiment
-    assert mended == replace(shown, heat_quantity=View().heat_quantity)
+    query = Page(experiment, shown).to_query() | {"heat_quantity": text}
+    opened, notes = Page.from_query(query)
+    assert opened.experiment == experiment
+    assert opened.view == replace(shown, heat_quantity=View().heat_quantity)
     (note,) = notes
     assert "heat_quantity" in note
 
 
 @pytest.mark.parametrize(("text", "canonical"), [("NORMAL:1e-2", "normal:0.01"), (" he_normal ", "he_normal"), ("", "")])
 def test_the_scheme_of_the_heat_map_is_canonical(text, canonical):
-    assert view.from_query({"heat_scheme": text})[1].heat_scheme == canonical == View(heat_scheme=text).heat_scheme
+    assert Page.from_query({"heat_scheme": text})[0].view.heat_scheme == canonical == View(heat_scheme=text).heat_scheme
 
 
 @pytest.mark.parametrize("text", ["he_norma", "normal:-1", "he_normal,zeros", "zeros:1"])
 def test_what_is_no_scheme_is_refused_with_what_is_legal(text):
     with pytest.raises(ValueError, match="heat_scheme must be"):
         View(heat_scheme=text)
-    _, shown, notes = view.from_query({"heat_scheme": text})
-    assert shown == View()
+    page, notes = Page.from_query({"heat_scheme": text})
+    assert page == Page()
     assert len(notes) == 1
 
 
@@ -81,3 +83,64 @@ def test_the_heat_map_shows_the_chosen_scheme_while_it_is_there_else_the_first(e
 
 def test_every_quantity_of_the_heat_map_is_measured_layer_by_layer():
     assert set(QUANTITIES) <= set(PROFILES)
+
+
+# Pins
+
+
+def test_a_link_spells_of_a_pin_only_what_differs():
+    page = Page(
+        Experiment(depth=10), View(), (Experiment(depth=30), Experiment(depth=10), Experiment(depth=10, activation="tanh"))
+    )
+    pinned = {name: text for name, text in page.to_query().items() if name.startswith("pin")}
+    assert pinned == {"pin.depth": "30", "pin2": "same", "pin3.activation": "tanh"}
+
+
+@given(st.dictionaries(st.builds("{}.{}".format, st.sampled_from(PREFIXES), st.sampled_from(["depth", "x", ""])), st.text()))
+def test_a_bad_pin_is_named_and_harms_nothing_else(query):
+    page, notes = Page.from_query(query)
+    assert (page.experiment, page.view) == (Experiment(), View())
+    assert all("in a pin" in note for note in notes)
+
+
+def test_the_oldest_of_three_pins_makes_room():
+    page = Page()
+    for depth in (1, 2, 3, 4, 3):
+        page = replace(page, experiment=Experiment(depth=depth)).pinned()
+    assert [pin.depth for pin in page.pins] == [2, 4, 3]
+
+
+def test_a_pin_is_labelled_by_what_differs():
+    page = Page(Experiment(depth=10), View(), ())
+    assert (
+        page.label(Experiment(depth=30, activation="tanh", residual=True))
+        == "activation Tanh, depth 30, residual connections on"
+    )
+    assert page.label(Experiment(depth=10)) == page.step_from(Experiment(depth=10)) == "the same"
+    assert page.step_from(Experiment(depth=30, activation="tanh")) == "activation Tanh → ReLU, depth 30 → 10"
+
+
+# Chips that wait
+
+
+def test_a_scheme_that_does_not_go_with_the_settings_waits_and_comes_back():
+    chosen = ("he_normal", "looks_linear")
+    page, notes = replace(Page(), experiment=Experiment(schemes=chosen)).change("width", 63, chosen)
+    assert (page.experiment.schemes, page.experiment.width, notes) == (("he_normal",), 63, [])
+    page, notes = page.change("width", 62, chosen)
+    assert (page.experiment.schemes, notes) == (chosen, [])
+
+
+def test_where_no_scheme_is_left_the_setting_is_mended_and_the_page_says_so():
+    page, (note,) = replace(Page(), experiment=Experiment(schemes=("looks_linear",))).change("width", 63, ("looks_linear",))
+    assert page.experiment == Experiment(schemes=("looks_linear",), width=64)
+    assert "width" in note
+    assert "63" in note
+
+
+def test_batch_normalization_of_a_batch_of_one_is_refused_and_mended():
+    with pytest.raises(ValueError, match="batch must be at least 2 for batch normalization, not 1"):
+        Experiment(normalization="batch", batch=1)
+    experiment, (note,) = Experiment.from_query({"normalization": "batch", "batch": "1"})
+    assert experiment.batch == 2
+    assert "batch normalization" in note

@@ -1,0 +1,31 @@
+"""How values are written for people and links, and numbers read back."""
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def shown(value: Any, most: int = 60) -> str:
+    """A value as a reader may see it: quoted if a text, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def number_in(text: str) -> float:
+    """The finite number that a text spells; NaN, which no bound admits, where it spells none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def decimal(value: float) -> str:
+    """The shortest text that reads back as this number: 1, 0.02, 1e-12."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def suggestion(key: str | None, rows: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key or "", rows, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -1,0 +1,85 @@
+"""What a touch of a control does to a visitor's state. The address and the state are one."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stability.experiment import Experiment
+from stability.view import Page
+from stability.visit import Visit
+
+
+def opened(**query: str) -> Visit:
+    visit = Visit()
+    visit.follow(query)
+    return visit
+
+
+TOUCHES = {
+    "pause": Visit.pause,
+    "step": Visit.step,
+    "pin": Visit.pin,
+    "new seed": Visit.draw_anew,
+    "reset": Visit.reset,
+    "depth": lambda visit: visit.enter("depth", 7),
+    "optimizer": lambda visit: visit.enter("optimizer", "adam"),
+    "chips": lambda visit: visit.enter("schemes", ["zeros", "bogus", "looks_linear"]),
+    "odd width": lambda visit: visit.enter("width", 33),
+    "no chips": lambda visit: visit.enter("schemes", []),
+    "reopen": lambda visit: visit.reopen(Experiment(depth=2)),
+    "unpin": lambda visit: visit.unpin(visit.page.pins[0]) if visit.page.pins else None,
+}
+
+
+@given(st.lists(st.sampled_from(list(TOUCHES)), max_size=8))
+def test_after_any_touches_the_address_spells_the_page_and_opens_it_elsewhere(names):
+    visit, address = opened(), {}
+    for name in names:
+        TOUCHES[name](visit)
+        visit.follow(address)  # the browser sends the address of before along
+        address = visit.address() or address
+        assert Page.from_query(address) == (visit.page, [])
+    elsewhere = opened(**address)
+    assert elsewhere.page == visit.page
+    assert elsewhere.address() is None
+
+
+def test_back_brings_the_earlier_page_although_the_controls_still_show_the_later_one():
+    visit = opened()
+    visit.enter("depth", 7)
+    visit.follow({})
+    later = visit.address()
+    visit.follow({})
+    assert visit.page == Page()
+    visit.follow(later)
+    assert visit.page.experiment.depth == 7
+
+
+@pytest.mark.parametrize("name", ["pin", "unpin"])
+def test_a_pin_leaves_a_pause_as_it_is_and_a_change_ends_it(name):
+    visit = opened(**{"pin.depth": "3"})
+    visit.pause()
+    visit.position = 40
+    TOUCHES[name](visit)
+    assert (visit.paused, visit.position) == (True, 40)
+    visit.enter("depth", 7)
+    assert (visit.paused, visit.position) == (False, 1)
+
+
+def test_a_step_ends_at_the_last_measurement():
+    visit = opened(steps="2")
+    for _ in range(5):
+        visit.step()
+    assert (visit.paused, visit.position) == (True, 3)
+
+
+def test_chips_that_do_not_fit_stay_and_no_chips_keep_the_last_experiment():
+    visit = opened(width="33")
+    visit.enter("schemes", ["he_normal", "looks_linear"])
+    assert visit.chosen == ("he_normal", "looks_linear")
+    assert visit.page.experiment == replace(Experiment(), width=33, schemes=("he_normal",))
+    visit.enter("schemes", [])
+    assert visit.chosen == ()
+    assert visit.page.experiment.schemes == ("he_normal",)
