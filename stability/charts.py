@@ -50,14 +50,14 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tup
     `stability.frames`.
     """
     e, shares = experiment, alt.Scale(domain=[0, 1])
-    lines = *held_out(e, "accuracy", shares), *line_layers(e, "accuracy", "step", shares, "%", pins)
+    lines = *held_out(e, "accuracy", shares, pins), *line_layers(e, "accuracy", "step", shares, "%", pins)
     accuracy = panel("Accuracy on the batch; thin: held out", 80, *lines)
     panels = [
         panel(
             "Loss of the batch; thin: held out", 140,
             rule(e.data.guessing, "guessing" if e.data.classes else "always the mean"),
-            *held_out(e, "loss", loss_scale(e)), *line_layers(e, "loss", "step", loss_scale(e), "~g", pins),
-            *divergence_layers(e),
+            *held_out(e, "loss", loss_scale(e), pins), *line_layers(e, "loss", "step", loss_scale(e), "~g", pins),
+            *divergence_layers(e, pins),
         ),
         *([accuracy] if e.data.classes else []),
         panel("Gradient norm, all parameters (log)", 100, corners("gradient_norm"),
@@ -123,9 +123,9 @@ def pinned_layers(e: Experiment, x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) ->
     return [line, marked, words.encode(text="run:N").transform_filter("datum.named")]
 
 
-def held_out(e: Experiment, name: str, scale: alt.Scale) -> list[alt.Chart]:
+def held_out(e: Experiment, name: str, scale: alt.Scale, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
     """The same quantity on examples that are never trained on, as a thin line."""
-    x = alt.X("step", type="quantitative", title=None)
+    x = alt.X("step", type="quantitative", scale=span((e, *pins), "step"), title=None)
     y = alt.Y(name, type="quantitative", scale=scale, title=None)
     return [alt.Chart(alt.NamedData("held_out")).mark_line(strokeWidth=1, clip=True).encode(x=x, y=y, color=colour(e))]
 
@@ -181,10 +181,10 @@ def rule(height: float, text: str) -> alt.LayerChart:
     return line + words.encode(x=alt.value("width"))
 
 
-def divergence_layers(e: Experiment) -> list[alt.Chart]:
+def divergence_layers(e: Experiment, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
     """A cross and a few words where a scheme leaves the range of numbers."""
     base = alt.Chart(alt.NamedData("marks")).encode(
-        x=alt.X("step", type="quantitative"),
+        x=alt.X("step", type="quantitative", scale=span((e, *pins), "step")),
         y=alt.Y("height", type="quantitative", scale=loss_scale(e), title=None),
         color=colour(e),
     )
