@@ -119,7 +119,7 @@ def pinned_layers(e: Experiment, x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) ->
     line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True).encode(strokeDash=dash)
     marked = base.mark_point(filled=True, size=30, color=GREY, opacity=1, clip=True)
     marked = marked.encode(shape=shape(e), tooltip=[alt.Tooltip("run", type="nominal"), *tips]).transform_filter("datum.marked")
-    words = base.mark_text(align="right", baseline="bottom", dy=-3, fontSize=11, color=GREY, limit=160)
+    words = base.mark_text(baseline="bottom", dy=-3, fontSize=11, color=GREY, limit=130, clip=True)
     return [line, marked, words.encode(text="run:N").transform_filter("datum.named")]
 
 
