@@ -11,29 +11,24 @@ import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stability import charts, frames, knobs, schemes
-from stability.cost import Speed, cost, measured_speed, nearest_that_fits
+from stability import charts, columns, frames, knobs, schemes, tabular
+from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
 from stability.experiment import Experiment
+from stability.jacobian import absent
 from stability.knobs import Choice, Flag, Integer, Number, Real, Several
-from stability.markup import COPY_LINK, cards_html, escaped, heading_html
+from stability.markup import COPY_LINK, CURE, DASHED, STRETCH, cards_html, escaped, heading_html
+from stability.prediction import predict
 from stability.process import settle
+from stability.readouts import equation, readouts
+from stability.remedies import Remedy
 from stability.runs import Registry, Run, RunError
+from stability.verdicts import verdicts
 from stability.view import QUANTITIES, View
 from stability.visit import Visit
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
 DRAW, REDRAW_SLOW = 0.25, 1.0  # seconds between draws of the training curves, and of profiles and heat map
 GROUPS = "Compare", "Network", "Data", "Training"
-TRIED_COLUMNS = {
-    "settings": st.column_config.TextColumn("Settings", help="What differs from the first visit's settings", width="large"),
-    "scheme": "Initialization",
-    "loss": st.column_config.NumberColumn("Final loss", format="%.3g"),
-    "test_accuracy": st.column_config.NumberColumn("Held out, right", format="percent"),
-    "first_gradient": st.column_config.NumberColumn("Gradient, first layer", format="scientific", help="At step 0"),
-    "last_gradient": st.column_config.NumberColumn("Gradient, last layer", format="scientific", help="At step 0"),
-    "diverged": st.column_config.NumberColumn("Diverged at step", format="%d"),
-    "seconds": st.column_config.NumberColumn("Time", format="%.1f s", help="Of computing, for all schemes together"),
-}
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,7 @@ class Server:
 @st.cache_resource(show_spinner="Getting ready …")
 def server() -> Server:
     settle()
+    predict(Experiment())  # its tables, before anybody waits for them
     copy_link = st.components.v2.component("copy_link", **COPY_LINK)
     return Server(Registry(), measured_speed(), copy_link)
 
@@ -185,15 +181,9 @@ def notices(visit: Visit) -> None:
 
 def refusal(house: Server, visit: Visit) -> None:
     """A run that is too large for this server: the estimate, and the nearest setting that fits."""
-    experiment = visit.page.experiment
-    seconds, gigabytes = house.speed.seconds(experiment), cost(experiment).bytes / 2**30
-    nearest = nearest_that_fits(experiment, house.fits)
-    words = ", ".join(knobs.knobs(nearest)[name].words(value) for name, value in knobs.difference(nearest, experiment).items())
-    st.warning(
-        f"This run would take about {charts.number(seconds)} s and {charts.number(gigabytes)} GB here; this page stops at "
-        f"{MOST_SECONDS} s and {MOST_BYTES // 2**30} GB. It fits with {words}.",
-        icon=":material/hourglass_disabled:",
-    )
+    nearest = nearest_that_fits(visit.page.experiment, house.fits)
+    words, sentence = too_large(visit.page.experiment, nearest, house.speed, MOST_SECONDS, MOST_BYTES)
+    st.warning(sentence, icon=":material/hourglass_disabled:")
     st.button(f"Use {words}", on_click=visit.reopen, args=(nearest,), type="primary")
 
 
@@ -232,23 +222,26 @@ class Stage:
     pinned: dict[str, Run]
     progress: DeltaGenerator
     cards: DeltaGenerator
+    remedies: DeltaGenerator
     training: DeltaGenerator
     depth: DeltaGenerator
     tried: DeltaGenerator | None
     drawn_slow: float = -REDRAW_SLOW
     heat: pa.Table | None = None
+    cures: tuple[tuple[str, Remedy], ...] = ()
+    offers: int = 0
 
     @classmethod
     def lay_out(cls, run: Run, visit: Visit, pinned: dict[str, Run]) -> "Stage":
         progress, cards = st.container(), st.container()  # not st.empty(): a rerun keeps what they hold until it draws anew
+        remedies = st.container(key="remedies").empty()
         left, right = st.columns(2, gap="medium")
         training = left.container(key="training_charts")
         with left.container(horizontal=True):
             heat_controls(visit)
-        depth, below = right.container(key="depth_charts"), st.expander("Tried in this visit", key="tried", on_change="rerun")
-        place = below.empty() if below.open else None  # a table costs the browser too much to be made unseen
-        tried(visit, place)
-        return cls(run, visit, pinned, progress, cards, training, depth, place)
+        depth = right.container(key="depth_charts")
+        right.caption(" ".join([DASHED, *predict(run.experiment).notes]))
+        return cls(run, visit, pinned, progress, cards, remedies, training, depth, lower(visit))
 
     def draw(self, count: int, place: int = 0, still: bool = False) -> None:
         """The first `count` measurements; profiles and heat map only once a second, and where the view stands still."""
@@ -258,7 +251,9 @@ class Stage:
             return
         self.visit.position = count
         waiting = self.visit.page.waiting(self.visit.chosen)
-        self.cards = self.cards.html(cards_html(self.run, count, waiting))
+        found = verdicts(self.run, count)
+        self.cards = self.cards.html(cards_html(self.run, count, found, waiting))
+        self.offer(tuple((verdict.scheme, verdict.remedy) for verdict in found if verdict.remedy))
         if slow := still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
             self.drawn_slow = time.monotonic()
             self.heat = frames.heat(self.run, shown.scheme(e), shown.heat_quantity, count)
@@ -267,11 +262,50 @@ class Stage:
         if slow:
             self.depth = draw(self.depth, charts.depth_spec(e, pins), frames.depth_tables(self.run, count, self.pinned))
 
+    def offer(self, cures: tuple[tuple[str, Remedy], ...]) -> None:
+        """A button for each remedy, drawn anew only where they are others."""
+        if cures == self.cures:
+            return
+        self.cures, self.offers = cures, self.offers + 1
+        with self.remedies.container(horizontal=True):
+            for index, (sick, remedy) in enumerate(cures):
+                st.button(
+                    f"{schemes.title(sick)}: {remedy.label[:1].lower()}{remedy.label[1:]}", icon=":material/healing:",
+                    key=f"cure_{self.offers}_{index}", on_click=self.visit.cure, args=(remedy, sick), help=CURE,
+                )  # fmt: skip
+
     def words(self, count: int, place: int) -> str:
         steps = f"step {max(0, count - 1)} of {self.run.experiment.steps}"
         if place:
             return f"waiting for {place} other training{'s' * (place > 1)} on this server; {steps}"
         return ("paused at " if self.visit.paused else "") + steps
+
+
+def lower(visit: Visit) -> DeltaGenerator | None:
+    """What is made only when it is looked at; the place of the table of what was tried, where that is open."""
+    for label, key, section in (("The numbers of the theory", "numbers", numbers), ("Singular values", "singular", singular)):
+        with st.expander(label, key=key, on_change="rerun") as part:
+            if part.open:
+                section(visit.page.experiment)
+    with st.expander("Tried in this visit", key="tried", on_change="rerun") as part:
+        place = st.empty() if part.open else None
+    tried(visit, place)
+    return place
+
+
+def singular(e: Experiment) -> None:
+    if why := absent(e):
+        return st.caption(why)
+    draw(st.container(key="singular_chart"), charts.singular_spec(e), frames.singular_tables(e))
+    st.caption(STRETCH)
+
+
+def numbers(e: Experiment) -> None:
+    st.dataframe(readouts(e), hide_index=True, column_config=columns.NUMBERS)
+    for scheme in e.schemes:
+        if words := equation(e, scheme):
+            st.caption(schemes.title(scheme))
+            st.latex(words)
 
 
 def tried(visit: Visit, place: DeltaGenerator | None) -> None:
@@ -287,7 +321,7 @@ def tried(visit: Visit, place: DeltaGenerator | None) -> None:
     with place.container():
         st.caption("Click the box before a row to open its settings again.")
         st.dataframe(
-            rows, hide_index=True, key=key, selection_mode="single-row", column_config=TRIED_COLUMNS,
+            rows, hide_index=True, key=key, selection_mode="single-row", column_config=columns.TRIED,
             on_select=lambda: [visit.reopen(owners[row]) for row in st.session_state[key].selection.rows],
         )  # fmt: skip
         csv = rows.to_csv(index=False)
@@ -296,7 +330,7 @@ def tried(visit: Visit, place: DeltaGenerator | None) -> None:
 
 def draw(place: DeltaGenerator, spec: dict, tables: dict[str, pa.Table]) -> DeltaGenerator:
     """The same spec and new data: the browser keeps its picture and moves the lines."""
-    datasets = {name: frames.arrow(table) for name, table in tables.items()}
+    datasets = {name: tabular.arrow(table) for name, table in tables.items()}
     return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
 
 

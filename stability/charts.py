@@ -5,42 +5,24 @@ and Arrow tables after, a notebook completes it by `with_data`.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 
 import altair as alt
 import pyarrow as pa
 
-from stability.experiment import MOST_SCHEMES, Experiment
+from stability.experiment import Experiment
 from stability.frames import LOSS_TOP
-from stability.schemes import SCHEMES, read
-from stability.spelling import decimal
+from stability.palette import BROKEN, COLOURS, GREY, SHAPES, style
+from stability.schemes import read
 from stability.view import QUANTITIES
 
-# Eight colours found by search: each has a contrast of 3 on the light and on the dark page, and any two stay apart for
-# readers who lack red, green or blue cones. A mark goes with each colour: colour is never the only carrier.
-COLOURS = "#2c9be7", "#d97e00", "#097552", "#ff4b9f", "#b73412", "#889a59", "#5d4cd8", "#ac35a3"
-SHAPES = "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"
-GREY = "#808080"
 AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
 EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
-SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
-
-
-def style(schemes: tuple[str, ...]) -> dict[str, int]:
-    """The index of each scheme's colour and mark: a family's own, or the next free one where two claim the same.
-
-    Depends on the tuple alone. A scheme keeps its colour when one that stands after it comes or goes.
-    """
-    families, taken = list(SCHEMES), {}
-    for scheme in schemes:
-        own = PREFERRED.get(scheme.partition(":")[0], families.index(scheme.partition(":")[0]) % MOST_SCHEMES)
-        free = [(own + step) % MOST_SCHEMES for step in range(MOST_SCHEMES)]
-        taken[scheme] = next(index for index in free if index not in taken.values())
-    return taken
-
-
-PREFERRED = {"he_normal": 0, "xavier_normal": 1, "normal": 2, "orthogonal": 3, "pytorch": 4, "lecun_normal": 5, "zeros": 7}
+HEAT_LEGEND = alt.Legend(
+    title=None, orient="bottom", direction="horizontal", gradientLength=220, gradientThickness=8, values=[-8, -4, 0, 4, 8],
+    labelExpr="datum.value ? '1e' + datum.value : '1'",
+)  # fmt: skip
 
 
 def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:
@@ -71,7 +53,7 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tup
 def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:
     """Signal, signal gradient and weight gradient by layer.
 
-    Data sets: `profiles`, `limits`, and `pinned` where pins stand behind, as in `stability.frames`.
+    Data sets: `profiles`, `theory`, `limits`, and `pinned` where pins stand behind, as in `stability.frames`.
     """
     titles = {
         "signal": "Signal: RMS of z (log)",
@@ -79,10 +61,33 @@ def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> al
         "weight_gradient": "Weight gradient: norm of dL/dW (log)",
     }
     panels = [
-        panel(title, 145, corners(name), *line_layers(experiment, name, "layer", log_scale(), "", pins))
+        panel(
+            title, 145, corners(name), *(theory_layers(experiment, name, pins) if name != "weight_gradient" else ()),
+            *line_layers(experiment, name, "layer", log_scale(), "", pins),
+        )
         for name, title in titles.items()
-    ]
+    ]  # fmt: skip
     return finished(panels, "Through the depth: signal, signal gradient and weight gradient by layer, on log axes.")
+
+
+def singular_chart(experiment: Experiment) -> alt.VConcatChart:
+    """How far each direction is stretched from the first hidden layer to the last, the furthest first; dashed: the edge.
+
+    Data sets: `singular`, `limits`, as in `stability.frames.singular_tables`.
+    """
+    share = alt.Axis(format="%", tickCount=5, labelPadding=4, labelFlush=True)
+    x = alt.X("rank", type="quantitative", scale=alt.Scale(domain=[0, 1], nice=False), title=None, axis=share)
+    y, edge = (alt.Y(name, type="quantitative", scale=log_scale(), title=None, axis=axis("")) for name in ("value", "edge"))
+    base = alt.Chart(alt.NamedData("singular")).encode(x=x, color=colour(experiment))
+    tips = ["scheme:N", *(alt.Tooltip(name, type="quantitative", format=".3~e") for name in ("rank", "value", "edge"))]
+    marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).transform_filter("datum.marked")
+    layers = (
+        base.mark_line(strokeWidth=1.5, strokeDash=[5, 4], clip=True).encode(y=edge),
+        base.mark_line(strokeWidth=2, clip=True).encode(y=y),
+        marked.encode(y=y, shape=shape(experiment), tooltip=tips),
+    )
+    drawn = panel("Singular values of the hidden layers, by share of directions (log)", 200, corners("value"), *layers)
+    return finished([drawn], "Singular values of the hidden layers before training, from the largest.")
 
 
 def panel(title: str, height: int, *layers: alt.Chart) -> alt.LayerChart:
@@ -103,9 +108,8 @@ def line_layers(
     base = alt.Chart(data).encode(x=x, color=colour(e))
     tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip(along, type="quantitative"),
             alt.Tooltip(name, type="quantitative", format=format or ".3~e")]  # fmt: skip
-    line = base.mark_line(strokeWidth=2, clip=True).encode(y=y)
     marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).encode(y=y, shape=shape(e), tooltip=tips)
-    layers = [line, marked.transform_filter("datum.marked")]
+    layers = [base.mark_line(strokeWidth=2, clip=True).encode(y=y), marked.transform_filter("datum.marked")]
     if e.replicates > 1:
         low = alt.Y(f"{name}_low", type="quantitative", scale=scale, title=None)
         layers.insert(0, base.mark_area(opacity=0.18, clip=True).encode(y=low, y2=f"{name}_high"))
@@ -121,6 +125,15 @@ def pinned_layers(e: Experiment, x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) ->
     marked = marked.encode(shape=shape(e), tooltip=[alt.Tooltip("run", type="nominal"), *tips]).transform_filter("datum.marked")
     words = base.mark_text(baseline="bottom", dy=-3, fontSize=11, color=GREY, limit=130, clip=True)
     return [line, marked, words.encode(text="run:N").transform_filter("datum.named")]
+
+
+def theory_layers(e: Experiment, name: str, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
+    """What is predicted before any training: dashed, in a band where the spread of networks is known."""
+    x = alt.X("layer", type="quantitative", scale=span((e, *pins), "layer"), title=None)
+    base = alt.Chart(alt.NamedData("theory")).encode(x=x, color=colour(e))
+    low, line = (alt.Y(f"{name}{end}", type="quantitative", scale=log_scale(), title=None) for end in ("_low", ""))
+    band = base.mark_area(opacity=0.12, clip=True).encode(y=low, y2=f"{name}_high")
+    return [band, base.mark_line(strokeDash=[5, 4], strokeWidth=1.5, clip=True).encode(y=line)]
 
 
 def held_out(e: Experiment, name: str, scale: alt.Scale, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
@@ -212,17 +225,10 @@ def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Exp
         )
     )  # fmt: skip
     finite = base.mark_rect(clip=True).transform_filter("datum.state == 'finite'")
-    finite = finite.encode(color=alt.Color("power", type="quantitative", scale=scale, legend=heat_legend()))
+    finite = finite.encode(color=alt.Color("power", type="quantitative", scale=scale, legend=HEAT_LEGEND))
     # A layer of its own: a mark whose colour comes from a null is not drawn at all, whatever its condition says.
-    others = base.mark_rect(clip=True, color="#6b6b6b").transform_filter("datum.state != 'finite'")
+    others = base.mark_rect(clip=True, color=BROKEN).transform_filter("datum.state != 'finite'")
     return panel(title, 120, others, finite)
-
-
-def heat_legend() -> alt.Legend:
-    return alt.Legend(
-        title=None, orient="bottom", direction="horizontal", gradientLength=220, gradientThickness=8, values=[-8, -4, 0, 4, 8],
-        labelExpr="datum.value ? '1e' + datum.value : '1'",
-    )  # fmt: skip
 
 
 def colour(e: Experiment) -> alt.Color:
@@ -252,35 +258,36 @@ def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
     return chart.configure(mark=alt.MarkConfig(aria=False))
 
 
-BUILDING = threading.Lock()  # thirty visitors of one link wait for one chart, instead of building thirty at once
-
-
 def training_spec(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> dict:
     """The training chart as a Vega-Lite dict, to be sent many times and never changed."""
-    with BUILDING:
-        return built_training(looks(experiment), scheme, quantity, tuple(map(looks, pins)))
+    return built(training_chart, looks(experiment), scheme, quantity, tuple(map(looks, pins)))
 
 
 def depth_spec(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> dict:
-    with BUILDING:
-        return built_depth(looks(experiment), tuple(map(looks, pins)))
+    return built(depth_chart, looks(experiment), tuple(map(looks, pins)))
+
+
+def singular_spec(experiment: Experiment) -> dict:
+    return built(singular_chart, looks(experiment))
 
 
 def looks(e: Experiment) -> Experiment:
     """An experiment whose charts are the same ones: a new seed or learning rate needs no new chart, and one takes long."""
-    return Experiment(
-        schemes=e.schemes, depth=e.depth, width=e.width, steps=e.steps, dataset=e.dataset, replicates=min(2, e.replicates)
-    )
+    shown = {"depth": e.depth, "width": e.width, "steps": e.steps, "dataset": e.dataset, "replicates": min(2, e.replicates)}
+    return Experiment(schemes=e.schemes, activation="tanh", residual=True, **shown)  # which go with every scheme
 
 
-@lru_cache(maxsize=256)
-def built_training(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...]) -> dict:
-    return training_chart(experiment, scheme, quantity, pins).to_dict(validate=False)
+BUILDING = threading.Lock()  # thirty visitors of one link wait for one chart, instead of building thirty at once
 
 
-@lru_cache(maxsize=256)
-def built_depth(experiment: Experiment, pins: tuple[Experiment, ...]) -> dict:
-    return depth_chart(experiment, pins).to_dict(validate=False)
+def built(make: Callable[..., alt.VConcatChart], *arguments: Hashable) -> dict:
+    with BUILDING:
+        return built_once(make, *arguments)
+
+
+@lru_cache(maxsize=512)
+def built_once(make: Callable[..., alt.VConcatChart], *arguments: Hashable) -> dict:
+    return make(*arguments).to_dict(validate=False)
 
 
 def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:
@@ -291,8 +298,3 @@ def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VC
         if layer.encoding is not alt.Undefined and layer.encoding.shape is not alt.Undefined:
             layer.encoding.shape.legend = layer.encoding.color.legend = alt.Legend(title=None, orient="top")
     return complete
-
-
-def number(value: float) -> str:
-    """A measured number for a sentence: three digits."""
-    return decimal(float(f"{value:.3g}"))

@@ -8,7 +8,8 @@ from itertools import islice, pairwise
 
 from stability.datasets import HELD_OUT
 from stability.experiment import Experiment
-from stability.knobs import knobs, mended, values
+from stability.knobs import difference, knobs, mended, values
+from stability.spelling import number
 from stability.training import MOST, measure
 
 SHRINKABLE = "steps", "replicates", "width", "depth", "batch"  # what costs, in the order in which giving it up hurts least
@@ -87,6 +88,17 @@ def nearest_that_fits(e: Experiment, fits: Callable[[Experiment], bool]) -> Expe
     halved = {name: max(int(knobs(e)[name].low), getattr(e, name) // 2) for name in SHRINKABLE}
     smaller = with_settings(e, halved)
     return smaller if smaller == e else nearest_that_fits(smaller, fits)
+
+
+def too_large(e: Experiment, nearest: Experiment, speed: Speed, most_seconds: float, most_bytes: int) -> tuple[str, str]:
+    """What would fit, in words, and the sentence that refuses the experiment and offers it."""
+    words = ", ".join(knobs(nearest)[name].words(value) for name, value in difference(nearest, e).items())
+    seconds, gigabytes = number(speed.seconds(e)), number(cost(e).bytes / 2**30)
+    limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
+    return (
+        words,
+        f"This run would take about {seconds} s and {gigabytes} GB here; this page stops at {limits}. It fits with {words}.",
+    )
 
 
 def lowered(e: Experiment, name: str, fits: Callable[[Experiment], bool]) -> Experiment | None:

@@ -27,12 +27,14 @@ class Data:
 class Dataset(Entry):
     """A row. `draw(count, features, noise, random)` gives float64 x `(count, features)` and y.
 
-    `classes` is None for a regression. `fixed_features` is set where the data have a dimension of their own.
+    `classes` is None for a regression. `fixed_features` is set where the data have a dimension of their own. `ease` is how
+    soon networks learn them, other things being equal: a log odds, fitted together with stability.outlook.
     """
 
     draw: Callable[[int, int, float, Generator], tuple[Tensor, Tensor]]
     classes: int | None = None
     fixed_features: int | None = None
+    ease: float = 0.0
 
     @property
     def outputs(self) -> int:
@@ -126,47 +128,47 @@ def sine(count: int, features: int, noise: float, random: Generator) -> tuple[Te
 
 DATASETS = catalogue(
     Dataset(
-        key="blobs", label="Blobs", source="Gaussian mixture; scikit-learn make_blobs", draw=blobs, classes=10,
+        key="blobs", label="Blobs", source="Gaussian mixture; scikit-learn make_blobs", draw=blobs, classes=10, ease=1.0,
         summary="Ten clouds of points in `features` dimensions; `noise` is their spread. Easy, unless the signal is lost.",
         formula=r"x = c_y + \mathrm{noise} \cdot \epsilon, \quad c_y, \epsilon \sim N(0, I)",
     ),
     Dataset(
         key="teacher", label="Teacher network", source="Saad & Solla 1995, the teacher-student setting", draw=teacher,
         summary="A regression: the output of a fixed random tanh network of 32 hidden units, plus `noise`.",
-        formula=r"y = v^\top \tanh(U x) + \mathrm{noise} \cdot \epsilon, \quad x \sim N(0, I)",
+        formula=r"y = v^\top \tanh(U x) + \mathrm{noise} \cdot \epsilon, \quad x \sim N(0, I)", ease=-0.3,
     ),
     Dataset(
-        key="linear", label="Linear", source="Ordinary least squares", draw=linear,
+        key="linear", label="Linear", source="Ordinary least squares", draw=linear, ease=0.1,
         summary="A regression: one linear function of the features, plus `noise`. Depth 1 is enough, and depth can only hurt.",
         formula=r"y = w^\top x + \mathrm{noise} \cdot \epsilon, \quad x \sim N(0, I)",
     ),
     Dataset(
-        key="spirals", label="Two spirals", source="Lang & Witbrock 1988", draw=spirals, classes=2, fixed_features=2,
+        key="spirals", label="Two spirals", source="Lang & Witbrock 1988", draw=spirals, classes=2, fixed_features=2, ease=-2.0,
         summary="Two interleaved arms in the plane, blurred by a fifth of `noise`: two inputs, and no straight line helps.",
         formula=r"x = r (\cos\theta, \sin\theta), \quad \theta = 3 \pi r + \pi y",
     ),
     Dataset(
-        key="moons", label="Two moons", source="scikit-learn make_moons", draw=moons, classes=2, fixed_features=2,
+        key="moons", label="Two moons", source="scikit-learn make_moons", draw=moons, classes=2, fixed_features=2, ease=1.1,
         summary="Two half circles that reach into each other, blurred by `noise`.",
         formula=r"x = (\cos\theta, \sin\theta) \text{ or } (1 - \cos\theta, \tfrac12 - \sin\theta)",
     ),
     Dataset(
         key="circles", label="Two circles", source="scikit-learn make_circles", draw=circles, classes=2, fixed_features=2,
         summary="One circle inside another, blurred by `noise`: a line cannot part them, a radius can.",
-        formula=r"x = r (\cos\theta, \sin\theta), \quad r \in \{1, \tfrac12\}",
+        formula=r"x = r (\cos\theta, \sin\theta), \quad r \in \{1, \tfrac12\}", ease=-0.6,
     ),
     Dataset(
-        key="xor", label="XOR", source="Minsky & Papert 1969", draw=squares(2), classes=2, fixed_features=2,
+        key="xor", label="XOR", source="Minsky & Papert 1969", draw=squares(2), classes=2, fixed_features=2, ease=0.1,
         summary="Four squares, opposite ones alike: the classic task that no single layer can do; half of `noise` blurs it.",
         formula=r"y = (\lfloor x_1 \rfloor + \lfloor x_2 \rfloor) \bmod 2, \quad x \in [0, 2)^2",
     ),
     Dataset(
-        key="checkerboard", label="Checkerboard", source="XOR on a larger board", draw=squares(4), classes=2,
+        key="checkerboard", label="Checkerboard", source="XOR on a larger board", draw=squares(4), classes=2, ease=-3.8,
         fixed_features=2, formula=r"y = (\lfloor x_1 \rfloor + \lfloor x_2 \rfloor) \bmod 2, \quad x \in [0, 4)^2",
         summary="Sixteen squares in two colours, blurred by half of `noise`: hard for a network that starts too smooth.",
     ),
     Dataset(
-        key="sine", label="Sine", source="Curve fitting in one dimension", draw=sine, fixed_features=1,
+        key="sine", label="Sine", source="Curve fitting in one dimension", draw=sine, fixed_features=1, ease=-0.9,
         summary="A regression in one dimension: two periods of a sine, plus `noise`.",
         formula=r"y = \sin(2 \pi x) + \mathrm{noise} \cdot \epsilon, \quad x \sim U(-1, 1)",
     ),

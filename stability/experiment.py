@@ -10,9 +10,10 @@ from stability.activations import ACTIVATIONS, Activation
 from stability.datasets import DATASETS, Dataset
 from stability.formats import FORMATS, Format
 from stability.knobs import Choice, Flag, Integer, Real, Several, setting
+from stability.noise import Layer
 from stability.normalizations import NORMALIZATIONS, Normalization
 from stability.optimizers import OPTIMIZERS, Optimizer
-from stability.schemes import SCHEMES, Layer, Scheme
+from stability.schemes import SCHEMES, Scheme
 
 MOST_SCHEMES = 8  # in one picture: as many colours as most people can tell apart
 
@@ -23,9 +24,7 @@ def canonical(text: str) -> str:
 
 def misfits(scheme: str, settings: Mapping[str, Any]) -> knobs.Disagreements:
     """What this scheme cannot go together with: a sentence, the field, its nearest legal value."""
-    width = settings["width"]
-    if schemes.read(scheme).even_width and width % 2 and settings["depth"] > 1:
-        yield f"width must be even for the scheme {scheme}, not {width}", "width", width + 1
+    return schemes.read(scheme).needs(settings)
 
 
 @dataclass(frozen=True)

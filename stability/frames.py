@@ -9,6 +9,7 @@ in words.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -17,14 +18,15 @@ import pyarrow as pa
 
 from stability import knobs
 from stability.experiment import Experiment
+from stability.jacobian import predicted_edge, singular_values
+from stability.prediction import Prediction, predict
 from stability.quantities import PROFILES, Measurement
 from stability.remarks import Remark, remarks
 from stability.runs import Run
+from stability.tabular import THROUGH_DEPTH, limits, showable, table
 from stability.training import MOST, sampled
 
 SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm"
-THROUGH_DEPTH = "signal", "signal_gradient", "weight_gradient"
-LOGARITHMIC = frozenset({"gradient_norm", "weight", "update", *THROUGH_DEPTH})
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 POINTS, BINS = 100, 60  # the most a line and a heat map have; a browser pays for every one at every draw
 
@@ -39,14 +41,19 @@ def curves(run: Run) -> pd.DataFrame:
     return pd.DataFrame(keys | {name: showable(name, stacked(measurements, name)).ravel() for name in SCALARS})
 
 
-def layers(run: Run) -> pd.DataFrame:
+def layers(source: Run | Prediction) -> pd.DataFrame:
     """All profiles that are kept. Columns: run, kind, scheme, replicate, step, layer (int, from 1); PROFILES (float64).
 
     saturated and dead are shares, distinct a count, the others plain numbers; those of hidden units are null at the output.
+    A prediction has the kind "theory", one replicate, and null for what it does not predict.
     """
-    measurements = [m for m in list(run.measurements) if m.signal is not None]
-    depth = run.experiment.depth
-    keys = index_columns(run.experiment, [m.step for m in measurements], depth)
+    if isinstance(source, Prediction):
+        frame = theory(source).to_pandas()
+        keys = {"run": "run", "kind": "theory", "scheme": frame["scheme"], "replicate": 0, "step": 0, "layer": frame["layer"]}
+        return pd.DataFrame(keys | {name: frame.get(name, math.nan) for name in PROFILES})
+    measurements = [m for m in list(source.measurements) if m.signal is not None]
+    depth = source.experiment.depth
+    keys = index_columns(source.experiment, [m.step for m in measurements], depth)
     frame = pd.DataFrame(keys)
     for name in PROFILES:
         values = showable(name, stacked(measurements, name))  # (steps, S, R, L or L-1)
@@ -70,25 +77,6 @@ def stacked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
     return np.stack(arrays) if arrays else np.empty((0, 0, 0, 0) if name in PROFILES else (0, 0, 0))
 
 
-def showable(name: str, values: np.ndarray) -> np.ndarray:
-    """NaN wherever an axis would lie: not finite, or not positive where the axis is a logarithm."""
-    shown = np.isfinite(values) & (values > 0 if name in LOGARITHMIC else True)
-    return np.where(shown, values, math.nan)
-
-
-def table(columns: Mapping[str, Sequence]) -> pa.Table:
-    """An Arrow table; NaN becomes null."""
-    return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
-
-
-def arrow(columns: pa.Table) -> bytes:
-    """A table as the stream of bytes that a browser reads."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, columns.schema) as writer:
-        writer.write_table(columns)
-    return sink.getvalue().to_pybytes()
-
-
 Pinned = Mapping[str, Run]  # runs that are kept behind another, by their label
 NONE: Pinned = MappingProxyType({})
 
@@ -98,13 +86,14 @@ def training_tables(run: Run, count: int | None = None, pinned: Pinned = NONE) -
     count = count or len(run.measurements)
     lines, found, behind = bands(run, count), remarks(run, count), pinned_lines(run, pinned, bands)
     tables = {"bands": lines, "held_out": held_out(run, count), "marks": marks(found, run.experiment)}
-    return tables | behind | {"limits": limits(lines, ["gradient_norm"], *behind.values())}
+    return tables | behind | {"limits": limits(["gradient_norm"], lines, *behind.values())}
 
 
 def depth_tables(run: Run, count: int | None = None, pinned: Pinned = NONE) -> dict[str, pa.Table]:
     """What a depth chart draws of the first `count` measurements (all)."""
-    lines, behind = profiles(run, count or len(run.measurements)), pinned_lines(run, pinned, profiles)
-    return {"profiles": lines} | behind | {"limits": limits(lines, THROUGH_DEPTH, *behind.values())}
+    lines = {"profiles": profiles(run, count or len(run.measurements)), "theory": theory(predict(run.experiment))}
+    lines |= pinned_lines(run, pinned, profiles)
+    return lines | {"limits": limits(THROUGH_DEPTH, *lines.values())}
 
 
 def pinned_lines(run: Run, pinned: Pinned, make: Callable[[Run, int], pa.Table]) -> dict[str, pa.Table]:
@@ -209,6 +198,23 @@ def profiles(run: Run, count: int) -> pa.Table:
     return table(columns)
 
 
+def theory(prediction: Prediction) -> pa.Table:
+    """What is predicted at step 0. Columns: scheme, layer (int), THROUGH_DEPTH with _low and _high (float64).
+
+    Between low and high lie nine of ten networks, for one example; where no law is known they are the prediction itself.
+    """
+    e = prediction.experiment
+    columns = {"scheme": np.repeat(e.schemes, e.depth), "layer": np.tile(np.arange(1, e.depth + 1), len(e.schemes))}
+    for name in THROUGH_DEPTH:
+        value, band = getattr(prediction, name, None), getattr(prediction, f"{name}_band", None)
+        if value is None:  # of the weight gradient
+            value, band = np.full((len(e.schemes), e.depth), math.nan), np.ones((len(e.schemes), 2, e.depth))
+        with np.errstate(over="ignore", invalid="ignore"):
+            low, high = np.moveaxis(value[:, None] * np.nan_to_num(band, nan=1.0), 1, 0)
+        columns |= {name + end: showable(name, lines).ravel() for end, lines in (("", value), ("_low", low), ("_high", high))}
+    return table(columns)
+
+
 def spread(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """Median and range over the replicates of values `(points, S, R)`, schemes outermost, NaN left out."""
     if values.shape[2] == 1:
@@ -244,6 +250,24 @@ def heat(run: Run, scheme: str, quantity: str, count: int | None = None) -> pa.T
     return table(columns | {"power": power.ravel(), "state": state.ravel()})
 
 
+@lru_cache(maxsize=32)
+def singular_tables(e: Experiment) -> dict[str, pa.Table]:
+    """What a chart of singular values draws, without a run: `singular` and `limits`; no row where `jacobian.absent` says why.
+
+    Columns: scheme, rank (share of directions, from the largest), marked, value (of the first network) and edge: the largest
+    that theory expects.
+    """
+    values = singular_values(replace(e, replicates=1))[:, 0]  # (S, directions)
+    count = values.shape[1]
+    chosen = np.unique(np.linspace(0, max(0, count - 1), min(POINTS, count)).round().astype(int))
+    value = showable("singular_value", values[:, chosen]).ravel()
+    edge = np.repeat(showable("singular_value", predicted_edge(e)), len(chosen))
+    columns = {"scheme": np.repeat(e.schemes, len(chosen)), "rank": np.tile((chosen + 0.5) / max(1, count), len(e.schemes))}
+    columns["marked"] = np.tile(np.arange(len(chosen)) % max(1, len(chosen) // 6) == 0, len(e.schemes))
+    drawn = table({"value_low": np.append(value, edge), "value_high": np.append(value, edge)})
+    return {"singular": table(columns | {"value": value, "edge": edge}), "limits": limits(["value"], drawn)}
+
+
 def marks(found: Sequence[Remark], e: Experiment) -> pa.Table:
     """Where lines end. Columns: scheme, step, text, height (on the axis of the loss, one below another from its top)."""
     ends = [remark for remark in found if remark.diverged]
@@ -255,18 +279,3 @@ def marks(found: Sequence[Remark], e: Experiment) -> pa.Table:
         "height": [top * (1 - 0.11 * (row + 0.5)) for row in range(len(ends))],
     }
     return table(columns)
-
-
-def limits(frame: pa.Table, names: Sequence[str], *behind: pa.Table, decades: int = 2) -> pa.Table:
-    """Two rows that hold the log axes still: for each name its range, rounded outwards to whole steps of `decades`."""
-    rows = {}
-    for name in names:
-        columns = [lines[f"{name}_{end}"].to_numpy() for lines in (frame, *behind) for end in ("low", "high")]
-        values = np.concatenate(columns)
-        values = values[np.isfinite(values)]
-        least, most = (values.min(), values.max()) if len(values) else (0.1, 10.0)
-        low, high = (decades * end(np.log10(value) / decades) for end, value in ((math.floor, least), (math.ceil, most)))
-        low -= decades * bool(10.0**low > least)  # a logarithm is rounded, too
-        high = max(high + decades * bool(10.0 ** min(high, 308) < most), low + decades)
-        rows[name] = [10.0 ** min(max(-320, exponent), 308) for exponent in (low, high)]
-    return table(rows)

@@ -4,6 +4,7 @@ Layers of one shape share one tensor, `(layers, N, fan_out, fan_in)`: the first,
 and the optimizer take one kernel for all hidden layers of all networks, and `baddbmm` multiplies N networks at once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -11,8 +12,10 @@ import torch
 from torch import Tensor
 
 from stability.experiment import Experiment
+from stability.noise import Layer, Noise
 from stability.randomness import generator
-from stability.schemes import Layer, Noise
+
+MOST_ROUNDS = 10  # of rescaling one layer
 
 
 @dataclass
@@ -64,13 +67,9 @@ class Stack:
         Without a step, as on held-out data, there is no dropout, and only the last layer is kept.
         """
         e, seen = self.experiment, Pass()
-        weights = [matrix.mT for group in self.weights for matrix in group.unbind()]
-        biases = [vector.unsqueeze(1) for group in self.biases for vector in group.unbind()]
         h = x.expand(e.networks, *x.shape)  # (N, batch, features)
-        for index in range(1, e.depth + 1):
-            z = torch.baddbmm(biases[index - 1], h, weights[index - 1])  # (N, batch, fan_out)
-            if e.residual and 1 < index < e.depth:
-                z = z + seen.z[-1]
+        for index, (weights, biases) in enumerate(self.layers(), start=1):
+            z = self.summed(index, h, seen.z, weights, biases)
             seen.z.append(z)
             if index < e.depth:
                 seen.u.append(self.normalized(z, index))
@@ -79,6 +78,34 @@ class Stack:
             if step is None:
                 seen = Pass(z=[z])
         return seen
+
+    def layers(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Weights `(N, fan_in, fan_out)` and biases `(N, 1, fan_out)`, first to last layer."""
+        weights = (matrix.mT for group in self.weights for matrix in group.unbind())
+        return zip(weights, (vector.unsqueeze(1) for group in self.biases for vector in group.unbind()), strict=True)
+
+    def summed(self, index: int, h: Tensor, before: list[Tensor], weights: Tensor, biases: Tensor) -> Tensor:
+        """z of one layer, `(N, batch, fan_out)`; `before` ends with that of the layer before."""
+        z = torch.baddbmm(biases, h, weights)
+        return z + before[-1] if self.experiment.residual and 1 < index < self.experiment.depth else z
+
+    @torch.no_grad()
+    def adjust(self, x: Tensor) -> None:
+        """Lets every scheme that asks for it rescale its weights, layer by layer, to what the first batch makes of them."""
+        e = self.experiment
+        asking = [(n, e.rows[n // e.replicates].adjust) for n in range(e.networks) if e.rows[n // e.replicates].adjust]
+        h, before = x.expand(e.networks, *x.shape), []
+        for index, (weights, biases) in enumerate(self.layers() if asking else (), start=1):
+            for _ in range(MOST_ROUNDS):
+                z = self.summed(index, h, before, weights, biases)
+                factors = [(n, adjust(z[n])) for n, adjust in asking]
+                if all(factor == 1 for _, factor in factors):
+                    break
+                for n, factor in factors:
+                    weights[n] *= factor
+            before = [self.summed(index, h, before, weights, biases)]
+            if index < e.depth:
+                h = self.dropped(e.phi.phi(self.normalized(before[0], index)), index, 0)
 
     def normalized(self, z: Tensor, index: int) -> Tensor:
         u = self.experiment.norm.apply(z)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -9,12 +10,18 @@ from torch import Tensor
 
 from stability.catalogue import Entry, catalogue
 
+Q = TypeVar("Q")  # numbers or arrays
+
 
 @dataclass(frozen=True, kw_only=True)
 class Normalization(Entry):
-    """A row: `apply` takes z `(N, batch, width)` to u before the trained `gain` (starts at 1) and `shift` (at 0)."""
+    """A row: `apply` takes z `(N, batch, width)` to u before the trained `gain` (starts at 1) and `shift` (at 0).
+
+    `variance(q)` is that of u in a wide layer whose z has variance q for each example; None where examples are mixed.
+    """
 
     apply: Callable[[Tensor], Tensor]
+    variance: Callable[[Q], Q] | None = None
     gain: bool = True
     shift: bool = True
     least_batch: int = 1
@@ -29,6 +36,7 @@ def over_batch(z: Tensor) -> Tensor:
 NORMALIZATIONS = catalogue(
     Normalization(
         key="none", label="None", source="-", formula=r"u = z", apply=lambda z: z, gain=False, shift=False,
+        variance=lambda q: q,
         summary="The pre-activation enters the activation as it is: nothing hides what the initialization did.",
     ),
     Normalization(
@@ -40,12 +48,12 @@ NORMALIZATIONS = catalogue(
         key="layer", label="Layer norm", source="Ba, Kiros & Hinton 2016",
         formula=r"u = \gamma (z - \mathrm{mean}_j z) / \sqrt{\mathrm{Var}_j z + 10^{-5}} + \beta",
         summary="Each example is standardised over the units of the layer.",
-        apply=lambda z: F.layer_norm(z, z.shape[-1:]),
+        apply=lambda z: F.layer_norm(z, z.shape[-1:]), variance=lambda q: q / (q + 1e-5),
     ),
     Normalization(
         key="rms", label="RMS norm", source="Zhang & Sennrich 2019", shift=False,
         formula=r"u = \gamma z / \sqrt{\mathrm{mean}_j z^2 + \epsilon}",
         summary="Each example is divided by the root mean square of its layer; the mean stays.",
-        apply=lambda z: F.rms_norm(z, z.shape[-1:]),
+        apply=lambda z: F.rms_norm(z, z.shape[-1:]), variance=lambda q: q / (q + torch.finfo(torch.float32).eps),
     ),
 )  # fmt: skip

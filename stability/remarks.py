@@ -10,13 +10,17 @@ from stability.runs import Break, Run
 
 @dataclass(frozen=True)
 class Remark:
-    """One sentence about one scheme; where it `diverged`, `step` and `short` are for a mark in a chart."""
+    """One sentence about one scheme; where it `diverged`, `step` and `short` are for a mark in a chart.
+
+    `shown` is its part about what is shown, for who has read the rest in a verdict.
+    """
 
     scheme: str
     text: str
     step: int
     short: str = ""
     diverged: bool = False
+    shown: str = ""
 
 
 def remarks(run: Run, count: int) -> list[Remark]:
@@ -35,8 +39,9 @@ def divergence(run: Run, index: int, scheme: str, step: int, shown: int) -> list
     first = min(broken, key=lambda event: (event.step, event.layer))
     replicates = run.experiment.replicates
     who = "" if replicates == 1 else f"{len(broken)} of {replicates} replicates "
-    text = f"{who}diverged: {sentence(first)} Profiles: step {shown}."
-    return [Remark(scheme, text, first.step, short(first), diverged=True)]
+    profiles = f"Profiles: step {shown}."
+    text = f"{who}diverged: {sentence(first)} {profiles}"
+    return [Remark(scheme, text, first.step, short(first), diverged=True, shown=profiles)]
 
 
 def short(event: Break) -> str:

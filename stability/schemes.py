@@ -4,115 +4,43 @@ A scheme is written `family` or `family:value`: `xavier_normal`, `normal:0.01`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from stability.activations import Activation
 from stability.catalogue import Entry, catalogue
-from stability.randomness import generator
+from stability.noise import Layer, Noise
 from stability.spelling import decimal, number_in, suggestion
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What a scheme may know of a layer: `index` runs from 1 to `depth`."""
-
-    index: int
-    depth: int
-    fan_in: int
-    fan_out: int
-    activation: Activation
-    bias_std: float
-    residual: bool
-
-    @property
-    def is_end(self) -> bool:
-        return self.index in (1, self.depth)
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Random matrices `(fan_out, fan_in)` of unit size in float64, the same whatever scheme scales them."""
-
-    seed: int
-    replicate: int
-    layer: Layer
-
-    def random(self, purpose: str) -> torch.Generator:
-        return generator(self.seed, purpose, self.replicate, self.layer.index)
-
-    @cached_property
-    def shape(self) -> tuple[int, int]:
-        return self.layer.fan_out, self.layer.fan_in
-
-    @cached_property
-    def normal(self) -> Tensor:
-        return torch.randn(self.shape, generator=self.random("normal"), dtype=torch.float64)
-
-    @cached_property
-    def uniform(self) -> Tensor:
-        """Variance 1: uniform on [-sqrt 3, sqrt 3]."""
-        return uniform(self.random("uniform"), *self.shape)
-
-    @cached_property
-    def truncated_normal(self) -> Tensor:
-        """Variance 1 AFTER the cut at 2 standard deviations of the bell curve it is cut from."""
-        share = torch.rand(self.shape, generator=self.random("truncated_normal"), dtype=torch.float64)
-        low = math.erfc(math.sqrt(2)) / 2  # of the bell curve below -2
-        return torch.special.ndtri(low + share * (1 - 2 * low)) / CUT_STD
-
-    @cached_property
-    def sparse_order(self) -> Tensor:
-        """For each unit its incoming weights in a random order."""
-        return torch.rand(self.shape, generator=self.random("sparse"), dtype=torch.float64).argsort(dim=1)
-
-    @cached_property
-    def orthogonal(self) -> Tensor:
-        """Orthonormal rows or columns, whichever are fewer, uniform over all such (Saxe et al. 2014; Mezzadri 2007)."""
-        rows, columns = self.shape
-        tall = torch.randn(max(rows, columns), min(rows, columns), generator=self.random("orthogonal"), dtype=torch.float64)
-        q, r = torch.linalg.qr(tall)
-        q = q * r.diagonal().sign()  # without it the distribution is not uniform
-        return q if rows >= columns else q.T
-
-    @cached_property
-    def normal_bias(self) -> Tensor:
-        return torch.randn(self.layer.fan_out, generator=self.random("biases"), dtype=torch.float64)
-
-    @cached_property
-    def uniform_bias(self) -> Tensor:
-        return uniform(self.random("biases"), self.layer.fan_out)
-
-
-CUT_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))  # of N(0, 1) cut at 2
-
-
-def uniform(random: torch.Generator, *shape: int) -> Tensor:
-    return (torch.rand(shape, generator=random, dtype=torch.float64) * 2 - 1) * math.sqrt(3)
+from stability.theory import critical_sigma_w2, second_moment
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme(Entry):
     """A row. `variance(layer)` is Var W, None where entries are not drawn alike; `weights(layer, noise)` draws them.
 
-    A family with a `value` takes it as a further last argument of both. `bias(layer, noise)` draws the biases.
-    `value_name` says what the value is; `low` is its smallest legal one, `whole` whether it is a count. `even_width`: units
-    come in pairs.
+    A family with a `value` takes it as a further last argument of both. `bias(layer, noise)` draws the biases, of
+    `bias_variance(layer)`. `value_name` says what the value is; `low` is its smallest legal one, `whole` whether it is a
+    count.
+
+    `needs(settings)` yields what other settings disagree: a sentence, the field, its nearest legal value. `adjust(z)` is asked
+    after a forward pass of the first batch, layer by layer: the factor for the weights that led to z `(batch, units)`.
     """
 
     variance: Callable[..., float] | None = None
     weights: Callable[..., Tensor] | None = None
     bias: Callable[[Layer, Noise], Tensor] = lambda layer, noise: noise.normal_bias * layer.bias_std
+    bias_variance: Callable[[Layer], float] = lambda layer: layer.bias_std**2
     noise: str = "normal"
     value: float | None = None
     value_name: str = ""
     low: float = 0.0
     whole: bool = False
-    even_width: bool = False
+    needs: Callable[[Mapping[str, Any]], Iterator[tuple[str, str, Any]]] = lambda settings: iter(())
+    adjust: Callable[[Tensor], float] | None = None
 
     @property
     def title(self) -> str:
@@ -153,6 +81,54 @@ def looks_linear(layer: Layer, noise: Noise) -> Tensor:
     weights = replace(noise, layer=block).orthogonal
     weights = torch.cat([weights, -weights], dim=1) if mirrored_in else weights
     return torch.cat([weights, -weights], dim=0) if mirrored_out else weights
+
+
+def he(layer: Layer, noise: Noise) -> Tensor:
+    return noise.normal * math.sqrt(2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in))
+
+
+def even_width(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    width = settings["width"]
+    if width % 2 and settings["depth"] > 1:
+        yield f"width must be even for the scheme looks_linear, not {width}", "width", width + 1
+
+
+def residual_only(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    if not settings["residual"]:
+        yield "residual must be true for the scheme fixup, not false", "residual", True
+
+
+def edge_of_chaos(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    activation, bias_std = settings["activation"], settings["bias_std"]
+    if not has_edge(activation, 0.0) and not has_edge(activation, bias_std):
+        yield f"activation must have an edge of chaos for the scheme critical, not {activation}", "activation", "tanh"
+        activation = "tanh"
+    if not has_edge(activation, bias_std):
+        yield f"bias_std must be 0 for the scheme critical with {activation}, not {decimal(bias_std)}", "bias_std", 0.0
+
+
+@lru_cache(maxsize=1024)
+def critical(activation: str, bias_std: float) -> float | None:
+    """sigma_w2 at the edge of chaos, None where there is none."""
+    try:
+        return critical_sigma_w2(activation, bias_std**2)
+    except ValueError:
+        return None
+
+
+def has_edge(activation: str, bias_std: float) -> bool:
+    return critical(activation, bias_std) is not None
+
+
+def unit_gain(layer: Layer) -> float:
+    """1 / (fan_in E phi(z)^2), z ~ N(0, 1); the first layer sees the inputs without an activation."""
+    return 1 / (layer.fan_in * (float(second_moment(layer.activation, 1.0)) if layer.index > 1 else 1))
+
+
+def to_unit_variance(z: Tensor) -> float:
+    """Mishkin & Matas 2016: until the variance is within a tenth of 1; silent or broken layers are left alone."""
+    std = z.double().std(correction=0).item()
+    return 1 / std if 0 < std < math.inf and abs(std**2 - 1) > 0.1 else 1.0
 
 
 def pair(key: str, label: str, **common) -> tuple[Scheme, Scheme]:
@@ -202,6 +178,7 @@ SCHEMES = catalogue(
         summary="What nn.Linear does when nobody asks: a third of LeCun's variance, and random biases. bias_std is ignored.",
         formula=r"W, b \sim U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})", variance=lambda layer: 1 / (3 * layer.fan_in),
         bias=lambda layer, noise: noise.uniform_bias / math.sqrt(3 * layer.fan_in),
+        bias_variance=lambda layer: 1 / (3 * layer.fan_in),
     ),
     *pair(
         "lecun", "LeCun", source="LeCun et al. 1998, sec. 4.6", variance=lambda layer: 1 / layer.fan_in,
@@ -236,16 +213,38 @@ SCHEMES = catalogue(
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in}", variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
     ),
     Scheme(
+        key="unit_gain", label="Unit gain", source="He et al. 2015, for any activation", variance=unit_gain,
+        summary="Keeps the forward second moment at 1, whatever the activation: He for ReLU, and a number for each other.",
+        formula=r"\mathrm{Var}\,W = 1 / (n_{in} \, E \phi(z)^2), \quad z \sim N(0, 1)",
+    ),
+    Scheme(
+        key="critical", label="Critical", source="Schoenholz et al. 2017", needs=edge_of_chaos,
+        summary="Stands on the edge of chaos: two inputs neither merge nor fly apart, and the gradient keeps its size.",
+        formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in} \text{ where } \chi_1 = \sigma_w^2 \, E \phi'(u)^2 = 1",
+        variance=lambda layer: critical(layer.activation.key, layer.bias_std) / layer.fan_in,
+    ),
+    Scheme(
         key="sparse", label="Sparse", source="Martens 2010", value=15.0, value_name="number of weights", low=1.0, whole=True,
         summary="A few incoming weights for each unit, large enough that the sum has variance 1; the rest are 0.",
         formula=r"m = \min(k, n_{in}) \text{ of them} \sim N(0, 1/m)", variance=lambda layer, count: 1 / layer.fan_in,
         weights=lambda layer, noise, count: sparse(layer, noise, int(count)),
     ),
     Scheme(
-        key="looks_linear", label="Looks linear", source="Balduzzi et al. 2017", even_width=True,
+        key="looks_linear", label="Looks linear", source="Balduzzi et al. 2017", needs=even_width,
         summary="Mirrored pairs of units: with ReLU the network starts as a product of orthogonal matrices, exactly linear.",
         formula=r"W = \begin{pmatrix} V & -V \\ -V & V \end{pmatrix}, \quad V^\top V = I",
         weights=lambda layer, noise: looks_linear(layer, noise),
+    ),
+    Scheme(
+        key="lsuv", label="LSUV", source="Mishkin & Matas 2016", formula=r"W \leftarrow W / \mathrm{std}(z_l)",
+        summary="Orthogonal, then each layer in turn is rescaled until its signal on the first batch has variance 1.",
+        weights=lambda layer, noise: noise.orthogonal, adjust=to_unit_variance,
+    ),
+    Scheme(
+        key="fixup", label="Fixup", source="Zhang et al. 2019", needs=residual_only,
+        formula=r"W_1 \text{ as He}, \quad W_l = 0 \; (l > 1)",
+        summary="For residual networks: every branch and the output start at 0, so that depth starts without effect.",
+        weights=lambda layer, noise: he(layer, noise) if layer.index == 1 else full(layer, 0.0),
     ),
 )  # fmt: skip
 

@@ -29,3 +29,8 @@ def decimal(value: float) -> str:
 def suggestion(key: str | None, rows: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key or "", rows, n=1)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+def number(value: float) -> str:
+    """A measured number for a sentence: three digits."""
+    return decimal(float(f"{value:.3g}"))

@@ -35,7 +35,10 @@ def begun(e: Experiment) -> tuple[Stack, Data]:
     """The networks as they are drawn, and their data."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
-    return Stack(e, device), Data(*(getattr(data, field.name).to(device) for field in fields(Data)))
+    data = Data(*(getattr(data, field.name).to(device) for field in fields(Data)))
+    stack = Stack(e, device)
+    stack.adjust(data.x[next(batches(e))])
+    return stack, data
 
 
 @torch.inference_mode(False)

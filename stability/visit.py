@@ -81,6 +81,11 @@ class Visit:
     def unpin(self, kept: Experiment) -> None:
         self.see(replace(self.page, pins=tuple(pin for pin in self.page.pins if pin != kept)), chosen=self.chosen)
 
+    def cure(self, remedy: Any, sick: str) -> None:
+        """Takes a verdict's remedy: a scheme comes beside the sick one; a setting leaves the present run behind, pinned."""
+        page = self.page.pinned() if remedy.settings else self.page
+        self.see(replace(page, experiment=remedy.apply(page.experiment, sick)))
+
     def draw_anew(self) -> None:
         self.change("seed", secrets.randbelow(10_000))
 

@@ -11,7 +11,7 @@ from drawn import ROWS_JS
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from served import CHROMIUM_ARGS, ROOT, Server, chromium, served
 
-from stability import charts, frames
+from stability import frames, palette
 from stability.experiment import Experiment
 from stability.runs import Run
 
@@ -473,9 +473,9 @@ def test_every_scheme_is_drawn_in_its_colour_in_both_charts(page, server):
     query = f"{SMALL}&seed=43&schemes=he_normal,xavier_normal,orthogonal,normal:0.1"
     open_page(page, server, query)
     until_shown(page, experiment(query))
-    for index in charts.style(experiment(query).schemes).values():
+    for index in palette.style(experiment(query).schemes).values():
         for chart in (0, 1):
-            assert pixels(page, chart, charts.COLOURS[index]) > 100
+            assert pixels(page, chart, palette.COLOURS[index]) > 100
 
 
 def test_exact_zeros_are_grey_in_the_heat_map_and_not_blank(page, server):

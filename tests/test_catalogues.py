@@ -19,11 +19,14 @@ from stability.catalogue import Entry, catalogue
 from stability.datasets import DATASETS, HELD_OUT, standardised
 from stability.experiment import Experiment
 from stability.formats import FORMATS
+from stability.network import Stack
+from stability.noise import Layer, Noise
 from stability.normalizations import NORMALIZATIONS
 from stability.optimizers import OPTIMIZERS
 from stability.quantities import FLAT
 from stability.randomness import PURPOSES, generator
-from stability.schemes import SCHEMES, Layer, Noise, read
+from stability.schemes import SCHEMES, read
+from stability.training import batches, begun
 
 CATALOGUES = (ACTIVATIONS, NORMALIZATIONS, FORMATS, DATASETS, OPTIMIZERS, SCHEMES)
 ROWS = [row for rows in CATALOGUES for row in rows.values()]
@@ -128,7 +131,7 @@ def test_the_flat_share_of_an_activation_is_how_much_of_a_bell_curve_it_cuts_by_
 @pytest.mark.parametrize("of", LAYERS, ids=lambda of: f"{of.fan_in}x{of.fan_out}")
 def test_weights_have_the_promised_variance_and_mean_zero(key, of):
     scheme = read(key)
-    if scheme.even_width and of.index > 1:
+    if key == "looks_linear":  # units come in pairs
         of = replace(of, fan_in=2 * of.fan_in, fan_out=2 * of.fan_out)
     noises = [Noise(3, replicate, of) for replicate in range(4)]
     drawn = torch.stack([scheme.draw(of, noise)[0] for noise in noises])
@@ -150,8 +153,60 @@ def test_the_promised_variance_is_that_of_the_paper(key, of, activation):
 
 def test_only_schemes_whose_entries_are_not_drawn_alike_promise_no_variance():
     promising = {key for key, row in SCHEMES.items() if row.variance}
-    assert promising <= set(VARIANCES)
-    assert set(SCHEMES) - promising == {"zeros", "constant", "identity", "looks_linear"}
+    assert promising <= {*VARIANCES, "unit_gain", "critical"}
+    assert set(SCHEMES) - promising == {"zeros", "constant", "identity", "looks_linear", "lsuv", "fixup"}
+
+
+@pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
+def test_unit_gain_keeps_a_second_moment_of_one(row):
+    """Against the sum of phi^2 over a grid of steps of 1e-4, right to about 1e-9 at a corner."""
+    density = torch.exp(FAR.square() / -2) / math.sqrt(2 * math.pi)
+    moment = (row.phi(FAR).square() * density).sum().item() * 1e-4
+    of = layer(50, 70, row.key)
+    assert math.isclose(read("unit_gain").weight_variance(of) * of.fan_in * moment, 1, rel_tol=1e-6)
+    assert read("unit_gain").weight_variance(replace(of, index=1)) == 1 / of.fan_in
+
+
+def test_critical_is_he_for_relu_and_the_published_point_for_tanh():
+    assert math.isclose(read("critical").weight_variance(layer(50, 70)), 2 / 50, rel_tol=1e-9)
+    tanh = layer(50, 70, "tanh", bias_std=math.sqrt(0.05))
+    assert math.isclose(read("critical").weight_variance(tanh) * 50, 1.761, abs_tol=5e-4)  # Schoenholz et al. 2017, to 4 digits
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("bias_std", [0.0, 0.3])
+def test_critical_is_refused_where_there_is_no_edge_of_chaos_and_what_is_offered_has_one(activation, bias_std):
+    settings = {"schemes": "critical", "activation": activation, "bias_std": str(bias_std)}
+    experiment, notes = Experiment.from_query(settings)
+    changed = {name for name in ("activation", "bias_std") if str(getattr(experiment, name)) != settings[name]}
+    assert len(notes) == len(changed)
+    assert all("critical" in note for note in notes)
+    of = experiment.layers[3]
+    assert read("critical").weight_variance(of) > 0
+    if notes:
+        with pytest.raises(ValueError, match="critical"):
+            Experiment(schemes=("critical",), activation=activation, bias_std=bias_std)
+
+
+def test_fixup_starts_every_branch_and_the_output_at_zero_and_wants_residual_connections():
+    with pytest.raises(ValueError, match="residual must be true for the scheme fixup, not false"):
+        Experiment(schemes=("fixup",))
+    assert Experiment.from_query({"schemes": "fixup"})[0].residual
+    first, *others = (read("fixup").draw(of, Noise(0, 0, of))[0] for of in Experiment(depth=4).layers)
+    assert mean_square_within(first, 2 / 32)
+    assert all((weights == 0).all() for weights in others)
+
+
+@pytest.mark.parametrize("settings", [{}, {"activation": "sigmoid"}, {"dropout": 0.2}, {"normalization": "layer"}])
+def test_lsuv_starts_every_layer_with_a_variance_near_one_on_the_first_batch(settings):
+    e = Experiment(schemes=("lsuv", "orthogonal:3", "lsuv"), depth=7, replicates=2, **settings)
+    stack, data = begun(e)
+    seen = stack.forward(data.x[next(batches(e))], 0)
+    for z in seen.z:
+        variance = z[:2].flatten(1).var(dim=1, correction=0)
+        assert ((variance - 1).abs() <= 0.1 + 1e-4).all()  # to the rounding of float32
+    untouched = Stack(replace(e, schemes=("orthogonal:3",)), stack.device)
+    assert all(torch.equal(ours[:, 2:], own) for ours, own in zip(stack.weights, untouched.weights, strict=True))
 
 
 @pytest.mark.parametrize("key", [key for key in VARIANCES if "uniform" in key or key == "pytorch"])
@@ -220,7 +275,7 @@ def test_orthogonal_matrices_are_uniform_over_all_of_them():
 @pytest.mark.parametrize("key", SCHEMES)
 @pytest.mark.parametrize("bias_std", [0.0, 0.7])
 def test_biases_have_the_spread_that_was_asked_for_and_those_of_pytorch_their_own(key, bias_std):
-    of = layer(50, 400, bias_std=bias_std)
+    of = layer(50, 400, "tanh", bias_std=bias_std)
     drawn = torch.cat([read(key).draw(of, Noise(0, replicate, of))[1] for replicate in range(16)])
     variance = 1 / (3 * of.fan_in) if key == "pytorch" else bias_std**2
     assert mean_square_within(drawn, variance)

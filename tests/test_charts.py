@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability import charts, frames
+from stability import charts, frames, palette
 from stability.datasets import DATASETS
 from stability.experiment import MOST_SCHEMES, Experiment
-from stability.frames import LOGARITHMIC
 from stability.runs import Run
 from stability.schemes import SCHEMES
+from stability.tabular import LOGARITHMIC
 from stability.view import QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8, "steps": 6}
@@ -155,6 +155,14 @@ def test_a_spec_does_not_depend_on_what_it_does_not_show(phase):
 
 
 @pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("key", SCHEMES)
+def test_every_scheme_has_a_spec_whatever_it_needs_of_the_other_settings(phase, key):
+    e, _ = Experiment.from_query({"schemes": key, "width": "8"})
+    assert e.schemes == (key,)
+    assert spec(phase, e)["vconcat"]
+
+
+@pytest.mark.parametrize("phase", PHASES)
 def test_scales_do_not_follow_the_data_but_for_logarithms_which_limits_hold(phase, run):
     held = {name for table in tables(phase, run).items() if table[0] == "limits" for name in table[1].column_names}
     for unit, _ in units(spec(phase, run.experiment)):
@@ -224,20 +232,20 @@ ENTRIES = st.lists(
 @given(ENTRIES)
 def test_a_scheme_has_a_colour_of_its_own_that_stays_when_a_later_one_goes(schemes):
     schemes = tuple(schemes)
-    style = charts.style(schemes)
+    style = palette.style(schemes)
     assert list(style) == list(schemes)
     assert len(set(style.values())) == len(schemes)
     assert set(style.values()) <= set(range(MOST_SCHEMES))
-    assert charts.style(schemes) == style
+    assert palette.style(schemes) == style
     for kept in range(len(schemes)):
-        assert charts.style(schemes[:kept]) == {scheme: style[scheme] for scheme in schemes[:kept]}
+        assert palette.style(schemes[:kept]) == {scheme: style[scheme] for scheme in schemes[:kept]}
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_lines_and_marks_have_the_colours_and_shapes_of_their_style(phase, run):
     e = run.experiment
-    style = charts.style(e.schemes)
-    looks = {"color": charts.COLOURS, "shape": charts.SHAPES}
+    style = palette.style(e.schemes)
+    looks = {"color": palette.COLOURS, "shape": palette.SHAPES}
     scales = [
         (channel, node["scale"]) for unit, _ in units(spec(phase, e)) for channel, node in channels(unit)
         if channel in looks and node["field"] == "scheme"
@@ -248,7 +256,7 @@ def test_lines_and_marks_have_the_colours_and_shapes_of_their_style(phase, run):
 
 
 def test_there_is_a_colour_a_shape_and_a_symbol_for_every_scheme_that_fits_in_one_picture():
-    assert [len(set(looks)) for looks in (charts.COLOURS, charts.SHAPES, charts.SYMBOLS)] == [MOST_SCHEMES] * 3
+    assert [len(set(looks)) for looks in (palette.COLOURS, palette.SHAPES, palette.SYMBOLS)] == [MOST_SCHEMES] * 3
 
 
 # How a reader without one kind of cones sees linear RGB. Machado, Oliveira & Fernandes 2009, table 1, severity 1.
@@ -293,8 +301,8 @@ def test_the_measures_of_colour_know_what_is_known():
 
 @pytest.mark.parametrize("reader", READERS)
 def test_any_two_colours_stay_apart_for_every_reader(reader):
-    seen = {colour: lab(READERS[reader] @ linear(colour)) for colour in charts.COLOURS}
-    differences = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in combinations(charts.COLOURS, 2)}
+    seen = {colour: lab(READERS[reader] @ linear(colour)) for colour in palette.COLOURS}
+    differences = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in combinations(palette.COLOURS, 2)}
     closest = min(differences, key=differences.get)
     assert differences[closest] >= APART, closest
 
@@ -303,7 +311,7 @@ def test_any_two_colours_stay_apart_for_every_reader(reader):
 def test_every_colour_stands_out_from_the_page(theme):
     config = tomllib.loads((Path(__file__).parents[1] / ".streamlit" / "config.toml").read_text())
     page = config["theme"][theme]["backgroundColor"]
-    assert {colour: contrast(colour, page) for colour in charts.COLOURS if contrast(colour, page) < 3} == {}  # WCAG 1.4.11
+    assert {colour: contrast(colour, page) for colour in palette.COLOURS if contrast(colour, page) < 3} == {}  # WCAG 1.4.11
 
 
 # Runs kept behind
@@ -325,4 +333,4 @@ def test_a_pinned_run_stands_grey_behind_every_line_and_in_the_same_shapes(phase
                if name == "x" and "scale" in node}  # fmt: skip
     assert domains == ({(1, 30)} if phase == "depth" else {(0, 9)}), "wide enough for both, and one for all panels"
     colours = [unit["mark"]["color"] for unit, data in units(behind) if data and data.get("name") == "pinned"]
-    assert set(colours) == {charts.GREY}
+    assert set(colours) == {palette.GREY}

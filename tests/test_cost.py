@@ -33,6 +33,7 @@ def experiments(draw) -> Experiment:
     settings |= {"schemes": draw(st.lists(st.sampled_from(list(SCHEMES)), min_size=1, max_size=8, unique=True))}
     settings["batch"] = min(settings["batch"], settings["samples"])
     settings["width"] += settings["width"] % 2  # as some schemes ask
+    settings["residual"] = True
     return Experiment(**settings)
 
 

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.api.types import is_integer_dtype, is_string_dtype
 
-from stability import frames
+from stability import frames, tabular
 from stability.experiment import Experiment
-from stability.frames import BINS, LOGARITHMIC, POINTS, SCALARS, THROUGH_DEPTH
+from stability.frames import BINS, POINTS, SCALARS
 from stability.quantities import PROFILES, Measurement
 from stability.remarks import remarks
 from stability.runs import Run
+from stability.tabular import LOGARITHMIC, THROUGH_DEPTH
 from stability.view import QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8}
@@ -175,7 +176,7 @@ def test_no_table_carries_a_number_that_an_axis_cannot_show(run):
 def test_a_table_comes_back_from_its_bytes_as_it_was(run):
     for count in counts(run):
         for table in everything(run, count).values():
-            assert pa.ipc.open_stream(frames.arrow(table)).read_all().equals(table)
+            assert pa.ipc.open_stream(tabular.arrow(table)).read_all().equals(table)
 
 
 def test_without_a_count_all_measurements_are_drawn(run):
@@ -341,7 +342,7 @@ def test_a_run_that_broke_at_once_still_has_axes_and_a_profile_up_to_the_break()
     assert not run.breaks[0, 0].backward
     assert np.isfinite(signal[: layer - 1]).all()
     assert np.isnan(signal[layer - 1 :]).all()
-    assert frames.limits(frames.profiles(run, 4), THROUGH_DEPTH).num_rows == 2
+    assert tabular.limits(THROUGH_DEPTH, frames.profiles(run, 4)).num_rows == 2
 
 
 # Marks and axes
@@ -380,7 +381,7 @@ def test_limits_are_powers_of_ten_that_hold_all_data(lows, highs):
     size = min(len(lows), len(highs))
     columns = {"signal_low": lows[:size], "signal_high": highs[:size], "other_low": [None] * size, "other_high": [None] * size}
     frame = pa.table({name: pa.array(values, pa.float64()) for name, values in columns.items()})
-    limits = frames.limits(frame, ["signal", "other"])
+    limits = tabular.limits(["signal", "other"], frame)
     assert limits.column_names == ["signal", "other"]
     for name in limits.column_names:
         low, high = limits[name].to_pylist()
@@ -397,7 +398,7 @@ def test_limits_are_powers_of_ten_that_hold_all_data(lows, highs):
 @pytest.mark.parametrize("value", [5e-324, 1e-310, 2e-308, 9e307, 1.7e308])
 def test_limits_exist_at_the_ends_of_the_range_of_numbers(value):
     frame = pa.table({"signal_low": [value, 1.0], "signal_high": [value, 1.0]})
-    low, high = frames.limits(frame, ["signal"])["signal"].to_pylist()
+    low, high = tabular.limits(["signal"], frame)["signal"].to_pylist()
     assert 0 < low < high < math.inf
 
 
@@ -406,7 +407,7 @@ def test_limits_move_only_when_data_leave_them():
     seen = []
     for count in range(1, len(run.measurements) + 1):
         frame = frames.bands(run, count)
-        limits = frames.limits(frame, ["gradient_norm"])["gradient_norm"].to_pylist()
+        limits = tabular.limits(["gradient_norm"], frame)["gradient_norm"].to_pylist()
         seen += [limits] if not seen or limits != seen[-1] else []
     assert all(later[0] <= earlier[0] and later[1] >= earlier[1] for earlier, later in pairwise(seen))
 

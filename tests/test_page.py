@@ -527,3 +527,49 @@ def test_a_batch_of_one_and_batch_norm_are_mended_with_a_sentence():
     at = sound(widget(opened(batch="1"), "normalization").set_value("batch").run())
     assert state(at).batch == 2
     assert "batch must be at least 2 for batch normalization, not 1; batch 2 is used instead." in notices(at)
+
+
+# Verdicts and remedies
+
+
+def cures(at: AppTest) -> list:
+    return [button for button in at.button if (button.key or "").startswith("cure_")]
+
+
+def test_a_scheme_as_a_remedy_comes_beside_the_sick_one():
+    at = opened(schemes="normal:0.001,zeros", depth="6", width="16", steps="20")
+    assert "vanishing" in cards(at) or "stalled" in cards(at)
+    button = next(button for button in cures(at) if button.label.startswith("Normal 0.001"))
+    assert "compare with He (normal)" in button.label
+    at = sound(button.click().run())
+    assert state(at).schemes == ("normal:0.001", "he_normal", "zeros")
+    assert "pinned" not in charts(at)
+
+
+def test_a_setting_as_a_remedy_is_taken_and_the_present_run_stays_pinned():
+    at = opened(schemes="he_normal", learning_rate="100", depth="6", width="16", steps="20")
+    assert "diverged" in cards(at)
+    (button,) = cures(at)
+    before = state(at)
+    at = sound(button.click().run())
+    assert at.session_state.visit.page.pins == (before,)
+    assert state(at) != before
+    assert state(at).schemes == before.schemes
+
+
+def test_every_card_shows_its_layers_and_the_page_says_how_often_a_forecast_comes_true():
+    at = opened(depth="7")
+    assert cards(at).count("class='strip'") == 2 * len(state(at).schemes)
+    assert "come true" in cards(at)
+
+
+def test_the_numbers_of_the_theory_are_made_when_they_are_looked_at():
+    at = opened(schemes="he_normal,zeros", depth="6")
+    assert not at.dataframe
+    at.session_state["numbers"] = True
+    at = sound(at.run())
+    rows = at.dataframe[0].value
+    assert rows["phase"][0] == "on the edge"
+    assert "No theory" in rows["note"][1]
+    (formula,) = at.latex
+    assert formula.value.startswith("$$") or "Var" in formula.value

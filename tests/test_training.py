@@ -70,7 +70,7 @@ OPTIMIZER = {  # each takes groups of parameters: hidden matrices, the first and
     ],
 }  # fmt: skip
 FACTORS = {
-    "schemes": list(SCHEMES),
+    "schemes": [key for key in SCHEMES if key not in ("critical", "fixup")],  # which not every other row goes with
     "activation": list(ACTIVATIONS),
     "normalization": list(NORMALIZATIONS),
     "optimizer": list(OPTIMIZERS),

@@ -1,0 +1,32 @@
+"""How the page's tables head their columns: label, format and help, as Streamlit's column_config takes them."""
+
+
+def column(label: str, help: str = "", width: str | None = None) -> dict:
+    return {"label": label, "help": help or None, "width": width}
+
+
+def number(label: str, format: str, help: str = "") -> dict:
+    return column(label, help) | {"type_config": {"type": "number", "format": format}}
+
+
+TRIED = {
+    "settings": column("Settings", "What differs from the first visit's settings", "large"),
+    "scheme": column("Initialization"),
+    "loss": number("Final loss", "%.3g"),
+    "test_accuracy": number("Held out, right", "percent"),
+    "first_gradient": number("Gradient, first layer", "scientific", "At step 0"),
+    "last_gradient": number("Gradient, last layer", "scientific", "At step 0"),
+    "diverged": number("Diverged at step", "%d"),
+    "seconds": number("Time", "%.1f s", "Of computing, for all schemes together"),
+}
+NUMBERS = {
+    "scheme": column("Initialization"),
+    "sigma_w": number("σ_w", "%.4g", "Root of fan_in times the variance of a weight"),
+    "edge": number("σ_w at the edge", "%.4g", "Where this activation, with these biases, is on the edge of chaos"),
+    "phase": column("Phase", "Ordered: inputs merge. Chaotic: they fly apart. On the edge: neither"),
+    "chi_1": number("χ₁", "%.3g", "By how much a layer multiplies a squared gradient"),
+    "reach": number("Reach", "%.0f layers", "To which depth information survives: a scale, not a wall"),
+    "q": number("q*", "%.3g", "The variance of z that a deep network settles at"),
+    "sigma_b": number("σ_b", "%.3g", "Standard deviation of the biases"),
+    "note": column("Note", width="large"),
+}

@@ -1,0 +1,38 @@
+"""The colour and the mark of each scheme, the same wherever it is shown."""
+
+import math
+
+from stability.experiment import MOST_SCHEMES
+from stability.schemes import SCHEMES
+
+# Eight colours found by search: each has a contrast of 3 on the light and on the dark page, and any two stay apart for
+# readers who lack red, green or blue cones. A mark goes with each colour: colour is never the only carrier.
+COLOURS = "#2c9be7", "#d97e00", "#097552", "#ff4b9f", "#b73412", "#889a59", "#5d4cd8", "#ac35a3"
+SHAPES = "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"
+GREY = "#808080"
+SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
+DECADES = "#134b73", "#2f7bb4", "#76aed3", "#bfd6e4", "#eeeeee", "#f6d1a5", "#e79d4f", "#c1661c", "#7f3b08"  # 1e-8 to 1e8
+BROKEN = "#6b6b6b"  # exactly 0, or not finite
+
+
+def decades_colour(value: float) -> str:
+    """How far a number is from 1: blue below, orange above, as the heat map has it."""
+    if not (math.isfinite(value) and value > 0):
+        return BROKEN
+    return DECADES[round(min(max(math.log10(value), -8), 8) / 2) + 4]
+
+
+def style(schemes: tuple[str, ...]) -> dict[str, int]:
+    """The index of each scheme's colour and mark: a family's own, or the next free one where two claim the same.
+
+    Depends on the tuple alone. A scheme keeps its colour when one that stands after it comes or goes.
+    """
+    families, taken = list(SCHEMES), {}
+    for scheme in schemes:
+        own = PREFERRED.get(scheme.partition(":")[0], families.index(scheme.partition(":")[0]) % MOST_SCHEMES)
+        free = [(own + step) % MOST_SCHEMES for step in range(MOST_SCHEMES)]
+        taken[scheme] = next(index for index in free if index not in taken.values())
+    return taken
+
+
+PREFERRED = {"he_normal": 0, "xavier_normal": 1, "normal": 2, "orthogonal": 3, "pytorch": 4, "lecun_normal": 5, "zeros": 7}
