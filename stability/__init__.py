@@ -15,7 +15,7 @@ True
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"Experiment": "experiment", "measure": "training", "Run": "runs"}
+_HOMES = {"Experiment": "experiment", "measure": "training", "predict": "prediction", "Run": "runs"}
 __all__ = list(_HOMES)
 
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import streamlit as st  # noqa: E402
 import torch  # noqa: E402
@@ -29,13 +30,16 @@ from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from stability import charts, frames, runs  # noqa: E402
+from stability import charts, frames, moments, runs, theory  # noqa: E402
+from stability.activations import ACTIVATIONS  # noqa: E402
 from stability.experiment import Experiment  # noqa: E402
 from stability.network import Stack  # noqa: E402
+from stability.prediction import predict  # noqa: E402
 from stability.process import settle  # noqa: E402
 from stability.quantities import Measurement  # noqa: E402
 from stability.runs import Registry, Run  # noqa: E402
 from stability.training import batches, measure  # noqa: E402
+from stability.verdicts import forecast  # noqa: E402
 
 FORTY = Experiment(
     schemes=("he_normal", "xavier_normal", "lecun_normal", "he_uniform", "orthogonal", "pytorch", "normal:1", "normal"),
@@ -77,7 +81,7 @@ def main(quick: bool) -> int:
     print(f"torch {torch.__version__}, streamlit {st.__version__}, {os.cpu_count()} cores, one thread\n")
     print(f"{'':<70} {'median':>8} {'':<7} {'range':<18} {'promised':<14} kept")
     broken = 0
-    for section in (engine, default_experiment, drawing, streaming, clicking, memory):
+    for section in (engine, default_experiment, foresight, drawing, streaming, clicking, memory):
         for line in section(quick):
             broken += not line.kept
             print(line, flush=True)
@@ -195,6 +199,22 @@ def default_experiment(quick: bool) -> Iterator[Line]:
     next(adam), next(muon)
     turns = in_turns(3 if quick else 9, steps(muon, PERIOD), steps(adam, PERIOD))
     yield Line("  a step by Muon, times that by Adam", [one / other for one, other in turns], "x", at_most=3)
+
+
+def foresight(quick: bool) -> Iterator[Line]:
+    e = Experiment()
+    first = next(measure(e))
+    turns = in_turns(5 if quick else 15, lambda: predict.__wrapped__(e), lambda: forecast(e, first))
+    yield Line("prediction and forecasts for the default page", [1e3 * sum(turn) for turn in turns[1:]], "ms", at_most=30)
+    sigma_w2, sigma_b2 = np.linspace(0.1, 4, 50)[:, None], np.linspace(0, 1, 50)
+
+    def grids():
+        moments.table.cache_clear(), moments.fall_cell.cache_clear()
+        for activation in ACTIVATIONS:
+            theory.fixed_point(activation, sigma_w2, sigma_b2)
+
+    whole = [turn[0] for turn in in_turns(1 if quick else 3, grids)]
+    yield Line("fixed points of all activations on a grid of 50 x 50, tables included", whole, "s", at_most=5)
 
 
 # The page, without a browser: a script runs as it does on the server, and its messages are thrown away

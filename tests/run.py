@@ -16,14 +16,15 @@ from served import CHROMIUMS, ROOT, chromium
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 REQUIREMENTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
-SLOWEST_LAST = "test_page.py", "test_browser.py", "test_load.py"  # what fails early fails first
+SLOWEST_FIRST = "test_browser.py", "test_training.py", "test_page.py"  # so that two workers end together
+SIDE_BY_SIDE = "-n", "2", "--dist", "loadfile"  # two processes, each file in one: its fixtures are made once
 
 
 def main(arguments: list[str]) -> int:
     prepare()
     # One thread for each process, as on the page: tests, server and browser share the cores.
     os.environ.update(CHROMIUM=browser(), OMP_NUM_THREADS="1")
-    checks = ["ruff", "check"], ["ruff", "format", "--check"], ["pytest", *arguments, *default_paths(arguments)]
+    checks = ["ruff", "check"], ["ruff", "format", "--check"], ["pytest", *SIDE_BY_SIDE, *arguments, *default_paths(arguments)]
     failed = [" ".join(check[:2]) for check in checks if run(str(PYTHON), "-m", *check)]
     print("failed: " + ", ".join(failed) if failed else "all checks passed", flush=True)
     return bool(failed)
@@ -71,7 +72,7 @@ def default_paths(arguments: list[str]) -> list[str]:
     if any(".py" in argument for argument in arguments):
         return []
     names = {path.name for path in (ROOT / "tests").glob("test_*.py")}
-    return ["stability", *(f"tests/{name}" for name in [*sorted(names - set(SLOWEST_LAST)), *SLOWEST_LAST])]
+    return [*(f"tests/{name}" for name in [*SLOWEST_FIRST, *sorted(names - set(SLOWEST_FIRST))]), "stability"]
 
 
 if __name__ == "__main__":

@@ -442,7 +442,7 @@ def test_a_run_that_costs_too_much_is_refused_with_its_estimate_and_the_nearest_
 
 
 def test_a_refused_setting_can_be_undone_at_its_control():
-    at = opened(depth="101", steps="5000")
+    at = opened(depth="101", width="256", steps="5000")
     assert not charts(at)
     assert "bands" in charts(sound(widget(at, "steps").set_value(5).run()))
 
