@@ -102,13 +102,13 @@ ACTIVATIONS = catalogue(
     Activation(
         key="elu", label="ELU", source="Clevert et al. 2016", formula=r"\phi(u) = u \text{ if } u > 0 \text{ else } e^u - 1",
         summary="A ReLU with a smooth negative side that ends at -1.",
-        phi=F.elu, dphi=lambda u, h: torch.where(u > 0, 1, h + 1), suits="he_normal",
+        phi=F.elu, dphi=lambda u, h: torch.exp(u.clamp(max=0)), suits="he_normal",
     ),
     Activation(
         key="selu", label="SELU", source="Klambauer et al. 2017", steepest=SELU_SCALE * SELU_ALPHA, suits="lecun_normal",
         formula=r"\phi(u) = 1.0507 \, (u \text{ if } u > 0 \text{ else } 1.6733 (e^u - 1))",
         summary="An ELU scaled so that mean 0 and variance 1 reproduce themselves when Var W = 1 / fan_in.",
-        phi=F.selu, dphi=lambda u, h: torch.where(u > 0, SELU_SCALE, h + SELU_SCALE * SELU_ALPHA),
+        phi=F.selu, dphi=lambda u, h: SELU_SCALE * torch.where(u > 0, 1, SELU_ALPHA * torch.exp(u)),
     ),
     Activation(
         key="gelu", label="GELU", source="Hendrycks & Gimpel 2016", formula=r"\phi(u) = u \, \Phi(u)", suits="he_normal",

@@ -86,7 +86,7 @@ def singular_chart(experiment: Experiment) -> alt.VConcatChart:
         base.mark_line(strokeWidth=2, clip=True).encode(y=y),
         marked.encode(y=y, shape=shape(experiment), tooltip=tips),
     )
-    drawn = panel("Singular values of the hidden layers, by share of directions (log)", 200, corners("value"), *layers)
+    drawn = panel("Singular values, by share of directions (log)", 200, corners("value"), *layers)
     return finished([drawn], "Singular values of the hidden layers before training, from the largest.")
 
 

@@ -106,7 +106,10 @@ class Run:
             self._stream.close()
 
     def _remember(self, measurement: Measurement) -> None:
-        for network in zip(*np.nonzero(~np.isfinite(measurement.loss + measurement.gradient_norm)), strict=True):
+        # A signal of -inf is 0 behind a ReLU, so that loss and gradient may be finite: the profiles are asked, too.
+        profiles = np.concatenate([measurement.signal, measurement.signal_gradient], axis=2)
+        whole = np.isfinite(measurement.loss + measurement.gradient_norm) & np.isfinite(profiles).all(axis=2)
+        for network in zip(*np.nonzero(~whole), strict=True):
             self.breaks.setdefault(tuple(map(int, network)), broken(measurement, network))
         if self.measurements and self.measurements[-1].step not in self.kept:  # the newest is whole until it is not
             self.measurements[-1] = replace(self.measurements[-1], **dict.fromkeys(PROFILES))
