@@ -1,0 +1,107 @@
+"""Loss, accuracy and gradient norm by step, and the heat map of layers by step."""
+
+import altair as alt
+
+from stability.charts.parts import (
+    EXTENT,
+    below,
+    built,
+    colour,
+    corners,
+    finished,
+    line_layers,
+    log_scale,
+    looks,
+    panel,
+    rule,
+    span,
+)  # fmt: skip
+from stability.experiment import Experiment
+from stability.frames.training import LOSS_TOP
+from stability.palette import BROKEN
+from stability.schemes import read
+from stability.view import QUANTITIES
+
+HEAT_LEGEND = alt.Legend(
+    title=None, orient="bottom", direction="horizontal", gradientLength=220, gradientThickness=8, values=[-8, -4, 0, 4, 8],
+    labelExpr="datum.value ? '1e' + datum.value : '1'",
+)  # fmt: skip
+
+
+def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:
+    """Loss, accuracy (of classes) and gradient norm by step, and the heat map of one scheme's quantity, layer by step.
+
+    Data sets: `bands`, `held_out`, `marks`, `limits`, `heat`, and `pinned` where pins stand behind, as in
+    `stability.frames`.
+    """
+    e, shares = experiment, alt.Scale(domain=[0, 1])
+    lines = *held_out(e, "accuracy", shares, pins), *line_layers(e, "accuracy", "step", shares, "%", pins)
+    accuracy = panel("Accuracy on the batch; thin: held out", 80, *lines)
+    panels = [
+        panel(
+            "Loss of the batch; thin: held out", 140,
+            rule(e.data.guessing, "guessing" if e.data.classes else "always the mean"),
+            *held_out(e, "loss", loss_scale(e), pins), *line_layers(e, "loss", "step", loss_scale(e), "~g", pins),
+            *divergence_layers(e, pins),
+        ),
+        *([accuracy] if e.data.classes else []),
+        panel("Gradient norm, all parameters (log)", 100, corners("gradient_norm"),
+              *line_layers(e, "gradient_norm", "step", log_scale(), "", pins)),
+        heat_map(e, scheme, quantity, pins),
+    ]  # fmt: skip
+    names = "loss, accuracy and gradient norm" if e.data.classes else "loss and gradient norm"
+    return finished(panels, f"Training: {names} by step, and a heat map of layers by step.")
+
+
+def training_spec(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> dict:
+    """The training chart as a Vega-Lite dict, to be sent many times and never changed."""
+    return built(training_chart, looks(experiment), scheme, quantity, tuple(map(looks, pins)))
+
+
+def held_out(e: Experiment, name: str, scale: alt.Scale, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
+    """The same quantity on examples that are never trained on, as a thin line."""
+    x = alt.X("step", type="quantitative", scale=span((e, *pins), "step"), title=None)
+    y = alt.Y(name, type="quantitative", scale=scale, title=None)
+    return [alt.Chart(alt.NamedData("held_out")).mark_line(strokeWidth=1, clip=True).encode(x=x, y=y, color=colour(e))]
+
+
+def loss_scale(experiment: Experiment) -> alt.Scale:
+    """From 0 to a few times the loss of guessing; what is above runs along the top."""
+    return alt.Scale(domain=[0, LOSS_TOP * experiment.data.guessing], clamp=True, nice=False)
+
+
+def divergence_layers(e: Experiment, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
+    """A cross and a few words where a scheme leaves the range of numbers."""
+    base = alt.Chart(alt.NamedData("marks")).encode(
+        x=alt.X("step", type="quantitative", scale=span((e, *pins), "step")),
+        y=alt.Y("height", type="quantitative", scale=loss_scale(e), title=None),
+        color=colour(e),
+    )
+    return [
+        base.mark_point(shape="cross", angle=45, filled=True, size=90, opacity=1),
+        base.mark_text(align="left", dx=9, fontSize=11, fontWeight="bold").encode(text="text:N"),
+    ]
+
+
+def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...]) -> alt.LayerChart:
+    """Decades away from 1: blue has shrunk, red has grown, black is not finite, hatched grey is exactly 0."""
+    scale = alt.Scale(scheme="blueorange", domain=[-8, 8], domainMid=0, clamp=True)
+    title = f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step"
+    base = (
+        alt.Chart(alt.NamedData("heat"))
+        .transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
+        .encode(
+            x=alt.X("step", type="quantitative", scale=span((experiment, *pins), "step"), title=None, axis=below(True, "step")),
+            x2="until",
+            y=alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, experiment.depth + 0.5], nice=False),
+                    title=None, axis=alt.Axis(**EXTENT, tickMinStep=1, tickCount=5, format="d")),
+            y2="top",
+            tooltip=[alt.Tooltip("layer", type="quantitative"), alt.Tooltip("step", type="quantitative"),
+                     alt.Tooltip("value", type="quantitative", format=".3~e"), alt.Tooltip("state", type="nominal")],
+        )
+    )  # fmt: skip
+    finite = base.mark_rect(clip=True).transform_filter("datum.state == 'finite'")
+    finite = finite.encode(color=alt.Color("power", type="quantitative", scale=scale, legend=HEAT_LEGEND))
+    # A layer of its own: a mark whose colour comes from a null is not drawn at all, whatever its condition says.
+    others = base.mark_rect(clip=True, color=BROKEN).transform_filter("datum.state != 'finite'")
+    return panel(title, 120, others, finite)

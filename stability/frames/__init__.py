@@ -1,0 +1,12 @@
+"""Measurements as tidy frames: the only place that knows columns.
+
+For notebooks, pandas frames with a row for each network, step (and layer): `curves`, `layers`. For the charts, Arrow
+tables thinned to what can be drawn, a fifth of the price of a frame. What a log axis cannot show, zeros and numbers that
+are not finite, is null in all of them; `stability.remarks` says it in words.
+"""
+
+from stability.frames.depth import depth_tables, profiles
+from stability.frames.singular import singular_tables
+from stability.frames.tidy import BINS, POINTS, SCALARS, curves, layers, standing, summary
+from stability.frames.training import LOSS_TOP, bands, heat, held_out, marks, training_tables
+from stability.tabular import limits

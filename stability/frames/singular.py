@@ -1,0 +1,30 @@
+"""Singular values of the hidden layers, as a chart draws them."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from stability.experiment import Experiment
+from stability.frames.tidy import POINTS
+from stability.jacobian import predicted_edge, singular_values
+from stability.tabular import limits, showable, table
+
+
+@lru_cache(maxsize=32)
+def singular_tables(e: Experiment) -> dict[str, pa.Table]:
+    """What a chart of singular values draws, without a run: `singular` and `limits`; no row where `jacobian.absent` says why.
+
+    Columns: scheme, rank (share of directions, from the largest), marked, value (of the first network) and edge: the largest
+    that theory expects.
+    """
+    values = singular_values(replace(e, replicates=1))[:, 0]  # (S, directions)
+    count = values.shape[1]
+    chosen = np.unique(np.linspace(0, max(0, count - 1), min(POINTS, count)).round().astype(int))
+    value = showable("singular_value", values[:, chosen]).ravel()
+    edge = np.repeat(showable("singular_value", predicted_edge(e)), len(chosen))
+    columns = {"scheme": np.repeat(e.schemes, len(chosen)), "rank": np.tile((chosen + 0.5) / max(1, count), len(e.schemes))}
+    columns["marked"] = np.tile(np.arange(len(chosen)) % max(1, len(chosen) // 6) == 0, len(e.schemes))
+    drawn = table({"value_low": np.append(value, edge), "value_high": np.append(value, edge)})
+    return {"singular": table(columns | {"value": value, "edge": edge}), "limits": limits(["value"], drawn)}

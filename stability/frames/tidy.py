@@ -1,0 +1,128 @@
+"""Tidy pandas frames for notebooks, a row for each network, step (and layer); and what a finished run came to."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from stability import knobs
+from stability.experiment import Experiment
+from stability.prediction import Prediction
+from stability.quantities import PROFILES, Measurement
+from stability.runs import Run
+from stability.tabular import THROUGH_DEPTH, showable, table
+
+SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm"
+POINTS, BINS = 100, 60  # the most a line and a heat map have; a browser pays for every one at every draw
+
+
+def curves(run: Run) -> pd.DataFrame:
+    """All scalars so far. Columns: run, kind ("measured"), scheme, replicate, step (int); SCALARS (float64).
+
+    loss in nats (or squared units of the target), accuracy as a share, gradient_norm as a plain number.
+    """
+    measurements = list(run.measurements)
+    keys = index_columns(run.experiment, [m.step for m in measurements])
+    return pd.DataFrame(keys | {name: showable(name, stacked(measurements, name)).ravel() for name in SCALARS})
+
+
+def layers(source: Run | Prediction) -> pd.DataFrame:
+    """All profiles that are kept. Columns: run, kind, scheme, replicate, step, layer (int, from 1); PROFILES (float64).
+
+    saturated and dead are shares, distinct a count, the others plain numbers; those of hidden units are null at the output.
+    A prediction has the kind "theory", one replicate, and null for what it does not predict.
+    """
+    if isinstance(source, Prediction):
+        frame = theory(source).to_pandas()
+        keys = {"run": "run", "kind": "theory", "scheme": frame["scheme"], "replicate": 0, "step": 0, "layer": frame["layer"]}
+        return pd.DataFrame(keys | {name: frame.get(name, math.nan) for name in PROFILES})
+    measurements = [m for m in list(source.measurements) if m.signal is not None]
+    depth = source.experiment.depth
+    keys = index_columns(source.experiment, [m.step for m in measurements], depth)
+    frame = pd.DataFrame(keys)
+    for name in PROFILES:
+        values = showable(name, stacked(measurements, name))  # (steps, S, R, L or L-1)
+        padding = [(0, 0)] * 3 + [(0, depth - values.shape[3])]
+        frame[name] = np.pad(values, padding, constant_values=math.nan).ravel()
+    return frame
+
+
+def index_columns(e: Experiment, steps: Sequence[int], depth: int | None = None) -> dict[str, object]:
+    """The key columns for arrays `(steps, S, R[, L])` that are raveled."""
+    axes = [np.asarray(steps, dtype=int), np.arange(len(e.schemes)), np.arange(e.replicates)]
+    axes += [np.arange(1, depth + 1)] if depth else []
+    step, scheme, replicate, *layer = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    names = {"run": "run", "kind": "measured", "scheme": np.array(e.schemes)[scheme], "replicate": replicate, "step": step}
+    return names | ({"layer": layer[0]} if layer else {})
+
+
+def stacked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
+    """One quantity of several measurements, `(steps, S, R, ...)`."""
+    arrays = [getattr(m, name) for m in measurements]
+    return np.stack(arrays) if arrays else np.empty((0, 0, 0, 0) if name in PROFILES else (0, 0, 0))
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """What a finished run came to, a row for each scheme, medians over the replicates.
+
+    Columns: settings (those that are not the defaults), scheme, loss, test_accuracy, first_gradient and last_gradient (signal
+    gradient of the first and the last layer at step 0), diverged (the step, or null), seconds (of the whole run).
+    """
+    e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
+    differing = knobs.difference(replace(e, schemes=Experiment().schemes), Experiment()).items()
+    words = ", ".join(knobs.knobs(e)[name].words(value) for name, value in differing) or "defaults"
+    steps = {scheme: [event.step for (s, _), event in run.breaks.items() if s == scheme] for scheme in range(len(e.schemes))}
+    return pd.DataFrame(
+        {
+            "settings": words,
+            "scheme": [row.title for row in e.rows],
+            "loss": np.median(last.loss, axis=1),
+            "test_accuracy": np.median(last.test_accuracy, axis=1),
+            "first_gradient": np.median(first.signal_gradient[:, :, 0], axis=1),
+            "last_gradient": np.median(first.signal_gradient[:, :, -1], axis=1),
+            "diverged": [min(steps[scheme], default=math.nan) for scheme in range(len(e.schemes))],
+            "seconds": run.seconds,
+        }
+    )
+
+
+def standing(run: Run, count: int, scheme: str) -> str:
+    """Where a scheme stands after the first `count` measurements, in words: medians over the replicates."""
+    index, newest = run.experiment.schemes.index(scheme), run.measurements[count - 1]
+    loss, share = np.median(newest.loss[index]), np.median(newest.accuracy[index])
+    if not np.isfinite(loss):
+        return "loss: not finite"
+    return f"loss {loss:.2g}" + (f", {share:.0%} right" if np.isfinite(share) else "")
+
+
+def spread(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Median and range over the replicates of values `(points, S, R)`, schemes outermost, NaN left out."""
+    if values.shape[2] == 1:
+        middle = low = high = values[..., 0]
+    else:
+        ordered = np.sort(values, axis=2)  # NaN last
+        finite = np.isfinite(values).sum(axis=2)
+        at = [np.maximum(index, 0)[..., None] for index in ((finite - 1) // 2, finite // 2, finite - 1)]
+        left, right, high = (np.take_along_axis(ordered, index, axis=2)[..., 0] for index in at)
+        middle, low = (left + right) / 2, ordered[..., 0]
+    return {name: middle.T.ravel(), f"{name}_low": low.T.ravel(), f"{name}_high": high.T.ravel()}
+
+
+def theory(prediction: Prediction) -> pa.Table:
+    """What is predicted at step 0. Columns: scheme, layer (int), THROUGH_DEPTH with _low and _high (float64).
+
+    Between low and high lie nine of ten networks, for one example; where no law is known they are the prediction itself.
+    """
+    e = prediction.experiment
+    columns = {"scheme": np.repeat(e.schemes, e.depth), "layer": np.tile(np.arange(1, e.depth + 1), len(e.schemes))}
+    for name in THROUGH_DEPTH:
+        value, band = getattr(prediction, name, None), getattr(prediction, f"{name}_band", None)
+        if value is None:  # of the weight gradient
+            value, band = np.full((len(e.schemes), e.depth), math.nan), np.ones((len(e.schemes), 2, e.depth))
+        with np.errstate(over="ignore", invalid="ignore"):
+            low, high = np.moveaxis(value[:, None] * np.nan_to_num(band, nan=1.0), 1, 0)
+        columns |= {name + end: showable(name, lines).ravel() for end, lines in (("", value), ("_low", low), ("_high", high))}
+    return table(columns)

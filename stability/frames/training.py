@@ -1,0 +1,87 @@
+"""What the training chart draws: lines by step, marks where they end, the heat map."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from stability.experiment import Experiment
+from stability.frames.pinned import NONE, Pinned, pinned_lines
+from stability.frames.tidy import BINS, POINTS, spread, stacked
+from stability.remarks import Remark, remarks
+from stability.runs import Run
+from stability.tabular import limits, showable, table
+from stability.training import MOST, sampled
+
+LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
+
+
+def training_tables(run: Run, count: int | None = None, pinned: Pinned = NONE) -> dict[str, pa.Table]:
+    """What a training chart draws of the first `count` measurements (all), besides its heat map."""
+    count = count or len(run.measurements)
+    lines, found, behind = bands(run, count), remarks(run, count), pinned_lines(run, pinned, bands)
+    tables = {"bands": lines, "held_out": held_out(run, count), "marks": marks(found, run.experiment)}
+    return tables | behind | {"limits": limits(["gradient_norm"], lines, *behind.values())}
+
+
+def held_out(run: Run, count: int) -> pa.Table:
+    """The held-out set at the few steps at which it is looked at. Columns: scheme, step, loss, accuracy (medians)."""
+    e = run.experiment
+    taken = [run.measurements[step] for step in sorted(sampled(e.steps, MOST)) if step < count]
+    columns = {"scheme": np.repeat(e.schemes, len(taken)), "step": np.tile([m.step for m in taken], len(e.schemes))}
+    for name in ("loss", "accuracy"):
+        columns[name] = spread(name, showable(name, stacked(taken, f"test_{name}")))[name]
+    return table(columns)
+
+
+def bands(run: Run, count: int) -> pa.Table:
+    """The first `count` measurements at up to POINTS steps, which stay the same while a run grows, and the newest.
+
+    Columns: scheme, step, marked (True where a line carries its scheme's mark); for loss, accuracy and gradient_norm the
+    median over the finite replicates, and `_low`, `_high`, their range.
+    """
+    e = run.experiment
+    stride = math.ceil((e.steps + 1) / (POINTS - 1))  # the newest makes one more
+    chosen = [*range(0, count - 1, stride), count - 1]
+    measurements = [run.measurements[index] for index in chosen]
+    columns = {"scheme": np.repeat(e.schemes, len(chosen)), "step": np.tile(chosen, len(e.schemes))}
+    columns["marked"] = np.tile([index % (stride * max(1, POINTS // 6)) == 0 for index in chosen], len(e.schemes))
+    for name in ("loss", "accuracy", "gradient_norm"):
+        columns |= spread(name, showable(name, stacked(measurements, name)))
+    return table(columns)
+
+
+def heat(run: Run, scheme: str, quantity: str, count: int | None = None) -> pa.Table:
+    """One quantity of one scheme, layer by step, in up to BINS columns of steps, of the first `count` measurements (all).
+
+    Columns: layer, step, until (the bin is [step, until)), value (the median over replicates), power (log10 of value),
+    state: "finite", "zero" or "not finite".
+    """
+    e, count = run.experiment, count or len(run.measurements)
+    kept = sorted(run.kept)
+    starts = kept[:: math.ceil(len(kept) / BINS)]
+    starts = [step for step in starts if step < count]
+    ends = [*starts[1:], min(count, e.steps + 1)]
+    index = e.schemes.index(scheme)
+    raw = np.stack([getattr(run.measurements[step], quantity)[index] for step in starts])  # (bins, R, L)
+    value = np.sort(raw, axis=1)[:, raw.shape[1] // 2]  # (bins, L), NaN last
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.where(np.isfinite(value) & (value > 0), np.log10(value), math.nan)
+    state = np.where(value == 0, "zero", np.where(np.isfinite(value), "finite", "not finite"))
+    columns = {"layer": np.tile(np.arange(1, e.depth + 1), len(starts)), "step": np.repeat(starts, e.depth)}
+    columns |= {"until": np.repeat(ends, e.depth), "value": showable(quantity, value).ravel()}
+    return table(columns | {"power": power.ravel(), "state": state.ravel()})
+
+
+def marks(found: Sequence[Remark], e: Experiment) -> pa.Table:
+    """Where lines end. Columns: scheme, step, text, height (on the axis of the loss, one below another from its top)."""
+    ends = [remark for remark in found if remark.diverged]
+    top = LOSS_TOP * e.data.guessing
+    columns = {
+        "scheme": [remark.scheme for remark in ends],
+        "step": [remark.step for remark in ends],
+        "text": [remark.short for remark in ends],
+        "height": [top * (1 - 0.11 * (row + 0.5)) for row in range(len(ends))],
+    }
+    return table(columns)
