@@ -2,33 +2,29 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-import pandas as pd
-import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stability import charts, columns, frames, knobs, schemes, tabular
+from stability import columns, frames, knobs, tabular
+from stability.closer import CLOSER, Formula, Grid, Offers, Picture, Piece
+from stability.controls import TOOLS, choice, mark, reply, widget
 from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
 from stability.experiment import Experiment
-from stability.jacobian import absent
-from stability.knobs import Choice, Flag, Integer, Number, Real, Several
-from stability.markup import COPY_LINK, CURE, DASHED, STRETCH, cards_html, escaped, heading_html
+from stability.knobs import Several
+from stability.lessons import Lesson
+from stability.markup import COURSE, CURE, DASHED, EMPTY, LISTED, PARTS, escaped, heading_html, lesson_links
 from stability.prediction import predict
 from stability.process import settle
-from stability.readouts import equation, readouts
-from stability.remedies import Remedy
-from stability.runs import Registry, Run, RunError
-from stability.verdicts import verdicts
-from stability.view import QUANTITIES, View
+from stability.runs import Registry, RunError
+from stability.scenes import SCENES, Scene
+from stability.view import BENCHES, SECTIONS
 from stability.visit import Visit
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
 DRAW, REDRAW_SLOW = 0.25, 1.0  # seconds between draws of the training curves, and of profiles and heat map
-GROUPS = "Compare", "Network", "Data", "Training"
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Server:
 
     registry: Registry
     speed: Speed
-    copy_link: Callable
+    parts: dict[str, Callable]
 
     def fits(self, experiment: Experiment) -> bool:
         return self.speed.seconds(experiment) <= MOST_SECONDS and cost(experiment).bytes <= MOST_BYTES
@@ -47,8 +43,8 @@ class Server:
 def server() -> Server:
     settle()
     predict(Experiment())  # its tables, before anybody waits for them
-    copy_link = st.components.v2.component("copy_link", **COPY_LINK)
-    return Server(Registry(), measured_speed(), copy_link)
+    parts = {name: st.components.v2.component(name, **part) for name, part in PARTS.items()}
+    return Server(Registry(), measured_speed(), parts)
 
 
 def main() -> None:
@@ -59,20 +55,30 @@ def main() -> None:
         controls(visit)
     if address := visit.address():
         st.query_params.from_dict(address)
-    st.html(heading_html())
-    toolbar(house, visit)
-    pins(visit)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.html(heading_html(), width="content")
+        benches(visit)
     notices(visit)
+    claim = lesson(house, visit) if visit.lesson else st.container()
+    if visit.page.view.bench == "course":
+        contents(house, visit)
+    elif not visit.asked:
+        toolbar(house, visit)
+        pins(visit)
+        table(house, visit, claim)
+
+
+def table(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
+    """What is on the table, or why it is not."""
     place = st.empty()  # as in `notices`
-    if not visit.chosen:
-        words = "Choose at least one initialization in the sidebar, and its curves appear here."
-        place.info(words, icon=":material/add_chart:")
-    elif not house.fits(visit.page.experiment):
+    if not visit.chosen and visit.page.view.bench == "train":
+        place.info(EMPTY, icon=":material/add_chart:")
+    elif not house.fits(visit.page.bench):
         with place.container():
             refusal(house, visit)
     else:
         try:
-            show(house, visit)
+            show(house, visit, claim)
         except RunError as failure:
             st.error(f"{escaped(str(failure).capitalize())}. Other settings still work.", icon=":material/error:")
 
@@ -82,19 +88,14 @@ def main() -> None:
 
 def controls(visit: Visit) -> None:
     """What matters most in sight, the rest folded by group; or, while somebody searches, what was found."""
-    e, settings = visit.page.experiment, knobs.knobs(Experiment)
-    if e.data.fixed_features:
-        del settings["features"]
+    if visit.asked or visit.page.view.bench == "course":
+        return st.caption("The settings appear here, once an experiment is shown.")
     words = st.text_input("Find", placeholder="Find a setting", label_visibility="collapsed", icon=":material/search:")
     if words.strip():
-        found = knobs.found(settings, words)
-        if not found:
-            st.caption(f"No setting speaks of “{escaped(words)}”.")
-        return controls_of(visit, found)
-    controls_of(visit, {name: knob for name, knob in settings.items() if knob.main})
-    for group in GROUPS:
-        folded = {name: knob for name, knob in settings.items() if knob.group == group and not knob.main}
-        count = len(folded.keys() & knobs.difference(e, Experiment()).keys())
+        found = knobs.found(visit.settings, words)
+        return controls_of(visit, found) if found else st.caption(f"No setting speaks of “{escaped(words)}”.")
+    controls_of(visit, {name: knob for name, knob in visit.settings.items() if knob.main})
+    for group, (folded, count) in visit.groups.items():
         with st.expander(f"{group}, more" + f" · {count} changed" * bool(count), key=f"more_{group}"):
             controls_of(visit, folded)
 
@@ -102,10 +103,10 @@ def controls(visit: Visit) -> None:
 def controls_of(visit: Visit, settings: dict[str, knobs.Knob]) -> None:
     """Controls one below another; those that differ from the defaults carry a way back."""
     for name, knob in settings.items():
-        value, default = getattr(visit.page.experiment, name), getattr(Experiment(), name)
+        value, default = getattr(visit.page.bench, name), getattr(type(visit.page.bench)(), name)
         beside = not isinstance(knob, Several)  # chips need the whole width
         with st.container(horizontal=beside, vertical_alignment="bottom", gap="small", key=f"setting_{name}"):
-            control(visit, name, knob, value)
+            control(visit, name)
             if value != default:
                 st.button(
                     "", icon=":material/undo:", key=f"undo_{name}", type="tertiary", on_click=visit.change,
@@ -113,34 +114,66 @@ def controls_of(visit: Visit, settings: dict[str, knobs.Knob]) -> None:
                 )  # fmt: skip
 
 
-def control(visit: Visit, name: str, knob: knobs.Knob, value: Any) -> None:
-    """The widget that fits the knob. Its key is the knob's name; it shows the state and reports to the visit."""
-    shared = {"label": knob.label, "help": knob.help, "key": name, "on_change": changed, "args": (visit, name)}
-    st.session_state[name] = value
-    match knob:
-        case Several():
-            st.session_state[name] = list(visit.chosen)
-            options = list(dict.fromkeys([*knob.rows, *visit.chosen]))
-            st.multiselect(
-                **shared, options=options, format_func=schemes.title, max_selections=knob.most, accept_new_options=True,
-                placeholder="Add one",
-            )  # fmt: skip
-        case Choice():
-            st.selectbox(**shared, options=list(knob.rows), format_func=lambda key: knob.rows[key].label)
-        case Flag():
-            st.toggle(**shared)
-        case Number(log=True):
-            st.select_slider(**shared, options=knob.stops(value), format_func=knob.spell)
-        case Integer() if knob.high < 1000:
-            st.slider(**shared, min_value=int(knob.low), max_value=int(knob.high))
-        case Integer():
-            st.number_input(**shared, min_value=int(knob.low), max_value=int(knob.high))
-        case Real():
-            st.number_input(**shared, min_value=float(knob.low), max_value=float(knob.high), step=0.05, format="%g")
+def control(visit: Visit, name: str, key: str = "") -> None:
+    """The widget of one setting. Its key is the setting's name, if no other widget has that; it reports to the visit."""
+    key, knob, value = key or name, visit.knobs[name], visit.value(name)
+    options = visit.options(name)
+    kind, arguments = choice(knob, options) if options else widget(knob, value)
+    st.session_state[key] = value
+    shared = {"label": knob.label, "help": knob.help, "key": key, "on_change": changed, "args": (visit, name, key)}
+    getattr(st, kind)(**shared, **arguments)
 
 
-def changed(visit: Visit, name: str) -> None:
-    visit.enter(name, st.session_state[name])
+def changed(visit: Visit, name: str, key: str = "") -> None:
+    visit.enter(name, st.session_state[key or name])
+
+
+# The course
+
+
+def benches(visit: Visit) -> None:
+    st.session_state["nav"] = "course" if visit.lesson else visit.page.view.bench
+    st.segmented_control(
+        "Bench", list(BENCHES), format_func=BENCHES.get, key="nav", label_visibility="collapsed", required=True,
+        on_change=lambda: visit.go(st.session_state["nav"]),
+    )  # fmt: skip
+
+
+def contents(house: Server, visit: Visit) -> None:
+    """All lessons, by the book's sections, each a link; and which were answered in this visit."""
+    st.caption(COURSE)
+    for index, (section, lessons) in enumerate(visit.contents.items()):
+        st.subheader(section)
+        ways = {found.key: f"{LISTED[visit.right(found)]} {found.title}" for found in lessons}
+        links(house, visit, lesson_links(ways), f"section_{index}")
+
+
+def links(house: Server, visit: Visit, ways: list[dict[str, str]], key: str) -> None:
+    data = {"links": ways, "kind": key.partition("_")[0]}
+    house.parts["links"](data=data, key=key, on_chosen_change=lambda: visit.open(st.session_state[key].chosen))
+
+
+def lesson(house: Server, visit: Visit) -> DeltaGenerator:
+    """The open lesson: its question, then what it teaches. Returns the place of its claim."""
+    found = visit.lesson
+    with st.container(key="lesson"):
+        links(house, visit, lesson_links(visit.neighbours, "All lessons"), "neighbours")
+        st.header(found.section if visit.asked else found.title)
+        st.markdown(found.question)
+        options(visit, found)
+        if not visit.asked:
+            st.markdown(f"**{reply(found, visit.page.view.answer)}** {found.prose}")
+        return st.container()
+
+
+def options(visit: Visit, found: Lesson) -> None:
+    """What may be answered, and once it was, whether it was right."""
+    with st.container(horizontal=True):
+        for number, option in enumerate(found.options, 1):
+            icon = mark(found, visit.page.view.answer, number)
+            st.button(option, key=f"option_{number}", on_click=visit.answer, args=(str(number),), icon=icon)
+        if visit.asked:
+            st.button("Just show me", key="option_shown", on_click=visit.answer, args=("shown",), type="tertiary")
 
 
 # The main area
@@ -150,27 +183,21 @@ def toolbar(house: Server, visit: Visit) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         label, icon = ("Resume", ":material/play_arrow:") if visit.paused else ("Pause", ":material/pause:")
         st.button(label, icon=icon, on_click=visit.pause, help="Stops your view; nobody else's.")
-        st.button("Step", icon=":material/skip_next:", on_click=visit.step, help="One step further, then paused.")
-        st.button(
-            "Pin", icon=":material/keep:", on_click=visit.pin, help="Keeps these curves, grey, behind whatever you set next."
-        )
-        st.button("New seed", icon=":material/casino:", on_click=visit.draw_anew, help="The same settings, drawn anew.")
-        st.button("Reset", icon=":material/restart_alt:", on_click=visit.reset, help="Back to the settings of the first visit.")
-        house.copy_link(
-            data={"query": urlencode(visit.page.to_query(), safe=",:")}, key="copy_link", width="content", height="content"
-        )
+        for label, icon, deed, words in TOOLS[visit.page.view.bench]:
+            st.button(label, icon=f":material/{icon}:", on_click=getattr(visit, deed), help=words)
+        query = urlencode(visit.link, safe=",:")
+        house.parts["copy_link"](data={"query": query}, key="copy_link", width="content", height="content")
 
 
 def pins(visit: Visit) -> None:
     """What is kept behind the curves; a click lets go of it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pins"):  # empty, it holds the place
-        if visit.page.pins:
+        shown = visit.page.pins if visit.page.view.bench == "train" else ()
+        if shown:
             st.caption("Pinned, in grey:", width="content")
-        for index, kept in enumerate(visit.page.pins):
-            st.button(
-                visit.page.step_from(kept), icon=":material/close:", key=f"unpin_{index}", on_click=visit.unpin, args=(kept,),
-                help="Let go of it.",
-            )  # fmt: skip
+        for index, kept in enumerate(shown):
+            words, key = visit.page.step_from(kept), f"unpin_{index}"
+            st.button(words, icon=":material/close:", key=key, on_click=visit.unpin, args=(kept,), help="Let go of it.")
 
 
 def notices(visit: Visit) -> None:
@@ -181,20 +208,21 @@ def notices(visit: Visit) -> None:
 
 def refusal(house: Server, visit: Visit) -> None:
     """A run that is too large for this server: the estimate, and the nearest setting that fits."""
-    nearest = nearest_that_fits(visit.page.experiment, house.fits)
-    words, sentence = too_large(visit.page.experiment, nearest, house.speed, MOST_SECONDS, MOST_BYTES)
+    nearest = nearest_that_fits(visit.page.bench, house.fits)
+    words, sentence = too_large(visit.page.bench, nearest, house.speed, MOST_SECONDS, MOST_BYTES)
     st.warning(sentence, icon=":material/hourglass_disabled:")
     st.button(f"Use {words}", on_click=visit.reopen, args=(nearest,), type="primary")
 
 
-# The run and its pictures
+# The stream and its pictures
 
 
-def show(house: Server, visit: Visit) -> None:
+def show(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
     """Draws what there is at once; then, unless paused, attends the run until it is finished, and after it those pinned."""
-    page, run = visit.page, house.registry.open(visit.page.experiment)
-    pinned = {page.label(pin): house.registry.open(pin) for pin in page.pins if pin != page.experiment and house.fits(pin)}
-    stage = Stage.lay_out(run, visit, pinned)
+    page, run = visit.page, house.registry.open(visit.page.bench)
+    pinned = {page.label(pin): house.registry.open(pin) for pin in visit.behind if house.fits(pin)}
+    scene = SCENES[type(page.bench)](run, page, page.waiting(visit.chosen), pinned, visit.lesson and visit.lesson.claim)
+    stage = Stage(visit, scene, lay_out(visit) | {"claim": claim})
     if visit.paused:
         run.at(visit.position - 1)
         return stage.draw(min(visit.position, len(run.measurements)), still=True)
@@ -208,115 +236,105 @@ def show(house: Server, visit: Visit) -> None:
                     running.advance(DRAW if running.measurements else 0.0)
                 stage.draw(len(run.measurements), place)
     stage.draw(len(run.measurements), still=True)
-    if page.experiment not in visit.tried:
+    if page.view.bench == "train" and page.experiment not in visit.tried:
         visit.tried[page.experiment] = frames.summary(run)
-        tried(visit, stage.tried)
+        tried(visit, stage.places["tried"])
+
+
+def lay_out(visit: Visit) -> dict[str, DeltaGenerator]:
+    """The places of all pieces, by name, and what between them never changes."""
+    places = {"progress": st.container(), "cards": st.container()}  # not st.empty(): a rerun keeps them until it draws anew
+    train = visit.page.view.bench == "train"
+    places["remedies"] = st.container(key="remedies" if train else None).empty()
+    left, right = st.columns(2, gap="medium")
+    places |= {"left": left.container(key="left_chart"), "right": right.container(key="right_chart")}
+    if train:
+        with left.container(horizontal=True):
+            control(visit, "heat_scheme")
+            control(visit, "heat_quantity")
+        right.caption(" ".join([DASHED, *predict(visit.page.experiment).notes]))
+    return places | closer(visit)
+
+
+def closer(visit: Visit) -> dict[str, DeltaGenerator]:
+    """What is made only when it is looked at: the choice of it, its own controls, and its places."""
+    view, sections = visit.page.view, SECTIONS[visit.page.view.bench]
+    st.session_state["section"] = view.open_section
+    st.segmented_control(
+        "Look closer", list(sections), format_func=sections.get, key="section",
+        on_change=lambda: visit.enter("section", st.session_state["section"] or ""),
+    )  # fmt: skip
+    section = CLOSER.get(view.open_section)
+    with st.container(key=f"closer_{view.open_section}"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            for name in section.settings if section else ():
+                control(visit, name, key=f"closer_{name}")
+            for label, deed in section.deeds if section else ():
+                st.button(label, on_click=getattr(visit, deed))
+        places = {"closer": st.container(key="closer_chart"), "tried": st.empty()}
+    tried(visit, places["tried"])
+    return places
 
 
 @dataclass
 class Stage:
-    """The places that are drawn again and again."""
+    """Puts each piece of a scene in its place, again and again."""
 
-    run: Run
     visit: Visit
-    pinned: dict[str, Run]
-    progress: DeltaGenerator
-    cards: DeltaGenerator
-    remedies: DeltaGenerator
-    training: DeltaGenerator
-    depth: DeltaGenerator
-    tried: DeltaGenerator | None
+    scene: Scene
+    places: dict[str, DeltaGenerator]
     drawn_slow: float = -REDRAW_SLOW
-    heat: pa.Table | None = None
-    cures: tuple[tuple[str, Remedy], ...] = ()
+    offered: Offers = field(default_factory=Offers)
     offers: int = 0
-
-    @classmethod
-    def lay_out(cls, run: Run, visit: Visit, pinned: dict[str, Run]) -> "Stage":
-        progress, cards = st.container(), st.container()  # not st.empty(): a rerun keeps what they hold until it draws anew
-        remedies = st.container(key="remedies").empty()
-        left, right = st.columns(2, gap="medium")
-        training = left.container(key="training_charts")
-        with left.container(horizontal=True):
-            heat_controls(visit)
-        depth = right.container(key="depth_charts")
-        right.caption(" ".join([DASHED, *predict(run.experiment).notes]))
-        return cls(run, visit, pinned, progress, cards, remedies, training, depth, lower(visit))
 
     def draw(self, count: int, place: int = 0, still: bool = False) -> None:
         """The first `count` measurements; profiles and heat map only once a second, and where the view stands still."""
-        e, shown, pins = self.run.experiment, self.visit.page.view, tuple(kept.experiment for kept in self.pinned.values())
-        self.progress = self.progress.progress(max(0, count - 1) / e.steps, text=self.words(count, place))
+        words = ("paused at " if self.visit.paused and not place else "") + self.scene.progress(count, place)
+        self.places["progress"] = self.places["progress"].progress(max(0, count - 1) / self.scene.run.last, text=words)
         if not count:
             return
         self.visit.position = count
-        waiting = self.visit.page.waiting(self.visit.chosen)
-        found = verdicts(self.run, count)
-        self.cards = self.cards.html(cards_html(self.run, count, found, waiting))
-        self.offer(tuple((verdict.scheme, verdict.remedy) for verdict in found if verdict.remedy))
         if slow := still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
             self.drawn_slow = time.monotonic()
-            self.heat = frames.heat(self.run, shown.scheme(e), shown.heat_quantity, count)
-        tables = frames.training_tables(self.run, count, self.pinned) | {"heat": self.heat}
-        self.training = draw(self.training, charts.training_spec(e, shown.scheme(e), shown.heat_quantity, pins), tables)
-        if slow:
-            self.depth = draw(self.depth, charts.depth_spec(e, pins), frames.depth_tables(self.run, count, self.pinned))
+        for name, piece in self.scene.pieces(count, slow):
+            if isinstance(piece, Offers):
+                self.offer(piece)
+            else:
+                self.places[name] = put(self.places.get(name, self.places["closer"]), piece)
 
-    def offer(self, cures: tuple[tuple[str, Remedy], ...]) -> None:
+    def offer(self, offered: Offers) -> None:
         """A button for each remedy, drawn anew only where they are others."""
-        if cures == self.cures:
+        if offered == self.offered:
             return
-        self.cures, self.offers = cures, self.offers + 1
-        with self.remedies.container(horizontal=True):
-            for index, (sick, remedy) in enumerate(cures):
-                st.button(
-                    f"{schemes.title(sick)}: {remedy.label[:1].lower()}{remedy.label[1:]}", icon=":material/healing:",
-                    key=f"cure_{self.offers}_{index}", on_click=self.visit.cure, args=(remedy, sick), help=CURE,
-                )  # fmt: skip
-
-    def words(self, count: int, place: int) -> str:
-        steps = f"step {max(0, count - 1)} of {self.run.experiment.steps}"
-        if place:
-            return f"waiting for {place} other training{'s' * (place > 1)} on this server; {steps}"
-        return ("paused at " if self.visit.paused else "") + steps
+        self.offered, self.offers = offered, self.offers + 1
+        self.places["remedies"].empty()  # a container in the place of another would keep what it does not cover
+        with self.places["remedies"].container(horizontal=True):
+            for index, (words, *cure) in enumerate(offered.cures):
+                key = f"cure_{self.offers}_{index}"
+                st.button(words, icon=":material/healing:", key=key, on_click=self.visit.cure, args=cure, help=CURE)
 
 
-def lower(visit: Visit) -> DeltaGenerator | None:
-    """What is made only when it is looked at; the place of the table of what was tried, where that is open."""
-    for label, key, section in (("The numbers of the theory", "numbers", numbers), ("Singular values", "singular", singular)):
-        with st.expander(label, key=key, on_change="rerun") as part:
-            if part.open:
-                section(visit.page.experiment)
-    with st.expander("Tried in this visit", key="tried", on_change="rerun") as part:
-        place = st.empty() if part.open else None
-    tried(visit, place)
-    return place
+def put(place: DeltaGenerator, piece: Piece) -> DeltaGenerator:
+    """One piece in its place. Of the same spec with new data the browser keeps its picture, and moves the lines."""
+    match piece:
+        case Picture(spec, tables):
+            datasets = {name: tabular.arrow(table) for name, table in tables.items()}
+            return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
+        case Grid(rows, heads):
+            return place.dataframe(rows, hide_index=True, column_config=heads, width="stretch")
+        case Formula(of, latex):
+            return place.markdown(f"{escaped(of)}: ${latex}$")
+    return place.html(piece)
 
 
-def singular(e: Experiment) -> None:
-    if why := absent(e):
-        return st.caption(why)
-    draw(st.container(key="singular_chart"), charts.singular_spec(e), frames.singular_tables(e))
-    st.caption(STRETCH)
-
-
-def numbers(e: Experiment) -> None:
-    st.dataframe(readouts(e), hide_index=True, column_config=columns.NUMBERS)
-    for scheme in e.schemes:
-        if words := equation(e, scheme):
-            st.caption(schemes.title(scheme))
-            st.latex(words)
-
-
-def tried(visit: Visit, place: DeltaGenerator | None) -> None:
+def tried(visit: Visit, place: DeltaGenerator) -> None:
     """What was tried in this visit, one below another; a click opens it again."""
-    if not place:
+    if visit.page.view.open_section != "tried":
         return
     if not visit.tried:
         place.caption("Each experiment that came to its end is listed here.")
         return
-    rows = pd.concat(list(visit.tried.values()), ignore_index=True)
-    owners = [experiment for experiment, table in visit.tried.items() for _ in range(len(table))]
+    rows, owners = visit.history
     key = f"tried_{len(rows)}_{visit.reopened}"  # a new table has no row chosen, so that any row can be clicked again
     with place.container():
         st.caption("Click the box before a row to open its settings again.")
@@ -326,24 +344,6 @@ def tried(visit: Visit, place: DeltaGenerator | None) -> None:
         )  # fmt: skip
         csv = rows.to_csv(index=False)
         st.download_button("Download as CSV", csv, "tried.csv", "text/csv", on_click="ignore", key=f"download_{key}")
-
-
-def draw(place: DeltaGenerator, spec: dict, tables: dict[str, pa.Table]) -> DeltaGenerator:
-    """The same spec and new data: the browser keeps its picture and moves the lines."""
-    datasets = {name: tabular.arrow(table) for name, table in tables.items()}
-    return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
-
-
-def heat_controls(visit: Visit) -> None:
-    e, shown, settings = visit.page.experiment, visit.page.view, knobs.knobs(View)
-    values = {"heat_scheme": shown.scheme(e), "heat_quantity": shown.heat_quantity}
-    menus = {"heat_scheme": (e.schemes, schemes.title), "heat_quantity": (list(QUANTITIES), QUANTITIES.get)}
-    for name, (options, words) in menus.items():
-        st.session_state[name] = values[name]
-        st.selectbox(
-            settings[name].label, options, format_func=words, key=name, on_change=changed, args=(visit, name),
-            help=settings[name].help,
-        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ True
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"Experiment": "experiment", "measure": "training", "predict": "prediction", "Run": "runs"}
+_HOMES = {"Experiment": "experiment", "measure": "training", "predict": "prediction", "Run": "runs", "Product": "product"}
 __all__ = list(_HOMES)
 
 

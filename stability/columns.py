@@ -30,3 +30,20 @@ NUMBERS = {
     "sigma_b": number("σ_b", "%.3g", "Standard deviation of the biases"),
     "note": column("Note", width="large"),
 }
+SYMMETRY = {
+    "scheme": column("Initialization"),
+    "symmetry": column("What is done"),
+    "moved": number("Output moves by", "%.1e", "Largest absolute difference on the first batch before training"),
+    "size": number("Of", "%.1e", "Largest absolute output"),
+    "share": number("Share", "%.0e", "The one over the other: about 1e-15 is rounding"),
+    "unnoticed": column("A symmetry here", "Whether this activation and normalization make it one"),
+    "note": column("Why not", width="large"),
+}
+GAINS = {
+    "scheme": column("Initialization"),
+    "variance": number("Variance", "%.3g", "Mean square of a weight of the first layer, as drawn"),
+    "forward": number("Forward", "%.3g", "Mean square of z over that of the inputs"),
+    "predicted_forward": number("foreseen", "%.3g", "Inputs times the variance"),
+    "backward": number("Backward", "%.3g", "Mean square of the gradient behind the first layer over that before it"),
+    "predicted_backward": number("foreseen ", "%.3g", "Units times the variance"),
+}

@@ -4,15 +4,23 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import singledispatch
 from itertools import islice, pairwise
+from typing import TypeVar
 
 from stability.datasets import HELD_OUT
 from stability.experiment import Experiment
 from stability.knobs import difference, knobs, mended, values
+from stability.product import Product, draws, groups
 from stability.spelling import number
 from stability.training import MOST, measure
 
-SHRINKABLE = "steps", "replicates", "width", "depth", "batch"  # what costs, in the order in which giving it up hurts least
+SHRINKABLE = {  # what costs, in the order in which giving it up hurts least
+    Experiment: ("steps", "replicates", "width", "depth", "batch"),
+    Product: ("replicates", "count", "n"),
+}
+DRAWING = 800  # operations in whose time a random number is drawn, and its product taken to norm 1
+Settings = TypeVar("Settings", Experiment, Product)
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,14 @@ class Cost:
     bytes: int
 
 
-def cost(e: Experiment) -> Cost:
+@singledispatch
+def cost(e: Settings) -> Cost:
+    """What a run of these settings takes."""
+    raise TypeError(f"nothing is known of the cost of {type(e).__name__}")
+
+
+@cost.register
+def training_cost(e: Experiment) -> Cost:
     """Counts products as two operations a weight and example, forward once and backward twice; and every pass over numbers."""
     weights = e.networks * sum(layer.fan_in * layer.fan_out for layer in e.layers)
     units = e.networks * sum(layer.fan_out for layer in e.layers)
@@ -37,6 +52,20 @@ def cost(e: Experiment) -> Cost:
         operations=step * (e.steps + 1) + look * looks + weights * 40,
         bytes=e.format.bytes * held + state_bytes(e),
     )
+
+
+@cost.register
+def product_cost(p: Product) -> Cost:
+    """Counts the products as two operations a multiplication, and each random number as many as take its time.
+
+    Numbers are held drawn, multiplied, and, of a group of replicates, in the making.
+    """
+    drawn, factors = draws(p.n), p.count + 1
+    taken = p.replicates * math.ceil(factors * p.n**2 / drawn)
+    calls = 0.6 * len(groups(p)) * factors + 0.12 * taken  # of a layer, which costs more than a product or a draw
+    each = 2 * p.n**3 + DRAWING * p.n**2 + p.row.making(p.n)
+    held = p.replicates * (p.n**2 + drawn + 2 * factors) + 4 * len(groups(p)[0]) * drawn
+    return Cost(calls=math.ceil(calls), operations=p.replicates * factors * each, bytes=8 * held)
 
 
 def state_bytes(e: Experiment) -> int:
@@ -52,7 +81,7 @@ class Speed:
     call: float
     operation: float
 
-    def seconds(self, e: Experiment) -> float:
+    def seconds(self, e: Settings) -> float:
         """How long a run takes, within a factor of about two."""
         estimate = cost(e)
         return self.call * estimate.calls + self.operation * estimate.operations
@@ -76,22 +105,22 @@ def timed(e: Experiment) -> float:
     return gaps[len(gaps) // 2] * (e.steps + 1)
 
 
-def nearest_that_fits(e: Experiment, fits: Callable[[Experiment], bool]) -> Experiment:
-    """The experiment itself if it fits; else with one setting lowered as little as possible; else with several."""
+def nearest_that_fits(e: Settings, fits: Callable[[Settings], bool]) -> Settings:
+    """The settings themselves if they fit; else with one setting lowered as little as possible; else with several."""
     if fits(e):
         return e
-    single = [(name, lowered(e, name, fits)) for name in SHRINKABLE]
+    single = [(name, lowered(e, name, fits)) for name in SHRINKABLE[type(e)]]
     kept = [(getattr(other, name) / getattr(e, name), other) for name, other in single if other]
     share, other = max(kept, key=lambda pair: pair[0], default=(0, e))
     if share >= 1 / 8:  # else one setting would be nearly given up for all the others
         return other
-    halved = {name: max(int(knobs(e)[name].low), getattr(e, name) // 2) for name in SHRINKABLE}
+    halved = {name: max(int(knobs(e)[name].low), getattr(e, name) // 2) for name in SHRINKABLE[type(e)]}
     smaller = with_settings(e, halved)
     return smaller if smaller == e else nearest_that_fits(smaller, fits)
 
 
-def too_large(e: Experiment, nearest: Experiment, speed: Speed, most_seconds: float, most_bytes: int) -> tuple[str, str]:
-    """What would fit, in words, and the sentence that refuses the experiment and offers it."""
+def too_large(e: Settings, nearest: Settings, speed: Speed, most_seconds: float, most_bytes: int) -> tuple[str, str]:
+    """What would fit, in words, and the sentence that refuses the settings and offers it."""
     words = ", ".join(knobs(nearest)[name].words(value) for name, value in difference(nearest, e).items())
     seconds, gigabytes = number(speed.seconds(e)), number(cost(e).bytes / 2**30)
     limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
@@ -101,7 +130,7 @@ def too_large(e: Experiment, nearest: Experiment, speed: Speed, most_seconds: fl
     )
 
 
-def lowered(e: Experiment, name: str, fits: Callable[[Experiment], bool]) -> Experiment | None:
+def lowered(e: Settings, name: str, fits: Callable[[Settings], bool]) -> Settings | None:
     """With the largest value of this setting that fits, by bisection; None where not even the smallest does."""
     low, high = int(knobs(e)[name].low), getattr(e, name)
     if low == high or not fits(with_settings(e, {name: low})):
@@ -113,6 +142,6 @@ def lowered(e: Experiment, name: str, fits: Callable[[Experiment], bool]) -> Exp
     return with_settings(e, {name: max(int(knobs(e)[name].low), low // step * step)})
 
 
-def with_settings(e: Experiment, settings: Mapping[str, int]) -> Experiment:
+def with_settings(e: Settings, settings: Mapping[str, int]) -> Settings:
     """With these settings, or the nearest that go together."""
-    return mended(Experiment, values(e) | settings)[0]
+    return mended(type(e), values(e) | settings)[0]

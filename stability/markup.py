@@ -1,12 +1,13 @@
 """The page's own HTML, CSS and JavaScript, and text made safe for it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 import numpy as np
 
 from stability.charts import AXIS_WIDTH
+from stability.claims import Reading
 from stability.frames import standing
 from stability.outlook import FORECASTS_RIGHT
 from stability.palette import COLOURS, SYMBOLS, decades_colour, style
@@ -15,12 +16,39 @@ from stability.runs import Run
 from stability.schemes import title
 from stability.verdicts import Verdict
 
-PROMISE = "See what an initialization does to a deep network: one architecture, one data set, different first weights."
+PROMISE = "What an initialization does to a deep network: same architecture, same data, different first weights."
+COURSE = (
+    "The book's section, claim by claim. Each lesson asks before it shows: answer, and the experiment runs under your hands. "
+    "Every claim is tested against the engine, and against a neighbour of which it is false."
+)
 DASHED = "Dashed: what theory foresees before training; shaded: nine of ten networks, where the law of their spread is known."
 STRETCH = (
     "By how much the hidden layers stretch each direction of a small change before training, the furthest first; all at 1: "
     "gradients keep their size. A line ends where rounding swallows the rest. Dashed: the largest of wide linear networks."
 )
+GAINS = (
+    "What the first layer does to mean squares before training: forward, those of its outputs over those of its inputs; "
+    "backward, those of the gradient that it passes down over those of the gradient that arrives. "
+    "Forward asks for variance 1 / n_in, backward for 1 / n_out; unless the two are alike, no variance serves both."
+)
+SYMMETRIES = (
+    "The largest change of the output over the first batch before training, in float64: 1e-15 is rounding. "
+    "What leaves the output as it is leaves the loss as it is, and gradient descent cannot tell such networks apart."
+)
+HEALING = (
+    "Entries of standard deviation 1 / sqrt(n) keep the MEAN of the squared norm, so they are called variance preserving. "
+    "The typical product shrinks all the same: a few rare, huge products make up the mean. Large matrices differ less from "
+    "one another, and the loss heals like 1 / n."
+)
+EXPONENTS = (
+    "Each factor multiplies the lengths along n directions by its own rates, in the long run: these are their logarithms. "
+    "The first decides the norm; the gap to the last is how fast a gradient becomes blind to all other directions."
+)
+BOUNDS = (
+    "No singular value of a product exceeds the product of its factors' largest, or falls below the product of their smallest. "
+    "These bounds are dashed; the true ones lie far inside, because the factors do not stretch the same direction."
+)
+EMPTY = "Choose at least one initialization in the sidebar, and its curves appear here."
 CURE = "A scheme comes beside the sick one; a setting is changed, and the present run stays behind it, pinned."
 COPY_JS = """
 export default function ({ parentElement, data }) {
@@ -39,14 +67,42 @@ button { font: inherit; color: var(--st-text-color); background: var(--st-backgr
   min-height: 2.5rem; padding: 0.25rem 0.75rem; font-size: 0.875rem; }
 button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); outline: none; }
 """
+LINKS_JS = """
+export default function ({ parentElement, data, setTriggerValue }) {
+  const nav = parentElement.querySelector("nav");
+  nav.className = data.kind;
+  nav.replaceChildren(...data.links.map(({ key, label, query }) => {
+    const link = document.createElement("a");
+    link.href = "?" + query;
+    link.textContent = label;
+    link.onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;  // a tab of its own
+      event.preventDefault();
+      setTriggerValue("chosen", key);
+    };
+    return link;
+  }));
+}
+"""
+LINKS_CSS = """
+nav { display: flex; gap: 0.35rem 1.25rem; flex-wrap: wrap; font-size: 1rem; line-height: 1.5; }
+nav.section { flex-direction: column; }
+a { color: var(--st-primary-color); text-decoration: none; }
+a:hover, a:focus-visible { text-decoration: underline; }
+"""
 PAGE_CSS = f"""<style>
 .stMainBlockContainer {{ padding: 1.5rem 2rem 2rem; }}
 @media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
-@media (max-width: 72rem) {{ .stColumn:has(.st-key-training_charts, .st-key-depth_charts) {{ min-width: 100%; }} }}
+@media (max-width: 72rem) {{ .stColumn:has(.st-key-left_chart, .st-key-right_chart) {{ min-width: 100%; }} }}
 .st-key-remedies {{ min-height: 2.5rem; }}
+.said {{ margin: 0 0 0.3rem; }}
+.claim {{ display: flex; flex-direction: column; font-size: 0.875rem; border-left: 4px solid; padding-left: 0.6rem; }}
+sup {{ line-height: 0; }}
+.st-key-lesson p {{ max-width: 52rem; }}
 .heading {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; }}
 .heading h1, .heading p {{ margin: 0; padding: 0; }}
-.st-key-training_charts, .st-key-depth_charts, .st-key-singular_chart {{ padding-right: {AXIS_WIDTH + 8}px; }}
+.heading p {{ font-size: 0.9rem; }}
+.st-key-left_chart, .st-key-right_chart, .st-key-closer_chart {{ padding-right: {AXIS_WIDTH + 8}px; }}
 </style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
 CARDS_CSS = """<style>
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 0.5rem; }
@@ -58,7 +114,17 @@ CARDS_CSS = """<style>
 </style>"""
 
 
-COPY_LINK = {"html": "<button>Copy link</button>", "css": COPY_CSS, "js": COPY_JS}
+PARTS = {  # that Streamlit has not: a button that copies the link, and links that open a lesson without a new visit
+    "copy_link": {"html": "<button>Copy link</button>", "css": COPY_CSS, "js": COPY_JS},
+    "links": {"html": "<nav></nav>", "css": LINKS_CSS, "js": LINKS_JS},
+}
+LISTED = {True: "✓", False: "✗", None: "○"}  # how a lesson's question was answered in this visit
+
+
+def lesson_links(lessons: Mapping[str, str], course: str = "") -> list[dict[str, str]]:
+    """Links to lessons by key, with their labels; where `course` says so, one to the list of them."""
+    listed = [{"key": key, "label": label, "query": f"lesson={key}"} for key, label in lessons.items()]
+    return listed + [{"key": "", "label": course, "query": "bench=course"}] * bool(course)
 
 
 def heading_html() -> str:
@@ -80,11 +146,27 @@ def cards_html(run: Run, count: int, found: Sequence[Verdict], waiting: Mapping[
     return f"{CARDS_CSS}<div class='cards'>{''.join(cards)}</div><p class='note'>{note.replace('%', ' %')}</p>"
 
 
+def sentences_html(sentences: Iterable[str]) -> str:
+    return "".join(f"<p class='said'>{marked_up(sentence)}</p>" for sentence in sentences)
+
+
+def marked_up(sentence: str) -> str:
+    """A sentence as HTML; powers are raised, `10^-12.5` as people write it."""
+    return re.sub(r"\^(-?[\d.]*\d)", lambda power: f"<sup>{power[1].replace('-', '−')}</sup>", escape(sentence))
+
+
+def claim_html(reading: Reading) -> str:
+    """The claim of a lesson with the numbers that were measured, and whether it holds."""
+    word = {True: "Holds here", False: "Does not hold here", None: "Undecided"}[reading.holds]
+    lines = "".join(f"<span>{marked_up(line)}</span>" for line in filter(None, [*reading.lines, reading.why]))
+    return f"<div class='claim'><b>{word}:</b>{lines}</div>"
+
+
 def card(verdict: Verdict, index: int, layers: str, *sentences: str) -> str:
     head = f"<b><span style='color: {COLOURS[index]}'>{SYMBOLS[index]}</span> {escape(title(verdict.scheme))}</b>"
     word = "" if verdict.forecast else verdict.word
-    finding = f"<span><b>{word}</b>{escape(verdict.sentence.removeprefix(word))}</span>"
-    rows = "".join(f"<span class='less'>{escape(sentence)}</span>" for sentence in sentences)
+    finding = f"<span><b>{word}</b>{marked_up(verdict.sentence.removeprefix(word))}</span>"
+    rows = "".join(f"<span class='less'>{marked_up(sentence)}</span>" for sentence in sentences)
     return f"<div class='card' style='border-color: {COLOURS[index]}'>{head}{layers}{finding}{rows}</div>"
 
 

@@ -12,6 +12,7 @@ SHAPES = "circle", "square", "triangle-up", "diamond", "cross", "triangle-down",
 GREY = "#808080"
 SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
 DECADES = "#134b73", "#2f7bb4", "#76aed3", "#bfd6e4", "#eeeeee", "#f6d1a5", "#e79d4f", "#c1661c", "#7f3b08"  # 1e-8 to 1e8
+COUNTS = "#d97e00", "#c4b04a", "#5fae8b", "#2f7bb4", "#3b4fa3"  # from one of a kind to all of them
 BROKEN = "#6b6b6b"  # exactly 0, or not finite
 
 

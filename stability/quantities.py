@@ -20,11 +20,15 @@ from stability.randomness import generator
 
 FLAT = 0.005  # of the activation's largest slope: below it a unit counts as saturated
 SAME = 1e-5  # of a layer's RMS: units that differ by less everywhere count as one
+REACH, BINS = 8, 64  # u from -REACH to REACH in so many equal bins; what lies outside has one more at either end
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The pass on batch `step` with the weights after `step` updates. NumPy float64; S schemes, R replicates, L layers."""
+    """The pass on batch `step` with the weights after `step` updates. S schemes, R replicates, L layers.
+
+    NumPy float64; the histograms, of which there is much more, float32.
+    """
 
     step: int
     loss: np.ndarray  # (S, R) mean over the batch
@@ -40,9 +44,10 @@ class Measurement:
     saturated: np.ndarray  # (S, R, L-1) share of u in the flat region
     dead: np.ndarray  # (S, R, L-1) share of units with slope 0 on the whole batch
     distinct: np.ndarray  # (S, R, L-1) number of different hidden units; NaN where not taken
+    pre_activations: np.ndarray  # (S, R, L-1, BINS + 2) share of u in each bin, outer ones included; NaN where not taken
 
 
-PROFILES = tuple(field.name for field in fields(Measurement))[6:]  # the quantities by layer
+PROFILES = tuple(field.name for field in fields(Measurement))[6:-1]  # the quantities by layer
 
 
 def losses(output: Tensor, y: Tensor) -> Tensor:
@@ -123,6 +128,25 @@ def shares(e: Experiment, seen: Pass) -> dict[str, Tensor]:
     return {"saturated": by_layer(saturated, e), "dead": by_layer(dead, e)}
 
 
+def pre_activations(e: Experiment, seen: Pass) -> Tensor:
+    """Share of u in each bin, `(L-1, BINS + 2, N)`: below -REACH, BINS of equal width, from REACH on; NaN where u has NaN.
+
+    An edge belongs to the bin on its right, so 0 lies with what is positive and REACH with what lies above.
+    """
+    return torch.cat([histograms(u) for u in stacked(seen.u)]) if seen.u else torch.empty(0, BINS + 2, e.networks)
+
+
+def histograms(u: Tensor) -> Tensor:
+    """Of a stack `(k, N, batch, width)`, float32 `(k, BINS + 2, N)`: one count over all layers and networks."""
+    rows, half = u.flatten(2), BINS // 2
+    place = (rows * (half / REACH)).floor_().clamp_(-half - 1, half)  # before anything is added: -1e-20 lies below 0
+    lost = torch.where(place.sum(dim=2).isnan(), math.nan, 0.0)  # (k, N)
+    first = torch.arange(lost.numel(), dtype=torch.int32, device=u.device).view(*lost.shape, 1) * (BINS + 2)
+    place = place.nan_to_num_(nan=0.0) if lost.isnan().any() else place
+    counts = torch.bincount((place.to(torch.int32) + first + half + 1).view(-1), minlength=lost.numel() * (BINS + 2))
+    return (counts.view(*lost.shape, -1) / rows.shape[2] + lost.unsqueeze(2)).float().mT
+
+
 def distinct(e: Experiment, seen: Pass) -> Tensor:
     """Number of hidden units `(L-1, N)` whose z differ somewhere on the batch by more than SAME of the layer's RMS."""
     return by_layer([distinct_units(z) for z in stacked(seen.z[:-1])], e)
@@ -150,12 +174,12 @@ def distinct_units(z: Tensor) -> Tensor:
 
 
 def arranged(e: Experiment, value: Tensor) -> np.ndarray:
-    """From `(N,)` or `(L, N)` to `(S, R)` or `(S, R, L)`, schemes outermost; a copy, which keeps no tensor alive."""
-    array = value.detach().movedim(-1, 0).double().cpu().numpy()
+    """From `(N,)`, `(L, N)` or `(L, bins, N)` to `(S, R, ...)`, schemes outermost; a copy, which keeps no tensor alive."""
+    array = value.detach().movedim(-1, 0).to(torch.float64 if value.dim() < 3 else torch.float32).cpu().numpy()
     return np.array(array.reshape(len(e.schemes), e.replicates, *value.shape[:-1]))
 
 
 @lru_cache(maxsize=64)
-def untaken(*shape: int) -> np.ndarray:
+def untaken(*shape: int, dtype: type = np.float64) -> np.ndarray:
     """NaN, read-only: one array for all the steps at which a costly quantity is not taken."""
-    return np.broadcast_to(np.array(math.nan), shape)
+    return np.broadcast_to(np.array(math.nan, dtype), shape)

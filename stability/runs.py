@@ -6,16 +6,19 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from stability.cost import state_bytes
 from stability.experiment import Experiment
-from stability.quantities import PROFILES, Measurement
+from stability.product import Product, multiplied
+from stability.quantities import BINS, PROFILES, Measurement, untaken
 from stability.training import MOST, measure, sampled
 
 OBJECT = 160  # bytes of an array or a measurement besides its numbers
-PROFILE_BYTES = 8 * 2**20  # for the profiles of one run; with every loss and the objects around them it stays under 32 MB
+PROFILE_BYTES = 6 * 2**20  # for the profiles of one run, and as much for its histograms of pre-activations: with every loss and
+# the objects around them it stays under 32 MB
 
 
 @dataclass(frozen=True)
@@ -32,48 +35,34 @@ class RunError(RuntimeError):
     """A run that cannot go on."""
 
 
-class Run:
-    """What `measure(experiment)` yields, computed once and read by many threads.
+class Stream:
+    """What an iterator yields for a record of settings, computed once and read by many threads.
 
-    Iterable any number of times, also while it grows. `measurements` holds all of them so far; of a long run the profiles
-    are kept at evenly spread steps and None at the others, every loss is kept. `breaks` tells where networks diverged.
+    Iterable any number of times, also while it grows; `measurements` holds all of it so far, `last` + 1 in the end.
     """
 
-    def __init__(self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES):
-        self.experiment = experiment
-        self.measurements: list[Measurement] = []
+    def __init__(self, record: Any, last: int, source: Iterator[Any]):
+        self.record, self.last = record, last
+        self.measurements: list[Any] = []
         self.finished = False
         self.seconds = 0.0  # of computing, so far
-        self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
-        self.kept = sampled(experiment.steps, max(2, profile_bytes // profile_size(experiment)))
-        self._stream = measure(experiment)
+        self._source = source
         self._failure: Exception | None = None
         self._lock = threading.Lock()
 
-    def __iter__(self) -> Iterator[Measurement]:
+    def __iter__(self) -> Iterator[Any]:
         index = 0
         while (measurement := self.at(index)) is not None:
             yield measurement
             index += 1
 
-    def at(self, index: int) -> Measurement | None:
+    def at(self, index: int) -> Any:
         """Measurement `index`, computed now if nobody has; None past the end."""
         while len(self.measurements) <= index and not self.finished:
             with self._lock:
                 if len(self.measurements) <= index:
                     self._pull()
         return self.measurements[index] if index < len(self.measurements) else None
-
-    def profiled(self, count: int) -> Measurement:
-        """The newest of the first `count` measurements whose profiles are kept."""
-        return next(m for m in reversed(self.measurements[:count]) if m.signal is not None)
-
-    def finite(self, count: int) -> list[int]:
-        """For each scheme, how many of the first `count` measurements came before its first network diverged; 1 at least."""
-        first = [count] * len(self.experiment.schemes)
-        for (scheme, _), event in self.breaks.items():
-            first[scheme] = min(first[scheme], max(1, event.step))
-        return first
 
     def advance(self, seconds: float, patience: float = 0.25) -> None:
         """Computes for about so long, one step at least; or waits at most `patience` seconds while another reader does."""
@@ -94,16 +83,63 @@ class Run:
             raise RunError(f"this run stopped before step {len(self.measurements)}: {self._failure}") from self._failure
         start = time.monotonic()
         try:
-            self._remember(next(self._stream))
+            self._remember(next(self._source))
             self.seconds += time.monotonic() - start
         except StopIteration:
             self.finished = True
         except Exception as failure:  # such as too little memory: every reader must hear of it, not only this one
             self._failure = failure
             raise RunError(f"this run stopped before step {len(self.measurements)}: {failure}") from failure
-        if len(self.measurements) > self.experiment.steps:
+        if len(self.measurements) > self.last:
             self.finished = True
-            self._stream.close()
+            self._source.close()
+
+    def _remember(self, measurement: Any) -> None:
+        self.measurements.append(measurement)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that this holds, what the next step needs among them."""
+        raise NotImplementedError
+
+
+class Growth(Stream):
+    """What `multiplied(product)` yields: log10 of the norms `(replicates,)`, after each further factor."""
+
+    def __init__(self, product: Product):
+        super().__init__(product, product.count, multiplied(product))
+        self.product = product
+
+    @property
+    def nbytes(self) -> int:
+        p = self.product
+        return len(self.measurements) * array_bytes(p.replicates) + (0 if self.finished else 16 * p.replicates * p.n**2)
+
+
+class Run(Stream):
+    """What `measure(experiment)` yields.
+
+    Of a long run the profiles are kept at evenly spread steps and None at the others, every loss is kept; of large networks,
+    the histograms of pre-activations are kept at the steps `pictured`, NaN elsewhere. `breaks` tells where networks diverged.
+    """
+
+    def __init__(self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES):
+        super().__init__(experiment, experiment.steps, measure(experiment))
+        self.experiment = experiment
+        self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
+        self.kept = sampled(experiment.steps, max(2, profile_bytes // profile_size(experiment)))
+        self.pictured = spread(sampled(experiment.steps, MOST), max(2, PROFILE_BYTES // picture_size(experiment)))
+
+    def profiled(self, count: int) -> Measurement:
+        """The newest of the first `count` measurements whose profiles are kept."""
+        return next(m for m in reversed(self.measurements[:count]) if m.signal is not None)
+
+    def finite(self, count: int) -> list[int]:
+        """For each scheme, how many of the first `count` measurements came before its first network diverged; 1 at least."""
+        first = [count] * len(self.experiment.schemes)
+        for (scheme, _), event in self.breaks.items():
+            first[scheme] = min(first[scheme], max(1, event.step))
+        return first
 
     def _remember(self, measurement: Measurement) -> None:
         # A signal of -inf is 0 behind a ReLU, so that loss and gradient may be finite: the profiles are asked, too.
@@ -111,9 +147,15 @@ class Run:
         whole = np.isfinite(measurement.loss + measurement.gradient_norm) & np.isfinite(profiles).all(axis=2)
         for network in zip(*np.nonzero(~whole), strict=True):
             self.breaks.setdefault(tuple(map(int, network)), broken(measurement, network))
-        if self.measurements and self.measurements[-1].step not in self.kept:  # the newest is whole until it is not
-            self.measurements[-1] = replace(self.measurements[-1], **dict.fromkeys(PROFILES))
+        if self.measurements:
+            self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is whole until it is not
         self.measurements.append(measurement)
+
+    def _thinned(self, measurement: Measurement) -> Measurement:
+        dropped = {} if measurement.step in self.kept else dict.fromkeys(PROFILES)
+        if measurement.step in sampled(self.experiment.steps, MOST) - self.pictured:
+            dropped["pre_activations"] = untaken(*measurement.pre_activations.shape, dtype=np.float32)
+        return replace(measurement, **dropped) if dropped else measurement
 
     @property
     def nbytes(self) -> int:
@@ -121,7 +163,8 @@ class Run:
         e, steps = self.experiment, len(self.measurements)
         scalars = steps * (3 * array_bytes(e.networks) + OBJECT) + min(steps, MOST) * 2 * array_bytes(e.networks)
         profiles = sum(step < steps for step in self.kept) * profile_size(e)
-        return scalars + profiles + (0 if self.finished else state_bytes(e))
+        pictures = sum(step < steps for step in self.pictured) * picture_size(e)
+        return scalars + profiles + pictures + (0 if self.finished else state_bytes(e))
 
 
 def array_bytes(numbers: int) -> int:
@@ -131,6 +174,17 @@ def array_bytes(numbers: int) -> int:
 def profile_size(experiment: Experiment) -> int:
     """Bytes of the profiles of one measurement."""
     return len(PROFILES) * array_bytes(experiment.networks * experiment.depth)
+
+
+def picture_size(experiment: Experiment) -> int:
+    """Bytes of the histograms of one measurement, float32."""
+    return 4 * experiment.networks * (experiment.depth - 1) * (BINS + 2) + OBJECT
+
+
+def spread(steps: set[int], most: int) -> set[int]:
+    """At most `most` of these steps, evenly spread, the first and the last among them."""
+    ordered = sorted(steps)
+    return {ordered[index] for index in sampled(len(ordered) - 1, most)}
 
 
 def broken(measurement: Measurement, network: tuple) -> Break:
@@ -144,8 +198,11 @@ def broken(measurement: Measurement, network: tuple) -> Break:
     return Break(measurement.step, 0, "NaN" if np.isnan(measurement.loss[network]) else "inf", False)
 
 
+KINDS: dict[type, type[Stream]] = {Experiment: Run, Product: Growth}
+
+
 class Registry:
-    """Every run of a server, by its experiment. Equal settings never train twice.
+    """Every stream of a server, by its settings. Equal settings never train twice.
 
     `slots` runs train at once, first come first served; a run that nobody attends leaves its place and can be resumed.
     Beyond `most_bytes` the least recently opened runs that nobody attends are dropped.
@@ -153,29 +210,29 @@ class Registry:
 
     def __init__(self, most_bytes: int = 2**29, slots: int = 1):
         self.most_bytes, self.slots = most_bytes, slots
-        self._runs: OrderedDict[Experiment, Run] = OrderedDict()  # least recently opened first
-        self._viewers: Counter[Run] = Counter()
-        self._queue: list[Run] = []
+        self._runs: OrderedDict[Any, Stream] = OrderedDict()  # least recently opened first
+        self._viewers: Counter[Stream] = Counter()
+        self._queue: list[Stream] = []
         self._lock = threading.Lock()
 
-    def open(self, experiment: Experiment) -> Run:
-        """The one run of these settings, new if there is none."""
+    def open(self, record: Any) -> Any:
+        """The one stream of these settings, new if there is none: of an Experiment a Run, of a Product a Growth."""
         with self._lock:
-            run = self._runs.setdefault(experiment, None) or Run(experiment)
-            self._runs[experiment] = run
-            self._runs.move_to_end(experiment)
-            self._drop(besides=experiment)
+            run = self._runs.setdefault(record, None) or KINDS[type(record)](record)
+            self._runs[record] = run
+            self._runs.move_to_end(record)
+            self._drop(besides=record)
             return run
 
-    def _drop(self, besides: Experiment) -> None:
+    def _drop(self, besides: Any) -> None:
         held = sum(run.nbytes for run in self._runs.values())
-        for experiment in [key for key, run in self._runs.items() if key != besides and not self._viewers[run]]:
+        for record in [key for key, run in self._runs.items() if key != besides and not self._viewers[run]]:
             if held <= self.most_bytes:
                 return
-            held -= self._runs.pop(experiment).nbytes
+            held -= self._runs.pop(record).nbytes
 
     @contextmanager
-    def attend(self, run: Run) -> Iterator[None]:
+    def attend(self, run: Stream) -> Iterator[None]:
         """While inside, the run is wanted: it stands in the queue until it is finished, and is not dropped."""
         with self._lock:
             self._viewers[run] += 1
@@ -190,7 +247,7 @@ class Registry:
                     del self._viewers[run]
                     self._queue.remove(run)
 
-    def place(self, run: Run) -> int:
+    def place(self, run: Stream) -> int:
         """How many trainings must end before this one may go on; 0: it is its turn."""
         with self._lock:
             waiting = [other for other in self._queue if not other.finished]

@@ -34,3 +34,13 @@ def suggestion(key: str | None, rows: Mapping[str, Any]) -> str:
 def number(value: float) -> str:
     """A measured number for a sentence: three digits."""
     return decimal(float(f"{value:.3g}"))
+
+
+def power(exponent: float) -> str:
+    """A power of ten for a sentence, whatever its size: 10^24.3."""
+    return f"10^{round(float(exponent), 1) + 0.0}"
+
+
+def times(exponent: float) -> str:
+    """Ten to this power for a sentence, as a plain number where that is short: 1.75."""
+    return number(10 ** float(exponent)) if abs(exponent) < 3 else power(exponent)

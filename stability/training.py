@@ -6,13 +6,26 @@ Divergence is data: inf and NaN are yielded. To pause, step or cancel is not to 
 from collections.abc import Iterator
 from dataclasses import fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from stability.datasets import Data
 from stability.experiment import Experiment
 from stability.network import Pass, Stack
-from stability.quantities import Measurement, accuracy, arranged, distinct, losses, norms, shares, sizes, untaken
+from stability.quantities import (
+    BINS,
+    Measurement,
+    accuracy,
+    arranged,
+    distinct,
+    losses,
+    norms,
+    pre_activations,
+    shares,
+    sizes,
+    untaken,
+)  # fmt: skip
 from stability.randomness import generator
 
 MOST = 20  # steps at which the costly quantities are taken, the first and the last among them
@@ -59,10 +72,15 @@ def one_step(
         found |= costly(stack, data, seen) if step in sampled(e.steps, MOST) else {}
         if step < e.steps:
             update = descend(stack, of_parameters, states, found["gradient_norm"])
-    shape = len(e.schemes), e.replicates
-    nothing = {"test_loss": untaken(*shape), "test_accuracy": untaken(*shape), "distinct": untaken(*shape, e.depth - 1)}
-    arrays = nothing | {name: arranged(e, value) for name, value in found.items()}
+    arrays = nothing(e) | {name: arranged(e, value) for name, value in found.items()}
     return Measurement(step, **arrays), update
+
+
+def nothing(e: Experiment) -> dict[str, np.ndarray]:
+    """The costly quantities where they are not taken."""
+    by_layer = len(e.schemes), e.replicates, e.depth - 1
+    costly = {"distinct": untaken(*by_layer), "pre_activations": untaken(*by_layer, BINS + 2, dtype=np.float32)}
+    return costly | dict.fromkeys(("test_loss", "test_accuracy"), untaken(*by_layer[:2]))
 
 
 def sampled(steps: int, most: int) -> set[int]:
@@ -78,6 +96,7 @@ def costly(stack: Stack, data: Data, seen: Pass) -> dict[str, Tensor]:
         "test_loss": losses(output, data.y_test),
         "test_accuracy": accuracy(output, data.y_test),
         "distinct": distinct(stack.experiment, seen),
+        "pre_activations": pre_activations(stack.experiment, seen),
     }
 
 

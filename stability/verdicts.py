@@ -197,7 +197,7 @@ VERDICTS = (
     Row(
         word="symmetric", fate="stay symmetric", number=lambda case, s: s.alike,
         holds=lambda case, s: case.experiment.width > 1 and s.alike >= max(1, ALIKE * (s.layers - 1)),
-        because=lambda case, s: f": all units of a layer are copies of one, in {s.alike} of {s.layers - 1} hidden layers",
+        because=lambda case, s: f": all units of a layer start as copies of one, in {s.alike} of {s.layers - 1} hidden layers",
         remedies=lambda case, s: random_start(case.experiment, case.scheme),
     ),
     Row(

@@ -6,9 +6,26 @@ from typing import Any
 
 from stability import knobs
 from stability.experiment import Experiment, canonical, misfits
-from stability.knobs import Choice, Knob, setting
+from stability.knobs import Choice, Integer, Knob, setting
+from stability.product import Product
 
 PREFIXES = "pin", "pin2", "pin3"
+BENCHES = {"train": "Train", "product": "Products", "course": "Course"}
+SECTIONS = {
+    "train": {
+        "pre_activations": "Pre-activations",
+        "symmetry": "Symmetry",
+        "gains": "Forward or backward",
+        "singular_values": "Singular values",
+        "theory": "Theory",
+        "tried": "Tried",
+    },
+    "product": {"healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values"},
+    "course": {},
+}
+NOWHERE = {"": "Nothing more"}
+ANSWERS = {"": "Not yet", "shown": "Shown without one"} | {str(number): f"Option {number}" for number in range(1, 7)}
+NEWEST = 5000  # as many steps as a run can have: the newest picture
 QUANTITIES = {"signal": "Signal", "signal_gradient": "Signal gradient", "weight_gradient": "Weight gradient"}
 
 
@@ -23,11 +40,36 @@ class OneScheme(Knob):
         return "a scheme"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Name(Knob):
+    """A name in small letters, or nothing. Whether anything is called so is not known here."""
+
+    def check(self, value: Any) -> str:
+        name = value.strip().lower() if isinstance(value, str) else "?"
+        if not all(letter.isalnum() or letter in "-_" for letter in name):
+            raise ValueError(self.legal())
+        return name
+
+    def legal(self) -> str:
+        return "a name of letters, digits and hyphens"
+
+
 @dataclass(frozen=True)
 class View:
-    """Which scheme and which quantity the heat map shows."""
+    """Which bench and lesson are open, and how a run is looked at."""
 
     # fmt: off
+    bench: str = setting("train", Choice, "Page", "Bench", "What is on the table.", rows=BENCHES)
+    lesson: str = setting("", Name, "Page", "Lesson", "The lesson that is open.")
+    answer: str = setting("", Choice, "Page", "Answer", "What was answered to its question.", rows=ANSWERS)
+    section: str = setting("", Choice, "Page", "Look closer", "What is shown beneath the charts.",
+        rows=NOWHERE | {key: label for sections in SECTIONS.values() for key, label in sections.items()})
+    layer: int = setting(1, Integer, "Look closer", "Layer",
+        "The hidden layer that is looked into.", low=1, high=100)
+    moment: int = setting(NEWEST, Integer, "Look closer", "Step",
+        "The step at which it is looked into.", low=0, high=NEWEST)
+    swaps: int = setting(0, Integer, "Look closer", "Swaps",
+        "How often two hidden units have been swapped: each time two others.", low=0, high=9999)
     heat_scheme: str = setting("", OneScheme, "Heat map", "Heat map of",
         "The scheme whose layers are shown step by step.")
     heat_quantity: str = setting("signal_gradient", Choice, "Heat map", "Quantity",
@@ -45,6 +87,15 @@ class View:
         """The scheme that is shown: the chosen one while it is in the experiment, else the first."""
         return self.heat_scheme if self.heat_scheme in experiment.schemes else experiment.schemes[0]
 
+    def hidden(self, experiment: Experiment) -> int:
+        """The hidden layer that is looked into: the chosen one, as far as there are any."""
+        return min(self.layer, max(1, experiment.depth - 1))
+
+    @property
+    def open_section(self) -> str | None:
+        """The section that is open, where this bench has it."""
+        return self.section if self.section in SECTIONS[self.bench] else None
+
 
 @dataclass(frozen=True)
 class Page:
@@ -53,14 +104,29 @@ class Page:
     experiment: Experiment = field(default_factory=Experiment)
     view: View = field(default_factory=View)
     pins: tuple[Experiment, ...] = ()
+    product: Product = field(default_factory=Product)
 
-    def to_query(self) -> dict[str, str]:
-        """Pins are spelled by what differs from the experiment: `pin.depth=30`, `pin2.activation=tanh`; `pin=same`."""
-        query = self.experiment.to_query() | knobs.spelled(self.view, View())
+    @property
+    def bench(self) -> Experiment | Product:
+        """The settings of what is on the table."""
+        return self.product if self.view.bench == "product" else self.experiment
+
+    def with_bench(self, record: Experiment | Product) -> "Page":
+        return replace(self, **{"product" if isinstance(record, Product) else "experiment": record})
+
+    def to_query(self, base: "Page | None" = None) -> dict[str, str]:
+        """What differs from `base` (the first visit); pins by what differs from the experiment: `pin.depth=30`, `pin2=same`."""
+        base = base or Page()
+        query = {"v": knobs.VERSION} | knobs.spelled(self.view, base.view)
+        if self.view.bench == "course":
+            return query  # nothing lies on the table
+        query |= knobs.spelled(self.bench, replace(base, view=self.view).bench)
+        if self.view.bench != "train" or self.pins == base.pins:
+            return query
         for prefix, pin in zip(PREFIXES, self.pins, strict=False):
             differing = knobs.spelled(pin, self.experiment)
             query |= {f"{prefix}.{name}": text for name, text in differing.items()} or {prefix: "same"}
-        return query
+        return query if self.pins else query | {"pin": "none"}
 
     def change(self, name: str, value: Any, chosen: tuple[str, ...]) -> tuple["Page", list[str]]:
         """One setting of the view or the experiment, by hand, where the schemes on chips are `chosen`.
@@ -70,6 +136,9 @@ class Page:
         """
         if name in knobs.values(self.view):
             return replace(self, view=replace(self.view, **{name: value})), []
+        if self.view.bench == "product":
+            product, notes = knobs.mended(Product, knobs.values(self.product) | {name: value})
+            return replace(self, product=product), notes
         settings = knobs.values(self.experiment) | {name: value}
         fitting = tuple(scheme for scheme in chosen if not list(misfits(scheme, settings)))
         experiment, notes = knobs.mended(Experiment, settings | {"schemes": fitting or chosen or self.experiment.schemes})
@@ -104,9 +173,9 @@ class Page:
         return ", ".join(words) or "the same"
 
     @classmethod
-    def from_query(cls, query: Mapping[str, str]) -> tuple["Page", list[str]]:
-        """Reads any link; the notes name what could not be taken as it was."""
-        own = {setting.name for setting in fields(View)}
+    def from_query(cls, query: Mapping[str, str], base: "Page | None" = None) -> tuple["Page", list[str]]:
+        """Reads any link; what it does not name is as in `base` (the first visit). Notes name what could not be taken."""
+        base, own = base or cls(), {setting.name for setting in fields(View)}
         parts: dict[str, dict[str, str]] = {"": {}, "view": {}}
         for key, text in query.items():
             prefix, dot, name = key.partition(".")
@@ -114,8 +183,13 @@ class Page:
                 parts.setdefault(prefix, {}).update({name: text} if dot else {})
             else:
                 parts["view" if key in own else ""][key] = text
-        experiment, notes = Experiment.from_query(parts[""])
-        view, more = knobs.from_query(View, parts["view"])
-        pins = [knobs.from_query(Experiment, parts[prefix], experiment) for prefix in PREFIXES if prefix in parts]
-        notes += more + [f"{note[:-1]} (in a pin)." for _, found in pins for note in found]
-        return cls(experiment, view, tuple(dict.fromkeys(pin for pin, _ in pins))), notes
+        view, notes = knobs.from_query(View, parts["view"], base.view)
+        page = replace(base, view=view)
+        record, more = knobs.from_query(type(page.bench), parts[""], page.bench)
+        page = page.with_bench(record)
+        if not any(prefix in parts for prefix in PREFIXES) or view.bench != "train":
+            return page, more + notes
+        pins = [knobs.from_query(Experiment, parts[prefix], record) for prefix in PREFIXES if prefix in parts]
+        notes += [f"{note[:-1]} (in a pin)." for _, found in pins for note in found]
+        kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in pins)
+        return replace(page, pins=tuple(kept)), more + notes

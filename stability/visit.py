@@ -9,8 +9,36 @@ import pandas as pd
 
 from stability import knobs
 from stability.experiment import Experiment
-from stability.knobs import Several
-from stability.view import Page, View
+from stability.knobs import Knob, Several
+from stability.lessons import Lesson, course
+from stability.product import Product
+from stability.schemes import title
+from stability.spelling import shown, suggestion
+from stability.training import MOST, sampled
+from stability.view import NEWEST, QUANTITIES, Page, View
+
+
+def opened(query: Mapping[str, str]) -> tuple[Page, list[str]]:
+    """The page that a link opens, and what could not be taken of it. A lesson is a page; the rest of the link changes it."""
+    rest, key = dict(query), query.get("lesson", "").strip().lower()
+    rest.pop("lesson", None)
+    if key in course():
+        return Page.from_query(rest, start(key))
+    if not key:
+        return Page.from_query(rest)
+    return Page(view=View(bench="course")), [f"{shown(key)} is no lesson{suggestion(key, course())}. Here are all of them."]
+
+
+def spelled(page: Page) -> dict[str, str]:
+    """The link that opens this page: in a lesson what differs from its start."""
+    key = page.view.lesson
+    return {"lesson": key} | page.to_query(start(key)) if key else page.to_query()
+
+
+def start(key: str) -> Page:
+    """The page of a lesson, as it is opened."""
+    page = course()[key].page
+    return replace(page, view=replace(page.view, lesson=key))
 
 
 class Visit:
@@ -23,6 +51,7 @@ class Visit:
         self.page, self.chosen, self.notes = Page(), Page().experiment.schemes, []
         self.paused, self.position = False, 1  # how many measurements are shown while paused
         self.tried: dict[Experiment, pd.DataFrame] = {}
+        self.answers: dict[str, str] = {}  # to lessons, by their keys
         self.reopened = 0  # how often a row of them was
         self.written: dict[str, str] | None = None  # what the address was last known to spell
         self.touched = False  # a control was moved since the address was last read: then the controls have won
@@ -32,19 +61,116 @@ class Visit:
         touched, self.touched = self.touched, False
         if self.written is None or not (touched or query == self.written):
             self.written = dict(query)
-            self.see(*Page.from_query(query))
+            page, notes = opened(query)
+            if page.view.bench != "train":  # its link does not spell the experiment, which may be wanted again
+                page = page.with_bench(self.page.experiment)
+            self.see(page, notes)
             self.touched = False
 
     def address(self) -> dict[str, str] | None:
         """What the address must spell now. None where it opens this very page already: Back must pass it."""
-        if Page.from_query(self.written or {})[0] == self.page:
+        if spelled(opened(self.written or {})[0]) == self.link:
             return None
-        self.written = self.page.to_query()
+        self.written = self.link
         return self.written
+
+    @property
+    def link(self) -> dict[str, str]:
+        return spelled(self.page)
+
+    @property
+    def lesson(self) -> Lesson | None:
+        return course().get(self.page.view.lesson)
+
+    @property
+    def neighbours(self) -> dict[str, str]:
+        """The lessons before and after the one that is open, as a way there."""
+        keys = list(course())
+        place = keys.index(self.page.view.lesson)
+        before = dict.fromkeys(keys[:place][-1:], "← Previous")
+        return before | dict.fromkeys(keys[place + 1 :][:1], "Next →")
+
+    @property
+    def contents(self) -> dict[str, list[Lesson]]:
+        """All lessons, by section."""
+        sections = {lesson.section: [] for lesson in course().values()}
+        for lesson in course().values():
+            sections[lesson.section].append(lesson)
+        return sections
+
+    def right(self, lesson: Lesson) -> bool | None:
+        """Whether a lesson's question was answered rightly in this visit; None: not answered."""
+        choice = self.answers.get(lesson.key, "")
+        return lesson.options[int(choice) - 1] == lesson.answer if choice.isdecimal() else None
+
+    @property
+    def behind(self) -> list[Experiment]:
+        """What is pinned and not on the table itself."""
+        return [pin for pin in self.page.pins if self.page.view.bench == "train" and pin != self.page.experiment]
+
+    @property
+    def asked(self) -> bool:
+        """A question stands, and its run is not shown before it is answered."""
+        return bool(self.lesson) and not self.page.view.answer
+
+    @property
+    def knobs(self) -> dict[str, Knob]:
+        """All that can be set here: of the bench, and of how it is looked at."""
+        return knobs.knobs(self.page.bench) | knobs.knobs(View)
+
+    @property
+    def settings(self) -> dict[str, Knob]:
+        """The settings of the bench that mean something now."""
+        fixed = {"features"} if self.page.view.bench == "train" and self.page.experiment.data.fixed_features else set()
+        return {name: knob for name, knob in knobs.knobs(self.page.bench).items() if name not in fixed}
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The settings of the bench that are not the defaults."""
+        return knobs.difference(self.page.bench, type(self.page.bench)())
+
+    @property
+    def groups(self) -> dict[str, tuple[dict[str, Knob], int]]:
+        """The settings that are folded, by group, and how many of them were changed."""
+        groups = {knob.group: {} for knob in self.settings.values()}
+        for name, knob in self.settings.items():
+            groups[knob.group] |= {} if knob.main else {name: knob}
+        return {group: (held, len(held.keys() & self.changes.keys())) for group, held in groups.items() if held}
+
+    @property
+    def history(self) -> tuple[pd.DataFrame, list[Experiment]]:
+        """What was tried, a row for each scheme, and the experiment that each row belongs to."""
+        owners = [experiment for experiment, table in self.tried.items() for _ in range(len(table))]
+        return pd.concat(list(self.tried.values()), ignore_index=True), owners
+
+    def value(self, name: str) -> Any:
+        """What the control of a setting shows."""
+        e, view = self.page.experiment, self.page.view
+        if isinstance(self.knobs[name], Several):
+            return list(self.chosen)
+        seen = {"heat_scheme": view.scheme(e), "layer": view.hidden(e), "moment": self.moments[-1]}
+        return seen.get(name, getattr(view if hasattr(view, name) else self.page.bench, name))
+
+    @property
+    def moments(self) -> list[int]:
+        """The steps that can be looked into, up to the one that is."""
+        return [step for step in sorted(sampled(self.page.experiment.steps, MOST)) if step <= self.page.view.moment]
+
+    def options(self, name: str) -> dict[Any, str] | None:
+        """The values that a setting of the view may have here, with their words; None: of a bench."""
+        e = self.page.experiment
+        steps = sorted(sampled(e.steps, MOST))
+        known = {
+            "heat_scheme": {scheme: title(scheme) for scheme in e.schemes},
+            "heat_quantity": QUANTITIES,
+            "layer": {layer: str(layer) for layer in range(1, max(2, e.depth))},
+            "moment": {step: str(step) for step in steps},
+        }
+        return known.get(name)
 
     def see(self, page: Page, notes: Sequence[str] = (), chosen: tuple[str, ...] | None = None) -> None:
         """Makes this the page that is seen; another experiment is seen from its start, and runs."""
-        if self.page.experiment != page.experiment:
+        if self.page.bench != page.bench or self.page.view.answer != page.view.answer:
             self.paused, self.position = False, 1
         self.touched, self.page, self.notes = True, page, list(notes)
         self.chosen = page.experiment.schemes if chosen is None else chosen
@@ -57,7 +183,11 @@ class Visit:
 
     def enter(self, name: str, value: Any) -> None:
         """What a control reports; chips may hold text that somebody typed."""
-        knob = (knobs.knobs(Experiment) | knobs.knobs(View))[name]
+        knob = self.knobs.get(name)
+        if not knob:  # of a bench that has just been left
+            return None
+        if name == "moment" and value == self.page.experiment.steps:
+            value = NEWEST  # of a longer run, too
         if not isinstance(knob, Several):
             return self.change(name, value)
         if not value:
@@ -68,12 +198,17 @@ class Visit:
         except ValueError as error:
             self.see(self.page, [f"{knobs.refusal(name, ','.join(value), error)}."], ())
 
+    @property
+    def last(self) -> int:
+        """The last step of what is on the table."""
+        return self.page.product.count if self.page.view.bench == "product" else self.page.experiment.steps
+
     def pause(self) -> None:
         self.touched, self.paused = True, not self.paused
 
     def step(self) -> None:
         self.touched, self.paused = True, True
-        self.position = min(self.position + 1, self.page.experiment.steps + 1)
+        self.position = min(self.position + 1, self.last + 1)
 
     def pin(self) -> None:
         self.see(self.page.pinned(), chosen=self.chosen)
@@ -89,9 +224,31 @@ class Visit:
     def draw_anew(self) -> None:
         self.change("seed", secrets.randbelow(10_000))
 
-    def reset(self) -> None:
-        self.see(Page())
+    def swap(self) -> None:
+        self.change("swaps", (self.page.view.swaps + 1) % 10_000)
 
-    def reopen(self, experiment: Experiment) -> None:
+    def reset(self) -> None:
+        """Back to the settings of the first visit, or of the lesson that is open."""
+        view = self.page.view
+        page = start(view.lesson) if view.lesson else Page(view=View(bench=view.bench))
+        self.see(replace(page, view=replace(page.view, answer=view.answer)))
+
+    def reopen(self, settings: Experiment | Product) -> None:
         self.reopened += 1
-        self.see(replace(self.page, experiment=experiment))
+        self.see(self.page.with_bench(settings))
+
+    def go(self, bench: str) -> None:
+        """To another bench, or to the list of lessons; what is set on the benches stays."""
+        view = replace(self.page.view, bench=bench, lesson="", answer="")
+        self.see(replace(self.page, view=view), chosen=self.chosen)
+
+    def open(self, lesson: str) -> None:
+        """A lesson, from its question; no key: the list of all of them."""
+        if not lesson:
+            return self.go("course")
+        self.see(start(lesson))
+
+    def answer(self, choice: str) -> None:
+        """Takes what was answered to the lesson's question: the option's number from 1, or "shown" for none."""
+        self.answers[self.page.view.lesson] = choice
+        self.change("answer", choice)

@@ -1,4 +1,4 @@
-"""The promises of speed and memory, measured: `python tests/bench.py [--quick]`. About two minutes; a quiet machine helps.
+"""The promises of speed and memory, measured: `python tests/bench.py [sections] [--quick]`. A quiet machine helps.
 
 What is compared runs side by side in this one process, in turns, on one thread; medians over the turns, their range behind.
 Time is processor time, so that other programs on the machine count little. It is this machine's; ratios hold on most.
@@ -32,11 +32,14 @@ from torch import Tensor, nn  # noqa: E402
 
 from stability import charts, frames, moments, runs, theory  # noqa: E402
 from stability.activations import ACTIVATIONS  # noqa: E402
+from stability.closer import Picture  # noqa: E402
 from stability.experiment import Experiment  # noqa: E402
 from stability.network import Stack  # noqa: E402
 from stability.prediction import predict  # noqa: E402
 from stability.process import settle  # noqa: E402
+from stability.product import Product  # noqa: E402
 from stability.quantities import Measurement  # noqa: E402
+from stability.randomness import generator  # noqa: E402
 from stability.runs import Registry, Run  # noqa: E402
 from stability.training import batches, measure  # noqa: E402
 from stability.verdicts import forecast  # noqa: E402
@@ -74,14 +77,14 @@ class Line:
         return f"{self.what:<70} {self.median:>8.3g} {self.unit:<7} {between:<18} {promise:<14} {verdict}".rstrip()
 
 
-def main(quick: bool) -> int:
+def main(names: list[str], quick: bool) -> int:
     settle()
     # It warns of a script that no browser has asked for.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
     print(f"torch {torch.__version__}, streamlit {st.__version__}, {os.cpu_count()} cores, one thread\n")
     print(f"{'':<70} {'median':>8} {'':<7} {'range':<18} {'promised':<14} kept")
     broken = 0
-    for section in (engine, default_experiment, foresight, drawing, streaming, clicking, memory):
+    for section in [part for part in SECTIONS if part.__name__ in names] or SECTIONS:
         for line in section(quick):
             broken += not line.kept
             print(line, flush=True)
@@ -217,6 +220,23 @@ def foresight(quick: bool) -> Iterator[Line]:
     yield Line("fixed points of all activations on a grid of 50 x 50, tables included", whole, "s", at_most=5)
 
 
+def product(quick: bool) -> Iterator[Line]:
+    p = Product()
+    turns = in_turns(3 if quick else 15, p.log10_norms, lambda: bare_products(p))[1:]
+    yield Line("200 products of 100 further factors 4 x 4, their norms", [1e3 * one for one, _ in turns], "ms", at_most=100)
+    yield Line("  times as long as drawing and multiplying alone", [one / bare for one, bare in turns], "x", at_most=4)
+
+
+def bare_products(p: Product) -> Tensor:
+    """The same numbers drawn and multiplied, all at once and unscaled."""
+    sources = [generator(p.seed, "normal", replicate) for replicate in range(p.replicates)]
+    drawn = torch.stack([torch.randn(2, 64, p.n, p.n, generator=random, dtype=torch.float64) for random in sources])
+    found = drawn[:, 0, 0]
+    for k in range(1, p.count + 1):
+        found = torch.bmm(drawn[:, k // 64, k % 64], found)
+    return found
+
+
 # The page, without a browser: a script runs as it does on the server, and its messages are thrown away
 
 
@@ -240,7 +260,7 @@ def drawing(quick: bool) -> Iterator[Line]:
 
 def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
     """Seconds of: the training chart, the depth chart, the heat map's table, and the training chart the usual way."""
-    from app import draw
+    from app import put
 
     e = Experiment()
     run = Run(e)
@@ -255,8 +275,8 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
 
     return in_turns(
         turns,
-        lambda: draw(place, charts.training_spec(*asked), frames.training_tables(run) | heat),
-        lambda: draw(place, charts.depth_spec(e), frames.depth_tables(run)),
+        lambda: put(place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)),
+        lambda: put(place, Picture(charts.depth_spec(e), frames.depth_tables(run))),
         lambda: frames.heat(run, e.schemes[0], "signal"),
         anew,
     )
@@ -369,5 +389,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+SECTIONS = engine, default_experiment, foresight, product, drawing, streaming, clicking, memory
+
 if __name__ == "__main__":
-    sys.exit(main(quick="--quick" in sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], quick="--quick" in sys.argv[1:]))

@@ -2,71 +2,21 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from drawn import ROWS_JS
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from served import CHROMIUM_ARGS, ROOT, Server, chromium, served
+from conftest import EYES, PATIENCE, WIDE
+from playwright.sync_api import Page, expect
+from served import ROOT, Server
 
 from stability import frames, palette
 from stability.experiment import Experiment
 from stability.runs import Run
 
 pytestmark = pytest.mark.browser
-PATIENCE = 60_000  # milliseconds until something is called missing; nothing waits so long on purpose
 SMALL = "depth=6&width=16&features=8&samples=256&batch=16&steps=60"  # done in a blink
 LONG = "v=1&schemes=he_normal,xavier_normal&depth=10&width=32&steps=5000"  # still training whatever a test does
-WIDE = {"width": 1400, "height": 1000}
-CLIPBOARD = ["clipboard-read", "clipboard-write"]
-EYES = f"""
-window.rows = {ROWS_JS};
-window.newest = () => Math.max(-1, ...(rows('bands') ?? []).map((row) => row.step));
-"""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with served() as server:
-        yield server
-        assert "Traceback" not in server.log.read_text()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = chromium()
-    assert path, "no Chromium: name one in the environment as CHROMIUM"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def visitor(browser: Browser, server: Server) -> Iterator[BrowserContext]:
-    """One person's browser; its pages share a cache, so that only the first one is slow."""
-    context = browser.new_context(viewport=WIDE, color_scheme="light", permissions=CLIPBOARD)
-    context.set_default_timeout(PATIENCE)
-    context.add_init_script(EYES)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(visitor: BrowserContext) -> Iterator[Page]:
-    """A new tab. Whatever a test does, the browser must have nothing to complain about."""
-    page, complaints = visitor.new_page(), []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    yield page
-    assert page.get_by_test_id("stException").count() == 0
-    page.close()
-    assert complaints == []
-
-
-expect.set_options(timeout=PATIENCE)
 
 
 def open_page(page: Page, server: Server, query: str = "") -> Page:
@@ -138,6 +88,7 @@ def test_curves_of_two_schemes_grow_and_differ_while_they_train(page, server):
         seen.append(newest(page))
     assert seen == sorted(set(seen))
     assert seen[-1] < 5000, "it grew while it trained"
+    page.wait_for_function("rows('bands').length > 2 * 2")  # of each scheme
     he, xavier = ([row["loss"] for row in page.evaluate("rows('bands')") if row["scheme"] == scheme]
                   for scheme in ("he_normal", "xavier_normal"))  # fmt: skip
     assert len(he) == len(xavier) > 2
@@ -353,7 +304,7 @@ def test_a_row_of_what_was_tried_opens_its_settings_again(page, server):
     until_shown(page, experiment(query))
     choose(page, "Activation", "Tanh")
     until_shown(page, experiment(f"{query}&activation=tanh"))
-    unfold(page, "Tried in this visit")
+    page.get_by_role("radio", name="Tried").click()
     table = page.get_by_test_id("stDataFrame")
     table.scroll_into_view_if_needed()
     box = table.bounding_box()

@@ -88,7 +88,9 @@ def used(unit: dict) -> tuple[set[str], set[str]]:
     """Fields of the data that a view reads, and fields that it computes."""
     read, computed = {node["field"] for _, node in channels(unit)}, set()
     for transform in unit.get("transform", ()):
-        computed |= {transform["as"]} if "as" in transform else set()
+        names = transform.get("as", [])
+        computed |= {names} if isinstance(names, str) else set(names)
+        read |= set(transform.get("fold", ()))
     for node in nodes([unit.get("transform", []), unit.get("encoding", {})]):
         for name in ("calculate", "filter", "test"):
             read |= set(re.findall(r"datum\.(\w+)", node[name])) if isinstance(node.get(name), str) else set()

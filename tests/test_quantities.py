@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from stability.activations import ACTIVATIONS
 from stability.experiment import Experiment
 from stability.network import Pass
-from stability.quantities import PROFILES, accuracy, arranged, distinct, losses, norms, shares, stacked
-from stability.training import measure
+from stability.quantities import BINS, PROFILES, accuracy, arranged, distinct, losses, norms, pre_activations, shares, stacked
+from stability.training import batches, begun, measure
 
 ONE = {"schemes": ("he_normal",), "depth": 3, "width": 16}
 # Where a float32 and a float64 run part: 30 layers of roundings of 6e-8, each a sum of 64 products.
@@ -123,6 +123,56 @@ def test_a_share_of_units_that_are_nan_is_no_share():
     u[0, 1, 3, 4] = math.nan
     found = shares(Experiment(**ONE), one_pass(u))
     assert found["dead"].isnan().tolist() == found["saturated"].isnan().tolist() == [[False, True]]
+
+
+EDGES = np.concatenate([[-np.inf], np.arange(-32, 33) / 4, [np.inf]])  # 64 bins of a quarter, and the two beside them
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-40, 0.1, 3.0, 1e30])
+def test_the_bins_hold_what_numpy_counts_in_every_layer_and_network(scale, dtype):
+    """At 1e-40 half of a bell lies below 0, however small it is."""
+    u = (rows(2, 3, 8, 16, dtype=torch.float64) * scale).to(dtype)
+    found = pre_activations(Experiment(**ONE), one_pass(u))
+    assert found.shape == (2, BINS + 2, 3)
+    for layer in range(2):
+        for network in range(3):
+            counted, _ = np.histogram(u[layer, network].double().numpy(), EDGES)
+            assert (found[layer, :, network] * 128).tolist() == counted.tolist()
+    assert (found.sum(dim=1) - 1).abs().max() < 1e-6
+
+
+def test_an_edge_lies_in_the_bin_at_its_right_and_infinities_lie_outside():
+    entries = torch.tensor(
+        [-math.inf, -8.0, -0.25, -0.0, 0.0, 0.25, 7.75, math.nextafter(8.0, 0), 8.0, math.inf, -9.0, 1e38], dtype=torch.float64
+    )
+    found = pre_activations(Experiment(**ONE), one_pass(entries.view(1, 1, 3, 4)))[0, :, 0] * 12
+    at = {0: 2, 1: 1, 32: 1, 33: 2, 34: 1, 64: 2, 65: 3}  # 0 and 65: outside
+    assert found.tolist() == pytest.approx([at.get(index, 0) for index in range(BINS + 2)])
+
+
+def test_pre_activations_with_nan_among_them_have_no_histogram_and_their_neighbours_have():
+    u = rows(1, 2, 8, 16)
+    u[0, 1, 3, 4] = math.nan
+    found = pre_activations(Experiment(**ONE), one_pass(u))[0]
+    assert found[:, 1].isnan().all()
+    assert found[:, 0].sum().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer", "rms"])
+def test_the_histogram_is_that_of_what_the_activation_sees_after_normalization(normalization):
+    e = Experiment(**ONE | {"schemes": ("he_normal", "normal:1")}, normalization=normalization, samples=64, batch=16, steps=1)
+    stack, data = begun(e)
+    seen, found = stack.forward(data.x[next(batches(e))], 0), next(measure(e)).pre_activations
+    for layer, (u, z) in enumerate(zip(seen.u, seen.z, strict=False)):
+        for scheme in range(2):
+            counted, other = (np.histogram(v[scheme].detach().numpy(), EDGES)[0] for v in (u, z))
+            assert (found[scheme, 0, layer] * 256).tolist() == counted.tolist()
+            assert (counted.tolist() == other.tolist()) == (normalization == "none")
+
+
+def test_a_network_without_hidden_layers_has_no_histograms():
+    assert next(measure(Experiment(**ONE | {"depth": 1}, steps=1))).pre_activations.shape == (1, 1, 0, BINS + 2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

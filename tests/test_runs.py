@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import islice, product
 from threading import Barrier
 
@@ -21,8 +21,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from stability.experiment import Experiment
 from stability.quantities import PROFILES, Measurement
-from stability.runs import PROFILE_BYTES, Break, Registry, Run, RunError, profile_size
-from stability.training import measure
+from stability.runs import PROFILE_BYTES, Break, Registry, Run, RunError, picture_size, profile_size
+from stability.training import MOST, measure, sampled
 
 SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", *PROFILES)]
 EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
@@ -227,8 +227,27 @@ def test_a_run_at_the_extremes_of_its_knobs_holds_at_most_32_megabytes_of_memory
     for depth in (1, 101):
         e = Experiment(**LARGE, depth=depth, steps=5000)
         run = Run(e)
-        kept = held([next(measure(e))])
-        assert 5001 * thinned + len(run.kept) * kept <= 32e6, (thinned, len(run.kept), kept)
+        first = next(measure(e))
+        picture = size(first.pre_activations)
+        kept = held([first]) - picture
+        parts = 5001 * thinned, len(run.kept) * kept, len(run.pictured) * picture
+        assert sum(parts) <= 32e6, parts
+
+
+def test_a_large_run_keeps_its_histograms_at_evenly_spread_steps_with_both_ends_and_says_so():
+    e = Experiment(**LARGE, depth=40, steps=25)
+    run, taken = Run(e), sorted(sampled(e.steps, MOST))
+    for count, measurement in enumerate(run, start=1):
+        assert np.isfinite(measurement.pre_activations).any() == (count - 1 in taken), "the newest is whole"
+    shown = [m.step for m in run if np.isfinite(m.pre_activations).any()]
+    assert shown == sorted(run.pictured)
+    assert {0, e.steps} <= set(shown)
+    assert len(shown) == PROFILE_BYTES // picture_size(e) < MOST
+    gaps = np.diff([taken.index(step) for step in shown])
+    assert gaps.max() - gaps.min() <= 1
+    assert sum(m.pre_activations.nbytes for m in run if m.step in shown) <= PROFILE_BYTES
+    assert held(run.measurements) <= run.nbytes <= 2 * held(run.measurements)
+    assert Run(replace(e, schemes=EIGHT[:1])).pictured == set(taken), "a small one keeps all"
 
 
 # Where networks break

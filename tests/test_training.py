@@ -36,7 +36,7 @@ from stability.network import Stack
 from stability.normalizations import NORMALIZATIONS
 from stability.optimizers import OPTIMIZERS
 from stability.process import settle
-from stability.quantities import Measurement, losses
+from stability.quantities import BINS, Measurement, losses
 from stability.randomness import generator
 from stability.schemes import SCHEMES
 from stability.training import batches, measure, one_step, sampled
@@ -235,7 +235,8 @@ class Plain(nn.Module):
         found["weight"] = [norm(linear.weight) for linear in self.linears]
         found["gradient_norm"] = [norm(torch.cat([gradient.flatten() for gradient in gradients]))]
         if step in (0, self.e.steps):
-            found |= {"distinct": kinds(self.z[:-1], self.shaken)} | self.flat_shares() | self.held_out(data)
+            found |= {"distinct": kinds(self.z[:-1], self.shaken), "pre_activations": self.histograms()}
+            found |= self.flat_shares() | self.held_out(data)
         return found | {"step": self.descend() if step < self.e.steps else []}
 
     def flat_shares(self) -> dict[str, list[float]]:
@@ -251,6 +252,19 @@ class Plain(nn.Module):
         lost = u.isnan().flatten(1).any(dim=1) | (unclear.flatten(1).any(dim=1) & torch.tensor(self.shaken))
         shares = {"saturated": saturated.double().mean(dim=(1, 2)), "dead": dead.all(dim=1).double().mean(dim=1)}
         return {name: torch.where(lost, torch.nan, share).tolist() for name, share in shares.items()}
+
+    def histograms(self) -> list[Tensor]:
+        """Shares of u between edges a quarter apart, 66 a layer. NaN with NaN in u, and where rounding decides in a shaken
+        network: beside an edge."""
+        edges, shares = torch.cat([torch.arange(-32, 33) / 4, torch.tensor([torch.inf])]), []
+        for u in (u.detach().double().flatten() for u in self.u):
+            below = (u[:, None] < edges).sum(dim=0)  # each edge
+            below[-1] = len(u)
+            share = below.diff(prepend=torch.zeros(1, dtype=torch.int64)) / len(u)
+            near = 100 * ROUNDING[self.e.precision] * u.abs().max()
+            unclear = self.shaken and ((u[:, None] - edges[:-1]).abs() <= near).any()
+            shares.append(torch.full_like(share, torch.nan) if unclear or u.isnan().any() else share)
+        return shares
 
     @torch.no_grad()
     def held_out(self, data) -> dict[str, list[float]]:
@@ -335,6 +349,7 @@ def engine(e: Experiment, data) -> Iterator[list[dict[str, list]]]:
         arrays = {name: getattr(measurement, name).reshape(e.networks, -1) for name in QUANTITIES}
         yield [
             {name: list(array[n]) for name, array in arrays.items()}
+            | {"pre_activations": list(torch.from_numpy(measurement.pre_activations).flatten(0, 1)[n])}
             | {"output": [seen.output[n]], "z": [z[n] for z in seen.z], "dz": [dz[n] for dz in gradients[count:]]}
             | {"gradient": unstacked(gradients[:count], n), "step": unstacked(steps, n) if step < e.steps else []}
             for n in range(e.networks)
@@ -364,7 +379,7 @@ def rectangles(arrays: list) -> list[Tensor]:
 
 PARENTS = {
     "signal": "z", "signal_gradient": "dz", "weight_gradient": "gradient", "accuracy": "output", "test_accuracy": "output",
-    "saturated": "z", "dead": "z", "distinct": "z", "step": "gradient", "update": "gradient",
+    "saturated": "z", "dead": "z", "distinct": "z", "pre_activations": "z", "step": "gradient", "update": "gradient",
     "weight": "gradient",
 }  # fmt: skip
 
@@ -458,7 +473,7 @@ def curves(e: Experiment) -> dict[str, list[tuple[float, float]]]:
     largest value, and how far the latter moves when the weights change by one part in 1e7, or in 1e15."""
     data, stack = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype), Stack(e, CPU)
     plain, shaken = ({n: Plain(stack, n, change) for n in looked_at(e)} for change in (0, ROUNDING[e.precision]))
-    rows = {name: [] for name in QUANTITIES}
+    rows = {name: [] for name in QUANTITIES if name != "pre_activations"}  # which jump where an entry passes an edge
     for measurement, batch in zip(measure(e), batches(e), strict=False):
         for n in looked_at(e):
             expected, moved = (networks[n].train_on(data, batch, measurement.step) for networks in (plain, shaken))
@@ -620,10 +635,12 @@ def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
     outer = len(e.schemes), e.replicates
     for measurement in measurements:
         for name in QUANTITIES:
-            array, hidden = getattr(measurement, name), name in ("saturated", "dead", "distinct")
+            array, hidden = getattr(measurement, name), name in ("saturated", "dead", "distinct", "pre_activations")
             by_layer = name in ("signal", "signal_gradient", "weight_gradient", "weight", "update")
-            assert array.dtype == np.float64
-            assert array.shape == (*outer, *([e.depth] if by_layer else [e.depth - 1] if hidden else []))
+            pictured = name == "pre_activations"
+            assert array.dtype == (np.float32 if pictured else np.float64)
+            layers = [e.depth] if by_layer else [e.depth - 1] if hidden else []
+            assert array.shape == (*outer, *layers, *([BINS + 2] if pictured else []))
             assert not (array < 0).any()
         assert np.isnan(measurement.accuracy).all() == (e.data.classes is None)
         for name in ("accuracy", "test_accuracy", "saturated", "dead"):
@@ -671,7 +688,7 @@ def test_the_steps_of_costly_quantities_are_spread_evenly_and_hold_the_first_and
 @pytest.mark.parametrize("steps", [1, 7, 200])
 def test_costly_quantities_are_taken_at_sixty_steps_at_most_and_are_nan_between(steps):
     e = Experiment(schemes=("he_normal",), depth=2, width=4, samples=64, batch=8, steps=steps)
-    for name in ("test_loss", "test_accuracy", "distinct"):
+    for name in ("test_loss", "test_accuracy", "distinct", "pre_activations"):
         taken = [not np.isnan(getattr(measurement, name)).any() for measurement in measure(e)]
         assert taken[0]
         assert taken[-1]

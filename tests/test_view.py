@@ -7,12 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.experiment import Experiment
+from stability.product import Product
 from stability.quantities import PROFILES
 from stability.schemes import SCHEMES
 from stability.view import PREFIXES, QUANTITIES, Page, View
 
 SCHEME = st.sampled_from([*SCHEMES, "normal:0.3", "orthogonal:2"])
-VIEWS = st.builds(View, st.sampled_from([""]) | SCHEME, st.sampled_from(list(QUANTITIES)))
+VIEWS = st.builds(
+    View,
+    section=st.sampled_from(["", "symmetry", "bounds"]),
+    layer=st.integers(1, 100),
+    heat_scheme=st.sampled_from([""]) | SCHEME,
+    heat_quantity=st.sampled_from(list(QUANTITIES)),
+)
+PRODUCTS = st.builds(Product, n=st.integers(1, 256), sigma=st.floats(0, 10), count=st.integers(1, 1000))
 EXPERIMENTS = st.builds(
     Experiment,
     schemes=st.lists(SCHEME, min_size=1, max_size=8, unique_by=lambda text: text).map(tuple),
@@ -31,6 +39,29 @@ def test_a_link_carries_experiment_view_and_pins_and_gives_them_back(page):
     assert Page.from_query(page.to_query()) == (page, [])
 
 
+@given(PAGES, PRODUCTS)
+def test_a_link_to_products_carries_their_settings_and_leaves_out_what_is_not_seen(page, product):
+    page = replace(page, product=product, view=replace(page.view, bench="product"))
+    assert Page.from_query(page.to_query()) == (Page(view=page.view, product=product), [])
+
+
+@given(PAGES, PAGES)
+def test_a_link_may_say_only_what_differs_from_another_page(page, base):
+    assert Page.from_query(page.to_query(base), base) == (page, [])
+
+
+def test_the_page_itself_needs_no_word_beside_its_version():
+    page = Page(Experiment(depth=7), View(layer=3), (Experiment(depth=9),))
+    assert page.to_query(page) == {"v": "1"}
+    assert replace(page, pins=()).to_query(page) == {"v": "1", "pin": "none"}
+
+
+def test_one_bench_does_not_know_the_settings_of_another():
+    page, notes = Page.from_query({"bench": "product", "depth": "7", "n": "16"})
+    assert page == Page(view=View(bench="product"), product=Product(n=16))
+    assert "'depth' is no setting" in notes[0]
+
+
 @given(EXPERIMENTS, VIEWS)
 def test_a_link_is_plain_text_and_says_only_what_differs_from_the_defaults(experiment, shown):
     query = Page(experiment, shown).to_query()
@@ -40,8 +71,10 @@ def test_a_link_is_plain_text_and_says_only_what_differs_from_the_defaults(exper
     assert set(query) == differing | {"v"}
 
 
-def test_the_settings_of_both_have_names_of_their_own():
-    assert not {field.name for field in fields(Experiment)} & {field.name for field in fields(View)}
+def test_no_setting_of_a_bench_is_called_as_one_of_the_view():
+    assert not {field.name for bench in (Experiment, Product) for field in fields(bench)} & {
+        field.name for field in fields(View)
+    }
 
 
 @given(st.dictionaries(st.sampled_from([field.name for field in (*fields(Experiment), *fields(View))]) | st.text(), st.text()))

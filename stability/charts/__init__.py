@@ -5,6 +5,19 @@ and Arrow tables after, a notebook completes it by `with_data`.
 """
 
 from stability.charts.depth import depth_chart, depth_spec
+from stability.charts.gains import gains_chart, gains_spec
 from stability.charts.parts import AXIS_WIDTH, with_data
+from stability.charts.pre_activations import pre_activation_chart, pre_activation_spec
+from stability.charts.product import (
+    bound_chart,
+    bound_spec,
+    exponent_chart,
+    exponent_spec,
+    healing_chart,
+    healing_spec,
+    product_chart,
+    product_spec,
+)
 from stability.charts.singular import singular_chart, singular_spec
+from stability.charts.symmetry import symmetry_chart, symmetry_spec
 from stability.charts.training import training_chart, training_spec

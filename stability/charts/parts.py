@@ -147,7 +147,11 @@ def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VC
     """A chart that carries its data and a legend, for notebooks and export."""
     complete = chart.copy()
     complete.datasets = {name: table.to_pylist() for name, table in tables.items()}
-    for layer in complete.vconcat[0].layer:
-        if layer.encoding is not alt.Undefined and layer.encoding.shape is not alt.Undefined:
-            layer.encoding.shape.legend = layer.encoding.color.legend = alt.Legend(title=None, orient="top")
+    marked = [[layer for layer in panel.layer if has_shape(layer)] for panel in complete.vconcat]
+    for layer in next(filter(None, marked), ()):
+        layer.encoding.shape.legend = layer.encoding.color.legend = alt.Legend(title=None, orient="top")
     return complete
+
+
+def has_shape(layer: alt.Chart) -> bool:
+    return layer.encoding is not alt.Undefined and layer.encoding.shape is not alt.Undefined

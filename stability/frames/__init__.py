@@ -6,7 +6,11 @@ are not finite, is null in all of them; `stability.remarks` says it in words.
 """
 
 from stability.frames.depth import depth_tables, profiles
+from stability.frames.gains import gain_frame, gain_tables
+from stability.frames.pre_activations import flat_shares, pre_activation_tables
+from stability.frames.product import bound_tables, exponent_tables, healing_tables, product_tables
 from stability.frames.singular import singular_tables
+from stability.frames.symmetry import symmetry_frame, symmetry_tables
 from stability.frames.tidy import BINS, POINTS, SCALARS, curves, layers, standing, summary
 from stability.frames.training import LOSS_TOP, bands, heat, held_out, marks, training_tables
 from stability.tabular import limits

@@ -1,0 +1,137 @@
+"""What is looked at closer, beneath the charts of a bench: one row a section, whose pieces a page puts in their places."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from stability import charts, columns, flatness, frames, jacobian, symmetry
+from stability.bounds import compared, shortened
+from stability.markup import BOUNDS, EXPONENTS, GAINS, HEALING, STRETCH, SYMMETRIES, sentences_html
+from stability.readouts import equation, readouts
+from stability.remedies import Remedy
+from stability.runs import Growth, Run
+from stability.schemes import title
+from stability.view import View
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A Vega-Lite dict and the tables that it names."""
+
+    spec: dict
+    tables: Mapping[str, pa.Table]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table, and how its columns are headed."""
+
+    rows: pd.DataFrame
+    heads: dict[str, dict]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """LaTeX, after a word that says of what."""
+
+    of: str
+    latex: str
+
+
+@dataclass(frozen=True)
+class Offers:
+    """A remedy for each sick scheme: its words, the remedy, the scheme."""
+
+    cures: tuple[tuple[str, Remedy, str], ...] = ()
+
+
+Piece = str | Picture | Grid | Formula | Offers  # text is HTML
+Pieces = Iterator[tuple[str, Piece]]  # each with the name of its place
+
+
+@dataclass(frozen=True)
+class Section:
+    """Its pieces, of a stream after `count` measurements; `live` where a step may change them; settings that it repeats."""
+
+    pieces: Callable[[Any, View, int], Pieces]
+    live: bool = False
+    settings: tuple[str, ...] = ()
+    deeds: tuple[tuple[str, str], ...] = ()  # buttons, and what each does to the visit
+
+
+def pre_activations(run: Run, view: View, count: int) -> Pieces:
+    e = run.experiment
+    if e.depth == 1:
+        return (yield "said", sentences_html(["A network of one layer has no hidden unit."]))
+    layer = min(view.layer, e.depth - 1)
+    yield "said", sentences_html(flatness.sentences(run, count, layer, view.moment))
+    tables = frames.pre_activation_tables(run, count, layer, view.moment)
+    yield "picture", Picture(charts.pre_activation_spec(e), tables)
+
+
+def symmetries(run: Run, view: View, count: int) -> Pieces:
+    e = run.experiment
+    if why := symmetry.absent(e):
+        return (yield "said", sentences_html([why]))
+    layer = min(view.layer, e.depth - 1)
+    units = 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
+    swaps = [symmetry.sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
+    yield "said", sentences_html([*swaps, *filter(None, (symmetry.tie(e, scheme, layer) for scheme in e.schemes))])
+    yield "picture", Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, count))
+    yield "table", Grid(frames.symmetry_frame(e, layer, units), columns.SYMMETRY)
+    yield "note", sentences_html([SYMMETRIES])
+
+
+def gains(run: Run, view: View, count: int) -> Pieces:
+    e = run.experiment
+    yield "picture", Picture(charts.gains_spec(e), frames.gain_tables(e))
+    yield "table", Grid(frames.gain_frame(e), columns.GAINS)
+    yield "note", sentences_html([GAINS])
+
+
+def singular_values(run: Run, view: View, count: int) -> Pieces:
+    e = run.experiment
+    if why := jacobian.absent(e):
+        return (yield "said", sentences_html([why]))
+    yield "picture", Picture(charts.singular_spec(e), frames.singular_tables(e))
+    yield "note", sentences_html([STRETCH])
+
+
+def theory(run: Run, view: View, count: int) -> Pieces:
+    e = run.experiment
+    yield "table", Grid(readouts(e), columns.NUMBERS)
+    for scheme in e.schemes:
+        if words := equation(e, scheme):
+            yield f"equation_{scheme}", Formula(title(scheme), words)
+
+
+def healing(growth: Growth, view: View, count: int) -> Pieces:
+    yield "picture", Picture(charts.healing_spec(growth.product), frames.healing_tables(growth.product))
+    yield "note", sentences_html([HEALING])
+
+
+def exponents(growth: Growth, view: View, count: int) -> Pieces:
+    yield "picture", Picture(charts.exponent_spec(growth.product), frames.exponent_tables(growth.product))
+    yield "note", sentences_html([EXPONENTS])
+
+
+def bounds(growth: Growth, view: View, count: int) -> Pieces:
+    yield "said", sentences_html([compared(growth.product)])
+    yield "picture", Picture(charts.bound_spec(growth.product), frames.bound_tables(growth.product))
+    yield "note", sentences_html(filter(None, [BOUNDS, shortened(growth.product)]))
+
+
+CLOSER = {
+    "healing": Section(healing),
+    "exponents": Section(exponents),
+    "bounds": Section(bounds),
+    "pre_activations": Section(pre_activations, live=True, settings=("layer", "moment")),
+    "symmetry": Section(symmetries, live=True, settings=("layer",), deeds=(("Swap two units", "swap"),)),
+    "gains": Section(gains, settings=("features", "width")),
+    "singular_values": Section(singular_values),
+    "theory": Section(theory),
+    "tried": Section(lambda run, view, count: iter(())),  # the page's own: rows that can be clicked
+}

@@ -1,0 +1,58 @@
+"""Which widget fits a setting, as a name and the arguments that every page library has a place for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stability.knobs import Choice, Flag, Integer, Knob, Number, Real, Several
+from stability.lessons import Lesson
+from stability.schemes import title
+
+TOOLS = {  # by bench: the button, its icon, what it does to the visit, and its help
+    "product": (
+        ("Step", "skip_next", "step", "One step further, then paused."),
+        ("New seed", "casino", "draw_anew", "The same settings, drawn anew."),
+        ("Reset", "restart_alt", "reset", "Back to the settings that this page began with."),
+    )
+}
+TOOLS["train"] = (*TOOLS["product"], ("Pin", "keep", "pin", "Keeps these curves, grey, behind whatever you set next."))
+
+
+def widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
+    """The widget for a setting of a bench: Streamlit's name of it, and its arguments beside label, help and key."""
+    match knob:
+        case Several():  # a value is a list of chips
+            options = list(dict.fromkeys([*knob.rows, *value]))
+            more = {"max_selections": knob.most, "accept_new_options": True, "placeholder": "Add one"}
+            return "multiselect", {"options": options, "format_func": title} | more
+        case Choice():
+            return "selectbox", {"options": list(knob.rows), "format_func": knob.title}
+        case Flag():
+            return "toggle", {}
+        case Number(log=True):
+            return "select_slider", {"options": knob.stops(value), "format_func": knob.spell}
+        case Real():
+            return "number_input", bounds(knob, float) | {"step": 0.05, "format": "%g"}
+    return ("slider" if knob.high < 1000 else "number_input"), bounds(knob, int)
+
+
+def choice(knob: Knob, options: Mapping[Any, str]) -> tuple[str, dict[str, Any]]:
+    """The widget for a setting of the view, of which only these values make sense now, each with its words."""
+    kind = "select_slider" if isinstance(knob, Integer) and len(options) > 1 else "selectbox"
+    return kind, {"options": list(options), "format_func": options.get}
+
+
+def bounds(knob: Number, kind: type) -> dict[str, Any]:
+    return {"min_value": kind(knob.low), "max_value": kind(knob.high)}
+
+
+def mark(lesson: Lesson, given: str, number: int) -> str | None:
+    """The icon of an option once the question was answered: which was right, and which was chosen wrongly."""
+    if given and lesson.options[number - 1] == lesson.answer:
+        return ":material/check:"
+    return ":material/close:" if given == str(number) else None
+
+
+def reply(lesson: Lesson, given: str) -> str:
+    """What is said to an answer: the option's number, or "shown" for none."""
+    right = mark(lesson, given, int(given)) == ":material/check:" if given.isdecimal() else None
+    return {True: "Right", False: "Not quite", None: "The answer"}[right] + f": {lesson.answer[:1].lower()}{lesson.answer[1:]}."

@@ -1,0 +1,70 @@
+"""The first layer's gains, forward and backward, as a chart and a table show them."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from stability.experiment import Experiment
+from stability.frames.tidy import spread
+from stability.gains import gains
+from stability.tabular import limits, showable, table
+
+KEPT = "forward kept", "Xavier", "backward kept"
+MARGIN = 6.0  # times the least and the most variance: room for the words beside a rule
+
+
+@lru_cache(maxsize=32)
+def gain_tables(e: Experiment) -> dict[str, pa.Table]:
+    """What a chart of gains draws, without a run: `gains`, `conditions`, `law` and `limits`.
+
+    gains: scheme, and median, `_low` and `_high` over the replicates of variance, forward and backward; predicted_forward,
+    predicted_backward. conditions: variance, label, row (from the top), after (whether its words stand right of its rule).
+    law: variance, forward, backward at the ends of the axis and at the conditions. limits: variance, factor.
+    """
+    fan_in, fan_out = e.layers[0].fan_in, e.layers[0].fan_out
+    measured, special = table(measured_columns(e)), np.array([1 / fan_in, 2 / (fan_in + fan_out), 1 / fan_out])
+    low, high = ends(measured["variance_low"].to_numpy(), measured["variance_high"].to_numpy(), special)
+    grid = np.array([low, *np.sort(special), high])
+    law = table({"variance": grid, "forward": fan_in * grid, "backward": fan_out * grid})
+    place = np.log(special / low) / np.log(high / low)
+    after = place < np.where(special == special.min(), 0.3, 0.7)  # words stand outside of the rules where they have room
+    conditions = table({"variance": special, "label": KEPT, "row": np.arange(3), "after": after})
+    inside = np.concatenate([[1.0], fan_in * special, fan_out * special])
+    bounds = limits(["factor"], *factors(measured), table({"factor_low": inside, "factor_high": inside}), decades=1)
+    bounds = bounds.append_column("variance", pa.array([low, high]))
+    return {"gains": measured, "conditions": conditions, "law": law, "limits": bounds}
+
+
+def measured_columns(e: Experiment) -> dict[str, np.ndarray]:
+    found = gains(e)
+    columns = {"scheme": np.array(e.schemes)}
+    for name in ("variance", "forward", "backward"):
+        columns |= spread(name, showable("gain", getattr(found, name))[None])
+    for name in ("predicted_forward", "predicted_backward"):
+        columns[name] = showable("gain", getattr(found, name))
+    return columns
+
+
+def ends(*variances: np.ndarray) -> tuple[float, float]:
+    """Of the axis of variances: all of them, and a margin."""
+    known = np.concatenate(variances)
+    known = known[np.isfinite(known)]
+    return float(known.min() / MARGIN), float(known.max() * MARGIN)
+
+
+def factors(measured: pa.Table) -> list[pa.Table]:
+    """Both gains as the range of one axis."""
+    names = ("forward", "backward")
+    return [table({f"factor_{end}": measured[f"{name}_{end}"] for end in ("low", "high")}) for name in names]
+
+
+def gain_frame(e: Experiment) -> pd.DataFrame:
+    """A row for each scheme, medians over the replicates; null what is 0, not finite or not predicted.
+
+    Columns: scheme, variance, forward, predicted_forward, backward, predicted_backward.
+    """
+    frame = gain_tables(e)["gains"].to_pandas()
+    columns = ["variance", "forward", "predicted_forward", "backward", "predicted_backward"]
+    return frame[columns].assign(scheme=[row.title for row in e.rows])[["scheme", *columns]]

@@ -1,0 +1,93 @@
+"""What each bench shows of a stream, as pieces with the names of their places: words, pictures, tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from stability import charts, frames
+from stability.claims import Claim
+from stability.closer import CLOSER, Offers, Picture, Pieces
+from stability.experiment import Experiment
+from stability.growth import said
+from stability.markup import cards_html, claim_html, sentences_html
+from stability.matrices import matrices_html
+from stability.product import Product
+from stability.remedies import Remedy
+from stability.runs import Stream
+from stability.schemes import title
+from stability.verdicts import Verdict, verdicts
+from stability.view import Page
+
+
+@dataclass
+class Scene:
+    """A stream and the page that looks at it: the bench's own pieces, `main`, and beneath them what is looked at closer."""
+
+    run: Any  # a Run or a Growth
+    page: Page
+    waiting: Mapping[str, str]  # schemes on chips that do not go with the settings, and why
+    pinned: Mapping[str, Stream]
+    claim: Claim | None = None
+    unit: ClassVar[str] = "step"
+    closed_up: bool = False  # what no step changes has been shown
+
+    def pieces(self, count: int, slow: bool) -> Pieces:
+        """After the first `count` measurements; what takes long, or moves little, only where `slow`."""
+        yield from self.main(count, slow)
+        section = CLOSER.get(self.page.view.open_section)
+        if section and slow and (section.live or not self.closed_up):
+            self.closed_up = True
+            yield from section.pieces(self.run, self.page.view, count)
+        if self.claim and slow:
+            yield "claim", claim_html(self.claim.reading(self.run, count))
+
+    def main(self, count: int, slow: bool) -> Pieces:
+        raise NotImplementedError
+
+    def progress(self, count: int, place: int) -> str:
+        words = f"{self.unit} {max(0, count - 1)} of {self.run.last}"
+        return f"waiting for {place} other training{'s' * (place > 1)} on this server; {words}" if place else words
+
+
+@dataclass
+class Training(Scene):
+    """Cards, training charts and profiles."""
+
+    heat: pa.Table | None = None
+
+    def main(self, count: int, slow: bool) -> Pieces:
+        run, e, view = self.run, self.page.experiment, self.page.view
+        pins = tuple(kept.experiment for kept in self.pinned.values())
+        found, scheme = verdicts(run, count), view.scheme(e)
+        yield "cards", cards_html(run, count, found, self.waiting)
+        yield "remedies", Offers(tuple(offer(verdict) for verdict in found if verdict.remedy))
+        if slow:
+            self.heat = frames.heat(run, scheme, view.heat_quantity, count)
+        tables = frames.training_tables(run, count, self.pinned) | {"heat": self.heat}
+        yield "left", Picture(charts.training_spec(e, scheme, view.heat_quantity, pins), tables)
+        if slow:
+            yield "right", Picture(charts.depth_spec(e, pins), frames.depth_tables(run, count, self.pinned))
+
+
+def offer(verdict: Verdict) -> tuple[str, Remedy, str]:
+    """A verdict's remedy, in words that fit a button."""
+    remedy = verdict.remedy
+    return f"{title(verdict.scheme)}: {remedy.label[:1].lower()}{remedy.label[1:]}", remedy, verdict.scheme
+
+
+class Multiplying(Scene):
+    """The growth of a norm, and the matrices themselves."""
+
+    unit = "factor"
+
+    def main(self, count: int, slow: bool) -> Pieces:
+        product, norms = self.page.product, self.run.measurements[:count]
+        yield "cards", sentences_html(said(product, norms))
+        yield "left", Picture(charts.product_spec(product), frames.product_tables(product, norms))
+        if slow and self.run.finished:
+            yield "right", matrices_html(product)
+
+
+SCENES = {Experiment: Training, Product: Multiplying}
