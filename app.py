@@ -2,25 +2,27 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stability import columns, frames, knobs, tabular
-from stability.closer import CLOSER, Formula, Grid, Offers, Picture, Piece
-from stability.controls import TOOLS, choice, mark, reply, widget
+from stability import columns as heads
+from stability import frames, knobs, tabular
+from stability.closer import CLOSER, Formula, Grid, Offer, Picture, Piece
+from stability.controls import TOOLS, choice, mark, told, widget
 from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
-from stability.experiment import Experiment
+from stability.experiment import MOST_SCHEMES, Experiment
 from stability.knobs import Several
 from stability.lessons import Lesson
 from stability.markup import COURSE, CURE, DASHED, EMPTY, LISTED, PARTS, escaped, heading_html, lesson_links
 from stability.prediction import predict
 from stability.process import settle
+from stability.product import Product
 from stability.runs import Registry, RunError
 from stability.scenes import SCENES, Scene
-from stability.view import BENCHES, SECTIONS
+from stability.view import BENCHES
 from stability.visit import Visit
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
@@ -35,8 +37,8 @@ class Server:
     speed: Speed
     parts: dict[str, Callable]
 
-    def fits(self, experiment: Experiment) -> bool:
-        return self.speed.seconds(experiment) <= MOST_SECONDS and cost(experiment).bytes <= MOST_BYTES
+    def fits(self, settings: Experiment | Product) -> bool:
+        return self.speed.seconds(settings) <= MOST_SECONDS and cost(settings).bytes <= MOST_BYTES
 
 
 @st.cache_resource(show_spinner="Getting ready …")
@@ -60,7 +62,7 @@ def main() -> None:
         benches(visit)
     notices(visit)
     claim = lesson(house, visit) if visit.lesson else st.container()
-    if visit.page.view.bench == "course":
+    if not visit.page.view.row.holds:
         contents(house, visit)
     elif not visit.asked:
         toolbar(house, visit)
@@ -71,7 +73,7 @@ def main() -> None:
 def table(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
     """What is on the table, or why it is not."""
     place = st.empty()  # as in `notices`
-    if not visit.chosen and visit.page.view.bench == "train":
+    if visit.bare:
         place.info(EMPTY, icon=":material/add_chart:")
     elif not house.fits(visit.page.bench):
         with place.container():
@@ -88,7 +90,7 @@ def table(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
 
 def controls(visit: Visit) -> None:
     """What matters most in sight, the rest folded by group; or, while somebody searches, what was found."""
-    if visit.asked or visit.page.view.bench == "course":
+    if visit.asked or not visit.page.view.row.holds:
         return st.caption("The settings appear here, once an experiment is shown.")
     words = st.text_input("Find", placeholder="Find a setting", label_visibility="collapsed", icon=":material/search:")
     if words.strip():
@@ -120,22 +122,18 @@ def control(visit: Visit, name: str, key: str = "") -> None:
     options = visit.options(name)
     kind, arguments = choice(knob, options) if options else widget(knob, value)
     st.session_state[key] = value
-    shared = {"label": knob.label, "help": knob.help, "key": key, "on_change": changed, "args": (visit, name, key)}
-    getattr(st, kind)(**shared, **arguments)
-
-
-def changed(visit: Visit, name: str, key: str = "") -> None:
-    visit.enter(name, st.session_state[key or name])
+    shared = {"label": knob.label, "help": knob.help, "key": key}
+    getattr(st, kind)(**shared, **arguments, on_change=lambda: visit.enter(name, st.session_state[key]))
 
 
 # The course
 
 
 def benches(visit: Visit) -> None:
-    st.session_state["nav"] = "course" if visit.lesson else visit.page.view.bench
+    st.session_state["nav"] = None if visit.lesson else visit.page.view.bench
     st.segmented_control(
-        "Bench", list(BENCHES), format_func=BENCHES.get, key="nav", label_visibility="collapsed", required=True,
-        on_change=lambda: visit.go(st.session_state["nav"]),
+        "Bench", list(BENCHES), format_func=lambda bench: BENCHES[bench].label, key="nav", label_visibility="collapsed",
+        required=not visit.lesson, on_change=lambda: visit.go(st.session_state["nav"]),
     )  # fmt: skip
 
 
@@ -161,9 +159,17 @@ def lesson(house: Server, visit: Visit) -> DeltaGenerator:
         st.header(found.section if visit.asked else found.title)
         st.markdown(found.question)
         options(visit, found)
-        if not visit.asked:
-            st.markdown(f"**{reply(found, visit.page.view.answer)}** {found.prose}")
-        return st.container()
+        if visit.asked:
+            copy_link(house, visit)
+            return st.container()
+        for place, words in zip(sides := st.columns(2, gap="medium"), told(found, visit.page.view.answer), strict=True):
+            place.markdown(words)
+        return sides[1].container()
+
+
+def copy_link(house: Server, visit: Visit) -> None:
+    data = {"query": urlencode(visit.link, safe=",:")}
+    house.parts["copy_link"](data=data, key="copy_link", width="content", height="content")
 
 
 def options(visit: Visit, found: Lesson) -> None:
@@ -185,14 +191,13 @@ def toolbar(house: Server, visit: Visit) -> None:
         st.button(label, icon=icon, on_click=visit.pause, help="Stops your view; nobody else's.")
         for label, icon, deed, words in TOOLS[visit.page.view.bench]:
             st.button(label, icon=f":material/{icon}:", on_click=getattr(visit, deed), help=words)
-        query = urlencode(visit.link, safe=",:")
-        house.parts["copy_link"](data={"query": query}, key="copy_link", width="content", height="content")
+        copy_link(house, visit)
 
 
 def pins(visit: Visit) -> None:
     """What is kept behind the curves; a click lets go of it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pins"):  # empty, it holds the place
-        shown = visit.page.pins if visit.page.view.bench == "train" else ()
+        shown = visit.page.pins if visit.page.view.row.trains else ()
         if shown:
             st.caption("Pinned, in grey:", width="content")
         for index, kept in enumerate(shown):
@@ -236,7 +241,7 @@ def show(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
                     running.advance(DRAW if running.measurements else 0.0)
                 stage.draw(len(run.measurements), place)
     stage.draw(len(run.measurements), still=True)
-    if page.view.bench == "train" and page.experiment not in visit.tried:
+    if page.view.row.trains and page.experiment not in visit.tried:
         visit.tried[page.experiment] = frames.summary(run)
         tried(visit, stage.places["tried"])
 
@@ -244,8 +249,9 @@ def show(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
 def lay_out(visit: Visit) -> dict[str, DeltaGenerator]:
     """The places of all pieces, by name, and what between them never changes."""
     places = {"progress": st.container(), "cards": st.container()}  # not st.empty(): a rerun keeps them until it draws anew
-    train = visit.page.view.bench == "train"
-    places["remedies"] = st.container(key="remedies" if train else None).empty()
+    train = visit.page.view.row.trains
+    remedies = st.container(key="remedies" if train else None, horizontal=True)
+    places |= {f"remedy_{index}": remedies.empty() for index in range(MOST_SCHEMES)}
     left, right = st.columns(2, gap="medium")
     places |= {"left": left.container(key="left_chart"), "right": right.container(key="right_chart")}
     if train:
@@ -258,7 +264,7 @@ def lay_out(visit: Visit) -> dict[str, DeltaGenerator]:
 
 def closer(visit: Visit) -> dict[str, DeltaGenerator]:
     """What is made only when it is looked at: the choice of it, its own controls, and its places."""
-    view, sections = visit.page.view, SECTIONS[visit.page.view.bench]
+    view, sections = visit.page.view, visit.page.view.row.sections
     st.session_state["section"] = view.open_section
     st.segmented_control(
         "Look closer", list(sections), format_func=sections.get, key="section",
@@ -267,7 +273,7 @@ def closer(visit: Visit) -> dict[str, DeltaGenerator]:
     section = CLOSER.get(view.open_section)
     with st.container(key=f"closer_{view.open_section}"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            for name in section.settings if section else ():
+            for name in visit.offered(section.settings) if section else ():
                 control(visit, name, key=f"closer_{name}")
             for label, deed in section.deeds if section else ():
                 st.button(label, on_click=getattr(visit, deed))
@@ -284,7 +290,6 @@ class Stage:
     scene: Scene
     places: dict[str, DeltaGenerator]
     drawn_slow: float = -REDRAW_SLOW
-    offered: Offers = field(default_factory=Offers)
     offers: int = 0
 
     def draw(self, count: int, place: int = 0, still: bool = False) -> None:
@@ -297,34 +302,26 @@ class Stage:
         if slow := still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
             self.drawn_slow = time.monotonic()
         for name, piece in self.scene.pieces(count, slow):
-            if isinstance(piece, Offers):
-                self.offer(piece)
-            else:
-                self.places[name] = put(self.places.get(name, self.places["closer"]), piece)
+            self.places[name] = self.put(self.places.get(name, self.places["closer"]), piece)
 
-    def offer(self, offered: Offers) -> None:
-        """A button for each remedy, drawn anew only where they are others."""
-        if offered == self.offered:
-            return
-        self.offered, self.offers = offered, self.offers + 1
-        self.places["remedies"].empty()  # a container in the place of another would keep what it does not cover
-        with self.places["remedies"].container(horizontal=True):
-            for index, (words, *cure) in enumerate(offered.cures):
-                key = f"cure_{self.offers}_{index}"
-                st.button(words, icon=":material/healing:", key=key, on_click=self.visit.cure, args=cure, help=CURE)
-
-
-def put(place: DeltaGenerator, piece: Piece) -> DeltaGenerator:
-    """One piece in its place. Of the same spec with new data the browser keeps its picture, and moves the lines."""
-    match piece:
-        case Picture(spec, tables):
-            datasets = {name: tabular.arrow(table) for name, table in tables.items()}
-            return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
-        case Grid(rows, heads):
-            return place.dataframe(rows, hide_index=True, column_config=heads, width="stretch")
-        case Formula(of, latex):
-            return place.markdown(f"{escaped(of)}: ${latex}$")
-    return place.html(piece)
+    def put(self, place: DeltaGenerator, piece: Piece) -> DeltaGenerator:
+        """One piece in its place. Of the same spec with new data the browser keeps its picture, and moves the lines."""
+        match piece:
+            case Picture(spec, tables):
+                datasets = {name: tabular.arrow(table) for name, table in tables.items()}
+                return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
+            case Grid(rows, heads):
+                return place.dataframe(rows, hide_index=True, column_config=heads, width="stretch")
+            case Formula(of, latex):
+                return place.markdown(f"{escaped(of)}: ${latex}$")
+            case Offer(words, remedy, sick):
+                self.offers += 1  # a widget that is drawn twice in one run needs two keys
+                deed = {"on_click": self.visit.cure, "args": (remedy, sick), "help": CURE}
+                place.button(words, icon=":material/healing:", key=f"cure_{self.offers}", **deed)
+                return place
+            case None:
+                return place.empty()
+        return place.html(piece)
 
 
 def tried(visit: Visit, place: DeltaGenerator) -> None:
@@ -339,7 +336,7 @@ def tried(visit: Visit, place: DeltaGenerator) -> None:
     with place.container():
         st.caption("Click the box before a row to open its settings again.")
         st.dataframe(
-            rows, hide_index=True, key=key, selection_mode="single-row", column_config=columns.TRIED,
+            rows, hide_index=True, key=key, selection_mode="single-row", column_config=heads.TRIED,
             on_select=lambda: [visit.reopen(owners[row]) for row in st.session_state[key].selection.rows],
         )  # fmt: skip
         csv = rows.to_csv(index=False)

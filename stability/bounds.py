@@ -16,7 +16,7 @@ from torch import Tensor
 from stability.product import Product, factors, normalized
 from stability.spelling import times
 
-MOST = 2**29  # factors times n^3 that are looked at: a second or two
+MOST, CALL = 2**28, 64  # factors times n^2 (n + CALL) that are looked at: half a second where nothing else runs
 LOOKS = 60  # numbers of factors at which a product's own singular values are computed
 
 
@@ -34,7 +34,7 @@ class Bounds:
 
 def reach(product: Product) -> int:
     """How many of the matrices are looked at: all where they are small."""
-    return min(product.count + 1, max(2, MOST // product.n**3))
+    return min(product.count + 1, max(2, MOST // (product.n**2 * (product.n + CALL))))
 
 
 def shortened(product: Product) -> str:
@@ -80,7 +80,8 @@ def compared(product: Product) -> str:
 
 
 def looks(count: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(LOOKS, count)).round().astype(int))
+    """At up to LOOKS of `count` matrices, 2 at least: the first two, which are compared in words, the last, some between."""
+    return np.array([0, *np.linspace(1, count - 1, min(LOOKS, count) - 1).round().astype(int)])
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ import numpy as np
 
 from stability.experiment import Experiment
 from stability.outlook import chance, haste
-from stability.quantities import Measurement
+from stability.quantities import Measurement, standing
 from stability.runs import Break, Run, broken
 from stability.signs import Signs, middle, signs
 from stability.training import MOST, sampled
@@ -72,28 +72,38 @@ def healthy(s: Signs) -> bool:
     return s.finite and abs(s.log_signal) < SPAN and abs(s.log_gradient) < SPAN and s.height < 10**SPAN
 
 
-_starts: WeakKeyDictionary[Run, list[Signs]] = WeakKeyDictionary()  # asked for at every draw, and always the same
+_seen: WeakKeyDictionary[Run, dict[int, list[Signs]]] = WeakKeyDictionary()  # asked for at every draw, and always the same
 
 
-def starts(run: Run) -> list[Signs]:
-    """The signs at step 0, of every scheme."""
-    if run not in _starts:
-        _starts[run] = signs(run.experiment, run.measurements[0])
-    return _starts[run]
+def starts(run: Run, count: int) -> list[Signs]:
+    """The signs before training, of every scheme: of its first whole measurement among `count`."""
+    seen = _seen.setdefault(run, {})
+    steps = [unskipped(run, count, index) for index in range(len(run.experiment.schemes))]
+    for step in set(steps) - set(seen):
+        seen[step] = signs(run.experiment, run.measurements[step])
+    return [seen[step][index] for index, step in enumerate(steps)]
+
+
+def unskipped(run: Run, count: int, scheme: int) -> int:
+    """With loss scaling the first step that is taken, before which no weight moves; 0 where none is yet, or is kept."""
+    if not run.experiment.format.scaled:
+        return 0
+    kept = (m for m in run.measurements[: min(count, MOST)] if m.signal is not None)  # 60 halvings are enough for any scale
+    return next((m.step for m in kept if np.isfinite(m.gradient_norm[scheme]).all()), 0)
 
 
 def beginnings(e: Experiment, first: Measurement, found: list[Signs]) -> list[Case]:
     """The schemes before training, `found` their signs."""
     cases = []
     for index, (scheme, start) in enumerate(zip(e.schemes, found, strict=True)):
-        wrong = np.flatnonzero(~np.isfinite(first.loss[index] + first.gradient_norm[index])).tolist()
+        wrong = np.flatnonzero(~standing(e, first)[index]).tolist()
         cases.append(Case(e, scheme, start, in_order(broken(first, (index, replicate)) for replicate in wrong)))
     return cases
 
 
 def under_way(run: Run, count: int) -> list[Case]:
     """The schemes after the first `count` measurements: what has left the range of numbers has ended, as it began."""
-    cases = beginnings(run.experiment, run.measurements[0], starts(run))
+    cases = beginnings(run.experiment, run.measurements[0], starts(run, count))
     events = [breaks(run, count, index) for index in range(len(cases))]
     return [replace(case, broken=found, end=case.start) if found else case for case, found in zip(cases, events, strict=True)]
 
@@ -103,7 +113,7 @@ def endings(run: Run, count: int) -> list[Case]:
     e, first = run.experiment, run.measurements[0]
     last = run.measurements[max(step for step in sampled(e.steps, MOST) if step < count)]  # when the held-out set was seen
     losses = (middle(m.test_loss).tolist() for m in (first, last))
-    rows = zip(e.schemes, starts(run), signs(e, run.profiled(count)), *losses, strict=True)
+    rows = zip(e.schemes, starts(run, count), signs(e, run.profiled(count)), *losses, strict=True)
     return [
         Case(e, scheme, start, breaks(run, count, index), end, *loss) for index, (scheme, start, end, *loss) in enumerate(rows)
     ]

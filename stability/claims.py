@@ -5,29 +5,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stability.grammar import Comparison, Quantity, comparisons
+from stability.grammar import SIGNS, Comparison, Node, Quantity, comparisons
 from stability.runs import Stream
 from stability.spelling import decimal, shown, suggestion
-from stability.vocabulary import BENCHES, EACH, WORDS, PendingError, Seen, Word
+from stability.vocabulary import BENCHES, EACH, WORDS, PendingError, Seen, Word, step_words
 
 LATER = "…"  # in the place of a number that is still to come
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A claim in words with the numbers measured so far, medians over the replicates; a line for each comparison.
+    """A claim in words with the numbers measured so far, medians over the replicates.
 
-    `holds` is None while that is not known, and where the settings lack what the claim speaks of; `why` says so.
+    `lines`: each comparison, and whether it holds. None while that is not known, and where the settings lack what the claim
+    speaks of; `why` says so.
     """
 
-    lines: tuple[str, ...]
+    lines: tuple[tuple[str, bool | None], ...]
     holds: bool | None
     why: str = ""
 
     @property
     def text(self) -> str:
         """All of it in one paragraph."""
-        return "; ".join(self.lines) + (f". {self.why}" if self.why else ".")
+        return "; ".join(line for line, _ in self.lines) + (f". {self.why}" if self.why else ".")
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Claim:
         try:
             self.check(stream.record)
         except ValueError as error:
-            return Reading((self.text,), None, capital(error))
-        lines = tuple(comparison.words(said(seen, scheme)) for comparison, scheme in self.cases(stream.record))
+            return Reading(((self.text, None),), None, capital(error))
+        lines = tuple(line(seen, *case) for case in self.cases(stream.record))
         try:
             true = self.holds(stream, seen.count)
         except PendingError as error:
@@ -129,26 +130,49 @@ def asked(seen: Seen, scheme: str) -> Callable[[Quantity], np.ndarray]:
     return lambda quantity: WORDS[quantity.name].take(seen, *places(quantity, seen.record, scheme))
 
 
+def line(seen: Seen, comparison: Comparison, scheme: str) -> tuple[str, bool | None]:
+    """A comparison in words, and whether it holds in every replicate."""
+    ask = asked(seen, scheme)
+    try:
+        holds = bool(comparison.holds(ask).all())
+    except PendingError:
+        holds = None
+    return comparison.words(said(seen, scheme), lambda node: number(node, ask)), holds
+
+
 def said(seen: Seen, scheme: str) -> Callable[[Quantity], str]:
-    """Tells a quantity in words, with its number."""
+    """Tells a quantity in words, with its number and the step at which it was taken."""
 
     def say(quantity: Quantity) -> str:
         word, where = WORDS[quantity.name], places(quantity, seen.record, scheme)
-        written = word.axes[: len(quantity.indices)]  # a default goes without saying
-        words = "".join(axis.words(seen.record, place) for axis, place in zip(written, where, strict=False))
-        try:
-            number = figure(float(np.median(word.take(seen, *where))))
-        except PendingError:
-            number = LATER
-        return f"{word.label}{words}: {number}"
+        words = "".join(axis.words(seen.record, place) for axis, place in zip(word.axes, where, strict=True))
+        return f"{word.label}{words}{earlier(seen, word, where)}: {number(quantity, asked(seen, scheme))}"
 
     return say
 
 
+def earlier(seen: Seen, word: Word, where: list[int]) -> str:
+    """At which step a quantity was taken, where that is not the step asked for."""
+    if word.taken and where[-1] < seen.count and (step := word.taken(seen, where[-1])) < where[-1]:
+        return f" (taken {'at ' * bool(step)}{step_words(step)})"
+    return ""
+
+
+def number(node: Node, ask: Callable[[Quantity], np.ndarray]) -> str:
+    """What a part of a claim comes to."""
+    try:
+        with np.errstate(all="ignore"):
+            return figure(float(np.median(node.value(ask))))
+    except PendingError:
+        return LATER
+
+
 def figure(value: float) -> str:
     """Three digits, powers of ten where they are shorter."""
-    text = f"{value:.3g}"
-    return decimal(float(text)) if 1e-4 <= abs(value) < 1e6 else text.replace("e+", "e").replace("nan", "NaN")
+    digits, _, power = f"{value:.3g}".partition("e")
+    if 1e-4 <= abs(value) < 1e6:
+        return decimal(float(f"{value:.3g}")).replace("-", SIGNS["-"])
+    return (f"{digits}e{int(power)}" if power else digits.replace("nan", "NaN")).replace("-", SIGNS["-"])
 
 
 def capital(error: ValueError) -> str:

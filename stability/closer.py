@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from stability import charts, columns, flatness, frames, jacobian, symmetry
+from stability import charts, columns, flatness, frames, jacobian, ladder, overflow, symmetry
 from stability.bounds import compared, shortened
-from stability.markup import BOUNDS, EXPONENTS, GAINS, HEALING, STRETCH, SYMMETRIES, sentences_html
+from stability.markup import BOUNDS, EXPONENTS, GAINS, HEALING, LADDER, STRETCH, SYMMETRIES, sentences_html
 from stability.readouts import equation, readouts
 from stability.remedies import Remedy
 from stability.runs import Growth, Run
@@ -42,22 +42,28 @@ class Formula:
 
 
 @dataclass(frozen=True)
-class Offers:
-    """A remedy for each sick scheme: its words, the remedy, the scheme."""
+class Offer:
+    """A remedy for a sick scheme, and its words."""
 
-    cures: tuple[tuple[str, Remedy, str], ...] = ()
+    words: str
+    remedy: Remedy
+    sick: str
 
 
-Piece = str | Picture | Grid | Formula | Offers  # text is HTML
+Piece = str | Picture | Grid | Formula | Offer | None  # text is HTML; None: nothing any more
 Pieces = Iterator[tuple[str, Piece]]  # each with the name of its place
 
 
 @dataclass(frozen=True)
 class Section:
-    """Its pieces, of a stream after `count` measurements; `live` where a step may change them; settings that it repeats."""
+    """Its pieces, of a stream after `count` measurements; `live`, those that a step may change; settings that it repeats.
+
+    `late` ones take long, say nothing about the stream's course, and wait for its end.
+    """
 
     pieces: Callable[[Any, View, int], Pieces]
-    live: bool = False
+    live: tuple[str, ...] = ()
+    late: bool = False
     settings: tuple[str, ...] = ()
     deeds: tuple[tuple[str, str], ...] = ()  # buttons, and what each does to the visit
 
@@ -70,6 +76,13 @@ def pre_activations(run: Run, view: View, count: int) -> Pieces:
     yield "said", sentences_html(flatness.sentences(run, count, layer, view.moment))
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     yield "picture", Picture(charts.pre_activation_spec(e), tables)
+
+
+def formats(run: Run, view: View, count: int) -> Pieces:
+    found = ladder.sentences(run, count, view.moment)
+    yield "said", sentences_html([*found, *overflow.foreseen(run.experiment, view.format)])
+    yield "picture", Picture(charts.ladder_spec(run.experiment), frames.ladder_tables(run, count, view.moment))
+    yield "note", sentences_html([LADDER])
 
 
 def symmetries(run: Run, view: View, count: int) -> Pieces:
@@ -114,22 +127,24 @@ def healing(growth: Growth, view: View, count: int) -> Pieces:
 
 
 def exponents(growth: Growth, view: View, count: int) -> Pieces:
+    yield "said", sentences_html([shortened(growth.product)])
     yield "picture", Picture(charts.exponent_spec(growth.product), frames.exponent_tables(growth.product))
     yield "note", sentences_html([EXPONENTS])
 
 
 def bounds(growth: Growth, view: View, count: int) -> Pieces:
-    yield "said", sentences_html([compared(growth.product)])
+    yield "said", sentences_html(filter(None, [compared(growth.product), shortened(growth.product)]))
     yield "picture", Picture(charts.bound_spec(growth.product), frames.bound_tables(growth.product))
-    yield "note", sentences_html(filter(None, [BOUNDS, shortened(growth.product)]))
+    yield "note", sentences_html([BOUNDS])
 
 
 CLOSER = {
     "healing": Section(healing),
-    "exponents": Section(exponents),
-    "bounds": Section(bounds),
-    "pre_activations": Section(pre_activations, live=True, settings=("layer", "moment")),
-    "symmetry": Section(symmetries, live=True, settings=("layer",), deeds=(("Swap two units", "swap"),)),
+    "exponents": Section(exponents, late=True),
+    "bounds": Section(bounds, late=True),
+    "pre_activations": Section(pre_activations, live=("said", "picture"), settings=("layer", "moment")),
+    "formats": Section(formats, live=("said", "picture"), settings=("moment", "format")),
+    "symmetry": Section(symmetries, live=("picture",), settings=("layer",), deeds=(("Swap two units", "swap"),)),
     "gains": Section(gains, settings=("features", "width")),
     "singular_values": Section(singular_values),
     "theory": Section(theory),

@@ -9,6 +9,7 @@ from stability.schemes import title
 
 TOOLS = {  # by bench: the button, its icon, what it does to the visit, and its help
     "product": (
+        ("Start", "first_page", "rewind", "The state before the first step, paused."),
         ("Step", "skip_next", "step", "One step further, then paused."),
         ("New seed", "casino", "draw_anew", "The same settings, drawn anew."),
         ("Reset", "restart_alt", "reset", "Back to the settings that this page began with."),
@@ -21,11 +22,11 @@ def widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
     """The widget for a setting of a bench: Streamlit's name of it, and its arguments beside label, help and key."""
     match knob:
         case Several():  # a value is a list of chips
-            options = list(dict.fromkeys([*knob.rows, *value]))
+            options = list({title(option): option for option in [*knob.rows, *value]}.values())  # one for each title
             more = {"max_selections": knob.most, "accept_new_options": True, "placeholder": "Add one"}
             return "multiselect", {"options": options, "format_func": title} | more
         case Choice():
-            return "selectbox", {"options": list(knob.rows), "format_func": knob.title}
+            return "selectbox", {"options": list(knob.offered), "format_func": knob.offered.get}
         case Flag():
             return "toggle", {}
         case Number(log=True):
@@ -52,7 +53,9 @@ def mark(lesson: Lesson, given: str, number: int) -> str | None:
     return ":material/close:" if given == str(number) else None
 
 
-def reply(lesson: Lesson, given: str) -> str:
-    """What is said to an answer: the option's number, or "shown" for none."""
+def told(lesson: Lesson, given: str) -> tuple[str, str]:
+    """What is said to an answer, an option's number or "shown" for none: why it is so, and what to look for."""
     right = mark(lesson, given, int(given)) == ":material/check:" if given.isdecimal() else None
-    return {True: "Right", False: "Not quite", None: "The answer"}[right] + f": {lesson.answer[:1].lower()}{lesson.answer[1:]}."
+    word = {True: "Right", False: "Not quite", None: "The answer"}[right]
+    why, look, what = lesson.prose.partition("**Look for**")
+    return f"**{word}: {lesson.answer[:1].lower()}{lesson.answer[1:]}.** {why}", look + what

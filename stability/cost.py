@@ -8,6 +8,8 @@ from functools import singledispatch
 from itertools import islice, pairwise
 from typing import TypeVar
 
+import torch
+
 from stability.datasets import HELD_OUT
 from stability.experiment import Experiment
 from stability.knobs import difference, knobs, mended, values
@@ -47,10 +49,11 @@ def training_cost(e: Experiment) -> Cost:
     step = weights * (6 * e.batch + 20) + units * e.batch * 40
     look = weights * 2 * HELD_OUT + units * HELD_OUT * 8 + units * e.batch * 40
     held = 12 * units * e.batch + 4 * e.networks * HELD_OUT * max(e.width, e.data.outputs)  # values, gradients, copies
+    copies = 2 * weights * (e.format.computed_in(torch.device("cpu")) != e.format.of_weights)  # to compute with, and gradients
     return Cost(
         calls=(e.depth + 8) * (e.steps + looks),  # the loss, the data and the bookkeeping cost as much as eight layers
         operations=step * (e.steps + 1) + look * looks + weights * 40,
-        bytes=e.format.bytes * held + state_bytes(e),
+        bytes=e.format.computed_in(torch.device("cpu")).itemsize * (held + copies) + state_bytes(e),
     )
 
 
@@ -70,8 +73,9 @@ def product_cost(p: Product) -> Cost:
 
 def state_bytes(e: Experiment) -> int:
     """Bytes of what one step leaves to the next: weights, two numbers a weight for the optimizer, and the data."""
+    row = e.format
     weights = e.networks * sum((layer.fan_in + 1) * layer.fan_out for layer in e.layers)
-    return e.format.bytes * (3 * weights + (e.samples + HELD_OUT) * e.layers[0].fan_in)
+    return row.of_weights.itemsize * 3 * weights + row.bytes * (e.samples + HELD_OUT) * e.layers[0].fan_in
 
 
 @dataclass(frozen=True)

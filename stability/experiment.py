@@ -8,7 +8,7 @@ from typing import Any
 from stability import knobs, schemes
 from stability.activations import ACTIVATIONS, Activation
 from stability.datasets import DATASETS, Dataset
-from stability.formats import FORMATS, Format
+from stability.formats import FORMATS, PRECISIONS, Format
 from stability.knobs import Choice, Flag, Integer, Real, Several, setting
 from stability.noise import Layer
 from stability.normalizations import NORMALIZATIONS, Normalization
@@ -74,7 +74,8 @@ class Experiment:
     weight_decay: float = setting(0.0, Real, "Training", "Weight decay",
         "Pull of the weight matrices towards 0.", low=0, high=10)
     precision: str = setting("float32", Choice, "Training", "Precision",
-        "The number format of everything computed.", rows=FORMATS)
+        "The number format of everything computed: how many digits, and how large and small a number can be.",
+        rows=PRECISIONS, absent={key: row.shown_only for key, row in FORMATS.items() if not row.trains})
     replicates: int = setting(1, Integer, "Compare", "Replicates",
         "Networks a scheme, each drawn anew: lines show their median, bands their range.", low=1, high=16)
     seed: int = setting(0, Integer, "Compare", "Seed",
@@ -127,7 +128,7 @@ class Experiment:
 
     @property
     def format(self) -> Format:
-        return FORMATS[self.precision]
+        return PRECISIONS[self.precision]
 
     @property
     def networks(self) -> int:

@@ -49,7 +49,7 @@ class Number:
         return np.float64(self.text)
 
     def words(self, say: Callable) -> str:
-        return self.text
+        return self.text.replace("-", SIGNS["-"])
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,18 @@ class Comparison:
         pairs = zip(self.symbols, pairwise(values), strict=True)
         return np.logical_and.reduce(np.broadcast_arrays(*(COMPARISONS[symbol](*pair) for symbol, pair in pairs)))
 
-    def words(self, say: Callable) -> str:
-        first, *rest = (node.words(say) for node in self.sums)
+    def words(self, say: Callable, total: Callable) -> str:
+        """`say(quantity)` tells one with its number, `total(node)` what a side comes to: said where it has several parts."""
+        first, *rest = (f"{node.words(say)} (= {total(node)})" if compound(node) else node.words(say) for node in self.sums)
         return first + "".join(f" {SIGNS.get(s, s)} {words}" for s, words in zip(self.symbols, rest, strict=True))
 
     def quantities(self) -> Iterator[Quantity]:
         yield from (found for node in self.sums for found in quantities(node))
+
+
+def compound(node: Node) -> bool:
+    """Whether a reader would have to reckon."""
+    return isinstance(node, Operation) or (isinstance(node, Call) and (node.name in FUNCTIONS or compound(node.parts[0])))
 
 
 def quantities(node: Node) -> Iterator[Quantity]:

@@ -5,6 +5,7 @@ all are 1, gradients keep their size whatever their direction: dynamical isometr
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -83,6 +84,7 @@ def widened(e: Experiment) -> tuple[Stack, Tensor]:
     stack, data = begun(e)
     for name in ("weights", "biases", "gains", "shifts"):
         setattr(stack, name, [tensor.detach().cpu().double() for tensor in getattr(stack, name)])
+    stack.experiment, stack.device = replace(e, precision="float64"), torch.device("cpu")
     return stack, data.x[next(batches(e))[: examples(e)]].cpu().double()
 
 

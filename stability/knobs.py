@@ -146,21 +146,28 @@ class Flag(Knob):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Knob):
-    """One key of a catalogue."""
+    """One key of a catalogue; `absent` says of keys that are none why not."""
 
     rows: Mapping[str, Any]
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, value: Any) -> str:
         key = value.strip().lower() if isinstance(value, str) else None
         if key not in self.rows:
-            raise ValueError(self.legal() + suggestion(key, self.rows))
+            why = self.absent.get(key)
+            raise ValueError(self.legal() + (f" ({why.rstrip('.')})" if why else suggestion(key, self.rows)))
         return key
+
+    @property
+    def offered(self) -> dict[str, str]:
+        """What a menu shows: the labels, and of what cannot be chosen why not."""
+        return {key: self.title(key) for key in self.rows} | dict(self.absent)
 
     def title(self, value: str) -> str:
         return getattr(self.rows[value], "label", value)
 
     def legal(self) -> str:
-        return "one of " + ", ".join(self.rows)
+        return "one of " + ", ".join(filter(None, self.rows))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +271,7 @@ def from_query(cls: type, query: Mapping[str, str], base: Any = None) -> tuple[A
             settings[name], refused = knobs(cls)[name].forgive(str(text))
             notes += [f"{refusal(name, part, legal)}; it was left out." for part, legal in refused]
         except ValueError as error:
-            kept = knobs(cls)[name].spell(settings[name])
+            kept = knobs(cls)[name].spell(settings[name]) or "nothing"
             notes.append(f"{refusal(name, text, error)}; {kept} is used instead.")
     record, more = mended(cls, settings)
     return record, notes + more

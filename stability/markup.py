@@ -31,6 +31,10 @@ GAINS = (
     "backward, those of the gradient that it passes down over those of the gradient that arrives. "
     "Forward asks for variance 1 / n_in, backward for 1 / n_out; unless the two are alike, no variance serves both."
 )
+LADDER = (
+    "What the numbers of this run become in each format, from the widest range to the narrowest: those below half the smallest "
+    "become 0, those beyond the largest infinite; subnormal ones lose digits. Gradients are those of the mean loss, as stored."
+)
 SYMMETRIES = (
     "The largest change of the output over the first batch before training, in float64: 1e-15 is rounding. "
     "What leaves the output as it is leaves the loss as it is, and gradient descent cannot tell such networks apart."
@@ -46,7 +50,7 @@ EXPONENTS = (
 )
 BOUNDS = (
     "No singular value of a product exceeds the product of its factors' largest, or falls below the product of their smallest. "
-    "These bounds are dashed; the true ones lie far inside, because the factors do not stretch the same direction."
+    "These bounds are dashed."
 )
 EMPTY = "Choose at least one initialization in the sidebar, and its curves appear here."
 CURE = "A scheme comes beside the sick one; a setting is changed, and the present run stays behind it, pinned."
@@ -158,7 +162,9 @@ def marked_up(sentence: str) -> str:
 def claim_html(reading: Reading) -> str:
     """The claim of a lesson with the numbers that were measured, and whether it holds."""
     word = {True: "Holds here", False: "Does not hold here", None: "Undecided"}[reading.holds]
-    lines = "".join(f"<span>{marked_up(line)}</span>" for line in filter(None, [*reading.lines, reading.why]))
+    marks = {True: "✓ ", False: "✗ ", None: "… "}
+    said = [marks[holds] + line for line, holds in reading.lines] + [reading.why] * bool(reading.why)
+    lines = "".join(f"<span>{marked_up(line)}</span>" for line in said)
     return f"<div class='claim'><b>{word}:</b>{lines}</div>"
 
 

@@ -1,10 +1,13 @@
 """The first replicate's matrices before and after, as the book prints them: HTML that takes its colours from the page."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from stability.product import Product, Scaled, matrices
 
 CORNER = 4  # rows and columns that are printed
+MOST, DRAWING = 2**33, 800  # operations that what is printed may take, half a second; and those of drawing a number
 PLAIN = range(-1, 4)  # powers of ten of the largest entry that need no factor before the matrix
 MATRICES_CSS = """<style>
 .matrices { display: flex; flex-wrap: wrap; gap: 0.5rem 2.5rem; font-size: 0.875rem; }
@@ -17,10 +20,18 @@ MATRICES_CSS = """<style>
 
 
 def matrices_html(product: Product) -> str:
-    """The first matrix and the product after all further factors; of large ones the corner."""
-    found, further = matrices(product), f"further factor{'s' * (product.count > 1)}"
-    parts = (("The first matrix", found.first), (f"After {product.count} {further}", found.last))
+    """The first matrix and the product after all further factors, or as many as take no long; of large ones the corner."""
+    shown, further = printed(product), f"further factor{'s' * (product.count > 1)}"
+    found, of = matrices(shown), f" of {product.count}" * (shown.count < product.count)
+    parts = (("The first matrix", found.first), (f"After {shown.count}{of} {further}", found.last))
     return f"{MATRICES_CSS}<div class='matrices'>{''.join(figure(caption, matrix) for caption, matrix in parts)}</div>"
+
+
+def printed(product: Product) -> Product:
+    """The product of fewer factors, where all of them would take too long."""
+    n = product.n
+    each = n**2 * (2 * n + DRAWING) + product.row.making(n)
+    return replace(product, count=min(product.count, MOST // each))
 
 
 def figure(caption: str, matrix: Scaled) -> str:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stability.catalogue import Entry, catalogue
+from stability.formats import wide
 
 Q = TypeVar("Q")  # numbers or arrays
 
@@ -28,9 +29,13 @@ class Normalization(Entry):
 
 
 def over_batch(z: Tensor) -> Tensor:
-    """Always the batch's own statistics, as torch.nn.BatchNorm1d(track_running_stats=False), eps 1e-5."""
-    variance, mean = torch.var_mean(z, dim=-2, correction=0, keepdim=True)
-    return (z - mean) * torch.rsqrt(variance + 1e-5)
+    """Always the batch's own statistics, as torch.nn.BatchNorm1d(track_running_stats=False), eps 1e-5.
+
+    Of formats of 16 bits in float32, as torch does it, too: only the result is rounded.
+    """
+    taken = wide(z)
+    variance, mean = torch.var_mean(taken, dim=-2, correction=0, keepdim=True)
+    return ((taken - mean) * torch.rsqrt(variance + 1e-5)).to(z.dtype)
 
 
 NORMALIZATIONS = catalogue(

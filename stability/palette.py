@@ -14,6 +14,15 @@ SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
 DECADES = "#134b73", "#2f7bb4", "#76aed3", "#bfd6e4", "#eeeeee", "#f6d1a5", "#e79d4f", "#c1661c", "#7f3b08"  # 1e-8 to 1e8
 COUNTS = "#d97e00", "#c4b04a", "#5fae8b", "#2f7bb4", "#3b4fa3"  # from one of a kind to all of them
 BROKEN = "#6b6b6b"  # exactly 0, or not finite
+STATES = {  # of the ladder: blue has shrunk, orange has grown, and what stands where there is no room for the word
+    "fits": ("#80808033", ""),
+    "subnormal": ("#a9c7dd", "s"),
+    "some 0": ("#4f94c9", "(0)"),
+    "all 0": ("#1f5a94", "0"),
+    "infinite": ("#d97e00", "∞"),
+    "0 already": (BROKEN, "0"),
+    "not known": ("#80808000", "?"),
+}
 
 
 def decades_colour(value: float) -> str:

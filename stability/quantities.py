@@ -4,7 +4,7 @@ Norms do not leave the range of numbers: a signal of 1e-30 or 1e30 in float32 is
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import groupby
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stability.experiment import Experiment
+from stability.formats import wide
 from stability.network import Pass, Stack
 from stability.randomness import generator
 
@@ -27,7 +28,9 @@ REACH, BINS = 8, 64  # u from -REACH to REACH in so many equal bins; what lies o
 class Measurement:
     """The pass on batch `step` with the weights after `step` updates. S schemes, R replicates, L layers.
 
-    NumPy float64; the histograms, of which there is much more, float32.
+    NumPy float64; the histograms and fates, of which there is more, float32. Gradients are those of the loss itself, however it
+    was scaled; where they overflowed in the format, they are infinite or NaN, as they were stored. With loss scaling such a
+    step is skipped: the next update is 0 and the next scale half of this one.
     """
 
     step: int
@@ -36,6 +39,7 @@ class Measurement:
     test_loss: np.ndarray  # (S, R) held out; NaN where not taken
     test_accuracy: np.ndarray  # (S, R)
     gradient_norm: np.ndarray  # (S, R) over all parameters, before clipping
+    scale: np.ndarray  # (S, R) what the loss was multiplied by on the way back; 1 without loss scaling
     signal: np.ndarray  # (S, R, L) RMS of z
     signal_gradient: np.ndarray  # (S, R, L) RMS of batch x d(loss)/dz
     weight_gradient: np.ndarray  # (S, R, L) Frobenius norm of d(loss)/dW
@@ -45,17 +49,26 @@ class Measurement:
     dead: np.ndarray  # (S, R, L-1) share of units with slope 0 on the whole batch
     distinct: np.ndarray  # (S, R, L-1) number of different hidden units; NaN where not taken
     pre_activations: np.ndarray  # (S, R, L-1, BINS + 2) share of u in each bin, outer ones included; NaN where not taken
+    fates: np.ndarray  # (S, R, L, KINDS, FORMATS, FATES) of `stability.shares`: shares as stored; NaN where not taken
 
 
-PROFILES = tuple(field.name for field in fields(Measurement))[6:-1]  # the quantities by layer
+PROFILES = tuple(field.name for field in fields(Measurement))[7:-2]  # the quantities by layer
 
 
-def losses(output: Tensor, y: Tensor) -> Tensor:
-    """Mean loss of each network, `(N,)`, of outputs `(N, batch, classes)`: cross-entropy of classes, else squared error."""
+def losses(output: Tensor, y: Tensor, rounded: Callable[[Tensor], Tensor] = lambda result: result) -> Tensor:
+    """Mean loss of each network, `(N,)`, of outputs `(N, batch, classes)`: cross-entropy of classes, else squared error.
+
+    `rounded` is done to every result on the way.
+    """
     if y.is_floating_point():
-        return (output - y).square().mean(dim=(1, 2))
+        return rounded(rounded(rounded(output - y).square()).mean(dim=(1, 2)))
     targets = y.expand(len(output), -1)
-    return F.cross_entropy(output.transpose(1, 2), targets, reduction="none").mean(dim=1)
+    return rounded(rounded(F.cross_entropy(output.transpose(1, 2), targets, reduction="none")).mean(dim=1))
+
+
+def standing(e: Experiment, measurement: Measurement) -> np.ndarray:
+    """Networks `(S, R)` whose loss and gradient are finite; with loss scaling, whose loss is: a step can be skipped."""
+    return np.isfinite(measurement.loss + (0 if e.format.scaled else measurement.gradient_norm))
 
 
 def accuracy(output: Tensor, y: Tensor) -> Tensor:
@@ -71,9 +84,10 @@ def sizes(stack: Stack, seen: Pass, of_parameters: Sequence[Tensor], of_z: Seque
     batch = len(seen.output[0])
     root = torch.tensor([[z[0].numel()] for z in seen.z], dtype=torch.float64, device=seen.output.device).sqrt()  # (L, 1)
     gradients = [norms(gradient) for gradient in of_parameters]
+    back = [norms(gradient) for gradient in stacked(of_z)]
     return {
         "signal": torch.cat([norms(z) for z in stacked(seen.z)]) / root,
-        "signal_gradient": torch.cat([norms(gradient) for gradient in stacked(of_z)]) * batch / root,
+        "signal_gradient": torch.cat(back) * batch / root / stack.scale.factor,
         "weight_gradient": torch.cat(gradients[: len(stack.weights)]),
         "weight": torch.cat([norms(weights) for weights in stack.weights]),
         "gradient_norm": norms(torch.cat(gradients).T.contiguous().unsqueeze(0))[0],  # one order of summation for any N
@@ -95,9 +109,9 @@ def norms(stack: Tensor) -> Tensor:
     Equals the plain norm wherever that is finite and nonzero; zeros, infinities and NaN among the entries stay what they
     are. Squares leave the range long before the numbers do, so a norm near the ends of the range is taken again, scaled.
     """
-    rows = stack.flatten(2)
+    rows = wide(stack.flatten(2))
     plain = torch.linalg.vector_norm(rows, dim=2).double()
-    low = torch.finfo(stack.dtype).tiny ** 0.5 * 1e9  # below it, entries whose squares underflowed may count
+    low = torch.finfo(rows.dtype).tiny ** 0.5 * 1e9  # below it, entries whose squares underflowed may count
     doubtful = (plain < low) | plain.isinf()
     if doubtful.any():
         plain[doubtful] = scaled_norm(rows[doubtful])
@@ -120,6 +134,7 @@ def shares(e: Experiment, seen: Pass) -> dict[str, Tensor]:
     """`saturated` and `dead` (L-1, N): where the slope of the activation is near 0, and where it is 0 on the whole batch."""
     saturated, dead = [], []
     for u, h in zip(stacked(seen.u), stacked(seen.h), strict=True):  # (k, N, batch, width)
+        u, h = wide(u), wide(h)
         slope = e.phi.dphi(u, h).abs_()
         lost = torch.where(u.flatten(2).amax(dim=2).isnan(), math.nan, 0.0)  # (k, N) a share of NaN is no share
         dead.append((slope.sum(dim=2) == 0).double().mean(dim=2) + lost)
@@ -133,7 +148,7 @@ def pre_activations(e: Experiment, seen: Pass) -> Tensor:
 
     An edge belongs to the bin on its right, so 0 lies with what is positive and REACH with what lies above.
     """
-    return torch.cat([histograms(u) for u in stacked(seen.u)]) if seen.u else torch.empty(0, BINS + 2, e.networks)
+    return torch.cat([histograms(wide(u)) for u in stacked(seen.u)]) if seen.u else torch.empty(0, BINS + 2, e.networks)
 
 
 def histograms(u: Tensor) -> Tensor:
@@ -149,7 +164,7 @@ def histograms(u: Tensor) -> Tensor:
 
 def distinct(e: Experiment, seen: Pass) -> Tensor:
     """Number of hidden units `(L-1, N)` whose z differ somewhere on the batch by more than SAME of the layer's RMS."""
-    return by_layer([distinct_units(z) for z in stacked(seen.z[:-1])], e)
+    return by_layer([distinct_units(wide(z)) for z in stacked(seen.z[:-1])], e)
 
 
 def distinct_units(z: Tensor) -> Tensor:
@@ -174,9 +189,15 @@ def distinct_units(z: Tensor) -> Tensor:
 
 
 def arranged(e: Experiment, value: Tensor) -> np.ndarray:
-    """From `(N,)`, `(L, N)` or `(L, bins, N)` to `(S, R, ...)`, schemes outermost; a copy, which keeps no tensor alive."""
+    """From `(N,)`, `(L, N)` or `(L, ..., N)` to `(S, R, ...)`, schemes outermost; a copy, which keeps no tensor alive."""
     array = value.detach().movedim(-1, 0).to(torch.float64 if value.dim() < 3 else torch.float32).cpu().numpy()
     return np.array(array.reshape(len(e.schemes), e.replicates, *value.shape[:-1]))
+
+
+@lru_cache(maxsize=64)
+def unscaled(*shape: int) -> np.ndarray:
+    """Ones, read-only: one array for all the steps of a run without loss scaling."""
+    return np.broadcast_to(np.array(1.0), shape)
 
 
 @lru_cache(maxsize=64)

@@ -9,9 +9,10 @@ from stability.experiment import Experiment
 from stability.noise import Layer
 from stability.prediction import predict
 from stability.schemes import Scheme, critical
-from stability.theory import FixedPoint, fixed_point
+from stability.theory import DIES, FixedPoint, fixed_point
 
 SURVIVES = 6  # depth scales: beyond about six xi networks were found untrainable; a scale, not a wall. Schoenholz et al. 2017
+SLOWLY = "On the edge q sinks to 0 slowly: in the end by less than 1 % a layer."
 NEAR = 0.01  # of chi_1 = 1: nobody could tell the difference over a hundred layers
 
 
@@ -36,7 +37,9 @@ def numbers(e: Experiment, row: Scheme, layer: Layer) -> dict[str, float | str]:
     if e.residual or e.dropout or e.norm.gain:
         return sizes | {"note": "Fixed points are those of plain networks: no residual connections, normalization or dropout."}
     point, edge = fixed_point(e.phi, variance * layer.fan_in, of_bias), critical(e.activation, sizes["sigma_b"])
-    found = {"chi_1": point.chi_1, "q": point.q, "reach": SURVIVES * abs(point.xi_c), "phase": phase(point), "note": point.note}
+    slow = point.note == DIES and phase(point) == "on the edge"
+    found = {"chi_1": point.chi_1, "q": point.q, "reach": SURVIVES * abs(point.xi_c), "phase": phase(point)}
+    found["note"] = SLOWLY if slow else point.note
     return sizes | found | {"edge": math.sqrt(edge) if edge else math.nan}
 
 

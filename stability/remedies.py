@@ -47,6 +47,7 @@ def better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
     yield changed(e, normalization="layer")
     yield changed(e, residual=True)
     yield changed(e, activation="relu")
+    yield changed(e, depth=max(1, e.depth // 2))
 
 
 def alike_in_size(e: Experiment, *texts: str) -> bool:

@@ -1,5 +1,6 @@
 """Runs: a stream that remembers and is shared, the registry that keeps them, and who may train now."""
 
+import math
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -12,13 +13,15 @@ import numpy as np
 
 from stability.cost import state_bytes
 from stability.experiment import Experiment
-from stability.product import Product, multiplied
-from stability.quantities import BINS, PROFILES, Measurement, untaken
+from stability.product import Product, draws, multiplied
+from stability.quantities import BINS, PROFILES, Measurement, standing, untaken
+from stability.shares import SHAPE
 from stability.training import MOST, measure, sampled
 
 OBJECT = 160  # bytes of an array or a measurement besides its numbers
-PROFILE_BYTES = 6 * 2**20  # for the profiles of one run, and as much for its histograms of pre-activations: with every loss and
-# the objects around them it stays under 32 MB
+# For the profiles of one run, and as much for its histograms and fates: with every loss and the objects around them it stays
+# under 32 MB.
+PROFILE_BYTES = 6 * 2**20
 
 
 @dataclass(frozen=True)
@@ -113,21 +116,24 @@ class Growth(Stream):
     @property
     def nbytes(self) -> int:
         p = self.product
-        return len(self.measurements) * array_bytes(p.replicates) + (0 if self.finished else 16 * p.replicates * p.n**2)
+        state = 8 * p.replicates * (p.n**2 + draws(p.n))  # the products, and the factors that are drawn
+        return len(self.measurements) * array_bytes(p.replicates) + (0 if self.finished else state)
 
 
 class Run(Stream):
     """What `measure(experiment)` yields.
 
     Of a long run the profiles are kept at evenly spread steps and None at the others, every loss is kept; of large networks,
-    the histograms of pre-activations are kept at the steps `pictured`, NaN elsewhere. `breaks` tells where networks diverged.
+    histograms and fates, these as means over the replicates, are kept at the steps `pictured`, NaN elsewhere. `breaks` tells
+    where networks diverged.
     """
 
     def __init__(self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES):
         super().__init__(experiment, experiment.steps, measure(experiment))
         self.experiment = experiment
         self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
-        self.kept = sampled(experiment.steps, max(2, profile_bytes // profile_size(experiment)))
+        scales = experiment.format.scaled * experiment.steps * array_bytes(experiment.networks)  # taken from the profiles
+        self.kept = sampled(experiment.steps, max(2, (profile_bytes - scales) // profile_size(experiment)))
         self.pictured = spread(sampled(experiment.steps, MOST), max(2, PROFILE_BYTES // picture_size(experiment)))
 
     def profiled(self, count: int) -> Measurement:
@@ -143,25 +149,31 @@ class Run(Stream):
 
     def _remember(self, measurement: Measurement) -> None:
         # A signal of -inf is 0 behind a ReLU, so that loss and gradient may be finite: the profiles are asked, too.
-        profiles = np.concatenate([measurement.signal, measurement.signal_gradient], axis=2)
-        whole = np.isfinite(measurement.loss + measurement.gradient_norm) & np.isfinite(profiles).all(axis=2)
+        # With loss scaling a gradient that overflows is no end: its step is skipped.
+        scaled = self.experiment.format.scaled
+        profiles = np.concatenate([measurement.signal, measurement.signal_gradient][: 1 if scaled else 2], axis=2)
+        whole = standing(self.experiment, measurement) & np.isfinite(profiles).all(axis=2)
         for network in zip(*np.nonzero(~whole), strict=True):
             self.breaks.setdefault(tuple(map(int, network)), broken(measurement, network))
         if self.measurements:
             self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is whole until it is not
+        if measurement.step in sampled(self.experiment.steps, MOST):
+            measurement = replace(measurement, fates=pooled(measurement.fates))
         self.measurements.append(measurement)
 
     def _thinned(self, measurement: Measurement) -> Measurement:
         dropped = {} if measurement.step in self.kept else dict.fromkeys(PROFILES)
         if measurement.step in sampled(self.experiment.steps, MOST) - self.pictured:
-            dropped["pre_activations"] = untaken(*measurement.pre_activations.shape, dtype=np.float32)
+            for name in ("pre_activations", "fates"):
+                dropped[name] = untaken(*getattr(measurement, name).shape, dtype=np.float32)
         return replace(measurement, **dropped) if dropped else measurement
 
     @property
     def nbytes(self) -> int:
         """Bytes that this run holds: its measurements, and what a step needs to go on while it is not finished."""
         e, steps = self.experiment, len(self.measurements)
-        scalars = steps * (3 * array_bytes(e.networks) + OBJECT) + min(steps, MOST) * 2 * array_bytes(e.networks)
+        always = 4 if e.format.scaled else 3
+        scalars = steps * (always * array_bytes(e.networks) + OBJECT) + min(steps, MOST) * 2 * array_bytes(e.networks)
         profiles = sum(step < steps for step in self.kept) * profile_size(e)
         pictures = sum(step < steps for step in self.pictured) * picture_size(e)
         return scalars + profiles + pictures + (0 if self.finished else state_bytes(e))
@@ -177,8 +189,15 @@ def profile_size(experiment: Experiment) -> int:
 
 
 def picture_size(experiment: Experiment) -> int:
-    """Bytes of the histograms of one measurement, float32."""
-    return 4 * experiment.networks * (experiment.depth - 1) * (BINS + 2) + OBJECT
+    """Bytes of the histograms and fates of one measurement, float32."""
+    e = experiment
+    histograms = e.networks * (e.depth - 1) * (BINS + 2)
+    return 4 * (histograms + len(e.schemes) * e.depth * math.prod(SHAPE)) + 2 * OBJECT
+
+
+def pooled(fates: np.ndarray) -> np.ndarray:
+    """Means over the replicates, in the shape of all of them; NaN where one is NaN."""
+    return np.broadcast_to(fates.mean(axis=1, keepdims=True), fates.shape)
 
 
 def spread(steps: set[int], most: int) -> set[int]:

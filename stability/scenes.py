@@ -1,20 +1,19 @@
 """What each bench shows of a stream, as pieces with the names of their places: words, pictures, tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from stability import charts, frames
 from stability.claims import Claim
-from stability.closer import CLOSER, Offers, Picture, Pieces
-from stability.experiment import Experiment
+from stability.closer import CLOSER, Offer, Picture, Pieces, Section
+from stability.experiment import MOST_SCHEMES, Experiment
 from stability.growth import said
 from stability.markup import cards_html, claim_html, sentences_html
 from stability.matrices import matrices_html
 from stability.product import Product
-from stability.remedies import Remedy
 from stability.runs import Stream
 from stability.schemes import title
 from stability.verdicts import Verdict, verdicts
@@ -37,11 +36,19 @@ class Scene:
         """After the first `count` measurements; what takes long, or moves little, only where `slow`."""
         yield from self.main(count, slow)
         section = CLOSER.get(self.page.view.open_section)
-        if section and slow and (section.live or not self.closed_up):
-            self.closed_up = True
-            yield from section.pieces(self.run, self.page.view, count)
+        if section and slow:
+            yield from self.close_up(section, count)
         if self.claim and slow:
             yield "claim", claim_html(self.claim.reading(self.run, count))
+
+    def close_up(self, section: Section, count: int) -> Pieces:
+        """A section, whole at first, then what a step may have changed."""
+        again, self.closed_up = self.closed_up, not section.late or self.run.finished
+        if not self.closed_up:
+            yield "said", sentences_html([f"Drawn after the last {self.unit}."])
+        elif section.live or not again:
+            pieces = section.pieces(self.run, self.page.view, count)
+            yield from ((name, piece) for name, piece in pieces if not again or name in section.live)
 
     def main(self, count: int, slow: bool) -> Pieces:
         raise NotImplementedError
@@ -56,25 +63,33 @@ class Training(Scene):
     """Cards, training charts and profiles."""
 
     heat: pa.Table | None = None
+    offered: list[Offer] = field(default_factory=list)
 
     def main(self, count: int, slow: bool) -> Pieces:
         run, e, view = self.run, self.page.experiment, self.page.view
         pins = tuple(kept.experiment for kept in self.pinned.values())
         found, scheme = verdicts(run, count), view.scheme(e)
         yield "cards", cards_html(run, count, found, self.waiting)
-        yield "remedies", Offers(tuple(offer(verdict) for verdict in found if verdict.remedy))
+        yield from self.offers([offer(verdict) for verdict in found if verdict.remedy])
         if slow:
             self.heat = frames.heat(run, scheme, view.heat_quantity, count)
-        tables = frames.training_tables(run, count, self.pinned) | {"heat": self.heat}
+        tables = frames.training_tables(run, count, self.pinned, view.format) | {"heat": self.heat}
         yield "left", Picture(charts.training_spec(e, scheme, view.heat_quantity, pins), tables)
         if slow:
-            yield "right", Picture(charts.depth_spec(e, pins), frames.depth_tables(run, count, self.pinned))
+            yield "right", Picture(charts.depth_spec(e, pins), frames.depth_tables(run, count, self.pinned, view.format))
+
+    def offers(self, offers: list[Offer]) -> Pieces:
+        """What is offered where that is another than before; each in a place of its own, which can be emptied alone."""
+        if offers != self.offered:
+            self.offered = offers
+            for index in range(MOST_SCHEMES):
+                yield f"remedy_{index}", offers[index] if index < len(offers) else None
 
 
-def offer(verdict: Verdict) -> tuple[str, Remedy, str]:
+def offer(verdict: Verdict) -> Offer:
     """A verdict's remedy, in words that fit a button."""
     remedy = verdict.remedy
-    return f"{title(verdict.scheme)}: {remedy.label[:1].lower()}{remedy.label[1:]}", remedy, verdict.scheme
+    return Offer(f"{title(verdict.scheme)}: {remedy.label[:1].lower()}{remedy.label[1:]}", remedy, verdict.scheme)
 
 
 class Multiplying(Scene):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from stability.experiment import Experiment
-from stability.quantities import Measurement
+from stability.quantities import Measurement, standing
 from stability.randomness import generator
 
 SIDE = 8  # of the matrices that stand for a layer's: enough entries that their norms are typical
@@ -56,10 +56,11 @@ class Signs:
 def signs(e: Experiment, measurement: Measurement) -> list[Signs]:
     """Of every scheme, in their order; the measurement must have its profiles."""
     seen = {name: middle(getattr(measurement, name)) for name in NEEDED}
+    seen |= told(seen) if e.format.scaled else {}
     with np.errstate(all="ignore"):
         columns = shape(seen) | hidden(e, seen) | promise(e, seen)
     columns["height"] = seen["test_loss"] / e.data.guessing
-    columns["finite"] = np.isfinite(measurement.loss + measurement.gradient_norm).all(axis=1)
+    columns["finite"] = standing(e, measurement).all(axis=1)
     values = {name: column.tolist() for name, column in columns.items()}
     rows = zip(*values.values(), strict=True)
     return [
@@ -72,6 +73,17 @@ NEEDED = (
     "loss", "test_loss", "gradient_norm", "signal", "signal_gradient", "weight_gradient", "weight",
     "saturated", "dead", "distinct",
 )  # fmt: skip
+
+
+def told(seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a step that loss scaling skips tells of gradients: those that overflow count as large as the next layer's, or 1."""
+    known = {name: seen[name].copy() for name in ("signal_gradient", "weight_gradient")}
+    for values in known.values():
+        above = np.ones(len(values))
+        for layer in values.T[::-1]:
+            above = layer[:] = np.where(np.isfinite(layer), layer, above)
+    whole = np.linalg.norm(known["weight_gradient"], axis=1)
+    return known | {"gradient_norm": np.where(np.isfinite(seen["gradient_norm"]), seen["gradient_norm"], whole)}
 
 
 def middle(values: np.ndarray) -> np.ndarray:

@@ -2,8 +2,11 @@
 
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
+
+RAISED = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
 def shown(value: Any, most: int = 60) -> str:
@@ -39,6 +42,11 @@ def number(value: float) -> str:
 def power(exponent: float) -> str:
     """A power of ten for a sentence, whatever its size: 10^24.3."""
     return f"10^{round(float(exponent), 1) + 0.0}"
+
+
+def raised(text: str) -> str:
+    """Powers of ten for a chart, which knows no markup: 10⁻⁵·⁹."""
+    return re.sub(r"\^(-?[\d.]+)", lambda power: power[1].translate(RAISED), text)
 
 
 def times(exponent: float) -> str:

@@ -225,9 +225,10 @@ def sentence(e: Experiment, key: str, scheme: str, layer: int = 1, units: tuple[
     return f"{subject} moves by at most {by:.2g}, of {of:.2g}." if by else f"{subject} does not move at all."
 
 
+@lru_cache(maxsize=32)
 @torch.inference_mode(False)
 @torch.enable_grad()
-def row_differences(experiment: Experiment, layer: int = 1) -> dict[str, Change]:
+def row_differences(experiment: Experiment, layer: int = 1) -> Mapping[str, Change]:
     """How far the rows of d(loss)/dW_l of a hidden layer differ on the first batch, of its largest entry.
 
     `drawn`: with the outgoing weights W_{l+1} as they are; `random`: with N(0, 1/fan_in) in their place. In float64 and
@@ -236,7 +237,7 @@ def row_differences(experiment: Experiment, layer: int = 1) -> dict[str, Change]
     `absent`; ValueError where there is no such layer.
     """
     if absent(experiment):
-        return {}
+        return MappingProxyType({})
     check_hidden(experiment, layer)
     e = replace(experiment, precision="float64")
     stack, data = begun(e)
@@ -251,7 +252,7 @@ def row_differences(experiment: Experiment, layer: int = 1) -> dict[str, Change]
         (gradient,) = torch.autograd.grad(loss, own)  # (N, width, fan_in)
         apart = (gradient.amax(dim=1) - gradient.amin(dim=1)).amax(dim=1)
         found[name] = finite(e, apart, gradient.abs().amax(dim=(1, 2)))
-    return found
+    return MappingProxyType(found)
 
 
 def tie(e: Experiment, scheme: str, layer: int = 1) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 THROUGH_DEPTH = "signal", "signal_gradient", "weight_gradient"
-LOGARITHMIC = frozenset({"gradient_norm", "weight", "update", "singular_value", "gain", *THROUGH_DEPTH})
+LOGARITHMIC = frozenset({"gradient_norm", "scale", "weight", "update", "singular_value", "gain", *THROUGH_DEPTH})
 
 
 def showable(name: str, values: np.ndarray) -> np.ndarray:

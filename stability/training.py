@@ -3,7 +3,7 @@
 Divergence is data: inf and NaN are yielded. To pause, step or cancel is not to pull.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -24,9 +24,12 @@ from stability.quantities import (
     pre_activations,
     shares,
     sizes,
+    unscaled,
     untaken,
 )  # fmt: skip
 from stability.randomness import generator
+from stability.scaling import skipping, spread
+from stability.shares import SHAPE, fates
 
 MOST = 20  # steps at which the costly quantities are taken, the first and the last among them
 
@@ -62,25 +65,36 @@ def one_step(
     """Measures batch `step`, then updates, unless it is the last. Returns the norms of the update too, `(L, N)`."""
     e = stack.experiment
     seen = stack.forward(data.x[batch], step)
-    loss = losses(seen.output, data.y[batch])
+    loss = held_against(stack, seen.output, data.y[batch])
     # The networks share no parameter, so the gradient of the sum is each one's own.
-    gradients = torch.autograd.grad(loss.sum(), [*stack.parameters, *seen.z], materialize_grads=True)
-    of_parameters, of_z = gradients[: len(states)], gradients[len(states) :]
+    gradients = torch.autograd.grad(loss, [*stack.parameters, *seen.z], stack.scale.factor.to(loss), materialize_grads=True)
+    of_parameters, of_z = gradients[: len(states)], [stack.held(gradient) for gradient in gradients[len(states) :]]
+    if stack.scale.moving:
+        of_parameters = [gradient / stack.scale.along(gradient) for gradient in of_parameters]
     with torch.no_grad():
         found = {"loss": loss, "accuracy": accuracy(seen.output, data.y[batch]), "update": update}
+        found |= {"scale": stack.scale.factor} if stack.scale.moving else {}
         found |= sizes(stack, seen, of_parameters, of_z) | shares(e, seen)
-        found |= costly(stack, data, seen) if step in sampled(e.steps, MOST) else {}
+        if step in sampled(e.steps, MOST):
+            found |= costly(stack, data, seen) | {"fates": fates(seen, gradients[: len(stack.weights)], of_z)}
         if step < e.steps:
             update = descend(stack, of_parameters, states, found["gradient_norm"])
     arrays = nothing(e) | {name: arranged(e, value) for name, value in found.items()}
     return Measurement(step, **arrays), update
 
 
+def held_against(stack: Stack, output: Tensor, y: Tensor) -> Tensor:
+    """The losses `(N,)`. With loss scaling in float32, as torch.autocast takes them: 2.3 times 65536 is beyond float16."""
+    return losses(output.float(), y) if stack.scale.moving else losses(output, y, stack.rounded)
+
+
 def nothing(e: Experiment) -> dict[str, np.ndarray]:
-    """The costly quantities where they are not taken."""
+    """The costly quantities where they are not taken, and the scale where there is none."""
     by_layer = len(e.schemes), e.replicates, e.depth - 1
     costly = {"distinct": untaken(*by_layer), "pre_activations": untaken(*by_layer, BINS + 2, dtype=np.float32)}
-    return costly | dict.fromkeys(("test_loss", "test_accuracy"), untaken(*by_layer[:2]))
+    outer = by_layer[:2]
+    costly["fates"] = untaken(*outer, e.depth, *SHAPE, dtype=np.float32)
+    return costly | dict.fromkeys(("test_loss", "test_accuracy"), untaken(*outer)) | {"scale": unscaled(*outer)}
 
 
 def sampled(steps: int, most: int) -> set[int]:
@@ -93,26 +107,33 @@ def costly(stack: Stack, data: Data, seen: Pass) -> dict[str, Tensor]:
     """The quantities that are taken at few steps."""
     output = stack.forward(data.x_test).output
     return {
-        "test_loss": losses(output, data.y_test),
+        "test_loss": held_against(stack, output, data.y_test),
         "test_accuracy": accuracy(output, data.y_test),
         "distinct": distinct(stack.experiment, seen),
         "pre_activations": pre_activations(stack.experiment, seen),
     }
 
 
-def descend(stack: Stack, gradients: tuple[Tensor, ...], states: list[dict], gradient_norm: Tensor) -> Tensor:
-    """Clips each network, decays the weight matrices, and takes the optimizer's step. Returns its norms, `(L, N)`."""
+def descend(stack: Stack, gradients: Sequence[Tensor], states: list[dict], gradient_norm: Tensor) -> Tensor:
+    """Clips each network, decays the weight matrices, and takes the optimizer's step. Returns its norms, `(L, N)`.
+
+    With loss scaling a network whose gradient overflowed stays where it is.
+    """
     e, moved = stack.experiment, []
+    overflowed = ~gradient_norm.isfinite() if stack.scale.moving else None
     factor = (e.clip / (gradient_norm + 1e-6)).clamp(max=1)  # as torch.nn.utils.clip_grad_norm_
     for index, (parameter, gradient, state) in enumerate(zip(stack.parameters, gradients, states, strict=True)):
         matrices = index < len(stack.weights)
         if e.clip:
-            gradient = gradient * factor.to(gradient).view(1, -1, *[1] * (gradient.dim() - 2))
+            gradient = gradient * spread(factor.to(gradient), gradient)
         rule = e.optimization.of(matrices, matrices and stack.hidden[index])
+        rule = rule if overflowed is None else skipping(rule, overflowed)
         step = rule(parameter, gradient, state, e.learning_rate, e.weight_decay if matrices else 0.0)
         parameter.add_(step)
         if matrices:
             moved.append(norms(step))
+    if overflowed is not None:
+        stack.scale.move(overflowed)
     return torch.cat(moved)
 
 

@@ -6,14 +6,17 @@ rows of VERDICTS are asked in their order, and the first that holds is the verdi
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from stability.cases import SPAN, Case, beginnings, endings, healthy, under_way
 from stability.experiment import Experiment
+from stability.outlook import chance
 from stability.quantities import Measurement
 from stability.remedies import Remedy, better_start, chosen, larger_steps, living, more_steps, random_start, smaller_steps
 from stability.runs import Run
 from stability.signs import Signs, signs
+from stability.training import measure
 
 GONE = -200.0  # power of ten: beyond any format, so an exact zero
 FLAT = 1.0  # power of ten: weight gradients within it look flat in a chart
@@ -21,6 +24,7 @@ SATURATED = 0.3  # of the hidden units, beyond what is flat by design: in ten la
 DEAD = 0.9  # of a layer's units: what is left is too narrow for the data
 ALIKE = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
 
+BETTER = 0.1  # of such networks: forecasts that differ by less are alike
 AMPLE = 1.0  # power of ten: gradients turn on the way, so all steps together should promise ten times the loss
 
 
@@ -156,7 +160,7 @@ def odds(case: Case) -> str:
 
 def after_divergence(case: Case, s: Signs) -> Iterator[Remedy]:
     if not healthy(case.start):
-        yield from better_start(case.experiment, case.scheme)
+        yield from start_anew(case, s)
     yield from smaller_steps(case.experiment, max(1.0, min(4.0, case.start.log_pace)))
 
 
@@ -170,7 +174,19 @@ def after_stalling(case: Case, s: Signs) -> Iterator[Remedy]:
 
 
 def start_anew(case: Case, s: Signs) -> Iterator[Remedy]:
-    yield from better_start(case.experiment, case.scheme)
+    """Another normalization than there is only where the forecast is better with it: behind each, gradients may explode."""
+    e = case.experiment
+    for remedy in better_start(e, case.scheme):
+        exchanged = e.norm.gain and "normalization" in dict(remedy.settings)
+        if not exchanged or foreseen(remedy.apply(e, case.scheme), case.scheme) > case.likely + BETTER:
+            yield remedy
+
+
+@lru_cache(maxsize=64)
+def foreseen(e: Experiment, scheme: str) -> float:
+    """The share of such networks that learn, from a first measurement made for this."""
+    alone = replace(e, schemes=(scheme,))
+    return chance(alone, signs(alone, next(measure(alone)))[0])
 
 
 VERDICTS = (

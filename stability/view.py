@@ -6,23 +6,43 @@ from typing import Any
 
 from stability import knobs
 from stability.experiment import Experiment, canonical, misfits
+from stability.formats import FORMATS
 from stability.knobs import Choice, Integer, Knob, setting
 from stability.product import Product
 
 PREFIXES = "pin", "pin2", "pin3"
-BENCHES = {"train": "Train", "product": "Products", "course": "Course"}
-SECTIONS = {
-    "train": {
-        "pre_activations": "Pre-activations",
-        "symmetry": "Symmetry",
-        "gains": "Forward or backward",
-        "singular_values": "Singular values",
-        "theory": "Theory",
-        "tried": "Tried",
-    },
-    "product": {"healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values"},
-    "course": {},
-}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A row: what can be looked at closer on it, the field of a Page that lies on it, and the setting that says how long."""
+
+    label: str
+    sections: Mapping[str, str] = field(default_factory=dict)
+    holds: str = ""
+    length: str = ""
+    trains: bool = False  # schemes on chips, pins, a heat map, and a list of what was tried
+
+
+BENCHES = {
+    "train": Bench(
+        "Train", holds="experiment", length="steps", trains=True,
+        sections={
+            "pre_activations": "Pre-activations",
+            "formats": "Number formats",
+            "symmetry": "Symmetry",
+            "gains": "Forward or backward",
+            "singular_values": "Singular values",
+            "theory": "Theory",
+            "tried": "Tried",
+        },
+    ),
+    "product": Bench(
+        "Products", holds="product", length="count",
+        sections={"healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values"},
+    ),
+    "course": Bench("Course"),
+}  # fmt: skip
 NOWHERE = {"": "Nothing more"}
 ANSWERS = {"": "Not yet", "shown": "Shown without one"} | {str(number): f"Option {number}" for number in range(1, 7)}
 NEWEST = 5000  # as many steps as a run can have: the newest picture
@@ -63,11 +83,14 @@ class View:
     lesson: str = setting("", Name, "Page", "Lesson", "The lesson that is open.")
     answer: str = setting("", Choice, "Page", "Answer", "What was answered to its question.", rows=ANSWERS)
     section: str = setting("", Choice, "Page", "Look closer", "What is shown beneath the charts.",
-        rows=NOWHERE | {key: label for sections in SECTIONS.values() for key, label in sections.items()})
+        rows=NOWHERE | {key: label for bench in BENCHES.values() for key, label in bench.sections.items()})
     layer: int = setting(1, Integer, "Look closer", "Layer",
         "The hidden layer that is looked into.", low=1, high=100)
     moment: int = setting(NEWEST, Integer, "Look closer", "Step",
         "The step at which it is looked into.", low=0, high=NEWEST)
+    format: str = setting("", Choice, "Look closer", "Rules where this format ends",
+        "Thin rules on the axes of signals and gradients.",
+        rows={"": "That of the run"} | {key: row.label for key, row in FORMATS.items()})
     swaps: int = setting(0, Integer, "Look closer", "Swaps",
         "How often two hidden units have been swapped: each time two others.", low=0, high=9999)
     heat_scheme: str = setting("", OneScheme, "Heat map", "Heat map of",
@@ -94,7 +117,11 @@ class View:
     @property
     def open_section(self) -> str | None:
         """The section that is open, where this bench has it."""
-        return self.section if self.section in SECTIONS[self.bench] else None
+        return self.section if self.section in self.row.sections else None
+
+    @property
+    def row(self) -> Bench:
+        return BENCHES[self.bench]
 
 
 @dataclass(frozen=True)
@@ -109,7 +136,7 @@ class Page:
     @property
     def bench(self) -> Experiment | Product:
         """The settings of what is on the table."""
-        return self.product if self.view.bench == "product" else self.experiment
+        return getattr(self, self.view.row.holds or "experiment")
 
     def with_bench(self, record: Experiment | Product) -> "Page":
         return replace(self, **{"product" if isinstance(record, Product) else "experiment": record})
@@ -117,11 +144,12 @@ class Page:
     def to_query(self, base: "Page | None" = None) -> dict[str, str]:
         """What differs from `base` (the first visit); pins by what differs from the experiment: `pin.depth=30`, `pin2=same`."""
         base = base or Page()
-        query = {"v": knobs.VERSION} | knobs.spelled(self.view, base.view)
-        if self.view.bench == "course":
+        view = replace(self.view, section=self.view.open_section or "")
+        query = {"v": knobs.VERSION} | knobs.spelled(view, base.view)
+        if not self.view.row.holds:
             return query  # nothing lies on the table
         query |= knobs.spelled(self.bench, replace(base, view=self.view).bench)
-        if self.view.bench != "train" or self.pins == base.pins:
+        if not self.view.row.trains or self.pins == base.pins:
             return query
         for prefix, pin in zip(PREFIXES, self.pins, strict=False):
             differing = knobs.spelled(pin, self.experiment)
@@ -136,9 +164,9 @@ class Page:
         """
         if name in knobs.values(self.view):
             return replace(self, view=replace(self.view, **{name: value})), []
-        if self.view.bench == "product":
-            product, notes = knobs.mended(Product, knobs.values(self.product) | {name: value})
-            return replace(self, product=product), notes
+        if not self.view.row.trains:
+            record, notes = knobs.mended(type(self.bench), knobs.values(self.bench) | {name: value})
+            return self.with_bench(record), notes
         settings = knobs.values(self.experiment) | {name: value}
         fitting = tuple(scheme for scheme in chosen if not list(misfits(scheme, settings)))
         experiment, notes = knobs.mended(Experiment, settings | {"schemes": fitting or chosen or self.experiment.schemes})
@@ -187,7 +215,7 @@ class Page:
         page = replace(base, view=view)
         record, more = knobs.from_query(type(page.bench), parts[""], page.bench)
         page = page.with_bench(record)
-        if not any(prefix in parts for prefix in PREFIXES) or view.bench != "train":
+        if not any(prefix in parts for prefix in PREFIXES) or not view.row.trains:
             return page, more + notes
         pins = [knobs.from_query(Experiment, parts[prefix], record) for prefix in PREFIXES if prefix in parts]
         notes += [f"{note[:-1]} (in a pin)." for _, found in pins for note in found]

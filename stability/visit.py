@@ -9,24 +9,31 @@ import pandas as pd
 
 from stability import knobs
 from stability.experiment import Experiment
-from stability.knobs import Knob, Several
+from stability.knobs import Choice, Knob, Several
 from stability.lessons import Lesson, course
 from stability.product import Product
 from stability.schemes import title
 from stability.spelling import shown, suggestion
 from stability.training import MOST, sampled
-from stability.view import NEWEST, QUANTITIES, Page, View
+from stability.view import BENCHES, NEWEST, QUANTITIES, Page, View
 
 
 def opened(query: Mapping[str, str]) -> tuple[Page, list[str]]:
     """The page that a link opens, and what could not be taken of it. A lesson is a page; the rest of the link changes it."""
     rest, key = dict(query), query.get("lesson", "").strip().lower()
     rest.pop("lesson", None)
-    if key in course():
-        return Page.from_query(rest, start(key))
     if not key:
         return Page.from_query(rest)
-    return Page(view=View(bench="course")), [f"{shown(key)} is no lesson{suggestion(key, course())}. Here are all of them."]
+    if key not in course():
+        page, notes = Page.from_query(rest | {"bench": "course"})
+        return page, [f"{shown(key)} is no lesson{suggestion(key, course())}. Here are all of them.", *notes]
+    said = [f"A lesson has its own bench, so {shown(rest.pop('bench'))} was left out."] if "bench" in rest else []
+    page, notes = Page.from_query(rest, start(key))
+    choice, options = page.view.answer, course()[key].options
+    if choice.isdecimal() and int(choice) > len(options):
+        said.append(f"answer must be shown or 1 to {len(options)} in this lesson, not {choice}; shown is used instead.")
+        page = replace(page, view=replace(page.view, answer="shown"))
+    return page, said + notes
 
 
 def spelled(page: Page) -> dict[str, str]:
@@ -62,10 +69,16 @@ class Visit:
         if self.written is None or not (touched or query == self.written):
             self.written = dict(query)
             page, notes = opened(query)
-            if page.view.bench != "train":  # its link does not spell the experiment, which may be wanted again
-                page = page.with_bench(self.page.experiment)
-            self.see(page, notes)
+            self.see(self.keeping(page), notes)
             self.touched = False
+
+    def keeping(self, page: Page) -> Page:
+        """A page with what lies on the benches that it does not show: its link does not spell that, and it may be wanted."""
+        hidden = {row.holds for row in BENCHES.values()} - {page.view.row.holds, ""}
+        for name in hidden:
+            if getattr(page, name) == getattr(Page(), name):
+                page = replace(page, **{name: getattr(self.page, name)})
+        return page if page.view.row.trains else replace(page, pins=page.pins or self.page.pins)
 
     def address(self) -> dict[str, str] | None:
         """What the address must spell now. None where it opens this very page already: Back must pass it."""
@@ -101,12 +114,17 @@ class Visit:
     def right(self, lesson: Lesson) -> bool | None:
         """Whether a lesson's question was answered rightly in this visit; None: not answered."""
         choice = self.answers.get(lesson.key, "")
-        return lesson.options[int(choice) - 1] == lesson.answer if choice.isdecimal() else None
+        return lesson.options[int(choice) - 1] == lesson.answer if choice.isdecimal() else None  # of its own options
 
     @property
     def behind(self) -> list[Experiment]:
         """What is pinned and not on the table itself."""
-        return [pin for pin in self.page.pins if self.page.view.bench == "train" and pin != self.page.experiment]
+        return [pin for pin in self.page.pins if self.page.view.row.trains and pin != self.page.experiment]
+
+    @property
+    def bare(self) -> bool:
+        """Networks are trained here, and no scheme is left on the chips."""
+        return self.page.view.row.trains and not self.chosen
 
     @property
     def asked(self) -> bool:
@@ -121,8 +139,12 @@ class Visit:
     @property
     def settings(self) -> dict[str, Knob]:
         """The settings of the bench that mean something now."""
-        fixed = {"features"} if self.page.view.bench == "train" and self.page.experiment.data.fixed_features else set()
+        fixed = {"features"} if self.page.view.row.trains and self.page.experiment.data.fixed_features else set()
         return {name: knob for name, knob in knobs.knobs(self.page.bench).items() if name not in fixed}
+
+    def offered(self, names: Sequence[str]) -> list[str]:
+        """Of these settings, those that mean something now."""
+        return [name for name in names if name in self.settings or name in knobs.knobs(View)]
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -163,6 +185,7 @@ class Visit:
         known = {
             "heat_scheme": {scheme: title(scheme) for scheme in e.schemes},
             "heat_quantity": QUANTITIES,
+            "format": self.knobs["format"].rows,
             "layer": {layer: str(layer) for layer in range(1, max(2, e.depth))},
             "moment": {step: str(step) for step in steps},
         }
@@ -186,6 +209,8 @@ class Visit:
         knob = self.knobs.get(name)
         if not knob:  # of a bench that has just been left
             return None
+        if isinstance(knob, Choice) and (why := knob.absent.get(value)):
+            return self.see(self.page, [why], self.chosen)
         if name == "moment" and value == self.page.experiment.steps:
             value = NEWEST  # of a longer run, too
         if not isinstance(knob, Several):
@@ -201,7 +226,7 @@ class Visit:
     @property
     def last(self) -> int:
         """The last step of what is on the table."""
-        return self.page.product.count if self.page.view.bench == "product" else self.page.experiment.steps
+        return getattr(self.page.bench, self.page.view.row.length)
 
     def pause(self) -> None:
         self.touched, self.paused = True, not self.paused
@@ -209,6 +234,10 @@ class Visit:
     def step(self) -> None:
         self.touched, self.paused = True, True
         self.position = min(self.position + 1, self.last + 1)
+
+    def rewind(self) -> None:
+        """Back to the state before the first step."""
+        self.touched, self.paused, self.position = True, True, 1
 
     def pin(self) -> None:
         self.see(self.page.pinned(), chosen=self.chosen)
@@ -246,7 +275,7 @@ class Visit:
         """A lesson, from its question; no key: the list of all of them."""
         if not lesson:
             return self.go("course")
-        self.see(start(lesson))
+        self.see(self.keeping(start(lesson)))
 
     def answer(self, choice: str) -> None:
         """Takes what was answered to the lesson's question: the option's number from 1, or "shown" for none."""

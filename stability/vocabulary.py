@@ -90,12 +90,14 @@ class SchemeAxis(Axis):
 class Word:
     """What a name means: `take(seen, *places)` gives a number for each replicate, or one for all.
 
-    `hidden`: only hidden layers have it. `record`: whose settings it belongs to.
+    `taken(seen, step)`: the step of that number, which may be an earlier one. `hidden`: only hidden layers have it.
+    `record`: whose settings it belongs to.
     """
 
     label: str
     axes: tuple[Axis, ...] = ()
     take: Callable[..., np.ndarray | float]
+    taken: Callable[..., int] | None = None
     hidden: bool = False
     record: type = Experiment
 
@@ -162,11 +164,19 @@ def look_place(product: Product, word: Word, moment: str | int) -> int:
     return known.index(number)
 
 
+def step_words(step: int) -> str:
+    return f"step {step}" if step else "before training"
+
+
+def factor_words(count: int) -> str:
+    return f"after {count} further factor{'s' if count > 1 else ''}" if count else "at the start"
+
+
 SCHEME = SchemeAxis("a scheme", (EACH,), scheme_place, lambda e, place: f" of {e.rows[place].title}")
 LAYER = Axis("a layer", ("first", "middle", "last"), layer_place, lambda e, place: f", layer {place + 1}", low=1)
 STEP = Axis(
     "a step", ("start", "end"), lambda e, word, step: moment_place(e.steps, "step", step),
-    lambda e, place: f", step {place}", low=0, default="start",
+    lambda e, place: f", {step_words(place)}", low=0, default="start",
 )  # fmt: skip
 RANK = Axis("a singular value", ("largest", "middle", "smallest"), rank_place, rank_words, low=1)
 SYMMETRY = Axis(
@@ -175,21 +185,28 @@ SYMMETRY = Axis(
 )  # fmt: skip
 FACTOR = Axis(
     "a number of factors", ("start", "end"), lambda p, word, factor: moment_place(p.count, "factor", factor),
-    lambda p, place: f" after {place} further factors", low=0,
+    lambda p, place: f" {factor_words(place)}", low=0,
 )  # fmt: skip
-LOOK = replace(FACTOR, place=look_place, words=lambda p, place: f" after {looks(reach(p))[place]} further factors")
+LOOK = replace(FACTOR, place=look_place, words=lambda p, place: f" {factor_words(looks(reach(p))[place])}")
 
 
-def taken(name: str) -> Callable[..., np.ndarray]:
-    """How a quantity of a Measurement is taken: at the step asked for, or the newest before it at which it was."""
+def having(seen: Seen, name: str, step: int) -> Any:
+    """The measurement at this step, or the newest before it at which the quantity was taken."""
+    steps = sampled(seen.record.steps, MOST) if name in SELDOM else range(step + 1)
+    return seen.at(step, lambda m: m.step in steps and getattr(m, name) is not None)
+
+
+def measured(name: str, label: str, *axes: Axis) -> Word:
+    """A quantity of a Measurement."""
 
     def take(seen: Seen, scheme: int, *places: int) -> np.ndarray:
         *layer, step = places
-        steps = sampled(seen.record.steps, MOST) if name in SELDOM else range(step + 1)
-        found = seen.at(step, lambda m: m.step in steps and getattr(m, name) is not None)
-        return getattr(found, name)[scheme, :, *layer]  # (R,)
+        return getattr(having(seen, name, step), name)[scheme, :, *layer]  # (R,)
 
-    return take
+    return Word(
+        label=label, axes=(SCHEME, *axes, STEP), take=take, taken=lambda seen, step: having(seen, name, step).step,
+        hidden=name in HIDDEN,
+    )  # fmt: skip
 
 
 def predicted(name: str) -> Callable[..., float]:
@@ -228,6 +245,7 @@ SCALARS = {
     "test_loss": "held-out loss",
     "test_accuracy": "held-out accuracy",
     "gradient_norm": "gradient norm",
+    "scale": "loss scale",
 }
 LAYERS = {
     "signal": "signal",
@@ -241,11 +259,8 @@ LAYERS = {
 }
 HIDDEN = "saturated", "dead", "distinct"
 WORDS: Mapping[str, Word] = {
-    **{name: Word(label=label, axes=(SCHEME, STEP), take=taken(name)) for name, label in SCALARS.items()},
-    **{
-        name: Word(label=label, axes=(SCHEME, LAYER, STEP), take=taken(name), hidden=name in HIDDEN)
-        for name, label in LAYERS.items()
-    },
+    **{name: measured(name, label) for name, label in SCALARS.items()},
+    **{name: measured(name, label, LAYER) for name, label in LAYERS.items()},
     "predicted_signal": Word(label="predicted signal", axes=(SCHEME, LAYER), take=predicted("signal")),
     "predicted_signal_gradient": Word(
         label="predicted signal gradient", axes=(SCHEME, LAYER), take=predicted("signal_gradient")

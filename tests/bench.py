@@ -30,10 +30,11 @@ from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from stability import charts, frames, moments, runs, theory  # noqa: E402
+from stability import charts, frames, moments, runs, theory, training  # noqa: E402
 from stability.activations import ACTIVATIONS  # noqa: E402
 from stability.closer import Picture  # noqa: E402
 from stability.experiment import Experiment  # noqa: E402
+from stability.formats import PRECISIONS  # noqa: E402
 from stability.network import Stack  # noqa: E402
 from stability.prediction import predict  # noqa: E402
 from stability.process import settle  # noqa: E402
@@ -41,6 +42,7 @@ from stability.product import Product  # noqa: E402
 from stability.quantities import Measurement  # noqa: E402
 from stability.randomness import generator  # noqa: E402
 from stability.runs import Registry, Run  # noqa: E402
+from stability.shares import SHAPE  # noqa: E402
 from stability.training import batches, measure  # noqa: E402
 from stability.verdicts import forecast  # noqa: E402
 
@@ -191,6 +193,28 @@ def products(stack: Stack) -> Iterator[None]:
         yield
 
 
+def shares(quick: bool) -> Iterator[Line]:
+    """What it adds to count, for every format, what the numbers become: at 20 steps, and spread over all of them."""
+    e, real = Experiment(), training.fates
+    nothing = torch.full((e.depth, *SHAPE, e.networks), np.nan)
+
+    def step_with(count: Callable, step: int) -> Callable[[], object]:
+        def work():
+            with replaced(training, "fates", count):
+                training.one_step(stack, data, batch, step, states, update)
+
+        return work
+
+    (stack, data), batch = training.begun(e), next(batches(e))
+    states, update = [{} for _ in stack.parameters], torch.zeros(e.depth, e.networks)
+    works = step_with(real, 0), step_with(lambda *tensors: nothing, 0), step_with(real, 1)
+    turns = in_turns(20 if quick else 60, *works)[1:]
+    taken = len(training.sampled(e.steps, training.MOST))
+    added = [(with_it - without) * taken / ((e.steps + 1) * plain) for with_it, without, plain in turns]
+    yield Line("shares in every format, a step with over one without", [1 + share for share in added], "x", at_most=1.25)
+    yield Line("  at the steps at which they are taken", [with_it / without for with_it, without, _ in turns], "x")
+
+
 def default_experiment(quick: bool) -> Iterator[Line]:
     e = Experiment()
     firsts = [turn[0] for turn in in_turns(5 if quick else 15, lambda: next(measure(e)))]
@@ -202,6 +226,17 @@ def default_experiment(quick: bool) -> Iterator[Line]:
     next(adam), next(muon)
     turns = in_turns(3 if quick else 9, steps(muon, PERIOD), steps(adam, PERIOD))
     yield Line("  a step by Muon, times that by Adam", [one / other for one, other in turns], "x", at_most=3)
+
+
+def formats(quick: bool) -> Iterator[Line]:
+    """Of the default experiment, each format beside float32 in turns."""
+    keys = [key for key, row in PRECISIONS.items() if row.bytes < 4]
+    streams = [measure(replace(Experiment(), precision=key, steps=5000)) for key in ("float32", *keys)]
+    for stream in streams:
+        next(stream)
+    turns = in_turns(3 if quick else 9, *(steps(stream, PERIOD) for stream in streams))
+    for place, key in enumerate(keys, start=1):
+        yield Line(f"  a step in {key}, times that in float32", [turn[place] / turn[0] for turn in turns], "x", at_most=2)
 
 
 def foresight(quick: bool) -> Iterator[Line]:
@@ -389,7 +424,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-SECTIONS = engine, default_experiment, foresight, product, drawing, streaming, clicking, memory
+SECTIONS = engine, shares, formats, default_experiment, foresight, product, drawing, streaming, clicking, memory
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], quick="--quick" in sys.argv[1:]))

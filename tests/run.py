@@ -16,7 +16,7 @@ from served import CHROMIUMS, ROOT, chromium
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 REQUIREMENTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
-SLOWEST_FIRST = "test_browser.py", "test_training.py", "test_page.py"  # so that two workers end together
+SLOWEST_FIRST = "test_training.py", "test_browser.py", "test_walk.py", "test_page.py", "test_course.py", "test_lessons.py"
 SIDE_BY_SIDE = "-n", "2", "--dist", "loadfile"  # two processes, each file in one: its fixtures are made once
 
 

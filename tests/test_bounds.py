@@ -46,11 +46,14 @@ def test_the_bounds_are_the_sums_of_the_factors_own_logarithms():
 
 def test_the_work_is_bounded_and_what_is_left_out_is_said():
     large = Product(n=256, count=1000)
-    assert 2 <= reach(large) < 100
+    assert 8 <= reach(large) < 100
     assert f"first {reach(large) - 1} further factors" in shortened(large)
-    assert shortened(Product(n=64, count=1000)) == ""
+    assert shortened(Product(n=32, count=1000)) == shortened(Product(n=256, count=8)) == ""
     assert len(looks(1001)) == LOOKS
     assert looks(2).tolist() == [0, 1]
+    for count in (3, 59, 60, 61, 62, 100, 1001):
+        assert looks(count)[[0, 1, -1]].tolist() == [0, 1, count - 1]
+        assert (np.diff(looks(count)) > 0).all()
 
 
 def test_sigma_moves_all_by_its_logarithm_and_0_leaves_nothing():
@@ -63,6 +66,7 @@ def test_sigma_moves_all_by_its_logarithm_and_0_leaves_nothing():
 
 def test_two_matrices_are_compared_in_words():
     assert compared(Product(count=1)).startswith("The first two matrices together stretch by ")
+    assert compared(Product(count=100)).partition(" After ")[0] == compared(Product(count=1))
     assert "After 100 further factors one direction" in compared(Product())
     assert "alike" in compared(Product(family="orthogonal"))
 

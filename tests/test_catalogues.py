@@ -18,7 +18,7 @@ from stability.activations import ACTIVATIONS
 from stability.catalogue import Entry, catalogue
 from stability.datasets import DATASETS, HELD_OUT, standardised
 from stability.experiment import Experiment
-from stability.formats import FORMATS
+from stability.formats import FORMATS, PRECISIONS
 from stability.network import Stack
 from stability.noise import Layer, Noise
 from stability.normalizations import NORMALIZATIONS
@@ -28,7 +28,7 @@ from stability.randomness import PURPOSES, generator
 from stability.schemes import SCHEMES, read
 from stability.training import batches, begun
 
-CATALOGUES = (ACTIVATIONS, NORMALIZATIONS, FORMATS, DATASETS, OPTIMIZERS, SCHEMES)
+CATALOGUES = (ACTIVATIONS, NORMALIZATIONS, FORMATS, PRECISIONS, DATASETS, OPTIMIZERS, SCHEMES)
 ROWS = [row for rows in CATALOGUES for row in rows.values()]
 FAR = torch.linspace(-30, 30, 600_001, dtype=torch.float64)  # steps of 1e-4
 
@@ -428,6 +428,8 @@ def test_a_normalization_keeps_the_shape_and_the_format(row):
 
 def test_every_row_of_a_choice_can_be_chosen_by_its_key():
     chosen = {name: knob.rows for name, knob in knobs.knobs(Experiment).items() if isinstance(knob, knobs.Choice)}
-    assert {id(rows) for rows in chosen.values()} == {id(rows) for rows in CATALOGUES if rows is not SCHEMES}
+    assert {id(rows) for rows in chosen.values()} == {
+        id(rows) for rows in CATALOGUES if not (rows is SCHEMES or rows is FORMATS)
+    }
     for name, rows in chosen.items():
         assert all(getattr(Experiment(**{name: key}), name) == key for key in rows)

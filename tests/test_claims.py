@@ -152,7 +152,7 @@ def decimal(value: float) -> str:
 
 
 def test_every_number_of_a_measurement_has_its_name():
-    assert {*SCALARS, *LAYERS} == {*PROFILES, "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm"}
+    assert {*SCALARS, *LAYERS} == {*PROFILES, "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"}
     assert {*SCALARS, *LAYERS} <= set(Measurement.__dataclass_fields__)
     assert set(HIDDEN) == {name for name in LAYERS if WORDS[name].hidden}
 
@@ -270,28 +270,57 @@ def test_a_reading_fills_in_the_measured_numbers(run):
     reading = parse("signal_gradient[normal:1][first] > 1e-9 * signal_gradient[normal:1][last][end]").reading(run)
     first, last = (np.median(run.measurements[step].signal_gradient[1, :, layer]) for step, layer in ((0, 0), (6, -1)))
     words = "signal gradient of Normal 1, layer {}: {}"
-    text = f"{words.format(1, shown(first))} > 1e-9 × {words.format('5, step 6', shown(last))}"
-    assert reading == Reading((text,), True)
+    product = shown(1e-9 * last)
+    text = f"{words.format('1, before training', shown(first))} > "
+    text += f"1e−9 × {words.format('5, step 6', shown(last))} (= {product})"
+    assert reading == Reading(((text, True),), True)
     assert reading.text == text + "."
 
 
 def shown(value: float) -> str:
-    assert 1e-4 < value < 1e6, "else written with a power of ten"
-    return repr(float(f"{value:.3g}")).removesuffix(".0")
+    rounded = float(f"{value:.3g}")
+    if 1e-4 < value < 1e6:
+        return repr(rounded).removesuffix(".0")
+    power = math.floor(math.log10(rounded))
+    return f"{rounded / 10.0**power:.3g}e{power}".replace("-", "−")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("abs(-width) <= (depth - 1) / 2", "abs(−width: 8) ≤ (depth: 5 − 1) / 2"),
+        ("abs(-width) <= (depth - 1) / 2", "abs(−width: 8) (= 8) ≤ (depth: 5 − 1) / 2 (= 2)"),
         ("1 < width >= depth == 5", "1 < width: 8 ≥ depth: 5 = 5"),
-        ("learning_rate*1e-3<1", "learning rate: 0.02 × 1e-3 < 1"),
+        ("learning_rate*1e-3<1", "learning rate: 0.02 × 1e−3 (= 2e−5) < 1"),
+        ("-width < -(-(2))", "−width: 8 < −(−(2))"),
+        ("-0.5 * width < log10(0)", "−0.5 × width: 8 (= −4) < log10(0) (= −inf)"),
+        ("loss[he_normal] < 1", "loss of He (normal), before training: "),
+        ("loss[he_normal][0] < 1", "loss of He (normal), before training: "),
+        ("distinct[he_normal][2] < 9", "number of distinct units of He (normal), layer 2, before training: 8 < 9"),
+        ("loss[he_normal][2] < 1", "loss of He (normal), step 2: "),
         ("singular_value[he_normal][largest] > 0 * singular_value[he_normal][2]", ", the largest: "),
         ("moved[he_normal][swap] < 1", "change of the output of He (normal), swap"),
     ],
 )  # fmt: skip
 def test_a_reading_is_written_for_people(run, text, words):
     assert words in parse(text).reading(run).text
+
+
+def test_a_reading_marks_each_comparison(run):
+    reading = parse("width == 8 and width == 9 and 1 < loss[each] < 1e9").reading(run)
+    assert [holds for _, holds in reading.lines] == [True, False, True, True]
+    assert reading.holds is False
+    assert reading.text == "; ".join(line for line, _ in reading.lines) + "."
+
+
+def test_a_reading_names_the_step_at_which_a_number_was_taken():
+    run = whole(replace(SMALL, steps=150), profile_bytes=1)  # the first and the last profile are kept
+    assert "layer 2, step 7 (taken before training): " in parse("signal[he_normal][2][7] > 0").reading(run).text
+    assert "layer 2, step 150: " in parse("signal[he_normal][2][end] > 0").reading(run).text
+    taken = sorted(sampled(150, MOST))
+    missed = next(step for step in range(taken[1], 150) if step not in taken)
+    before = max(step for step in taken if step < missed)
+    assert f", step {missed} (taken at step {before}): " in parse(f"test_loss[he_normal][{missed}] > 0").reading(run).text
+    assert f", step {before}: " in parse(f"test_loss[he_normal][{before}] > 0").reading(run).text
 
 
 def test_a_reading_says_in_how_many_replicates_a_claim_holds(run):
@@ -308,6 +337,7 @@ def test_nothing_is_said_of_what_is_still_to_come():
         reading = claim.reading(run)
         assert len(run.measurements) == known, "a reading computes nothing"
         assert reading.holds is (True if known == 3 else None)
+        assert [holds for _, holds in reading.lines] == [reading.holds, True]
         assert ("…" in reading.text) == (known < 3)
         assert reading.why == ("" if known == 3 else "Step 2 is still to come.")
     with pytest.raises(PendingError, match=r"^step 6 is still to come$"):
@@ -328,6 +358,9 @@ def test_a_product_is_read_while_it_grows():
     list(growth)
     assert claim.reading(growth).holds is True
     assert claim.reading(growth).text.startswith("log10 of the norm after 3 further factors: ")
+    assert "log10 of the norm at the start: " in claim.reading(growth).text
+    for name in ("log10_norm", "log10_upper"):
+        assert " after 1 further factor: " in parse(f"{name}[1] < 99").reading(growth).text
 
 
 # What is refused
@@ -414,7 +447,7 @@ def test_a_claim_about_something_else_is_refused(run, text, sentence):
     for ask in (lambda: claim.holds(run), lambda: claim.check(SMALL)):
         with pytest.raises(ValueError, match=exactly(sentence)):
             ask()
-    assert claim.reading(run) == Reading((text,), None, sentence[:1].upper() + sentence[1:] + ".")
+    assert claim.reading(run) == Reading(((text, None),), None, sentence[:1].upper() + sentence[1:] + ".")
 
 
 @pytest.mark.parametrize(
@@ -435,7 +468,7 @@ def test_what_these_settings_do_not_have_is_said(settings, text, sentence):
     [
         ({}, "loss[each] < 1", "this claim speaks of the loss, which a product of matrices does not have"),
         ({}, "log10_norm[101] < 1", "this claim speaks of factor 101, and the last is 100"),
-        ({}, "log10_upper[1] < 1", "this claim speaks of the log10 of the upper bound at factor 1, where it is not taken"),
+        ({}, "log10_upper[2] < 1", "this claim speaks of the log10 of the upper bound at factor 2, where it is not taken"),
         ({"sigma": 0.0}, "log10_upper[end] < 1", "no singular values at sigma 0: all are 0"),
     ],
 )

@@ -70,7 +70,8 @@ def test_beside_it_is_a_few_settings_away(lesson):
 
 @LESSONS
 def test_a_lesson_is_seen_within_seconds(lesson):
-    assert SPEED.seconds(lesson.page.bench) <= MOST_SECONDS
+    for settings in (lesson.page.bench, lesson.counter.bench):
+        assert SPEED.seconds(settings) <= MOST_SECONDS
 
 
 @LESSONS
@@ -92,6 +93,13 @@ def test_titles_and_places_in_the_course_are_unique():
     lessons = course().values()
     assert max(Counter(lesson.title for lesson in lessons).values()) == 1
     assert max(Counter(lesson.path.name[:2] for lesson in lessons).values()) == 1
+
+
+def test_the_place_of_an_option_does_not_betray_the_answer():
+    lessons = course().values()
+    answers = [lesson.options.index(lesson.answer) for lesson in lessons]
+    last = sum(place + 1 == len(lesson.options) for place, lesson in zip(answers, lessons, strict=True))
+    assert max(last, *Counter(answers).values()) <= len(lessons) / 2
 
 
 def test_the_course_is_in_the_order_of_its_files_and_cannot_be_changed():

@@ -486,6 +486,15 @@ def test_a_batch_of_one_and_batch_norm_are_mended_with_a_sentence():
     assert "batch must be at least 2 for batch normalization, not 1; batch 2 is used instead." in notices(at)
 
 
+def test_a_format_that_no_network_is_trained_in_is_in_the_menu_and_says_why():
+    at = opened(schemes="he_normal")
+    why = SETTINGS["precision"].absent["float8_e4m3"]
+    assert why in widget(at, "precision").options
+    at = sound(widget(at, "precision").set_value("float8_e4m3").run())
+    assert state(at).precision == "float32"
+    assert why in notices(at)
+
+
 # Verdicts and remedies
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import string
 
 import mpmath
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from stability import knobs, spelling
 from stability.knobs import Choice, Integer, Knob, Real
-from stability.matrices import matrices_html
+from stability.matrices import matrices_html, printed
 from stability.product import FAMILIES, GROUP, Product, draws, factors, groups, matrices, multiplied, products
 
 KNOBS = knobs.knobs(Product)
@@ -225,6 +226,16 @@ def test_a_product_beyond_float64_is_printed_with_its_power_of_ten_before_it():
     assert f"10<sup>−{-matrices(product).last.power}</sup> ×" in html
     assert html.count("<td>") == 32
     assert "After 1000 further factors" in html
+
+
+def test_of_many_large_factors_fewer_are_multiplied_and_the_caption_counts_them():
+    for family in FAMILIES:
+        large = Product(n=256, count=1000, family=family)
+        assert printed(large) == dataclasses.replace(large, count=printed(large).count)
+        assert 20 <= printed(large).count < 300
+        assert printed(dataclasses.replace(large, count=20)).count == 20
+    assert printed(Product(n=64, count=1000)).count == 1000
+    assert re.search(r"After \d\d of 1000 further factors, its first 4", matrices_html(large))
 
 
 def test_of_a_large_matrix_the_corner_is_printed_with_dots_and_said_to_be_one():

@@ -10,7 +10,7 @@ from stability.activations import ACTIVATIONS
 from stability.experiment import Experiment
 from stability.normalizations import NORMALIZATIONS
 from stability.prediction import predict
-from stability.readouts import equation, readouts
+from stability.readouts import SLOWLY, equation, readouts
 from stability.schemes import SCHEMES
 
 
@@ -34,6 +34,19 @@ def test_tanh_is_ordered_below_its_edge_and_chaotic_above():
     assert (below["phase"], at["phase"], above["phase"]) == ("ordered", "on the edge", "chaotic")
     assert at["edge"] ** 2 == pytest.approx(1.761, abs=5e-4)  # Schoenholz et al. 2017
     assert all(one["edge"] == at["edge"] for one in (below, above))
+
+
+@pytest.mark.parametrize("activation", ["tanh", "erf", "hardtanh", "softsign", "elu"])
+def test_on_the_edge_without_biases_the_signal_is_said_to_fade_slowly_and_does(activation):
+    e = Experiment(schemes=("critical", "scaled_normal:0.8"), activation=activation, depth=100)
+    edge, below = row(e), row(e, 1)
+    assert (edge["phase"], edge["q"], edge["note"]) == ("on the edge", 0, SLOWLY)
+    assert below["note"] == "The signal dies out: q runs to 0."
+    q = predict(e).signal ** 2
+    shares = q[:, 1:-1] / q[:, :-2]
+    assert 0.95 < shares[0, -1] < 1, "and ever nearer to 1"
+    assert (np.diff(shares[0, 5:]) > 0).all()
+    assert shares[1, -1] == pytest.approx(below["chi_1"], abs=0.03)
 
 
 @pytest.mark.parametrize("settings", [{"residual": True}, {"normalization": "layer"}, {"dropout": 0.1}])

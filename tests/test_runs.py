@@ -15,16 +15,18 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from stability.experiment import Experiment
+from stability.product import Product
 from stability.quantities import PROFILES, Measurement
-from stability.runs import PROFILE_BYTES, Break, Registry, Run, RunError, picture_size, profile_size
+from stability.runs import OBJECT, PROFILE_BYTES, Break, Growth, Registry, Run, RunError, picture_size, profile_size
 from stability.training import MOST, measure, sampled
 
-SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", *PROFILES)]
+SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "fates", *PROFILES)]  # fates: pooled
 EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
 
 
@@ -209,6 +211,20 @@ def test_a_small_network_of_many_steps_says_truly_how_many_bytes_it_holds():
     assert real <= run.nbytes <= 2 * real
 
 
+@pytest.mark.parametrize("settings", [{"n": 4}, {"n": 40}, {"n": 256, "replicates": 4}, {"n": 2, "family": "orthogonal"}])
+def test_a_growth_says_truly_how_many_bytes_it_holds_with_the_factors_that_are_drawn(settings):
+    def tensors() -> dict[int, int]:
+        storages = [thing.untyped_storage() for thing in gc.get_objects() if type(thing) is torch.Tensor]
+        return {storage.data_ptr(): storage.nbytes() for storage in storages}
+
+    before, growth = tensors(), Growth(Product(**{"replicates": 30} | settings))
+    assert growth.at(2) is not None
+    real = sum(size for place, size in tensors().items() if place not in before)
+    assert real <= growth.nbytes <= 2 * real
+    assert list(growth)
+    assert growth.nbytes <= 2 * sum(norms.nbytes + OBJECT for norms in growth.measurements)
+
+
 def test_a_run_holds_at_most_32_megabytes_whatever_the_knobs():
     """By its own account, which the tests above hold against the memory itself."""
     for schemes, replicates, depth, steps in product((EIGHT[:1], EIGHT), (1, 16), (1, 2, 101), (1, 30, 1000, 5000)):
@@ -228,8 +244,8 @@ def test_a_run_at_the_extremes_of_its_knobs_holds_at_most_32_megabytes_of_memory
         e = Experiment(**LARGE, depth=depth, steps=5000)
         run = Run(e)
         first = next(measure(e))
-        picture = size(first.pre_activations)
-        kept = held([first]) - picture
+        picture = size(first.pre_activations) + size(first.fates) / e.replicates
+        kept = held([first]) - size(first.pre_activations) - size(first.fates)
         parts = 5001 * thinned, len(run.kept) * kept, len(run.pictured) * picture
         assert sum(parts) <= 32e6, parts
 

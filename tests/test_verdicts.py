@@ -16,11 +16,13 @@ from stability.datasets import DATASETS
 from stability.experiment import MOST_SCHEMES, Experiment, misfits
 from stability.normalizations import NORMALIZATIONS
 from stability.optimizers import OPTIMIZERS
-from stability.outlook import FORECASTS_RIGHT
+from stability.outlook import FORECASTS_RIGHT, chance
 from stability.quantities import Measurement
+from stability.remedies import better_start, chosen
 from stability.runs import Run
 from stability.schemes import SCHEMES
 from stability.signs import signs
+from stability.training import measure
 from stability.verdicts import VERDICTS, Verdict, findings, forecast, size, verdicts
 
 SMALL = Experiment(schemes=("he_normal",), depth=4, width=16, samples=128, batch=32, steps=60)
@@ -172,6 +174,23 @@ def test_every_remedy_makes_a_legal_experiment_that_differs_and_keeps_the_seed()
                 assert cured != e
                 assert (cured.seed, cured.dataset) == (e.seed, e.dataset)
                 assert bool(verdict.remedy.scheme) != bool(verdict.remedy.settings)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "hardtanh", "leaky_relu"])
+def test_another_normalization_is_offered_only_where_its_own_first_step_promises_more(activation):
+    """Behind batch norm gradients explode with the depth, and behind layer norm those of tanh do, too."""
+    scheme = ACTIVATIONS[activation].suits or "xavier_normal"
+    e = Experiment(schemes=(scheme,), activation=activation, normalization="batch", depth=100, width=16, batch=32, steps=60)
+    (verdict,) = forecast(e, next(measure(e)))
+    assert verdict.word == "exploding"
+    alone = [replace(e, normalization=key) for key in ("batch", "layer")]
+    before, after = (chance(one, signs(one, next(measure(one)))[0]) for one in alone)
+    assert verdict.remedy.settings == ((("normalization", "layer") if after > before + 0.1 else ("residual", True)),)
+
+
+def test_where_nothing_else_is_left_half_the_depth_is_a_remedy():
+    e = Experiment(schemes=("he_normal",), normalization="layer", residual=True, depth=9)
+    assert chosen(better_start(e, "he_normal"), e, "he_normal").settings == (("depth", 4),)
 
 
 def test_a_scheme_as_a_remedy_stands_beside_the_sick_one_or_in_its_place_where_eight_are_shown():

@@ -15,7 +15,7 @@ from stability.view import PREFIXES, QUANTITIES, Page, View
 SCHEME = st.sampled_from([*SCHEMES, "normal:0.3", "orthogonal:2"])
 VIEWS = st.builds(
     View,
-    section=st.sampled_from(["", "symmetry", "bounds"]),
+    section=st.sampled_from(["", "symmetry", "theory"]),
     layer=st.integers(1, 100),
     heat_scheme=st.sampled_from([""]) | SCHEME,
     heat_quantity=st.sampled_from(list(QUANTITIES)),
@@ -41,7 +41,7 @@ def test_a_link_carries_experiment_view_and_pins_and_gives_them_back(page):
 
 @given(PAGES, PRODUCTS)
 def test_a_link_to_products_carries_their_settings_and_leaves_out_what_is_not_seen(page, product):
-    page = replace(page, product=product, view=replace(page.view, bench="product"))
+    page = replace(page, product=product, view=replace(page.view, bench="product", section="bounds"))
     assert Page.from_query(page.to_query()) == (Page(view=page.view, product=product), [])
 
 

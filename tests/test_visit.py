@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.experiment import Experiment
+from stability.lessons import course
 from stability.view import Page
-from stability.visit import Visit
+from stability.visit import Visit, spelled
+from stability.visit import opened as read
 
 
 def opened(**query: str) -> Visit:
@@ -30,6 +32,16 @@ TOUCHES = {
     "no chips": lambda visit: visit.enter("schemes", []),
     "reopen": lambda visit: visit.reopen(Experiment(depth=2)),
     "unpin": lambda visit: visit.unpin(visit.page.pins[0]) if visit.page.pins else None,
+    "start": Visit.rewind,
+    "section": lambda visit: visit.enter("section", "symmetry"),
+    "layer": lambda visit: visit.enter("layer", 3),
+    "swap": Visit.swap,
+    "first lesson": lambda visit: visit.open(next(iter(course()))),
+    "last lesson": lambda visit: visit.open(list(course())[-1]),
+    "answer": lambda visit: visit.answer("2") if visit.asked else None,
+    "train": lambda visit: visit.go("train"),
+    "products": lambda visit: visit.go("product"),
+    "course": lambda visit: visit.go("course"),
 }
 
 
@@ -40,9 +52,12 @@ def test_after_any_touches_the_address_spells_the_page_and_opens_it_elsewhere(na
         TOUCHES[name](visit)
         visit.follow(address)  # the browser sends the address of before along
         address = visit.address() or address
-        assert Page.from_query(address) == (visit.page, [])
+        page, notes = read(address)
+        assert (spelled(page), notes) == (visit.link, [])
+        assert page.bench == visit.page.bench or page.view.bench == "course"  # where nothing is on the table
+        assert page.view.open_section == visit.page.view.open_section
     elsewhere = opened(**address)
-    assert elsewhere.page == visit.page
+    assert elsewhere.link == visit.link
     assert elsewhere.address() is None
 
 

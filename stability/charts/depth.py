@@ -2,14 +2,14 @@
 
 import altair as alt
 
-from stability.charts.parts import built, colour, corners, finished, line_layers, log_scale, looks, panel, span
+from stability.charts.parts import built, colour, corners, finished, format_rules, line_layers, log_scale, looks, panel, span
 from stability.experiment import Experiment
 
 
 def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:
     """Signal, signal gradient and weight gradient by layer.
 
-    Data sets: `profiles`, `theory`, `limits`, and `pinned` where pins stand behind, as in `stability.frames`.
+    Data sets: `profiles`, `theory`, `limits`, `rules`, and `pinned` where pins stand behind, as in `stability.frames`.
     """
     titles = {
         "signal": "Signal: RMS of z (log)",
@@ -18,7 +18,8 @@ def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> al
     }
     panels = [
         panel(
-            title, 145, corners(name), *(theory_layers(experiment, name, pins) if name != "weight_gradient" else ()),
+            title, 145, corners(name), *format_rules(name),
+            *(theory_layers(experiment, name, pins) if name != "weight_gradient" else ()),
             *line_layers(experiment, name, "layer", log_scale(), "", pins),
         )
         for name, title in titles.items()

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import altair as alt
 import pyarrow as pa
@@ -51,6 +52,12 @@ def log_scale() -> alt.Scale:
     return alt.Scale(type="log", nice=False)
 
 
+def held(name: str, **more: Any) -> alt.Scale:
+    """From the first to the last row of `limits`, whatever else is drawn: a column without a number has no extent."""
+    rows = "length(data('limits')) ? data('limits')"
+    return alt.Scale(domain=[alt.ExprRef(f"{rows}[0]['{name}'] : 1"), alt.ExprRef(f"{rows}[1]['{name}'] : 10")], **more)
+
+
 def corners(name: str) -> alt.Chart:
     """Invisible points that hold a log axis where `frames.limits` wants it."""
     return (
@@ -66,6 +73,17 @@ def rule(height: float, text: str) -> alt.LayerChart:
     line = base.mark_rule(strokeDash=[2, 3], opacity=0.6, color="#808080")
     words = base.mark_text(align="right", baseline="bottom", dy=-2, fontSize=11, color="#808080", text=text)
     return line + words.encode(x=alt.value("width"))
+
+
+def format_rules(name: str) -> list[alt.Chart]:
+    """Where a number format ends on the axis of a quantity, named at the right end: the rows of `frames.rules`."""
+    base = alt.Chart(alt.NamedData("rules")).transform_filter(f"datum.quantity == '{name}'")
+    shown = alt.condition("datum.inside", alt.value(0.9), alt.value(0))
+    base = base.encode(y=alt.Y("height", type="quantitative", scale=log_scale(), title=None), opacity=shown)
+    side, dy = map(alt.ExprRef, ("datum.under ? 'top' : 'bottom'", "datum.under ? 3 : -2"))
+    words = base.mark_text(align="right", baseline=side, dy=dy, fontSize=11, color=GREY, tooltip=None, clip=True)
+    line = base.mark_rule(strokeDash=[1, 3], color=GREY, tooltip=None, clip=True)
+    return [line, words.encode(x=alt.value("width"), text="words:N")]
 
 
 def line_layers(
@@ -127,6 +145,7 @@ def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
 def looks(e: Experiment) -> Experiment:
     """An experiment whose charts are the same ones: a new seed or learning rate needs no new chart, and one takes long."""
     shown = {"depth": e.depth, "width": e.width, "steps": e.steps, "dataset": e.dataset, "replicates": min(2, e.replicates)}
+    shown |= {"precision": e.precision} if e.format.scaled else {}
     return Experiment(schemes=e.schemes, activation="tanh", residual=True, **shown)  # which go with every scheme
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from stability.charts.parts import EXTENT, built, finished, panel
+from stability.charts.parts import EXTENT, built, finished, held, panel
 from stability.frames.product import HEALED
 from stability.palette import COLOURS, GREY
 from stability.product import Product
@@ -136,7 +136,7 @@ def along(product: Product) -> alt.X:
 def height(name: str, words: dict[str, Any] = POWERS) -> alt.Y:
     """A log10; the axis goes where `limits` has it, and no further."""
     axis = alt.Axis(**EXTENT, tickCount=5, labelOverlap=True, **words)
-    return alt.Y(name, type="quantitative", scale=alt.Scale(zero=False, nice=False), title=None, axis=axis)
+    return alt.Y(name, type="quantitative", scale=held("height", nice=False), title=None, axis=axis)
 
 
 def corners(words: dict[str, Any] = POWERS) -> alt.Chart:

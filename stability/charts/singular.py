@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from stability.charts.parts import axis, built, colour, corners, finished, log_scale, looks, panel, shape
+from stability.charts.parts import axis, built, colour, corners, finished, held, looks, panel, shape
 from stability.experiment import Experiment
 
 
@@ -13,7 +13,10 @@ def singular_chart(experiment: Experiment) -> alt.VConcatChart:
     """
     share = alt.Axis(format="%", tickCount=5, labelPadding=4, labelFlush=True)
     x = alt.X("rank", type="quantitative", scale=alt.Scale(domain=[0, 1], nice=False), title=None, axis=share)
-    y, edge = (alt.Y(name, type="quantitative", scale=log_scale(), title=None, axis=axis("")) for name in ("value", "edge"))
+    y, edge = (
+        alt.Y(name, type="quantitative", scale=held("value", type="log", nice=False), title=None, axis=axis(""))
+        for name in ("value", "edge")
+    )
     base = alt.Chart(alt.NamedData("singular")).encode(x=x, color=colour(experiment))
     tips = ["scheme:N", *(alt.Tooltip(name, type="quantitative", format=".3~e") for name in ("rank", "value", "edge"))]
     marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).transform_filter("datum.marked")

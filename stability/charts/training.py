@@ -4,11 +4,13 @@ import altair as alt
 
 from stability.charts.parts import (
     EXTENT,
+    axis,
     below,
     built,
     colour,
     corners,
     finished,
+    format_rules,
     line_layers,
     log_scale,
     looks,
@@ -31,8 +33,8 @@ HEAT_LEGEND = alt.Legend(
 def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:
     """Loss, accuracy (of classes) and gradient norm by step, and the heat map of one scheme's quantity, layer by step.
 
-    Data sets: `bands`, `held_out`, `marks`, `limits`, `heat`, and `pinned` where pins stand behind, as in
-    `stability.frames`.
+    With loss scaling its scale, too. Data sets: `bands`, `held_out`, `marks`, `limits`, `rules`, `heat`, `skipped` with loss
+    scaling, and `pinned` where pins stand behind, as in `stability.frames`.
     """
     e, shares = experiment, alt.Scale(domain=[0, 1])
     lines = *held_out(e, "accuracy", shares, pins), *line_layers(e, "accuracy", "step", shares, "%", pins)
@@ -45,12 +47,28 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tup
             *divergence_layers(e, pins),
         ),
         *([accuracy] if e.data.classes else []),
-        panel("Gradient norm, all parameters (log)", 100, corners("gradient_norm"),
+        panel("Gradient norm, all parameters (log)", 100, corners("gradient_norm"), *format_rules("gradient_norm"),
               *line_layers(e, "gradient_norm", "step", log_scale(), "", pins)),
+        *([scale_panel(e, pins)] if e.format.scaled else []),
         heat_map(e, scheme, quantity, pins),
     ]  # fmt: skip
     names = "loss, accuracy and gradient norm" if e.data.classes else "loss and gradient norm"
     return finished(panels, f"Training: {names} by step, and a heat map of layers by step.")
+
+
+def scale_panel(e: Experiment, pins: tuple[Experiment, ...]) -> alt.LayerChart:
+    """What the loss is multiplied by, and a mark at each step that was skipped."""
+    x = alt.X("step", type="quantitative", scale=span((e, *pins), "step"), title=None, axis=below(False))
+    y = alt.Y("scale", type="quantitative", scale=log_scale(), title=None, axis=axis(""))
+    line, marks = (alt.Chart(alt.NamedData(name)).encode(x=x, y=y, color=colour(e)) for name in ("bands", "skipped"))
+    tips = [
+        alt.Tooltip("scheme", type="nominal"),
+        alt.Tooltip("step", type="quantitative"),
+        alt.Tooltip("scale", type="quantitative"),
+    ]
+    marks = marks.mark_point(shape="cross", angle=45, filled=True, size=60, opacity=1, clip=True).encode(tooltip=tips)
+    steps = line.mark_line(strokeWidth=2, interpolate="step-after", clip=True)
+    return panel("Loss scale (log); x: a step was skipped", 70, corners("scale"), steps, marks)
 
 
 def training_spec(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> dict:

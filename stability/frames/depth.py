@@ -4,17 +4,20 @@ import numpy as np
 import pyarrow as pa
 
 from stability.frames.pinned import NONE, Pinned, pinned_lines
+from stability.frames.rules import rules
 from stability.frames.tidy import spread, theory
 from stability.prediction import predict
 from stability.runs import Run
 from stability.tabular import THROUGH_DEPTH, limits, showable, table
 
 
-def depth_tables(run: Run, count: int | None = None, pinned: Pinned = NONE) -> dict[str, pa.Table]:
-    """What a depth chart draws of the first `count` measurements (all)."""
-    lines = {"profiles": profiles(run, count or len(run.measurements)), "theory": theory(predict(run.experiment))}
+def depth_tables(run: Run, count: int | None = None, pinned: Pinned = NONE, format: str = "") -> dict[str, pa.Table]:
+    """What a depth chart draws of the first `count` measurements (all), with rules where `format` ends (the run's own)."""
+    count = count or len(run.measurements)
+    lines = {"profiles": profiles(run, count), "theory": theory(predict(run.experiment))}
     lines |= pinned_lines(run, pinned, profiles)
-    return lines | {"limits": limits(THROUGH_DEPTH, *lines.values())}
+    bounds = limits(THROUGH_DEPTH, *lines.values())
+    return lines | {"limits": bounds, "rules": rules(run.experiment, run.measurements[count - 1], bounds, format)}
 
 
 def profiles(run: Run, count: int) -> pa.Table:

@@ -25,7 +25,7 @@ def pinned_lines(run: Run, pinned: Pinned, make: Callable[[Run, int], pa.Table])
         labelled(make(kept, len(kept.measurements)), label, (place + 1) / (len(begun) + 1))
         for place, (label, kept) in enumerate(begun.items())
     ]
-    return {"pinned": pa.concat_tables(tables)}
+    return {"pinned": pa.concat_tables(tables, promote_options="default")}  # one may have a loss scale
 
 
 def labelled(lines: pa.Table, label: str, share: float) -> pa.Table:

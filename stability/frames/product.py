@@ -10,11 +10,13 @@ import pyarrow as pa
 from stability.bounds import measured_exponents, singular_bounds
 from stability.growth import LN10, RANGES, Law, exponents, law, spread, typical_growth
 from stability.product import Product
-from stability.spelling import decimal, power
+from stability.spelling import decimal, power, raised
 from stability.tabular import table
 
 MOST_POINTS = 200  # of a line
 ENDS = {"float16": "float16 ends", "float32": "float32 and bfloat16 end", "float64": "float64 ends"}
+FEW = 10  # further factors: with fewer, lines are too short for words beside them
+SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}  # words above their line, or below: apart at any length
 OVERLAP = 0.07  # of the height of a panel: words that stand nearer to one another cannot be read
 HEALED = 100  # factors over which the typical product is looked at, size by size
 FURTHEST = 30.0  # decades: where a product of another sigma is drawn that lies further away
@@ -56,7 +58,9 @@ def law_table(product: Product, known: Law | None) -> pa.Table:
     lines = {name: getattr(known, name)[k] if known else np.empty(0) for name in ("mean", "low", "high", "frobenius")}
     middle = len(k) * 3 // 8
     direction = 1 if known and lines["mean"][-1] >= lines["mean"][0] else -1
-    return table({"factor": k} | lines | {"named": np.where(np.arange(len(k)) == middle, direction, 0)})
+    return table(
+        {"factor": k} | lines | {"named": np.where(np.arange(len(k)) == middle, direction * (product.count >= FEW), 0)}
+    )
 
 
 def formats(held: tuple[float, float]) -> pa.Table:
@@ -108,7 +112,7 @@ def healing_tables(product: Product) -> dict[str, pa.Table]:
     known = exponents(product) if product.sigma else None
     own = [] if known is None else [HEALED * float(known[0]) / LN10]
     at = [min(max(height, -FURTHEST), FURTHEST) for height in own]
-    text = [f"size {product.n}, sigma {decimal(float(f'{product.sigma:.4g}'))}: {power(height)}" for height in own]
+    text = [f"size {product.n}, sigma {decimal(float(f'{product.sigma:.4g}'))}: {raised(power(height))}" for height in own]
     here = {"n": np.full(len(own), product.n), "height": np.array(at, dtype=float), "text": pa.array(text, pa.string())}
     held = rounded(np.array([-FURTHEST, 2.0, *at]), 5.0)
     return {"healing": table({"n": sizes, "height": typical}), "here": table(here), "limits": heights(held)}
@@ -117,13 +121,12 @@ def healing_tables(product: Product) -> dict[str, pa.Table]:
 def bound_tables(product: Product) -> dict[str, pa.Table]:
     """What a chart of the extreme singular values draws: `bounds` and `limits` (height); no row at sigma 0.
 
-    Columns: line, factor, value (log10), named (1 or -1 at the end of a line, rising or falling), text (its words there).
+    Columns: line, factor, value (log10), named (1 or -1 at the end of a line, above it or below), text (its words there).
     """
     found = singular_bounds(product)
     lines = {"at most": found.upper, "largest": found.largest, "smallest": found.smallest, "at least": found.lower}
     size, alike = len(found.factor), np.allclose(found.upper, found.lower, atol=1e-6)
-    direction = [1 if size and value[-1] >= value[0] else -1 for value in lines.values()]
-    named = np.where(np.arange(size) == size - 1, np.array(direction)[:, None], 0)
+    named = np.where(np.arange(size) == size - 1, np.array(list(SIDES.values()))[:, None], 0)
     if alike:
         named[1:] = 0  # one line, and one word for it
     values, words = np.concatenate([finite(value) for value in lines.values()]), ["all alike"] * 4 if alike else list(lines)

@@ -15,14 +15,15 @@ from stability.quantities import PROFILES, Measurement
 from stability.runs import Run
 from stability.tabular import THROUGH_DEPTH, showable, table
 
-SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm"
+SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"
 POINTS, BINS = 100, 60  # the most a line and a heat map have; a browser pays for every one at every draw
 
 
 def curves(run: Run) -> pd.DataFrame:
     """All scalars so far. Columns: run, kind ("measured"), scheme, replicate, step (int); SCALARS (float64).
 
-    loss in nats (or squared units of the target), accuracy as a share, gradient_norm as a plain number.
+    loss in nats (or squared units of the target), accuracy as a share, gradient_norm as a plain number; scale is
+    what the loss was multiplied by on the way back, 1 without loss scaling.
     """
     measurements = list(run.measurements)
     keys = index_columns(run.experiment, [m.step for m in measurements])

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from stability.experiment import Experiment
 from stability.frames.pinned import NONE, Pinned, pinned_lines
+from stability.frames.rules import rules
 from stability.frames.tidy import BINS, POINTS, spread, stacked
 from stability.remarks import Remark, remarks
 from stability.runs import Run
@@ -17,12 +18,25 @@ from stability.training import MOST, sampled
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 
 
-def training_tables(run: Run, count: int | None = None, pinned: Pinned = NONE) -> dict[str, pa.Table]:
-    """What a training chart draws of the first `count` measurements (all), besides its heat map."""
+def training_tables(run: Run, count: int | None = None, pinned: Pinned = NONE, format: str = "") -> dict[str, pa.Table]:
+    """What a training chart draws of the first `count` measurements (all), besides its heat map; rules where `format` ends."""
     count = count or len(run.measurements)
     lines, found, behind = bands(run, count), remarks(run, count), pinned_lines(run, pinned, bands)
     tables = {"bands": lines, "held_out": held_out(run, count), "marks": marks(found, run.experiment)}
-    return tables | behind | {"limits": limits(["gradient_norm"], lines, *behind.values())}
+    bounds = limits(["gradient_norm"], lines, *behind.values())
+    tables |= behind | {"rules": rules(run.experiment, run.measurements[count - 1], bounds, format)}
+    if run.experiment.format.scaled:
+        tables["skipped"] = skipped(run, count)
+        bounds = bounds.append_column("scale", limits(["scale"], lines)["scale"])
+    return tables | {"limits": bounds}
+
+
+def skipped(run: Run, count: int) -> pa.Table:
+    """Steps at which a network's scaled gradient overflowed, the first POINTS. Columns: scheme, step, scale (the largest)."""
+    scales = stacked(run.measurements[:count], "scale")  # (steps, S, R)
+    step, scheme = np.nonzero((scales[1:] < scales[:-1]).any(axis=2))
+    step, scheme = step[:POINTS], scheme[:POINTS]
+    return table({"scheme": np.array(run.experiment.schemes)[scheme], "step": step, "scale": scales[step, scheme].max(axis=1)})
 
 
 def held_out(run: Run, count: int) -> pa.Table:
@@ -38,8 +52,8 @@ def held_out(run: Run, count: int) -> pa.Table:
 def bands(run: Run, count: int) -> pa.Table:
     """The first `count` measurements at up to POINTS steps, which stay the same while a run grows, and the newest.
 
-    Columns: scheme, step, marked (True where a line carries its scheme's mark); for loss, accuracy and gradient_norm the
-    median over the finite replicates, and `_low`, `_high`, their range.
+    Columns: scheme, step, marked (True where a line carries its scheme's mark); for loss, accuracy, gradient_norm and, with
+    loss scaling, scale the median over the finite replicates, and `_low`, `_high`, their range.
     """
     e = run.experiment
     stride = math.ceil((e.steps + 1) / (POINTS - 1))  # the newest makes one more
@@ -47,7 +61,7 @@ def bands(run: Run, count: int) -> pa.Table:
     measurements = [run.measurements[index] for index in chosen]
     columns = {"scheme": np.repeat(e.schemes, len(chosen)), "step": np.tile(chosen, len(e.schemes))}
     columns["marked"] = np.tile([index % (stride * max(1, POINTS // 6)) == 0 for index in chosen], len(e.schemes))
-    for name in ("loss", "accuracy", "gradient_norm"):
+    for name in ("loss", "accuracy", "gradient_norm", *(["scale"] if e.format.scaled else [])):
         columns |= spread(name, showable(name, stacked(measurements, name)))
     return table(columns)
 

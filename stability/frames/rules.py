@@ -1,0 +1,42 @@
+"""Where a number format ends, on the log axes of signals and gradients."""
+
+import math
+
+import pyarrow as pa
+
+from stability.experiment import Experiment
+from stability.formats import FORMATS
+from stability.quantities import Measurement
+from stability.tabular import table
+
+
+def rules(e: Experiment, newest: Measurement, bounds: pa.Table, format: str = "") -> pa.Table:
+    """The ends of a format (a key of FORMATS; none: the run's own), within the limits `bounds` of their axes.
+
+    Columns: quantity, height, words, inside: False of an end beyond the axis, which is not drawn, and has its height at the
+    edge, so that every axis has a number; under: words stand below the line. A norm stands at a rule where the root mean
+    square of its numbers, as they are stored, is at the end of the format: gradients are those of the mean loss, times the
+    loss scale, and a weight gradient is that of a hidden layer.
+    """
+    row = FORMATS[format] if format else e.format
+    ends = {"largest": row.largest, "smallest normal": row.smallest_normal, "smallest": row.smallest_subnormal}
+    rows = []
+    for name in bounds.column_names:
+        low, high = bounds[name].to_pylist()
+        stored = ", as stored" * ("gradient" in name)
+        heights = {f"{row.label} {end}{stored}": value * stored_as(e, newest, name) for end, value in ends.items()}
+        rows += [(name, min(max(low, at), high), words, low <= at <= high) for words, at in heights.items()]
+    columns = dict(zip(("quantity", "height", "words", "inside"), zip(*rows, strict=True), strict=True))
+    return table(columns | {"under": [words.partition(",")[0] == f"{row.label} smallest" for words in columns["words"]]})
+
+
+def stored_as(e: Experiment, newest: Measurement, quantity: str) -> float:
+    """What a quantity shows where the numbers that it is made of, as they are stored, have a root mean square of 1."""
+    hidden = e.layers[min(1, e.depth - 1)]
+    parameters = sum(layer.fan_out * (layer.fan_in + 1) for layer in e.layers)
+    sizes = {
+        "signal_gradient": e.batch,
+        "weight_gradient": math.sqrt(hidden.fan_in * hidden.fan_out),
+        "gradient_norm": math.sqrt(parameters),
+    }
+    return sizes[quantity] / float(newest.scale.max()) if quantity in sizes else 1.0
