@@ -16,7 +16,7 @@ from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_l
 from stability.experiment import MOST_SCHEMES, Experiment
 from stability.knobs import Several
 from stability.lessons import Lesson
-from stability.markup import COURSE, CURE, DASHED, EMPTY, LISTED, PARTS, escaped, heading_html, lesson_links
+from stability.markup import COURSE, CURE, DASHED, EMPTY, LISTED, PARTS, escaped, heading_html, lesson_links, strip
 from stability.prediction import predict
 from stability.process import settle
 from stability.product import Product
@@ -227,7 +227,7 @@ def show(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
     page, run = visit.page, house.registry.open(visit.page.bench)
     pinned = {page.label(pin): house.registry.open(pin) for pin in visit.behind if house.fits(pin)}
     scene = SCENES[type(page.bench)](run, page, page.waiting(visit.chosen), pinned, visit.lesson and visit.lesson.claim)
-    stage = Stage(visit, scene, lay_out(visit) | {"claim": claim})
+    stage = Stage(visit, scene, lay_out(house, visit) | {"claim": claim})
     if visit.paused:
         run.at(visit.position - 1)
         return stage.draw(min(visit.position, len(run.measurements)), still=True)
@@ -246,12 +246,14 @@ def show(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
         tried(visit, stage.places["tried"])
 
 
-def lay_out(visit: Visit) -> dict[str, DeltaGenerator]:
+def lay_out(house: Server, visit: Visit) -> dict[str, DeltaGenerator]:
     """The places of all pieces, by name, and what between them never changes."""
     places = {"progress": st.container(), "cards": st.container()}  # not st.empty(): a rerun keeps them until it draws anew
     train = visit.page.view.row.trains
     remedies = st.container(key="remedies" if train else None, horizontal=True)
     places |= {f"remedy_{index}": remedies.empty() for index in range(MOST_SCHEMES)}
+    if train:
+        legend(house, visit)
     left, right = st.columns(2, gap="medium")
     places |= {"left": left.container(key="left_chart"), "right": right.container(key="right_chart")}
     if train:
@@ -260,6 +262,12 @@ def lay_out(visit: Visit) -> dict[str, DeltaGenerator]:
             control(visit, "heat_quantity")
         right.caption(" ".join([DASHED, *predict(visit.page.experiment).notes]))
     return places | closer(visit)
+
+
+def legend(house: Server, visit: Visit) -> None:
+    """The charts' legend and the step of the profiles; both act in the browser, and the step comes here for the link."""
+    data = strip(visit.page.experiment, visit.page.view.moment)
+    house.parts["strip"](data=data, key="strip", on_moment_change=lambda: visit.at(st.session_state["strip"].moment))
 
 
 def closer(visit: Visit) -> dict[str, DeltaGenerator]:

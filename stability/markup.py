@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 
-from stability.charts import AXIS_WIDTH
+from stability.charts import AXIS_WIDTH, LABEL, SHARED
 from stability.claims import Reading
+from stability.experiment import Experiment
 from stability.frames import standing
 from stability.outlook import FORECASTS_RIGHT
 from stability.palette import COLOURS, SYMBOLS, decades_colour, style
@@ -88,6 +90,72 @@ export default function ({ parentElement, data, setTriggerValue }) {
   }));
 }
 """
+STRIP_JS = """
+const said = (element, value) => { element.value = value; element.dispatchEvent(new Event("input")); };
+export default function ({ parentElement, data, setTriggerValue }) {
+  const root = parentElement.querySelector("div"), slider = root.querySelector("input");
+  const [moment, alone] = data.shared.map((id) => document.getElementById(id));
+  const last = String(data.steps), name = (value) => value === "" || value === last ? "" : value;
+  slider.max = last;
+  const show = () => {
+    slider.value = moment.value === "" ? last : moment.value;
+    const words = name(moment.value) === "" ? "the newest step" : "step " + moment.value;
+    slider.setAttribute("aria-valuetext", words);
+    root.querySelector("output").textContent = words;
+  };
+  slider.oninput = () => said(moment, name(slider.value));
+  moment.oninput = () => {  // from the slider, or from a click into a chart
+    show();
+    clearTimeout(root.later);
+    root.later = setTimeout(() => {
+      if (moment.value === root.told) return;
+      root.told = moment.value;
+      setTriggerValue("moment", moment.value);
+    }, 300);
+  };
+  if (root.from !== data.moment) {  // the page was opened so, or went back; not what was sent from here and returns
+    root.from = data.moment;
+    if (root.told !== data.moment) { root.told = data.moment; said(moment, data.moment); }
+  }
+  show();
+  const press = () => root.querySelectorAll("button").forEach((button) =>
+    button.setAttribute("aria-pressed", button.value === alone.value));
+  const legend = root.querySelector("span");
+  const wanted = JSON.stringify(data.schemes);
+  if (legend.dataset.of !== wanted) {
+    legend.dataset.of = wanted;
+    legend.replaceChildren(...data.schemes.map(({ scheme, title, symbol, colour }) => {
+      const button = document.createElement("button"), mark = document.createElement("i");
+      button.value = scheme;
+      mark.textContent = symbol;
+      mark.ariaHidden = true;
+      mark.style.color = colour;
+      button.append(mark, " " + title);
+      button.onclick = () => said(alone, alone.value === scheme ? "" : scheme);
+      return button;
+    }));
+    if (!data.schemes.some(({ scheme }) => scheme === alone.value)) said(alone, "");
+  }
+  alone.oninput = press;
+  press();
+}
+"""
+STRIP_HTML = """<div><span role="group" aria-label="Show one scheme alone"></span>
+<label><b>Layers shown at <output></output></b><input type="range" min="0" step="1" aria-label="Step of the layers shown"></label></div>"""
+STRIP_CSS = """
+div { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 0.5rem 1rem;
+  align-items: center; font-size: 0.875rem; }
+span { display: flex; flex-wrap: wrap; gap: 0.35rem; }
+button { font: inherit; color: var(--st-text-color); background: none; cursor: pointer; padding: 0.15rem 0.6rem;
+  border: 1px solid var(--st-border-color); border-radius: 1rem; }
+button:hover { border-color: var(--st-primary-color); }
+button[aria-pressed=true] { background: var(--st-secondary-background-color); border-color: var(--st-text-color); }
+button:focus-visible, input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+i { font-style: normal; }
+label { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; align-items: center; }
+b { font-weight: normal; min-width: 14.5em; }
+input { flex: 1 1 9rem; accent-color: var(--st-primary-color); }
+"""
 LINKS_CSS = """
 nav { display: flex; gap: 0.35rem 1.25rem; flex-wrap: wrap; font-size: 1rem; line-height: 1.5; }
 nav.section { flex-direction: column; }
@@ -99,6 +167,7 @@ PAGE_CSS = f"""<style>
 @media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
 @media (max-width: 72rem) {{ .stColumn:has(.st-key-left_chart, .st-key-right_chart) {{ min-width: 100%; }} }}
 .st-key-remedies {{ min-height: 2.5rem; }}
+.st-key-left_chart [data-testid=stElementToolbar] {{ top: auto; bottom: 0; }}
 .said {{ margin: 0 0 0.3rem; }}
 .claim {{ display: flex; flex-direction: column; font-size: 0.875rem; border-left: 4px solid; padding-left: 0.6rem; }}
 sup {{ line-height: 0; }}
@@ -107,6 +176,8 @@ sup {{ line-height: 0; }}
 .heading h1, .heading p {{ margin: 0; padding: 0; }}
 .heading p {{ font-size: 0.9rem; }}
 .st-key-left_chart, .st-key-right_chart, .st-key-closer_chart {{ padding-right: {AXIS_WIDTH + 8}px; }}
+@media (min-width: 82rem), (min-width: 40rem) and (max-width: 71.99rem) {{
+  .st-key-left_chart, .st-key-right_chart {{ padding-right: {AXIS_WIDTH + LABEL}px; }} }}
 </style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
 CARDS_CSS = """<style>
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 0.5rem; }
@@ -121,6 +192,7 @@ CARDS_CSS = """<style>
 PARTS = {  # that Streamlit has not: a button that copies the link, and links that open a lesson without a new visit
     "copy_link": {"html": "<button>Copy link</button>", "css": COPY_CSS, "js": COPY_JS},
     "links": {"html": "<nav></nav>", "css": LINKS_CSS, "js": LINKS_JS},
+    "strip": {"html": STRIP_HTML, "css": STRIP_CSS, "js": STRIP_JS},
 }
 LISTED = {True: "✓", False: "✗", None: "○"}  # how a lesson's question was answered in this visit
 
@@ -131,8 +203,20 @@ def lesson_links(lessons: Mapping[str, str], course: str = "") -> list[dict[str,
     return listed + [{"key": "", "label": course, "query": "bench=course"}] * bool(course)
 
 
+def strip(experiment: Experiment, moment: int) -> dict[str, Any]:
+    """What stands above the charts: their legend, and a slider to the step of the profiles."""
+    looks = style(experiment.schemes)
+    schemes = [
+        {"scheme": scheme, "title": title(scheme), "symbol": SYMBOLS[index], "colour": COLOURS[index]}
+        for scheme, index in looks.items()
+    ]
+    shown = "" if moment >= experiment.steps else str(moment)
+    return {"schemes": schemes, "steps": experiment.steps, "moment": shown, "shared": list(SHARED.values())}
+
+
 def heading_html() -> str:
-    return f"{PAGE_CSS}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
+    shared = "".join(f"<input type='hidden' id='{name}'>" for name in SHARED.values())
+    return f"{PAGE_CSS}{shared}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
 
 
 def cards_html(run: Run, count: int, found: Sequence[Verdict], waiting: Mapping[str, str]) -> str:
@@ -140,7 +224,7 @@ def cards_html(run: Run, count: int, found: Sequence[Verdict], waiting: Mapping[
     said, colours = remarks(run, count), style(run.experiment.schemes)
     cards = [
         card(
-            verdict, colours[verdict.scheme], strip(run, count, index), standing(run, count, verdict.scheme),
+            verdict, colours[verdict.scheme], layers_html(run, count, index), standing(run, count, verdict.scheme),
             *(remark.shown or remark.text for remark in said if remark.scheme == verdict.scheme),
         )
         for index, verdict in enumerate(found)
@@ -176,7 +260,7 @@ def card(verdict: Verdict, index: int, layers: str, *sentences: str) -> str:
     return f"<div class='card' style='border-color: {COLOURS[index]}'>{head}{layers}{finding}{rows}</div>"
 
 
-def strip(run: Run, count: int, index: int) -> str:
+def layers_html(run: Run, count: int, index: int) -> str:
     """The layers of one scheme from left to right: signal above, signal gradient below, coloured as in the heat map."""
     shown = run.profiled(run.finite(count)[index])
     rows = {"signal": "Signal", "signal_gradient": "Signal gradient"}

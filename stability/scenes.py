@@ -76,7 +76,9 @@ class Training(Scene):
         tables = frames.training_tables(run, count, self.pinned, view.format) | {"heat": self.heat}
         yield "left", Picture(charts.training_spec(e, scheme, view.heat_quantity, pins), tables)
         if slow:
-            yield "right", Picture(charts.depth_spec(e, pins), frames.depth_tables(run, count, self.pinned, view.format))
+            replay = run.finished and count == len(run.measurements)
+            tables = frames.depth_tables(run, count, self.pinned, view.format, view.moment, replay)
+            yield "right", Picture(charts.depth_spec(e, pins), tables)
 
     def offers(self, offers: list[Offer]) -> Pieces:
         """What is offered where that is another than before; each in a place of its own, which can be emptied alone."""

@@ -223,6 +223,10 @@ class Visit:
         except ValueError as error:
             self.see(self.page, [f"{knobs.refusal(name, ','.join(value), error)}."], ())
 
+    def at(self, moment: str) -> None:
+        """Shows the profiles of this step; no text: of the newest."""
+        self.enter("moment", int(moment) if moment else NEWEST)
+
     @property
     def last(self) -> int:
         """The last step of what is on the table."""

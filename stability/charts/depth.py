@@ -2,7 +2,9 @@
 
 import altair as alt
 
-from stability.charts.parts import built, colour, corners, finished, format_rules, line_layers, log_scale, looks, panel, span
+from stability.charts.lines import along_axis, line_panel
+from stability.charts.linked import dimmed, still
+from stability.charts.parts import built, colour, corners, finished, format_rules, log_scale, looks
 from stability.experiment import Experiment
 
 
@@ -13,18 +15,19 @@ def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> al
     """
     titles = {
         "signal": "Signal: RMS of z (log)",
-        "signal_gradient": "Signal gradient: RMS of dL/dz for one example (log)",
+        "signal_gradient": "Signal gradient: RMS of dL/dz (log)",
         "weight_gradient": "Weight gradient: norm of dL/dW (log)",
     }
+    e = experiment
     panels = [
-        panel(
-            title, 145, corners(name), *format_rules(name),
-            *(theory_layers(experiment, name, pins) if name != "weight_gradient" else ()),
-            *line_layers(experiment, name, "layer", log_scale(), "", pins),
+        line_panel(
+            e, title, name, "layer", log_scale(name), pins,
+            [corners(name), *format_rules(name), *(theory_layers(e, name, pins) if name != "weight_gradient" else ())],
         )
         for name, title in titles.items()
     ]  # fmt: skip
-    return finished(panels, "Through the depth: signal, signal gradient and weight gradient by layer, on log axes.")
+    words = "Through the depth: signal, signal gradient and weight gradient by layer, on log axes."
+    return still(finished(panels, words), "layer")
 
 
 def depth_spec(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> dict:
@@ -33,8 +36,7 @@ def depth_spec(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> dic
 
 def theory_layers(e: Experiment, name: str, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
     """What is predicted before any training: dashed, in a band where the spread of networks is known."""
-    x = alt.X("layer", type="quantitative", scale=span((e, *pins), "layer"), title=None)
-    base = alt.Chart(alt.NamedData("theory")).encode(x=x, color=colour(e))
-    low, line = (alt.Y(f"{name}{end}", type="quantitative", scale=log_scale(), title=None) for end in ("_low", ""))
-    band = base.mark_area(opacity=0.12, clip=True).encode(y=low, y2=f"{name}_high")
-    return [band, base.mark_line(strokeDash=[5, 4], strokeWidth=1.5, clip=True).encode(y=line)]
+    base = alt.Chart(alt.NamedData("theory")).encode(x=along_axis(e, pins, "layer"), color=colour(e))
+    low, line = (alt.Y(f"{name}{end}", type="quantitative", scale=log_scale(name), title=None) for end in ("_low", ""))
+    band = base.mark_area(clip=True).encode(y=low, y2=f"{name}_high", opacity=dimmed(0.12))
+    return [band, base.mark_line(strokeDash=[5, 4], strokeWidth=1.5, clip=True).encode(y=line, opacity=dimmed())]

@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
+from stability.charts.linked import live
 from stability.experiment import Experiment
 from stability.palette import COLOURS, GREY, SHAPES, style
 
@@ -15,12 +16,14 @@ AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
 EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 
 
-def panel(title: str, height: int, *layers: alt.Chart) -> alt.LayerChart:
+def panel(title: str | alt.ExprRef, height: int, *layers: alt.Chart) -> alt.LayerChart:
     return alt.layer(*layers, height=height, title=heading(title))
 
 
-def heading(text: str) -> alt.TitleParams:
-    return alt.TitleParams(text, anchor="start", frame="group", fontSize=13, offset=6, limit=330)  # a phone is as wide
+def heading(text: str | alt.ExprRef) -> alt.TitleParams:
+    """One that changes stands beside readings, which `linked.guides` keeps room for."""
+    offset = -12 if isinstance(text, alt.ExprRef) else 6
+    return alt.TitleParams(text, anchor="start", frame="group", fontSize=13, offset=offset, limit=330)  # a phone is as wide
 
 
 def axis(format: str) -> alt.Axis:
@@ -42,14 +45,17 @@ def below(last: bool, along: str = "layer") -> alt.Axis:
 
 
 def span(experiments: Sequence[Experiment], along: str) -> alt.Scale:
+    return alt.Scale(domain=list(reach(experiments, along)), nice=False)
+
+
+def reach(experiments: Sequence[Experiment], along: str) -> tuple[int, int]:
     """Wide enough for all that is shown."""
-    steps, depth = max(e.steps for e in experiments), max(2, *(e.depth for e in experiments))
-    return alt.Scale(domain=[0, steps] if along == "step" else [1, depth], nice=False)
+    return (0, max(e.steps for e in experiments)) if along == "step" else (1, max(2, *(e.depth for e in experiments)))
 
 
-def log_scale() -> alt.Scale:
-    """The domain comes from the corners, which `frames.limits` rounds outwards: it moves rarely, and never for a zero."""
-    return alt.Scale(type="log", nice=False)
+def log_scale(name: str = "") -> alt.Scale:
+    """With a name, held by `limits`, which are rounded outwards: it moves rarely, and never for a zero."""
+    return held(name, type="log", nice=False) if name else alt.Scale(type="log", nice=False)
 
 
 def held(name: str, **more: Any) -> alt.Scale:
@@ -59,11 +65,11 @@ def held(name: str, **more: Any) -> alt.Scale:
 
 
 def corners(name: str) -> alt.Chart:
-    """Invisible points that hold a log axis where `frames.limits` wants it."""
+    """Invisible points, so that a chart has the data set `limits`, of which a held axis speaks."""
     return (
         alt.Chart(alt.NamedData("limits"))
         .mark_point(opacity=0, tooltip=None)
-        .encode(y=alt.Y(name, type="quantitative", scale=log_scale(), title=None))
+        .encode(y=alt.Y(name, type="quantitative", scale=log_scale(name), title=None))
     )
 
 
@@ -79,40 +85,11 @@ def format_rules(name: str) -> list[alt.Chart]:
     """Where a number format ends on the axis of a quantity, named at the right end: the rows of `frames.rules`."""
     base = alt.Chart(alt.NamedData("rules")).transform_filter(f"datum.quantity == '{name}'")
     shown = alt.condition("datum.inside", alt.value(0.9), alt.value(0))
-    base = base.encode(y=alt.Y("height", type="quantitative", scale=log_scale(), title=None), opacity=shown)
+    base = base.encode(y=alt.Y("height", type="quantitative", scale=log_scale(name), title=None), opacity=shown)
     side, dy = map(alt.ExprRef, ("datum.under ? 'top' : 'bottom'", "datum.under ? 3 : -2"))
     words = base.mark_text(align="right", baseline=side, dy=dy, fontSize=11, color=GREY, tooltip=None, clip=True)
     line = base.mark_rule(strokeDash=[1, 3], color=GREY, tooltip=None, clip=True)
     return [line, words.encode(x=alt.value("width"), text="words:N")]
-
-
-def line_layers(
-    e: Experiment, name: str, along: str, scale: alt.Scale, format: str = "", pins: tuple[Experiment, ...] = ()
-) -> list[alt.Chart]:
-    """The range over the replicates, the median, and a few marks, one colour a scheme; grey behind them, what is pinned."""
-    data = alt.NamedData("bands" if along == "step" else "profiles")
-    x = alt.X(along, type="quantitative", scale=span((e, *pins), along), title=None, axis=below(name == "weight_gradient"))
-    y = alt.Y(name, type="quantitative", scale=scale, title=None, axis=axis(format))
-    base = alt.Chart(data).encode(x=x, color=colour(e))
-    tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip(along, type="quantitative"),
-            alt.Tooltip(name, type="quantitative", format=format or ".3~e")]  # fmt: skip
-    marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).encode(y=y, shape=shape(e), tooltip=tips)
-    layers = [base.mark_line(strokeWidth=2, clip=True).encode(y=y), marked.transform_filter("datum.marked")]
-    if e.replicates > 1:
-        low = alt.Y(f"{name}_low", type="quantitative", scale=scale, title=None)
-        layers.insert(0, base.mark_area(opacity=0.18, clip=True).encode(y=low, y2=f"{name}_high"))
-    return [*(pinned_layers(e, x, y, tips) if pins else []), *layers]
-
-
-def pinned_layers(e: Experiment, x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
-    """Runs kept for comparison: grey, each with its own dash, with the marks of their schemes, and named at one end."""
-    dash = alt.StrokeDash("run", type="nominal", scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]]), legend=None)
-    base = alt.Chart(alt.NamedData("pinned")).encode(x=x, y=y, detail=["run:N", "scheme:N"])
-    line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True).encode(strokeDash=dash)
-    marked = base.mark_point(filled=True, size=30, color=GREY, opacity=1, clip=True)
-    marked = marked.encode(shape=shape(e), tooltip=[alt.Tooltip("run", type="nominal"), *tips]).transform_filter("datum.marked")
-    words = base.mark_text(baseline="bottom", dy=-3, fontSize=11, color=GREY, limit=130, clip=True)
-    return [line, marked, words.encode(text="run:N").transform_filter("datum.named")]
 
 
 def colour(e: Experiment) -> alt.Color:
@@ -159,7 +136,8 @@ def built(make: Callable[..., alt.VConcatChart], *arguments: Hashable) -> dict:
 
 @lru_cache(maxsize=512)
 def built_once(make: Callable[..., alt.VConcatChart], *arguments: Hashable) -> dict:
-    return make(*arguments).to_dict(validate=False)
+    spec = make(*arguments).to_dict(validate=False)
+    return live(spec) if "params" in spec else spec
 
 
 def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:

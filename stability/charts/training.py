@@ -2,6 +2,8 @@
 
 import altair as alt
 
+from stability.charts.lines import along_axis, along_scale, line_panel
+from stability.charts.linked import dimmed, guides, still
 from stability.charts.parts import (
     EXTENT,
     axis,
@@ -11,12 +13,10 @@ from stability.charts.parts import (
     corners,
     finished,
     format_rules,
-    line_layers,
     log_scale,
     looks,
     panel,
     rule,
-    span,
 )  # fmt: skip
 from stability.experiment import Experiment
 from stability.frames.training import LOSS_TOP
@@ -37,29 +37,26 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tup
     scaling, and `pinned` where pins stand behind, as in `stability.frames`.
     """
     e, shares = experiment, alt.Scale(domain=[0, 1])
-    lines = *held_out(e, "accuracy", shares, pins), *line_layers(e, "accuracy", "step", shares, "%", pins)
-    accuracy = panel("Accuracy on the batch; thin: held out", 80, *lines)
+    guessing = "guessing" if e.data.classes else "always the mean"
+    behind = [rule(e.data.guessing, guessing), *held_out(e, "loss", loss_scale(e), pins)]
     panels = [
-        panel(
-            "Loss of the batch; thin: held out", 140,
-            rule(e.data.guessing, "guessing" if e.data.classes else "always the mean"),
-            *held_out(e, "loss", loss_scale(e), pins), *line_layers(e, "loss", "step", loss_scale(e), "~g", pins),
-            *divergence_layers(e, pins),
-        ),
-        *([accuracy] if e.data.classes else []),
-        panel("Gradient norm, all parameters (log)", 100, corners("gradient_norm"), *format_rules("gradient_norm"),
-              *line_layers(e, "gradient_norm", "step", log_scale(), "", pins)),
-        *([scale_panel(e, pins)] if e.format.scaled else []),
+        line_panel(e, "Loss (thin: held out)", "loss", "step", loss_scale(e), pins, behind, divergence_layers(e, pins), "~g"),
+        line_panel(e, "Accuracy (thin: held out)", "accuracy", "step", shares, pins,
+                   held_out(e, "accuracy", shares, pins), format="%") if e.data.classes else None,
+        line_panel(e, "Gradient norm (log)", "gradient_norm", "step", log_scale("gradient_norm"), pins,
+                   [corners("gradient_norm"), *format_rules("gradient_norm")]),
+        scale_panel(e, pins) if e.format.scaled else None,
         heat_map(e, scheme, quantity, pins),
     ]  # fmt: skip
     names = "loss, accuracy and gradient norm" if e.data.classes else "loss and gradient norm"
-    return finished(panels, f"Training: {names} by step, and a heat map of layers by step.")
+    said = f"Training: {names} by step, and a heat map of layers by step."
+    return still(finished([drawn for drawn in panels if drawn], said), "step")
 
 
 def scale_panel(e: Experiment, pins: tuple[Experiment, ...]) -> alt.LayerChart:
     """What the loss is multiplied by, and a mark at each step that was skipped."""
-    x = alt.X("step", type="quantitative", scale=span((e, *pins), "step"), title=None, axis=below(False))
-    y = alt.Y("scale", type="quantitative", scale=log_scale(), title=None, axis=axis(""))
+    x = along_axis(e, pins, "step")
+    y = alt.Y("scale", type="quantitative", scale=log_scale("scale"), title=None, axis=axis(""))
     line, marks = (alt.Chart(alt.NamedData(name)).encode(x=x, y=y, color=colour(e)) for name in ("bands", "skipped"))
     tips = [
         alt.Tooltip("scheme", type="nominal"),
@@ -68,19 +65,26 @@ def scale_panel(e: Experiment, pins: tuple[Experiment, ...]) -> alt.LayerChart:
     ]
     marks = marks.mark_point(shape="cross", angle=45, filled=True, size=60, opacity=1, clip=True).encode(tooltip=tips)
     steps = line.mark_line(strokeWidth=2, interpolate="step-after", clip=True)
-    return panel("Loss scale (log); x: a step was skipped", 70, corners("scale"), steps, marks)
+    return panel(
+        "Loss scale (log); x: a step was skipped",
+        70,
+        *guides("step", along_scale(e, pins, "step")),
+        corners("scale"),
+        steps,
+        marks,
+    )
 
 
 def training_spec(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> dict:
-    """The training chart as a Vega-Lite dict, to be sent many times and never changed."""
+    """The training chart as a Vega-Lite dict that answers a hand: to be sent many times and never changed."""
     return built(training_chart, looks(experiment), scheme, quantity, tuple(map(looks, pins)))
 
 
 def held_out(e: Experiment, name: str, scale: alt.Scale, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
     """The same quantity on examples that are never trained on, as a thin line."""
-    x = alt.X("step", type="quantitative", scale=span((e, *pins), "step"), title=None)
     y = alt.Y(name, type="quantitative", scale=scale, title=None)
-    return [alt.Chart(alt.NamedData("held_out")).mark_line(strokeWidth=1, clip=True).encode(x=x, y=y, color=colour(e))]
+    base = alt.Chart(alt.NamedData("held_out")).mark_line(strokeWidth=1, clip=True)
+    return [base.encode(x=along_axis(e, pins, "step"), y=y, color=colour(e), opacity=dimmed())]
 
 
 def loss_scale(experiment: Experiment) -> alt.Scale:
@@ -91,13 +95,14 @@ def loss_scale(experiment: Experiment) -> alt.Scale:
 def divergence_layers(e: Experiment, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
     """A cross and a few words where a scheme leaves the range of numbers."""
     base = alt.Chart(alt.NamedData("marks")).encode(
-        x=alt.X("step", type="quantitative", scale=span((e, *pins), "step")),
+        x=along_axis(e, pins, "step"),
+        opacity=dimmed(),
         y=alt.Y("height", type="quantitative", scale=loss_scale(e), title=None),
         color=colour(e),
     )
     return [
-        base.mark_point(shape="cross", angle=45, filled=True, size=90, opacity=1),
-        base.mark_text(align="left", dx=9, fontSize=11, fontWeight="bold").encode(text="text:N"),
+        base.mark_point(shape="cross", angle=45, filled=True, size=90, clip=True),
+        base.mark_text(align="left", dx=9, clip=True, fontSize=11, fontWeight="bold").encode(text="text:N"),
     ]
 
 
@@ -109,7 +114,7 @@ def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Exp
         alt.Chart(alt.NamedData("heat"))
         .transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
         .encode(
-            x=alt.X("step", type="quantitative", scale=span((experiment, *pins), "step"), title=None, axis=below(True, "step")),
+            x=along_axis(experiment, pins, "step").axis(below(True, "step")),
             x2="until",
             y=alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, experiment.depth + 0.5], nice=False),
                     title=None, axis=alt.Axis(**EXTENT, tickMinStep=1, tickCount=5, format="d")),
@@ -122,4 +127,4 @@ def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Exp
     finite = finite.encode(color=alt.Color("power", type="quantitative", scale=scale, legend=HEAT_LEGEND))
     # A layer of its own: a mark whose colour comes from a null is not drawn at all, whatever its condition says.
     others = base.mark_rect(clip=True, color=BROKEN).transform_filter("datum.state != 'finite'")
-    return panel(title, 120, others, finite)
+    return panel(title, 120, others, finite, *guides("step", along_scale(experiment, pins, "step"), 120))

@@ -1,37 +1,69 @@
 """What the depth chart draws: measured profiles, theory, and the limits of their axes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
+from stability.experiment import Experiment
+from stability.frames.ends import ends
 from stability.frames.pinned import NONE, Pinned, pinned_lines
 from stability.frames.rules import rules
-from stability.frames.tidy import spread, theory
+from stability.frames.tidy import BEYOND, spread, theory
 from stability.prediction import predict
 from stability.runs import Run
 from stability.tabular import THROUGH_DEPTH, limits, showable, table
+from stability.training import MOST, sampled
+
+MOST_ROWS = 6000  # of a replay: a browser reads all of them at once
 
 
-def depth_tables(run: Run, count: int | None = None, pinned: Pinned = NONE, format: str = "") -> dict[str, pa.Table]:
-    """What a depth chart draws of the first `count` measurements (all), with rules where `format` ends (the run's own)."""
+def depth_tables(
+    run: Run, count: int | None = None, pinned: Pinned = NONE, format: str = "", moment: int = BEYOND, replay: bool = False
+) -> dict[str, pa.Table]:
+    """What a depth chart draws of the first `count` measurements (all), with rules where `format` ends (the run's own).
+
+    The profiles are those of the step `moment`, or the newest before it; for a `replay`, those of up to MOST steps.
+    """
     count = count or len(run.measurements)
-    lines = {"profiles": profiles(run, count), "theory": theory(predict(run.experiment))}
-    lines |= pinned_lines(run, pinned, profiles)
-    bounds = limits(THROUGH_DEPTH, *lines.values())
-    return lines | {"limits": bounds, "rules": rules(run.experiment, run.measurements[count - 1], bounds, format)}
+    every = profiles(run, count, replayed(run, count))  # the axes hold all that was, and never shrink
+    lines = {"profiles": every if replay else profiles(run, min(count, moment + 1)), "theory": theory(predict(run.experiment))}
+    lines |= pinned_lines(run, pinned, lambda kept, until: profiles(kept, min(until, moment + 1)))
+    bounds = limits(THROUGH_DEPTH, every, *lines.values())
+    lines |= {"rules": rules(run.experiment, run.measurements[count - 1], bounds, format)}
+    return lines | {"limits": bounds, "ends": line_ends(run.experiment, lines["profiles"], bounds)}
 
 
-def profiles(run: Run, count: int) -> pa.Table:
+def replayed(run: Run, count: int) -> list[int]:
+    """The steps of a replay, the newest among them: fewer of them, the more layers and schemes there are."""
+    e = run.experiment
+    most = max(2, min(MOST, MOST_ROWS // (e.depth * len(e.schemes))))
+    return [step for step in sorted(sampled(e.steps, most)) if step < count - 1] + [count - 1]
+
+
+def profiles(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
     """Each scheme through the depth, at its newest step among the first `count` at which all its networks were finite.
 
-    Columns: scheme, layer, step, marked; median, `_low` and `_high` of THROUGH_DEPTH.
+    With `steps`, at each of them, or at the newest step before it of which the profiles are kept. Columns: scheme, layer,
+    step, since and until (while a step from `since` to before `until` is asked for, this is what is shown), marked; median,
+    `_low` and `_high` of THROUGH_DEPTH.
     """
-    e = run.experiment
-    shown = [run.profiled(until) for until in run.finite(count)]
-    layer = np.arange(1, e.depth + 1)
-    columns = {"scheme": np.repeat(e.schemes, e.depth), "layer": np.tile(layer, len(e.schemes))}
+    e, steps = run.experiment, steps or [count - 1]
+    layer, schemes = np.arange(1, e.depth + 1), len(e.schemes)
+    shown = [run.profiled(until) for step in steps for until in run.finite(step + 1)]  # steps, schemes
+    columns = {"scheme": np.tile(np.repeat(e.schemes, e.depth), len(steps)), "layer": np.tile(layer, len(shown))}
     columns |= {"step": np.repeat([m.step for m in shown], e.depth)}
+    for name, found in {"since": [-1, *steps[1:]], "until": [*steps[1:], BEYOND + 1]}.items():
+        columns[name] = np.repeat(found, schemes * e.depth)
     columns["marked"] = (columns["layer"] - 1) % max(1, e.depth // 6) == 0
     for name in THROUGH_DEPTH:
-        values = np.stack([getattr(m, name)[index] for index, m in enumerate(shown)])  # (S, R, L)
+        values = np.stack([getattr(m, name)[index % schemes] for index, m in enumerate(shown)])  # (steps*S, R, L)
         columns |= spread(name, np.moveaxis(showable(name, values), -1, 0))
     return table(columns)
+
+
+def line_ends(e: Experiment, lines: pa.Table, bounds: pa.Table) -> pa.Table:
+    """Where the newest of these profiles end. Columns as in `frames.ends.ends`."""
+    newest = lines.slice(lines.num_rows - e.depth * len(e.schemes))
+    axes = {name: tuple(bounds[name].to_pylist()) for name in THROUGH_DEPTH}
+    return ends(e, {name: newest[name].to_numpy()[e.depth - 1 :: e.depth].astype(float) for name in THROUGH_DEPTH}, axes)

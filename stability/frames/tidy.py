@@ -16,6 +16,7 @@ from stability.runs import Run
 from stability.tabular import THROUGH_DEPTH, showable, table
 
 SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"
+BEYOND = 10**9  # a step after every step
 POINTS, BINS = 100, 60  # the most a line and a heat map have; a browser pays for every one at every draw
 
 

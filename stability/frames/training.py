@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from stability.experiment import Experiment
+from stability.frames.ends import ends
 from stability.frames.pinned import NONE, Pinned, pinned_lines
 from stability.frames.rules import rules
-from stability.frames.tidy import BINS, POINTS, spread, stacked
+from stability.frames.tidy import BEYOND, BINS, POINTS, spread, stacked
 from stability.remarks import Remark, remarks
 from stability.runs import Run
 from stability.tabular import limits, showable, table
@@ -24,11 +25,23 @@ def training_tables(run: Run, count: int | None = None, pinned: Pinned = NONE, f
     lines, found, behind = bands(run, count), remarks(run, count), pinned_lines(run, pinned, bands)
     tables = {"bands": lines, "held_out": held_out(run, count), "marks": marks(found, run.experiment)}
     bounds = limits(["gradient_norm"], lines, *behind.values())
-    tables |= behind | {"rules": rules(run.experiment, run.measurements[count - 1], bounds, format)}
+    tables |= behind | {"ends": line_ends(run, count, bounds)}
+    tables |= {"rules": rules(run.experiment, run.measurements[count - 1], bounds, format)}
     if run.experiment.format.scaled:
         tables["skipped"] = skipped(run, count)
         bounds = bounds.append_column("scale", limits(["scale"], lines)["scale"])
     return tables | {"limits": bounds}
+
+
+def line_ends(run: Run, count: int, bounds: pa.Table) -> pa.Table:
+    """Where the newest values stand, of schemes that have some. Columns as in `frames.ends.ends`."""
+    e, newest = run.experiment, run.measurements[count - 1]
+    axes = {"loss": (0.0, LOSS_TOP * e.data.guessing), "accuracy": (0.0, 1.0)}
+    axes["gradient_norm"] = tuple(bounds["gradient_norm"].to_pylist())
+    shown = [name for name in axes if name != "accuracy" or e.data.classes]
+    values = {name: spread(name, showable(name, stacked([newest], name)))[name] for name in shown}
+    alive = np.isfinite(values["loss"])
+    return ends(e, {name: np.where(alive, found, math.nan) for name, found in values.items()}, axes)
 
 
 def skipped(run: Run, count: int) -> pa.Table:
@@ -52,7 +65,8 @@ def held_out(run: Run, count: int) -> pa.Table:
 def bands(run: Run, count: int) -> pa.Table:
     """The first `count` measurements at up to POINTS steps, which stay the same while a run grows, and the newest.
 
-    Columns: scheme, step, marked (True where a line carries its scheme's mark); for loss, accuracy, gradient_norm and, with
+    Columns: scheme, step, until (the next step that is shown, or the last and beyond), marked (True where a line carries its
+    scheme's mark); for loss, accuracy, gradient_norm and, with
     loss scaling, scale the median over the finite replicates, and `_low`, `_high`, their range.
     """
     e = run.experiment
@@ -60,6 +74,7 @@ def bands(run: Run, count: int) -> pa.Table:
     chosen = [*range(0, count - 1, stride), count - 1]
     measurements = [run.measurements[index] for index in chosen]
     columns = {"scheme": np.repeat(e.schemes, len(chosen)), "step": np.tile(chosen, len(e.schemes))}
+    columns["until"] = np.tile([*chosen[1:], BEYOND], len(e.schemes))
     columns["marked"] = np.tile([index % (stride * max(1, POINTS // 6)) == 0 for index in chosen], len(e.schemes))
     for name in ("loss", "accuracy", "gradient_norm", *(["scale"] if e.format.scaled else [])):
         columns |= spread(name, showable(name, stacked(measurements, name)))

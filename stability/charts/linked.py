@@ -1,0 +1,139 @@
+"""What a hand does to a chart on the page: a place is seen in all panels, a stretch is zoomed into, a scheme stands alone.
+
+Vega-Lite has no parameter that remembers where a button went down until it is released. So a chart is valid, and still,
+with constant parameters; `live` puts Vega's own signals of the same names in their place.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from stability.palette import GREY, SYMBOLS, style
+
+STILL = {"at": None, "brush": None, "zoom": None, "moment": "", "alone": ""}
+MOMENT, ALONE = "moment-shown", "scheme-alone"  # ids of elements of the page; charts share their values as parameters
+CLICK = 6  # pixels: what moves less is a click, not a drag
+SLOT = 42  # pixels for one value beside a title
+
+BESIDE: dict[str, Any] = {"y": -6, "align": "right", "baseline": "bottom", "fontSize": 11}  # the title
+
+# Every panel stands exactly below the first and has its scale: a place of the pointer is one step, or layer, of them all.
+WIDTH = "range('concat_0_x')[1]"
+WITHIN = "group() && inrange(x(group()), range('concat_0_x'))"
+THERE = "invert('concat_0_x', x(group()))"
+OTHER = "datum.scheme == alone ? '' : datum.scheme"
+DRAG = "[pointerdown, window:pointerup] > pointermove"
+DRAGGED = f"brush && abs(scale('concat_0_x', brush[1]) - scale('concat_0_x', brush[0])) > {CLICK}"
+EVENTS = {
+    "at": [
+        {"events": "pointermove, pointerdown", "update": f"{WITHIN} ? round({THERE}) : null"},
+        {"events": "view:pointerout", "update": "null"},
+    ],
+    "brush": [
+        {"events": "pointerdown", "update": f"{WITHIN} ? [{THERE}, {THERE}] : null"},
+        {"events": DRAG, "update": f"brush && {WITHIN} ? [brush[0], {THERE}] : brush"},
+        {"events": {"signal": "zoom"}, "update": "null"},
+    ],
+    "zoom": [
+        {"events": "window:pointerup", "update": f"{DRAGGED} ? [min(brush[0], brush[1]), max(brush[0], brush[1])] : zoom"},
+        {"events": "dblclick", "update": "null"},
+    ],
+    "moment": [  # only steps can be chosen
+        {"events": "click", "update": f"along === 'step' && brush && {WITHIN} ? round(brush[0]) : moment"},
+        {"events": "dblclick", "update": "along === 'step' ? '' : moment"},
+    ],
+    "alone": [{"events": "text:click", "update": f"datum && datum.scheme ? ({OTHER}) : alone"}],
+}
+SHARED = {"moment": MOMENT, "alone": ALONE}
+
+
+def live(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec of a chart that went through `still`, with what a hand can do to it."""
+    signals = [{"name": name, "value": value, "on": EVENTS[name]} | bound(name) for name, value in STILL.items()]
+    kept = [parameter for parameter in spec["params"] if parameter["name"] not in STILL]
+    return dict(spec) | {"params": kept, "config": spec["config"] | {"signals": signals}}
+
+
+def bound(name: str) -> dict[str, Any]:
+    return {"bind": {"element": f"#{SHARED[name]}"}} if name in SHARED else {}
+
+
+def still(chart: alt.VConcatChart, along: str) -> alt.VConcatChart:
+    """A chart, whose panels run along the "step" or the "layer", with all parameters of which they speak."""
+    return chart.add_params(*(alt.param(name=name, value=value) for name, value in (STILL | {"along": along}).items()))
+
+
+def zoomed(low: float, high: float) -> alt.Scale:
+    """A scale that can be zoomed into."""
+    return alt.Scale(domain=[alt.ExprRef(f"zoom ? zoom[{end}] : {value}") for end, value in enumerate((low, high))], nice=False)
+
+
+def dimmed(opacity: float = 1.0) -> Any:
+    """The opacity of a mark: little, where another scheme stands alone."""
+    return alt.condition("!alone || alone == datum.scheme", alt.value(opacity), alt.value(opacity / 8))
+
+
+def now() -> str:
+    """Whether a row of profiles is that of the step that was chosen, or the newest."""
+    return "datum.since <= (moment === '' ? 1e9 : toNumber(moment)) && (moment === '' ? 1e9 : toNumber(moment)) < datum.until"
+
+
+def seen(along: str) -> str:
+    """Whether a row, of a step until the next one or of a layer, is where the pointer is."""
+    row = "datum.step <= at && at < datum.until" if along == "step" else "datum.layer == at"
+    return f"isNumber(at) && {row}"
+
+
+def guides(along: str, scale: alt.Scale, height: float = 0) -> list[alt.Chart]:
+    """What a hand has chosen: the stretch that it drags over, its place, and the step of the profiles.
+
+    With a `height`, only marks at the edges of such a panel, which must not be in the way of what has a tooltip.
+    """
+    base = alt.Chart(alt.sequence(1))
+    begin, end = (f"brush ? brush[{index}] : 0" for index in (0, 1))
+    stretch = base.mark_rect(color=GREY, clip=True, tooltip=None)
+    stretch = stretch.encode(x=place(begin, scale), x2=alt.X2Datum(alt.ExprRef(end)), opacity=when(DRAGGED, 0.2))
+    shown = {"at": "isNumber(at)"} | ({"moment": "moment !== ''"} if along == "step" else {})
+    sides = [{"y": 0, "y2": 6}, {"y": height - 6, "y2": height}] if height else [{}]
+    rules = [
+        base.mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=2 if name == "moment" else 1, **side)
+        .encode(x=place(f"toNumber({name})", scale), opacity=when(test, 0.9))
+        for name, test in shown.items()
+        for side in sides
+    ]  # fmt: skip
+    room = base.mark_text(text=" ", x=0, **BESIDE)  # a title stands above all that is drawn: as high, with readings or without
+    return [stretch, room] * (not height) + rules
+
+
+def place(expression: str, scale: alt.Scale) -> Any:
+    return alt.XDatum(alt.ExprRef(expression), type="quantitative", scale=scale, title=None)
+
+
+def when(test: str, opacity: float) -> Any:
+    return alt.condition(test, alt.value(opacity), alt.value(0))
+
+
+def readings(base: alt.Chart, name: str, along: str, form: str, schemes: Sequence[str]) -> alt.Chart:
+    """The value of every scheme where the pointer is, beside the title; `base` has their colours."""
+    index, value = f"indexof({json.dumps(schemes)}, datum.scheme)", f"datum.{name}"
+    words = f"format({value}, '.0{form}')" if form.endswith("%") else short(value)
+    words = f"{json.dumps(SYMBOLS)}[{json.dumps([style(schemes)[scheme] for scheme in schemes])}[{index}]] + ' ' + {words}"
+    return base.transform_filter(f"{seen(along)} && isValid({value})").mark_text(
+        text=alt.ExprRef(words), fontWeight="bold", tooltip=None, **BESIDE,
+        x=alt.ExprRef(f"{WIDTH} - {SLOT} * ({len(schemes) - 1} - {index})"),
+    )  # fmt: skip
+
+
+def short(value: str) -> str:
+    """An expression for a number in five letters or so."""
+    return f"({value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000) ? format({value}, '.0e') : format({value}, '.2~g'))"
+
+
+def titled(title: str, schemes: Sequence[str], along: str) -> alt.ExprRef:
+    """A title that says where the pointer is, and makes room for the readings beside it."""
+    needed = 7 * len(f"{title}, {along} 100") + SLOT * len(schemes)
+    moment = " + (moment === '' ? '' : ', step ' + moment)" if along == "layer" else ""
+    where = f"{json.dumps(title)}{moment} + (isNumber(at) ? ', {along} ' + at : '')"
+    return alt.ExprRef(f"isNumber(at) && {WIDTH} < {needed} ? '\u00a0' : {where}")
