@@ -9,24 +9,24 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from stability import columns as heads
-from stability import frames, knobs, tabular
-from stability.closer import CLOSER, Formula, Grid, Offer, Picture, Piece
-from stability.controls import TOOLS, choice, mark, told, widget
+from stability import frames, knobs
+from stability.closer import CLOSER
+from stability.controls import TOOLS, choice, conducted, mark, told, widget
 from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
 from stability.experiment import MOST_SCHEMES, Experiment
 from stability.knobs import Several
 from stability.lessons import Lesson
-from stability.markup import COURSE, CURE, DASHED, EMPTY, LISTED, PARTS, escaped, heading_html, lesson_links, strip
+from stability.markup import COURSE, DASHED, EMPTY, HINT, LISTED, PARTS, escaped, heading_html, lesson_links, strip
 from stability.prediction import predict
 from stability.process import settle
 from stability.product import Product
 from stability.runs import Registry, RunError
-from stability.scenes import SCENES, Scene
+from stability.scenes import SCENES
+from stability.stage import DRAW, Stage
 from stability.view import BENCHES
 from stability.visit import Visit
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
-DRAW, REDRAW_SLOW = 0.25, 1.0  # seconds between draws of the training curves, and of profiles and heat map
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,23 @@ def main() -> None:
     st.set_page_config("Stability: what an initialization does", page_icon="⚖️", layout="wide")
     house, visit = server(), st.session_state.setdefault("visit", Visit())
     visit.follow(st.query_params.to_dict())
-    with st.sidebar:
-        controls(visit)
+    presents = visit.page.view.presents
+    if not presents:
+        with st.sidebar:
+            controls(visit)
     if address := visit.address():
         st.query_params.from_dict(address)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.html(heading_html(), width="content")
-        benches(visit)
+        st.html(heading_html(presents), width="content")
+        bar = conduct if presents else benches
+        bar(visit)
     notices(visit)
     claim = lesson(house, visit) if visit.lesson else st.container()
     if not visit.page.view.row.holds:
         contents(house, visit)
     elif not visit.asked:
-        toolbar(house, visit)
+        if not presents:
+            toolbar(house, visit)
         pins(visit)
         table(house, visit, claim)
 
@@ -137,6 +141,12 @@ def benches(visit: Visit) -> None:
     )  # fmt: skip
 
 
+def conduct(visit: Visit) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        for label, icon, key, deed, to in conducted(visit):
+            st.button(label, icon=f":material/{icon}:", on_click=deed, args=to, shortcut=key, key=f"conduct_{key}")
+
+
 def contents(house: Server, visit: Visit) -> None:
     """All lessons, by the book's sections, each a link; and which were answered in this visit."""
     st.caption(COURSE)
@@ -155,7 +165,8 @@ def lesson(house: Server, visit: Visit) -> DeltaGenerator:
     """The open lesson: its question, then what it teaches. Returns the place of its claim."""
     found = visit.lesson
     with st.container(key="lesson"):
-        links(house, visit, lesson_links(visit.neighbours, "All lessons"), "neighbours")
+        if not visit.page.view.presents:
+            links(house, visit, lesson_links(visit.neighbours, "All lessons"), "neighbours")
         st.header(found.section if visit.asked else found.title)
         st.markdown(found.question)
         options(visit, found)
@@ -178,7 +189,7 @@ def options(visit: Visit, found: Lesson) -> None:
         for number, option in enumerate(found.options, 1):
             icon = mark(found, visit.page.view.answer, number)
             st.button(option, key=f"option_{number}", on_click=visit.answer, args=(str(number),), icon=icon)
-        if visit.asked:
+        if visit.asked and not visit.page.view.presents:
             st.button("Just show me", key="option_shown", on_click=visit.answer, args=("shown",), type="tertiary")
 
 
@@ -207,7 +218,9 @@ def pins(visit: Visit) -> None:
 
 def notices(visit: Visit) -> None:
     place = st.empty()  # always there, or all that follows would move, and what was there before stay behind it
-    if visit.notes:
+    if visit.fresh:
+        place.info(HINT, icon=":material/waving_hand:")
+    elif visit.notes:
         place.warning("\n\n".join(escaped(note) for note in visit.notes), icon=":material/info:")
 
 
@@ -288,48 +301,6 @@ def closer(visit: Visit) -> dict[str, DeltaGenerator]:
         places = {"closer": st.container(key="closer_chart"), "tried": st.empty()}
     tried(visit, places["tried"])
     return places
-
-
-@dataclass
-class Stage:
-    """Puts each piece of a scene in its place, again and again."""
-
-    visit: Visit
-    scene: Scene
-    places: dict[str, DeltaGenerator]
-    drawn_slow: float = -REDRAW_SLOW
-    offers: int = 0
-
-    def draw(self, count: int, place: int = 0, still: bool = False) -> None:
-        """The first `count` measurements; profiles and heat map only once a second, and where the view stands still."""
-        words = ("paused at " if self.visit.paused and not place else "") + self.scene.progress(count, place)
-        self.places["progress"] = self.places["progress"].progress(max(0, count - 1) / self.scene.run.last, text=words)
-        if not count:
-            return
-        self.visit.position = count
-        if slow := still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
-            self.drawn_slow = time.monotonic()
-        for name, piece in self.scene.pieces(count, slow):
-            self.places[name] = self.put(self.places.get(name, self.places["closer"]), piece)
-
-    def put(self, place: DeltaGenerator, piece: Piece) -> DeltaGenerator:
-        """One piece in its place. Of the same spec with new data the browser keeps its picture, and moves the lines."""
-        match piece:
-            case Picture(spec, tables):
-                datasets = {name: tabular.arrow(table) for name, table in tables.items()}
-                return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
-            case Grid(rows, heads):
-                return place.dataframe(rows, hide_index=True, column_config=heads, width="stretch")
-            case Formula(of, latex):
-                return place.markdown(f"{escaped(of)}: ${latex}$")
-            case Offer(words, remedy, sick):
-                self.offers += 1  # a widget that is drawn twice in one run needs two keys
-                deed = {"on_click": self.visit.cure, "args": (remedy, sick), "help": CURE}
-                place.button(words, icon=":material/healing:", key=f"cure_{self.offers}", **deed)
-                return place
-            case None:
-                return place.empty()
-        return place.html(piece)
 
 
 def tried(visit: Visit, place: DeltaGenerator) -> None:

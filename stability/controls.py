@@ -1,11 +1,12 @@
 """Which widget fits a setting, as a name and the arguments that every page library has a place for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stability.knobs import Choice, Flag, Integer, Knob, Number, Real, Several
 from stability.lessons import Lesson
 from stability.schemes import title
+from stability.visit import Visit
 
 TOOLS = {  # by bench: the button, its icon, what it does to the visit, and its help
     "product": (
@@ -15,7 +16,30 @@ TOOLS = {  # by bench: the button, its icon, what it does to the visit, and its 
         ("Reset", "restart_alt", "reset", "Back to the settings that this page began with."),
     )
 }
-TOOLS["train"] = (*TOOLS["product"], ("Pin", "keep", "pin", "Keeps these curves, grey, behind whatever you set next."))
+PIN = "Pin", "keep", "pin", "Keeps these curves, grey, behind whatever you set next."
+PRESENT = (
+    "Present",
+    "slideshow",
+    "present",
+    "Large, for a room. Space pauses, arrows step and change lessons.",
+)
+TOOLS = {"train": (*TOOLS["product"], PIN, PRESENT), "product": (*TOOLS["product"], PRESENT)}
+
+
+def conducted(visit: Visit) -> list[tuple[str, str, str, Callable, tuple]]:
+    """What one person does while many look: label, icon and key of each button, what it does, and to what."""
+    rows = [("Leave", "close_fullscreen", "Esc", visit.present, ())]
+    if visit.lesson:
+        icons = {"Previous": ("arrow_upward", "Up"), "Next": ("arrow_downward", "Down")}
+        ways = {label.strip("←→ "): key for key, label in visit.neighbours.items()}
+        rows = [(label, *icons[label], visit.open, (key,)) for label, key in ways.items()] + rows
+    if visit.asked:
+        return [("Show me", "visibility", "Space", visit.answer, ("shown",)), *rows]
+    if not visit.page.view.row.holds:
+        return rows
+    pause = ("Resume", "play_arrow") if visit.paused else ("Pause", "pause")
+    moves = ("Back", "skip_previous", "Left", visit.back, ()), ("Step", "skip_next", "Right", visit.step, ())
+    return [(*pause, "Space", visit.pause, ()), *moves, *rows]
 
 
 def widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:

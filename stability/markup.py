@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stability.charts import AXIS_WIDTH, LABEL, SHARED
+from stability.charts import AXIS_WIDTH, LABEL, LARGE, SHARED
 from stability.claims import Reading
 from stability.experiment import Experiment
 from stability.frames import standing
@@ -54,6 +54,7 @@ BOUNDS = (
     "No singular value of a product exceeds the product of its factors' largest, or falls below the product of their smallest. "
     "These bounds are dashed."
 )
+HINT = "Alike but for their first weights. **Next:** press a button beneath the cards, or change a setting: all train anew."
 EMPTY = "Choose at least one initialization in the sidebar, and its curves appear here."
 CURE = "A scheme comes beside the sick one; a setting is changed, and the present run stays behind it, pinned."
 COPY_JS = """
@@ -141,7 +142,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
 }
 """
 STRIP_HTML = """<div><span role="group" aria-label="Show one scheme alone"></span>
-<label><b>Layers shown at <output></output></b><input type="range" min="0" step="1" aria-label="Step of the layers shown"></label></div>"""
+<label><b>Layers shown at <output></output></b>
+<input type="range" min="0" step="1" aria-label="Step of the layers shown"></label></div>"""
 STRIP_CSS = """
 div { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 0.5rem 1rem;
   align-items: center; font-size: 0.875rem; }
@@ -179,6 +181,14 @@ sup {{ line-height: 0; }}
 @media (min-width: 82rem), (min-width: 40rem) and (max-width: 71.99rem) {{
   .st-key-left_chart, .st-key-right_chart {{ padding-right: {AXIS_WIDTH + LABEL}px; }} }}
 </style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
+PRESENT_CSS = f"""<style>
+:root {{ font-size: {100 * LARGE}%; }}
+.stMainBlockContainer {{ padding: 1rem 1.5rem; }}
+.heading p, .note, .st-key-remedies {{ display: none; }}
+.st-key-left_chart, .st-key-right_chart, .st-key-closer_chart {{ padding-right: {LARGE * AXIS_WIDTH + 8}px; }}
+@media (min-width: 82rem), (min-width: 40rem) and (max-width: 71.99rem) {{
+  .st-key-left_chart, .st-key-right_chart {{ padding-right: {LARGE * (AXIS_WIDTH + LABEL)}px; }} }}
+</style>"""
 CARDS_CSS = """<style>
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 0.5rem; }
 .card { display: flex; flex-direction: column; border-left: 4px solid; padding: 0.1rem 0.6rem; font-size: 0.875rem; }
@@ -214,9 +224,13 @@ def strip(experiment: Experiment, moment: int) -> dict[str, Any]:
     return {"schemes": schemes, "steps": experiment.steps, "moment": shown, "shared": list(SHARED.values())}
 
 
-def heading_html() -> str:
+def waiting_html() -> str:
+    return "<div class='card waiting'><b>Others train before you.</b>Your curves appear here as soon as it is your turn.</div>"
+
+
+def heading_html(presents: bool = False) -> str:
     shared = "".join(f"<input type='hidden' id='{name}'>" for name in SHARED.values())
-    return f"{PAGE_CSS}{shared}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
+    return f"{PAGE_CSS}{PRESENT_CSS * presents}{shared}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
 
 
 def cards_html(run: Run, count: int, found: Sequence[Verdict], waiting: Mapping[str, str]) -> str:

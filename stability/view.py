@@ -43,6 +43,7 @@ BENCHES = {
     ),
     "course": Bench("Course"),
 }  # fmt: skip
+VIEWS = {"": "Desk", "present": "Lecture hall"}
 NOWHERE = {"": "Nothing more"}
 ANSWERS = {"": "Not yet", "shown": "Shown without one"} | {str(number): f"Option {number}" for number in range(1, 7)}
 NEWEST = 5000  # as many steps as a run can have: the newest picture
@@ -81,6 +82,7 @@ class View:
     # fmt: off
     bench: str = setting("train", Choice, "Page", "Bench", "What is on the table.", rows=BENCHES)
     lesson: str = setting("", Name, "Page", "Lesson", "The lesson that is open.")
+    view: str = setting("", Choice, "Page", "View", "For one reader, or large, without the sidebar, for a room.", rows=VIEWS)
     answer: str = setting("", Choice, "Page", "Answer", "What was answered to its question.", rows=ANSWERS)
     section: str = setting("", Choice, "Page", "Look closer", "What is shown beneath the charts.",
         rows=NOWHERE | {key: label for bench in BENCHES.values() for key, label in bench.sections.items()})
@@ -118,6 +120,11 @@ class View:
     def open_section(self) -> str | None:
         """The section that is open, where this bench has it."""
         return self.section if self.section in self.row.sections else None
+
+    @property
+    def presents(self) -> bool:
+        """Shown to many at once."""
+        return bool(self.view)
 
     @property
     def row(self) -> Bench:

@@ -8,44 +8,14 @@ from typing import Any
 import pandas as pd
 
 from stability import knobs
+from stability.address import opened, spelled, start
 from stability.experiment import Experiment
 from stability.knobs import Choice, Knob, Several
 from stability.lessons import Lesson, course
 from stability.product import Product
 from stability.schemes import title
-from stability.spelling import shown, suggestion
 from stability.training import MOST, sampled
 from stability.view import BENCHES, NEWEST, QUANTITIES, Page, View
-
-
-def opened(query: Mapping[str, str]) -> tuple[Page, list[str]]:
-    """The page that a link opens, and what could not be taken of it. A lesson is a page; the rest of the link changes it."""
-    rest, key = dict(query), query.get("lesson", "").strip().lower()
-    rest.pop("lesson", None)
-    if not key:
-        return Page.from_query(rest)
-    if key not in course():
-        page, notes = Page.from_query(rest | {"bench": "course"})
-        return page, [f"{shown(key)} is no lesson{suggestion(key, course())}. Here are all of them.", *notes]
-    said = [f"A lesson has its own bench, so {shown(rest.pop('bench'))} was left out."] if "bench" in rest else []
-    page, notes = Page.from_query(rest, start(key))
-    choice, options = page.view.answer, course()[key].options
-    if choice.isdecimal() and int(choice) > len(options):
-        said.append(f"answer must be shown or 1 to {len(options)} in this lesson, not {choice}; shown is used instead.")
-        page = replace(page, view=replace(page.view, answer="shown"))
-    return page, said + notes
-
-
-def spelled(page: Page) -> dict[str, str]:
-    """The link that opens this page: in a lesson what differs from its start."""
-    key = page.view.lesson
-    return {"lesson": key} | page.to_query(start(key)) if key else page.to_query()
-
-
-def start(key: str) -> Page:
-    """The page of a lesson, as it is opened."""
-    page = course()[key].page
-    return replace(page, view=replace(page.view, lesson=key))
 
 
 class Visit:
@@ -115,6 +85,11 @@ class Visit:
         """Whether a lesson's question was answered rightly in this visit; None: not answered."""
         choice = self.answers.get(lesson.key, "")
         return lesson.options[int(choice) - 1] == lesson.answer if choice.isdecimal() else None  # of its own options
+
+    @property
+    def fresh(self) -> bool:
+        """Nothing was opened or changed yet."""
+        return self.page == Page() and not self.tried and not self.answers
 
     @property
     def behind(self) -> list[Experiment]:
@@ -236,12 +211,21 @@ class Visit:
         self.touched, self.paused = True, not self.paused
 
     def step(self) -> None:
-        self.touched, self.paused = True, True
-        self.position = min(self.position + 1, self.last + 1)
+        self.halt(min(self.position + 1, self.last + 1))
+
+    def back(self) -> None:
+        self.halt(max(1, self.position - 1))
 
     def rewind(self) -> None:
         """Back to the state before the first step."""
-        self.touched, self.paused, self.position = True, True, 1
+        self.halt(1)
+
+    def halt(self, position: int) -> None:
+        self.touched, self.paused, self.position = True, True, position
+
+    def present(self) -> None:
+        """To the large view for many, or back to the desk."""
+        self.change("view", "" if self.page.view.presents else "present")
 
     def pin(self) -> None:
         self.see(self.page.pinned(), chosen=self.chosen)
@@ -264,7 +248,7 @@ class Visit:
         """Back to the settings of the first visit, or of the lesson that is open."""
         view = self.page.view
         page = start(view.lesson) if view.lesson else Page(view=View(bench=view.bench))
-        self.see(replace(page, view=replace(page.view, answer=view.answer)))
+        self.see(self.looked(page, answer=view.answer))
 
     def reopen(self, settings: Experiment | Product) -> None:
         self.reopened += 1
@@ -279,7 +263,11 @@ class Visit:
         """A lesson, from its question; no key: the list of all of them."""
         if not lesson:
             return self.go("course")
-        self.see(self.keeping(start(lesson)))
+        self.see(self.keeping(self.looked(start(lesson))))
+
+    def looked(self, page: Page, **more: str) -> Page:
+        """Another page, in the view of this one."""
+        return replace(page, view=replace(page.view, view=self.page.view.view, **more))
 
     def answer(self, choice: str) -> None:
         """Takes what was answered to the lesson's question: the option's number from 1, or "shown" for none."""

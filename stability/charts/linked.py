@@ -13,6 +13,9 @@ import altair as alt
 from stability.palette import GREY, SYMBOLS, style
 
 STILL = {"at": None, "brush": None, "zoom": None, "moment": "", "alone": ""}
+LARGE = 1.4  # times as large, for many to read
+SIZES = "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent", "maxExtent", "y", "y2", "dx", "dy"
+SIZES += "labelFontSize", "labelLimit", "gradientLength", "gradientThickness", "spacing"
 MOMENT, ALONE = "moment-shown", "scheme-alone"  # ids of elements of the page; charts share their values as parameters
 CLICK = 6  # pixels: what moves less is a click, not a drag
 SLOT = 42  # pixels for one value beside a title
@@ -62,7 +65,27 @@ def bound(name: str) -> dict[str, Any]:
 
 def still(chart: alt.VConcatChart, along: str) -> alt.VConcatChart:
     """A chart, whose panels run along the "step" or the "layer", with all parameters of which they speak."""
-    return chart.add_params(*(alt.param(name=name, value=value) for name, value in (STILL | {"along": along}).items()))
+    constants = STILL | {"along": along, "slot": {"size": SLOT}}
+    return chart.add_params(*(alt.param(name=name, value=value) for name, value in constants.items()))
+
+
+def enlarged(spec: Any) -> Any:
+    """A spec with all that has a size in pixels larger, and the theme's own type with it."""
+    grown = resized(spec)
+    config = grown.get("config", {})
+    return grown | {
+        "config": config | {name: config.get(name, {}) | {"labelFontSize": 12 * LARGE} for name in ("axis", "legend")}
+    }
+
+
+def resized(node: Any) -> Any:
+    if isinstance(node, list):
+        return [resized(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: LARGE * child if name in SIZES and type(child) in (int, float) else resized(child) for name, child in node.items()
+    }
 
 
 def zoomed(low: float, high: float) -> alt.Scale:
@@ -122,7 +145,7 @@ def readings(base: alt.Chart, name: str, along: str, form: str, schemes: Sequenc
     words = f"{json.dumps(SYMBOLS)}[{json.dumps([style(schemes)[scheme] for scheme in schemes])}[{index}]] + ' ' + {words}"
     return base.transform_filter(f"{seen(along)} && isValid({value})").mark_text(
         text=alt.ExprRef(words), fontWeight="bold", tooltip=None, **BESIDE,
-        x=alt.ExprRef(f"{WIDTH} - {SLOT} * ({len(schemes) - 1} - {index})"),
+        x=alt.ExprRef(f"{WIDTH} - slot.size * ({len(schemes) - 1} - {index})"),
     )  # fmt: skip
 
 
@@ -136,4 +159,4 @@ def titled(title: str, schemes: Sequence[str], along: str) -> alt.ExprRef:
     needed = 7 * len(f"{title}, {along} 100") + SLOT * len(schemes)
     moment = " + (moment === '' ? '' : ', step ' + moment)" if along == "layer" else ""
     where = f"{json.dumps(title)}{moment} + (isNumber(at) ? ', {along} ' + at : '')"
-    return alt.ExprRef(f"isNumber(at) && {WIDTH} < {needed} ? '\u00a0' : {where}")
+    return alt.ExprRef(f"isNumber(at) && {WIDTH} * {SLOT} < {needed} * slot.size ? '\u00a0' : {where}")

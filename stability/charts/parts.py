@@ -145,7 +145,7 @@ def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VC
     complete = chart.copy()
     complete.datasets = {name: table.to_pylist() for name, table in tables.items()}
     marked = [[layer for layer in panel.layer if has_shape(layer)] for panel in complete.vconcat]
-    for layer in next(filter(None, marked), ()):
+    for layer in next(filter(None, marked), [])[:1]:
         layer.encoding.shape.legend = layer.encoding.color.legend = alt.Legend(title=None, orient="top")
     return complete
 
