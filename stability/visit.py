@@ -204,8 +204,8 @@ class Visit:
 
     @property
     def last(self) -> int:
-        """The last step of what is on the table."""
-        return getattr(self.page.bench, self.page.view.row.length)
+        """The last step of what is on the table; of nothing, 0."""
+        return getattr(self.page.bench, self.page.view.row.length, 0)
 
     def pause(self) -> None:
         self.touched, self.paused = True, not self.paused

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from drawn import ROWS_JS
+from drawn import ROWS_JS, VIEWS_JS
 from hypothesis import settings
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from served import CHROMIUM_ARGS, Server, chromium, served
@@ -16,6 +16,7 @@ PATIENCE = 60_000  # milliseconds until something is called missing; nothing wai
 WIDE = {"width": 1400, "height": 1000}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 EYES = f"""
+window.views = {VIEWS_JS};
 window.rows = {ROWS_JS};
 window.newest = () => Math.max(-1, ...(rows('bands') ?? []).map((row) => row.step));
 """

@@ -3,22 +3,28 @@
 import pyarrow as pa
 from streamlit.proto.VegaLiteChart_pb2 import VegaLiteChart
 
-# Vega keeps its view to itself; React's record of the chart's element holds it. Called in the browser with a data set's
-# name: its rows, or null where no chart has drawn such a data set yet.
-ROWS_JS = """
-(name) => {
-  for (const chart of document.querySelectorAll("[data-testid=stVegaLiteChart]")) {
-    let fiber = chart[Object.keys(chart).find((key) => key.startsWith("__reactFiber"))];
-    for (let up = 0; fiber && up < 12; up++, fiber = fiber.return) {
-      for (let hook = fiber.memoizedState; hook && typeof hook === "object" && "next" in hook; hook = hook.next) {
-        const view = hook.memoizedState?.current;
-        if (typeof view?.data !== "function") continue;
-        try { return view.data(name).map((row) => ({ ...row })); } catch { break; }  // this chart has no such data set
-      }
+# Vega keeps its views to itself; React's record of a chart's element holds them. Called in the browser: the views of all
+# charts, from the top of the page.
+VIEWS_JS = """
+() => [...document.querySelectorAll("[data-testid=stVegaLiteChart]")].flatMap((chart) => {
+  let fiber = chart[Object.keys(chart).find((key) => key.startsWith("__reactFiber"))];
+  for (let up = 0; fiber && up < 12; up++, fiber = fiber.return) {
+    for (let hook = fiber.memoizedState; hook && typeof hook === "object" && "next" in hook; hook = hook.next) {
+      const view = hook.memoizedState?.current;
+      if (typeof view?.data === "function") return [view];
     }
   }
+  return [];
+})
+"""
+# Called with a data set's name: its rows, or null where no chart has drawn such a data set yet.
+ROWS_JS = f"""
+(name) => {{
+  for (const view of ({VIEWS_JS})()) {{
+    try {{ return view.data(name).map((row) => ({{ ...row }})); }} catch {{ continue; }}  // this chart has no such data set
+  }}
   return null;
-}
+}}
 """
 
 

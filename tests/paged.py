@@ -6,7 +6,7 @@ from pathlib import Path
 from drawn import tables
 from streamlit.testing.v1 import AppTest
 
-from stability import visit
+from stability import address
 from stability.experiment import Experiment
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
@@ -29,7 +29,7 @@ def opened(**link: str) -> AppTest:
 def sound(at: AppTest) -> AppTest:
     """The same page; its run met no exception, and its address spells its state."""
     assert [error.value for error in at.exception] == []
-    assert visit.spelled(visit.opened(query(at))[0]) == at.session_state.visit.link
+    assert address.spelled(address.opened(query(at))[0]) == at.session_state.visit.link
     return at
 
 

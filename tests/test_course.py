@@ -6,13 +6,14 @@ import pytest
 from paged import cards, charts, look_closer, notices, page, press, query
 from streamlit.testing.v1 import AppTest
 
+from stability.address import opened
 from stability.closer import CLOSER
 from stability.cost import cost
 from stability.lessons import course
 from stability.markup import escaped
 from stability.product import Product
 from stability.view import BENCHES
-from stability.visit import Visit, opened
+from stability.visit import Visit
 
 pytestmark = pytest.mark.page
 SMALL = {"bench": "product", "n": "3", "count": "12", "replicates": "5"}

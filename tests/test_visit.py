@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stability.address import opened as read
+from stability.address import spelled
 from stability.experiment import Experiment
 from stability.lessons import course
 from stability.view import Page
-from stability.visit import Visit, spelled
-from stability.visit import opened as read
+from stability.visit import Visit
 
 
 def opened(**query: str) -> Visit:
@@ -42,6 +43,10 @@ TOUCHES = {
     "train": lambda visit: visit.go("train"),
     "products": lambda visit: visit.go("product"),
     "course": lambda visit: visit.go("course"),
+    "present": Visit.present,
+    "back": Visit.back,
+    "moment": lambda visit: visit.at("40"),
+    "newest": lambda visit: visit.at(""),
 }
 
 
@@ -88,6 +93,39 @@ def test_a_step_ends_at_the_last_measurement():
     for _ in range(5):
         visit.step()
     assert (visit.paused, visit.position) == (True, 3)
+
+
+def test_steps_go_back_to_the_start_and_no_further():
+    visit = opened(steps="9")
+    visit.position = 3
+    for position in (2, 1, 1):
+        visit.back()
+        assert (visit.paused, visit.position) == (True, position)
+
+
+def test_the_view_for_many_stays_from_lesson_to_lesson_and_through_a_reset():
+    visit, (first, second, *_) = opened(view="present"), course()
+    for deed in (lambda: visit.open(first), lambda: visit.answer("1"), visit.reset, lambda: visit.open(second)):
+        deed()
+        assert visit.page.view.presents
+    assert visit.link == {"lesson": second, "v": "1", "view": "present"}
+    visit.present()
+    assert visit.link == {"lesson": second, "v": "1"}
+
+
+def test_a_visit_is_fresh_until_something_is_opened_or_changed():
+    assert opened().fresh
+    assert not opened(depth="7").fresh
+    visit = opened()
+    visit.enter("depth", 7)
+    assert not visit.fresh
+
+
+def test_the_last_step_of_a_run_is_spelled_as_the_newest_of_any():
+    visit = opened(steps="9")
+    for moment, spelled_as in (("4", "4"), ("9", None), ("", None), ("0", "0")):
+        visit.at(moment)
+        assert visit.link.get("moment") == spelled_as
 
 
 def test_chips_that_do_not_fit_stay_and_no_chips_keep_the_last_experiment():
