@@ -35,7 +35,7 @@ def finished(e: Experiment) -> tuple[list[dict], list[dict]]:
     """What both charts hold at the end, computed here."""
     run = Run(e)
     count = len(list(run))
-    return frames.bands(run, count).to_pylist(), frames.profiles(run, count).to_pylist()
+    return frames.bands(run, count).to_pylist(), frames.depth_tables(run, replay=True)["profiles"].to_pylist()
 
 
 def until_shown(page: Page, e: Experiment) -> None:

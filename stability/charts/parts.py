@@ -13,6 +13,7 @@ from stability.experiment import Experiment
 from stability.palette import COLOURS, GREY, SHAPES, style
 
 AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
+TITLE = 28  # pixels between two panels, of which the lower one's title takes most
 EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 
 
@@ -107,10 +108,14 @@ def scheme_scale(e: Experiment, looks: tuple[str, ...]) -> alt.Scale:
 
 
 def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
-    """The panels, one above another. Canvas from the start: a chart that changes its renderer is drawn anew, and flickers."""
+    """The panels, one above another, where their heights alone put them: whatever is drawn moves none of them.
+
+    Canvas from the start: a chart that changes its renderer is drawn anew, and flickers.
+    """
     chart = alt.vconcat(
         *panels,
-        spacing=10,
+        bounds="flush",
+        spacing=TITLE,
         padding={"left": 0, "right": 8, "top": 0, "bottom": 6},
         description=description,
         usermeta={"embedOptions": {"renderer": "canvas"}},

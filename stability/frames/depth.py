@@ -9,11 +9,11 @@ from stability.experiment import Experiment
 from stability.frames.ends import ends
 from stability.frames.pinned import NONE, Pinned, pinned_lines
 from stability.frames.rules import rules
-from stability.frames.tidy import BEYOND, spread, theory
+from stability.frames.tidy import BEYOND, BINS, spread, theory
 from stability.prediction import predict
 from stability.runs import Run
 from stability.tabular import THROUGH_DEPTH, limits, showable, table
-from stability.training import MOST, sampled
+from stability.training import sampled
 
 MOST_ROWS = 6000  # of a replay: a browser reads all of them at once
 
@@ -23,7 +23,7 @@ def depth_tables(
 ) -> dict[str, pa.Table]:
     """What a depth chart draws of the first `count` measurements (all), with rules where `format` ends (the run's own).
 
-    The profiles are those of the step `moment`, or the newest before it; for a `replay`, those of up to MOST steps.
+    The profiles are those of the step `moment`, or the newest before it; for a `replay`, those of up to BINS steps.
     """
     count = count or len(run.measurements)
     every = profiles(run, count, replayed(run, count))  # the axes hold all that was, and never shrink
@@ -37,7 +37,7 @@ def depth_tables(
 def replayed(run: Run, count: int) -> list[int]:
     """The steps of a replay, the newest among them: fewer of them, the more layers and schemes there are."""
     e = run.experiment
-    most = max(2, min(MOST, MOST_ROWS // (e.depth * len(e.schemes))))
+    most = max(2, min(BINS, MOST_ROWS // (e.depth * len(e.schemes))))
     return [step for step in sorted(sampled(e.steps, most)) if step < count - 1] + [count - 1]
 
 
