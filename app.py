@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from stability import columns as heads
 from stability import frames, knobs
+from stability.charts import SHARED
 from stability.closer import CLOSER
 from stability.controls import TOOLS, choice, conducted, mark, told, widget
 from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
@@ -265,9 +266,13 @@ def lay_out(house: Server, visit: Visit) -> dict[str, DeltaGenerator]:
     train = visit.page.view.row.trains
     remedies = st.container(key="remedies" if train else None, horizontal=True)
     places |= {f"remedy_{index}": remedies.empty() for index in range(MOST_SCHEMES)}
-    if train:
-        legend(house, visit)
-    left, right = st.columns(2, gap="medium")
+    around = st
+    for key in SHARED.values():  # what the charts share is carried by elements around them
+        around = around.container(key=key)
+    with around:
+        if train:
+            legend(house, visit)
+        left, right = st.columns(2, gap="medium")
     places |= {"left": left.container(key="left_chart"), "right": right.container(key="right_chart")}
     if train:
         with left.container(horizontal=True):

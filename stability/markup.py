@@ -92,10 +92,22 @@ export default function ({ parentElement, data, setTriggerValue }) {
 }
 """
 STRIP_JS = """
-const said = (element, value) => { element.value = value; element.dispatchEvent(new Event("input")); };
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector("div"), slider = root.querySelector("input");
-  const [moment, alone] = data.shared.map((id) => document.getElementById(id));
+  // The charts' parameters: values of elements around us, whose changes are events.
+  const shared = (key) => {
+    const element = document.querySelector(".st-key-" + key);
+    element.value ??= "";
+    return {
+      get value() { return element.value ?? ""; },
+      say(value) { element.value = value; element.dispatchEvent(new Event(key)); },
+      hear(deed) {
+        element.removeEventListener(key, root[key]);
+        element.addEventListener(key, root[key] = deed);
+      },
+    };
+  };
+  const [moment, alone] = data.shared.map(shared);
   const last = String(data.steps), name = (value) => value === "" || value === last ? "" : value;
   slider.max = last;
   const show = () => {
@@ -104,8 +116,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
     slider.setAttribute("aria-valuetext", words);
     root.querySelector("output").textContent = words;
   };
-  slider.oninput = () => said(moment, name(slider.value));
-  moment.oninput = () => {  // from the slider, or from a click into a chart
+  slider.oninput = () => moment.say(name(slider.value));
+  moment.hear(() => {  // from the slider, or from a click into a chart
     show();
     clearTimeout(root.later);
     root.later = setTimeout(() => {
@@ -113,10 +125,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
       root.told = moment.value;
       setTriggerValue("moment", moment.value);
     }, 300);
-  };
+  });
   if (root.from !== data.moment) {  // the page was opened so, or went back; not what was sent from here and returns
     root.from = data.moment;
-    if (root.told !== data.moment) { root.told = data.moment; said(moment, data.moment); }
+    if (root.told !== data.moment) { root.told = data.moment; moment.say(data.moment); }
   }
   show();
   const press = () => root.querySelectorAll("button").forEach((button) =>
@@ -132,12 +144,12 @@ export default function ({ parentElement, data, setTriggerValue }) {
       mark.ariaHidden = true;
       mark.style.color = colour;
       button.append(mark, " " + title);
-      button.onclick = () => said(alone, alone.value === scheme ? "" : scheme);
+      button.onclick = () => alone.say(alone.value === scheme ? "" : scheme);
       return button;
     }));
-    if (!data.schemes.some(({ scheme }) => scheme === alone.value)) said(alone, "");
+    if (!data.schemes.some(({ scheme }) => scheme === alone.value)) alone.say("");
   }
-  alone.oninput = press;
+  alone.hear(press);
   press();
 }
 """
@@ -229,8 +241,7 @@ def waiting_html() -> str:
 
 
 def heading_html(presents: bool = False) -> str:
-    shared = "".join(f"<input type='hidden' id='{name}'>" for name in SHARED.values())
-    return f"{PAGE_CSS}{PRESENT_CSS * presents}{shared}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
+    return f"{PAGE_CSS}{PRESENT_CSS * presents}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
 
 
 def cards_html(run: Run, count: int, found: Sequence[Verdict], waiting: Mapping[str, str]) -> str:

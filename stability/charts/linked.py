@@ -5,6 +5,7 @@ with constant parameters; `live` puts Vega's own signals of the same names in th
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,9 @@ STILL = {"at": None, "brush": None, "zoom": None, "moment": "", "alone": ""}
 LARGE = 1.4  # times as large, for many to read
 SIZES = "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent", "maxExtent", "y", "y2", "dx", "dy"
 SIZES += "labelFontSize", "labelLimit", "gradientLength", "gradientThickness", "spacing"
-MOMENT, ALONE = "moment-shown", "scheme-alone"  # ids of elements of the page; charts share their values as parameters
+SHARED = {"moment": "moment-shown", "alone": "scheme-alone"}  # keys of the page's containers around the charts
 CLICK = 6  # pixels: what moves less is a click, not a drag
-SLOT = 42  # pixels for one value beside a title
+SLOT, LETTER = 42, 7  # pixels for one value beside a title, and for one of its letters
 
 BESIDE: dict[str, Any] = {"y": -6, "align": "right", "baseline": "bottom", "fontSize": 11}  # the title
 
@@ -44,12 +45,11 @@ EVENTS = {
         {"events": "dblclick", "update": "null"},
     ],
     "moment": [  # only steps can be chosen
-        {"events": "click", "update": f"along === 'step' && brush && {WITHIN} ? round(brush[0]) : moment"},
+        {"events": "click", "update": f"along === 'step' && brush && {WITHIN} ? toString(round(brush[0])) : moment"},
         {"events": "dblclick", "update": "along === 'step' ? '' : moment"},
     ],
     "alone": [{"events": "text:click", "update": f"datum && datum.scheme ? ({OTHER}) : alone"}],
 }
-SHARED = {"moment": MOMENT, "alone": ALONE}
 
 
 def live(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +60,11 @@ def live(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bound(name: str) -> dict[str, Any]:
-    return {"bind": {"element": f"#{SHARED[name]}"}} if name in SHARED else {}
+    """Charts share a parameter through an element of the page that stands around them all, and so before any of them.
+
+    It carries the value, which is nothing at first, and hears of changes by an event of the parameter's own.
+    """
+    return {"bind": {"element": f".st-key-{SHARED[name]}", "event": SHARED[name]}} if name in SHARED else {}
 
 
 def still(chart: alt.VConcatChart, along: str) -> alt.VConcatChart:
@@ -100,7 +104,7 @@ def dimmed(opacity: float = 1.0) -> Any:
 
 def now() -> str:
     """Whether a row of profiles is that of the step that was chosen, or the newest."""
-    return "datum.since <= (moment === '' ? 1e9 : toNumber(moment)) && (moment === '' ? 1e9 : toNumber(moment)) < datum.until"
+    return "datum.since <= (moment ? toNumber(moment) : 1e9) && (moment ? toNumber(moment) : 1e9) < datum.until"
 
 
 def seen(along: str) -> str:
@@ -118,7 +122,7 @@ def guides(along: str, scale: alt.Scale, height: float = 0) -> list[alt.Chart]:
     begin, end = (f"brush ? brush[{index}] : 0" for index in (0, 1))
     stretch = base.mark_rect(color=GREY, clip=True, tooltip=None)
     stretch = stretch.encode(x=place(begin, scale), x2=alt.X2Datum(alt.ExprRef(end)), opacity=when(DRAGGED, 0.2))
-    shown = {"at": "isNumber(at)"} | ({"moment": "moment !== ''"} if along == "step" else {})
+    shown = {"at": "isNumber(at)"} | ({"moment": "moment"} if along == "step" else {})
     sides = [{"y": 0, "y2": 6}, {"y": height - 6, "y2": height}] if height else [{}]
     rules = [
         base.mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=2 if name == "moment" else 1, **side)
@@ -155,8 +159,10 @@ def short(value: str) -> str:
 
 
 def titled(title: str, schemes: Sequence[str], along: str) -> alt.ExprRef:
-    """A title that says where the pointer is, and makes room for the readings beside it."""
-    needed = 7 * len(f"{title}, {along} 100") + SLOT * len(schemes)
-    moment = " + (moment === '' ? '' : ', step ' + moment)" if along == "layer" else ""
-    where = f"{json.dumps(title)}{moment} + (isNumber(at) ? ', {along} ' + at : '')"
-    return alt.ExprRef(f"isNumber(at) && {WIDTH} * {SLOT} < {needed} * slot.size ? '\u00a0' : {where}")
+    """A title that says where the pointer is, in fewer words where the readings beside it need the room."""
+    moment = " + (moment ? ', step ' + moment : '')" if along == "layer" else ""
+    words = f"{json.dumps(title)}{moment}", "'\u00a0'"
+    for name in ("", re.split("[:(]", title)[0].strip() + ", ", title + ", "):
+        needed = LETTER * len(f"{name}{along} 100") + SLOT * len(schemes)
+        words = words[0], f"{WIDTH} * {SLOT} >= {needed} * slot.size ? {json.dumps(name + along)} + ' ' + at : {words[1]}"
+    return alt.ExprRef(f"isNumber(at) ? ({words[1]}) : {words[0]}")
