@@ -12,12 +12,13 @@ from stability import columns as heads
 from stability import frames, knobs
 from stability.charts import SHARED
 from stability.closer import CLOSER
+from stability.components import PARTS
 from stability.controls import TOOLS, choice, conducted, mark, told, widget
 from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
 from stability.experiment import MOST_SCHEMES, Experiment
 from stability.knobs import Several
 from stability.lessons import Lesson
-from stability.markup import COURSE, DASHED, EMPTY, HINT, LISTED, PARTS, escaped, heading_html, lesson_links, strip
+from stability.markup import COURSE, DASHED, EMPTY, HINT, LISTED, escaped, heading_html, lesson_links, strip
 from stability.prediction import predict
 from stability.process import settle
 from stability.product import Product

@@ -12,7 +12,7 @@ from stability.claims import Reading
 from stability.experiment import Experiment
 from stability.frames import standing
 from stability.outlook import FORECASTS_RIGHT
-from stability.palette import COLOURS, SYMBOLS, decades_colour, style
+from stability.palette import BROKEN, COLOURS, DIVERGING, DIVERGING_DARK, SYMBOLS, decades, style
 from stability.remarks import remarks
 from stability.runs import Run
 from stability.schemes import title
@@ -57,125 +57,6 @@ BOUNDS = (
 HINT = "Alike but for their first weights. **Next:** press a button beneath the cards, or change a setting: all train anew."
 EMPTY = "Choose at least one initialization in the sidebar, and its curves appear here."
 CURE = "A scheme comes beside the sick one; a setting is changed, and the present run stays behind it, pinned."
-COPY_JS = """
-export default function ({ parentElement, data }) {
-  const button = parentElement.querySelector("button");
-  button.onclick = async () => {
-    const link = location.origin + location.pathname + "?" + data.query;
-    try { await navigator.clipboard.writeText(link); button.textContent = "Link copied"; }
-    catch { prompt("Copy this link", link); }
-    setTimeout(() => { button.textContent = "Copy link"; }, 1500);
-  };
-}
-"""
-COPY_CSS = """
-button { font: inherit; color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
-  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
-  min-height: 2.5rem; padding: 0.25rem 0.75rem; font-size: 0.875rem; }
-button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); outline: none; }
-"""
-LINKS_JS = """
-export default function ({ parentElement, data, setTriggerValue }) {
-  const nav = parentElement.querySelector("nav");
-  nav.className = data.kind;
-  nav.replaceChildren(...data.links.map(({ key, label, query }) => {
-    const link = document.createElement("a");
-    link.href = "?" + query;
-    link.textContent = label;
-    link.onclick = (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return;  // a tab of its own
-      event.preventDefault();
-      setTriggerValue("chosen", key);
-    };
-    return link;
-  }));
-}
-"""
-STRIP_JS = """
-export default function ({ parentElement, data, setTriggerValue }) {
-  const root = parentElement.querySelector("div"), slider = root.querySelector("input");
-  // The charts' parameters: values of elements around us, whose changes are events.
-  const shared = (key) => {
-    const element = document.querySelector(".st-key-" + key);
-    element.value ??= "";
-    return {
-      get value() { return element.value ?? ""; },
-      say(value) { element.value = value; element.dispatchEvent(new Event(key)); },
-      hear(deed) {
-        element.removeEventListener(key, root[key]);
-        element.addEventListener(key, root[key] = deed);
-      },
-    };
-  };
-  const [moment, alone] = data.shared.map(shared);
-  const last = String(data.steps), name = (value) => value === "" || value === last ? "" : value;
-  slider.max = last;
-  const show = () => {
-    slider.value = moment.value === "" ? last : moment.value;
-    const words = name(moment.value) === "" ? "the newest step" : "step " + moment.value;
-    slider.setAttribute("aria-valuetext", words);
-    root.querySelector("output").textContent = words;
-  };
-  slider.oninput = () => moment.say(name(slider.value));
-  moment.hear(() => {  // from the slider, or from a click into a chart
-    show();
-    clearTimeout(root.later);
-    root.later = setTimeout(() => {
-      if (moment.value === root.told) return;
-      root.told = moment.value;
-      setTriggerValue("moment", moment.value);
-    }, 300);
-  });
-  if (root.from !== data.moment) {  // the page was opened so, or went back; not what was sent from here and returns
-    root.from = data.moment;
-    if (root.told !== data.moment) { root.told = data.moment; moment.say(data.moment); }
-  }
-  show();
-  const press = () => root.querySelectorAll("button").forEach((button) =>
-    button.setAttribute("aria-pressed", button.value === alone.value));
-  const legend = root.querySelector("span");
-  const wanted = JSON.stringify(data.schemes);
-  if (legend.dataset.of !== wanted) {
-    legend.dataset.of = wanted;
-    legend.replaceChildren(...data.schemes.map(({ scheme, title, symbol, colour }) => {
-      const button = document.createElement("button"), mark = document.createElement("i");
-      button.value = scheme;
-      mark.textContent = symbol;
-      mark.ariaHidden = true;
-      mark.style.color = colour;
-      button.append(mark, " " + title);
-      button.onclick = () => alone.say(alone.value === scheme ? "" : scheme);
-      return button;
-    }));
-    if (!data.schemes.some(({ scheme }) => scheme === alone.value)) alone.say("");
-  }
-  alone.hear(press);
-  press();
-}
-"""
-STRIP_HTML = """<div><span role="group" aria-label="Show one scheme alone"></span>
-<label><b>Layers shown at <output></output></b>
-<input type="range" min="0" step="1" aria-label="Step of the layers shown"></label></div>"""
-STRIP_CSS = """
-div { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 0.5rem 1rem;
-  align-items: center; font-size: 0.875rem; }
-span { display: flex; flex-wrap: wrap; gap: 0.35rem; }
-button { font: inherit; color: var(--st-text-color); background: none; cursor: pointer; padding: 0.15rem 0.6rem;
-  border: 1px solid var(--st-border-color); border-radius: 1rem; }
-button:hover { border-color: var(--st-primary-color); }
-button[aria-pressed=true] { background: var(--st-secondary-background-color); border-color: var(--st-text-color); }
-button:focus-visible, input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
-i { font-style: normal; }
-label { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; align-items: center; }
-b { font-weight: normal; min-width: 14.5em; }
-input { flex: 1 1 9rem; accent-color: var(--st-primary-color); }
-"""
-LINKS_CSS = """
-nav { display: flex; gap: 0.35rem 1.25rem; flex-wrap: wrap; font-size: 1rem; line-height: 1.5; }
-nav.section { flex-direction: column; }
-a { color: var(--st-primary-color); text-decoration: none; }
-a:hover, a:focus-visible { text-decoration: underline; }
-"""
 PAGE_CSS = f"""<style>
 .stMainBlockContainer {{ padding: 1.5rem 2rem 2rem; }}
 @media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
@@ -201,21 +82,22 @@ PRESENT_CSS = f"""<style>
 @media (min-width: 82rem), (min-width: 40rem) and (max-width: 71.99rem) {{
   .st-key-left_chart, .st-key-right_chart {{ padding-right: {LARGE * (AXIS_WIDTH + LABEL)}px; }} }}
 </style>"""
-CARDS_CSS = """<style>
+DECADES_CSS = "; ".join(f"--decades-{index}: light-dark({light}, {dark})"
+                        for index, (light, dark) in enumerate(zip(DIVERGING, DIVERGING_DARK, strict=True)))  # fmt: skip
+CARDS_CSS = (
+    f"<style>.cards {{ --decades-None: {BROKEN}; {DECADES_CSS} }}</style>"
+    + """<style>
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 0.5rem; }
 .card { display: flex; flex-direction: column; border-left: 4px solid; padding: 0.1rem 0.6rem; font-size: 0.875rem; }
+@media (min-width: 48rem) { .card { min-height: 9.2rem; } }  /* or what it says moves the charts */
 .card .less { opacity: 0.75; }
 .strip { height: 0.45rem; max-width: 18rem; margin: 0.1rem 0; border-radius: 2px; }
 .note { font-size: 0.8rem; opacity: 0.75; margin: 0.4rem 0 0; }
 .waiting { border-color: #808080; opacity: 0.7; }
 </style>"""
+)
 
 
-PARTS = {  # that Streamlit has not: a button that copies the link, and links that open a lesson without a new visit
-    "copy_link": {"html": "<button>Copy link</button>", "css": COPY_CSS, "js": COPY_JS},
-    "links": {"html": "<nav></nav>", "css": LINKS_CSS, "js": LINKS_JS},
-    "strip": {"html": STRIP_HTML, "css": STRIP_CSS, "js": STRIP_JS},
-}
 LISTED = {True: "✓", False: "✗", None: "○"}  # how a lesson's question was answered in this visit
 
 
@@ -299,7 +181,7 @@ def layers_html(run: Run, count: int, index: int) -> str:
 def stops(values: np.ndarray, most: int = 30) -> str:
     """Values by layer as a CSS gradient of at most `most` colours, without blending."""
     picked = values[np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)]
-    parts = [f"{decades_colour(value)} 0 {100 * (place + 1) / len(picked):.3g}%" for place, value in enumerate(picked)]
+    parts = [f"var(--decades-{decades(value)}) 0 {100 * (place + 1) / len(picked):.3g}%" for place, value in enumerate(picked)]
     return f"linear-gradient(90deg, {', '.join(parts)}, transparent 0)"
 
 

@@ -11,8 +11,12 @@ COLOURS = "#2c9be7", "#d97e00", "#097552", "#ff4b9f", "#b73412", "#889a59", "#5d
 SHAPES = "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"
 GREY = "#808080"
 SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
-DECADES = "#134b73", "#2f7bb4", "#76aed3", "#bfd6e4", "#eeeeee", "#f6d1a5", "#e79d4f", "#c1661c", "#7f3b08"  # 1e-8 to 1e8
-COUNTS = "#d97e00", "#c4b04a", "#5fae8b", "#2f7bb4", "#3b4fa3"  # from one of a kind to all of them
+# The theme of the page has the palettes of heat maps, light and dark; charts name them and never their colours.
+# From 1e-8 to 1e8: what is near 1 fades into the page, what is far from it stands out.
+DIVERGING = "#123f63", "#276b9f", "#5b97c6", "#9ac2df", "#e3ecf2", "#f6ebdd", "#efc08d", "#da9149", "#b46116", "#7a3605"
+DIVERGING_DARK = "#b5e0ff", "#78bef2", "#4794cc", "#2d6691", "#22384a", "#43331f", "#88541b", "#c4771e", "#f19f46", "#ffd09a"
+# From one of a kind to all of them, on either page.
+SEQUENTIAL = "#d97e00", "#d19529", "#c7ab44", "#a9b061", "#7daf7e", "#59a295", "#488ca7", "#3276b2", "#3863ab", "#3b4fa3"
 BROKEN = "#6b6b6b"  # exactly 0, or not finite
 STATES = {  # of the ladder: blue has shrunk, orange has grown, and what stands where there is no room for the word
     "fits": ("#80808033", ""),
@@ -25,11 +29,12 @@ STATES = {  # of the ladder: blue has shrunk, orange has grown, and what stands 
 }
 
 
-def decades_colour(value: float) -> str:
-    """How far a number is from 1: blue below, orange above, as the heat map has it."""
+def decades(value: float) -> int | None:
+    """How far a number is from 1: an index into DIVERGING, as the heat map has it; None for 0 and what is not finite."""
     if not (math.isfinite(value) and value > 0):
-        return BROKEN
-    return DECADES[round(min(max(math.log10(value), -8), 8) / 2) + 4]
+        return None
+    last = len(DIVERGING) - 1
+    return round((min(max(math.log10(value), -8), 8) + 8) / 16 * last)
 
 
 def style(schemes: tuple[str, ...]) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A file imports only from lines above its own; files on one line do not import each other.
 LINES = (
-    ("spelling", "randomness", "process", "columns", "tabular"),
+    ("spelling", "randomness", "process", "columns", "tabular", "components"),
     ("knobs", "grammar"),
     ("catalogue",),
     ("activations", "formats"),

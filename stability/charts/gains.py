@@ -46,7 +46,7 @@ def conditions() -> list[alt.Chart]:
     layers.append(base.mark_rule(strokeDash=[2, 3], opacity=0.8, color=GREY, clip=True))
     # One below another, or they would meet; each on the side that has more room.
     height, align, dx = map(alt.ExprRef, ("3 + 14 * datum.row", "datum.after ? 'left' : 'right'", "datum.after ? 4 : -4"))
-    words = base.mark_text(align=align, baseline="top", dx=dx, fontSize=11, color=GREY)
+    words = base.mark_text(align=align, baseline="top", dx=dx)
     layers.append(words.encode(y=alt.YValue(height), text="label:N"))
     return layers
 

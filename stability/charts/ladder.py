@@ -4,14 +4,14 @@ import json
 
 import altair as alt
 
-from stability.charts.parts import EXTENT, built, finished, looks, panel
+from stability.charts.parts import EXTENT, INK, built, finished, looks, panel
 from stability.experiment import Experiment
 from stability.frames.ladder import along
 from stability.palette import GREY, STATES
 from stability.shares import BY_RANGE
 
 ROW = 14  # pixels of one format
-INKS = {"all 0": "white", "0 already": "white", "fits": GREY, "not known": GREY}  # of words on a block; else black
+INKS = {"all 0": "'white'", "0 already": "'white'", "fits": INK, "not known": INK}  # of words on a block; else black
 LETTER = 5.6  # pixels of one letter at size 10
 SHORT = {row.key: row.key.replace("float8_", "").replace("float", "f") for row in BY_RANGE}  # as wide as the axis is
 
@@ -82,7 +82,7 @@ def named(base: alt.Chart, e: Experiment, last: bool) -> alt.Chart:
     room = f"abs(datum.until - datum.since) / {along(0.5, e.depth, True) - 0.5} * item.mark.group.width"
     signs = " : ".join(f"datum.state == {json.dumps(state)} ? '{sign}'" for state, (_, sign) in STATES.items()) + " : ''"
     text = f"{room} > {LETTER} * length(datum.words) + 6 ? datum.words : {room} > 12 ? ({signs}) : ''"
-    inks = " : ".join(f"datum.state == '{state}' ? '{ink}'" for state, ink in INKS.items()) + " : 'black'"
+    inks = " : ".join(f"datum.state == '{state}' ? ({ink})" for state, ink in INKS.items()) + " : 'black'"
     middle = base.transform_calculate(centre="(datum.since + datum.until) / 2")
     words = middle.mark_text(text=alt.ExprRef(text), color=alt.ExprRef(inks), fontSize=10, tooltip=None)
     return words.encode(x=across(e, "centre", last), y=down("middle"))

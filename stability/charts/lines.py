@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from stability.charts.linked import dimmed, guides, now, readings, seen, titled, zoomed
+from stability.charts.linked import WIDTH, dimmed, guides, now, readings, seen, symbol, titled, zoomed
 from stability.charts.parts import axis, below, colour, panel, reach, shape
 from stability.experiment import Experiment
 from stability.frames.ends import HEIGHTS
 from stability.palette import GREY
 
-LABEL = 92  # pixels right of a panel for the names of its lines, where the window is wide enough
+LABEL = 104  # pixels right of a panel for the names of its lines, where the window is wide enough
 ROOMY = "(windowSize()[0] >= 1312 || windowSize()[0] >= 640 && windowSize()[0] < 1152)"  # as the page's CSS has it
 UNITS = {"loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm"}
 UNITS |= {"signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW"}
@@ -34,13 +34,13 @@ def line_panel(
     data = "bands" if along == "step" else "profiles"
     base = alt.Chart(alt.NamedData(data)).encode(x=x, color=colour(e))
     base = base if along == "step" else base.transform_filter(now())
-    read = readings(alt.Chart(alt.NamedData(data)).encode(color=colour(e)), name, along, format, e.schemes)
+    read = readings(alt.Chart(alt.NamedData(data)), colour(e), e.schemes, name, along, format)
     layers = [
         *guides(along, along_scale(e, pins, along)), *behind, *(pinned_layers(e, x, y, tips) if pins else []),
         *measured(e, base, name, scale, y, tips), *above,
         base.transform_filter(seen(along)).mark_point(filled=True, size=60, opacity=1, clip=True).encode(y=y, shape=shape(e)),
-        read if along == "step" else read.transform_filter(now()),
-        ends(e, name, scale),
+        *(layer if along == "step" else layer.transform_filter(now()) for layer in read),
+        *ends(e, name, scale),
     ]  # fmt: skip
     return panel(titled(title, e.schemes, along), HEIGHTS[name], *layers)
 
@@ -73,18 +73,17 @@ def pinned_layers(e: Experiment, x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) ->
     line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True).encode(strokeDash=dash, opacity=dimmed())
     marked = base.mark_point(filled=True, size=30, color=GREY, clip=True).transform_filter("datum.marked")
     marked = marked.encode(shape=shape(e), tooltip=[alt.Tooltip("run", type="nominal"), *tips], opacity=dimmed())
-    words = base.mark_text(baseline="bottom", dy=-3, fontSize=11, color=GREY, limit=130, clip=True, tooltip=None)
+    words = base.mark_text(baseline="bottom", dy=-3, limit=130, clip=True, tooltip=None)
     return [line, marked, words.encode(text="run:N").transform_filter("datum.named")]
 
 
-def ends(e: Experiment, name: str, scale: alt.Scale) -> alt.Chart:
-    """The names of the lines at their ends; a click on one lets it stand alone."""
-    return (
-        alt.Chart(alt.NamedData("ends"))
-        .transform_filter(f"isValid(datum.{name})")
-        .mark_text(
-            align="left", baseline="middle", fontSize=11, limit=LABEL - 8, cursor="pointer", tooltip=None,
-            x=alt.ExprRef("range('concat_0_x')[1] + 7"), text=alt.ExprRef(f"{ROOMY} ? datum.text : ''"),
-        )
-        .encode(y=alt.Y(name, type="quantitative", scale=scale, title=None), color=colour(e), opacity=dimmed())
-    )  # fmt: skip
+def ends(e: Experiment, name: str, scale: alt.Scale) -> list[alt.Chart]:
+    """The names of the lines at their ends, each behind its mark; a click on one lets it stand alone."""
+    base = alt.Chart(alt.NamedData("ends")).transform_filter(f"isValid(datum.{name})")
+    base = base.encode(y=alt.Y(name, type="quantitative", scale=scale, title=None), opacity=dimmed())
+    kind = {"align": "left", "baseline": "middle", "cursor": "pointer", "tooltip": None}
+    mark, words = (
+        base.mark_text(**kind, x=alt.ExprRef(f"{WIDTH} + {dx}"), limit=LABEL - 8, text=alt.ExprRef(f"{ROOMY} ? {text} : ''"))
+        for dx, text in ((7, symbol(e.schemes)), (20, "datum.text"))
+    )
+    return [mark.encode(color=colour(e)), words]

@@ -19,9 +19,9 @@ SIZES = "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExte
 SIZES += "labelFontSize", "labelLimit", "gradientLength", "gradientThickness", "spacing"
 SHARED = {"moment": "moment-shown", "alone": "scheme-alone"}  # keys of the page's containers around the charts
 CLICK = 6  # pixels: what moves less is a click, not a drag
-SLOT, LETTER = 42, 7  # pixels for one value beside a title, and for one of its letters
+SLOT, MARK, LETTER = 46, 11, 7  # pixels for one value beside a title, for the mark before it, and for one of its letters
 
-BESIDE: dict[str, Any] = {"y": -6, "align": "right", "baseline": "bottom", "fontSize": 11}  # the title
+BESIDE: dict[str, Any] = {"y": -6, "align": "left", "baseline": "bottom"}  # the title
 
 # Every panel stands exactly below the first and has its scale: a place of the pointer is one step, or layer, of them all.
 WIDTH = "range('concat_0_x')[1]"
@@ -142,15 +142,28 @@ def when(test: str, opacity: float) -> Any:
     return alt.condition(test, alt.value(opacity), alt.value(0))
 
 
-def readings(base: alt.Chart, name: str, along: str, form: str, schemes: Sequence[str]) -> alt.Chart:
-    """The value of every scheme where the pointer is, beside the title; `base` has their colours."""
-    index, value = f"indexof({json.dumps(schemes)}, datum.scheme)", f"datum.{name}"
-    words = f"format({value}, '.0{form}')" if form.endswith("%") else short(value)
-    words = f"{json.dumps(SYMBOLS)}[{json.dumps([style(schemes)[scheme] for scheme in schemes])}[{index}]] + ' ' + {words}"
-    return base.transform_filter(f"{seen(along)} && isValid({value})").mark_text(
-        text=alt.ExprRef(words), fontWeight="bold", tooltip=None, **BESIDE,
-        x=alt.ExprRef(f"{WIDTH} - slot.size * ({len(schemes) - 1} - {index})"),
-    )  # fmt: skip
+def readings(base: alt.Chart, colours: alt.Color, schemes: Sequence[str], name: str, along: str, form: str) -> list[alt.Chart]:
+    """The value of every scheme where the pointer is, beside the title, each behind its mark."""
+    value = f"datum.{name}"
+    there = base.transform_filter(f"{seen(along)} && isValid({value})")
+    left = f"{WIDTH} - slot.size * ({len(schemes)} - {place_of(schemes)})"
+    mark, words = (
+        there.mark_text(text=alt.ExprRef(text), x=alt.ExprRef(left + shift), fontWeight="bold", tooltip=None, **BESIDE)
+        for text, shift in (
+            (symbol(schemes), ""),
+            (f"format({value}, '.0{form}')" if form.endswith("%") else short(value), f" + {MARK} * slot.size / {SLOT}"),
+        )
+    )
+    return [mark.encode(color=colours), words]
+
+
+def place_of(schemes: Sequence[str]) -> str:
+    return f"indexof({json.dumps(schemes)}, datum.scheme)"
+
+
+def symbol(schemes: Sequence[str]) -> str:
+    """An expression for the mark of a row's scheme."""
+    return f"{json.dumps([SYMBOLS[index] for index in style(tuple(schemes)).values()])}[{place_of(schemes)}]"
 
 
 def short(value: str) -> str:

@@ -8,11 +8,15 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
+from stability import palette
 from stability.charts.linked import live
 from stability.experiment import Experiment
 from stability.palette import COLOURS, GREY, SHAPES, style
 
 AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
+# Grey words, readable on the page whether it is light or dark: the chart knows what it is painted on.
+INK = "luminance(background) < 0.2 ? '#a4afb9' : '#5a6570'"
+SEAM = 0.7  # pixels of stroke around the cells of a heat map: neighbours without one let the page shine through
 TITLE = 28  # pixels between two panels, of which the lower one's title takes most
 EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 
@@ -77,8 +81,8 @@ def corners(name: str) -> alt.Chart:
 def rule(height: float, text: str) -> alt.LayerChart:
     """A thin line at one height, named at its right end."""
     base = alt.Chart(alt.sequence(1)).encode(y=alt.datum(height, type="quantitative"))
-    line = base.mark_rule(strokeDash=[2, 3], opacity=0.6, color="#808080")
-    words = base.mark_text(align="right", baseline="bottom", dy=-2, fontSize=11, color="#808080", text=text)
+    line = base.mark_rule(strokeDash=[2, 3], opacity=0.6, color=GREY)
+    words = base.mark_text(align="right", baseline="bottom", dy=-2, text=text)
     return line + words.encode(x=alt.value("width"))
 
 
@@ -88,7 +92,7 @@ def format_rules(name: str) -> list[alt.Chart]:
     shown = alt.condition("datum.inside", alt.value(0.9), alt.value(0))
     base = base.encode(y=alt.Y("height", type="quantitative", scale=log_scale(name), title=None), opacity=shown)
     side, dy = map(alt.ExprRef, ("datum.under ? 'top' : 'bottom'", "datum.under ? 3 : -2"))
-    words = base.mark_text(align="right", baseline=side, dy=dy, fontSize=11, color=GREY, tooltip=None, clip=True)
+    words = base.mark_text(align="right", baseline=side, dy=dy, tooltip=None, clip=True)
     line = base.mark_rule(strokeDash=[1, 3], color=GREY, tooltip=None, clip=True)
     return [line, words.encode(x=alt.value("width"), text="words:N")]
 
@@ -121,7 +125,13 @@ def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
         usermeta={"embedOptions": {"renderer": "canvas"}},
     )
     chart = chart.resolve_scale(color="independent", shape="independent")
-    return chart.configure(mark=alt.MarkConfig(aria=False))
+    ink = alt.ExprRef(INK)
+    return chart.configure(
+        mark=alt.MarkConfig(aria=False),
+        text=alt.MarkConfig(color=ink, fontSize=11),
+        axis=alt.AxisConfig(labelColor=ink),
+        legend=alt.LegendConfig(labelColor=ink),
+    )
 
 
 def looks(e: Experiment) -> Experiment:
@@ -146,8 +156,8 @@ def built_once(make: Callable[..., alt.VConcatChart], *arguments: Hashable) -> d
 
 
 def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:
-    """A chart that carries its data and a legend, for notebooks and export."""
-    complete = chart.copy()
+    """A chart that carries its data, a legend and the colours that the page has from its theme, for notebooks and export."""
+    complete = chart.copy().configure_range(diverging=list(palette.DIVERGING), ramp=list(palette.SEQUENTIAL))
     complete.datasets = {name: table.to_pylist() for name, table in tables.items()}
     marked = [[layer for layer in panel.layer if has_shape(layer)] for panel in complete.vconcat]
     for layer in next(filter(None, marked), [])[:1]:

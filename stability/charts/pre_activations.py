@@ -49,9 +49,7 @@ def curve_layers() -> list[alt.Chart]:
     base, layers = alt.Chart(alt.NamedData("curve")).encode(x=along("u", False)), []
     for name, symbol, width, dash, align in (("phi", "φ", 2.5, [1, 0], "right"), ("dphi", "φ′", 1.5, [5, 4], "right")):
         line = base.mark_line(color=GREY, strokeWidth=width, strokeDash=dash, clip=True)
-        text = base.mark_text(
-            text=symbol, align=align, baseline="bottom", dx=-4, dy=-2, fontSize=14, fontWeight="bold", color=GREY
-        )
+        text = base.mark_text(text=symbol, align=align, baseline="bottom", dx=-4, dy=-2, fontSize=14, fontWeight="bold")
         layers += [mark.encode(y=alt.Y(name, **height)) for mark in (line, text.transform_filter(f"datum.{name}_named"))]
     ends = alt.Chart(alt.NamedData("limits")).mark_point(opacity=0, tooltip=None)
     return [ends.encode(y=alt.Y("value", **height)), *layers]

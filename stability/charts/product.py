@@ -78,14 +78,14 @@ def healing_chart(product: Product) -> alt.VConcatChart:
     x = alt.X("n", type="quantitative", scale=scale, title=None, axis=sizes)
     curve, here = (alt.Chart(alt.NamedData(name)).encode(x=x, y=height("height")) for name in ("healing", "here"))
     tips = [alt.Tooltip("n", type="quantitative"), tip("height")]
-    words = {"fontSize": 11, "color": GREY}  # where the curve is not
     drawn = panel(
         f"Typical growth over {HEALED} factors at sigma = 1/√n, by size n", 180, corners(), level(),
         curve.mark_line(strokeWidth=1.5, strokeDash=[5, 4], color=GREY, clip=True),
         curve.mark_point(size=80, opacity=0, filled=True).encode(tooltip=tips),
         here.mark_point(filled=True, size=70, opacity=1, color=BLUE),
-        here.mark_text(align="left", baseline="top", dy=7, **words).encode(text="text:N").transform_filter("datum.n < 16"),
-        here.mark_text(align="right", baseline="bottom", dy=-7, **words).encode(text="text:N").transform_filter("datum.n > 15"),
+        # Words stand where the curve does not.
+        here.mark_text(align="left", baseline="top", dy=7).encode(text="text:N").transform_filter("datum.n < 16"),
+        here.mark_text(align="right", baseline="bottom", dy=-7).encode(text="text:N").transform_filter("datum.n > 15"),
     )  # fmt: skip
     return finished([drawn], "Growth of the typical product of Gaussian matrices that preserve the variance, by their size.")
 
@@ -111,8 +111,8 @@ def bound_chart(product: Product) -> alt.VConcatChart:
         "Singular values of one product and their bounds (log)", 220, corners(), level(),
         dashed.transform_filter("datum.line == 'at most' || datum.line == 'at least'"), *lines,
         base.mark_point(size=80, opacity=0, filled=True).encode(tooltip=tips),
-        words.mark_text(align="right", baseline="bottom", dx=-4, dy=-2, fontSize=11, color=GREY).transform_filter(RISING),
-        words.mark_text(align="right", baseline="top", dx=-4, dy=2, fontSize=11, color=GREY).transform_filter(FALLING),
+        words.mark_text(align="right", baseline="bottom", dx=-4, dy=-2).transform_filter(RISING),
+        words.mark_text(align="right", baseline="top", dx=-4, dy=2).transform_filter(FALLING),
     )  # fmt: skip
     return finished([drawn], "The largest and the smallest singular value of a product by the number of factors, with bounds.")
 
@@ -156,14 +156,14 @@ def tip(name: str, format: str = ".2f") -> alt.Tooltip:
 def format_rules() -> list[alt.Chart]:
     """Thin lines where number formats end, named at their right ends."""
     base = alt.Chart(alt.NamedData("formats")).encode(y=height("height"))
-    words = base.mark_text(align="right", baseline="bottom", dy=-2, fontSize=11, color=GREY)
+    words = base.mark_text(align="right", baseline="bottom", dy=-2)
     return [base.mark_rule(strokeDash=[2, 3], opacity=0.6, color=GREY), words.encode(text="text:N", x=alt.value("width"))]
 
 
 def named(base: alt.Chart, name: str, text: str, above: bool) -> list[alt.Chart]:
     """A label beside a line, on the side where it runs away from the words: rising or falling."""
     sides = {RISING: "right" if above else "left", FALLING: "left" if above else "right"}
-    place = {"baseline": "bottom" if above else "top", "dy": -8 if above else 8, "fontSize": 11, "color": GREY, "text": text}
+    place = {"baseline": "bottom" if above else "top", "dy": -8 if above else 8, "text": text}
     return [
         base.mark_text(align=align, **place).encode(y=height(name)).transform_filter(which) for which, align in sides.items()
     ]

@@ -4,9 +4,9 @@ import json
 
 import altair as alt
 
-from stability.charts.parts import EXTENT, below, built, finished, looks, panel, span
+from stability.charts.parts import EXTENT, SEAM, below, built, finished, looks, panel, span
 from stability.experiment import Experiment
-from stability.palette import BROKEN, COUNTS
+from stability.palette import BROKEN
 
 
 def symmetry_chart(experiment: Experiment) -> alt.VConcatChart:
@@ -32,13 +32,13 @@ def count_map(e: Experiment, index: int, last: bool = False) -> alt.LayerChart:
         alt.Chart(alt.NamedData("distinct"))
         .transform_filter(f"datum.scheme == {json.dumps(e.schemes[index])}")
         .transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
-        .mark_rect(clip=True, strokeWidth=0.7)  # a seam shows between neighbours that have no stroke
+        .mark_rect(clip=True, strokeWidth=SEAM)
         .encode(
             x=alt.X("since", type="quantitative", scale=span((e,), "step"), title=None, axis=below(last, "step")),
             x2="until", y=y, y2="top", tooltip=[*tips, alt.Tooltip("share", type="quantitative", format=".0%")],
         )
     )  # fmt: skip
-    scale = alt.Scale(type="log", domain=[1, e.width], range=list(COUNTS), interpolate="lab", nice=False)
+    scale = alt.Scale(type="log", domain=[1, e.width], range="ramp", nice=False)
     field = {"shorthand": "distinct", "type": "quantitative", "scale": scale}
     counted = base.encode(color=alt.Color(**field, legend=counts_legend(e.width) if last else None))
     counted = counted.encode(stroke=alt.Stroke(**field, legend=None)).transform_filter("isValid(datum.distinct)")

@@ -6,6 +6,7 @@ from stability.charts.lines import along_axis, along_scale, line_panel
 from stability.charts.linked import dimmed, guides, still
 from stability.charts.parts import (
     EXTENT,
+    SEAM,
     axis,
     below,
     built,
@@ -98,17 +99,16 @@ def divergence_layers(e: Experiment, pins: tuple[Experiment, ...]) -> list[alt.C
         x=along_axis(e, pins, "step"),
         opacity=dimmed(),
         y=alt.Y("height", type="quantitative", scale=loss_scale(e), title=None),
-        color=colour(e),
     )
     return [
-        base.mark_point(shape="cross", angle=45, filled=True, size=90, clip=True),
-        base.mark_text(align="left", dx=9, clip=True, fontSize=11, fontWeight="bold").encode(text="text:N"),
+        base.mark_point(shape="cross", angle=45, filled=True, size=90, clip=True).encode(color=colour(e)),
+        base.mark_text(align="left", dx=9, clip=True, fontWeight="bold").encode(text="text:N"),
     ]
 
 
 def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...]) -> alt.LayerChart:
-    """Decades away from 1: blue has shrunk, red has grown, black is not finite, hatched grey is exactly 0."""
-    scale = alt.Scale(scheme="blueorange", domain=[-8, 8], domainMid=0, clamp=True)
+    """Decades away from 1, in the theme's colours: blue has shrunk, orange has grown, grey is exactly 0 or not finite."""
+    scale = alt.Scale(range="diverging", domain=[-8, 8], domainMid=0, clamp=True)
     title = f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step"
     base = (
         alt.Chart(alt.NamedData("heat"))
@@ -123,8 +123,9 @@ def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Exp
                      alt.Tooltip("value", type="quantitative", format=".3~e"), alt.Tooltip("state", type="nominal")],
         )
     )  # fmt: skip
-    finite = base.mark_rect(clip=True).transform_filter("datum.state == 'finite'")
-    finite = finite.encode(color=alt.Color("power", type="quantitative", scale=scale, legend=HEAT_LEGEND))
+    finite = base.mark_rect(clip=True, strokeWidth=SEAM).transform_filter("datum.state == 'finite'")
+    painted = {"shorthand": "power", "type": "quantitative", "scale": scale}
+    finite = finite.encode(color=alt.Color(**painted, legend=HEAT_LEGEND), stroke=alt.Stroke(**painted, legend=None))
     # A layer of its own: a mark whose colour comes from a null is not drawn at all, whatever its condition says.
     others = base.mark_rect(clip=True, color=BROKEN).transform_filter("datum.state != 'finite'")
     return panel(title, 120, others, finite, *guides("step", along_scale(experiment, pins, "step"), 120))
