@@ -153,13 +153,13 @@ def contents(house: Server, visit: Visit) -> None:
     """All lessons, by the book's sections, each a link; and which were answered in this visit."""
     st.caption(COURSE)
     for index, (section, lessons) in enumerate(visit.contents.items()):
-        st.subheader(section)
+        st.header(section)
         ways = {found.key: f"{LISTED[visit.right(found)]} {found.title}" for found in lessons}
-        links(house, visit, lesson_links(ways), f"section_{index}")
+        links(house, visit, section, lesson_links(ways), f"section_{index}")
 
 
-def links(house: Server, visit: Visit, ways: list[dict[str, str]], key: str) -> None:
-    data = {"links": ways, "kind": key.partition("_")[0]}
+def links(house: Server, visit: Visit, label: str, ways: list[dict[str, str]], key: str) -> None:
+    data = {"label": label, "links": ways, "kind": key.partition("_")[0]}
     house.parts["links"](data=data, key=key, on_chosen_change=lambda: visit.open(st.session_state[key].chosen))
 
 
@@ -168,7 +168,7 @@ def lesson(house: Server, visit: Visit) -> DeltaGenerator:
     found = visit.lesson
     with st.container(key="lesson"):
         if not visit.page.view.presents:
-            links(house, visit, lesson_links(visit.neighbours, "All lessons"), "neighbours")
+            links(house, visit, "Lessons", lesson_links(visit.neighbours, "All lessons"), "neighbours")
         st.header(found.section if visit.asked else found.title)
         st.markdown(found.question)
         options(visit, found)

@@ -8,8 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from stability import charts, columns, flatness, frames, jacobian, ladder, overflow, symmetry
+from stability import gains as measured_gains
 from stability.bounds import compared, shortened
-from stability.markup import BOUNDS, EXPONENTS, GAINS, HEALING, LADDER, STRETCH, SYMMETRIES, sentences_html
+from stability.growth import healed
+from stability.markup import BOUNDS, EXPONENTS, GAINS, HEALING, LADDER, NUMBERS, STRETCH, SYMMETRIES, sentences_html
 from stability.readouts import equation, readouts
 from stability.remedies import Remedy
 from stability.runs import Growth, Run
@@ -100,6 +102,7 @@ def symmetries(run: Run, view: View, count: int) -> Pieces:
 
 def gains(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
+    yield "said", sentences_html(measured_gains.sentences(e))
     yield "picture", Picture(charts.gains_spec(e), frames.gain_tables(e))
     yield "table", Grid(frames.gain_frame(e), columns.GAINS)
     yield "note", sentences_html([GAINS])
@@ -109,6 +112,7 @@ def singular_values(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
     if why := jacobian.absent(e):
         return (yield "said", sentences_html([why]))
+    yield "said", sentences_html(jacobian.sentences(e))
     yield "picture", Picture(charts.singular_spec(e), frames.singular_tables(e))
     yield "note", sentences_html([STRETCH])
 
@@ -121,7 +125,18 @@ def theory(run: Run, view: View, count: int) -> Pieces:
             yield f"equation_{scheme}", Formula(title(scheme), words)
 
 
+def by_number(run: Run, view: View, count: int) -> Pieces:
+    yield "table", Grid(frames.step_frame(run, count), columns.STEPS)
+    yield "layers", Grid(frames.layer_frame(run, count, view.moment), columns.LAYERS)
+    yield "note", sentences_html([NUMBERS])
+
+
+def by_norm(growth: Growth, view: View, count: int) -> Pieces:
+    yield "table", Grid(frames.norm_frame(growth.product, growth.measurements[:count]), columns.NORMS)
+
+
 def healing(growth: Growth, view: View, count: int) -> Pieces:
+    yield "said", sentences_html(healed(growth.product))
     yield "picture", Picture(charts.healing_spec(growth.product), frames.healing_tables(growth.product))
     yield "note", sentences_html([HEALING])
 
@@ -139,6 +154,8 @@ def bounds(growth: Growth, view: View, count: int) -> Pieces:
 
 
 CLOSER = {
+    "numbers": Section(by_number, live=("table", "layers"), settings=("moment",)),
+    "norms": Section(by_norm, live=("table",)),
     "healing": Section(healing),
     "exponents": Section(exponents, late=True),
     "bounds": Section(bounds, late=True),

@@ -19,6 +19,32 @@ TRIED = {
     "diverged": number("Diverged at step", "%d"),
     "seconds": number("Time", "%.1f s", "Of computing, for all schemes together"),
 }
+STEPS = {
+    "scheme": column("Initialization"),
+    "step": number("Step", "%d"),
+    "loss": number("Loss", "%.4g", "Of the batch at this step"),
+    "test_loss": number("Held out", "%.4g", "Loss on 512 further examples, at few steps"),
+    "accuracy": number("Right", "percent", "Share of the batch classified right"),
+    "test_accuracy": number("Held out, right", "percent", "Share of 512 further examples, at few steps"),
+    "gradient_norm": number("Gradient norm", "scientific", "Of all parameters together, before clipping"),
+}
+LAYERS = {
+    "scheme": column("Initialization"),
+    "layer": number("Layer", "%d"),
+    "step": number("Step", "%d", "The newest at which every number was finite"),
+    "signal": number("Signal", "scientific", "RMS of the pre-activations z"),
+    "signal_gradient": number("Signal gradient", "scientific", "RMS of the loss's derivative by z, of one example"),
+    "weight_gradient": number("Weight gradient", "scientific", "Frobenius norm of the loss's derivative by the weights"),
+    "predicted_signal": number("Signal foreseen", "scientific", "By theory, before training"),
+    "predicted_signal_gradient": number("Signal gradient foreseen", "scientific", "By theory, before training"),
+}
+NORMS = {
+    "factor": number("Further factors", "%d"),
+    "low": number("5 % lie below", "%.2f", "Power of ten of the norm"),
+    "median": number("Median", "%.2f", "Power of ten of the norm"),
+    "high": number("5 % lie above", "%.2f", "Power of ten of the norm"),
+    "law": number("Law", "%.2f", "Mean power of ten of Gaussian matrices, exact but for a small offset"),
+}
 NUMBERS = {
     "scheme": column("Initialization"),
     "sigma_w": number("σ_w", "%.4g", "Root of fan_in times the variance of a weight"),

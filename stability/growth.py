@@ -166,3 +166,10 @@ def lost(median: np.ndarray) -> str:
     names = {"float32": "float32 and bfloat16"}
     first, *others = (f"{names.get(name, name)} {where}" for name, where in gone.items())
     return f"The median leaves the range of {', of '.join([first, *others])}."
+
+
+def healed(product: Product) -> list[str]:
+    """What a hundred further factors do to the typical product that preserves the variance, at this size and at a large one."""
+    sizes = dict.fromkeys((product.n, 256))
+    shrunk = (f"{n} x {n} by {times(100 * typical_growth(n) / LN10)}" for n in sizes)
+    return [f"100 factors at sigma 1 / sqrt(n) typically multiply a length: {', '.join(shrunk)}."]

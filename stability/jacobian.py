@@ -6,6 +6,7 @@ all are 1, gradients keep their size whatever their direction: dynamical isometr
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from stability.experiment import Experiment
 from stability.network import Stack
 from stability.schemes import Scheme
+from stability.spelling import number
 from stability.training import batches, begun
 
 MOST_EXAMPLES, MOST_DIRECTIONS = 4, 256  # a picture shows no more directions than that, and their price grows as width^3
@@ -35,6 +37,7 @@ def examples(e: Experiment) -> int:
     return min(MOST_EXAMPLES, max(1, MOST_DIRECTIONS // e.width), e.batch)
 
 
+@lru_cache(maxsize=32)
 def singular_values(e: Experiment) -> np.ndarray:
     """Singular values of d z_{L-1} / d z_1, from the largest, `(S, R, examples x width)`; `(S, R, 0)` where `absent`.
 
@@ -141,3 +144,13 @@ def gaussian_edge(e: Experiment, row: Scheme) -> float:
     between = e.layers[1:-1]
     gains = (math.sqrt(layer.fan_in * row.weight_variance(layer)) for layer in between)
     return math.prod(gains, start=math.sqrt(linear_edge(len(between))))
+
+
+def sentences(e: Experiment) -> list[str]:
+    """By how much each scheme's first network stretches what it stretches most, and what lies in the middle."""
+    said = []
+    for row, values in zip(e.rows, singular_values(replace(e, replicates=1))[:, 0], strict=True):
+        found = values[np.isfinite(values)]
+        words = f"{number(found.max())} at most, half of the directions by {number(np.median(found))} or less"
+        said.append(f"{row.title}: {words if len(found) else 'not finite'}.")
+    return said

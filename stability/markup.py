@@ -41,6 +41,10 @@ SYMMETRIES = (
     "The largest change of the output over the first batch before training, in float64: 1e-15 is rounding. "
     "What leaves the output as it is leaves the loss as it is, and gradient descent cannot tell such networks apart."
 )
+NUMBERS = (
+    "Medians over the replicates, as the charts draw them; empty where a number is not finite. "
+    "Above a table's right corner: search in it, see it large, download it as CSV."
+)
 HEALING = (
     "Entries of standard deviation 1 / sqrt(n) keep the MEAN of the squared norm, so they are called variance preserving. "
     "The typical product shrinks all the same: a few rare, huge products make up the mean. Large matrices differ less from "
@@ -73,6 +77,9 @@ sup {{ line-height: 0; }}
 .st-key-left_chart, .st-key-right_chart, .st-key-closer_chart {{ padding-right: {AXIS_WIDTH + 8}px; }}
 @media (min-width: 82rem), (min-width: 40rem) and (max-width: 71.99rem) {{
   .st-key-left_chart, .st-key-right_chart {{ padding-right: {AXIS_WIDTH + LABEL}px; }} }}
+[data-tag] * {{ color: light-dark(#ffffff, #0b1015); }}
+@media (prefers-reduced-motion: reduce) {{ *, *::before, *::after {{
+  animation-duration: 0.01ms !important; animation-iteration-count: 1 !important; transition-duration: 0.01ms !important; }} }}
 </style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
 PRESENT_CSS = f"""<style>
 :root {{ font-size: {100 * LARGE}%; }}
@@ -93,7 +100,7 @@ CARDS_CSS = (
 .card .less { opacity: 0.75; }
 .strip { height: 0.45rem; max-width: 18rem; margin: 0.1rem 0; border-radius: 2px; }
 .note { font-size: 0.8rem; opacity: 0.75; margin: 0.4rem 0 0; }
-.waiting { border-color: #808080; opacity: 0.7; }
+.waiting { border-color: #808080; opacity: 0.75; }
 </style>"""
 )
 

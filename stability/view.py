@@ -34,12 +34,13 @@ BENCHES = {
             "gains": "Forward or backward",
             "singular_values": "Singular values",
             "theory": "Theory",
+            "numbers": "Numbers",
             "tried": "Tried",
         },
     ),
     "product": Bench(
         "Products", holds="product", length="count",
-        sections={"healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values"},
+        sections={"healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values", "norms": "Numbers"},
     ),
     "course": Bench("Course"),
 }  # fmt: skip

@@ -64,7 +64,7 @@ FIRST, SECOND, *_, LAST = course()
 def test_the_list_names_every_lesson_and_what_was_answered():
     at = page(bench="course")
     assert list(visit(at).contents) == list(dict.fromkeys(lesson.section for lesson in course().values()))
-    assert [heading.value for heading in at.subheader] == list(visit(at).contents)
+    assert [heading.value for heading in at.header] == list(visit(at).contents)
     assert {visit(at).right(lesson) for lesson in course().values()} == {None}
     lesson = course()[FIRST]
     for number, option in enumerate(lesson.options, 1):

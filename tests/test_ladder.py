@@ -202,7 +202,7 @@ def test_the_chart_is_valid_and_the_same_for_every_seed_and_format():
     assert json.dumps(charts.ladder_chart(e).to_dict(validate=True)) == json.dumps(spec)
     assert charts.ladder_spec(replace(e, seed=3, precision="float16", activation="elu")) is spec
     assert len(spec["vconcat"]) == len(e.schemes)
-    assert len([node for node in nodes(spec) if isinstance(node.get("legend"), dict)]) == 1
+    assert len([node for node in nodes(spec["vconcat"]) if isinstance(node.get("legend"), dict)]) == 1
     assert len(spec["description"]) > 20
 
 

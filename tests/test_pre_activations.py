@@ -225,5 +225,5 @@ def test_a_chart_with_data_is_complete_and_has_a_legend_where_the_marks_are():
     assert set(complete["datasets"]) == set(tables)
     json.dumps(complete, allow_nan=False)
     assert all(math.isfinite(row["value"]) for row in complete["datasets"]["limits"])
-    legends = [node["legend"] for node in nodes(complete) if isinstance(node.get("legend"), dict)]
+    legends = [node["legend"] for node in nodes(complete["vconcat"]) if isinstance(node.get("legend"), dict)]
     assert len(legends) == 2

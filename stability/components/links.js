@@ -1,6 +1,7 @@
 export default function ({ parentElement, data, setTriggerValue }) {
   const nav = parentElement.querySelector("nav");
   nav.className = data.kind;
+  nav.ariaLabel = data.label;
   nav.replaceChildren(...data.links.map(({ key, label, query }) => {
     const link = document.createElement("a");
     link.href = "?" + query;
