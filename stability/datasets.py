@@ -61,7 +61,8 @@ class Dataset(Entry):
         A row draws its noise last, so without any it draws the same inputs.
         """
         clean, y = (
-            self.draw(samples + HELD_OUT, self.dimension(features), spread, generator(seed, "data"))[1] for spread in (0.0, noise)
+            self.draw(samples + HELD_OUT, self.dimension(features), spread, generator(seed, "data"))[1]
+            for spread in (0.0, noise)
         )
         return standardised(torch.cat([y[:samples], clean[:samples]]), samples)[samples:]
 

@@ -14,6 +14,10 @@ SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
 DECADES = "#134b73", "#2f7bb4", "#76aed3", "#bfd6e4", "#eeeeee", "#f6d1a5", "#e79d4f", "#c1661c", "#7f3b08"  # 1e-8 to 1e8
 COUNTS = "#d97e00", "#c4b04a", "#5fae8b", "#2f7bb4", "#3b4fa3"  # from one of a kind to all of them
 BROKEN = "#6b6b6b"  # exactly 0, or not finite
+# Of classes: a dark one and a light one, blue and yellow, which no reader confuses. Points carry them further, in a rim.
+CLASSES, DOTS, RINGS = ("#3d5a9e", "#e8c33c"), ("#12244f", "#fff1b8"), ("#ffffff", "#000000")
+MARKS, CLASS_WORDS = ("circle", "triangle-up"), ("dark circles on blue", "light triangles on yellow")
+NOT_FINITE = "not finite"
 STATES = {  # of the ladder: blue has shrunk, orange has grown, and what stands where there is no room for the word
     "fits": ("#80808033", ""),
     "subnormal": ("#a9c7dd", "s"),

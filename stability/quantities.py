@@ -29,9 +29,9 @@ REACH, BINS = 8, 64  # u from -REACH to REACH in so many equal bins; what lies o
 class Measurement:
     """The pass on batch `step` with the weights after `step` updates. S schemes, R replicates, L layers.
 
-    NumPy float64; the pictures, of which there is more, float32, but what float64 networks have learned. Gradients are those of the loss itself, however it
-    was scaled; where they overflowed in the format, they are infinite or NaN, as they were stored. With loss scaling such a
-    step is skipped: the next update is 0 and the next scale half of this one.
+    NumPy float64; the pictures, of which there is more, float32, but for what float64 networks have learned. Gradients are
+    those of the loss itself, however it was scaled; where they overflowed in the format, they are infinite or NaN, as they were
+    stored. With loss scaling such a step is skipped: the next update is 0 and the next scale half of this one.
     """
 
     step: int
@@ -51,7 +51,7 @@ class Measurement:
     distinct: np.ndarray  # (S, R, L-1) number of different hidden units; NaN where not taken
     pre_activations: np.ndarray  # (S, R, L-1, BINS + 2) share of u in each bin, outer ones included; NaN where not taken
     fates: np.ndarray  # (S, R, L, KINDS, FORMATS, FATES) of `stability.shares`: shares as stored; NaN where not taken
-    learned: np.ndarray  # (S, points, outputs) what the first network of each scheme makes of `domain.grid`; NaN where not taken
+    learned: np.ndarray  # (S, points, outputs) of the first networks on `domain.grid`; NaN where not taken
 
 
 NAMES = [field.name for field in fields(Measurement)]
