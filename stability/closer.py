@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from stability import charts, columns, flatness, frames, jacobian, ladder, overflow, symmetry
+from stability import charts, columns, flatness, frames, jacobian, ladder, learned, overflow, symmetry
 from stability import gains as measured_gains
 from stability.bounds import compared, shortened
 from stability.growth import healed
@@ -21,10 +21,11 @@ from stability.view import View
 
 @dataclass(frozen=True)
 class Picture:
-    """A Vega-Lite dict and the tables that it names."""
+    """A Vega-Lite dict and the tables that it names; `small` ones keep their width, and stand side by side."""
 
     spec: dict
     tables: Mapping[str, pa.Table]
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ Pieces = Iterator[tuple[str, Piece]]  # each with the name of its place
 class Section:
     """Its pieces, of a stream after `count` measurements; `live`, those that a step may change; settings that it repeats.
 
+    A name of a piece may say after a colon whose it is: "panel:he_normal" is a live one where "panel" is.
     `late` ones take long, say nothing about the stream's course, and wait for its end.
     """
 
@@ -78,6 +80,20 @@ def pre_activations(run: Run, view: View, count: int) -> Pieces:
     yield "said", sentences_html(flatness.sentences(run, count, layer, view.moment))
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     yield "picture", Picture(charts.pre_activation_spec(e), tables)
+
+
+def learned_functions(run: Run, view: View, count: int) -> Pieces:
+    e = run.experiment
+    if why := learned.absent(e):
+        return (yield "said", sentences_html([why]))
+    yield "said", sentences_html(learned.sentences(run, count, view.moment))
+    if e.data.classes:
+        for scheme in e.schemes:
+            tables = frames.region_tables(run, count, scheme, view.moment)
+            yield f"panel:{scheme}", Picture(charts.region_spec(e, scheme), tables, small=True)
+    else:
+        yield "picture", Picture(charts.fit_spec(e), frames.fit_tables(run, count, view.moment))
+    yield "note", sentences_html(learned.notes(e))
 
 
 def formats(run: Run, view: View, count: int) -> Pieces:
@@ -160,6 +176,7 @@ CLOSER = {
     "exponents": Section(exponents, late=True),
     "bounds": Section(bounds, late=True),
     "pre_activations": Section(pre_activations, live=("said", "picture"), settings=("layer", "moment")),
+    "learned": Section(learned_functions, live=("said", "panel", "picture"), settings=("dataset", "moment")),
     "formats": Section(formats, live=("said", "picture"), settings=("moment", "format")),
     "symmetry": Section(symmetries, live=("picture",), settings=("layer",), deeds=(("Swap two units", "swap"),)),
     "gains": Section(gains, settings=("features", "width")),

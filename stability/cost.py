@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 
 from stability.datasets import HELD_OUT
+from stability.domain import drawn, grid
 from stability.experiment import Experiment
 from stability.knobs import difference, knobs, mended, values
 from stability.product import Product, draws, groups
@@ -45,10 +46,13 @@ def training_cost(e: Experiment) -> Cost:
     """Counts products as two operations a weight and example, forward once and backward twice; and every pass over numbers."""
     weights = e.networks * sum(layer.fan_in * layer.fan_out for layer in e.layers)
     units = e.networks * sum(layer.fan_out for layer in e.layers)
-    looks = min(MOST, e.steps + 1)  # at the held-out set
+    looks = min(MOST, e.steps + 1)  # at the held-out set and the grid
     step = weights * (6 * e.batch + 20) + units * e.batch * 40
-    look = weights * 2 * HELD_OUT + units * HELD_OUT * 8 + units * e.batch * 40
-    held = 12 * units * e.batch + 4 * e.networks * HELD_OUT * max(e.width, e.data.outputs)  # values, gradients, copies
+    points = len(grid(drawn(e.data)))  # which the first network of each scheme sees
+    seen = e.networks * HELD_OUT + len(e.schemes) * points
+    look = (weights * 2 + units * 8) * seen // e.networks + units * e.batch * 40
+    largest = max(e.networks * HELD_OUT, len(e.schemes) * points)  # one after the other
+    held = 12 * units * e.batch + 4 * largest * max(e.width, e.data.outputs)  # values, gradients, copies
     copies = 2 * weights * (e.format.computed_in(torch.device("cpu")) != e.format.of_weights)  # to compute with, and gradients
     return Cost(
         calls=(e.depth + 8) * (e.steps + looks),  # the loss, the data and the bookkeeping cost as much as eight layers

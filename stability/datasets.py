@@ -55,6 +55,17 @@ class Dataset(Entry):
         y = y if self.classes else standardised(y, samples).to(dtype)
         return Data(x[:samples], y[:samples], x[samples:], y[samples:])
 
+    def truth(self, samples: int, features: int, noise: float, seed: int) -> Tensor:
+        """Of a regression, the training targets without their noise, on the scale of `load`: float64 `(samples, 1)`.
+
+        A row draws its noise last, so without any it draws the same inputs.
+        """
+        clean, y = (
+            self.draw(samples + HELD_OUT, self.dimension(features), spread, generator(seed, "data"))[1]
+            for spread in (0.0, noise)
+        )
+        return standardised(torch.cat([y[:samples], clean[:samples]]), samples)[samples:]
+
 
 def standardised(columns: Tensor, samples: int) -> Tensor:
     """Each column with mean 0 and variance 1 over the first `samples` rows; a constant column becomes 0."""

@@ -9,7 +9,8 @@ stored in the format itself.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import torch
@@ -58,6 +59,14 @@ class Stack:
     @property
     def parameters(self) -> list[Tensor]:
         return [*self.weights, *self.biases, *self.gains, *self.shifts]
+
+    def first(self) -> "Stack":
+        """The first network of each scheme, for forward passes: views of the same numbers, without gradients."""
+        first = copy(self)
+        first.experiment = replace(self.experiment, replicates=1)
+        for name in ("weights", "biases", "gains", "shifts"):
+            setattr(first, name, [group.detach()[:, :: self.experiment.replicates] for group in getattr(self, name)])
+        return first
 
     def drawn(self, layer: Layer) -> tuple[Tensor, Tensor]:
         """Weights and biases of one layer in all networks, schemes outermost; replicates share their noise."""

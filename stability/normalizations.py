@@ -27,6 +27,11 @@ class Normalization(Entry):
     shift: bool = True
     least_batch: int = 1
 
+    @property
+    def mixes(self) -> bool:
+        """What an example becomes depends on the others that pass with it."""
+        return self.variance is None
+
 
 def over_batch(z: Tensor) -> Tensor:
     """Always the batch's own statistics, as torch.nn.BatchNorm1d(track_running_stats=False), eps 1e-5.

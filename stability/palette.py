@@ -18,6 +18,10 @@ DIVERGING_DARK = "#b5e0ff", "#78bef2", "#4794cc", "#2d6691", "#22384a", "#43331f
 # From one of a kind to all of them, on either page.
 SEQUENTIAL = "#d97e00", "#d19529", "#c7ab44", "#a9b061", "#7daf7e", "#59a295", "#488ca7", "#3276b2", "#3863ab", "#3b4fa3"
 BROKEN = "#6b6b6b"  # exactly 0, or not finite
+# Of classes: a dark one and a light one, blue and yellow, which no reader confuses. Points carry them further, in a rim.
+CLASSES, DOTS, RINGS = ("#3d5a9e", "#e8c33c"), ("#12244f", "#fff1b8"), ("#ffffff", "#000000")
+MARKS, CLASS_WORDS = ("circle", "triangle-up"), ("dark circles on blue", "light triangles on yellow")
+NOT_FINITE = "not finite"
 STATES = {  # of the ladder: blue has shrunk, orange has grown, and what stands where there is no room for the word
     "fits": ("#80808033", ""),
     "subnormal": ("#a9c7dd", "s"),

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stability.domain import drawn, grid
 from stability.experiment import Experiment
 from stability.formats import wide
 from stability.network import Pass, Stack
@@ -28,9 +29,9 @@ REACH, BINS = 8, 64  # u from -REACH to REACH in so many equal bins; what lies o
 class Measurement:
     """The pass on batch `step` with the weights after `step` updates. S schemes, R replicates, L layers.
 
-    NumPy float64; the histograms and fates, of which there is more, float32. Gradients are those of the loss itself, however it
-    was scaled; where they overflowed in the format, they are infinite or NaN, as they were stored. With loss scaling such a
-    step is skipped: the next update is 0 and the next scale half of this one.
+    NumPy float64; the pictures, of which there is more, float32, but for what float64 networks have learned. Gradients are
+    those of the loss itself, however it was scaled; where they overflowed in the format, they are infinite or NaN, as they were
+    stored. With loss scaling such a step is skipped: the next update is 0 and the next scale half of this one.
     """
 
     step: int
@@ -50,9 +51,12 @@ class Measurement:
     distinct: np.ndarray  # (S, R, L-1) number of different hidden units; NaN where not taken
     pre_activations: np.ndarray  # (S, R, L-1, BINS + 2) share of u in each bin, outer ones included; NaN where not taken
     fates: np.ndarray  # (S, R, L, KINDS, FORMATS, FATES) of `stability.shares`: shares as stored; NaN where not taken
+    learned: np.ndarray  # (S, points, outputs) of the first networks on `domain.grid`; NaN where not taken
 
 
-PROFILES = tuple(field.name for field in fields(Measurement))[7:-2]  # the quantities by layer
+NAMES = [field.name for field in fields(Measurement)]
+PROFILES = tuple(NAMES[NAMES.index("signal") : NAMES.index("distinct") + 1])  # the quantities by layer
+PICTURES = tuple(NAMES[NAMES.index("distinct") + 1 :])  # large, and taken at few steps
 
 
 def losses(output: Tensor, y: Tensor, rounded: Callable[[Tensor], Tensor] = lambda result: result) -> Tensor:
@@ -186,6 +190,20 @@ def distinct_units(z: Tensor) -> Tensor:
         count += left.any(dim=2)
         left &= ~copies.scatter(2, leader[..., 0], True)
     return count + torch.where(rms.isfinite(), 0.0, math.nan)
+
+
+def learned(stack: Stack) -> np.ndarray:
+    """Outputs of the first network of each scheme on the grid, as on held-out data: `(S, points, outputs)`, a copy.
+
+    With batch norm by the statistics of the grid itself.
+    """
+    return np.array(wide(stack.first().forward(grid(drawn(stack.experiment.data)).to(stack.device)).output).cpu().numpy())
+
+
+def unlearned(e: Experiment) -> np.ndarray:
+    """The same where it is not taken; without points where it never is."""
+    shape = len(e.schemes), len(grid(drawn(e.data))), e.data.outputs
+    return untaken(*shape, dtype=np.float64 if e.format.bytes > 4 else np.float32)
 
 
 def arranged(e: Experiment, value: Tensor) -> np.ndarray:

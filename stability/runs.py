@@ -14,13 +14,13 @@ import numpy as np
 from stability.cost import state_bytes
 from stability.experiment import Experiment
 from stability.product import Product, draws, multiplied
-from stability.quantities import BINS, PROFILES, Measurement, standing, untaken
+from stability.quantities import BINS, PICTURES, PROFILES, Measurement, standing, unlearned, untaken
 from stability.shares import SHAPE
 from stability.training import MOST, measure, sampled
 
 OBJECT = 160  # bytes of an array or a measurement besides its numbers
-# For the profiles of one run, and as much for its histograms and fates: with every loss and the objects around them it stays
-# under 32 MB.
+# For the profiles of one run, and as much for its histograms, fates and learned functions: with every loss and the objects
+# around them it stays under 32 MB.
 PROFILE_BYTES = 6 * 2**20
 
 
@@ -124,8 +124,8 @@ class Run(Stream):
     """What `measure(experiment)` yields.
 
     Of a long run the profiles are kept at evenly spread steps and None at the others, every loss is kept; of large networks,
-    histograms and fates, these as means over the replicates, are kept at the steps `pictured`, NaN elsewhere. `breaks` tells
-    where networks diverged.
+    the pictures, fates as means over the replicates, are kept at the steps `pictured`, NaN elsewhere. `breaks` tells where
+    networks diverged.
     """
 
     def __init__(self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES):
@@ -164,8 +164,9 @@ class Run(Stream):
     def _thinned(self, measurement: Measurement) -> Measurement:
         dropped = {} if measurement.step in self.kept else dict.fromkeys(PROFILES)
         if measurement.step in sampled(self.experiment.steps, MOST) - self.pictured:
-            for name in ("pre_activations", "fates"):
-                dropped[name] = untaken(*getattr(measurement, name).shape, dtype=np.float32)
+            for name in PICTURES:
+                held = getattr(measurement, name)
+                dropped[name] = untaken(*held.shape, dtype=held.dtype.type)
         return replace(measurement, **dropped) if dropped else measurement
 
     @property
@@ -189,10 +190,11 @@ def profile_size(experiment: Experiment) -> int:
 
 
 def picture_size(experiment: Experiment) -> int:
-    """Bytes of the histograms and fates of one measurement, float32."""
+    """Bytes of the histograms, the fates and the learned functions of one measurement."""
     e = experiment
-    histograms = e.networks * (e.depth - 1) * (BINS + 2)
-    return 4 * (histograms + len(e.schemes) * e.depth * math.prod(SHAPE)) + 2 * OBJECT
+    histograms, learned = e.networks * (e.depth - 1) * (BINS + 2), unlearned(e)
+    shared = learned.nbytes + OBJECT if learned.size else 0
+    return 4 * (histograms + len(e.schemes) * e.depth * math.prod(SHAPE)) + 2 * OBJECT + shared
 
 
 def pooled(fates: np.ndarray) -> np.ndarray:

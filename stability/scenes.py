@@ -48,7 +48,7 @@ class Scene:
             yield "said", sentences_html([f"Drawn after the last {self.unit}."])
         elif section.live or not again:
             pieces = section.pieces(self.run, self.page.view, count)
-            yield from ((name, piece) for name, piece in pieces if not again or name in section.live)
+            yield from ((name, piece) for name, piece in pieces if not again or name.partition(":")[0] in section.live)
 
     def main(self, count: int, slow: bool) -> Pieces:
         raise NotImplementedError

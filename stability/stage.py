@@ -35,7 +35,15 @@ class Stage:
         if slow := still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
             self.drawn_slow = time.monotonic()
         for name, piece in self.scene.pieces(count, slow):
-            self.places[name] = self.put(self.places.get(name, self.places["closer"]), piece)
+            self.places[name] = self.put(self.places[name] if name in self.places else self.home(piece), piece)
+
+    def home(self, piece: Piece) -> Any:
+        """Where a piece goes that has no place yet: beneath what is looked at closer; small ones into one row, that wraps."""
+        if not (isinstance(piece, Picture) and piece.small):
+            return self.places["closer"]
+        if "panels" not in self.places:
+            self.places["panels"] = self.places["closer"].container(horizontal=True)
+        return self.places["panels"]
 
     def wait(self, place: int) -> None:
         """Says that others come first, where the curves of a former run would seem to be those of this one."""
@@ -48,10 +56,10 @@ class Stage:
     def put(self, place: Any, piece: Piece) -> Any:
         """One piece in its place. Of the same spec with new data the browser keeps its picture, and moves the lines."""
         match piece:
-            case Picture(spec, tables):
+            case Picture(spec, tables, small):
                 spec = enlarged(spec) if self.visit.page.view.presents else spec
                 datasets = {name: tabular.arrow(table) for name, table in tables.items()}
-                return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="stretch")
+                return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="content" if small else "stretch")
             case Grid(rows, heads):
                 return place.dataframe(rows, hide_index=True, column_config=heads, width="stretch")
             case Formula(of, latex):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from stability.datasets import Data
+from stability.domain import drawn
 from stability.experiment import Experiment
 from stability.network import Pass, Stack
 from stability.quantities import (
@@ -19,11 +20,13 @@ from stability.quantities import (
     accuracy,
     arranged,
     distinct,
+    learned,
     losses,
     norms,
     pre_activations,
     shares,
     sizes,
+    unlearned,
     unscaled,
     untaken,
 )  # fmt: skip
@@ -71,15 +74,17 @@ def one_step(
     of_parameters, of_z = gradients[: len(states)], [stack.held(gradient) for gradient in gradients[len(states) :]]
     if stack.scale.moving:
         of_parameters = [gradient / stack.scale.along(gradient) for gradient in of_parameters]
+    arrays = nothing(e)
     with torch.no_grad():
         found = {"loss": loss, "accuracy": accuracy(seen.output, data.y[batch]), "update": update}
         found |= {"scale": stack.scale.factor} if stack.scale.moving else {}
         found |= sizes(stack, seen, of_parameters, of_z) | shares(e, seen)
         if step in sampled(e.steps, MOST):
             found |= costly(stack, data, seen) | {"fates": fates(seen, gradients[: len(stack.weights)], of_z)}
+            arrays |= {"learned": learned(stack)} if drawn(e.data) else {}
         if step < e.steps:
             update = descend(stack, of_parameters, states, found["gradient_norm"])
-    arrays = nothing(e) | {name: arranged(e, value) for name, value in found.items()}
+    arrays |= {name: arranged(e, value) for name, value in found.items()}
     return Measurement(step, **arrays), update
 
 
@@ -93,7 +98,7 @@ def nothing(e: Experiment) -> dict[str, np.ndarray]:
     by_layer = len(e.schemes), e.replicates, e.depth - 1
     costly = {"distinct": untaken(*by_layer), "pre_activations": untaken(*by_layer, BINS + 2, dtype=np.float32)}
     outer = by_layer[:2]
-    costly["fates"] = untaken(*outer, e.depth, *SHAPE, dtype=np.float32)
+    costly |= {"fates": untaken(*outer, e.depth, *SHAPE, dtype=np.float32), "learned": unlearned(e)}
     return costly | dict.fromkeys(("test_loss", "test_accuracy"), untaken(*outer)) | {"scale": unscaled(*outer)}
 
 

@@ -29,6 +29,7 @@ BENCHES = {
         "Train", holds="experiment", length="steps", trains=True,
         sections={
             "pre_activations": "Pre-activations",
+            "learned": "Learned function",
             "formats": "Number formats",
             "symmetry": "Symmetry",
             "gains": "Forward or backward",

@@ -30,7 +30,7 @@ from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from stability import charts, frames, moments, runs, theory, training  # noqa: E402
+from stability import charts, frames, moments, quantities, runs, theory, training  # noqa: E402
 from stability.activations import ACTIVATIONS  # noqa: E402
 from stability.closer import Picture  # noqa: E402
 from stability.experiment import Experiment  # noqa: E402
@@ -213,6 +213,19 @@ def shares(quick: bool) -> Iterator[Line]:
     added = [(with_it - without) * taken / ((e.steps + 1) * plain) for with_it, without, plain in turns]
     yield Line("shares in every format, a step with over one without", [1 + share for share in added], "x", at_most=1.25)
     yield Line("  at the steps at which they are taken", [with_it / without for with_it, without, _ in turns], "x")
+
+
+def functions(quick: bool) -> Iterator[Line]:
+    """What it adds to a run of two inputs to ask its networks, at 20 steps, for their answers all over the plane."""
+    e = Experiment(dataset="spirals")
+    (stack, data), batch = training.begun(e), next(batches(e))
+    states, update = [{} for _ in stack.parameters], torch.zeros(e.depth, e.networks)
+    one_step = partial(training.one_step, stack, data, batch, 1, states, update)
+    with torch.no_grad():
+        turns = in_turns(20 if quick else 60, lambda: quantities.learned(stack), one_step)[1:]
+    taken = len(training.sampled(e.steps, training.MOST))
+    added = [1 + asked * taken / ((e.steps + 1) * plain) for asked, plain in turns]
+    yield Line("learned functions, a run of spirals with them over one without", added, "x", at_most=1.25)
 
 
 def default_experiment(quick: bool) -> Iterator[Line]:
@@ -424,7 +437,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-SECTIONS = engine, shares, formats, default_experiment, foresight, product, drawing, streaming, clicking, memory
+SECTIONS = engine, shares, functions, formats, default_experiment, foresight, product, drawing, streaming, clicking, memory
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], quick="--quick" in sys.argv[1:]))

@@ -1,5 +1,7 @@
 """What a scene yields again as its stream goes on, and what waits for the end."""
 
+from dataclasses import replace
+
 import pytest
 
 from stability.closer import CLOSER
@@ -20,6 +22,11 @@ def names(scene: Training | Multiplying, count: int) -> list[str]:
     return [name for name, _ in scene.pieces(count, slow=True) if name not in OWN]
 
 
+def kind(name: str) -> str:
+    """Without whose it is."""
+    return name.partition(":")[0]
+
+
 def product_scene(section: str, **settings: int) -> Multiplying:
     page = Page(view=View(bench="product", section=section), product=Product(n=3, replicates=2, **settings))
     return Multiplying(Growth(page.product), page, {}, {})
@@ -27,16 +34,18 @@ def product_scene(section: str, **settings: int) -> Multiplying:
 
 @pytest.mark.parametrize("section", [key for key in BENCHES["train"].sections if key != "tried"])
 def test_a_section_is_whole_at_first_and_then_only_what_a_step_may_change(section):
-    page = Page(experiment=E, view=View(section=section))
-    run = Run(E)
-    assert list(run)
-    scene, row = Training(run, page, {}, {}), CLOSER[section]
-    whole = names(scene, 1)
-    assert whole
-    assert set(row.live) <= set(whole)
-    for count in (2, 4):
-        assert names(scene, count) == [name for name in whole if name in row.live]
-    assert names(Training(run, page, {}, {}), 4) == whole
+    shown, live = set(), CLOSER[section].live
+    for e in (E, replace(E, dataset="moons"), replace(E, dataset="sine")):
+        page, run = Page(experiment=e, view=View(section=section)), Run(e)
+        assert list(run)
+        scene = Training(run, page, {}, {})
+        whole = names(scene, 1)
+        assert whole
+        shown |= {kind(name) for name in whole}
+        for count in (2, 4):
+            assert names(scene, count) == [name for name in whole if kind(name) in live]
+        assert names(Training(run, page, {}, {}), 4) == whole
+    assert set(live) <= shown
 
 
 def test_what_says_the_same_at_every_step_is_computed_once():

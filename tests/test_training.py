@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from stability.activations import ACTIVATIONS
 from stability.datasets import DATASETS
+from stability.domain import drawn, grid
 from stability.experiment import Experiment
 from stability.formats import PRECISIONS
 from stability.knobs import mended
@@ -46,7 +47,7 @@ CPU = torch.device("cpu")
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 ROUNDING = {"float64": 1e-15, "float32": 1e-7}
 QUANTITIES = [field.name for field in fields(Measurement)][1:]
-COMPARED = [name for name in QUANTITIES if name != "fates"]  # which test_shares.py holds against numbers cast to each format
+COMPARED = [name for name in QUANTITIES if name not in ("fates", "learned")]  # which have oracles in files of their own
 
 PHI = {  # the others are called in torch.nn.functional as they are here
     "linear": lambda u: u,
@@ -636,7 +637,8 @@ def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
     assert [measurement.step for measurement in measurements] == list(range(e.steps + 1))
     outer = len(e.schemes), e.replicates
     for measurement in measurements:
-        for name in QUANTITIES:
+        assert measurement.learned.shape == (len(e.schemes), len(grid(drawn(e.data))), e.data.outputs)
+        for name in [*COMPARED, "fates"]:
             array, hidden = getattr(measurement, name), name in ("saturated", "dead", "distinct", "pre_activations")
             by_layer = name in ("signal", "signal_gradient", "weight_gradient", "weight", "update")
             pictured = {"pre_activations": [BINS + 2], "fates": SHAPE}.get(name, [])
@@ -689,8 +691,8 @@ def test_the_steps_of_costly_quantities_are_spread_evenly_and_hold_the_first_and
 
 @pytest.mark.parametrize("steps", [1, 7, 200])
 def test_costly_quantities_are_taken_at_sixty_steps_at_most_and_are_nan_between(steps):
-    e = Experiment(schemes=("he_normal",), depth=2, width=4, samples=64, batch=8, steps=steps)
-    for name in ("test_loss", "test_accuracy", "distinct", "pre_activations", "fates"):
+    e = Experiment(schemes=("he_normal",), depth=2, width=4, samples=64, batch=8, steps=steps, dataset="moons")
+    for name in ("test_loss", "test_accuracy", "distinct", "pre_activations", "fates", "learned"):
         taken = [not np.isnan(getattr(measurement, name)).any() for measurement in measure(e)]
         assert taken[0]
         assert taken[-1]

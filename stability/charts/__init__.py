@@ -7,6 +7,7 @@ and Arrow tables after, a notebook completes it by `with_data`.
 from stability.charts.depth import depth_chart, depth_spec
 from stability.charts.gains import gains_chart, gains_spec
 from stability.charts.ladder import ladder_chart, ladder_spec
+from stability.charts.learned import fit_chart, fit_spec, region_chart, region_spec
 from stability.charts.lines import LABEL
 from stability.charts.linked import LARGE, SHARED, enlarged
 from stability.charts.parts import AXIS_WIDTH, with_data

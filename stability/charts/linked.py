@@ -15,7 +15,7 @@ from stability.palette import GREY, SYMBOLS, style
 
 STILL = {"at": None, "brush": None, "zoom": None, "moment": "", "alone": ""}
 LARGE = 1.4  # times as large, for many to read
-SIZES = "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent", "maxExtent", "y", "y2", "dx", "dy"
+SIZES = "width", "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent", "maxExtent", "y", "y2", "dx", "dy"
 SIZES += "labelFontSize", "labelLimit", "gradientLength", "gradientThickness", "spacing"
 SHARED = {"moment": "moment-shown", "alone": "scheme-alone"}  # keys of the page's containers around the charts
 CLICK = 6  # pixels: what moves less is a click, not a drag

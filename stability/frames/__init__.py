@@ -8,6 +8,7 @@ are not finite, is null in all of them; `stability.remarks` says it in words.
 from stability.frames.depth import depth_tables, profiles
 from stability.frames.gains import gain_frame, gain_tables
 from stability.frames.ladder import fates_frame, ladder_tables
+from stability.frames.learned import fit_tables, region_tables
 from stability.frames.numbers import layer_frame, norm_frame, step_frame
 from stability.frames.pre_activations import flat_shares, pre_activation_tables
 from stability.frames.product import bound_tables, exponent_tables, healing_tables, product_tables
