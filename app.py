@@ -66,17 +66,16 @@ def main() -> None:
         bar = conduct if presents else benches
         bar(visit)
     notices(visit)
-    claim = lesson(house, visit) if visit.lesson else st.container()
+    places = {"claim": lesson(house, visit) if visit.lesson else st.container()}
     if not visit.page.view.row.holds:
         contents(house, visit)
     elif not visit.asked:
-        if not presents:
-            toolbar(house, visit)
+        places["progress"] = st.container() if presents else toolbar(house, visit)
         pins(visit)
-        table(house, visit, claim)
+        table(house, visit, places)
 
 
-def table(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
+def table(house: Server, visit: Visit, places: dict[str, DeltaGenerator]) -> None:
     """What is on the table, or why it is not."""
     place = st.empty()  # as in `notices`
     if visit.bare:
@@ -86,7 +85,7 @@ def table(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
             refusal(house, visit)
     else:
         try:
-            show(house, visit, claim)
+            show(house, visit, places)
         except RunError as failure:
             st.error(f"{escaped(str(failure).capitalize())}. Other settings still work.", icon=":material/error:")
 
@@ -171,13 +170,26 @@ def lesson(house: Server, visit: Visit) -> DeltaGenerator:
             links(house, visit, "Lessons", lesson_links(visit.neighbours, "All lessons"), "neighbours")
         st.header(found.section if visit.asked else found.title)
         st.markdown(found.question)
-        options(visit, found)
+        if visit.asked or not visit.page.view.presents:
+            options(visit, found)
         if visit.asked:
             copy_link(house, visit)
             return st.container()
-        for place, words in zip(sides := st.columns(2, gap="medium"), told(found, visit.page.view.answer), strict=True):
-            place.markdown(words)
-        return sides[1].container()
+        return answered(visit, found)
+
+
+def answered(visit: Visit, found: Lesson) -> DeltaGenerator:
+    """The answer and what it teaches; for a room it is folded, so that the pictures are in sight. Returns the claim's place."""
+    right, why, look = told(found, visit.page.view.answer)
+    if visit.page.view.presents:
+        with st.expander(right):
+            for side, words in zip(st.columns(2, gap="medium"), (why, look), strict=True):
+                side.markdown(words)
+        return st.container()
+    left, side = st.columns(2, gap="medium")
+    left.markdown(f"{right} {why}")
+    side.markdown(look)
+    return side.container()
 
 
 def copy_link(house: Server, visit: Visit) -> None:
@@ -198,13 +210,15 @@ def options(visit: Visit, found: Lesson) -> None:
 # The main area
 
 
-def toolbar(house: Server, visit: Visit) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
+def toolbar(house: Server, visit: Visit) -> DeltaGenerator:
+    """Returns the place beside it, or beneath where there is no room."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="toolbar"):
         label, icon = ("Resume", ":material/play_arrow:") if visit.paused else ("Pause", ":material/pause:")
         st.button(label, icon=icon, on_click=visit.pause, help="Stops your view; nobody else's.")
         for label, icon, deed, words in TOOLS[visit.page.view.bench]:
             st.button(label, icon=f":material/{icon}:", on_click=getattr(visit, deed), help=words)
         copy_link(house, visit)
+        return st.container(key="progress")
 
 
 def pins(visit: Visit) -> None:
@@ -237,12 +251,12 @@ def refusal(house: Server, visit: Visit) -> None:
 # The stream and its pictures
 
 
-def show(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
+def show(house: Server, visit: Visit, places: dict[str, DeltaGenerator]) -> None:
     """Draws what there is at once; then, unless paused, attends the run until it is finished, and after it those pinned."""
     page, run = visit.page, house.registry.open(visit.page.bench)
     pinned = {page.label(pin): house.registry.open(pin) for pin in visit.behind if house.fits(pin)}
     scene = SCENES[type(page.bench)](run, page, page.waiting(visit.chosen), pinned, visit.lesson and visit.lesson.claim)
-    stage = Stage(visit, scene, lay_out(house, visit) | {"claim": claim})
+    stage = Stage(visit, scene, lay_out(house, visit) | places)
     if visit.paused:
         run.at(visit.position - 1)
         return stage.draw(min(visit.position, len(run.measurements)), still=True)
@@ -263,7 +277,7 @@ def show(house: Server, visit: Visit, claim: DeltaGenerator) -> None:
 
 def lay_out(house: Server, visit: Visit) -> dict[str, DeltaGenerator]:
     """The places of all pieces, by name, and what between them never changes."""
-    places = {"progress": st.container(), "cards": st.container()}  # not st.empty(): a rerun keeps them until it draws anew
+    places = {"cards": st.container()}  # not st.empty(): a rerun keeps them until it draws anew
     train = visit.page.view.row.trains
     remedies = st.container(key="remedies" if train else None, horizontal=True)
     places |= {f"remedy_{index}": remedies.empty() for index in range(MOST_SCHEMES)}

@@ -77,9 +77,9 @@ def mark(lesson: Lesson, given: str, number: int) -> str | None:
     return ":material/close:" if given == str(number) else None
 
 
-def told(lesson: Lesson, given: str) -> tuple[str, str]:
-    """What is said to an answer, an option's number or "shown" for none: why it is so, and what to look for."""
+def told(lesson: Lesson, given: str) -> tuple[str, str, str]:
+    """What is said to an answer, an option's number or "shown" for none: the right one, why it is so, what to look for."""
     right = mark(lesson, given, int(given)) == ":material/check:" if given.isdecimal() else None
     word = {True: "Right", False: "Not quite", None: "The answer"}[right]
     why, look, what = lesson.prose.partition("**Look for**")
-    return f"**{word}: {lesson.answer[:1].lower()}{lesson.answer[1:]}.** {why}", look + what
+    return f"**{word}: {lesson.answer[:1].lower()}{lesson.answer[1:]}.**", why, look + what

@@ -66,6 +66,10 @@ PAGE_CSS = f"""<style>
 @media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
 @media (max-width: 72rem) {{ .stColumn:has(.st-key-left_chart, .st-key-right_chart) {{ min-width: 100%; }} }}
 .st-key-remedies {{ min-height: 2.5rem; }}
+.st-key-toolbar > :has(> .st-key-progress) {{ flex: 1 1 14rem; min-width: 14rem; }}
+.st-key-setting_schemes {{ position: relative; }}
+.st-key-undo_schemes {{ position: absolute; top: -0.6rem; right: 1.6rem; width: auto; }}
+@media (max-width: 64rem) {{ .st-key-toolbar button {{ padding: 0.25rem 0.55rem; }} }}
 .st-key-left_chart [data-testid=stElementToolbar] {{ top: auto; bottom: 0; }}
 .said {{ margin: 0 0 0.3rem; }}
 .claim {{ display: flex; flex-direction: column; font-size: 0.875rem; border-left: 4px solid; padding-left: 0.6rem; }}
@@ -85,6 +89,8 @@ PRESENT_CSS = f"""<style>
 :root {{ font-size: {100 * LARGE}%; }}
 .stMainBlockContainer {{ padding: 1rem 1.5rem; }}
 .heading p, .note, .st-key-remedies {{ display: none; }}
+@media (max-width: 60rem) {{ .heading {{ position: absolute; clip-path: inset(50%); }} }}
+.cards .card {{ min-height: 6.5rem; }}
 .st-key-left_chart, .st-key-right_chart, .st-key-closer_chart {{ padding-right: {LARGE * AXIS_WIDTH + 8}px; }}
 @media (min-width: 82rem), (min-width: 40rem) and (max-width: 71.99rem) {{
   .st-key-left_chart, .st-key-right_chart {{ padding-right: {LARGE * (AXIS_WIDTH + LABEL)}px; }} }}
@@ -96,7 +102,8 @@ CARDS_CSS = (
     + """<style>
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 0.5rem; }
 .card { display: flex; flex-direction: column; border-left: 4px solid; padding: 0.1rem 0.6rem; font-size: 0.875rem; }
-@media (min-width: 48rem) { .card { min-height: 9.2rem; } }  /* or what it says moves the charts */
+.cards { container-type: inline-size; }
+@container (min-width: 43rem) { .card { min-height: 9.2rem; } }  /* or what it says moves the charts */
 .card .less { opacity: 0.75; }
 .strip { height: 0.45rem; max-width: 18rem; margin: 0.1rem 0; border-radius: 2px; }
 .note { font-size: 0.8rem; opacity: 0.75; margin: 0.4rem 0 0; }
@@ -126,7 +133,8 @@ def strip(experiment: Experiment, moment: int) -> dict[str, Any]:
 
 
 def waiting_html() -> str:
-    return "<div class='card waiting'><b>Others train before you.</b>Your curves appear here as soon as it is your turn.</div>"
+    words = "<b>Others train before you.</b><span>Your curves appear here as soon as it is your turn.</span>"
+    return f"{CARDS_CSS}<div class='cards'><div class='card waiting'>{words}</div></div>"
 
 
 def heading_html(presents: bool = False) -> str:
