@@ -83,7 +83,12 @@ def ends(e: Experiment, name: str, scale: alt.Scale) -> list[alt.Chart]:
     base = base.encode(y=alt.Y(name, type="quantitative", scale=scale, title=None), opacity=dimmed())
     kind = {"align": "left", "baseline": "middle", "cursor": "pointer", "tooltip": None}
     mark, words = (
-        base.mark_text(**kind, x=alt.ExprRef(f"{WIDTH} + {dx}"), limit=LABEL - 8, text=alt.ExprRef(f"{ROOMY} ? {text} : ''"))
+        base.mark_text(
+            **kind,
+            x=alt.ExprRef(f"{WIDTH} + ({ROOMY} ? {dx} : 0)"),
+            limit=LABEL - 8,
+            text=alt.ExprRef(f"{ROOMY} ? {text} : ''"),
+        )
         for dx, text in ((7, symbol(e.schemes)), (20, "datum.text"))
     )
     return [mark.encode(color=colour(e)), words]

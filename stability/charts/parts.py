@@ -9,7 +9,7 @@ import altair as alt
 import pyarrow as pa
 
 from stability import palette
-from stability.charts.linked import live
+from stability.charts.linked import WIDTH, live
 from stability.experiment import Experiment
 from stability.palette import COLOURS, GREY, SHAPES, style
 
@@ -17,6 +17,7 @@ AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
 # Grey words, readable on the page whether it is light or dark: the chart knows what it is painted on.
 INK = "luminance(background) < 0.2 ? '#a4afb9' : '#5a6570'"
 SEAM = 0.7  # pixels of stroke around the cells of a heat map: neighbours without one let the page shine through
+GRADIENT = f"min(220, 0.8 * {WIDTH})"  # pixels of the legend of a heat map
 TITLE = 28  # pixels between two panels, of which the lower one's title takes most
 EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 
@@ -28,7 +29,7 @@ def panel(title: str | alt.ExprRef, height: int, *layers: alt.Chart) -> alt.Laye
 def heading(text: str | alt.ExprRef) -> alt.TitleParams:
     """One that changes stands beside readings, which `linked.guides` keeps room for."""
     offset = -12 if isinstance(text, alt.ExprRef) else 6
-    return alt.TitleParams(text, anchor="start", frame="group", fontSize=13, offset=offset, limit=330)  # a phone is as wide
+    return alt.TitleParams(text, anchor="start", frame="group", fontSize=13, offset=offset, limit=alt.ExprRef(WIDTH))
 
 
 def axis(format: str) -> alt.Axis:

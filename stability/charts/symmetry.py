@@ -4,7 +4,7 @@ import json
 
 import altair as alt
 
-from stability.charts.parts import EXTENT, SEAM, below, built, finished, looks, panel, span
+from stability.charts.parts import EXTENT, GRADIENT, SEAM, below, built, finished, looks, panel, span
 from stability.experiment import Experiment
 from stability.palette import BROKEN
 
@@ -52,6 +52,6 @@ def counts_legend(width: int) -> alt.Legend:
     """From all units alike to all different."""
     middle = [count for count in (2, 4, 8, 16, 32, 64, 128, 256) if 2 * count <= width]
     return alt.Legend(
-        title=None, orient="bottom", direction="horizontal", gradientLength=220, gradientThickness=8,
+        title=None, orient="bottom", direction="horizontal", gradientLength=alt.ExprRef(GRADIENT), gradientThickness=8,
         values=[1, *middle[1::2], width], format="d", labelOverlap=True,
     )  # fmt: skip

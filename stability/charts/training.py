@@ -6,6 +6,7 @@ from stability.charts.lines import along_axis, along_scale, line_panel
 from stability.charts.linked import dimmed, guides, still
 from stability.charts.parts import (
     EXTENT,
+    GRADIENT,
     SEAM,
     axis,
     below,
@@ -26,7 +27,7 @@ from stability.schemes import read
 from stability.view import QUANTITIES
 
 HEAT_LEGEND = alt.Legend(
-    title=None, orient="bottom", direction="horizontal", gradientLength=220, gradientThickness=8, values=[-8, -4, 0, 4, 8],
+    title=None, orient="bottom", direction="horizontal", gradientLength=alt.ExprRef(GRADIENT), gradientThickness=8, values=[-8, -4, 0, 4, 8],
     labelExpr="datum.value ? '1e' + datum.value : '1'",
 )  # fmt: skip
 
