@@ -26,6 +26,9 @@ import pyarrow as pa  # noqa: E402
 import streamlit as st  # noqa: E402
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
+from drawn import ROWS_JS, VIEWS_JS  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
+from served import CHROMIUM_ARGS, chromium, served  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
@@ -43,8 +46,10 @@ from stability.quantities import Measurement  # noqa: E402
 from stability.randomness import generator  # noqa: E402
 from stability.runs import Registry, Run  # noqa: E402
 from stability.shares import SHAPE  # noqa: E402
+from stability.stage import Stage  # noqa: E402
 from stability.training import batches, measure  # noqa: E402
 from stability.verdicts import forecast  # noqa: E402
+from stability.visit import Visit  # noqa: E402
 
 FORTY = Experiment(
     schemes=("he_normal", "xavier_normal", "lecun_normal", "he_uniform", "orthogonal", "pytorch", "normal:1", "normal"),
@@ -70,10 +75,11 @@ class Line:
 
     @property
     def kept(self) -> bool:
-        return self.median <= (self.at_most or self.median) and self.median >= (self.at_least or self.median)
+        return (self.at_most is None or self.median <= self.at_most) and (self.at_least is None or self.median >= self.at_least)
 
     def __str__(self) -> str:
-        promise = f"at most {self.at_most:g}" if self.at_most else f"at least {self.at_least:g}" if self.at_least else ""
+        bounds = {"at most": self.at_most, "at least": self.at_least}
+        promise = next((f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None), "")
         verdict = ("yes" if self.kept else "NO") if promise else ""
         between = f"{min(self.values):.3g} to {max(self.values):.3g}" if len(self.values) > 1 else ""
         return f"{self.what:<70} {self.median:>8.3g} {self.unit:<7} {between:<18} {promise:<14} {verdict}".rstrip()
@@ -308,11 +314,10 @@ def drawing(quick: bool) -> Iterator[Line]:
 
 def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
     """Seconds of: the training chart, the depth chart, the heat map's table, and the training chart the usual way."""
-    from app import put
-
     e = Experiment()
     run = Run(e)
     list(run)
+    put = Stage(Visit(), scene=None, places={}).put
     heat = {"heat": frames.heat(run, e.schemes[0], "signal")}
     asked = e, e.schemes[0], "signal"
     charts.training_spec(*asked), charts.depth_spec(e)
@@ -414,6 +419,46 @@ def noticing(vega_lite_chart: Callable, drawn: list[float]) -> Callable:
     return noticed
 
 
+# The page in a browser
+
+
+NOTING = """
+const view = views()[0];
+window.waits = [];
+window.addEventListener("pointermove", (event) => {
+  const start = event.timeStamp;  // when the browser heard of it
+  setTimeout(async () => {
+    await view.runAsync();  // Vega has drawn what the pointer changed
+    requestAnimationFrame(() => waits.push(performance.now() - start));
+  });
+}, true);
+"""
+
+
+def hovering(quick: bool) -> Iterator[Line]:
+    """From a pointer's event until the frame in which all panels of the training chart show its step. By the clock."""
+    sent = []
+    with served() as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+        page.add_init_script(f"window.views = {VIEWS_JS}; window.rows = {ROWS_JS};")
+        page.goto(server.url)
+        page.wait_for_function("new Set((rows('profiles') ?? []).map((row) => row.since)).size > 40")  # all has arrived
+        page.evaluate(NOTING)
+        box, before = page.locator("canvas").first.bounding_box(), len(sent)
+        steps = set()
+        for index in range(20 if quick else 100):
+            page.mouse.move(box["x"] + 60 + 37 * index % 280, box["y"] + 60)
+            page.wait_for_function("count => waits.length > count", arg=index)
+            steps.add(page.evaluate("views()[0].signal('at')"))
+        waits, said = page.evaluate("waits"), len(sent) - before
+        browser.close()
+    yield Line("from the pointer to its step in all panels of the training chart, painted", waits, "ms", at_most=50)
+    yield Line("  steps that were shown", [len(steps)], "", at_least=10)
+    yield Line("  messages to the server meanwhile", [said], "", at_most=0)
+
+
 def memory(quick: bool) -> Iterator[Line]:
     """Growth over reruns of small experiments, when the memory of finished runs is full; linear fit."""
     if not Path("/proc/self/statm").exists():
@@ -437,7 +482,20 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-SECTIONS = engine, shares, functions, formats, default_experiment, foresight, product, drawing, streaming, clicking, memory
+SECTIONS = (
+    engine,
+    shares,
+    functions,
+    formats,
+    default_experiment,
+    foresight,
+    product,
+    drawing,
+    streaming,
+    clicking,
+    hovering,
+    memory,
+)
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], quick="--quick" in sys.argv[1:]))

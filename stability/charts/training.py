@@ -27,8 +27,8 @@ from stability.schemes import read
 from stability.view import QUANTITIES
 
 HEAT_LEGEND = alt.Legend(
-    title=None, orient="bottom", direction="horizontal", gradientLength=alt.ExprRef(GRADIENT), gradientThickness=8, values=[-8, -4, 0, 4, 8],
-    labelExpr="datum.value ? '1e' + datum.value : '1'",
+    title=None, orient="bottom", direction="horizontal", gradientLength=alt.ExprRef(GRADIENT), gradientThickness=8,
+    values=[-8, -4, 0, 4, 8], labelExpr="datum.value ? '1e' + datum.value : '1'",
 )  # fmt: skip
 
 
