@@ -27,7 +27,7 @@ def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> al
         for name, title in titles.items()
     ]  # fmt: skip
     words = "Through the depth: signal, signal gradient and weight gradient by layer, on log axes."
-    return still(finished(panels, words), "layer")
+    return finished(panels, words, still("layer"))
 
 
 def depth_spec(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> dict:

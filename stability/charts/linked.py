@@ -53,7 +53,7 @@ EVENTS = {
 
 
 def live(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec of a chart that went through `still`, with what a hand can do to it."""
+    """The spec of a chart with the parameters of `still`, with what a hand can do to it."""
     signals = [{"name": name, "value": value, "on": EVENTS[name]} | bound(name) for name, value in STILL.items()]
     kept = [parameter for parameter in spec["params"] if parameter["name"] not in STILL]
     return dict(spec) | {"params": kept, "config": spec["config"] | {"signals": signals}}
@@ -67,10 +67,10 @@ def bound(name: str) -> dict[str, Any]:
     return {"bind": {"element": f".st-key-{SHARED[name]}", "event": SHARED[name]}} if name in SHARED else {}
 
 
-def still(chart: alt.VConcatChart, along: str) -> alt.VConcatChart:
-    """A chart, whose panels run along the "step" or the "layer", with all parameters of which they speak."""
+def still(along: str) -> list[alt.VariableParameter]:
+    """All parameters of which the panels of a chart speak, constant; the panels run along the "step" or the "layer"."""
     constants = STILL | {"along": along, "slot": {"size": SLOT}}
-    return chart.add_params(*(alt.param(name=name, value=value) for name, value in constants.items()))
+    return [alt.VariableParameter(name=name, value=value) for name, value in constants.items()]
 
 
 def enlarged(spec: Any) -> Any:

@@ -112,26 +112,28 @@ def scheme_scale(e: Experiment, looks: tuple[str, ...]) -> alt.Scale:
     return alt.Scale(domain=list(index), range=[looks[i] for i in index.values()])
 
 
-def finished(panels: list[alt.Chart], description: str) -> alt.VConcatChart:
+def finished(panels: list[alt.Chart], description: str, params: Sequence[alt.VariableParameter] = ()) -> alt.VConcatChart:
     """The panels, one above another, where their heights alone put them: whatever is drawn moves none of them.
 
-    Canvas from the start: a chart that changes its renderer is drawn anew, and flickers.
+    Canvas from the start: a chart that changes its renderer is drawn anew, and flickers. All in one call: each of Altair's
+    methods copies a chart with all that is in it, which takes longer than to build it.
     """
-    chart = alt.vconcat(
+    ink = alt.ExprRef(INK)
+    return alt.vconcat(
         *panels,
         bounds="flush",
         spacing=TITLE,
         padding={"left": 0, "right": 8, "top": 0, "bottom": 6},
         description=description,
         usermeta={"embedOptions": {"renderer": "canvas"}},
-    )
-    chart = chart.resolve_scale(color="independent", shape="independent")
-    ink = alt.ExprRef(INK)
-    return chart.configure(
-        mark=alt.MarkConfig(aria=False),
-        text=alt.MarkConfig(color=ink, fontSize=11),
-        axis=alt.AxisConfig(labelColor=ink),
-        legend=alt.LegendConfig(labelColor=ink),
+        params=list(params) or alt.Undefined,
+        resolve=alt.Resolve(scale=alt.ScaleResolveMap(color="independent", shape="independent")),
+        config=alt.Config(
+            mark=alt.MarkConfig(aria=False),
+            text=alt.MarkConfig(color=ink, fontSize=11),
+            axis=alt.AxisConfig(labelColor=ink),
+            legend=alt.LegendConfig(labelColor=ink),
+        ),
     )
 
 

@@ -52,7 +52,7 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tup
     ]  # fmt: skip
     names = "loss, accuracy and gradient norm" if e.data.classes else "loss and gradient norm"
     said = f"Training: {names} by step, and a heat map of layers by step."
-    return still(finished([drawn for drawn in panels if drawn], said), "step")
+    return finished([drawn for drawn in panels if drawn], said, still("step"))
 
 
 def scale_panel(e: Experiment, pins: tuple[Experiment, ...]) -> alt.LayerChart:
