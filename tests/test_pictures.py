@@ -79,14 +79,16 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture
-def home(state: str, page: Page, request) -> Iterator[Server]:
-    """The server of all; to see how it gets ready, one of its own."""
+def home(state: str, page: Page, request, tmp_path) -> Iterator[Server]:
+    """The server of all; to see how it gets ready, one of its own that is not yet."""
     if state != "loading":
         yield request.getfixturevalue("server")
         return
-    with served() as server:
+    ready = tmp_path / "ready"
+    with served("tests/unready.py", READY=str(ready), PYTHONPATH=str(ROOT)) as server:
         yield server
         page.goto("about:blank")  # before its server is gone
+        ready.touch()
 
 
 @pytest.fixture
