@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from stability import charts, frames, knobs
 from stability import columns as heads
-from stability import frames, knobs
-from stability.charts import SHARED
 from stability.closer import CLOSER
 from stability.components import PARTS
 from stability.controls import TOOLS, choice, conducted, mark, told, widget
@@ -25,7 +24,7 @@ from stability.product import Product
 from stability.runs import Registry, RunError
 from stability.scenes import SCENES
 from stability.stage import DRAW, Stage
-from stability.view import BENCHES
+from stability.view import BENCHES, View
 from stability.visit import Visit
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
@@ -46,7 +45,10 @@ class Server:
 @st.cache_resource(show_spinner="Getting ready …")
 def server() -> Server:
     settle()
-    predict(Experiment())  # its tables, before anybody waits for them
+    first = Experiment()
+    predict(first)  # its tables and charts, before anybody waits for them
+    for pins in ((), (first,)):
+        charts.training_spec(first, first.schemes[0], View().heat_quantity, pins), charts.depth_spec(first, pins)
     parts = {name: st.components.v2.component(name, **part) for name, part in PARTS.items()}
     return Server(Registry(), measured_speed(), parts)
 
@@ -282,7 +284,7 @@ def lay_out(house: Server, visit: Visit) -> dict[str, DeltaGenerator]:
     remedies = st.container(key="remedies" if train else None, horizontal=True)
     places |= {f"remedy_{index}": remedies.empty() for index in range(MOST_SCHEMES)}
     around = st
-    for key in SHARED.values():  # what the charts share is carried by elements around them
+    for key in charts.SHARED.values():  # what the charts share is carried by elements around them
         around = around.container(key=key)
     with around:
         if train:

@@ -99,6 +99,20 @@ def used(unit: dict) -> tuple[set[str], set[str]]:
     return read - computed, computed
 
 
+def known(spec: dict) -> dict:
+    """The values of a chart's parameters, by name."""
+    return {parameter["name"]: parameter["value"] for parameter in spec["params"]}
+
+
+def resolved(scale: dict, spec: dict) -> dict:
+    """A scale of schemes with its parameters' values in their places."""
+    values, looks = known(spec), [end["expr"].partition("[")[::2] for end in scale["range"]]
+    return {
+        "domain": values[scale["domain"]["expr"]],
+        "range": [values[name][int(index.rstrip("]"))] for name, index in looks],
+    }
+
+
 # What a chart reads
 
 
@@ -132,7 +146,8 @@ def test_a_regression_has_no_accuracy_and_classes_have(phase):
 def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
     e = EXPERIMENTS["classes"]
     for scheme, quantity in zip(e.schemes, QUANTITIES, strict=True):
-        title = charts.training_spec(e, scheme, quantity)["vconcat"][-1]["title"]["text"]
+        whole = charts.training_spec(e, scheme, quantity)
+        title = known(whole)[whole["vconcat"][-1]["title"]["text"]["expr"]]
         assert QUANTITIES[quantity] in title
         assert SCHEMES[scheme.partition(":")[0]].label in title
 
@@ -143,8 +158,19 @@ def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
 @pytest.mark.parametrize("phase", PHASES)
 def test_equal_experiments_share_one_spec_which_is_the_valid_chart_built_anew(phase, run):
     e = run.experiment
-    assert spec(phase, e) is spec(phase, Experiment.from_query(e.to_query())[0])
+    assert spec(phase, e) == spec(phase, Experiment.from_query(e.to_query())[0])
     assert json.dumps(live(chart(phase, e).to_dict(validate=True))) == json.dumps(spec(phase, e))
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_experiments_of_one_kind_share_one_chart_whatever_their_settings(phase):
+    """What changes is a parameter: nothing is built while somebody moves a control."""
+    e = EXPERIMENTS["classes"]
+    other = replace(e, schemes=("orthogonal",), depth=3, steps=77, dataset="moons")
+    one, another = spec(phase, e), spec(phase, other)
+    assert one["vconcat"] is another["vconcat"]
+    assert known(one) != known(another)
+    assert known(another)["schemes"] == ["orthogonal"]
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -216,7 +242,7 @@ def test_a_chart_with_data_has_one_legend_of_colours_and_marks(phase, name):
                if unit.get("encoding", {}).get(channel, {}).get("field") == "scheme"]  # fmt: skip
     shown = [legend for legend in legends if legend.get("legend", "missing") not in (None, "missing")]
     assert len(shown) == 2
-    assert all(legend["scale"]["domain"] == list(EXPERIMENTS[name].schemes) for legend in shown)
+    assert all(resolved(legend["scale"], complete)["domain"] == list(EXPERIMENTS[name].schemes) for legend in shown)
 
 
 # Colours and marks
@@ -251,7 +277,9 @@ def test_lines_and_marks_have_the_colours_and_shapes_of_their_style(phase, run):
     ]  # fmt: skip
     assert {channel for channel, _ in scales} == set(looks), "colour is never the only carrier"
     for channel, scale in scales:
-        assert scale == {"domain": list(e.schemes), "range": [looks[channel][style[scheme]] for scheme in e.schemes]}
+        found = resolved(scale, spec(phase, e))
+        assert found["domain"] == list(e.schemes)
+        assert found["range"][: len(e.schemes)] == [looks[channel][style[scheme]] for scheme in e.schemes]
 
 
 def test_there_is_a_colour_a_shape_and_a_symbol_for_every_scheme_that_fits_in_one_picture():
@@ -298,8 +326,8 @@ def test_a_pinned_run_stands_grey_behind_every_line_and_in_the_same_shapes(phase
         assert "pinned" not in [data["name"] for _, data in units(before) if data and "name" in data]
     domains = {tuple(end["expr"] for end in node["scale"]["domain"]) for unit, _ in units(behind)
                for name, node in channels(unit) if name == "x" and "scale" in node}  # fmt: skip
-    widest = (1, 30) if phase == "depth" else (0, 9)
-    assert domains == {tuple(f"zoom ? zoom[{end}] : {value}" for end, value in enumerate(widest))}, "one for all panels"
+    assert domains == {tuple(f"zoom ? zoom[{end}] : reach[{end}]" for end in (0, 1))}, "one for all panels"
+    assert known(behind)["reach"] == ([1, 30] if phase == "depth" else [0, 9])
     marks = [unit["mark"] for unit, data in units(behind) if data and data.get("name") == "pinned"]
     colours = [mark["color"] for mark in marks if mark["type"] != "text"]  # words have the ink of the page
     assert set(colours) == {palette.GREY}

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from stability.charts.linked import WIDTH, dimmed, guides, now, readings, seen, symbol, titled, zoomed
-from stability.charts.parts import axis, below, colour, panel, reach, shape
-from stability.experiment import Experiment
+from stability.charts.given import SYMBOL, Kind, colour, shape, zoomed
+from stability.charts.linked import dimmed, guides, now, readings, seen, titled
+from stability.charts.parts import WIDTH, axis, below, panel
 from stability.frames.ends import HEIGHTS
 from stability.palette import GREY
 
@@ -17,67 +17,61 @@ UNITS |= {"signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradi
 
 
 def line_panel(
-    e: Experiment,
+    kind: Kind,
     title: str,
     name: str,
     along: str,
     scale: alt.Scale,
-    pins: tuple[Experiment, ...] = (),
     behind: Sequence[alt.Chart] = (),
     above: Sequence[alt.Chart] = (),
     format: str = "",
 ) -> alt.LayerChart:
     """One quantity along the steps or the layers; `behind` and `above` the lines, layers of its own."""
-    x, y = along_axis(e, pins, along, name), alt.Y(name, type="quantitative", scale=scale, title=None, axis=axis(format))
+    x, y = along_axis(along, name), alt.Y(name, type="quantitative", scale=scale, title=None, axis=axis(format))
     tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip(along, type="quantitative"),
             alt.Tooltip(name, type="quantitative", format=format or ".3~e", title=UNITS[name])]  # fmt: skip
     data = "bands" if along == "step" else "profiles"
-    base = alt.Chart(alt.NamedData(data)).encode(x=x, color=colour(e))
+    base = alt.Chart(alt.NamedData(data)).encode(x=x, color=colour())
     base = base if along == "step" else base.transform_filter(now())
-    read = readings(alt.Chart(alt.NamedData(data)), colour(e), e.schemes, name, along, format)
+    read = readings(alt.Chart(alt.NamedData(data)), name, along, format)
     layers = [
-        *guides(along, along_scale(e, pins, along)), *behind, *(pinned_layers(e, x, y, tips) if pins else []),
-        *measured(e, base, name, scale, y, tips), *above,
-        base.transform_filter(seen(along)).mark_point(filled=True, size=60, opacity=1, clip=True).encode(y=y, shape=shape(e)),
+        *guides(along), *behind, *(pinned_layers(x, y, tips) if kind.pinned else []),
+        *measured(kind, base, name, scale, y, tips), *above,
+        base.transform_filter(seen(along)).mark_point(filled=True, size=60, opacity=1, clip=True).encode(y=y, shape=shape()),
         *(layer if along == "step" else layer.transform_filter(now()) for layer in read),
-        *ends(e, name, scale),
+        *ends(name, scale),
     ]  # fmt: skip
-    return panel(titled(title, e.schemes, along), HEIGHTS[name], *layers)
+    return panel(titled(title, along), HEIGHTS[name], *layers)
 
 
-def along_axis(e: Experiment, pins: tuple[Experiment, ...], along: str, name: str = "") -> alt.X:
+def along_axis(along: str, name: str = "") -> alt.X:
     """What all panels of a chart share; the last one is labelled."""
-    scale = along_scale(e, pins, along)
-    return alt.X(along, type="quantitative", scale=scale, title=None, axis=below(name == "weight_gradient"))
+    return alt.X(along, type="quantitative", scale=zoomed(), title=None, axis=below(name == "weight_gradient"))
 
 
-def along_scale(e: Experiment, pins: tuple[Experiment, ...], along: str) -> alt.Scale:
-    return zoomed(*reach((e, *pins), along))
-
-
-def measured(e: Experiment, base: alt.Chart, name: str, scale: alt.Scale, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
+def measured(kind: Kind, base: alt.Chart, name: str, scale: alt.Scale, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
     """The range over the replicates, the median, and a few marks, one colour a scheme."""
-    marked = base.mark_point(filled=True, size=45, clip=True).encode(y=y, shape=shape(e), tooltip=tips, opacity=dimmed())
+    marked = base.mark_point(filled=True, size=45, clip=True).encode(y=y, shape=shape(), tooltip=tips, opacity=dimmed())
     line = base.mark_line(strokeWidth=2, clip=True).encode(y=y, opacity=dimmed())
     layers = [line, marked.transform_filter("datum.marked")]
-    if e.replicates > 1:
+    if kind.ranges:
         low = alt.Y(f"{name}_low", type="quantitative", scale=scale, title=None)
         layers.insert(0, base.mark_area(clip=True).encode(y=low, y2=f"{name}_high", opacity=dimmed(0.18)))
     return layers
 
 
-def pinned_layers(e: Experiment, x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
+def pinned_layers(x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
     """Runs kept for comparison: grey, each with its own dash, with the marks of their schemes, and named at one end."""
     dash = alt.StrokeDash("run", type="nominal", scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]]), legend=None)
     base = alt.Chart(alt.NamedData("pinned")).encode(x=x, y=y, detail=["run:N", "scheme:N"])
     line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True).encode(strokeDash=dash, opacity=dimmed())
     marked = base.mark_point(filled=True, size=30, color=GREY, clip=True).transform_filter("datum.marked")
-    marked = marked.encode(shape=shape(e), tooltip=[alt.Tooltip("run", type="nominal"), *tips], opacity=dimmed())
+    marked = marked.encode(shape=shape(), tooltip=[alt.Tooltip("run", type="nominal"), *tips], opacity=dimmed())
     words = base.mark_text(baseline="bottom", dy=-3, limit=130, clip=True, tooltip=None)
     return [line, marked, words.encode(text="run:N").transform_filter("datum.named")]
 
 
-def ends(e: Experiment, name: str, scale: alt.Scale) -> list[alt.Chart]:
+def ends(name: str, scale: alt.Scale) -> list[alt.Chart]:
     """The names of the lines at their ends, each behind its mark; a click on one lets it stand alone."""
     base = alt.Chart(alt.NamedData("ends")).transform_filter(f"isValid(datum.{name})")
     base = base.encode(y=alt.Y(name, type="quantitative", scale=scale, title=None), opacity=dimmed())
@@ -89,6 +83,6 @@ def ends(e: Experiment, name: str, scale: alt.Scale) -> list[alt.Chart]:
             limit=LABEL - 8,
             text=alt.ExprRef(f"{ROOMY} ? {text} : ''"),
         )
-        for dx, text in ((7, symbol(e.schemes)), (20, "datum.text"))
+        for dx, text in ((7, SYMBOL), (20, "datum.text"))
     )
-    return [mark.encode(color=colour(e)), words]
+    return [mark.encode(color=colour()), words]

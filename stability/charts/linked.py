@@ -6,12 +6,15 @@ with constant parameters; `live` puts Vega's own signals of the same names in th
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
 
-from stability.palette import GREY, SYMBOLS, style
+from stability.charts.given import PLACE, SYMBOL, Kind, colour, parameters, zoomed
+from stability.charts.parts import WIDTH, built
+from stability.palette import GREY
 
 STILL = {"at": None, "brush": None, "zoom": None, "moment": "", "alone": ""}
 LARGE = 1.4  # times as large, for many to read
@@ -24,7 +27,6 @@ SLOT, MARK, LETTER = 46, 11, 7  # pixels for one value beside a title, for the m
 BESIDE: dict[str, Any] = {"y": -6, "align": "left", "baseline": "bottom"}  # the title
 
 # Every panel stands exactly below the first and has its scale: a place of the pointer is one step, or layer, of them all.
-WIDTH = "range('concat_0_x')[1]"
 WITHIN = "group() && inrange(x(group()), range('concat_0_x'))"
 THERE = "invert('concat_0_x', x(group()))"
 OTHER = "datum.scheme == alone ? '' : datum.scheme"
@@ -59,6 +61,11 @@ def live(spec: Mapping[str, Any]) -> dict[str, Any]:
     return dict(spec) | {"params": kept, "config": spec["config"] | {"signals": signals}}
 
 
+@lru_cache
+def live_once(make: Callable[..., alt.VConcatChart], kind: Kind) -> dict[str, Any]:
+    return live(built(make, kind))
+
+
 def bound(name: str) -> dict[str, Any]:
     """Charts share a parameter through an element of the page that stands around them all, and so before any of them.
 
@@ -67,10 +74,9 @@ def bound(name: str) -> dict[str, Any]:
     return {"bind": {"element": f".st-key-{SHARED[name]}", "event": SHARED[name]}} if name in SHARED else {}
 
 
-def still(along: str) -> list[alt.VariableParameter]:
-    """All parameters of which the panels of a chart speak, constant; the panels run along the "step" or the "layer"."""
-    constants = STILL | {"along": along, "slot": {"size": SLOT}}
-    return [alt.VariableParameter(name=name, value=value) for name, value in constants.items()]
+def still() -> list[alt.VariableParameter]:
+    """What a hand can change, as constants of a chart."""
+    return parameters(STILL | {"slot": {"size": SLOT}})
 
 
 def enlarged(spec: Any) -> Any:
@@ -92,11 +98,6 @@ def resized(node: Any) -> Any:
     }
 
 
-def zoomed(low: float, high: float) -> alt.Scale:
-    """A scale that can be zoomed into."""
-    return alt.Scale(domain=[alt.ExprRef(f"zoom ? zoom[{end}] : {value}") for end, value in enumerate((low, high))], nice=False)
-
-
 def dimmed(opacity: float = 1.0) -> Any:
     """The opacity of a mark: little, where another scheme stands alone."""
     return alt.condition("!alone || alone == datum.scheme", alt.value(opacity), alt.value(opacity / 8))
@@ -113,7 +114,7 @@ def seen(along: str) -> str:
     return f"isNumber(at) && {row}"
 
 
-def guides(along: str, scale: alt.Scale, height: float = 0) -> list[alt.Chart]:
+def guides(along: str, height: float = 0) -> list[alt.Chart]:
     """What a hand has chosen: the stretch that it drags over, its place, and the step of the profiles.
 
     With a `height`, only marks at the edges of such a panel, which must not be in the way of what has a tooltip.
@@ -121,12 +122,12 @@ def guides(along: str, scale: alt.Scale, height: float = 0) -> list[alt.Chart]:
     base = alt.Chart(alt.sequence(1))
     begin, end = (f"brush ? brush[{index}] : 0" for index in (0, 1))
     stretch = base.mark_rect(color=GREY, clip=True, tooltip=None)
-    stretch = stretch.encode(x=place(begin, scale), x2=alt.X2Datum(alt.ExprRef(end)), opacity=when(DRAGGED, 0.2))
+    stretch = stretch.encode(x=place(begin), x2=alt.X2Datum(alt.ExprRef(end)), opacity=when(DRAGGED, 0.2))
     shown = {"at": "isNumber(at)"} | ({"moment": "moment"} if along == "step" else {})
     sides = [{"y": 0, "y2": 6}, {"y": height - 6, "y2": height}] if height else [{}]
     rules = [
         base.mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=2 if name == "moment" else 1, **side)
-        .encode(x=place(f"toNumber({name})", scale), opacity=when(test, 0.9))
+        .encode(x=place(f"toNumber({name})"), opacity=when(test, 0.9))
         for name, test in shown.items()
         for side in sides
     ]  # fmt: skip
@@ -134,36 +135,27 @@ def guides(along: str, scale: alt.Scale, height: float = 0) -> list[alt.Chart]:
     return [stretch, room] * (not height) + rules
 
 
-def place(expression: str, scale: alt.Scale) -> Any:
-    return alt.XDatum(alt.ExprRef(expression), type="quantitative", scale=scale, title=None)
+def place(expression: str) -> Any:
+    return alt.XDatum(alt.ExprRef(expression), type="quantitative", scale=zoomed(), title=None)
 
 
 def when(test: str, opacity: float) -> Any:
     return alt.condition(test, alt.value(opacity), alt.value(0))
 
 
-def readings(base: alt.Chart, colours: alt.Color, schemes: Sequence[str], name: str, along: str, form: str) -> list[alt.Chart]:
+def readings(base: alt.Chart, name: str, along: str, form: str) -> list[alt.Chart]:
     """The value of every scheme where the pointer is, beside the title, each behind its mark."""
     value = f"datum.{name}"
     there = base.transform_filter(f"{seen(along)} && isValid({value})")
-    left = f"{WIDTH} - slot.size * ({len(schemes)} - {place_of(schemes)})"
+    left = f"{WIDTH} - slot.size * (length(schemes) - {PLACE})"
     mark, words = (
         there.mark_text(text=alt.ExprRef(text), x=alt.ExprRef(left + shift), fontWeight="bold", tooltip=None, **BESIDE)
         for text, shift in (
-            (symbol(schemes), ""),
+            (SYMBOL, ""),
             (f"format({value}, '.0{form}')" if form.endswith("%") else short(value), f" + {MARK} * slot.size / {SLOT}"),
         )
     )
-    return [mark.encode(color=colours), words]
-
-
-def place_of(schemes: Sequence[str]) -> str:
-    return f"indexof({json.dumps(schemes)}, datum.scheme)"
-
-
-def symbol(schemes: Sequence[str]) -> str:
-    """An expression for the mark of a row's scheme."""
-    return f"{json.dumps([SYMBOLS[index] for index in style(tuple(schemes)).values()])}[{place_of(schemes)}]"
+    return [mark.encode(color=colour()), words]
 
 
 def short(value: str) -> str:
@@ -171,11 +163,11 @@ def short(value: str) -> str:
     return f"({value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000) ? format({value}, '.0e') : format({value}, '.2~g'))"
 
 
-def titled(title: str, schemes: Sequence[str], along: str) -> alt.ExprRef:
+def titled(title: str, along: str) -> alt.ExprRef:
     """A title that says where the pointer is, in fewer words where the readings beside it need the room."""
     moment = " + (moment ? ', step ' + moment : '')" if along == "layer" else ""
     words = f"{json.dumps(title)}{moment}", "'\u00a0'"
     for name in ("", re.split("[:(]", title)[0].strip() + ", ", title + ", "):
-        needed = LETTER * len(f"{name}{along} 100") + SLOT * len(schemes)
+        needed = f"({LETTER * len(f'{name}{along} 100')} + {SLOT} * length(schemes))"
         words = words[0], f"{WIDTH} * {SLOT} >= {needed} * slot.size ? {json.dumps(name + along)} + ' ' + at : {words[1]}"
     return alt.ExprRef(f"isNumber(at) ? ({words[1]}) : {words[0]}")

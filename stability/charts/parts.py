@@ -10,10 +10,10 @@ import pyarrow as pa
 from altair.utils.schemapi import debug_mode
 
 from stability import palette
-from stability.charts.linked import WIDTH, live
 from stability.experiment import Experiment
 from stability.palette import COLOURS, GREY, SHAPES, style
 
+WIDTH = "range('concat_0_x')[1]"  # of every panel, in pixels, as an expression
 AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
 # Grey words, readable on the page whether it is light or dark: the chart knows what it is painted on.
 INK = "luminance(background) < 0.2 ? '#a4afb9' : '#5a6570'"
@@ -23,13 +23,13 @@ TITLE = 28  # pixels between two panels, of which the lower one's title takes mo
 EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 
 
-def panel(title: str | alt.ExprRef, height: int, *layers: alt.Chart) -> alt.LayerChart:
-    return alt.layer(*layers, height=height, title=heading(title))
+def panel(title: str | alt.ExprRef, height: int, *layers: alt.Chart, beside: bool = True) -> alt.LayerChart:
+    return alt.layer(*layers, height=height, title=heading(title, beside))
 
 
-def heading(text: str | alt.ExprRef) -> alt.TitleParams:
-    """One that changes stands beside readings, which `linked.guides` keeps room for."""
-    offset = -12 if isinstance(text, alt.ExprRef) else 6
+def heading(text: str | alt.ExprRef, beside: bool) -> alt.TitleParams:
+    """One that changes may stand beside readings, which `linked.guides` keeps room for."""
+    offset = -12 if beside and isinstance(text, alt.ExprRef) else 6
     return alt.TitleParams(text, anchor="start", frame="group", fontSize=13, offset=offset, limit=alt.ExprRef(WIDTH))
 
 
@@ -80,9 +80,9 @@ def corners(name: str) -> alt.Chart:
     )
 
 
-def rule(height: float, text: str) -> alt.LayerChart:
-    """A thin line at one height, named at its right end."""
-    base = alt.Chart(alt.sequence(1)).encode(y=alt.datum(height, type="quantitative"))
+def rule(height: str, text: str) -> alt.LayerChart:
+    """A thin line at the height of a parameter, named at its right end."""
+    base = alt.Chart(alt.sequence(1)).encode(y=alt.YDatum(alt.ExprRef(height), type="quantitative"))
     line = base.mark_rule(strokeDash=[2, 3], opacity=0.6, color=GREY)
     words = base.mark_text(align="right", baseline="bottom", dy=-2, text=text)
     return line + words.encode(x=alt.value("width"))
@@ -156,8 +156,7 @@ def built(make: Callable[..., alt.VConcatChart], *arguments: Hashable) -> dict:
 @lru_cache(maxsize=512)
 def built_once(make: Callable[..., alt.VConcatChart], *arguments: Hashable) -> dict:
     with debug_mode(False):  # the tests validate every chart; here each piece of it would be validated, half of the time
-        spec = make(*arguments).to_dict(validate=False)
-    return live(spec) if "params" in spec else spec
+        return make(*arguments).to_dict(validate=False)
 
 
 def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:

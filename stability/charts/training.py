@@ -1,22 +1,24 @@
 """Loss, accuracy and gradient norm by step, and the heat map of layers by step."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import altair as alt
 
-from stability.charts.lines import along_axis, along_scale, line_panel
-from stability.charts.linked import dimmed, guides, still
+from stability.charts.depth import NOTHING
+from stability.charts.given import Kind, colour, filled, given, kind_of, parameters
+from stability.charts.lines import along_axis, line_panel
+from stability.charts.linked import dimmed, guides, live_once, still
 from stability.charts.parts import (
     EXTENT,
     GRADIENT,
     SEAM,
     axis,
     below,
-    built,
-    colour,
     corners,
     finished,
     format_rules,
     log_scale,
-    looks,
     panel,
     rule,
 )  # fmt: skip
@@ -38,28 +40,35 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tup
     With loss scaling its scale, too. Data sets: `bands`, `held_out`, `marks`, `limits`, `rules`, `heat`, `skipped` with loss
     scaling, and `pinned` where pins stand behind, as in `stability.frames`.
     """
-    e, shares = experiment, alt.Scale(domain=[0, 1])
-    guessing = "guessing" if e.data.classes else "always the mean"
-    behind = [rule(e.data.guessing, guessing), *held_out(e, "loss", loss_scale(e), pins)]
+    return training_made(kind_of(experiment, pins), shown(experiment, scheme, quantity, pins))
+
+
+def shown(e: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...]) -> dict[str, Any]:
+    return given(e, pins, "step") | {"heated": f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step"}
+
+
+def training_made(kind: Kind, values: Mapping[str, Any] = NOTHING) -> alt.VConcatChart:
+    shares, loss = alt.Scale(domain=[0, 1]), loss_scale()
+    behind = [rule("guessing", "guessing" if kind.classes else "always the mean"), *held_out("loss", loss)]
     panels = [
-        line_panel(e, "Loss (thin: held out)", "loss", "step", loss_scale(e), pins, behind, divergence_layers(e, pins), "~g"),
-        line_panel(e, "Accuracy (thin: held out)", "accuracy", "step", shares, pins,
-                   held_out(e, "accuracy", shares, pins), format="%") if e.data.classes else None,
-        line_panel(e, "Gradient norm (log)", "gradient_norm", "step", log_scale("gradient_norm"), pins,
+        line_panel(kind, "Loss (thin: held out)", "loss", "step", loss, behind, divergence_layers(), "~g"),
+        line_panel(kind, "Accuracy (thin: held out)", "accuracy", "step", shares,
+                   held_out("accuracy", shares), format="%") if kind.classes else None,
+        line_panel(kind, "Gradient norm (log)", "gradient_norm", "step", log_scale("gradient_norm"),
                    [corners("gradient_norm"), *format_rules("gradient_norm")]),
-        scale_panel(e, pins) if e.format.scaled else None,
-        heat_map(e, scheme, quantity, pins),
+        scale_panel() if kind.scaled else None,
+        heat_map(),
     ]  # fmt: skip
-    names = "loss, accuracy and gradient norm" if e.data.classes else "loss and gradient norm"
+    names = "loss, accuracy and gradient norm" if kind.classes else "loss and gradient norm"
     said = f"Training: {names} by step, and a heat map of layers by step."
-    return finished([drawn for drawn in panels if drawn], said, still("step"))
+    return finished([drawn for drawn in panels if drawn], said, [*still(), *parameters(values)])
 
 
-def scale_panel(e: Experiment, pins: tuple[Experiment, ...]) -> alt.LayerChart:
+def scale_panel() -> alt.LayerChart:
     """What the loss is multiplied by, and a mark at each step that was skipped."""
-    x = along_axis(e, pins, "step")
+    x = along_axis("step")
     y = alt.Y("scale", type="quantitative", scale=log_scale("scale"), title=None, axis=axis(""))
-    line, marks = (alt.Chart(alt.NamedData(name)).encode(x=x, y=y, color=colour(e)) for name in ("bands", "skipped"))
+    line, marks = (alt.Chart(alt.NamedData(name)).encode(x=x, y=y, color=colour()) for name in ("bands", "skipped"))
     tips = [
         alt.Tooltip("scheme", type="nominal"),
         alt.Tooltip("step", type="quantitative"),
@@ -70,7 +79,7 @@ def scale_panel(e: Experiment, pins: tuple[Experiment, ...]) -> alt.LayerChart:
     return panel(
         "Loss scale (log); x: a step was skipped",
         70,
-        *guides("step", along_scale(e, pins, "step")),
+        *guides("step"),
         corners("scale"),
         steps,
         marks,
@@ -79,45 +88,44 @@ def scale_panel(e: Experiment, pins: tuple[Experiment, ...]) -> alt.LayerChart:
 
 def training_spec(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()) -> dict:
     """The training chart as a Vega-Lite dict that answers a hand: to be sent many times and never changed."""
-    return built(training_chart, looks(experiment), scheme, quantity, tuple(map(looks, pins)))
+    return filled(live_once(training_made, kind_of(experiment, pins)), shown(experiment, scheme, quantity, pins))
 
 
-def held_out(e: Experiment, name: str, scale: alt.Scale, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
+def held_out(name: str, scale: alt.Scale) -> list[alt.Chart]:
     """The same quantity on examples that are never trained on, as a thin line."""
     y = alt.Y(name, type="quantitative", scale=scale, title=None)
     base = alt.Chart(alt.NamedData("held_out")).mark_line(strokeWidth=1, clip=True)
-    return [base.encode(x=along_axis(e, pins, "step"), y=y, color=colour(e), opacity=dimmed())]
+    return [base.encode(x=along_axis("step"), y=y, color=colour(), opacity=dimmed())]
 
 
-def loss_scale(experiment: Experiment) -> alt.Scale:
+def loss_scale() -> alt.Scale:
     """From 0 to a few times the loss of guessing; what is above runs along the top."""
-    return alt.Scale(domain=[0, LOSS_TOP * experiment.data.guessing], clamp=True, nice=False)
+    return alt.Scale(domain=[0, alt.ExprRef(f"{LOSS_TOP} * guessing")], clamp=True, nice=False)
 
 
-def divergence_layers(e: Experiment, pins: tuple[Experiment, ...]) -> list[alt.Chart]:
+def divergence_layers() -> list[alt.Chart]:
     """A cross and a few words where a scheme leaves the range of numbers."""
     base = alt.Chart(alt.NamedData("marks")).encode(
-        x=along_axis(e, pins, "step"),
+        x=along_axis("step"),
         opacity=dimmed(),
-        y=alt.Y("height", type="quantitative", scale=loss_scale(e), title=None),
+        y=alt.Y("height", type="quantitative", scale=loss_scale(), title=None),
     )
     return [
-        base.mark_point(shape="cross", angle=45, filled=True, size=90, clip=True).encode(color=colour(e)),
+        base.mark_point(shape="cross", angle=45, filled=True, size=90, clip=True).encode(color=colour()),
         base.mark_text(align="left", dx=9, clip=True, fontWeight="bold").encode(text="text:N"),
     ]
 
 
-def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...]) -> alt.LayerChart:
+def heat_map() -> alt.LayerChart:
     """Decades away from 1, in the theme's colours: blue has shrunk, orange has grown, grey is exactly 0 or not finite."""
     scale = alt.Scale(range="diverging", domain=[-8, 8], domainMid=0, clamp=True)
-    title = f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step"
     base = (
         alt.Chart(alt.NamedData("heat"))
         .transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
         .encode(
-            x=along_axis(experiment, pins, "step").axis(below(True, "step")),
+            x=along_axis("step").axis(below(True, "step")),
             x2="until",
-            y=alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, experiment.depth + 0.5], nice=False),
+            y=alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, alt.ExprRef("depth + 0.5")], nice=False),
                     title=None, axis=alt.Axis(**EXTENT, tickMinStep=1, tickCount=5, format="d")),
             y2="top",
             tooltip=[alt.Tooltip("layer", type="quantitative"), alt.Tooltip("step", type="quantitative"),
@@ -129,4 +137,4 @@ def heat_map(experiment: Experiment, scheme: str, quantity: str, pins: tuple[Exp
     finite = finite.encode(color=alt.Color(**painted, legend=HEAT_LEGEND), stroke=alt.Stroke(**painted, legend=None))
     # A layer of its own: a mark whose colour comes from a null is not drawn at all, whatever its condition says.
     others = base.mark_rect(clip=True, color=BROKEN).transform_filter("datum.state != 'finite'")
-    return panel(title, 120, others, finite, *guides("step", along_scale(experiment, pins, "step"), 120))
+    return panel(alt.ExprRef("heated"), 120, others, finite, *guides("step", 120), beside=False)
