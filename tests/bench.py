@@ -441,6 +441,7 @@ def hovering(quick: bool) -> Iterator[Line]:
     with served() as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(120_000)
         page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
         page.add_init_script(f"window.views = {VIEWS_JS}; window.rows = {ROWS_JS};")
         page.goto(server.url)
