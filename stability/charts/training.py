@@ -136,5 +136,6 @@ def heat_map() -> alt.LayerChart:
     painted = {"shorthand": "power", "type": "quantitative", "scale": scale}
     finite = finite.encode(color=alt.Color(**painted, legend=HEAT_LEGEND), stroke=alt.Stroke(**painted, legend=None))
     # A layer of its own: a mark whose colour comes from a null is not drawn at all, whatever its condition says.
-    others = base.mark_rect(clip=True, color=BROKEN).transform_filter("datum.state != 'finite'")
+    others = base.mark_rect(clip=True, color=BROKEN, stroke=BROKEN, strokeWidth=SEAM)
+    others = others.transform_filter("datum.state != 'finite'")
     return panel(alt.ExprRef("heated"), 120, others, finite, *guides("step", 120), beside=False)
