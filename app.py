@@ -55,7 +55,7 @@ def server() -> Server:
 
 def main() -> None:
     st.set_page_config("Stability: what an initialization does", page_icon="⚖️", layout="wide")
-    house, visit = server(), st.session_state.setdefault("visit", Visit())
+    visit = st.session_state.setdefault("visit", Visit())
     visit.follow(st.query_params.to_dict())
     presents = visit.page.view.presents
     if not presents:
@@ -63,10 +63,11 @@ def main() -> None:
             controls(visit)
     if address := visit.address():
         st.query_params.from_dict(address)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.html(heading_html(presents), width="content")
-        bar = conduct if presents else benches
-        bar(visit)
+    top = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+    top.html(heading_html(presents), width="content")
+    house = server()
+    with top:
+        (conduct if presents else benches)(visit)
     notices(visit)
     places = {"claim": lesson(house, visit) if visit.lesson else st.container()}
     if not visit.page.view.row.holds:

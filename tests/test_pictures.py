@@ -39,6 +39,11 @@ def paused(page: Page) -> None:
     expect(page.get_by_text("paused at step")).to_be_visible()
 
 
+def learned(page: Page) -> None:
+    finished(page)
+    page.get_by_text("The first network of each initialization").scroll_into_view_if_needed()
+
+
 def emptied(page: Page) -> None:
     phone = page.viewport_size["width"] == 400
     if phone:
@@ -63,7 +68,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None]]] = {  # the link, and what 
     "diverged": ("schemes=normal:1,normal:2,pytorch&depth=30&replicates=3&steps=100&seed=74", finished),
     "empty": ("seed=75&steps=20", emptied),
     "error": ("wings=2&depth=40&width=128&steps=5000&replicates=4", shown("This run would take about")),
-    "learned": (f"{FUNCTIONS}&section=learned&seed=76&pin.activation=tanh", finished),
+    "learned": (f"{FUNCTIONS}&section=learned&seed=76", learned),
     "lesson": ("lesson=vanishing-sigmoid&answer=3", shown("Holds here:")),
     "present": ("lesson=vanishing-sigmoid&answer=shown&view=present", shown("Holds here:")),
     "products": ("bench=product&section=healing", shown("factor 100 of 100")),
