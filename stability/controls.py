@@ -8,22 +8,15 @@ from stability.lessons import Lesson
 from stability.schemes import title
 from stability.visit import Visit
 
-TOOLS = {  # by bench: the button, its icon, what it does to the visit, and its help
-    "product": (
-        ("Start", "first_page", "rewind", "The state before the first step, paused."),
-        ("Step", "skip_next", "step", "One step further, then paused."),
-        ("New seed", "casino", "draw_anew", "The same settings, drawn anew."),
-        ("Reset", "restart_alt", "reset", "Back to the settings that this page began with."),
-    )
-}
-PIN = "Pin", "keep", "pin", "Keeps these curves, grey, behind whatever you set next."
-PRESENT = (
-    "Present",
-    "slideshow",
-    "present",
-    "Large, for a room. Space pauses, arrows step and change lessons.",
+MOVES = (  # the button, its icon, what it does to the visit, and its help
+    ("Start", "first_page", "rewind", "The state before the first step, paused."),
+    ("Step", "skip_next", "step", "One step further, then paused."),
+    ("New seed", "casino", "draw_anew", "The same settings, drawn anew."),
+    ("Reset", "restart_alt", "reset", "Back to the settings that this page began with."),
 )
-TOOLS = {"train": (*TOOLS["product"], PIN, PRESENT), "product": (*TOOLS["product"], PRESENT)}
+PIN = "Pin", "keep", "pin", "Keeps these curves, grey, behind whatever you set next."
+PRESENT = "Present", "slideshow", "present", "Large, for a room. Space pauses, arrows step and change lessons."
+TOOLS = {"train": (*MOVES, PIN, PRESENT), "product": (*MOVES, PRESENT)}  # by bench
 
 
 def conducted(visit: Visit) -> list[tuple[str, str, str, Callable, tuple]]:

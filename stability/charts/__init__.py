@@ -1,6 +1,6 @@
 """What a chart is: the only place that imports Altair.
 
-A chart is built once for an experiment, on named data and with scales that data do not disturb; the page sends it once
+A chart is built once for all experiments of its kind, on named data and with scales that data do not disturb; the page sends it
 and Arrow tables after, a notebook completes it by `with_data`.
 """
 

@@ -1,18 +1,15 @@
 """Signal, signal gradient and weight gradient by layer, with theory over them."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import altair as alt
 
-from stability.charts.given import Kind, colour, filled, given, kind_of, parameters
+from stability.charts.given import NOTHING, Kind, colour, filled, given, kind_of, parameters
 from stability.charts.lines import along_axis, line_panel
 from stability.charts.linked import dimmed, live_once, still
 from stability.charts.parts import corners, finished, format_rules, log_scale
 from stability.experiment import Experiment
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:

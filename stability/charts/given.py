@@ -4,6 +4,7 @@ whatever is changed: Altair takes a third of a second for one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import altair as alt
@@ -13,6 +14,7 @@ from stability.experiment import MOST_SCHEMES, Experiment
 from stability.palette import COLOURS, GREY, SHAPES, SYMBOLS, style
 
 PLACE = "indexof(schemes, datum.scheme)"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 SYMBOL = f"symbols[{PLACE}]"  # the mark of a row's scheme, as text
 
 

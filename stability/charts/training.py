@@ -5,8 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from stability.charts.depth import NOTHING
-from stability.charts.given import Kind, colour, filled, given, kind_of, parameters
+from stability.charts.given import NOTHING, Kind, colour, filled, given, kind_of, parameters
 from stability.charts.lines import along_axis, line_panel
 from stability.charts.linked import dimmed, guides, live_once, still
 from stability.charts.parts import (
