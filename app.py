@@ -48,7 +48,8 @@ def server() -> Server:
     first = Experiment()
     predict(first)  # its tables and charts, before anybody waits for them
     for pins in ((), (first,)):
-        charts.training_spec(first, first.schemes[0], View().heat_quantity, pins), charts.depth_spec(first, pins)
+        charts.training_spec(first, first.schemes[0], View().heat_quantity, pins)
+        charts.depth_spec(first, pins)
     parts = {name: st.components.v2.component(name, **part) for name, part in PARTS.items()}
     return Server(Registry(), measured_speed(), parts)
 
