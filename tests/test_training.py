@@ -702,8 +702,9 @@ def test_the_steps_of_costly_quantities_are_spread_evenly_and_hold_the_first_and
 @pytest.mark.parametrize("steps", [1, 7, 200])
 def test_costly_quantities_are_taken_at_sixty_steps_at_most_and_are_nan_between(steps):
     e = Experiment(schemes=("he_normal",), depth=2, width=4, samples=64, batch=8, steps=steps, dataset="moons")
+    measurements = list(measure(e))
     for name in ("test_loss", "test_accuracy", "distinct", "pre_activations", "fates", "learned"):
-        taken = [not np.isnan(getattr(measurement, name)).any() for measurement in measure(e)]
+        taken = [not np.isnan(getattr(measurement, name)).any() for measurement in measurements]
         assert taken[0]
         assert taken[-1]
         assert sum(taken) <= 60
