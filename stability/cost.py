@@ -14,7 +14,7 @@ from stability.datasets import HELD_OUT
 from stability.domain import drawn, grid
 from stability.experiment import Experiment
 from stability.knobs import difference, knobs, mended, values
-from stability.product import Product, draws, groups
+from stability.product import GROUP, Product, draws, groups
 from stability.spelling import number
 from stability.training import MOST, measure
 
@@ -65,13 +65,15 @@ def training_cost(e: Experiment) -> Cost:
 def product_cost(p: Product) -> Cost:
     """Counts the products as two operations a multiplication, and each random number as many as take its time.
 
-    Numbers are held drawn, multiplied, and, of a group of replicates, in the making.
+    Numbers are held drawn, multiplied, and, of a group of replicates, in the making: as many as a group may have, so that a
+    larger matrix, of which fewer fit in whole, never costs less.
     """
     drawn, factors = draws(p.n), p.count + 1
     taken = p.replicates * math.ceil(factors * p.n**2 / drawn)
     calls = 0.6 * len(groups(p)) * factors + 0.12 * taken  # of a layer, which costs more than a product or a draw
     each = 2 * p.n**3 + DRAWING * p.n**2 + p.row.making(p.n)
-    held = p.replicates * (p.n**2 + drawn + 2 * factors) + 4 * len(groups(p)[0]) * drawn
+    making = min(p.replicates * drawn, max(GROUP, drawn))
+    held = p.replicates * (p.n**2 + drawn + 2 * factors) + 4 * making
     return Cost(calls=math.ceil(calls), operations=p.replicates * factors * each, bytes=8 * held)
 
 

@@ -145,10 +145,10 @@ def test_weights_have_the_promised_variance_and_mean_zero(key, of):
 
 @pytest.mark.parametrize("key", VARIANCES)
 @pytest.mark.parametrize("of", LAYERS, ids=lambda of: f"{of.fan_in}x{of.fan_out}")
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_promised_variance_is_that_of_the_paper(key, of, activation):
-    of = layer(of.fan_in, of.fan_out, activation)
-    assert math.isclose(read(key).weight_variance(of), VARIANCES[key](of), rel_tol=1e-12)
+def test_the_promised_variance_is_that_of_the_paper(key, of):
+    for activation in ACTIVATIONS:
+        of = layer(of.fan_in, of.fan_out, activation)
+        assert math.isclose(read(key).weight_variance(of), VARIANCES[key](of), rel_tol=1e-12), activation
 
 
 def test_only_schemes_whose_entries_are_not_drawn_alike_promise_no_variance():

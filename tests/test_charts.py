@@ -52,6 +52,9 @@ def chart(phase: str, e: Experiment, quantity: str = "signal") -> alt.VConcatCha
     return charts.depth_chart(e) if phase == "depth" else charts.training_chart(e, e.schemes[-1], quantity)
 
 
+own = cache(chart)  # of the experiment itself, which takes long
+
+
 def spec(phase: str, e: Experiment) -> dict:
     return charts.depth_spec(e) if phase == "depth" else charts.training_spec(e, e.schemes[-1], "signal")
 
@@ -159,7 +162,7 @@ def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
 def test_equal_experiments_share_one_spec_which_is_the_valid_chart_built_anew(phase, run):
     e = run.experiment
     assert spec(phase, e) == spec(phase, Experiment.from_query(e.to_query())[0])
-    assert json.dumps(live(chart(phase, e).to_dict(validate=True))) == json.dumps(spec(phase, e))
+    assert json.dumps(live(own(phase, e).to_dict(validate=True))) == json.dumps(spec(phase, e))
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -219,7 +222,7 @@ def test_a_chart_is_drawn_on_a_canvas_has_a_name_for_screen_readers_and_one_colu
 @cache
 def completed(phase: str, name: str) -> tuple[dict, dict, dict]:
     """A chart before and after a complete one was made of it, and that."""
-    plain = chart(phase, EXPERIMENTS[name])
+    plain = own(phase, EXPERIMENTS[name])
     before = plain.to_dict(validate=False)
     complete = charts.with_data(plain, tables(phase, finished(name)))
     return before, plain.to_dict(validate=False), complete.to_dict()

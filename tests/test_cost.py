@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given, settings
@@ -187,6 +188,13 @@ def test_no_size_makes_a_product_cheaper_and_twice_the_size_is_dearer(name, p, d
     smaller, larger = as_numbers(cost(p)), as_numbers(cost(replace(p, **{name: more})))
     assert all(a <= b for a, b in zip(smaller, larger, strict=True))
     assert more < 2 * getattr(p, name) or smaller != larger
+
+
+@pytest.mark.parametrize("replicates", [1, 17, 64, 1000])
+def test_one_row_more_makes_no_product_cheaper(replicates):
+    """All sizes: where one replicate fewer fits in a group there is a step, which few draws meet."""
+    found = [as_numbers(cost(Product(n=n, count=1, replicates=replicates))) for n in range(1, 257)]
+    assert all(a <= b for smaller, larger in pairwise(found) for a, b in zip(smaller, larger, strict=True))
 
 
 @FEW

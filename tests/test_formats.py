@@ -375,19 +375,18 @@ def test_where_nothing_is_predicted_nothing_leaves():
     assert (found.forward, found.backward) == (None, None)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_small_weights_stall_in_float16_and_learn_in_bfloat16_and_with_loss_scaling(seed):
+def test_small_weights_stall_in_float16_and_learn_in_bfloat16_and_with_loss_scaling():
     """LARS asks for a direction alone. Gradients through seven linear layers of 0.01 are below 6e-8: in float16 they are 0."""
     e = Experiment(
-        schemes=("normal:0.01",), activation="linear", depth=7, width=32, optimizer="lars", learning_rate=4, seed=seed
+        schemes=("normal:0.01",), activation="linear", depth=7, width=32, optimizer="lars", learning_rate=4, replicates=2
     )
     late = {}
     for key in (*HALVES, "float16_scaled"):
         first, *others = measure(replace(e, precision=key))
-        late[key] = np.mean([measurement.loss for measurement in others[-20:]]) / e.data.guessing
+        late[key] = np.mean([measurement.loss for measurement in others[-20:]], axis=0) / e.data.guessing  # (1, 2)
         assert (first.weight_gradient == 0).all() == (key == "float16")
-    assert max(late["bfloat16"], late["float16_scaled"]) < 0.5
-    assert late["float16"] > 0.9
+    assert max(late["bfloat16"].max(), late["float16_scaled"].max()) < 0.5
+    assert late["float16"].min() > 0.9
 
 
 def test_the_state_of_a_run_is_as_large_as_its_formats_say():

@@ -21,10 +21,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from stability.experiment import Experiment
+from stability.process import settle
 from stability.product import Product
 from stability.quantities import PROFILES, Measurement
 from stability.runs import OBJECT, PROFILE_BYTES, Break, Growth, Registry, Run, RunError, picture_size, profile_size
 from stability.training import MOST, measure, sampled
+
+settle()  # as on the page: who looks for garbage need not walk through all that was imported
 
 SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "fates", *PROFILES)]  # fates: pooled
 EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
@@ -217,7 +220,7 @@ def test_a_growth_says_truly_how_many_bytes_it_holds_with_the_factors_that_are_d
         storages = [thing.untyped_storage() for thing in gc.get_objects() if type(thing) is torch.Tensor]
         return {storage.data_ptr(): storage.nbytes() for storage in storages}
 
-    before, growth = tensors(), Growth(Product(**{"replicates": 30} | settings))
+    before, growth = tensors(), Growth(Product(**{"replicates": 30, "count": 20} | settings))
     assert growth.at(2) is not None
     real = sum(size for place, size in tensors().items() if place not in before)
     assert real <= growth.nbytes <= 2 * real
