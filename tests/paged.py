@@ -29,6 +29,7 @@ def opened(**link: str) -> AppTest:
 def sound(at: AppTest) -> AppTest:
     """The same page; its run met no exception, and its address spells its state."""
     assert [error.value for error in at.exception] == []
+    assert not at.json, "a bare expression that Streamlit writes on the page"
     assert address.spelled(address.opened(query(at))[0]) == at.session_state.visit.link
     return at
 
