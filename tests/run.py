@@ -16,7 +16,8 @@ from served import CHROMIUMS, ROOT, chromium
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 REQUIREMENTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
-SLOWEST_FIRST = "test_training.py", "test_browser.py", "test_walk.py", "test_page.py", "test_course.py", "test_lessons.py"
+SLOWEST_FIRST = "test_browser.py", "test_training.py", "test_access.py", "test_pictures.py", "test_walk.py", "test_page.py"
+SLOWEST_FIRST += "test_course.py", "test_path.py", "test_hand.py", "test_lessons.py", "test_learned.py"
 # Two processes, each file in one: its fixtures are made once. In this order, not by how many tests are in a file.
 SIDE_BY_SIDE = "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"
 
