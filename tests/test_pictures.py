@@ -62,9 +62,9 @@ def shown(words: str) -> Callable[[Page], None]:
 STATES: dict[str, tuple[str, Callable[[Page], None]]] = {  # the link, and what is done and waited for
     "first-visit": ("", finished),
     "loading": ("", shown("Getting ready")),
-    "training": (f"{LONG}&seed=71", training),
+    "training": (f"{LONG}&seed=71{{look}}", training),
     "queued": ("seed=72{look}", shown("Others train before you")),
-    "paused": (f"{LONG}&seed=73", paused),
+    "paused": (f"{LONG}&seed=73{{look}}", paused),
     "diverged": ("schemes=normal:1,normal:2,pytorch&depth=30&replicates=3&steps=100&seed=74", finished),
     "empty": ("seed=75&steps=20", emptied),
     "error": ("wings=2&depth=40&width=128&steps=5000&replicates=4", shown("This run would take about")),
@@ -97,13 +97,13 @@ def home(state: str, page: Page, request, tmp_path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def crowd(state: str, visitor, server) -> Iterator[None]:
+def crowd(state: str, look: tuple[int, str], visitor, server) -> Iterator[None]:
     """Somebody who trains before, where one waits."""
     if state != "queued":
         yield
         return
     other = visitor.new_page()
-    other.goto(f"{server.url}?{LONG}&seed=70")
+    other.goto(f"{server.url}?{LONG}&seed=70{LOOKS.index(look)}")
     other.wait_for_function("newest() > 0")
     yield
     other.close()
@@ -114,7 +114,7 @@ def test_nothing_of_a_state_is_cut_off_or_lies_over_another(page, home, crowd, s
     page.set_viewport_size({"width": width, "height": SIZES[width]})
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     query, ready = STATES[state]
-    page.goto(f"{home.url}?{query.format(look=LOOKS.index(look))}")  # what waits has not been trained for another look
+    page.goto(f"{home.url}?{query.format(look=LOOKS.index(look))}")  # trained for no other look yet
     ready(page)
     settled(page)
     assert overflowing(page) == []
