@@ -18,7 +18,7 @@ from stability.spelling import number, times
 REGIONS = (
     "The first network of each initialization over the plane of inputs, in standard deviations from their mean. "
     f"Training points: {'; '.join(f'{words}, class {label}' for label, words in enumerate(CLASS_WORDS))}. "
-    "The paler a region, the less likely its class."
+    "The fainter a region, the less likely its class."
 )
 CURVES = (
     "The first network of each initialization over its one input, in standard deviations of input and target. "

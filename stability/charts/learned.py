@@ -12,7 +12,7 @@ TICKS = -2, 0, 2
 
 
 def region_chart(experiment: Experiment, scheme: str) -> alt.VConcatChart:
-    """One scheme's square of input space: the class of every point, the paler the less likely, and training points over it.
+    """One scheme's square of input space: the class of every point, the fainter the less likely, and training points over it.
 
     As wide as it is drawn, framed in the scheme's colour. Data sets: `regions`, `dots`, as in
     `stability.frames.region_tables`.
