@@ -17,7 +17,7 @@ from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_l
 from stability.experiment import MOST_SCHEMES, Experiment
 from stability.knobs import Several
 from stability.lessons import Lesson
-from stability.markup import COURSE, DASHED, EMPTY, HINT, LISTED, escaped, heading_html, lesson_links, strip
+from stability.markup import COURSE, DASHED, EMPTY, HEADING, HINT, LISTED, escaped, lesson_links, page_css, strip
 from stability.prediction import predict
 from stability.process import settle
 from stability.product import Product
@@ -64,11 +64,12 @@ def main() -> None:
             controls(visit)
     if address := visit.address():
         st.query_params.from_dict(address)
+    st.container(key="css").markdown(page_css(presents), unsafe_allow_html=True)  # HTML comes later, and charts would jump
     top = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
-    top.html(heading_html(presents), width="content")
-    house = server()
+    top.html(HEADING, width="content")
+    house, bar = server(), conduct if presents else benches
     with top:
-        (conduct if presents else benches)(visit)
+        bar(visit)
     notices(visit)
     places = {"claim": lesson(house, visit) if visit.lesson else st.container()}
     if not visit.page.view.row.holds:
@@ -187,8 +188,7 @@ def answered(visit: Visit, found: Lesson) -> DeltaGenerator:
     right, why, look = told(found, visit.page.view.answer)
     if visit.page.view.presents:
         with st.expander(right):
-            for side, words in zip(st.columns(2, gap="medium"), (why, look), strict=True):
-                side.markdown(words)
+            st.markdown(f"{why}\n\n{look}")
         return st.container()
     left, side = st.columns(2, gap="medium")
     left.markdown(f"{right} {why}")

@@ -62,6 +62,7 @@ HINT = "Alike but for their first weights. **Next:** press a button beneath the 
 EMPTY = "Choose at least one initialization in the sidebar, and its curves appear here."
 CURE = "A scheme comes beside the sick one; a setting is changed, and the present run stays behind it, pinned."
 PAGE_CSS = f"""<style>
+:has(> .st-key-css) {{ display: none; }}
 .stMainBlockContainer {{ padding: 1.5rem 2rem 2rem; }}
 @media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
 @media (max-width: 72rem) {{ .stColumn:has(.st-key-left_chart, .st-key-right_chart) {{ min-width: 100%; }} }}
@@ -138,8 +139,11 @@ def waiting_html() -> str:
     return f"{CARDS_CSS}<div class='cards'><div class='card waiting'>{words}</div></div>"
 
 
-def heading_html(presents: bool = False) -> str:
-    return f"{PAGE_CSS}{PRESENT_CSS * presents}<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
+HEADING = f"<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
+
+
+def page_css(presents: bool) -> str:
+    return f"{PAGE_CSS}{PRESENT_CSS * presents}"
 
 
 def cards_html(run: Run, count: int, found: Sequence[Verdict], waiting: Mapping[str, str]) -> str:

@@ -89,7 +89,7 @@ def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(
     assert {"Loss (thin: held out), step 30", "Accuracy (thin: held out), step 30", "Gradient norm (log), step 30"} <= seen
     for name in ("accuracy",):
         values = [f"{getattr(run.measurements[30], name)[index, 0]:.0%}" for index in range(2)]
-        assert {f"● {values[0]}", f"■ {values[1]}"} <= seen
+        assert {"●", "■", *values} <= seen
     shown.mouse.move(5, 5)
     until(shown, TRAINING, "at", None)
     assert not any("step 30" in text for text in words(shown, TRAINING))
