@@ -57,15 +57,10 @@ def large(page: Page) -> bool:
     return page.evaluate("parseFloat(getComputedStyle(document.querySelector('.card, .st-key-lesson p')).fontSize)") >= 18
 
 
-def press_until(page: Page, key: str, seen: Locator) -> None:
-    """A key is heard once the scripts of its button are there, which on a busy machine is after its picture."""
-    for _ in range(5):
-        page.keyboard.press(key)
-        try:
-            return expect(seen).to_be_visible(timeout=3_000)
-        except AssertionError:
-            continue
-    expect(seen).to_be_visible()
+def press(page: Page, key: str, button: str) -> None:
+    """One press, once the button that the key stands for is there: before that there is nobody to hear it."""
+    expect(page.get_by_role("button", name=button)).to_be_visible()
+    page.keyboard.press(key)
 
 
 def test_keys_walk_through_a_lesson_and_to_the_next_before_a_room(page, server):
@@ -74,15 +69,16 @@ def test_keys_walk_through_a_lesson_and_to_the_next_before_a_room(page, server):
     expect(page.get_by_test_id("stSidebar")).to_have_count(0)
     assert large(page)
     expect(page.get_by_role("button", name=FIRST.options[0])).to_be_visible()
-    press_until(page, "Space", page.get_by_text("The answer:"))
+    press(page, "Space", "Show me")
+    expect(page.get_by_text("The answer:")).to_be_visible()
     expect(page.get_by_text("Holds here:")).to_be_visible()
     expect(page.locator("canvas").first).to_be_visible()
-    page.keyboard.press("ArrowDown")
+    press(page, "ArrowDown", "Next")
     expect(page.get_by_text(SECOND.question[:20])).to_be_visible()
-    page.keyboard.press("ArrowUp")
+    press(page, "ArrowUp", "Previous")
     expect(page.get_by_text(FIRST.question[:20])).to_be_visible()
     page.wait_for_url(f"**lesson={FIRST.key}*view=present*")
-    page.keyboard.press("Escape")
+    press(page, "Escape", "Leave")
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
     page.wait_for_url(lambda url: "view=present" not in url)
 
@@ -90,15 +86,22 @@ def test_keys_walk_through_a_lesson_and_to_the_next_before_a_room(page, server):
 def test_space_pauses_and_arrows_step_forth_and_back_before_a_room(page, server):
     page.goto(f"{server.url}?v=1&schemes=he_normal,xavier_normal&depth=20&width=32&steps=5000&seed=61&view=present")
     page.wait_for_function("newest() > 2")
-    press_until(page, "ArrowRight", page.get_by_text("paused at step"))  # a step pauses, however often it is asked for
+    press(page, "Space", "Pause")
     said = page.get_by_test_id("stProgress")
+    expect(said).to_contain_text("paused at step")
     at = int(said.inner_text().split("step ")[1].split(" ")[0])
-    for key, step in (("ArrowRight", at + 1), ("ArrowRight", at + 2), ("ArrowLeft", at + 1)):
-        page.keyboard.press(key)
+    for key, button, step in (("ArrowRight", "Step", at + 1), ("ArrowRight", "Step", at + 2), ("ArrowLeft", "Back", at + 1)):
+        press(page, key, button)
         expect(said).to_contain_text(f"paused at step {step} of")
     page.wait_for_function("step => newest() === step", arg=at + 1)
-    page.keyboard.press("Space")
+    press(page, "Space", "Resume")
     expect(said).not_to_contain_text("paused")
+    page.get_by_role("button", name="Pause").click()  # a button that has the focus is pressed by the key once, not twice
+    expect(said).to_contain_text("paused at step")
+    press(page, "Space", "Resume")
+    expect(said).not_to_contain_text("paused")
+    press(page, "ArrowRight", "Step")  # a step pauses a run that trains
+    expect(said).to_contain_text("paused at step")
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (640, 480), (400, 640)])
