@@ -12,7 +12,7 @@ from stability import charts, frames, knobs
 from stability import columns as heads
 from stability.closer import CLOSER
 from stability.components import PARTS
-from stability.controls import TOOLS, choice, conducted, mark, told, widget
+from stability.controls import OF_A_RUN, choice, conducted, mark, told, tools, widget
 from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
 from stability.experiment import MOST_SCHEMES, Experiment
 from stability.knobs import Several
@@ -217,10 +217,10 @@ def options(visit: Visit, found: Lesson) -> None:
 def toolbar(house: Server, visit: Visit) -> DeltaGenerator:
     """Returns the place beside it, or beneath where there is no room."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="toolbar"):
-        label, icon = ("Resume", ":material/play_arrow:") if visit.paused else ("Pause", ":material/pause:")
-        st.button(label, icon=icon, on_click=visit.pause, help="Stops your view; nobody else's.")
-        for label, icon, deed, words in TOOLS[visit.page.view.bench]:
-            st.button(label, icon=f":material/{icon}:", on_click=getattr(visit, deed), help=words)
+        idle = visit.bare or not house.fits(visit.page.bench)
+        for label, icon, deed, words in tools(visit):
+            off = idle and deed in OF_A_RUN
+            st.button(label, icon=f":material/{icon}:", on_click=getattr(visit, deed), help=words, disabled=off)
         copy_link(house, visit)
         return st.container(key="progress")
 

@@ -16,7 +16,17 @@ MOVES = (  # the button, its icon, what it does to the visit, and its help
 )
 PIN = "Pin", "keep", "pin", "Keeps these curves, grey, behind whatever you set next."
 PRESENT = "Present", "slideshow", "present", "Large, for a room. Space pauses, arrows step and change lessons."
-TOOLS = {"train": (*MOVES, PIN, PRESENT), "product": (*MOVES, PRESENT)}  # by bench
+OF_A_RUN = {"pause", "rewind", "step", "pin"}  # for which there must be one
+
+
+def tools(visit: Visit) -> list[tuple[str, str, str, str]]:
+    """The toolbar: label and icon of each button, what it does to the visit, and its help."""
+    pause = *pausing(visit), "pause", "Stops your view; nobody else's."
+    return [pause, *MOVES, *[PIN] * visit.page.view.row.trains, PRESENT]
+
+
+def pausing(visit: Visit) -> tuple[str, str]:
+    return ("Resume", "play_arrow") if visit.paused else ("Pause", "pause")
 
 
 def conducted(visit: Visit) -> list[tuple[str, str, str, Callable, tuple]]:
@@ -30,9 +40,8 @@ def conducted(visit: Visit) -> list[tuple[str, str, str, Callable, tuple]]:
         return [("Show me", "visibility", "Space", visit.answer, ("shown",)), *rows]
     if not visit.page.view.row.holds:
         return rows
-    pause = ("Resume", "play_arrow") if visit.paused else ("Pause", "pause")
     moves = ("Back", "skip_previous", "Left", visit.back, ()), ("Step", "skip_next", "Right", visit.step, ())
-    return [(*pause, "Space", visit.pause, ()), *moves, *rows]
+    return [(*pausing(visit), "Space", visit.pause, ()), *moves, *rows]
 
 
 def widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:

@@ -61,7 +61,7 @@ BOUNDS = (
 HINT = "Alike but for their first weights. **Next:** press a button beneath the cards, or change a setting: all train anew."
 EMPTY = "Choose at least one initialization in the sidebar, and its curves appear here."
 CURE = "A scheme comes beside the sick one; a setting is changed, and the present run stays behind it, pinned."
-PAGE_CSS = f"""<style>
+PAGE_CSS = f"""
 :has(> .st-key-css) {{ display: none; }}
 .stMainBlockContainer {{ padding: 1.5rem 2rem 2rem; }}
 @media (max-width: 48rem) {{ .stMainBlockContainer {{ padding: 4rem 1rem 2rem; }} }}
@@ -86,17 +86,20 @@ sup {{ line-height: 0; }}
 [data-tag] *, [data-testid=stBaseButton-primary] * {{ color: light-dark(#ffffff, #0b1015); }}
 @media (prefers-reduced-motion: reduce) {{ *, *::before, *::after {{
   animation-duration: 0.01ms !important; animation-iteration-count: 1 !important; transition-duration: 0.01ms !important; }} }}
-</style>"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
-PRESENT_CSS = f"""<style>
+"""  # Streamlit makes a panel as wide as its place, and the axis stands beside it
+PRESENT_CSS = f"""
 :root {{ font-size: {100 * LARGE}%; }}
 .stMainBlockContainer {{ padding: 1rem 1.5rem; }}
 .heading p, .note, .st-key-remedies {{ display: none; }}
 @media (max-width: 60rem) {{ .heading {{ position: absolute; clip-path: inset(50%); }} }}
-.cards .card {{ min-height: 6.5rem; }}
+.cards .card {{ min-height: 7.1rem; }}
+@media (max-width: 40rem) {{  /* no keys to press, and little room */
+  [class*=st-key-conduct] kbd {{ display: none; }}
+  [class*=st-key-conduct] button {{ padding: 0.25rem 0.5rem; }} }}
 .st-key-left_chart, .st-key-right_chart, .st-key-closer_chart {{ padding-right: {LARGE * AXIS_WIDTH + 8}px; }}
 @media (min-width: 82rem), (min-width: 40rem) and (max-width: 71.99rem) {{
   .st-key-left_chart, .st-key-right_chart {{ padding-right: {LARGE * (AXIS_WIDTH + LABEL)}px; }} }}
-</style>"""
+"""
 DECADES_CSS = "; ".join(f"--decades-{index}: light-dark({light}, {dark})"
                         for index, (light, dark) in enumerate(zip(DIVERGING, DIVERGING_DARK, strict=True)))  # fmt: skip
 CARDS_CSS = (
@@ -105,9 +108,11 @@ CARDS_CSS = (
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 0.5rem; }
 .card { display: flex; flex-direction: column; border-left: 4px solid; padding: 0.1rem 0.6rem; font-size: 0.875rem; }
 .cards { container-type: inline-size; }
-@container (min-width: 43rem) { .card { min-height: 9.2rem; } }  /* or what it says moves the charts */
+@container (min-width: 43rem) { .card { min-height: 9.8rem; } }  /* or what it says moves the charts */
 .card .less { opacity: 0.75; }
-.strip { height: 0.45rem; max-width: 18rem; margin: 0.1rem 0; border-radius: 2px; }
+.strip { display: flex; align-items: center; gap: 0.5rem; font-size: 0.75rem; line-height: 0.9rem; }
+.strip i { height: 0.45rem; flex: 0 1 18rem; border-radius: 2px; }
+.strip span { flex: none; width: 3.2rem; }
 .note { font-size: 0.8rem; opacity: 0.75; margin: 0.4rem 0 0; }
 .waiting { border-color: #808080; opacity: 0.75; }
 </style>"""
@@ -143,7 +148,8 @@ HEADING = f"<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
 
 
 def page_css(presents: bool) -> str:
-    return f"{PAGE_CSS}{PRESENT_CSS * presents}"
+    """One element: Markdown goes on after the end of the first."""
+    return f"<style>{PAGE_CSS}{PRESENT_CSS * presents}</style>"
 
 
 def cards_html(run: Run, count: int, found: Sequence[Verdict], waiting: Mapping[str, str]) -> str:
@@ -190,11 +196,11 @@ def card(verdict: Verdict, index: int, layers: str, *sentences: str) -> str:
 def layers_html(run: Run, count: int, index: int) -> str:
     """The layers of one scheme from left to right: signal above, signal gradient below, coloured as in the heat map."""
     shown = run.profiled(run.finite(count)[index])
-    rows = {"signal": "Signal", "signal_gradient": "Signal gradient"}
+    rows = {"signal": ("Signal", "signal"), "signal_gradient": ("Signal gradient", "gradient")}
     return "".join(
-        f"<div class='strip' title='{label} by layer, 1 on the left: blue below 1, orange above' "
-        f"style='background: {stops(np.median(getattr(shown, name)[index], axis=0))}'></div>"
-        for name, label in rows.items()
+        f"<div class='strip' title='{label} by layer, 1 on the left: blue below 1, orange above'>"
+        f"<i style='background: {stops(np.median(getattr(shown, name)[index], axis=0))}'></i><span>{word}</span></div>"
+        for name, (label, word) in rows.items()
     )
 
 

@@ -55,7 +55,7 @@ class Scene:
 
     def progress(self, count: int, place: int) -> str:
         words = f"{self.unit} {max(0, count - 1)} of {self.run.last}"
-        return f"waiting for {place} other training{'s' * (place > 1)} on this server; {words}" if place else words
+        return f"{place} training{'s' * (place > 1)} before yours; {words}" if place else words
 
 
 @dataclass

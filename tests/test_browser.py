@@ -151,7 +151,7 @@ def test_who_comes_second_sees_their_place_and_trains_when_the_first_has_left(pa
     first = visitor.new_page()
     open_page(first, server, LONG + "&seed=13")
     page.goto(f"{server.url}?{SMALL}&seed=13")
-    expect(page.get_by_text("waiting for 1 other training on this server")).to_be_visible()
+    expect(page.get_by_text("1 training before yours")).to_be_visible()
     first.close()
     until_shown(page, experiment(SMALL + "&seed=13"))
 

@@ -399,6 +399,14 @@ def test_a_run_that_costs_too_much_is_refused_with_its_estimate_and_the_nearest_
     assert state(at) == Experiment.from_query(TOO_MUCH)[0], "controls and address keep what was asked for"
 
 
+@pytest.mark.parametrize(("link", "off"), [({}, set()), (TOO_MUCH, {"Pause", "Start", "Step", "Pin"})])
+def test_what_needs_a_run_is_off_where_there_is_none(link, off):
+    at = opened(**link)
+    assert {button.label for button in at.button if button.disabled} == off
+    at = sound(widget(at, "schemes").set_value([]).run())
+    assert {button.label for button in at.button if button.disabled} == {"Pause", "Start", "Step", "Pin"}
+
+
 def test_a_refused_setting_can_be_undone_at_its_control():
     at = opened(depth="101", width="256", steps="5000")
     assert not charts(at)

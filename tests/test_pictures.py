@@ -113,6 +113,7 @@ def test_nothing_of_a_state_is_cut_off_or_lies_over_another(page, home, crowd, s
     width, theme = look
     page.set_viewport_size({"width": width, "height": SIZES[width]})
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.add_init_script("if (location.host) localStorage.clear()")  # whether the sidebar was folded at another width
     query, ready = STATES[state]
     page.goto(f"{home.url}?{query.format(look=LOOKS.index(look))}")  # trained for no other look yet
     ready(page)

@@ -6,7 +6,7 @@ import altair as alt
 
 from stability.charts.given import SYMBOL, Kind, colour, shape, zoomed
 from stability.charts.linked import dimmed, guides, now, readings, seen, titled
-from stability.charts.parts import WIDTH, axis, below, panel
+from stability.charts.parts import WIDTH, axis, below, outlined, panel
 from stability.frames.ends import HEIGHTS
 from stability.palette import GREY
 
@@ -36,7 +36,7 @@ def line_panel(
     read = readings(alt.Chart(alt.NamedData(data)), name, along, format)
     layers = [
         *guides(along), *behind, *(pinned_layers(x, y, tips) if kind.pinned else []),
-        *measured(kind, base, name, scale, y, tips), *above,
+        *measured(kind, base, name, scale, y, tips), *(pinned_names(x, y) if kind.pinned else []), *above,
         base.transform_filter(seen(along)).mark_point(filled=True, size=60, opacity=1, clip=True).encode(y=y, shape=shape()),
         *(layer if along == "step" else layer.transform_filter(now()) for layer in read),
         *ends(name, scale),
@@ -61,14 +61,18 @@ def measured(kind: Kind, base: alt.Chart, name: str, scale: alt.Scale, y: alt.Y,
 
 
 def pinned_layers(x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
-    """Runs kept for comparison: grey, each with its own dash, with the marks of their schemes, and named at one end."""
+    """Runs kept for comparison: grey, each with its own dash, with the marks of their schemes."""
     dash = alt.StrokeDash("run", type="nominal", scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]]), legend=None)
     base = alt.Chart(alt.NamedData("pinned")).encode(x=x, y=y, detail=["run:N", "scheme:N"])
     line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True).encode(strokeDash=dash, opacity=dimmed())
     marked = base.mark_point(filled=True, size=30, color=GREY, clip=True).transform_filter("datum.marked")
     marked = marked.encode(shape=shape(), tooltip=[alt.Tooltip("run", type="nominal"), *tips], opacity=dimmed())
-    words = base.mark_text(baseline="bottom", dy=-3, limit=130, clip=True, tooltip=None)
-    return [line, marked, words.encode(text="run:N").transform_filter("datum.named")]
+    return [line, marked]
+
+
+def pinned_names(x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    base = alt.Chart(alt.NamedData("pinned")).transform_filter("datum.named").encode(x=x, y=y, text="run:N")
+    return outlined(base, baseline="bottom", dy=-3, limit=130, clip=True, tooltip=None)
 
 
 def ends(name: str, scale: alt.Scale) -> list[alt.Chart]:

@@ -164,10 +164,12 @@ def short(value: str) -> str:
 
 
 def titled(title: str, along: str) -> alt.ExprRef:
-    """A title that says where the pointer is, in fewer words where the readings beside it need the room."""
+    """A title that says where the pointer is; in fewer words where there is no room, or the readings beside it need it."""
     moment = " + (moment ? ', step ' + moment : '')" if along == "layer" else ""
-    words = f"{json.dumps(title)}{moment}", "'\u00a0'"
-    for name in ("", re.split("[:(]", title)[0].strip() + ", ", title + ", "):
-        needed = f"({LETTER * len(f'{name}{along} 100')} + {SLOT} * length(schemes))"
-        words = words[0], f"{WIDTH} * {SLOT} >= {needed} * slot.size ? {json.dumps(name + along)} + ' ' + at : {words[1]}"
+    name, shorter = re.split("[:(]", title)[0].strip(), re.sub(r", .*\)", ")", title)
+    still = f"({WIDTH} * {SLOT} >= {LETTER * len(title)} * slot.size ? {json.dumps(title)} : {json.dumps(shorter)})"
+    words = f"{still}{moment}", "'\u00a0'"
+    for said in dict.fromkeys(("", f"{name}, ", f"{shorter}, ", f"{title}, ")):
+        needed = f"({LETTER * len(f'{said}{along} 100')} + {SLOT} * length(schemes))"
+        words = words[0], f"{WIDTH} * {SLOT} >= {needed} * slot.size ? {json.dumps(said + along)} + ' ' + at : {words[1]}"
     return alt.ExprRef(f"isNumber(at) ? ({words[1]}) : {words[0]}")

@@ -80,12 +80,10 @@ def corners(name: str) -> alt.Chart:
     )
 
 
-def rule(height: str, text: str) -> alt.LayerChart:
-    """A thin line at the height of a parameter, named at its right end."""
-    base = alt.Chart(alt.sequence(1)).encode(y=alt.YDatum(alt.ExprRef(height), type="quantitative"))
-    line = base.mark_rule(strokeDash=[2, 3], opacity=0.6, color=GREY)
-    words = base.mark_text(align="right", baseline="bottom", dy=-2, text=text)
-    return line + words.encode(x=alt.value("width"))
+def outlined(base: alt.Chart, **mark: Any) -> list[alt.Chart]:
+    """Words that can be read where a line runs behind them: once in the colour of the page and wider, then in their own."""
+    page = alt.ExprRef("background")
+    return [base.mark_text(**mark, stroke=page, strokeWidth=4, strokeJoin="round"), base.mark_text(**mark)]
 
 
 def format_rules(name: str) -> list[alt.Chart]:

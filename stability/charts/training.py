@@ -18,12 +18,12 @@ from stability.charts.parts import (
     finished,
     format_rules,
     log_scale,
+    outlined,
     panel,
-    rule,
 )  # fmt: skip
 from stability.experiment import Experiment
 from stability.frames.training import LOSS_TOP
-from stability.palette import BROKEN
+from stability.palette import BROKEN, GREY
 from stability.schemes import read
 from stability.view import QUANTITIES
 
@@ -48,9 +48,10 @@ def shown(e: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...
 
 def training_made(kind: Kind, values: Mapping[str, Any] = NOTHING) -> alt.VConcatChart:
     shares, loss = alt.Scale(domain=[0, 1]), loss_scale()
-    behind = [rule("guessing", "guessing" if kind.classes else "always the mean"), *held_out("loss", loss)]
+    dotted = "guessing" if kind.classes else "always the mean"
     panels = [
-        line_panel(kind, "Loss (thin: held out)", "loss", "step", loss, behind, divergence_layers(), "~g"),
+        line_panel(kind, f"Loss (thin: held out, dotted: {dotted})", "loss", "step", loss,
+                   [guessing(), *held_out("loss", loss)], divergence_layers(), "~g"),
         line_panel(kind, "Accuracy (thin: held out)", "accuracy", "step", shares,
                    held_out("accuracy", shares), format="%") if kind.classes else None,
         line_panel(kind, "Gradient norm (log)", "gradient_norm", "step", log_scale("gradient_norm"),
@@ -102,6 +103,12 @@ def loss_scale() -> alt.Scale:
     return alt.Scale(domain=[0, alt.ExprRef(f"{LOSS_TOP} * guessing")], clamp=True, nice=False)
 
 
+def guessing() -> alt.Chart:
+    """A thin line at the loss of a network that knows nothing of its input."""
+    base = alt.Chart(alt.sequence(1)).mark_rule(strokeDash=[2, 3], opacity=0.6, color=GREY, tooltip=None)
+    return base.encode(y=alt.YDatum(alt.ExprRef("guessing"), type="quantitative"))
+
+
 def divergence_layers() -> list[alt.Chart]:
     """A cross and a few words where a scheme leaves the range of numbers."""
     base = alt.Chart(alt.NamedData("marks")).encode(
@@ -111,7 +118,7 @@ def divergence_layers() -> list[alt.Chart]:
     )
     return [
         base.mark_point(shape="cross", angle=45, filled=True, size=90, clip=True).encode(color=colour()),
-        base.mark_text(align="left", dx=9, clip=True, fontWeight="bold").encode(text="text:N"),
+        *(words.encode(text="text:N") for words in outlined(base, align="left", dx=9, clip=True, fontWeight="bold")),
     ]
 
 
