@@ -9,6 +9,7 @@ from stability.experiment import Experiment, canonical, misfits
 from stability.formats import FORMATS
 from stability.knobs import Choice, Integer, Knob, setting
 from stability.product import Product
+from stability.spelling import shown
 
 PREFIXES = "pin", "pin2", "pin3"
 
@@ -214,9 +215,12 @@ class Page:
         """Reads any link; what it does not name is as in `base` (the first visit). Notes name what could not be taken."""
         base, own = base or cls(), {setting.name for setting in fields(View)}
         parts: dict[str, dict[str, str]] = {"": {}, "view": {}}
+        lost = []
         for key, text in query.items():
             prefix, dot, name = key.partition(".")
-            if prefix in PREFIXES:
+            if prefix in PREFIXES and not dot and (prefix, text) != ("pin", "none") and text != "same":
+                lost.append(f"{prefix} must be same, or settings as in {prefix}.depth=30, so {shown(text)} was left out.")
+            elif prefix in PREFIXES:
                 parts.setdefault(prefix, {}).update({name: text} if dot else {})
             else:
                 parts["view" if key in own else ""][key] = text
@@ -225,8 +229,8 @@ class Page:
         record, more = knobs.from_query(type(page.bench), parts[""], page.bench)
         page = page.with_bench(record)
         if not any(prefix in parts for prefix in PREFIXES) or not view.row.trains:
-            return page, more + notes
+            return page, more + notes + lost
         pins = [knobs.from_query(Experiment, parts[prefix], record) for prefix in PREFIXES if prefix in parts]
         notes += [f"{note[:-1]} (in a pin)." for _, found in pins for note in found]
         kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in pins)
-        return replace(page, pins=tuple(kept)), more + notes
+        return replace(page, pins=tuple(kept)), more + notes + lost

@@ -130,6 +130,14 @@ def test_a_link_spells_of_a_pin_only_what_differs():
     assert pinned == {"pin.depth": "30", "pin2": "same", "pin3.activation": "tanh"}
 
 
+@pytest.mark.parametrize("text", ["depth:30", "", "2", "none"])
+def test_what_is_no_pin_is_named_and_kept_out(text):
+    page, notes = Page.from_query({"pin2": text, "depth": "4"})
+    assert page == Page(Experiment(depth=4))
+    assert len(notes) == 1
+    assert repr(text) in notes[0]
+
+
 @given(st.dictionaries(st.builds("{}.{}".format, st.sampled_from(PREFIXES), st.sampled_from(["depth", "x", ""])), st.text()))
 def test_a_bad_pin_is_named_and_harms_nothing_else(query):
     page, notes = Page.from_query(query)

@@ -12,6 +12,7 @@ from stability.palette import GREY
 
 LABEL = 104  # pixels right of a panel for the names of its lines, where the window is wide enough
 ROOMY = "(windowSize()[0] >= 1312 || windowSize()[0] >= 640 && windowSize()[0] < 1152)"  # as the page's CSS has it
+FIRST = "loss", "signal"  # the panels that stand above all others of their chart
 UNITS = {"loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm"}
 UNITS |= {"signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW"}
 
@@ -36,7 +37,7 @@ def line_panel(
     read = readings(alt.Chart(alt.NamedData(data)), name, along, format)
     layers = [
         *guides(along), *behind, *(pinned_layers(x, y, tips) if kind.pinned else []),
-        *measured(kind, base, name, scale, y, tips), *(pinned_names(x, y) if kind.pinned else []), *above,
+        *measured(kind, base, name, scale, y, tips), *(pinned_names(x, y) if kind.pinned and name in FIRST else []), *above,
         base.transform_filter(seen(along)).mark_point(filled=True, size=60, opacity=1, clip=True).encode(y=y, shape=shape()),
         *(layer if along == "step" else layer.transform_filter(now()) for layer in read),
         *ends(name, scale),
@@ -71,6 +72,7 @@ def pinned_layers(x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart
 
 
 def pinned_names(x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """Once in a chart: the dash of a run is the same in all panels."""
     base = alt.Chart(alt.NamedData("pinned")).transform_filter("datum.named").encode(x=x, y=y, text="run:N")
     return outlined(base, baseline="bottom", dy=-3, limit=130, clip=True, tooltip=None)
 
