@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -135,7 +136,7 @@ class Experiment:
         """Schemes times replicates: how many networks train at once."""
         return len(self.schemes) * self.replicates
 
-    @property
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The weight layers, first to last, as a scheme sees them."""
         sizes = [self.data.dimension(self.features), *[self.width] * (self.depth - 1), self.data.outputs]

@@ -24,7 +24,8 @@ def rules(e: Experiment, newest: Measurement, bounds: pa.Table, format: str = ""
     for name in bounds.column_names:
         low, high = bounds[name].to_pylist()
         stored = ", as stored" * ("gradient" in name)
-        heights = {f"{row.label} {end}{stored}": value * stored_as(e, newest, name) for end, value in ends.items()}
+        unit = stored_as(e, newest, name)
+        heights = {f"{row.label} {end}{stored}": value * unit for end, value in ends.items()}
         rows += [(name, min(max(low, at), high), words, low <= at <= high) for words, at in heights.items()]
     columns = dict(zip(("quantity", "height", "words", "inside"), zip(*rows, strict=True), strict=True))
     return table(columns | {"under": [words.partition(",")[0] == f"{row.label} smallest" for words in columns["words"]]})
