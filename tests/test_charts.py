@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sight import APART, READERS, contrast, lab, linear
 
 from stability import charts, frames, palette
-from stability.charts.linked import live
+from stability.charts.linked import lean, live
 from stability.datasets import DATASETS
 from stability.experiment import MOST_SCHEMES, Experiment
 from stability.runs import Run
@@ -53,6 +53,12 @@ def chart(phase: str, e: Experiment, quantity: str = "signal") -> alt.VConcatCha
 
 
 own = cache(chart)  # of the experiment itself, which takes long
+
+
+@cache
+def whole(phase: str, e: Experiment) -> dict:
+    """The spec as it is built, with the scale of every layer."""
+    return live(own(phase, e).to_dict(validate=True))
 
 
 def spec(phase: str, e: Experiment) -> dict:
@@ -162,7 +168,22 @@ def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
 def test_equal_experiments_share_one_spec_which_is_the_valid_chart_built_anew(phase, run):
     e = run.experiment
     assert spec(phase, e) == spec(phase, Experiment.from_query(e.to_query())[0])
-    assert json.dumps(live(own(phase, e).to_dict(validate=True))) == json.dumps(spec(phase, e))
+    assert json.dumps(lean(whole(phase, e))) == json.dumps(spec(phase, e))
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_of_a_scale_that_layers_share_nothing_is_lost_but_its_repetition(phase, run):
+    sent = spec(phase, run.experiment)
+    assert len(json.dumps(sent)) < 0.85 * len(json.dumps(whole(phase, run.experiment)))
+    for built, panel in zip(whole(phase, run.experiment)["vconcat"], sent["vconcat"], strict=True):
+        first = {}
+        for dense, layer in zip(built["layer"], panel["layer"], strict=True):
+            assert dense | {"encoding": 0} == layer | {"encoding": 0}
+            for channel, found in dense.get("encoding", {}).items():
+                kept = layer["encoding"][channel]
+                assert kept == found or kept | {"scale": first[channel]} == found
+                if "scale" in kept:
+                    first.setdefault(channel, kept["scale"])
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -194,7 +215,7 @@ def test_every_scheme_has_a_spec_whatever_it_needs_of_the_other_settings(phase, 
 @pytest.mark.parametrize("phase", PHASES)
 def test_scales_do_not_follow_the_data_but_for_logarithms_which_limits_hold(phase, run):
     held = {name for table in tables(phase, run).items() if table[0] == "limits" for name in table[1].column_names}
-    for unit, data in units(spec(phase, run.experiment)):
+    for unit, data in units(whole(phase, run.experiment)):
         for channel, node in channels(unit):
             if channel in ("x", "y"):
                 scale = node["scale"]
@@ -275,7 +296,7 @@ def test_lines_and_marks_have_the_colours_and_shapes_of_their_style(phase, run):
     style = palette.style(e.schemes)
     looks = {"color": palette.COLOURS, "shape": palette.SHAPES}
     scales = [
-        (channel, node["scale"]) for unit, _ in units(spec(phase, e)) for channel, node in channels(unit)
+        (channel, node["scale"]) for unit, _ in units(whole(phase, e)) for channel, node in channels(unit)
         if channel in looks and node["field"] == "scheme"
     ]  # fmt: skip
     assert {channel for channel, _ in scales} == set(looks), "colour is never the only carrier"
@@ -327,8 +348,8 @@ def test_a_pinned_run_stands_grey_behind_every_line_and_in_the_same_shapes(phase
         if "pinned" in drawn:
             assert drawn.index("pinned") < drawn.index(*lines), "behind"
         assert "pinned" not in [data["name"] for _, data in units(before) if data and "name" in data]
-    domains = {tuple(end["expr"] for end in node["scale"]["domain"]) for unit, _ in units(behind)
-               for name, node in channels(unit) if name == "x" and "scale" in node}  # fmt: skip
+    places = [unit.get("encoding", {}).get("x", {}) for unit, _ in units(behind)]
+    domains = {tuple(end["expr"] for end in place["scale"]["domain"]) for place in places if "scale" in place}
     assert domains == {tuple(f"zoom ? zoom[{end}] : reach[{end}]" for end in (0, 1))}, "one for all panels"
     assert known(behind)["reach"] == ([1, 30] if phase == "depth" else [0, 9])
     marks = [unit["mark"] for unit, data in units(behind) if data and data.get("name") == "pinned"]

@@ -6,7 +6,7 @@ with constant parameters; `live` puts Vega's own signals of the same names in th
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -63,7 +63,23 @@ def live(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache
 def live_once(make: Callable[..., alt.VConcatChart], kind: Kind) -> dict[str, Any]:
-    return live(built(make, kind))
+    return lean(live(built(make, kind)))
+
+
+def lean(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same picture in a message of three quarters of the bytes: a scale that layers of a panel share is spelled once."""
+    return spec | {"vconcat": [drawn | {"layer": list(leaner(drawn["layer"]))} for drawn in spec["vconcat"]]}
+
+
+def leaner(layers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    first: dict[str, Any] = {}
+    for layer in layers:
+        encoding = dict(layer.get("encoding", {}))
+        for channel, found in encoding.items():
+            scale = isinstance(found, dict) and found.get("scale")
+            if scale and first.setdefault(channel, scale) is not scale and first[channel] == scale:
+                encoding[channel] = {name: value for name, value in found.items() if name != "scale"}
+        yield layer | ({"encoding": encoding} if encoding else {})
 
 
 def bound(name: str) -> dict[str, Any]:
