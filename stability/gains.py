@@ -14,6 +14,7 @@ from torch import Tensor
 from stability.experiment import Experiment
 from stability.quantities import arranged, losses, norms
 from stability.spelling import number
+from stability.tabular import ranged
 from stability.training import batches, begun
 
 
@@ -66,5 +67,9 @@ def mean_root(values: Tensor) -> Tensor:
 def sentences(e: Experiment) -> list[str]:
     """What the first layer of each scheme does to mean squares on the way forward and back, medians over the replicates."""
     found = gains(e)
-    rows = zip(e.rows, np.median(found.forward, axis=1), np.median(found.backward, axis=1), strict=True)
-    return [f"{row.title}: {number(forward)} times forward, {number(back)} times backward." for row, forward, back in rows]
+    rows = zip(e.rows, ranged(found.forward)[0], ranged(found.backward)[0], strict=True)
+    return [f"{row.title}: {change(forward, 'forward')}, {change(back, 'backward')}." for row, forward, back in rows]
+
+
+def change(factor: float, way: str) -> str:
+    return f"{number(factor)} times {way}" if np.isfinite(factor) else f"{way} unknown, as what arrives is 0 or not finite"

@@ -79,7 +79,8 @@ def hidden_jacobians(e: Experiment) -> Tensor:
         slope = e.phi.dphi(u, e.phi.phi(u)).repeat_interleave(e.width, dim=1)
         branch = before_norm(stack, index, z[index - 1], outputs @ weights[index].mT * slope)
         outputs = branch + outputs if e.residual else branch
-    return outputs.unflatten(1, (len(x), e.width))
+    lost = ~torch.stack([values.isfinite().all(dim=2) for values in z]).all(dim=0)  # a slope of 0 would hide it
+    return torch.where(lost[:, :, None, None], torch.nan, outputs.unflatten(1, (len(x), e.width)))
 
 
 def widened(e: Experiment) -> tuple[Stack, Tensor]:
@@ -150,7 +151,8 @@ def sentences(e: Experiment) -> list[str]:
     """By how much each scheme's first network stretches what it stretches most, and what lies in the middle."""
     said = []
     for row, values in zip(e.rows, singular_values(replace(e, replicates=1))[:, 0], strict=True):
-        found = values[np.isfinite(values)]
-        words = f"{number(found.max())} at most, half of the directions by {number(np.median(found))} or less"
-        said.append(f"{row.title}: {words if len(found) else 'not finite'}.")
+        found, words = values[np.isfinite(values)], "not finite"
+        if len(found):
+            words = f"{number(found.max())} at most, half of the directions by {number(np.median(found))} or less"
+        said.append(f"{row.title}: {words}.")
     return said

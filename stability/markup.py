@@ -16,6 +16,7 @@ from stability.palette import BROKEN, COLOURS, DIVERGING, DIVERGING_DARK, SYMBOL
 from stability.remarks import remarks
 from stability.runs import Run
 from stability.schemes import title
+from stability.tabular import ranged
 from stability.verdicts import Verdict
 
 PROMISE = "What an initialization does to a deep network: same architecture, same data, different first weights."
@@ -199,7 +200,7 @@ def layers_html(run: Run, count: int, index: int) -> str:
     rows = {"signal": ("Signal", "signal"), "signal_gradient": ("Signal gradient", "gradient")}
     return "".join(
         f"<div class='strip' title='{label} by layer, 1 on the left: blue below 1, orange above'>"
-        f"<i style='background: {stops(np.median(getattr(shown, name)[index], axis=0))}'></i><span>{word}</span></div>"
+        f"<i style='background: {stops(ranged(getattr(shown, name)[index].T)[0])}'></i><span>{word}</span></div>"
         for name, (label, word) in rows.items()
     )
 

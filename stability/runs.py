@@ -132,8 +132,7 @@ class Run(Stream):
         super().__init__(experiment, experiment.steps, measure(experiment))
         self.experiment = experiment
         self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
-        scales = experiment.format.scaled * experiment.steps * array_bytes(experiment.networks)  # taken from the profiles
-        self.kept = sampled(experiment.steps, max(2, (profile_bytes - scales) // profile_size(experiment)))
+        self.kept = kept_steps(experiment, profile_bytes)
         self.pictured = spread(sampled(experiment.steps, MOST), max(2, PROFILE_BYTES // picture_size(experiment)))
 
     def profiled(self, count: int) -> Measurement:
@@ -153,8 +152,9 @@ class Run(Stream):
         scaled = self.experiment.format.scaled
         profiles = np.concatenate([measurement.signal, measurement.signal_gradient][: 1 if scaled else 2], axis=2)
         whole = standing(self.experiment, measurement) & np.isfinite(profiles).all(axis=2)
-        for network in zip(*np.nonzero(~whole), strict=True):
-            self.breaks.setdefault(tuple(map(int, network)), broken(measurement, network))
+        lost = [tuple(map(int, network)) for network in np.argwhere(~whole)]
+        if new := {network: broken(measurement, network) for network in lost if network not in self.breaks}:
+            self.breaks = self.breaks | new  # another one, for whoever reads the old one meanwhile
         if self.measurements:
             self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is whole until it is not
         if measurement.step in sampled(self.experiment.steps, MOST):
@@ -178,6 +178,12 @@ class Run(Stream):
         profiles = sum(step < steps for step in self.kept) * profile_size(e)
         pictures = sum(step < steps for step in self.pictured) * picture_size(e)
         return scalars + profiles + pictures + (0 if self.finished else state_bytes(e))
+
+
+def kept_steps(experiment: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:
+    """The steps of which a run keeps the profiles: all, or as many evenly spread ones as fit."""
+    scales = experiment.format.scaled * experiment.steps * array_bytes(experiment.networks)  # they take from the room
+    return sampled(experiment.steps, max(2, (profile_bytes - scales) // profile_size(experiment)))
 
 
 def array_bytes(numbers: int) -> int:

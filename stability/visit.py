@@ -13,6 +13,7 @@ from stability.experiment import Experiment
 from stability.knobs import Choice, Knob, Several
 from stability.lessons import Lesson, course
 from stability.product import Product
+from stability.runs import kept_steps
 from stability.schemes import title
 from stability.training import MOST, sampled
 from stability.view import BENCHES, NEWEST, QUANTITIES, Page, View
@@ -199,8 +200,9 @@ class Visit:
             self.see(self.page, [f"{knobs.refusal(name, ','.join(value), error)}."], ())
 
     def at(self, moment: str) -> None:
-        """Shows the profiles of this step; no text: of the newest."""
-        self.enter("moment", int(moment) if moment else NEWEST)
+        """Shows the profiles of this step, or of the newest before it that a run keeps; no text: of the newest."""
+        kept = kept_steps(self.page.experiment)
+        self.enter("moment", max(step for step in kept if step <= int(moment)) if moment else NEWEST)
 
     @property
     def last(self) -> int:

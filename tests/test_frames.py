@@ -1,6 +1,7 @@
 """Frames hold what was measured, tidy and without anything that would make an axis lie."""
 
 import math
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -311,14 +312,11 @@ def test_a_heat_map_shows_a_median_over_the_replicates_and_says_in_words_what_ha
         for quantity in QUANTITIES:
             for row in frames.heat(run, scheme, quantity).to_pylist():
                 values = getattr(run.measurements[row["step"]], quantity)[index, :, row["layer"] - 1]
-                values = np.where(np.isfinite(values), values, math.inf)
-                words = {"finite": row["value"], "zero": 0.0, "not finite": math.inf}
-                middle = words[row["state"]]
-                assert (values <= middle).sum() >= len(values) / 2
-                assert (values >= middle).sum() >= len(values) / 2
-                assert middle in values
+                finite = values[np.isfinite(values)]
+                middle = np.median(finite) if len(finite) else math.inf
+                assert row["state"] == {0.0: "zero", math.inf: "not finite"}.get(middle, "finite")
                 if row["state"] == "finite":
-                    assert row["value"] > 0
+                    assert row["value"] == middle
                     assert row["power"] == pytest.approx(math.log10(row["value"]), rel=1e-12)
                 else:
                     assert row["value"] is row["power"] is None
@@ -424,6 +422,38 @@ def test_where_a_scheme_stands_is_said_in_words(name, scheme, word):
     assert word in text
     assert not {"nan", "inf"} & set(text.split())
     assert ("right" in text) == (name == "three fates" and scheme == "he_normal"), "a regression is never right or wrong"
+
+
+def test_of_replicates_that_are_not_all_finite_every_picture_and_sentence_speaks_of_those_that_are():
+    run = Run(replace(EXPERIMENTS["three fates"], schemes=("he_normal",), replicates=4))
+    list(run)
+    newest = run.measurements[-1]
+    broken = {name: getattr(newest, name).copy() for name in ("loss", "accuracy", "signal")}
+    broken["loss"][0], broken["accuracy"][0] = [1.0, math.nan, 2.0, math.inf], [0.5, 0.0, 0.7, 0.0]
+    broken["signal"][0, 1:] = [[0.25], [math.inf], [math.nan]]
+    run.measurements[-1] = replace(newest, **broken)
+    assert frames.standing(run, len(run.measurements), "he_normal") == "loss 1.5, 60 % right (2 of 4 replicates)"
+    assert frames.training_tables(run)["bands"]["loss"].to_pylist()[-1] == 1.5
+    assert frames.summary(run).loss.tolist() == [1.5]
+    heat = frames.heat(run, "he_normal", "signal").to_pandas()
+    assert "not finite" not in set(heat.state)
+
+
+@pytest.mark.parametrize("moment", [0, 4, 151, 299])
+def test_a_replay_has_the_step_that_is_asked_for_and_the_names_stand_where_its_lines_end(moment):
+    e = Experiment(**TINY, schemes=("he_normal", "xavier_normal"), depth=5, steps=300)
+    run = Run(e)
+    list(run)
+    replay = frames.depth_tables(run, moment=moment, replay=True)
+    asked = {name: replay[name].to_pandas().query(f"since <= {moment} < until") for name in ("profiles", "ends")}
+    assert set(asked["profiles"].step) == {moment}
+    still = frames.depth_tables(run, moment=moment)
+    for name in THROUGH_DEPTH:
+        assert asked["profiles"][name].tolist() == still["profiles"][name].to_pylist()
+        assert asked["ends"][name].tolist() == pytest.approx(still["ends"][name].to_pylist())
+        signals = run.measurements[moment].signal[:, 0, -1]
+        assert name != "signal" or asked["ends"][name].tolist() == pytest.approx(signals.tolist(), rel=0.3), "or beside it"
+    assert len(replay["ends"]) == len(replay["profiles"]) / e.depth
 
 
 # What was never trained on, what is kept for comparison, and what a run came to

@@ -11,7 +11,7 @@ from torch import nn
 
 from stability import charts, columns, frames
 from stability.experiment import Experiment
-from stability.gains import gains
+from stability.gains import gains, sentences
 from stability.schemes import SCHEMES
 from stability.training import batches, begun
 
@@ -251,3 +251,10 @@ def test_a_chart_asks_for_nothing_that_tables_do_not_give_and_is_complete_with_t
 def test_a_chart_does_not_depend_on_what_it_does_not_show():
     e = PICTURES["square"]
     assert charts.gains_spec(e) == charts.gains_spec(replace(e, seed=3, features=9, activation="tanh", learning_rate=0.3))
+
+
+def test_a_sentence_never_says_nan():
+    for e in (Experiment(schemes=("zeros",), width=8), Experiment(schemes=("normal:1e6",), depth=101, width=8)):
+        (sentence,) = sentences(e)
+        assert "nan" not in sentence
+        assert "backward unknown" in sentence

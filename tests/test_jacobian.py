@@ -220,6 +220,15 @@ def test_where_there_is_nothing_a_sentence_says_why(settings, word):
     assert jacobian.absent(e).endswith(".")
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu", "gelu"])
+def test_a_pass_that_leaves_its_range_has_no_singular_value_whatever_the_slope_is_there(activation):
+    e = replace(SMALL, schemes=("normal:1e6", "he_normal"), activation=activation, depth=70)
+    lost, whole = singular_values(e)
+    assert np.isnan(lost).all(), "a slope of 0 at NaN is no vanishing gradient"
+    assert np.isfinite(whole).any()
+    assert jacobian.sentences(e)[0].endswith("not finite.")
+
+
 def test_no_more_directions_are_taken_than_a_picture_shows():
     assert jacobian.absent(SMALL) == ""
     for width in (2, 64, 65, 128, 200, 256):

@@ -24,6 +24,7 @@ from stability.experiment import Experiment
 from stability.process import settle
 from stability.product import Product
 from stability.quantities import PROFILES, Measurement
+from stability.remarks import remarks
 from stability.runs import OBJECT, PROFILE_BYTES, Break, Growth, Registry, Run, RunError, picture_size, profile_size
 from stability.training import MOST, measure, sampled
 
@@ -117,6 +118,23 @@ def test_eight_readers_who_join_and_leave_at_random_see_one_stream_that_is_compu
     assert [measurement.step for measurement in whole] == list(range(steps + 1))
     for index, measurement in seen:  # profiles may be let go of, numbers of a step are the same objects for everyone
         assert all(getattr(measurement, name) is getattr(whole[index], name) for name in SCALARS)
+
+
+def test_where_networks_broke_can_be_read_while_others_break():
+    schemes = "he_normal", "xavier_normal", "normal:0.5", "normal:1"
+    run = Run(small(steps=30, schemes=schemes, replicates=8, learning_rate=100))
+
+    def reader(index: int) -> int:
+        while not run.finished:
+            if index == 0:
+                run.advance(0.0)
+            elif run.measurements:
+                assert len(run.finite(len(run.measurements))) == 4
+                remarks(run, len(run.measurements))
+        return len(run.breaks)
+
+    assert len(set(in_threads(4, reader))) == 1
+    assert len(run.breaks) > 8, "they break one after another"
 
 
 def test_iterating_again_gives_the_same_objects_and_computes_nothing():

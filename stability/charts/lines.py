@@ -40,7 +40,7 @@ def line_panel(
         *measured(kind, base, name, scale, y, tips), *(pinned_names(x, y) if kind.pinned and name in FIRST else []), *above,
         base.transform_filter(seen(along)).mark_point(filled=True, size=60, opacity=1, clip=True).encode(y=y, shape=shape()),
         *(layer if along == "step" else layer.transform_filter(now()) for layer in read),
-        *ends(name, scale),
+        *(layer if along == "step" else layer.transform_filter(now()) for layer in ends(name, scale)),
     ]  # fmt: skip
     return panel(titled(title, along), HEIGHTS[name], *layers)
 

@@ -32,6 +32,7 @@ THERE = "invert('concat_0_x', x(group()))"
 OTHER = "datum.scheme == alone ? '' : datum.scheme"
 DRAG = "[pointerdown, window:pointerup] > pointermove"
 DRAGGED = f"brush && abs(scale('concat_0_x', brush[1]) - scale('concat_0_x', brush[0])) > {CLICK}"
+CLICKED = "toString(min(round(brush[0]), steps))"
 EVENTS = {
     "at": [
         {"events": "pointermove, pointerdown", "update": f"{WITHIN} ? round({THERE}) : null"},
@@ -46,8 +47,8 @@ EVENTS = {
         {"events": "window:pointerup", "update": f"{DRAGGED} ? [min(brush[0], brush[1]), max(brush[0], brush[1])] : zoom"},
         {"events": "dblclick", "update": "null"},
     ],
-    "moment": [  # only steps can be chosen
-        {"events": "click", "update": f"along === 'step' && brush && {WITHIN} ? toString(round(brush[0])) : moment"},
+    "moment": [  # only steps can be chosen, and of the run itself, though a pinned one may be longer
+        {"events": "click", "update": f"along === 'step' && brush && {WITHIN} ? {CLICKED} : moment"},
         {"events": "dblclick", "update": "along === 'step' ? '' : moment"},
     ],
     "alone": [{"events": "text:click", "update": f"datum && datum.scheme ? ({OTHER}) : alone"}],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stability.experiment import Experiment
 from stability.frames.ends import ends
@@ -12,8 +13,8 @@ from stability.frames.rules import rules
 from stability.frames.tidy import BEYOND, BINS, spread, theory
 from stability.prediction import predict
 from stability.runs import Run
+from stability.runs import spread as spread_out
 from stability.tabular import THROUGH_DEPTH, limits, showable, table
-from stability.training import sampled
 
 MOST_ROWS = 6000  # of a replay: a browser reads all of them at once
 
@@ -23,10 +24,10 @@ def depth_tables(
 ) -> dict[str, pa.Table]:
     """What a depth chart draws of the first `count` measurements (all), with rules where `format` ends (the run's own).
 
-    The profiles are those of the step `moment`, or the newest before it; for a `replay`, those of up to BINS steps.
+    The profiles are those of the step `moment`, or the newest before it; for a `replay`, those of some BINS steps, with it.
     """
     count = count or len(run.measurements)
-    every = profiles(run, count, replayed(run, count))  # the axes hold all that was, and never shrink
+    every = profiles(run, count, replayed(run, count, moment))  # the axes hold all that was, and never shrink
     lines = {"profiles": every if replay else profiles(run, min(count, moment + 1)), "theory": theory(predict(run.experiment))}
     lines |= pinned_lines(run, pinned, lambda kept, until: profiles(kept, min(until, moment + 1)))
     bounds = limits(THROUGH_DEPTH, every, *lines.values())
@@ -34,11 +35,11 @@ def depth_tables(
     return lines | {"limits": bounds, "ends": line_ends(run.experiment, lines["profiles"], bounds)}
 
 
-def replayed(run: Run, count: int) -> list[int]:
-    """The steps of a replay, the newest among them: fewer of them, the more layers and schemes there are."""
+def replayed(run: Run, count: int, moment: int) -> list[int]:
+    """The steps of a replay, that of `moment` and the newest among them: the fewer, the more layers and schemes there are."""
     e = run.experiment
     most = max(2, min(BINS, MOST_ROWS // (e.depth * len(e.schemes))))
-    return [step for step in sorted(sampled(e.steps, most)) if step < count - 1] + [count - 1]
+    return sorted(step for step in {*spread_out(run.kept, most), moment, count - 1} if step < count)
 
 
 def profiles(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
@@ -63,7 +64,12 @@ def profiles(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
 
 
 def line_ends(e: Experiment, lines: pa.Table, bounds: pa.Table) -> pa.Table:
-    """Where the newest of these profiles end. Columns as in `frames.ends.ends`."""
-    newest = lines.slice(lines.num_rows - e.depth * len(e.schemes))
+    """Where these profiles end, and while which step is asked for. Columns as in `frames.ends.ends`, since and until."""
+    last = lines.filter(pc.equal(lines["layer"], e.depth))
     axes = {name: tuple(bounds[name].to_pylist()) for name in THROUGH_DEPTH}
-    return ends(e, {name: newest[name].to_numpy()[e.depth - 1 :: e.depth].astype(float) for name in THROUGH_DEPTH}, axes)
+    tables = []
+    for start in range(0, last.num_rows, len(e.schemes)):
+        rows = last.slice(start, len(e.schemes))
+        found = ends(e, {name: rows[name].to_numpy().astype(float) for name in THROUGH_DEPTH}, axes)
+        tables.append(found.append_column("since", rows["since"]).append_column("until", rows["until"]))
+    return pa.concat_tables(tables)

@@ -13,7 +13,7 @@ from stability.experiment import Experiment
 from stability.prediction import Prediction
 from stability.quantities import PROFILES, Measurement
 from stability.runs import Run
-from stability.tabular import THROUGH_DEPTH, showable, table
+from stability.tabular import THROUGH_DEPTH, ranged, showable, table
 
 SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"
 BEYOND = 10**9  # a step after every step
@@ -68,7 +68,7 @@ def stacked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
 
 
 def summary(run: Run) -> pd.DataFrame:
-    """What a finished run came to, a row for each scheme, medians over the replicates.
+    """What a finished run came to, a row for each scheme, medians over the finite replicates.
 
     Columns: settings (those that are not the defaults), scheme, loss, test_accuracy, first_gradient and last_gradient (signal
     gradient of the first and the last layer at step 0), diverged (the step, or null), seconds (of the whole run).
@@ -81,10 +81,10 @@ def summary(run: Run) -> pd.DataFrame:
         {
             "settings": words,
             "scheme": [row.title for row in e.rows],
-            "loss": np.median(last.loss, axis=1),
-            "test_accuracy": np.median(last.test_accuracy, axis=1),
-            "first_gradient": np.median(first.signal_gradient[:, :, 0], axis=1),
-            "last_gradient": np.median(first.signal_gradient[:, :, -1], axis=1),
+            "loss": ranged(last.loss)[0],
+            "test_accuracy": ranged(last.test_accuracy)[0],
+            "first_gradient": ranged(first.signal_gradient[:, :, 0])[0],
+            "last_gradient": ranged(first.signal_gradient[:, :, -1])[0],
             "diverged": [min(steps[scheme], default=math.nan) for scheme in range(len(e.schemes))],
             "seconds": run.seconds,
         }
@@ -92,24 +92,19 @@ def summary(run: Run) -> pd.DataFrame:
 
 
 def standing(run: Run, count: int, scheme: str) -> str:
-    """Where a scheme stands after the first `count` measurements, in words: medians over the replicates."""
+    """Where a scheme stands after the first `count` measurements, in words: medians over the replicates that are finite."""
     index, newest = run.experiment.schemes.index(scheme), run.measurements[count - 1]
-    loss, share = np.median(newest.loss[index]), np.median(newest.accuracy[index])
-    if not np.isfinite(loss):
+    losses, shares = newest.loss[index], newest.accuracy[index]
+    finite = np.isfinite(losses)
+    if not finite.any():
         return "loss: not finite"
-    return f"loss {loss:.2g}" + (f", {share:.0%} right" if np.isfinite(share) else "")
+    right = f", {100 * np.median(shares[finite]):.0f} % right" if run.experiment.data.classes else ""
+    return f"loss {ranged(losses)[0]:.2g}{right}" + ("" if finite.all() else f" ({finite.sum()} of {len(finite)} replicates)")
 
 
 def spread(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Median and range over the replicates of values `(points, S, R)`, schemes outermost, NaN left out."""
-    if values.shape[2] == 1:
-        middle = low = high = values[..., 0]
-    else:
-        ordered = np.sort(values, axis=2)  # NaN last
-        finite = np.isfinite(values).sum(axis=2)
-        at = [np.maximum(index, 0)[..., None] for index in ((finite - 1) // 2, finite // 2, finite - 1)]
-        left, right, high = (np.take_along_axis(ordered, index, axis=2)[..., 0] for index in at)
-        middle, low = (left + right) / 2, ordered[..., 0]
+    """Median and range over the finite replicates of values `(points, S, R)`, schemes outermost."""
+    middle, low, high = (values[..., 0],) * 3 if values.shape[2] == 1 else ranged(values)
     return {name: middle.T.ravel(), f"{name}_low": low.T.ravel(), f"{name}_high": high.T.ravel()}
 
 

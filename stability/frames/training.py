@@ -13,7 +13,7 @@ from stability.frames.rules import rules
 from stability.frames.tidy import BEYOND, BINS, POINTS, spread, stacked
 from stability.remarks import Remark, remarks
 from stability.runs import Run
-from stability.tabular import limits, showable, table
+from stability.tabular import limits, ranged, showable, table
 from stability.training import MOST, sampled
 
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
@@ -84,8 +84,8 @@ def bands(run: Run, count: int) -> pa.Table:
 def heat(run: Run, scheme: str, quantity: str, count: int | None = None) -> pa.Table:
     """One quantity of one scheme, layer by step, in up to BINS columns of steps, of the first `count` measurements (all).
 
-    Columns: layer, step, until (the bin is [step, until)), value (the median over replicates), power (log10 of value),
-    state: "finite", "zero" or "not finite".
+    Columns: layer, step, until (the bin is [step, until)), value (the median over the finite replicates), power (log10 of
+    value), state: "finite", "zero" or "not finite".
     """
     e, count = run.experiment, count or len(run.measurements)
     kept = sorted(run.kept)
@@ -94,7 +94,7 @@ def heat(run: Run, scheme: str, quantity: str, count: int | None = None) -> pa.T
     ends = [*starts[1:], min(count, e.steps + 1)]
     index = e.schemes.index(scheme)
     raw = np.stack([getattr(run.measurements[step], quantity)[index] for step in starts])  # (bins, R, L)
-    value = np.sort(raw, axis=1)[:, raw.shape[1] // 2]  # (bins, L), NaN last
+    value = ranged(np.moveaxis(raw, 1, 2))[0]  # (bins, L)
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.where(np.isfinite(value) & (value > 0), np.log10(value), math.nan)
     state = np.where(value == 0, "zero", np.where(np.isfinite(value), "finite", "not finite"))
