@@ -76,7 +76,7 @@ def main() -> None:
         contents(house, visit)
     elif not visit.asked:
         places["progress"] = st.container() if presents else toolbar(house, visit)
-        pins(visit)
+        pins(house, visit)
         table(house, visit, places)
 
 
@@ -115,7 +115,7 @@ def controls(visit: Visit) -> None:
 def controls_of(visit: Visit, settings: dict[str, knobs.Knob]) -> None:
     """Controls one below another; those that differ from the defaults carry a way back."""
     for name, knob in settings.items():
-        value, default = getattr(visit.page.bench, name), getattr(type(visit.page.bench)(), name)
+        value, default = getattr(visit.page.bench, name), getattr(visit.defaults, name)
         beside = not isinstance(knob, Several)  # chips need the whole width
         with st.container(horizontal=beside, vertical_alignment="bottom", gap="small", key=f"setting_{name}"):
             control(visit, name)
@@ -225,15 +225,15 @@ def toolbar(house: Server, visit: Visit) -> DeltaGenerator:
         return st.container(key="progress")
 
 
-def pins(visit: Visit) -> None:
+def pins(house: Server, visit: Visit) -> None:
     """What is kept behind the curves; a click lets go of it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pins"):  # empty, it holds the place
         shown = visit.page.pins if visit.page.view.row.trains else ()
         if shown:
             st.caption("Pinned, in grey:", width="content")
         for index, kept in enumerate(shown):
-            words, key = visit.page.step_from(kept), f"unpin_{index}"
-            st.button(words, icon=":material/close:", key=key, on_click=visit.unpin, args=(kept,), help="Let go of it.")
+            words = visit.page.step_from(kept) + " (too large here: not drawn)" * (not house.fits(kept))
+            st.button(words, f"unpin_{index}", "Let go of it.", visit.unpin, (kept,), icon=":material/close:")
 
 
 def notices(visit: Visit) -> None:
@@ -256,25 +256,25 @@ def refusal(house: Server, visit: Visit) -> None:
 
 
 def show(house: Server, visit: Visit, places: dict[str, DeltaGenerator]) -> None:
-    """Draws what there is at once; then, unless paused, attends the run until it is finished, and after it those pinned."""
+    """Draws what there is at once; attends the run until its end, and then those pinned, or until the step of a pause."""
     page, run = visit.page, house.registry.open(visit.page.bench)
     pinned = {page.label(pin): house.registry.open(pin) for pin in visit.behind if house.fits(pin)}
     scene = SCENES[type(page.bench)](run, page, page.waiting(visit.chosen), pinned, visit.lesson and visit.lesson.claim)
     stage = Stage(visit, scene, lay_out(house, visit) | places)
-    if visit.paused:
-        run.at(visit.position - 1)
-        return stage.draw(min(visit.position, len(run.measurements)), still=True)
-    for running in (run, *pinned.values()):
+    until = visit.position if visit.paused else run.last + 1
+    if len(run.measurements) == until - 1:
+        run.at(until - 1)  # a single step waits for nobody
+    for running, most in ((run, until), *((kept, kept.last + 1) for kept in pinned.values() if not visit.paused)):
         with house.registry.attend(running):
-            while not running.finished:
+            while not running.finished and len(running.measurements) < most:
                 place = house.registry.place(running)
                 if place:
                     time.sleep(DRAW)  # somebody else's training goes on meanwhile
                 else:
-                    running.advance(DRAW if running.measurements else 0.0)
-                stage.draw(len(run.measurements), place)
-    stage.draw(len(run.measurements), still=True)
-    if page.view.row.trains and page.experiment not in visit.tried:
+                    running.advance(DRAW if running.measurements else 0.0, most)
+                stage.draw(min(until, len(run.measurements)), place)
+    stage.draw(min(until, len(run.measurements)), still=True)
+    if page.view.row.trains and not visit.paused and page.experiment not in visit.tried:
         visit.tried[page.experiment] = frames.summary(run)
         tried(visit, stage.places["tried"])
 

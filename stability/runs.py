@@ -67,13 +67,16 @@ class Stream:
                     self._pull()
         return self.measurements[index] if index < len(self.measurements) else None
 
-    def advance(self, seconds: float, patience: float = 0.25) -> None:
-        """Computes for about so long, one step at least; or waits at most `patience` seconds while another reader does."""
+    def advance(self, seconds: float, most: float = math.inf, patience: float = 0.25) -> None:
+        """Computes for about so long, one step at least, until there are `most` measurements.
+
+        Or waits at most `patience` seconds while another reader does.
+        """
         if self._lock.acquire(timeout=patience):  # not 0: readers who wait for the first step would spin, and slow it
             try:
                 end = time.monotonic() + seconds
                 self._pull()
-                while not self.finished and time.monotonic() < end:
+                while not self.finished and len(self.measurements) < most and time.monotonic() < end:
                     self._pull()
             finally:
                 self._lock.release()

@@ -125,7 +125,14 @@ class Visit:
     @property
     def changes(self) -> dict[str, Any]:
         """The settings of the bench that are not the defaults."""
-        return knobs.difference(self.page.bench, type(self.page.bench)())
+        return knobs.difference(self.page.bench, self.defaults)
+
+    @property
+    def defaults(self) -> Experiment | Product:
+        """Those of the bench; a learning rate goes with its optimizer."""
+        bench = self.page.bench
+        own = {"learning_rate": bench.optimization.learning_rate} if self.page.view.row.trains else {}
+        return replace(type(bench)(), **own)
 
     @property
     def groups(self) -> dict[str, tuple[dict[str, Knob], int]]:

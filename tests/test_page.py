@@ -14,6 +14,7 @@ from stability import knobs, schemes
 from stability.experiment import Experiment
 from stability.knobs import Choice, Flag, Integer, Number, Several
 from stability.optimizers import OPTIMIZERS
+from stability.runs import Registry
 from stability.view import View
 
 pytestmark = pytest.mark.page
@@ -119,6 +120,15 @@ def test_a_search_shows_what_speaks_of_it_and_nothing_else():
     assert keys(at.sidebar) == set()
     assert "kind" in at.sidebar.caption[0].value
     assert keys(sound(at.sidebar.text_input[0].set_value("").run()).sidebar) == set(SETTINGS)
+
+
+def test_the_default_of_a_learning_rate_is_that_of_its_optimizer():
+    at = sound(widget(opened(), "optimizer").set_value("adam").run())
+    assert "undo_optimizer" in {button.key for button in at.button}
+    assert "undo_learning_rate" not in {button.key for button in at.button}
+    at = sound(widget(at, "learning_rate").set_value(0.1).run())
+    at = sound(next(button for button in at.button if button.key == "undo_learning_rate").click().run())
+    assert state(at).learning_rate == OPTIMIZERS["adam"].learning_rate
 
 
 @pytest.mark.parametrize("name", ["depth", "noise", "residual", "schemes"])
@@ -362,6 +372,21 @@ def test_pause_stops_the_view_and_step_and_resume_go_on():
     assert progress(press(at, "Resume")) == "step 5 of 5"
 
 
+def test_a_pause_comes_back_to_its_step_and_no_further_where_the_run_was_dropped_meanwhile(monkeypatch):
+    asked, plain = [], Registry.open
+    monkeypatch.setattr(Registry, "open", lambda self, record: asked.append(self) or plain(self, record))
+    at = press(press(press(opened(seed="8"), "Start"), "Step"), "Step")
+    assert progress(at) == "paused at step 2 of 5"
+    registry = asked[-1]
+    dropped = registry.open(state(at))
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "most_bytes", 0)
+        registry.open(Experiment(seed=9))
+    assert progress(sound(at.run())) == "paused at step 2 of 5"
+    assert registry.open(state(at)) is not dropped
+    assert len(registry.open(state(at)).measurements) == 3
+
+
 def test_a_change_ends_a_pause():
     at = press(opened(), "Pause")
     at = sound(widget(at, "depth").set_value(4).run())
@@ -439,6 +464,13 @@ def test_a_pin_keeps_the_run_behind_whatever_is_set_next():
     at = press(at, "activation ReLU → Tanh")
     assert "pinned" not in charts(at)
     assert not any("pin" in name for name in query(at))
+
+
+def test_a_pin_that_is_too_large_is_said_not_to_be_drawn():
+    at = opened(**{f"pin.{name}": text for name, text in TOO_MUCH.items()})
+    (words,) = (button.label for button in at.button if (button.key or "").startswith("unpin_"))
+    assert words.endswith("(too large here: not drawn)")
+    assert "pinned" not in charts(at) or not charts(at)["pinned"].num_rows
 
 
 def test_three_are_kept_and_the_oldest_makes_room():

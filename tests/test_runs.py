@@ -120,6 +120,14 @@ def test_eight_readers_who_join_and_leave_at_random_see_one_stream_that_is_compu
         assert all(getattr(measurement, name) is getattr(whole[index], name) for name in SCALARS)
 
 
+def test_a_run_goes_no_further_than_is_asked():
+    run = Run(small(steps=20))
+    run.advance(3600, most=5)
+    assert len(run.measurements) == 5
+    run.advance(0.0, most=5)
+    assert len(run.measurements) == 6, "one step at least"
+
+
 def test_where_networks_broke_can_be_read_while_others_break():
     schemes = "he_normal", "xavier_normal", "normal:0.5", "normal:1"
     run = Run(small(steps=30, schemes=schemes, replicates=8, learning_rate=100))
