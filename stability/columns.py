@@ -13,7 +13,7 @@ TRIED = {
     "settings": column("Settings", "What differs from the first visit's settings", "large"),
     "scheme": column("Initialization"),
     "loss": number("Final loss", "%.3g"),
-    "test_accuracy": number("Held out, right", "percent"),
+    "test_accuracy": number("Held-out accuracy", "percent"),
     "first_gradient": number("Gradient, first layer", "scientific", "At step 0"),
     "last_gradient": number("Gradient, last layer", "scientific", "At step 0"),
     "diverged": number("Diverged at step", "%d"),
@@ -23,9 +23,9 @@ STEPS = {
     "scheme": column("Initialization"),
     "step": number("Step", "%d"),
     "loss": number("Loss", "%.4g", "Of the batch at this step"),
-    "test_loss": number("Held out", "%.4g", "Loss on 512 further examples, at few steps"),
-    "accuracy": number("Right", "percent", "Share of the batch classified right"),
-    "test_accuracy": number("Held out, right", "percent", "Share of 512 further examples, at few steps"),
+    "test_loss": number("Held-out loss", "%.4g", "Loss on 512 further examples, at few steps"),
+    "accuracy": number("Accuracy", "percent", "Share of the batch classified right"),
+    "test_accuracy": number("Held-out accuracy", "percent", "Share of 512 further examples, at few steps"),
     "gradient_norm": number("Gradient norm", "scientific", "Of all parameters together, before clipping"),
 }
 LAYERS = {
@@ -35,8 +35,8 @@ LAYERS = {
     "signal": number("Signal", "scientific", "RMS of the pre-activations z"),
     "signal_gradient": number("Signal gradient", "scientific", "RMS of the loss's derivative by z, of one example"),
     "weight_gradient": number("Weight gradient", "scientific", "Frobenius norm of the loss's derivative by the weights"),
-    "predicted_signal": number("Signal foreseen", "scientific", "By theory, before training"),
-    "predicted_signal_gradient": number("Signal gradient foreseen", "scientific", "By theory, before training"),
+    "predicted_signal": number("Signal predicted", "scientific", "By theory, before training"),
+    "predicted_signal_gradient": number("Signal gradient predicted", "scientific", "By theory, before training"),
 }
 NORMS = {
     "factor": number("Further factors", "%d"),
@@ -69,7 +69,7 @@ GAINS = {
     "scheme": column("Initialization"),
     "variance": number("Variance", "%.3g", "Mean square of a weight of the first layer, as drawn"),
     "forward": number("Forward", "%.3g", "Mean square of z over that of the inputs"),
-    "predicted_forward": number("foreseen", "%.3g", "Inputs times the variance"),
+    "predicted_forward": number("predicted", "%.3g", "Inputs times the variance"),
     "backward": number("Backward", "%.3g", "Mean square of the gradient behind the first layer over that before it"),
-    "predicted_backward": number("foreseen ", "%.3g", "Units times the variance"),
+    "predicted_backward": number("predicted ", "%.3g", "Units times the variance"),
 }

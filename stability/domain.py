@@ -7,7 +7,7 @@ from torch import Tensor
 
 from stability.datasets import Dataset
 
-REACH = 2.5  # standard deviations from the mean: the square and the line end there; 98 % of all data lie inside at any noise
+REACH = 2.5  # standard deviations from the mean: the square and the line end there; 97 % of all data lie inside at any noise
 SIDE, POINTS = 32, 200  # cells along a side of the square, and points of the line
 
 

@@ -22,7 +22,7 @@ REGIONS = (
 )
 CURVES = (
     "The first network of each initialization over its one input, in standard deviations of input and target. "
-    "Distances are root mean squares; always the mean would be about 1 away. There are no data where the dashed line ends."
+    "Distances are root mean squares; always the mean would be about 1 away. The dashed line ends where the data do."
 )
 MIXED = (
     "{} standardises over all that passes together: here over the grid, not over a batch of data, so what is drawn is not "

@@ -17,7 +17,7 @@ from stability.remarks import remarks
 from stability.runs import Run
 from stability.schemes import title
 from stability.tabular import ranged
-from stability.verdicts import Verdict
+from stability.verdicts import Verdict, size
 
 PROMISE = "What an initialization does to a deep network: same architecture, same data, different first weights."
 COURSE = (
@@ -198,11 +198,14 @@ def layers_html(run: Run, count: int, index: int) -> str:
     """The layers of one scheme from left to right: signal above, signal gradient below, coloured as in the heat map."""
     shown = run.profiled(run.finite(count)[index])
     rows = {"signal": ("Signal", "signal"), "signal_gradient": ("Signal gradient", "gradient")}
-    return "".join(
-        f"<div class='strip' title='{label} by layer, 1 on the left: blue below 1, orange above'>"
-        f"<i style='background: {stops(ranged(getattr(shown, name)[index].T)[0])}'></i><span>{word}</span></div>"
-        for name, (label, word) in rows.items()
-    )
+    return "".join(layer_strip(*words, ranged(getattr(shown, name)[index].T)[0]) for name, words in rows.items())
+
+
+def layer_strip(label: str, word: str, values: np.ndarray) -> str:
+    first, last = (size(value) if np.isfinite(value) else "not finite" for value in values[[0, -1]])
+    said = f"{label} by layer, from {first} at the first to {last} at the last: blue is below 1, orange above"
+    colours = f"<i style='background: {stops(values)}'></i>"
+    return f"<div class='strip' role='img' aria-label='{said}' title='{said}'>{colours}<span>{word}</span></div>"
 
 
 def stops(values: np.ndarray, most: int = 30) -> str:

@@ -2,9 +2,12 @@
 
 import altair as alt
 
-from stability.charts.parts import axis, built, colour, finished, log_scale, looks, panel, shape
+from stability.charts.given import parameters
+from stability.charts.parts import axis, built, colour, finished, log_scale, looks, outlined, panel, shape
 from stability.experiment import Experiment
 from stability.palette import GREY
+
+LINE = 14  # pixels from one line of words to the next
 
 
 def gains_chart(experiment: Experiment) -> alt.VConcatChart:
@@ -16,7 +19,7 @@ def gains_chart(experiment: Experiment) -> alt.VConcatChart:
     layers = corners(), *conditions(), *laws(), *measured
     drawn = panel("First layer (log): forward ● solid, backward ○ dashed", 220, *layers)
     words = "Factors on the mean square at the first layer, forward and backward, by the variance of its weights."
-    return finished([drawn], words)
+    return finished([drawn], words, parameters({"line": {"size": LINE}}))
 
 
 def gains_spec(experiment: Experiment) -> dict:
@@ -45,9 +48,10 @@ def conditions() -> list[alt.Chart]:
     layers = [alt.Chart(alt.sequence(1)).mark_rule(opacity=0.6, color=GREY).encode(y=alt.datum(1, type="quantitative"))]
     layers.append(base.mark_rule(strokeDash=[2, 3], opacity=0.8, color=GREY, clip=True))
     # One below another, or they would meet; each on the side that has more room.
-    height, align, dx = map(alt.ExprRef, ("3 + 14 * datum.row", "datum.after ? 'left' : 'right'", "datum.after ? 4 : -4"))
-    words = base.mark_text(align=align, baseline="top", dx=dx)
-    layers.append(words.encode(y=alt.YValue(height), text="label:N"))
+    height = alt.YValue(alt.ExprRef("3 + line.size * datum.row"))
+    align, dx = map(alt.ExprRef, ("datum.after ? 'left' : 'right'", "datum.after ? 4 : -4"))
+    for words in outlined(base, align=align, baseline="top", dx=dx):
+        layers.append(words.encode(y=height, text="label:N"))
     return layers
 
 

@@ -4,6 +4,7 @@ import json
 
 import altair as alt
 
+from stability.charts.given import parameters
 from stability.charts.parts import EXTENT, INK, built, finished, looks, panel
 from stability.experiment import Experiment
 from stability.frames.ladder import along
@@ -24,7 +25,7 @@ def ladder_chart(experiment: Experiment) -> alt.VConcatChart:
     *rest, last = range(len(experiment.schemes))
     panels = [*(rungs(experiment, index) for index in rest), rungs(experiment, last, last=True)]
     words = "Which layer leaves which number format first, forward and backward, for each initialization."
-    return finished(panels, words)
+    return finished(panels, words, parameters({"letter": {"size": LETTER}}))
 
 
 def ladder_spec(experiment: Experiment) -> dict:
@@ -81,7 +82,7 @@ def named(base: alt.Chart, e: Experiment, last: bool) -> alt.Chart:
     """The fate in a block that has room for it, and from which layer on; a sign in a smaller one."""
     room = f"abs(datum.until - datum.since) / {along(0.5, e.depth, True) - 0.5} * item.mark.group.width"
     signs = " : ".join(f"datum.state == {json.dumps(state)} ? '{sign}'" for state, (_, sign) in STATES.items()) + " : ''"
-    text = f"{room} > {LETTER} * length(datum.words) + 6 ? datum.words : {room} > 12 ? ({signs}) : ''"
+    text = f"{room} > letter.size * length(datum.words) + 6 ? datum.words : {room} > 2 * letter.size ? ({signs}) : ''"
     inks = " : ".join(f"datum.state == '{state}' ? ({ink})" for state, ink in INKS.items()) + " : 'black'"
     middle = base.transform_calculate(centre="(datum.since + datum.until) / 2")
     words = middle.mark_text(text=alt.ExprRef(text), color=alt.ExprRef(inks), fontSize=10, tooltip=None)

@@ -20,7 +20,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     slider.value = moment.value === "" ? last : moment.value;
     const words = name(moment.value) === "" ? "the newest step" : "step " + moment.value;
     slider.setAttribute("aria-valuetext", words);
-    root.querySelector("output").textContent = words;
+    root.querySelector("b i").textContent = words;
   };
   slider.oninput = () => moment.say(name(slider.value));
   moment.hear(() => {  // from the slider, or from a click into a chart

@@ -1,6 +1,8 @@
 """The first layer's gains, forward and backward, as a chart and a table show them."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ MARGIN = 6.0  # times the least and the most variance: room for the words beside
 
 
 @lru_cache(maxsize=32)
-def gain_tables(e: Experiment) -> dict[str, pa.Table]:
+def gain_tables(e: Experiment) -> Mapping[str, pa.Table]:
     """What a chart of gains draws, without a run: `gains`, `conditions`, `law` and `limits`.
 
     gains: scheme, and median, `_low` and `_high` over the replicates of variance, forward and backward; predicted_forward,
@@ -34,7 +36,7 @@ def gain_tables(e: Experiment) -> dict[str, pa.Table]:
     inside = np.concatenate([[1.0], fan_in * special, fan_out * special])
     bounds = limits(["factor"], *factors(measured), table({"factor_low": inside, "factor_high": inside}), decades=1)
     bounds = bounds.append_column("variance", pa.array([low, high]))
-    return {"gains": measured, "conditions": conditions, "law": law, "limits": bounds}
+    return MappingProxyType({"gains": measured, "conditions": conditions, "law": law, "limits": bounds})
 
 
 def measured_columns(e: Experiment) -> dict[str, np.ndarray]:

@@ -1,7 +1,9 @@
 """Singular values of the hidden layers, as a chart draws them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,7 @@ from stability.tabular import limits, showable, table
 
 
 @lru_cache(maxsize=32)
-def singular_tables(e: Experiment) -> dict[str, pa.Table]:
+def singular_tables(e: Experiment) -> Mapping[str, pa.Table]:
     """What a chart of singular values draws, without a run: `singular` and `limits`; no row where `jacobian.absent` says why.
 
     Columns: scheme, rank (share of directions, from the largest), marked, value (of the first network) and edge: the largest
@@ -27,4 +29,5 @@ def singular_tables(e: Experiment) -> dict[str, pa.Table]:
     columns = {"scheme": np.repeat(e.schemes, len(chosen)), "rank": np.tile((chosen + 0.5) / max(1, count), len(e.schemes))}
     columns["marked"] = np.tile(np.arange(len(chosen)) % max(1, len(chosen) // 6) == 0, len(e.schemes))
     drawn = table({"value_low": np.append(value, edge), "value_high": np.append(value, edge)})
-    return {"singular": table(columns | {"value": value, "edge": edge}), "limits": limits(["value"], drawn)}
+    found = {"singular": table(columns | {"value": value, "edge": edge}), "limits": limits(["value"], drawn)}
+    return MappingProxyType(found)

@@ -1,6 +1,5 @@
 """How many different hidden units there are while training, and what can be done to two of them unnoticed."""
 
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -42,7 +41,6 @@ def blocks(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     return first.nonzero(), np.diff(np.append(np.flatnonzero(first), first.size))
 
 
-@lru_cache(maxsize=32)
 def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1)) -> pd.DataFrame:
     """Every symmetry of every scheme, the worst of its replicates; no row where `symmetry.absent` says why.
 
