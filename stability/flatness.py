@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stability.quantities import REACH, Measurement
+from stability.quantities import REACH
 from stability.runs import Run
 from stability.verdicts import percent
 
@@ -27,26 +27,16 @@ class Flatness:
     above: float
 
 
-def pictures(run: Run, count: int) -> list[int]:
-    """The steps among the first `count` measurements whose histograms are kept; none where no layer is hidden."""
-    return sorted(step for step in run.pictured if step < count and run.experiment.depth > 1)
-
-
-def picture(run: Run, count: int, step: int) -> Measurement:
-    """The newest measurement up to `step`, of the first `count`, whose histograms are kept."""
-    return run.measurements[max(taken for taken in pictures(run, count) if taken <= max(0, step))]
-
-
 def histogram(run: Run, count: int, layer: int, step: int) -> np.ndarray:
     """`(S, BINS + 2)`: means over the replicates whose u is a number; NaN where there is none."""
-    shares = picture(run, count, step).pre_activations[:, :, layer - 1].astype(float)  # (S, R, BINS + 2)
+    shares = run.picture(count, step).pre_activations[:, :, layer - 1].astype(float)  # (S, R, BINS + 2)
     known = np.isfinite(shares).all(axis=2).sum(axis=1, keepdims=True)  # (S, 1)
     return np.where(known, np.nansum(shares, axis=1) / np.maximum(known, 1), np.nan)
 
 
 def flatness(run: Run, count: int, layer: int, step: int) -> list[Flatness]:
     """Of every scheme, at hidden layer `layer` (from 1), beside the newest histogram up to `step`."""
-    e, pictured, outer = run.experiment, picture(run, count, step).step, histogram(run, count, layer, step)
+    e, pictured, outer = run.experiment, run.picture(count, step).step, histogram(run, count, layer, step)
     profiled = [m for m in run.measurements[:count] if m.saturated is not None]
     nearest = min(profiled, key=lambda m: abs(m.step - pictured))  # of a long run, profiles are kept at other steps
     seen = np.sort(nearest.saturated[:, :, layer - 1], axis=1)  # (S, R), NaN last

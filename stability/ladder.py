@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stability.quantities import Measurement
 from stability.runs import Run
 from stability.shares import BY_RANGE, KINDS
+from stability.spelling import layer_range
 
 NOTABLE = 0.01  # share of the numbers that are not 0 already: less is not said
 ALL = 0.99
@@ -30,13 +30,8 @@ class Rungs:
     state: np.ndarray
 
 
-def moment(run: Run, count: int, step: int) -> Measurement:
-    """The newest measurement up to `step`, of the first `count`, whose fates are kept."""
-    return run.measurements[max(taken for taken in run.pictured if taken < count and taken <= max(0, step))]
-
-
 def rungs(run: Run, count: int, step: int) -> Rungs:
-    seen = moment(run, count, step)
+    seen = run.picture(count, step)
     whole = np.nan_to_num(seen.fates.astype(float), nan=0.0)  # (S, R, L, KINDS, F, FATES)
     whole[..., -1] = np.where(np.isnan(seen.fates[..., -1]), 1.0, whole[..., -1])
     alive = whole.sum(axis=-1)
@@ -91,12 +86,4 @@ def lost(state: np.ndarray, backward: bool) -> Iterator[str]:
     for name, deed in deeds.items():
         layers = np.flatnonzero(state == name) + 1
         if len(layers):
-            yield f"{what} of {spans(layers)} {deed}"
-
-
-def spans(layers: np.ndarray) -> str:
-    """layer 3; layers 1 to 9; 7 of layers 1 to 12."""
-    low, high = int(layers[0]), int(layers[-1])
-    if low == high:
-        return f"layer {low}"
-    return f"layers {low} to {high}" if len(layers) == high - low + 1 else f"{len(layers)} of layers {low} to {high}"
+            yield f"{what} of {layer_range(layers)} {deed}"

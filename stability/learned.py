@@ -9,7 +9,6 @@ from stability.datasets import DATASETS
 from stability.domain import drawn
 from stability.experiment import Experiment
 from stability.flatness import part
-from stability.ladder import moment
 from stability.palette import CLASS_WORDS
 from stability.quantities import Measurement
 from stability.runs import Run
@@ -76,7 +75,7 @@ def answers(outputs: np.ndarray) -> Answers:
 
 def sentences(run: Run, count: int, step: int) -> list[str]:
     """One a scheme, of the newest picture up to `step`. He (normal): class 1 on 47 % of the square; ..."""
-    seen, words = moment(run, count, step), region_words if run.experiment.data.classes else curve_words
+    seen, words = run.picture(count, step), region_words if run.experiment.data.classes else curve_words
     return [f"{row.title}: {words(run, seen, index)}" for index, row in enumerate(run.experiment.rows)]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from stability.quantities import Measurement
 from stability.runs import Break, Run
+from stability.spelling import layer_range
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,3 @@ def zeros(scheme: str, measurement: Measurement, index: int) -> list[Remark]:
         return []
     text = f"exactly 0 at step {measurement.step}: " + ", ".join(parts) + "."
     return [Remark(scheme, text, measurement.step)]
-
-
-def layer_range(layers: np.ndarray) -> str:
-    """`layer 3`, `layers 1 to 19`, or `layers 2, 5 and 9`; a long scattered list is counted."""
-    first, last = int(layers[0]), int(layers[-1])
-    if first == last:
-        return f"layer {first}"
-    if last - first + 1 == len(layers):
-        return f"layers {first} to {last}"
-    return f"{len(layers)} layers between {first} and {last}"

@@ -142,6 +142,10 @@ class Run(Stream):
         """The newest of the first `count` measurements whose profiles are kept."""
         return next(m for m in reversed(self.measurements[:count]) if m.signal is not None)
 
+    def picture(self, count: int, step: int) -> Measurement:
+        """The newest measurement up to `step`, of the first `count`, whose pictures are kept."""
+        return self.measurements[max(taken for taken in self.pictured if taken < count and taken <= max(0, step))]
+
     def finite(self, count: int) -> list[int]:
         """For each scheme, how many of the first `count` measurements came before its first network diverged; 1 at least."""
         first = [count] * len(self.experiment.schemes)

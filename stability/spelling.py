@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 RAISED = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
@@ -52,3 +52,13 @@ def raised(text: str) -> str:
 def times(exponent: float) -> str:
     """Ten to this power for a sentence, as a plain number where that is short: 1.75."""
     return number(10 ** float(exponent)) if abs(exponent) < 3 else power(exponent)
+
+
+def layer_range(layers: Sequence[int]) -> str:
+    """`layer 3`, `layers 1 to 19`, or `3 layers between 2 and 9`."""
+    first, last = int(layers[0]), int(layers[-1])
+    if first == last:
+        return f"layer {first}"
+    if last - first + 1 == len(layers):
+        return f"layers {first} to {last}"
+    return f"{len(layers)} layers between {first} and {last}"

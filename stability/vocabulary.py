@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,6 @@ from stability.training import MOST, sampled
 EACH = "each"  # in the place of a scheme: the comparison must hold for every one
 SELDOM = frozenset({"test_loss", "test_accuracy", "distinct"})  # NaN between the steps at which they are taken
 BENCHES = {Experiment: "a training run", Product: "a product of matrices"}
-# What no step changes is asked for at every look.
-singular_values = lru_cache(maxsize=16)(jacobian.singular_values)
-first_gains = lru_cache(maxsize=16)(gains)
 
 
 class PendingError(ValueError):
@@ -220,7 +216,7 @@ def relative_change(seen: Seen, scheme: int, place: int) -> np.ndarray:
 
 
 def gain(label: str, name: str) -> Word:
-    return Word(label=label, axes=(SCHEME,), take=lambda seen, scheme: getattr(first_gains(seen.record), name)[scheme])
+    return Word(label=label, axes=(SCHEME,), take=lambda seen, scheme: getattr(gains(seen.record), name)[scheme])
 
 
 def bound(label: str, name: str) -> Word:
@@ -267,7 +263,7 @@ WORDS: Mapping[str, Word] = {
     ),
     "singular_value": Word(
         label="singular value", axes=(SCHEME, RANK),
-        take=lambda seen, scheme, rank: singular_values(seen.record)[scheme, :, rank],
+        take=lambda seen, scheme, rank: jacobian.singular_values(seen.record)[scheme, :, rank],
     ),
     "moved": Word(label="change of the output", axes=(SCHEME, SYMMETRY), take=relative_change),
     "forward": gain("forward factor", "forward"),

@@ -1,5 +1,7 @@
 """What a hand does to the charts, in a real Chromium: a place seen in all panels, a step chosen, a stretch zoomed into."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -87,13 +89,20 @@ def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(
     run = finished()
     seen = words(shown, TRAINING)
     assert {"Loss (thin: held out), step 30", "Accuracy (thin: held out), step 30", "Gradient norm (log), step 30"} <= seen
-    for name in ("accuracy",):
-        values = [f"{getattr(run.measurements[30], name)[index, 0]:.0%}" for index in range(2)]
-        assert {"●", "■", *values} <= seen
+    for name in ("loss", "accuracy", "gradient_norm"):
+        values = [getattr(run.measurements[30], name)[index, 0] for index in range(2)]
+        said = [f"{value:.0%}" if name == "accuracy" else five_letters(value) for value in values]
+        assert {"●", "■", *said} <= seen, name
     shown.mouse.move(5, 5)
     until(shown, TRAINING, "at", None)
     assert not any("step 30" in text for text in words(shown, TRAINING))
     assert len(sent) == before
+
+
+def five_letters(value: float) -> str:
+    """A number beside a title: as 0.53 or 12, where it is small or large as 5e-3 or 2e+3."""
+    text = f"{value:.0e}" if abs(value) < 0.01 or abs(value) >= 1000 else f"{value:.2g}"
+    return re.sub(r"e([+-])0", r"e\1", text).replace("e-", "e−")
 
 
 def finished() -> Run:

@@ -142,7 +142,7 @@ def test_nan_counts_as_infinite():
 def test_the_picture_is_the_newest_up_to_a_step_among_those_seen(count):
     run = finished("three")
     for step in (-1, 0, 1, 3, 100):
-        assert ladder.moment(run, count, step).step == max(t for t in run.pictured if t < count and t <= max(0, step))
+        assert run.picture(count, step).step == max(t for t in run.pictured if t < count and t <= max(0, step))
 
 
 # Words
@@ -171,7 +171,7 @@ def rows(**states: str) -> np.ndarray:
         (rows(), "every number fits float8 E4M3, the narrowest of these formats."),
         (rows(float16="all 0,all 0,fits"), "in float16 gradients of layers 1 to 2 become 0; bfloat16 holds them."),
         (rows(float8_e5m2="some 0,fits,some 0"),
-         "in float8 E5M2 gradients of 2 of layers 1 to 3 become 0 in part; float16 holds them."),
+         "in float8 E5M2 gradients of 2 layers between 1 and 3 become 0 in part; float16 holds them."),
         (rows(float32="infinite,fits,fits", float64="not known,fits,fits"), "in float32 gradients of layer 1 overflow."),
         (rows(float16="0 already,all 0,fits", bfloat16="0 already,fits,fits"),
          "in float16 gradients of layer 2 become 0, gradients of layer 1 are 0 already."),

@@ -119,17 +119,11 @@ def test_numbers_that_are_gone_are_null_and_said_in_words_and_the_others_are_sho
 @pytest.mark.parametrize("count", [1, 2, 25, 41])
 def test_the_steps_to_choose_from_are_those_with_histograms_and_the_newest_up_to_a_step_is_shown(count):
     run = finished("relu")
-    steps = flatness.pictures(run, count)
+    steps = sorted(step for step in run.pictured if step < count)
     assert steps == [m.step for m in run.measurements[:count] if not np.isnan(m.pre_activations).all()]
     for step in (-1, 0, 1, 7, 39, 1000):
-        shown = flatness.picture(run, count, step).step
+        shown = run.picture(count, step).step
         assert shown == max(taken for taken in steps if taken <= max(step, 0))
-
-
-def test_a_network_without_hidden_layers_has_no_picture():
-    run = Run(replace(EXPERIMENTS["relu"], depth=1, steps=1))
-    assert list(run)
-    assert flatness.pictures(run, 2) == []
 
 
 # Shares, and words
@@ -151,7 +145,7 @@ def test_of_a_thinned_run_the_shares_are_those_of_the_nearest_step_that_has_them
     run = Run(EXPERIMENTS["replicates"], profile_bytes=0)
     assert list(run)
     kept = sorted(run.kept)
-    for step in flatness.pictures(run, 41):
+    for step in sorted(run.pictured):
         rows = frames.flat_shares(run, 41, 1, step).to_pylist()
         assert {row["pictured"] for row in rows} == {step}
         assert {abs(row["step"] - step) for row in rows} == {min(abs(other - step) for other in kept)}

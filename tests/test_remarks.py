@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.experiment import Experiment
-from stability.remarks import layer_range, remarks
+from stability.remarks import remarks
 from stability.runs import Break, Run
+from stability.spelling import layer_range
 from stability.view import QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8}

@@ -8,7 +8,6 @@ import torch
 
 from stability.domain import REACH, SIDE, grid
 from stability.experiment import Experiment
-from stability.ladder import moment
 from stability.learned import answers
 from stability.palette import NOT_FINITE
 from stability.runs import Run
@@ -26,7 +25,7 @@ def region_tables(run: Run, count: int, scheme: str, step: int) -> dict[str, pa.
     ends of a block of neighbouring cells that look alike), step. `dots`: x1, x2, class.
     """
     e = run.experiment
-    seen = moment(run, count, step)
+    seen = run.picture(count, step)
     found = answers(seen.learned[e.schemes.index(scheme)])
     level = np.rint(LEVELS * found.probability.max(axis=1))
     key = np.where(found.winner < 0, -1, found.winner * (LEVELS + 1) + level).astype(int)
@@ -80,7 +79,7 @@ def fit_tables(run: Run, count: int, step: int) -> dict[str, pa.Table]:
     `curves`: scheme, x, value (null where not finite), marked, step. `truth`: x and value, without noise, where there are data.
     """
     e = run.experiment
-    seen, x = moment(run, count, step), grid(1)[:, 0].numpy()
+    seen, x = run.picture(count, step), grid(1)[:, 0].numpy()
     place = np.arange(len(x)) + 7 * np.arange(len(e.schemes))[:, None]  # lines that coincide are marked side by side
     columns = {"scheme": np.repeat(e.schemes, len(x)), "x": np.tile(x, len(e.schemes)), "marked": (place % 40 == 20).ravel()}
     columns |= {"value": showable("value", seen.learned[:, :, 0].astype(float)).ravel()}
