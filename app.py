@@ -140,10 +140,10 @@ def control(visit: Visit, name: str, key: str = "") -> None:
 
 
 def benches(visit: Visit) -> None:
-    st.session_state["nav"] = None if visit.lesson else visit.page.view.bench
+    st.session_state["nav"] = "course" if visit.lesson else visit.page.view.bench
     st.segmented_control(
         "Bench", list(BENCHES), format_func=lambda bench: BENCHES[bench].label, key="nav", label_visibility="collapsed",
-        required=not visit.lesson, on_change=lambda: visit.go(st.session_state["nav"]),
+        required=not visit.lesson, on_change=lambda: visit.go(st.session_state["nav"] or "course"),
     )  # fmt: skip
 
 
@@ -267,12 +267,11 @@ def show(house: Server, visit: Visit, places: dict[str, DeltaGenerator]) -> None
     for running, most in ((run, until), *((kept, kept.last + 1) for kept in pinned.values() if not visit.paused)):
         with house.registry.attend(running):
             while not running.finished and len(running.measurements) < most:
-                place = house.registry.place(running)
-                if place:
-                    time.sleep(DRAW)  # somebody else's training goes on meanwhile
+                if house.registry.place(running):
+                    time.sleep(DRAW)  # somebody else's training goes on meanwhile, or one's own ends that was just left
                 else:
                     running.advance(DRAW if running.measurements else 0.0, most)
-                stage.draw(min(until, len(run.measurements)), place)
+                stage.draw(min(until, len(run.measurements)), house.registry.place(running))
     stage.draw(min(until, len(run.measurements)), still=True)
     if page.view.row.trains and not visit.paused and page.experiment not in visit.tried:
         visit.tried[page.experiment] = frames.summary(run)

@@ -72,7 +72,7 @@ PAGE_CSS = f"""
 .st-key-setting_schemes {{ position: relative; }}
 .st-key-undo_schemes {{ position: absolute; top: -0.6rem; right: 1.6rem; width: auto; }}
 @media (max-width: 64rem) {{ .st-key-toolbar button {{ padding: 0.25rem 0.55rem; }} }}
-.st-key-left_chart [data-testid=stElementToolbar] {{ top: auto; bottom: 0; }}
+.st-key-left_chart, .st-key-right_chart {{ [data-testid=stElementToolbar] {{ top: 0; right: 0; }} }}
 [data-testid=stElementToolbar]:focus-within {{ opacity: 1; }}
 .said {{ margin: 0 0 0.3rem; }}
 .claim {{ display: flex; flex-direction: column; font-size: 0.875rem; border-left: 4px solid; padding-left: 0.6rem; }}
@@ -165,7 +165,8 @@ def cards_html(run: Run, count: int, found: Sequence[Verdict], waiting: Mapping[
     ]  # fmt: skip
     cards += [f"<div class='card waiting'><b>{escape(title(scheme))}</b>{escape(why)}</div>" for scheme, why in waiting.items()]
     note = f"What is said before the end is a forecast: {FORECASTS_RIGHT:.0%} of them come true for random networks."
-    return f"{CARDS_CSS}<div class='cards'>{''.join(cards)}</div><p class='note'>{note.replace('%', ' %')}</p>"
+    late = "" if any(verdict.forecast for verdict in found) else " style='visibility: hidden'"  # its place stays
+    return f"{CARDS_CSS}<div class='cards'>{''.join(cards)}</div><p class='note'{late}>{note.replace('%', ' %')}</p>"
 
 
 def sentences_html(sentences: Iterable[str]) -> str:
@@ -173,7 +174,8 @@ def sentences_html(sentences: Iterable[str]) -> str:
 
 
 def marked_up(sentence: str) -> str:
-    """A sentence as HTML; powers are raised, `10^-12.5` as people write it."""
+    """A sentence as HTML; powers are raised, `10^-12.5` as people write it, and no line breaks within 3e-5."""
+    sentence = re.sub(r"(?<=\d)e-(?=\d)", "e−", sentence)
     return re.sub(r"\^(-?[\d.]*\d)", lambda power: f"<sup>{power[1].replace('-', '−')}</sup>", escape(sentence))
 
 

@@ -138,7 +138,7 @@ def growth(s: Signs, most: Callable[[float, float], float]) -> str:
 
 def shrinkage(case: Case, s: Signs) -> str:
     if s.log_signal < -SPAN and s.log_weight_gradient < FLAT:
-        return f" although the weight gradients look flat: the signal itself has shrunk to {size(s.signal[-1])}"
+        return f" although the weight gradients look flat: from the start the signal shrinks to {size(s.signal[-1])}"
     return f": {growth(s, min)}"
 
 

@@ -202,13 +202,13 @@ class Page:
     def label(self, pin: Experiment) -> str:
         """A pin by what differs from the experiment, in words: `depth 30, activation Tanh`."""
         differing = knobs.difference(pin, self.experiment).items()
-        return ", ".join(knobs.knobs(pin)[name].words(value) for name, value in differing) or "the same"
+        return ", ".join(knobs.knobs(pin)[name].words(value) for name, value in differing) or "this run"
 
     def step_from(self, pin: Experiment) -> str:
         """From a pin to the experiment, in words: `depth 30 → 10, activation Tanh → ReLU`."""
         now, settings = knobs.difference(self.experiment, pin).items(), knobs.knobs(pin)
         words = (f"{settings[name].words(getattr(pin, name))} → {settings[name].title(value)}" for name, value in now)
-        return ", ".join(words) or "the same"
+        return ", ".join(words) or "this run"
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], base: "Page | None" = None) -> tuple["Page", list[str]]:

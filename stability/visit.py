@@ -89,8 +89,10 @@ class Visit:
 
     @property
     def fresh(self) -> bool:
-        """Nothing was opened or changed yet."""
-        return self.page == Page() and not self.tried and not self.answers
+        """No other experiment was opened yet; who only looks closer, or pauses, still wants to know what to do next."""
+        seen, first = self.page, Page()
+        same = (seen.experiment, seen.pins, seen.view.bench, seen.view.lesson) == (first.experiment, (), first.view.bench, "")
+        return same and set(self.tried) <= {first.experiment} and not self.answers
 
     @property
     def behind(self) -> list[Experiment]:

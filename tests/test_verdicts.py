@@ -262,7 +262,7 @@ def test_the_factor_of_a_layer_is_the_geometric_mean_over_the_layers():
 def test_a_signal_that_fades_behind_flat_weight_gradients_is_said_to():
     verdict = next(v for v in likely(Experiment()) if v.scheme == "xavier_normal")
     assert verdict.word == "vanishing"
-    assert "although the weight gradients look flat: the signal itself has shrunk to" in verdict.sentence
+    assert "although the weight gradients look flat: from the start the signal shrinks to" in verdict.sentence
 
 
 def test_the_default_experiment_is_foreseen():

@@ -158,7 +158,7 @@ def test_a_pin_is_labelled_by_what_differs():
         page.label(Experiment(depth=30, activation="tanh", residual=True))
         == "activation Tanh, depth 30, residual connections on"
     )
-    assert page.label(Experiment(depth=10)) == page.step_from(Experiment(depth=10)) == "the same"
+    assert page.label(Experiment(depth=10)) == page.step_from(Experiment(depth=10)) == "this run"
     assert page.step_from(Experiment(depth=30, activation="tanh")) == "activation Tanh → ReLU, depth 30 → 10"
 
 

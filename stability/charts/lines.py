@@ -79,7 +79,7 @@ def pinned_names(x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 def ends(name: str, scale: alt.Scale) -> list[alt.Chart]:
     """The names of the lines at their ends, each behind its mark; a click on one lets it stand alone."""
-    base = alt.Chart(alt.NamedData("ends")).transform_filter(f"isValid(datum.{name})")
+    base = alt.Chart(alt.NamedData("ends")).transform_filter(f"!zoom && isValid(datum.{name})")
     base = base.encode(y=alt.Y(name, type="quantitative", scale=scale, title=None), opacity=dimmed())
     kind = {"align": "left", "baseline": "middle", "cursor": "pointer", "tooltip": None}
     mark, words = (

@@ -128,7 +128,7 @@ def finished(panels: list[alt.Chart], description: str, params: Sequence[alt.Var
         params=list(params) or alt.Undefined,
         resolve=alt.Resolve(scale=alt.ScaleResolveMap(color="independent", shape="independent")),
         config=alt.Config(
-            mark=alt.MarkConfig(aria=False),
+            mark=alt.MarkConfig(aria=False, tooltip=None),
             text=alt.MarkConfig(color=ink, fontSize=11),
             axis=alt.AxisConfig(labelColor=ink),
             legend=alt.LegendConfig(labelColor=ink),

@@ -67,6 +67,14 @@ def stacked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
     return np.stack(arrays) if arrays else np.empty((0, 0, 0, 0) if name in PROFILES else (0, 0, 0))
 
 
+def told(measurements: Sequence[Measurement], name: str) -> np.ndarray:
+    """As `stacked`; an accuracy is NaN where the loss is not finite: such a network gives no answers, not wrong ones."""
+    values = stacked(measurements, name)
+    if not name.endswith("accuracy"):
+        return values
+    return np.where(np.isfinite(stacked(measurements, name.replace("accuracy", "loss"))), values, math.nan)
+
+
 def summary(run: Run) -> pd.DataFrame:
     """What a finished run came to, a row for each scheme, medians over the finite replicates.
 
@@ -82,7 +90,7 @@ def summary(run: Run) -> pd.DataFrame:
             "settings": words,
             "scheme": [row.title for row in e.rows],
             "loss": ranged(last.loss)[0],
-            "test_accuracy": ranged(last.test_accuracy)[0],
+            "test_accuracy": ranged(told([last], "test_accuracy")[0])[0],
             "first_gradient": ranged(first.signal_gradient[:, :, 0])[0],
             "last_gradient": ranged(first.signal_gradient[:, :, -1])[0],
             "diverged": [min(steps[scheme], default=math.nan) for scheme in range(len(e.schemes))],

@@ -10,7 +10,7 @@ from stability.experiment import Experiment
 from stability.frames.ends import ends
 from stability.frames.pinned import NONE, Pinned, pinned_lines
 from stability.frames.rules import rules
-from stability.frames.tidy import BEYOND, BINS, POINTS, spread, stacked
+from stability.frames.tidy import BEYOND, BINS, POINTS, spread, stacked, told
 from stability.remarks import Remark, remarks
 from stability.runs import Run
 from stability.tabular import limits, ranged, showable, table
@@ -39,7 +39,7 @@ def line_ends(run: Run, count: int, bounds: pa.Table) -> pa.Table:
     axes = {"loss": (0.0, LOSS_TOP * e.data.guessing), "accuracy": (0.0, 1.0)}
     axes["gradient_norm"] = tuple(bounds["gradient_norm"].to_pylist())
     shown = [name for name in axes if name != "accuracy" or e.data.classes]
-    values = {name: spread(name, showable(name, stacked([newest], name)))[name] for name in shown}
+    values = {name: spread(name, showable(name, told([newest], name)))[name] for name in shown}
     alive = np.isfinite(values["loss"])
     return ends(e, {name: np.where(alive, found, math.nan) for name, found in values.items()}, axes)
 
@@ -58,7 +58,7 @@ def held_out(run: Run, count: int) -> pa.Table:
     taken = [run.measurements[step] for step in sorted(sampled(e.steps, MOST)) if step < count]
     columns = {"scheme": np.repeat(e.schemes, len(taken)), "step": np.tile([m.step for m in taken], len(e.schemes))}
     for name in ("loss", "accuracy"):
-        columns[name] = spread(name, showable(name, stacked(taken, f"test_{name}")))[name]
+        columns[name] = spread(name, showable(name, told(taken, f"test_{name}")))[name]
     return table(columns)
 
 
@@ -77,7 +77,7 @@ def bands(run: Run, count: int) -> pa.Table:
     columns["until"] = np.tile([*chosen[1:], BEYOND], len(e.schemes))
     columns["marked"] = np.tile([index % (stride * max(1, POINTS // 6)) == 0 for index in chosen], len(e.schemes))
     for name in ("loss", "accuracy", "gradient_norm", *(["scale"] if e.format.scaled else [])):
-        columns |= spread(name, showable(name, stacked(measurements, name)))
+        columns |= spread(name, showable(name, told(measurements, name)))
     return table(columns)
 
 
