@@ -1,5 +1,6 @@
 """What is looked at closer, beneath the charts of a bench: one row a section, whose pieces a page puts in their places."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,19 @@ from stability import charts, columns, flatness, frames, jacobian, ladder, learn
 from stability import gains as measured_gains
 from stability.bounds import compared, shortened
 from stability.growth import healed
-from stability.markup import BOUNDS, EXPONENTS, GAINS, HEALING, LADDER, NUMBERS, STRETCH, SYMMETRIES, sentences_html
+from stability.markup import (
+    BOUNDS,
+    EDGE,
+    EXPONENTS,
+    GAINS,
+    HEALING,
+    LADDER,
+    NUMBERS,
+    STRETCH,
+    SYMMETRIES,
+    THEORY,
+    sentences_html,
+)
 from stability.readouts import equation, readouts
 from stability.remedies import Remedy
 from stability.runs import Growth, Run
@@ -130,12 +143,13 @@ def singular_values(run: Run, view: View, count: int) -> Pieces:
         return (yield "said", sentences_html([why]))
     yield "said", sentences_html(jacobian.sentences(e))
     yield "picture", Picture(charts.singular_spec(e), frames.singular_tables(e))
-    yield "note", sentences_html([STRETCH])
+    yield "note", sentences_html([STRETCH, *[EDGE] * any(map(math.isfinite, jacobian.predicted_edge(e)))])
 
 
 def theory(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
     yield "table", Grid(readouts(e), columns.NUMBERS)
+    yield "note", sentences_html([THEORY])
     for scheme in e.schemes:
         if words := equation(e, scheme):
             yield f"equation_{scheme}", Formula(title(scheme), words)

@@ -15,7 +15,7 @@ from torch import Tensor
 from stability.experiment import Experiment
 from stability.network import Stack
 from stability.schemes import Scheme
-from stability.spelling import number
+from stability.spelling import number, times
 from stability.training import batches, begun
 
 MOST_EXAMPLES, MOST_DIRECTIONS = 4, 256  # a picture shows no more directions than that, and their price grows as width^3
@@ -151,8 +151,13 @@ def sentences(e: Experiment) -> list[str]:
     """By how much each scheme's first network stretches what it stretches most, and what lies in the middle."""
     said = []
     for row, values in zip(e.rows, singular_values(replace(e, replicates=1))[:, 0], strict=True):
-        found, words = values[np.isfinite(values)], "not finite"
+        found, words = values[np.isfinite(values)], "what the layers do is not finite"
         if len(found):
-            words = f"{number(found.max())} at most, half of the directions by {number(np.median(found))} or less"
+            half = f"half of all directions by {many(np.median(found))} or less"
+            words = f"multiplies the most stretched direction by {many(found.max())}, {half}"
         said.append(f"{row.title}: {words}.")
     return said
+
+
+def many(factor: float) -> str:
+    return times(math.log10(factor)) if factor > 0 else number(factor)

@@ -27,7 +27,13 @@ COURSE = (
 DASHED = "Dashed: what theory foresees before training; shaded: nine of ten networks, where the law of their spread is known."
 STRETCH = (
     "By how much the hidden layers stretch each direction of a small change before training, the furthest first; all at 1: "
-    "gradients keep their size. A line ends where rounding swallows the rest. Dashed: the largest of wide linear networks."
+    "gradients keep their size. A line ends where rounding swallows the rest."
+)
+EDGE = "Dashed: the largest value that a wide linear network has."
+THEORY = (
+    "What a very deep and wide network with these weights does. Where χ₁ is 1 gradients keep their size: the edge of chaos. "
+    "Below it they vanish and all inputs become alike; above it they explode and the smallest difference grows. Reach: through "
+    "how many layers a network can still tell its inputs apart. Point at the head of a column to read what it means."
 )
 GAINS = (
     "What the first layer does to mean squares before training: forward, those of its outputs over those of its inputs; "

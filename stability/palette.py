@@ -28,7 +28,7 @@ STATES = {  # of the ladder: blue has shrunk, orange has grown, and what stands 
     "some 0": ("#4f94c9", "(0)"),
     "all 0": ("#1f5a94", "0"),
     "infinite": ("#d97e00", "∞"),
-    "0 already": (BROKEN, "0"),
+    "0 already": (BROKEN, "–"),
     "not known": ("#80808000", "?"),
 }
 

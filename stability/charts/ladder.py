@@ -5,7 +5,7 @@ import json
 import altair as alt
 
 from stability.charts.given import parameters
-from stability.charts.parts import EXTENT, INK, built, finished, looks, panel
+from stability.charts.parts import EXTENT, INK, WIDTH, built, finished, looks, panel
 from stability.experiment import Experiment
 from stability.frames.ladder import along
 from stability.palette import GREY, STATES
@@ -67,7 +67,14 @@ def blocks(base: alt.Chart, e: Experiment, last: bool) -> alt.Chart:
     """Neighbouring layers of one fate."""
     keys = {state: f"{sign}: {state}" if sign else state for state, (_, sign) in STATES.items()}
     signs = " : ".join(f"datum.label == '{state}' ? '{key}'" for state, key in keys.items()) + " : ''"
-    legend = alt.Legend(title=None, orient="bottom", direction="horizontal", columns=4, symbolType="square", labelExpr=signs)
+    legend = alt.Legend(
+        title=None,
+        orient="bottom",
+        direction="horizontal",
+        columns=alt.ExprRef(f"{WIDTH} < 420 ? 2 : 4"),
+        symbolType="square",
+        labelExpr=signs,
+    )
     scale = alt.Scale(domain=list(STATES), range=[colour for colour, _ in STATES.values()])
     tips = [alt.Tooltip(name, type="nominal") for name in ("format", "way", "state")]
     tips += [alt.Tooltip(name, type="quantitative") for name in ("low", "high", "step")]

@@ -9,14 +9,16 @@ from stability.formats import FORMATS
 from stability.quantities import Measurement
 from stability.tabular import table
 
+ROOM = 0.12  # of a panel's height: what a few words need
+
 
 def rules(e: Experiment, newest: Measurement, bounds: pa.Table, format: str = "") -> pa.Table:
     """The ends of a format (a key of FORMATS; none: the run's own), within the limits `bounds` of their axes.
 
     Columns: quantity, height, words, inside: False of an end beyond the axis, which is not drawn, and has its height at the
-    edge, so that every axis has a number; under: words stand below the line. A norm stands at a rule where the root mean
-    square of its numbers, as they are stored, is at the end of the format: gradients are those of the mean loss, times the
-    loss scale, and a weight gradient is that of a hidden layer.
+    edge, so that every axis has a number; under: words stand below the line, where there is room. A norm stands at a rule
+    where the root mean square of its numbers, as they are stored, is at the end of the format: gradients are those of the
+    mean loss, times the loss scale, and a weight gradient is that of a hidden layer.
     """
     row = FORMATS[format] if format else e.format
     ends = {"largest": row.largest, "smallest normal": row.smallest_normal, "smallest": row.smallest_subnormal}
@@ -26,9 +28,12 @@ def rules(e: Experiment, newest: Measurement, bounds: pa.Table, format: str = ""
         stored = ", as stored" * ("gradient" in name)
         unit = stored_as(e, newest, name)
         heights = {f"{row.label} {end}{stored}": value * unit for end, value in ends.items()}
-        rows += [(name, min(max(low, at), high), words, low <= at <= high) for words, at in heights.items()]
-    columns = dict(zip(("quantity", "height", "words", "inside"), zip(*rows, strict=True), strict=True))
-    return table(columns | {"under": [words.partition(",")[0] == f"{row.label} smallest" for words in columns["words"]]})
+        for words, at in heights.items():
+            stands = min(max(low, at), high)
+            place = (math.log10(stands) - math.log10(low)) / (math.log10(high) - math.log10(low))
+            smallest = words.partition(",")[0] == f"{row.label} smallest"
+            rows.append((name, stands, words, low <= at <= high, place > (ROOM if smallest else 1 - ROOM)))
+    return table(dict(zip(("quantity", "height", "words", "inside", "under"), zip(*rows, strict=True), strict=True)))
 
 
 def stored_as(e: Experiment, newest: Measurement, quantity: str) -> float:
