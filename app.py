@@ -1,6 +1,5 @@
 """The page. `main` is its table of contents; the state is one Visit, and the link spells its Page."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -267,11 +266,11 @@ def show(house: Server, visit: Visit, places: dict[str, DeltaGenerator]) -> None
     for running, most in ((run, until), *((kept, kept.last + 1) for kept in pinned.values() if not visit.paused)):
         with house.registry.attend(running):
             while not running.finished and len(running.measurements) < most:
-                if house.registry.place(running):
-                    time.sleep(DRAW)  # somebody else's training goes on meanwhile, or one's own ends that was just left
-                else:
+                # At first for longer: one's own run that was just left may hold the place, and of that nothing is told.
+                place = house.registry.wait(running, DRAW if stage.waits else 2 * DRAW)
+                if not place:
                     running.advance(DRAW if running.measurements else 0.0, most)
-                stage.draw(min(until, len(run.measurements)), house.registry.place(running))
+                stage.draw(min(until, len(run.measurements)), place)
     stage.draw(min(until, len(run.measurements)), still=True)
     if page.view.row.trains and not visit.paused and page.experiment not in visit.tried:
         visit.tried[page.experiment] = frames.summary(run)

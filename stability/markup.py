@@ -78,7 +78,8 @@ PAGE_CSS = f"""
 .st-key-setting_schemes {{ position: relative; }}
 .st-key-undo_schemes {{ position: absolute; top: -0.6rem; right: 1.6rem; width: auto; }}
 @media (max-width: 64rem) {{ .st-key-toolbar button {{ padding: 0.25rem 0.55rem; }} }}
-.st-key-left_chart, .st-key-right_chart {{ [data-testid=stElementToolbar] {{ top: 0; right: 0; }} }}
+.st-key-left_chart, .st-key-right_chart {{
+  [data-testid=stElementToolbar] {{ top: auto !important; bottom: -0.8rem; right: -{AXIS_WIDTH}px; }} }}
 [data-testid=stElementToolbar]:focus-within {{ opacity: 1; }}
 .said {{ margin: 0 0 0.3rem; }}
 .claim {{ display: flex; flex-direction: column; font-size: 0.875rem; border-left: 4px solid; padding-left: 0.6rem; }}
@@ -89,7 +90,8 @@ sup {{ line-height: 0; }}
 .heading p {{ font-size: 0.9rem; }}
 .st-key-left_chart, .st-key-right_chart, .st-key-closer_chart {{ padding-right: {AXIS_WIDTH + 8}px; }}
 @media (min-width: 82rem), (min-width: 40rem) and (max-width: 71.99rem) {{
-  .st-key-left_chart, .st-key-right_chart {{ padding-right: {AXIS_WIDTH + LABEL}px; }} }}
+  .st-key-left_chart, .st-key-right_chart {{ padding-right: {AXIS_WIDTH + LABEL}px;
+    [data-testid=stElementToolbar] {{ right: -{AXIS_WIDTH + LABEL}px; }} }} }}
 [data-tag] *, [data-testid=stBaseButton-primary] * {{ color: light-dark(#ffffff, #0b1015); }}
 @media (prefers-reduced-motion: reduce) {{ *, *::before, *::after {{
   animation-duration: 0.01ms !important; animation-iteration-count: 1 !important; transition-duration: 0.01ms !important; }} }}

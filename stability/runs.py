@@ -232,6 +232,7 @@ def broken(measurement: Measurement, network: tuple) -> Break:
     return Break(measurement.step, 0, "NaN" if np.isnan(measurement.loss[network]) else "inf", False)
 
 
+POLL = 0.02  # seconds until somebody who waits asks again
 KINDS: dict[type, type[Stream]] = {Experiment: Run, Product: Growth}
 
 
@@ -286,3 +287,10 @@ class Registry:
         with self._lock:
             waiting = [other for other in self._queue if not other.finished]
             return max(0, waiting.index(run) + 1 - self.slots) if run in waiting else 0
+
+    def wait(self, run: Stream, seconds: float) -> int:
+        """Its place, as soon as that is 0; or after so long."""
+        end = time.monotonic() + seconds
+        while (place := self.place(run)) and time.monotonic() < end:
+            time.sleep(POLL)
+        return place

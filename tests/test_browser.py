@@ -158,6 +158,13 @@ def test_who_comes_second_sees_their_place_and_trains_when_the_first_has_left(pa
 
 def test_a_slider_dragged_while_it_trains_ends_with_the_last_state(page, server):
     open_page(page, server, SMALL + "&seed=14&steps=400&depth=20")
+    page.evaluate(
+        """() => {
+          window.queued = false;
+          const look = () => { queued ||= document.body.innerText.includes("before yours"); requestAnimationFrame(look); };
+          look();
+        }"""
+    )
     thumb = page.get_by_role("slider", name="Depth")
     box = thumb.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -172,6 +179,7 @@ def test_a_slider_dragged_while_it_trains_ends_with_the_last_state(page, server)
     depth = int(thumb.input_value())
     assert depth > 20
     until_shown(page, experiment(f"{SMALL}&seed=14&steps=400&depth={depth}"))
+    assert not page.evaluate("queued"), "a run of one's own that was left is nobody else's"
 
 
 def test_a_refused_run_offers_the_nearest_that_fits_and_takes_it(page, server):

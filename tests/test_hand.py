@@ -99,6 +99,20 @@ def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(
     assert len(sent) == before
 
 
+@pytest.mark.parametrize("chart", [TRAINING, DEPTH])
+def test_the_buttons_of_a_chart_cover_nothing_that_can_be_pressed(shown, chart):
+    shown.mouse.move(*place(shown, chart, 0.5, 0))
+    buttons = shown.get_by_test_id("stElementToolbar").nth(chart)
+    expect(buttons).to_have_css("opacity", "1")
+    box = buttons.bounding_box()
+    controls = shown.locator(".st-key-strip button, .st-key-strip input, .stSelectbox").all()
+    assert len(controls) >= 5, "two names, the slider, and what the heat map shows"
+    for control in controls:
+        other = control.bounding_box()
+        apart = other["y"] + other["height"] <= box["y"] or box["y"] + box["height"] <= other["y"]
+        assert apart or other["x"] + other["width"] <= box["x"] or box["x"] + box["width"] <= other["x"]
+
+
 def five_letters(value: float) -> str:
     """A number beside a title: as 0.53 or 12, where it is small or large as 5e-3 or 2e+3."""
     text = f"{value:.0e}" if abs(value) < 0.01 or abs(value) >= 1000 else f"{value:.2g}"
