@@ -218,8 +218,8 @@ def toolbar(house: Server, visit: Visit) -> DeltaGenerator:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="toolbar"):
         idle = visit.bare or not house.fits(visit.page.bench)
         for label, icon, deed, words in tools(visit):
-            off = idle and deed in OF_A_RUN
-            st.button(label, icon=f":material/{icon}:", on_click=getattr(visit, deed), help=words, disabled=off)
+            does = {"key": f"tool_{deed}", "on_click": getattr(visit, deed), "disabled": idle and deed in OF_A_RUN}
+            st.button(label, icon=f":material/{icon}:", help=words, **does)  # by its key Resume is the same button as Pause
         copy_link(house, visit)
         return st.container(key="progress")
 

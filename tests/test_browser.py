@@ -135,6 +135,16 @@ def test_the_charts_are_never_gone_when_something_is_changed(page, server):
 
 def test_pause_stops_step_goes_on_by_one_and_resume_goes_on(page, server):
     open_page(page, server, LONG + "&seed=12")
+    page.evaluate(
+        """() => {
+          window.most = 0;
+          const look = () => {
+            most = Math.max(most, document.querySelectorAll(".st-key-toolbar .stButton").length);
+            requestAnimationFrame(look);
+          };
+          look();
+        }"""
+    )
     press(page, "Pause")
     expect(page.get_by_text("paused at step")).to_be_visible()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
@@ -145,6 +155,7 @@ def test_pause_stops_step_goes_on_by_one_and_resume_goes_on(page, server):
     page.wait_for_function("step => newest() === step", arg=stopped + 1)
     press(page, "Resume")
     page.wait_for_function("step => newest() > step + 10", arg=stopped)
+    assert page.evaluate("most") == 7, "Resume stands where Pause was, never beside it"
 
 
 def test_who_comes_second_sees_their_place_and_trains_when_the_first_has_left(page, visitor, server):
