@@ -7,24 +7,36 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stability import charts, frames, knobs
-from stability import columns as heads
-from stability.closer import CLOSER
-from stability.components import PARTS
-from stability.controls import OF_A_RUN, choice, conducted, mark, told, tools, widget
-from stability.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
-from stability.experiment import MOST_SCHEMES, Experiment
-from stability.knobs import Several
-from stability.lessons import Lesson
-from stability.markup import COURSE, DASHED, EMPTY, HEADING, HINT, LISTED, escaped, lesson_links, page_css, strip
-from stability.prediction import predict
-from stability.process import settle
-from stability.product import Product
-from stability.runs import Registry, RunError
-from stability.scenes import SCENES
-from stability.stage import DRAW, Stage
-from stability.view import BENCHES, View
-from stability.visit import Visit
+from stability import charts, frames
+from stability.course.lessons import Lesson
+from stability.engine.cost import Speed, cost, measured_speed, nearest_that_fits, too_large
+from stability.engine.process_settings import settle
+from stability.engine.runs import Registry, RunError
+from stability.page import table_headings as heads
+from stability.page.benches import SCENES
+from stability.page.cards import (
+    COURSE,
+    DASHED,
+    EMPTY,
+    HEADING,
+    HINT,
+    LISTED,
+    escaped,
+    lesson_links,
+    page_css,
+    strip,
+)
+from stability.page.components import PARTS
+from stability.page.renderer import DRAW, Stage
+from stability.page.sections import CLOSER
+from stability.page.session import Visit
+from stability.page.widgets import OF_A_RUN, choice, conducted, mark, told, tools, widget
+from stability.records import knobs
+from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.knobs import Several
+from stability.records.product import Product
+from stability.records.view import BENCHES, View
+from stability.theory.prediction import predict
 
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
 

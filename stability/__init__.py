@@ -15,7 +15,13 @@ True
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"Experiment": "experiment", "measure": "training", "predict": "prediction", "Run": "runs", "Product": "product"}
+_HOMES = {
+    "Experiment": "records.experiment",
+    "measure": "engine.training",
+    "predict": "theory.prediction",
+    "Run": "engine.runs",
+    "Product": "records.product",
+}
 __all__ = list(_HOMES)
 
 

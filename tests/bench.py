@@ -26,30 +26,32 @@ import pyarrow as pa  # noqa: E402
 import streamlit as st  # noqa: E402
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
-from drawn import ROWS_JS, VIEWS_JS  # noqa: E402
+from chart_data import ROWS_JS, VIEWS_JS  # noqa: E402
+from local_server import CHROMIUM_ARGS, chromium, served  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
-from served import CHROMIUM_ARGS, chromium, served  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from stability import charts, frames, moments, quantities, runs, theory, training  # noqa: E402
-from stability.activations import ACTIVATIONS  # noqa: E402
-from stability.closer import Picture  # noqa: E402
-from stability.experiment import Experiment  # noqa: E402
-from stability.formats import PRECISIONS  # noqa: E402
-from stability.network import Stack  # noqa: E402
-from stability.prediction import predict  # noqa: E402
-from stability.process import settle  # noqa: E402
-from stability.product import Product  # noqa: E402
-from stability.quantities import Measurement  # noqa: E402
+from stability import charts, frames  # noqa: E402
+from stability.catalogues import gaussian_moments, mean_field  # noqa: E402
+from stability.catalogues.activations import ACTIVATIONS  # noqa: E402
+from stability.catalogues.number_formats import PRECISIONS  # noqa: E402
+from stability.diagnosis.verdicts import forecast  # noqa: E402
+from stability.engine import quantities, runs, training  # noqa: E402
+from stability.engine.network import Stack  # noqa: E402
+from stability.engine.process_settings import settle  # noqa: E402
+from stability.engine.quantities import Measurement  # noqa: E402
+from stability.engine.rounding_shares import SHAPE  # noqa: E402
+from stability.engine.runs import Registry, Run  # noqa: E402
+from stability.engine.training import batches, measure  # noqa: E402
+from stability.page.renderer import Stage  # noqa: E402
+from stability.page.sections import Picture  # noqa: E402
+from stability.page.session import Visit  # noqa: E402
 from stability.randomness import generator  # noqa: E402
-from stability.runs import Registry, Run  # noqa: E402
-from stability.shares import SHAPE  # noqa: E402
-from stability.stage import Stage  # noqa: E402
-from stability.training import batches, measure  # noqa: E402
-from stability.verdicts import forecast  # noqa: E402
-from stability.visit import Visit  # noqa: E402
+from stability.records.experiment import Experiment  # noqa: E402
+from stability.records.product import Product  # noqa: E402
+from stability.theory.prediction import predict  # noqa: E402
 
 FORTY = Experiment(
     schemes=("he_normal", "xavier_normal", "lecun_normal", "he_uniform", "orthogonal", "pytorch", "normal:1", "normal"),
@@ -266,9 +268,9 @@ def foresight(quick: bool) -> Iterator[Line]:
     sigma_w2, sigma_b2 = np.linspace(0.1, 4, 50)[:, None], np.linspace(0, 1, 50)
 
     def grids():
-        moments.table.cache_clear(), moments.fall_cell.cache_clear()
+        gaussian_moments.table.cache_clear(), gaussian_moments.fall_cell.cache_clear()
         for activation in ACTIVATIONS:
-            theory.fixed_point(activation, sigma_w2, sigma_b2)
+            mean_field.fixed_point(activation, sigma_w2, sigma_b2)
 
     whole = [turn[0] for turn in in_turns(1 if quick else 3, grids)]
     yield Line("fixed points of all activations on a grid of 50 x 50, tables included", whole, "s", at_most=5)

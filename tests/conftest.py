@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from drawn import ROWS_JS, VIEWS_JS
+from chart_data import ROWS_JS, VIEWS_JS
 from hypothesis import settings
+from local_server import CHROMIUM_ARGS, Server, chromium, served
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from served import CHROMIUM_ARGS, Server, chromium, served
 
 PATIENCE = 60_000  # milliseconds until something is called missing; nothing waits so long on purpose
 WIDE = {"width": 1400, "height": 1000}

@@ -11,7 +11,7 @@ import sys
 import venv
 from pathlib import Path
 
-from served import CHROMIUMS, ROOT, chromium
+from local_server import CHROMIUMS, ROOT, chromium
 
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

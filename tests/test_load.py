@@ -7,8 +7,8 @@ import load
 import pytest
 
 from stability import frames
-from stability.experiment import Experiment
-from stability.runs import Run
+from stability.engine.runs import Run
+from stability.records.experiment import Experiment
 
 pytestmark = pytest.mark.load
 LINK = "schemes=he_normal,xavier_normal&depth=10&width=32&samples=256&batch=32&steps=200"

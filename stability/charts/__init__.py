@@ -6,11 +6,11 @@ and Arrow tables after, a notebook completes it by `with_data`.
 
 from stability.charts.depth import depth_chart, depth_spec
 from stability.charts.gains import gains_chart, gains_spec
+from stability.charts.interaction import LARGE, SHARED, enlarged
 from stability.charts.ladder import ladder_chart, ladder_spec
 from stability.charts.learned import fit_chart, fit_spec, region_chart, region_spec
 from stability.charts.lines import LABEL
-from stability.charts.linked import LARGE, SHARED, enlarged
-from stability.charts.parts import AXIS_WIDTH, with_data
+from stability.charts.panels import AXIS_WIDTH, with_data
 from stability.charts.pre_activations import pre_activation_chart, pre_activation_spec
 from stability.charts.product import (
     bound_chart,

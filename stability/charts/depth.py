@@ -5,11 +5,11 @@ from typing import Any
 
 import altair as alt
 
-from stability.charts.given import NOTHING, Kind, colour, filled, given, kind_of, parameters
+from stability.charts.interaction import dimmed, live_once, still
 from stability.charts.lines import along_axis, line_panel
-from stability.charts.linked import dimmed, live_once, still
-from stability.charts.parts import corners, finished, format_rules, log_scale
-from stability.experiment import Experiment
+from stability.charts.panels import corners, finished, format_rules, log_scale
+from stability.charts.parameters import NOTHING, Kind, colour, filled, given, kind_of, parameters
+from stability.records.experiment import Experiment
 
 
 def depth_chart(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> alt.VConcatChart:

@@ -2,10 +2,20 @@
 
 import altair as alt
 
-from stability.charts.given import parameters
-from stability.charts.parts import axis, built, colour, finished, log_scale, looks, outlined, panel, shape
-from stability.experiment import Experiment
-from stability.palette import GREY
+from stability.charts.palette import GREY
+from stability.charts.panels import (
+    axis,
+    built,
+    colour,
+    finished,
+    log_scale,
+    looks,
+    outlined,
+    panel,
+    shape,
+)
+from stability.charts.parameters import parameters
+from stability.records.experiment import Experiment
 
 LINE = 14  # pixels from one line of words to the next
 

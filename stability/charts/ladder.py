@@ -4,12 +4,12 @@ import json
 
 import altair as alt
 
-from stability.charts.given import parameters
-from stability.charts.parts import EXTENT, INK, WIDTH, built, finished, looks, panel
-from stability.experiment import Experiment
+from stability.charts.palette import GREY, STATES
+from stability.charts.panels import EXTENT, INK, WIDTH, built, finished, looks, panel
+from stability.charts.parameters import parameters
+from stability.engine.rounding_shares import BY_RANGE
 from stability.frames.ladder import along
-from stability.palette import GREY, STATES
-from stability.shares import BY_RANGE
+from stability.records.experiment import Experiment
 
 ROW = 14  # pixels of one format
 INKS = {"all 0": "'white'", "0 already": "'white'", "fits": INK, "not known": INK}  # of words on a block; else black

@@ -2,10 +2,11 @@
 
 import altair as alt
 
-from stability.charts.parts import EXTENT, built, colour, finished, looks, panel, shape
-from stability.domain import REACH, SIDE
-from stability.experiment import Experiment
-from stability.palette import CLASSES, COLOURS, DOTS, GREY, MARKS, NOT_FINITE, RINGS, SYMBOLS, style
+from stability.charts.palette import CLASSES, COLOURS, DOTS, GREY, MARKS, RINGS, SYMBOLS, style
+from stability.charts.panels import EXTENT, built, colour, finished, looks, panel, shape
+from stability.engine.input_grid import REACH, SIDE
+from stability.frames.arrow import NOT_FINITE
+from stability.records.experiment import Experiment
 
 CELL = 6  # pixels
 TICKS = -2, 0, 2

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from stability.charts.given import SYMBOL, Kind, colour, shape, zoomed
-from stability.charts.linked import dimmed, guides, now, readings, seen, titled
-from stability.charts.parts import WIDTH, axis, below, outlined, panel
-from stability.frames.ends import HEIGHTS
-from stability.palette import GREY
+from stability.charts.interaction import dimmed, guides, now, readings, seen, titled
+from stability.charts.palette import GREY
+from stability.charts.panels import WIDTH, axis, below, outlined, panel
+from stability.charts.parameters import SYMBOL, Kind, colour, shape, zoomed
+from stability.frames.line_labels import HEIGHTS
 
 LABEL = 104  # pixels right of a panel for the names of its lines, where the window is wide enough
 ROOMY = "(windowSize()[0] >= 1312 || windowSize()[0] >= 640 && windowSize()[0] < 1152)"  # as the page's CSS has it

@@ -2,11 +2,11 @@
 
 import altair as alt
 
-from stability.charts.parts import EXTENT, built, colour, finished, looks, panel, shape
-from stability.experiment import Experiment
+from stability.charts.palette import GREY
+from stability.charts.panels import EXTENT, built, colour, finished, looks, panel, shape
+from stability.engine.quantities import REACH
 from stability.frames.pre_activations import EDGE
-from stability.palette import GREY
-from stability.quantities import REACH
+from stability.records.experiment import Experiment
 
 TICKS = -EDGE + 0.5, -4, 0, 4, EDGE - 0.5
 TICK = f"datum.value < -{REACH} ? 'u < −{REACH}' : datum.value > {REACH} ? '> {REACH}' : format(datum.value, 'd')"

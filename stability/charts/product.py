@@ -7,10 +7,10 @@ from typing import Any
 
 import altair as alt
 
-from stability.charts.parts import EXTENT, built, finished, held, panel
+from stability.charts.palette import COLOURS, GREY
+from stability.charts.panels import EXTENT, built, finished, held, panel
 from stability.frames.product import HEALED
-from stability.palette import COLOURS, GREY
-from stability.product import Product
+from stability.records.product import Product
 
 BLUE, ORANGE = COLOURS[0], COLOURS[1]
 POWERS = {"labelExpr": "datum.value ? '1e' + datum.value : '1'", "tickMinStep": 1}

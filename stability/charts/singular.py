@@ -2,8 +2,18 @@
 
 import altair as alt
 
-from stability.charts.parts import axis, built, colour, corners, finished, held, looks, panel, shape
-from stability.experiment import Experiment
+from stability.charts.panels import (
+    axis,
+    built,
+    colour,
+    corners,
+    finished,
+    held,
+    looks,
+    panel,
+    shape,
+)
+from stability.records.experiment import Experiment
 
 
 def singular_chart(experiment: Experiment) -> alt.VConcatChart:

@@ -4,9 +4,19 @@ import json
 
 import altair as alt
 
-from stability.charts.parts import EXTENT, GRADIENT, SEAM, below, built, finished, looks, panel, span
-from stability.experiment import Experiment
-from stability.palette import BROKEN
+from stability.charts.palette import BROKEN
+from stability.charts.panels import (
+    EXTENT,
+    GRADIENT,
+    SEAM,
+    below,
+    built,
+    finished,
+    looks,
+    panel,
+    span,
+)
+from stability.records.experiment import Experiment
 
 
 def symmetry_chart(experiment: Experiment) -> alt.VConcatChart:

@@ -5,10 +5,11 @@ from typing import Any
 
 import altair as alt
 
-from stability.charts.given import NOTHING, Kind, colour, filled, given, kind_of, parameters
+from stability.catalogues.schemes import read
+from stability.charts.interaction import dimmed, guides, live_once, still
 from stability.charts.lines import along_axis, line_panel
-from stability.charts.linked import dimmed, guides, live_once, still
-from stability.charts.parts import (
+from stability.charts.palette import BROKEN, GREY
+from stability.charts.panels import (
     EXTENT,
     GRADIENT,
     SEAM,
@@ -21,11 +22,10 @@ from stability.charts.parts import (
     outlined,
     panel,
 )  # fmt: skip
-from stability.experiment import Experiment
+from stability.charts.parameters import NOTHING, Kind, colour, filled, given, kind_of, parameters
 from stability.frames.training import LOSS_TOP
-from stability.palette import BROKEN, GREY
-from stability.schemes import read
-from stability.view import QUANTITIES
+from stability.records.experiment import Experiment
+from stability.records.view import QUANTITIES
 
 HEAT_LEGEND = alt.Legend(
     title=None, orient="bottom", direction="horizontal", gradientLength=alt.ExprRef(GRADIENT), gradientThickness=8,

@@ -6,15 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stability.experiment import Experiment
-from stability.frames.ends import ends
+from stability.engine.runs import Run
+from stability.engine.runs import spread as spread_out
+from stability.frames.arrow import THROUGH_DEPTH, limits, showable, table
+from stability.frames.format_limits import rules
+from stability.frames.line_labels import ends
 from stability.frames.pinned import NONE, Pinned, pinned_lines
-from stability.frames.rules import rules
 from stability.frames.tidy import BEYOND, BINS, spread, theory
-from stability.prediction import predict
-from stability.runs import Run
-from stability.runs import spread as spread_out
-from stability.tabular import THROUGH_DEPTH, limits, showable, table
+from stability.records.experiment import Experiment
+from stability.theory.prediction import predict
 
 MOST_ROWS = 6000  # of a replay: a browser reads all of them at once
 

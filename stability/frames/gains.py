@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.experiment import Experiment
+from stability.frames.arrow import limits, showable, table
 from stability.frames.tidy import spread
-from stability.gains import gains
-from stability.tabular import limits, showable, table
+from stability.probes.first_layer_gain import gains
+from stability.records.experiment import Experiment
 
 KEPT = "forward kept", "Xavier", "backward kept"
 MARGIN = 6.0  # times the least and the most variance: room for the words beside a rule

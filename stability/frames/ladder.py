@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from stability.engine.rounding_shares import BY_RANGE, FATES, KINDS
+from stability.engine.runs import Run
+from stability.frames.arrow import table
 from stability.frames.tidy import index_columns
-from stability.ladder import WAYS, Rungs, first, rungs
-from stability.runs import Run
-from stability.shares import BY_RANGE, FATES, KINDS
-from stability.tabular import table
+from stability.probes.format_ladder import WAYS, Rungs, first, rungs
 
 GAP = 0.06  # of the depth: between the way forward and the way back
 

@@ -6,12 +6,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from stability.domain import REACH, SIDE, grid
-from stability.experiment import Experiment
-from stability.learned import answers
-from stability.palette import NOT_FINITE
-from stability.runs import Run
-from stability.tabular import showable, table
+from stability.engine.input_grid import REACH, SIDE, grid
+from stability.engine.runs import Run
+from stability.frames.arrow import NOT_FINITE, showable, table
+from stability.probes.learned_function import answers
+from stability.records.experiment import Experiment
 
 DOTS = 150  # training points that are drawn, the first of them
 LEVELS = 10  # steps of a probability from 0 to 1: neighbours on one look alike

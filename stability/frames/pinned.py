@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from stability.runs import Run
+from stability.engine.runs import Run
 
 Pinned = Mapping[str, Run]  # runs that are kept behind another, by their label
 NONE: Pinned = MappingProxyType({})

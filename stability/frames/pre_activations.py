@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from stability.activations import ACTIVATIONS
-from stability.flatness import flatness, histogram
-from stability.quantities import BINS, FLAT, REACH
-from stability.runs import Run
-from stability.tabular import table
+from stability.catalogues.activations import ACTIVATIONS
+from stability.engine.quantities import BINS, FLAT, REACH
+from stability.engine.runs import Run
+from stability.frames.arrow import table
+from stability.probes.saturation import flatness, histogram
 
 EDGE = REACH + 1  # where the outer bins are drawn to end
 LOW, HIGH = -2.0, 3.0  # heights between which a curve is drawn: of a rectifier, enough to see its slope beside it

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from stability.bounds import measured_exponents, singular_bounds
-from stability.growth import LN10, RANGES, Law, exponents, law, spread, typical_growth
-from stability.product import Product
-from stability.spelling import decimal, power, raised
-from stability.tabular import table
+from stability.frames.arrow import table
+from stability.probes.product_singular_values import measured_exponents, singular_bounds
+from stability.records.product import Product
+from stability.text import decimal, power, raised
+from stability.theory.product_law import LN10, RANGES, Law, exponents, law, spread, typical_growth
 
 MOST_POINTS = 200  # of a line
 ENDS = {"float16": "float16 ends", "float32": "float32 and bfloat16 end", "float64": "float64 ends"}

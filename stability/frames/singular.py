@@ -8,10 +8,10 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 
-from stability.experiment import Experiment
+from stability.frames.arrow import limits, showable, table
 from stability.frames.tidy import POINTS
-from stability.jacobian import predicted_edge, singular_values
-from stability.tabular import limits, showable, table
+from stability.probes.jacobian import predicted_edge, singular_values
+from stability.records.experiment import Experiment
 
 
 @lru_cache(maxsize=32)

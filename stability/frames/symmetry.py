@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.experiment import Experiment
-from stability.runs import Run
-from stability.symmetry import SYMMETRIES, changes
-from stability.tabular import table
-from stability.training import MOST, sampled
+from stability.engine.runs import Run
+from stability.engine.training import MOST, sampled
+from stability.frames.arrow import table
+from stability.probes.symmetries import SYMMETRIES, changes
+from stability.records.experiment import Experiment
 
 
 def symmetry_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability import knobs
-from stability.experiment import Experiment
-from stability.prediction import Prediction
-from stability.quantities import PROFILES, Measurement
-from stability.runs import Run
-from stability.tabular import THROUGH_DEPTH, ranged, showable, table
+from stability.engine.quantities import PROFILES, Measurement
+from stability.engine.replicates import ranged
+from stability.engine.runs import Run
+from stability.frames.arrow import THROUGH_DEPTH, showable, table
+from stability.records import knobs
+from stability.records.experiment import Experiment
+from stability.theory.prediction import Prediction
 
 SCALARS = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"
 BEYOND = 10**9  # a step after every step

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from stability.experiment import Experiment
-from stability.frames.ends import ends
+from stability.diagnosis.nonfinite import Remark, remarks
+from stability.engine.replicates import ranged
+from stability.engine.runs import Run
+from stability.engine.training import MOST, sampled
+from stability.frames.arrow import limits, showable, table
+from stability.frames.format_limits import rules
+from stability.frames.line_labels import ends
 from stability.frames.pinned import NONE, Pinned, pinned_lines
-from stability.frames.rules import rules
 from stability.frames.tidy import BEYOND, BINS, POINTS, spread, stacked, told
-from stability.remarks import Remark, remarks
-from stability.runs import Run
-from stability.tabular import limits, ranged, showable, table
-from stability.training import MOST, sampled
+from stability.records.experiment import Experiment
 
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 

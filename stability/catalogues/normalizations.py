@@ -1,0 +1,69 @@
+"""What stands between a pre-activation and its activation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stability.catalogues.entry import Entry, catalogue
+from stability.catalogues.number_formats import wide
+
+Q = TypeVar("Q")  # numbers or arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalization(Entry):
+    """A row: `apply` takes z `(N, batch, width)` to u before the trained `gain` (starts at 1) and `shift` (at 0).
+
+    `variance(q)` is that of u in a wide layer whose z has variance q for each example; None where examples are mixed.
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    variance: Callable[[Q], Q] | None = None
+    gain: bool = True
+    shift: bool = True
+    least_batch: int = 1
+
+    @property
+    def mixes(self) -> bool:
+        """What an example becomes depends on the others that pass with it."""
+        return self.variance is None
+
+
+def over_batch(z: Tensor) -> Tensor:
+    """Always the batch's own statistics, as torch.nn.BatchNorm1d(track_running_stats=False), eps 1e-5.
+
+    Of formats of 16 bits in float32, as torch does it, too: only the result is rounded.
+    """
+    taken = wide(z)
+    variance, mean = torch.var_mean(taken, dim=-2, correction=0, keepdim=True)
+    return ((taken - mean) * torch.rsqrt(variance + 1e-5)).to(z.dtype)
+
+
+NORMALIZATIONS = catalogue(
+    Normalization(
+        key="none", label="None", source="-", formula=r"u = z", apply=lambda z: z, gain=False, shift=False,
+        variance=lambda q: q,
+        summary="The pre-activation enters the activation as it is: nothing hides what the initialization did.",
+    ),
+    Normalization(
+        key="batch", label="Batch norm", source="Ioffe & Szegedy 2015", apply=over_batch, least_batch=2,
+        formula=r"u = \gamma (z - \mathrm{mean}_B z) / \sqrt{\mathrm{Var}_B z + 10^{-5}} + \beta",
+        summary="Each unit is standardised over the batch, always by the batch's own statistics.",
+    ),
+    Normalization(
+        key="layer", label="Layer norm", source="Ba, Kiros & Hinton 2016",
+        formula=r"u = \gamma (z - \mathrm{mean}_j z) / \sqrt{\mathrm{Var}_j z + 10^{-5}} + \beta",
+        summary="Each example is standardised over the units of the layer.",
+        apply=lambda z: F.layer_norm(z, z.shape[-1:]), variance=lambda q: q / (q + 1e-5),
+    ),
+    Normalization(
+        key="rms", label="RMS norm", source="Zhang & Sennrich 2019", shift=False,
+        formula=r"u = \gamma z / \sqrt{\mathrm{mean}_j z^2 + \epsilon}",
+        summary="Each example is divided by the root mean square of its layer; the mean stays.",
+        apply=lambda z: F.rms_norm(z, z.shape[-1:]), variance=lambda q: q / (q + torch.finfo(torch.float32).eps),
+    ),
+)  # fmt: skip

@@ -1,0 +1,132 @@
+"""Number formats, and in which of them a network can be trained."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from stability.catalogues.entry import Entry, catalogue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format(Entry):
+    """A row: `dtype` is what activations and gradients are stored in, every number rounded to it after every operation.
+
+    Weights and the optimizer live in `master` where that is finer. With `scaled` the loss is multiplied before the way back,
+    so that small gradients stay above the smallest number. `shown_only` says in a sentence why no network is trained in it.
+    """
+
+    dtype: torch.dtype
+    master: torch.dtype | None = None
+    scaled: bool = False
+    shown_only: str = ""
+
+    @property
+    def trains(self) -> bool:
+        return not self.shown_only
+
+    @property
+    def bytes(self) -> int:
+        """Of a stored number."""
+        return self.dtype.itemsize
+
+    @property
+    def of_weights(self) -> torch.dtype:
+        """What weights and the optimizer's state are stored in."""
+        return self.master or self.dtype
+
+    @property
+    def largest(self) -> float:
+        """The largest finite number."""
+        return torch.finfo(self.dtype).max
+
+    @property
+    def smallest_normal(self) -> float:
+        """Below it, digits are lost one by one."""
+        return torch.finfo(self.dtype).tiny
+
+    @property
+    def smallest_subnormal(self) -> float:
+        """The smallest number above 0: what is at most half of it is rounded to 0."""
+        return self.smallest_normal * self.epsilon
+
+    @property
+    def epsilon(self) -> float:
+        """The gap between 1 and the next number."""
+        return torch.finfo(self.dtype).eps
+
+    def computed_in(self, device: torch.device) -> torch.dtype:
+        """What tensors hold while a network is computed: where this is not `dtype`, numbers that `dtype` has too.
+
+        CPUs without instructions for it multiply float16 matrices 15 times slower than float32 ones, bfloat16 ones 4 times. So
+        there a result is computed in float32 and rounded, as the products of torch's own formats of 16 bits are: their sums
+        are float32, too.
+        """
+        return torch.float32 if self.bytes < 4 and device.type == "cpu" else self.dtype
+
+    def unavailable(self, device: torch.device) -> str:
+        """Why this machine cannot train in it, as a sentence; empty where it can."""
+        return self.shown_only or refused(self.computed_in(device), device)
+
+
+@lru_cache
+def refused(dtype: torch.dtype, device: torch.device) -> str:
+    """Why a device cannot multiply in a format; empty where it can."""
+    try:
+        one = torch.ones(1, 1, 1, dtype=dtype, device=device)
+        torch.baddbmm(one, one, one)
+    except RuntimeError as error:
+        name, why = str(dtype).removeprefix("torch."), str(error).splitlines()[0]
+        return f"This machine ({device.type}) cannot multiply in {name}: {why}."
+    return ""
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """At least float32, for sums and norms over many numbers; float32 and float64 as they are."""
+    return tensor.float() if tensor.dtype.itemsize < 4 else tensor
+
+
+LADDER_ALONE = "{} is shown by the ladder alone: no network is trained in it here."
+
+FORMATS = catalogue(
+    Format(
+        key="float32", label="float32", dtype=torch.float32, source="IEEE 754-2019, binary32",
+        summary="The usual choice: 7 digits, magnitudes from 1e-45 to 3e38.",
+        formula=r"\epsilon = 2^{-23}, \quad x_{\max} \approx 3.4 \cdot 10^{38}",
+    ),
+    Format(
+        key="float64", label="float64", dtype=torch.float64, source="IEEE 754-2019, binary64",
+        summary="Twice the bytes: 16 digits, magnitudes from 5e-324 to 2e308.",
+        formula=r"\epsilon = 2^{-52}, \quad x_{\max} \approx 1.8 \cdot 10^{308}",
+    ),
+    Format(
+        key="bfloat16", label="bfloat16", dtype=torch.bfloat16, source="Kalamkar et al. 2019",
+        summary="The range of float32 in half the bytes, for 2 to 3 digits: from 9e-41 to 3e38, but 256 + 1 is 256.",
+        formula=r"\epsilon = 2^{-7}, \quad x_{\max} \approx 3.4 \cdot 10^{38}",
+    ),
+    Format(
+        key="float16", label="float16", dtype=torch.float16, source="IEEE 754-2019, binary16",
+        summary="Half precision: 3 to 4 digits, but only from 6e-8 to 65504. Weights, gradients, optimizer: all in it.",
+        formula=r"\epsilon = 2^{-10}, \quad x_{\max} = 65504",
+    ),
+    Format(
+        key="float8_e4m3", label="float8 E4M3", dtype=torch.float8_e4m3fn, source="Micikevicius et al. 2022",
+        summary="One byte, about one digit: from 0.002 to 448, no infinity: what is too large is NaN, or is clipped.",
+        formula=r"\epsilon = 2^{-3}, \quad x_{\max} = 448", shown_only=LADDER_ALONE.format("float8_e4m3"),
+    ),
+    Format(
+        key="float8_e5m2", label="float8 E5M2", dtype=torch.float8_e5m2, source="Micikevicius et al. 2022",
+        summary="One byte with the range of float16, from 1.5e-5 to 57344, for less than one digit: made for gradients.",
+        formula=r"\epsilon = 2^{-2}, \quad x_{\max} = 57344", shown_only=LADDER_ALONE.format("float8_e5m2"),
+    ),
+)  # fmt: skip
+PRECISIONS = catalogue(
+    *(row for row in FORMATS.values() if row.trains),
+    Format(
+        key="float16_scaled", label="float16, loss scaled", dtype=torch.float16, master=torch.float32, scaled=True,
+        source="Micikevicius et al. 2018",
+        summary="Signals and gradients in float16, weights in float32; the loss is multiplied to keep gradients above 6e-8.",
+        formula=r"g = \nabla_{16} (s \, \mathrm{loss}) / s, \quad s \leftarrow 2 s \text{ or } s / 2",
+    ),
+)  # fmt: skip

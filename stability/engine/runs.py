@@ -1,0 +1,304 @@
+"""Runs: a stream that remembers and is shared, the registry that keeps them, and who may train now."""
+
+import math
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from stability.engine.cost import state_bytes
+from stability.engine.quantities import (
+    BINS,
+    PICTURES,
+    PROFILES,
+    Measurement,
+    standing,
+    unlearned,
+    untaken,
+)
+from stability.engine.rounding_shares import SHAPE
+from stability.engine.training import MOST, measure, sampled
+from stability.records.experiment import Experiment
+from stability.records.product import Product, draws, multiplied
+
+OBJECT = 160  # bytes of an array or a measurement besides its numbers
+# For the profiles of one run, and as much for its histograms, fates and learned functions: with every loss and the objects
+# around them it stays under 32 MB.
+PROFILE_BYTES = 6 * 2**20
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where a network left the range of numbers: `layer` counts from 1; 0 where every layer's numbers are still finite."""
+
+    step: int
+    layer: int
+    value: str  # "inf" or "NaN"
+    backward: bool  # found in the gradient, the signal being finite
+
+
+class RunError(RuntimeError):
+    """A run that cannot go on."""
+
+
+class Stream:
+    """What an iterator yields for a record of settings, computed once and read by many threads.
+
+    Iterable any number of times, also while it grows; `measurements` holds all of it so far, `last` + 1 in the end.
+    """
+
+    def __init__(self, record: Any, last: int, source: Iterator[Any]):
+        self.record, self.last = record, last
+        self.measurements: list[Any] = []
+        self.finished = False
+        self.seconds = 0.0  # of computing, so far
+        self._source = source
+        self._failure: Exception | None = None
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Any]:
+        index = 0
+        while (measurement := self.at(index)) is not None:
+            yield measurement
+            index += 1
+
+    def at(self, index: int) -> Any:
+        """Measurement `index`, computed now if nobody has; None past the end."""
+        while len(self.measurements) <= index and not self.finished:
+            with self._lock:
+                if len(self.measurements) <= index:
+                    self._pull()
+        return self.measurements[index] if index < len(self.measurements) else None
+
+    def advance(self, seconds: float, most: float = math.inf, patience: float = 0.25) -> None:
+        """Computes for about so long, one step at least, until there are `most` measurements.
+
+        Or waits at most `patience` seconds while another reader does.
+        """
+        if self._lock.acquire(timeout=patience):  # not 0: readers who wait for the first step would spin, and slow it
+            try:
+                end = time.monotonic() + seconds
+                self._pull()
+                while not self.finished and len(self.measurements) < most and time.monotonic() < end:
+                    self._pull()
+            finally:
+                self._lock.release()
+
+    def _pull(self) -> None:
+        """One more measurement. The caller holds the lock: a generator must not be entered twice."""
+        if self.finished:
+            return
+        if self._failure:
+            raise RunError(f"this run stopped before step {len(self.measurements)}: {self._failure}") from self._failure
+        start = time.monotonic()
+        try:
+            self._remember(next(self._source))
+            self.seconds += time.monotonic() - start
+        except StopIteration:
+            self.finished = True
+        except Exception as failure:  # such as too little memory: every reader must hear of it, not only this one
+            self._failure = failure
+            raise RunError(f"this run stopped before step {len(self.measurements)}: {failure}") from failure
+        if len(self.measurements) > self.last:
+            self.finished = True
+            self._source.close()
+
+    def _remember(self, measurement: Any) -> None:
+        self.measurements.append(measurement)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that this holds, what the next step needs among them."""
+        raise NotImplementedError
+
+
+class Growth(Stream):
+    """What `multiplied(product)` yields: log10 of the norms `(replicates,)`, after each further factor."""
+
+    def __init__(self, product: Product):
+        super().__init__(product, product.count, multiplied(product))
+        self.product = product
+
+    @property
+    def nbytes(self) -> int:
+        p = self.product
+        state = 8 * p.replicates * (p.n**2 + draws(p.n))  # the products, and the factors that are drawn
+        return len(self.measurements) * array_bytes(p.replicates) + (0 if self.finished else state)
+
+
+class Run(Stream):
+    """What `measure(experiment)` yields.
+
+    Of a long run the profiles are kept at evenly spread steps and None at the others, every loss is kept; of large networks,
+    the pictures, fates as means over the replicates, are kept at the steps `pictured`, NaN elsewhere. `breaks` tells where
+    networks diverged.
+    """
+
+    def __init__(self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES):
+        super().__init__(experiment, experiment.steps, measure(experiment))
+        self.experiment = experiment
+        self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
+        self.kept = kept_steps(experiment, profile_bytes)
+        self.pictured = spread(sampled(experiment.steps, MOST), max(2, PROFILE_BYTES // picture_size(experiment)))
+
+    def profiled(self, count: int) -> Measurement:
+        """The newest of the first `count` measurements whose profiles are kept."""
+        return next(m for m in reversed(self.measurements[:count]) if m.signal is not None)
+
+    def picture(self, count: int, step: int) -> Measurement:
+        """The newest measurement up to `step`, of the first `count`, whose pictures are kept."""
+        return self.measurements[max(taken for taken in self.pictured if taken < count and taken <= max(0, step))]
+
+    def finite(self, count: int) -> list[int]:
+        """For each scheme, how many of the first `count` measurements came before its first network diverged; 1 at least."""
+        first = [count] * len(self.experiment.schemes)
+        for (scheme, _), event in self.breaks.items():
+            first[scheme] = min(first[scheme], max(1, event.step))
+        return first
+
+    def _remember(self, measurement: Measurement) -> None:
+        # A signal of -inf is 0 behind a ReLU, so that loss and gradient may be finite: the profiles are asked, too.
+        # With loss scaling a gradient that overflows is no end: its step is skipped.
+        scaled = self.experiment.format.scaled
+        profiles = np.concatenate([measurement.signal, measurement.signal_gradient][: 1 if scaled else 2], axis=2)
+        whole = standing(self.experiment, measurement) & np.isfinite(profiles).all(axis=2)
+        lost = [tuple(map(int, network)) for network in np.argwhere(~whole)]
+        if new := {network: broken(measurement, network) for network in lost if network not in self.breaks}:
+            self.breaks = self.breaks | new  # another one, for whoever reads the old one meanwhile
+        if self.measurements:
+            self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is whole until it is not
+        if measurement.step in sampled(self.experiment.steps, MOST):
+            measurement = replace(measurement, fates=pooled(measurement.fates))
+        self.measurements.append(measurement)
+
+    def _thinned(self, measurement: Measurement) -> Measurement:
+        dropped = {} if measurement.step in self.kept else dict.fromkeys(PROFILES)
+        if measurement.step in sampled(self.experiment.steps, MOST) - self.pictured:
+            for name in PICTURES:
+                held = getattr(measurement, name)
+                dropped[name] = untaken(*held.shape, dtype=held.dtype.type)
+        return replace(measurement, **dropped) if dropped else measurement
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that this run holds: its measurements, and what a step needs to go on while it is not finished."""
+        e, steps = self.experiment, len(self.measurements)
+        always = 4 if e.format.scaled else 3
+        scalars = steps * (always * array_bytes(e.networks) + OBJECT) + min(steps, MOST) * 2 * array_bytes(e.networks)
+        profiles = sum(step < steps for step in self.kept) * profile_size(e)
+        pictures = sum(step < steps for step in self.pictured) * picture_size(e)
+        return scalars + profiles + pictures + (0 if self.finished else state_bytes(e))
+
+
+def kept_steps(experiment: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:
+    """The steps of which a run keeps the profiles: all, or as many evenly spread ones as fit."""
+    scales = experiment.format.scaled * experiment.steps * array_bytes(experiment.networks)  # they take from the room
+    return sampled(experiment.steps, max(2, (profile_bytes - scales) // profile_size(experiment)))
+
+
+def array_bytes(numbers: int) -> int:
+    return 8 * numbers + OBJECT
+
+
+def profile_size(experiment: Experiment) -> int:
+    """Bytes of the profiles of one measurement."""
+    return len(PROFILES) * array_bytes(experiment.networks * experiment.depth)
+
+
+def picture_size(experiment: Experiment) -> int:
+    """Bytes of the histograms, the fates and the learned functions of one measurement."""
+    e = experiment
+    histograms, learned = e.networks * (e.depth - 1) * (BINS + 2), unlearned(e)
+    shared = learned.nbytes + OBJECT if learned.size else 0
+    return 4 * (histograms + len(e.schemes) * e.depth * math.prod(SHAPE)) + 2 * OBJECT + shared
+
+
+def pooled(fates: np.ndarray) -> np.ndarray:
+    """Means over the replicates, in the shape of all of them; NaN where one is NaN."""
+    return np.broadcast_to(fates.mean(axis=1, keepdims=True), fates.shape)
+
+
+def spread(steps: set[int], most: int) -> set[int]:
+    """At most `most` of these steps, evenly spread, the first and the last among them."""
+    ordered = sorted(steps)
+    return {ordered[index] for index in sampled(len(ordered) - 1, most)}
+
+
+def broken(measurement: Measurement, network: tuple) -> Break:
+    """The first layer, in the order of computation, whose numbers are not finite: signals forward, then gradients backward."""
+    forward, backward = measurement.signal[network], measurement.signal_gradient[network][::-1]
+    for profile, is_backward in ((forward, False), (backward, True)):
+        found = np.flatnonzero(~np.isfinite(profile))
+        if len(found):
+            layer = len(profile) - int(found[0]) if is_backward else int(found[0]) + 1
+            return Break(measurement.step, layer, "NaN" if np.isnan(profile[found[0]]) else "inf", is_backward)
+    return Break(measurement.step, 0, "NaN" if np.isnan(measurement.loss[network]) else "inf", False)
+
+
+POLL = 0.02  # seconds until somebody who waits asks again
+KINDS: dict[type, type[Stream]] = {Experiment: Run, Product: Growth}
+
+
+class Registry:
+    """Every stream of a server, by its settings. Equal settings never train twice.
+
+    `slots` runs train at once, first come first served; a run that nobody attends leaves its place and can be resumed.
+    Beyond `most_bytes` the least recently opened runs that nobody attends are dropped.
+    """
+
+    def __init__(self, most_bytes: int = 2**29, slots: int = 1):
+        self.most_bytes, self.slots = most_bytes, slots
+        self._runs: OrderedDict[Any, Stream] = OrderedDict()  # least recently opened first
+        self._viewers: Counter[Stream] = Counter()
+        self._queue: list[Stream] = []
+        self._lock = threading.Lock()
+
+    def open(self, record: Any) -> Any:
+        """The one stream of these settings, new if there is none: of an Experiment a Run, of a Product a Growth."""
+        with self._lock:
+            run = self._runs.setdefault(record, None) or KINDS[type(record)](record)
+            self._runs[record] = run
+            self._runs.move_to_end(record)
+            self._drop(besides=record)
+            return run
+
+    def _drop(self, besides: Any) -> None:
+        held = sum(run.nbytes for run in self._runs.values())
+        for record in [key for key, run in self._runs.items() if key != besides and not self._viewers[run]]:
+            if held <= self.most_bytes:
+                return
+            held -= self._runs.pop(record).nbytes
+
+    @contextmanager
+    def attend(self, run: Stream) -> Iterator[None]:
+        """While inside, the run is wanted: it stands in the queue until it is finished, and is not dropped."""
+        with self._lock:
+            self._viewers[run] += 1
+            if run not in self._queue:
+                self._queue.append(run)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._viewers[run] -= 1
+                if not self._viewers[run]:
+                    del self._viewers[run]
+                    self._queue.remove(run)
+
+    def place(self, run: Stream) -> int:
+        """How many trainings must end before this one may go on; 0: it is its turn."""
+        with self._lock:
+            waiting = [other for other in self._queue if not other.finished]
+            return max(0, waiting.index(run) + 1 - self.slots) if run in waiting else 0
+
+    def wait(self, run: Stream, seconds: float) -> int:
+        """Its place, as soon as that is 0; or after so long."""
+        end = time.monotonic() + seconds
+        while (place := self.place(run)) and time.monotonic() < end:
+            time.sleep(POLL)
+        return place

@@ -1,0 +1,147 @@
+"""The Train bench's settings: what is trained on what, and how. One frozen record of plain values, and its link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from stability.catalogues import schemes
+from stability.catalogues.activations import ACTIVATIONS, Activation
+from stability.catalogues.datasets import DATASETS, Dataset
+from stability.catalogues.draws import Layer
+from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
+from stability.catalogues.number_formats import FORMATS, PRECISIONS, Format
+from stability.catalogues.optimizers import OPTIMIZERS, Optimizer
+from stability.catalogues.schemes import SCHEMES, Scheme
+from stability.records import knobs
+from stability.records.knobs import Choice, Flag, Integer, Real, Several, setting
+
+MOST_SCHEMES = 8  # in one picture: as many colours as most people can tell apart
+
+
+def canonical(text: str) -> str:
+    return schemes.read(text).key
+
+
+def misfits(scheme: str, settings: Mapping[str, Any]) -> knobs.Disagreements:
+    """What this scheme cannot go together with: a sentence, the field, its nearest legal value."""
+    return schemes.read(scheme).needs(settings)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Networks that differ in their initialization alone, and how they are trained. Every field is a knob.
+
+    ValueError names the field, its value and what is legal. Change one with `dataclasses.replace`.
+    """
+
+    # fmt: off
+    schemes: tuple[str, ...] = setting(("he_normal", "xavier_normal", "normal:1"), Several, "Compare", "Initializations",
+        "Up to eight, trained at once on the same data. Type your own with a value, such as normal:0.02.",
+        rows=SCHEMES, entry=canonical, same=schemes.identity, most=MOST_SCHEMES, main=True)
+    activation: str = setting("relu", Choice, "Network", "Activation",
+        "The function after each hidden layer.", rows=ACTIVATIONS, main=True)
+    depth: int = setting(20, Integer, "Network", "Depth",
+        "How many weight layers, the output layer included.", low=1, high=101, main=True)
+    width: int = setting(64, Integer, "Network", "Width",
+        "Units in each hidden layer.", low=2, high=512, log=True, main=True)
+    residual: bool = setting(False, Flag, "Network", "Residual connections",
+        "Each hidden layer is added to the one before it.")
+    normalization: str = setting("none", Choice, "Network", "Normalization",
+        "What is done to a pre-activation before the activation sees it.", rows=NORMALIZATIONS)
+    dropout: float = setting(0.0, Real, "Network", "Dropout",
+        "Share of hidden units switched off at random at each step.", low=0, high=0.95)
+    bias_std: float = setting(0.0, Real, "Network", "Bias spread",
+        "Standard deviation of the biases at the start; 0: they start at 0.", low=0, high=10)
+    dataset: str = setting("blobs", Choice, "Data", "Data",
+        "What the networks learn.", rows=DATASETS)
+    features: int = setting(32, Integer, "Data", "Features",
+        "Inputs of the network, each of mean 0 and variance 1.", low=1, high=1024, log=True)
+    samples: int = setting(1024, Integer, "Data", "Samples",
+        "Training examples; 512 more are held out.", low=64, high=4096, log=True)
+    noise: float = setting(0.1, Real, "Data", "Noise",
+        "How blurred the data are; 0: not at all.", low=0, high=10)
+    optimizer: str = setting("sgd", Choice, "Training", "Optimizer",
+        "How a gradient becomes a step. Changing it sets its typical learning rate, unless you chose one.",
+        rows=OPTIMIZERS, main=True)
+    learning_rate: float = setting(0.02, Real, "Training", "Learning rate",
+        "The size of a step.", low=1e-6, high=100, log=True, main=True)
+    batch: int = setting(64, Integer, "Training", "Batch",
+        "Examples seen at each step.", low=1, high=1024, log=True)
+    steps: int = setting(300, Integer, "Training", "Steps",
+        "Updates of the weights.", low=1, high=5000, log=True)
+    clip: float = setting(0.0, Real, "Training", "Gradient clipping",
+        "Largest gradient norm that a step may use; 0: any.", low=0, high=1e6)
+    weight_decay: float = setting(0.0, Real, "Training", "Weight decay",
+        "Pull of the weight matrices towards 0.", low=0, high=10)
+    precision: str = setting("float32", Choice, "Training", "Precision",
+        "The number format of everything computed: how many digits, and how large and small a number can be.",
+        rows=PRECISIONS, absent={key: row.shown_only for key, row in FORMATS.items() if not row.trains})
+    replicates: int = setting(1, Integer, "Compare", "Replicates",
+        "Networks a scheme, each drawn anew: lines show their median, bands their range.", low=1, high=16)
+    seed: int = setting(0, Integer, "Compare", "Seed",
+        "Fixes every random number: the same seed draws the same weights and data.", low=0, high=2**31 - 1)
+    # fmt: on
+
+    def __post_init__(self):
+        knobs.check(self)
+
+    def to_query(self) -> dict[str, str]:
+        """The settings that differ from the defaults, as the text of a link, with its version `v`."""
+        return knobs.to_query(self)
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> tuple["Experiment", list[str]]:
+        """Reads any link. Returns the experiment, and one sentence for each key that could not be taken as it was."""
+        return knobs.from_query(cls, query)
+
+    @staticmethod
+    def disagreements(settings: Mapping[str, Any]) -> knobs.Disagreements:
+        """Pairs of settings that cannot both hold: a sentence, the later field, its nearest legal value."""
+        for scheme in settings["schemes"]:
+            yield from misfits(scheme, settings)
+        batch, samples = settings["batch"], settings["samples"]
+        if NORMALIZATIONS[settings["normalization"]].least_batch > batch:
+            yield f"batch must be at least 2 for batch normalization, not {batch}", "batch", 2
+        if batch > samples:
+            yield f"batch must be at most samples ({samples}), not {batch}", "batch", samples
+
+    @property
+    def rows(self) -> tuple[Scheme, ...]:
+        """The schemes' rows, values put in."""
+        return tuple(map(schemes.read, self.schemes))
+
+    @property
+    def phi(self) -> Activation:
+        return ACTIVATIONS[self.activation]
+
+    @property
+    def norm(self) -> Normalization:
+        return NORMALIZATIONS[self.normalization]
+
+    @property
+    def data(self) -> Dataset:
+        return DATASETS[self.dataset]
+
+    @property
+    def optimization(self) -> Optimizer:
+        return OPTIMIZERS[self.optimizer]
+
+    @property
+    def format(self) -> Format:
+        return PRECISIONS[self.precision]
+
+    @property
+    def networks(self) -> int:
+        """Schemes times replicates: how many networks train at once."""
+        return len(self.schemes) * self.replicates
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The weight layers, first to last, as a scheme sees them."""
+        sizes = [self.data.dimension(self.features), *[self.width] * (self.depth - 1), self.data.outputs]
+        return tuple(
+            Layer(index, self.depth, fan_in, fan_out, self.phi, self.bias_std, self.residual)
+            for index, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1)
+        )

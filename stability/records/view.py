@@ -1,0 +1,236 @@
+"""What is shown of a run, as a link carries it beside the experiment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from stability.catalogues.number_formats import FORMATS
+from stability.records import knobs
+from stability.records.experiment import Experiment, canonical, misfits
+from stability.records.knobs import Choice, Integer, Knob, setting
+from stability.records.product import Product
+from stability.text import shown
+
+PREFIXES = "pin", "pin2", "pin3"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A row: what can be looked at closer on it, the field of a Page that lies on it, and the setting that says how long."""
+
+    label: str
+    sections: Mapping[str, str] = field(default_factory=dict)
+    holds: str = ""
+    length: str = ""
+    trains: bool = False  # schemes on chips, pins, a heat map, and a list of what was tried
+
+
+BENCHES = {
+    "train": Bench(
+        "Train", holds="experiment", length="steps", trains=True,
+        sections={
+            "pre_activations": "Pre-activations",
+            "learned": "Learned function",
+            "formats": "Number formats",
+            "symmetry": "Symmetry",
+            "gains": "Forward or backward",
+            "singular_values": "Singular values",
+            "theory": "Theory",
+            "numbers": "Numbers",
+            "tried": "Tried",
+        },
+    ),
+    "product": Bench(
+        "Products", holds="product", length="count",
+        sections={"healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values", "norms": "Numbers"},
+    ),
+    "course": Bench("Course"),
+}  # fmt: skip
+VIEWS = {"": "Desk", "present": "Lecture hall"}
+NOWHERE = {"": "Nothing more"}
+ANSWERS = {"": "Not yet", "shown": "Shown without one"} | {str(number): f"Option {number}" for number in range(1, 7)}
+NEWEST = 5000  # as many steps as a run can have: the newest picture
+QUANTITIES = {"signal": "Signal", "signal_gradient": "Signal gradient", "weight_gradient": "Weight gradient"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneScheme(Knob):
+    """A scheme, or nothing for the first of the experiment."""
+
+    def check(self, value: Any) -> str:
+        return canonical(value) if value else ""
+
+    def legal(self) -> str:
+        return "a scheme"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name(Knob):
+    """A name in small letters, or nothing. Whether anything is called so is not known here."""
+
+    def check(self, value: Any) -> str:
+        name = value.strip().lower() if isinstance(value, str) else "?"
+        if not all(letter.isalnum() or letter in "-_" for letter in name):
+            raise ValueError(self.legal())
+        return name
+
+    def legal(self) -> str:
+        return "a name of letters, digits and hyphens"
+
+
+@dataclass(frozen=True)
+class View:
+    """Which bench and lesson are open, and how a run is looked at."""
+
+    # fmt: off
+    bench: str = setting("train", Choice, "Page", "Bench", "What is on the table.", rows=BENCHES)
+    lesson: str = setting("", Name, "Page", "Lesson", "The lesson that is open.")
+    view: str = setting("", Choice, "Page", "View", "For one reader, or large, without the sidebar, for a room.", rows=VIEWS)
+    answer: str = setting("", Choice, "Page", "Answer", "What was answered to its question.", rows=ANSWERS)
+    section: str = setting("", Choice, "Page", "Look closer", "What is shown beneath the charts.",
+        rows=NOWHERE | {key: label for bench in BENCHES.values() for key, label in bench.sections.items()})
+    layer: int = setting(1, Integer, "Look closer", "Layer",
+        "The hidden layer that is looked into.", low=1, high=100)
+    moment: int = setting(NEWEST, Integer, "Look closer", "Step",
+        "The step at which it is looked into.", low=0, high=NEWEST)
+    format: str = setting("", Choice, "Look closer", "Rules where this format ends",
+        "Thin rules on the axes of signals and gradients.",
+        rows={"": "That of the run"} | {key: row.label for key, row in FORMATS.items()})
+    swaps: int = setting(0, Integer, "Look closer", "Swaps",
+        "How often two hidden units have been swapped: each time two others.", low=0, high=9999)
+    heat_scheme: str = setting("", OneScheme, "Heat map", "Heat map of",
+        "The scheme whose layers are shown step by step.")
+    heat_quantity: str = setting("signal_gradient", Choice, "Heat map", "Quantity",
+        "Blue has shrunk below 1, orange has grown above it, grey is exactly 0 or not finite.", rows=QUANTITIES)
+    # fmt: on
+
+    def __post_init__(self):
+        knobs.check(self)
+
+    @staticmethod
+    def disagreements(settings: Mapping[str, Any]) -> knobs.Disagreements:
+        yield from ()
+
+    def scheme(self, experiment: Experiment) -> str:
+        """The scheme that is shown: the chosen one while it is in the experiment, else the first."""
+        return self.heat_scheme if self.heat_scheme in experiment.schemes else experiment.schemes[0]
+
+    def hidden(self, experiment: Experiment) -> int:
+        """The hidden layer that is looked into: the chosen one, as far as there are any."""
+        return min(self.layer, max(1, experiment.depth - 1))
+
+    @property
+    def open_section(self) -> str | None:
+        """The section that is open, where this bench has it."""
+        return self.section if self.section in self.row.sections else None
+
+    @property
+    def presents(self) -> bool:
+        """Shown to many at once."""
+        return bool(self.view)
+
+    @property
+    def row(self) -> Bench:
+        return BENCHES[self.bench]
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a link carries: what runs, how it is looked at, and up to three runs that are kept behind it."""
+
+    experiment: Experiment = field(default_factory=Experiment)
+    view: View = field(default_factory=View)
+    pins: tuple[Experiment, ...] = ()
+    product: Product = field(default_factory=Product)
+
+    @property
+    def bench(self) -> Experiment | Product:
+        """The settings of what is on the table."""
+        return getattr(self, self.view.row.holds or "experiment")
+
+    def with_bench(self, record: Experiment | Product) -> "Page":
+        return replace(self, **{"product" if isinstance(record, Product) else "experiment": record})
+
+    def to_query(self, base: "Page | None" = None) -> dict[str, str]:
+        """What differs from `base` (the first visit); pins by what differs from the experiment: `pin.depth=30`, `pin2=same`."""
+        base = base or Page()
+        view = replace(self.view, section=self.view.open_section or "")
+        query = {"v": knobs.VERSION} | knobs.spelled(view, base.view)
+        if not self.view.row.holds:
+            return query  # nothing lies on the table
+        query |= knobs.spelled(self.bench, replace(base, view=self.view).bench)
+        if not self.view.row.trains or self.pins == base.pins:
+            return query
+        for prefix, pin in zip(PREFIXES, self.pins, strict=False):
+            differing = knobs.spelled(pin, self.experiment)
+            query |= {f"{prefix}.{name}": text for name, text in differing.items()} or {prefix: "same"}
+        return query if self.pins else query | {"pin": "none"}
+
+    def change(self, name: str, value: Any, chosen: tuple[str, ...]) -> tuple["Page", list[str]]:
+        """One setting of the view or the experiment, by hand, where the schemes on chips are `chosen`.
+
+        Chips that do not go with the settings wait; if none is left, and where other settings disagree, settings are mended,
+        and the notes say so.
+        """
+        if name in knobs.values(self.view):
+            return replace(self, view=replace(self.view, **{name: value})), []
+        if not self.view.row.trains:
+            record, notes = knobs.mended(type(self.bench), knobs.values(self.bench) | {name: value})
+            return self.with_bench(record), notes
+        settings = knobs.values(self.experiment) | {name: value}
+        fitting = tuple(scheme for scheme in chosen if not list(misfits(scheme, settings)))
+        experiment, notes = knobs.mended(Experiment, settings | {"schemes": fitting or chosen or self.experiment.schemes})
+        typical = self.experiment.optimization.learning_rate
+        if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by hand
+            experiment = replace(experiment, learning_rate=experiment.optimization.learning_rate)
+        return replace(self, experiment=experiment), notes
+
+    def pinned(self) -> "Page":
+        """With the experiment itself kept behind whatever is set next; the oldest pin makes room."""
+        pins = [pin for pin in self.pins if pin != self.experiment]
+        return replace(self, pins=(*pins, self.experiment)[-len(PREFIXES) :])
+
+    def waiting(self, chosen: tuple[str, ...]) -> dict[str, str]:
+        """The chosen schemes that do not go with the other settings, each with a sentence that says why."""
+        settings = knobs.values(self.experiment)
+        why = {scheme: list(misfits(scheme, settings)) for scheme in chosen if scheme not in self.experiment.schemes}
+        return {
+            scheme: " ".join(f"{sentence[:1].upper()}{sentence[1:]}; {value} is the nearest." for sentence, _, value in found)
+            for scheme, found in why.items()
+        }
+
+    def label(self, pin: Experiment) -> str:
+        """A pin by what differs from the experiment, in words: `depth 30, activation Tanh`."""
+        differing = knobs.difference(pin, self.experiment).items()
+        return ", ".join(knobs.knobs(pin)[name].words(value) for name, value in differing) or "this run"
+
+    def step_from(self, pin: Experiment) -> str:
+        """From a pin to the experiment, in words: `depth 30 → 10, activation Tanh → ReLU`."""
+        now, settings = knobs.difference(self.experiment, pin).items(), knobs.knobs(pin)
+        words = (f"{settings[name].words(getattr(pin, name))} → {settings[name].title(value)}" for name, value in now)
+        return ", ".join(words) or "this run"
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str], base: "Page | None" = None) -> tuple["Page", list[str]]:
+        """Reads any link; what it does not name is as in `base` (the first visit). Notes name what could not be taken."""
+        base, own = base or cls(), {setting.name for setting in fields(View)}
+        parts: dict[str, dict[str, str]] = {"": {}, "view": {}}
+        lost = []
+        for key, text in query.items():
+            prefix, dot, name = key.partition(".")
+            if prefix in PREFIXES and not dot and (prefix, text) != ("pin", "none") and text != "same":
+                lost.append(f"{prefix} must be same, or settings as in {prefix}.depth=30, so {shown(text)} was left out.")
+            elif prefix in PREFIXES:
+                parts.setdefault(prefix, {}).update({name: text} if dot else {})
+            else:
+                parts["view" if key in own else ""][key] = text
+        view, notes = knobs.from_query(View, parts["view"], base.view)
+        page = replace(base, view=view)
+        record, more = knobs.from_query(type(page.bench), parts[""], page.bench)
+        page = page.with_bench(record)
+        if not any(prefix in parts for prefix in PREFIXES) or not view.row.trains:
+            return page, more + notes + lost
+        pins = [knobs.from_query(Experiment, parts[prefix], record) for prefix in PREFIXES if prefix in parts]
+        notes += [f"{note[:-1]} (in a pin)." for _, found in pins for note in found]
+        kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in pins)
+        return replace(page, pins=tuple(kept)), more + notes + lost

@@ -1,0 +1,26 @@
+"""app.py with the engine's steps counted, for `streamlit run`: each one appends a byte to the file that COUNTED names."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import app
+from stability.engine import runs
+from stability.engine.quantities import Measurement
+from stability.records.experiment import Experiment
+
+
+def counting(measure: Callable) -> Callable:
+    def counted(experiment: Experiment) -> Iterator[Measurement]:
+        for measurement in measure(experiment):
+            with open(os.environ["COUNTED"], "ab") as file:
+                file.write(b".")
+            yield measurement
+
+    counted.is_counted = True
+    return counted
+
+
+if __name__ == "__main__":
+    if not hasattr(runs.measure, "is_counted"):  # this script is run again for every visitor and every touch
+        runs.measure = counting(runs.measure)
+    app.main()

@@ -1,0 +1,64 @@
+"""The page without a browser, for the tests that look at it."""
+
+import re
+from pathlib import Path
+
+from chart_data import tables
+from streamlit.testing.v1 import AppTest
+
+from stability.page import links
+from stability.records.experiment import Experiment
+
+APP = Path(__file__).resolve().parent.parent / "app.py"
+SMALL = {"depth": "3", "width": "8", "samples": "64", "batch": "8", "steps": "5"}  # trains in a blink
+
+
+def page(**link: str) -> AppTest:
+    """The page at this very link, run to its end."""
+    at = AppTest.from_file(str(APP), default_timeout=120)
+    for name, text in link.items():
+        at.query_params[name] = text
+    return sound(at.run())
+
+
+def opened(**link: str) -> AppTest:
+    """The Train bench at a link, with an experiment that trains in a blink."""
+    return page(**SMALL | link)
+
+
+def sound(at: AppTest) -> AppTest:
+    """The same page; its run met no exception, and its address spells its state."""
+    assert [error.value for error in at.exception] == []
+    assert not at.json, "a bare expression that Streamlit writes on the page"
+    assert links.spelled(links.opened(query(at))[0]) == at.session_state.visit.link
+    return at
+
+
+def state(at: AppTest) -> Experiment:
+    return at.session_state.visit.page.experiment
+
+
+def query(at: AppTest) -> dict[str, str]:
+    return {name: text[-1] if isinstance(text, list) else text for name, text in at.query_params.items()}
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    return sound(next(button for button in at.button if button.label == label).click().run())
+
+
+def notices(at: AppTest) -> str:
+    """Everything that the page says in its notices, as a reader sees it: without backslashes and what has no width."""
+    return re.sub(r"[\\\u200b\u2060]", "", "\n".join(element.value for element in at.warning))
+
+
+def charts(at: AppTest) -> dict:
+    return {name: table for chart in at.get("vega_lite_chart") for name, table in tables(chart.proto).items()}
+
+
+def cards(at: AppTest) -> str:
+    return "".join(element.proto.body for element in at.get("html"))
+
+
+def look_closer(at: AppTest, section: str) -> AppTest:
+    at.session_state.visit.enter("section", section)
+    return sound(at.run())

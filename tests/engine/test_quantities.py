@@ -1,0 +1,272 @@
+"""Each quantity against its definition, taken by brute force, and norms to the ends of the range of numbers."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stability.catalogues.activations import ACTIVATIONS
+from stability.engine.network import Pass
+from stability.engine.quantities import (
+    BINS,
+    PROFILES,
+    accuracy,
+    arranged,
+    distinct,
+    losses,
+    norms,
+    pre_activations,
+    shares,
+    stacked,
+)
+from stability.engine.training import batches, begun, measure
+from stability.records.experiment import Experiment
+
+ONE = {"schemes": ("he_normal",), "depth": 3, "width": 16}
+# Where a float32 and a float64 run part: 30 layers of roundings of 6e-8, each a sum of 64 products.
+SINGLE = 1e-4
+
+
+def rows(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(dtype)
+
+
+def ratio(a: torch.Tensor, b: torch.Tensor) -> float:
+    """The largest relative difference."""
+    return ((a - b).abs() / b.abs()).max().item()
+
+
+@pytest.mark.parametrize("scale", [1e-44, 1e-38, 1e-30, 1e-23, 1e-19, 1e-12, 1.0, 1e15, 1e19, 1e30, 1e37])
+def test_norms_are_right_wherever_the_numbers_themselves_can_be_written(scale):
+    entries = (rows(3, 4, 5, 6).double() * scale).float()  # what is left of the digits below 1e-38 is the input
+    expected = torch.linalg.vector_norm(entries.double().flatten(2), dim=2)
+    assert ratio(norms(entries), expected) < 1e-6  # 30 squares, each rounded to 6e-8
+
+
+def test_norms_are_right_where_large_and_small_entries_meet():
+    entries = torch.cat([rows(2, 3, 9) * scale for scale in (1e-30, 1e-22, 1e-19, 1e-5)], dim=2)
+    for count in (18, 27, 36):
+        expected = torch.linalg.vector_norm(entries[..., :count].double(), dim=2)
+        assert ratio(norms(entries[..., :count]), expected) < 1e-6
+
+
+@given(st.integers(-9, 17))
+def test_norms_equal_the_plain_norm_wherever_its_squares_stay_in_range(exponent):
+    entries = rows(2, 3, 40) * 10.0**exponent
+    assert torch.equal(norms(entries), torch.linalg.vector_norm(entries, dim=2).double())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_zeros_infinities_and_nan_stay_what_they_are(dtype):
+    inf, nan = math.inf, math.nan
+    entries = torch.tensor([[[0, 0], [inf, 1], [-inf, 0], [nan, 1], [nan, inf], [3, 4], [0, 1e-30]]], dtype=dtype)
+    expected = torch.tensor([[0, inf, inf, nan, nan, 5, 1e-30]], dtype=torch.float64)
+    assert torch.allclose(norms(entries), expected, rtol=1e-6, equal_nan=True)
+
+
+def test_norms_of_a_mixed_stack_do_not_depend_on_their_neighbours():
+    entries = torch.cat([rows(1, 4, 50) * scale for scale in (1e-30, 1.0, 1e30)])
+    alone = torch.cat([norms(part) for part in entries.split(1)])
+    assert torch.equal(norms(entries), alone)
+
+
+@given(st.lists(st.sampled_from([(2, 3, 4), (2, 5, 4), (2, 3, 9)]), max_size=12), st.integers(1, 100))
+def test_stacking_keeps_every_tensor_in_its_place(shapes, most):
+    tensors = [torch.full(shape, float(index)) for index, shape in enumerate(shapes)]
+    unstacked = [tensor for stack in stacked(tensors, most) for tensor in stack]
+    assert len(unstacked) == len(tensors)
+    assert all(torch.equal(*both) for both in zip(unstacked, tensors, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["normal:1", "normal:0.0015", "orthogonal:8"])
+@pytest.mark.parametrize("dataset", ["blobs", "spirals"])
+def test_a_linear_network_that_leaves_the_squared_range_of_float32_is_reported_rightly(scheme, dataset):
+    """Width 64: the signal grows 8-fold a layer, to 1e27, or shrinks 80-fold, to 1e-34. Squares of both are out of range."""
+    depth = 18 if scheme == "normal:0.0015" else 30
+    e = Experiment(schemes=(scheme,), activation="linear", depth=depth, width=64, dataset=dataset, steps=1)
+    single, double = (next(measure(replace(e, precision=key))) for key in ("float32", "float64"))
+    # Not `gradient_norm` of a loss that has saturated: softmax of logits of 1e27 is 0 or 1, the same in both formats.
+    for name in ("signal", "signal_gradient", "weight_gradient", "weight"):
+        seen, expected = getattr(single, name), getattr(double, name)
+        assert ((expected > 1e20) | (expected < 1e-20)).any() or name == "weight"
+        assert np.abs(seen / expected - 1).max() < SINGLE, name
+
+
+def test_the_signal_of_a_linear_network_grows_by_its_gain_at_every_layer():
+    """Orthogonal weights of gain 8 multiply every length by 8, so the profile is known exactly, up to 8^35 = 4e31."""
+    e = Experiment(schemes=("orthogonal:8",), activation="linear", depth=36, width=32, features=32, steps=1)
+    signal = next(measure(e)).signal[0, 0, :-1]
+    assert np.abs(signal[1:] / signal[:-1] / 8 - 1).max() < 1e-5  # two layers of float32
+    assert signal[-1] > 1e31
+
+
+def one_pass(u: torch.Tensor, activation: str = "relu") -> Pass:
+    """A pass of hidden pre-activations `(layers, N, batch, width)`, with an output layer that is not looked at."""
+    layers = list(u.unbind())
+    return Pass(z=[*layers, layers[0]], u=layers, h=[ACTIVATIONS[activation].phi(layer) for layer in layers])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0, 40.0])
+def test_saturated_and_dead_units_are_counted_as_by_hand(activation, scale):
+    u = rows(2, 3, 8, 16, dtype=torch.float64) * scale
+    u[:, :, :, :5] = -u[:, :, :, :5].abs() * 40  # rectifiers: some units that are off on the whole batch
+    phi = ACTIVATIONS[activation].phi
+    found = shares(Experiment(**ONE, activation=activation), one_pass(u, activation))
+    grid = torch.linspace(-20, 20, 400_001, dtype=torch.float64).requires_grad_()
+    steepest = torch.autograd.grad(phi(grid).sum(), grid)[0].abs().max()
+    for layer in range(2):
+        for network in range(3):
+            points = u[layer, network].clone().requires_grad_()
+            (slope,) = torch.autograd.grad(phi(points).sum(), points)
+            saturated = sum(bool(entry.abs() < 0.005 * steepest) for entry in slope.flatten()) / slope.numel()
+            dead = sum(all(entry == 0 for entry in unit) for unit in slope.T) / 16
+            assert found["saturated"][layer, network].item() == pytest.approx(saturated, abs=1e-6)  # a mean of 0 and 1
+            assert found["dead"][layer, network].item() == pytest.approx(dead, abs=1e-6)
+
+
+def test_a_share_of_units_that_are_nan_is_no_share():
+    u = rows(1, 2, 8, 16)
+    u[0, 1, 3, 4] = math.nan
+    found = shares(Experiment(**ONE), one_pass(u))
+    assert found["dead"].isnan().tolist() == found["saturated"].isnan().tolist() == [[False, True]]
+
+
+EDGES = np.concatenate([[-np.inf], np.arange(-32, 33) / 4, [np.inf]])  # 64 bins of a quarter, and the two beside them
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-40, 0.1, 3.0, 1e30])
+def test_the_bins_hold_what_numpy_counts_in_every_layer_and_network(scale, dtype):
+    """At 1e-40 half of a bell lies below 0, however small it is."""
+    u = (rows(2, 3, 8, 16, dtype=torch.float64) * scale).to(dtype)
+    found = pre_activations(Experiment(**ONE), one_pass(u))
+    assert found.shape == (2, BINS + 2, 3)
+    for layer in range(2):
+        for network in range(3):
+            counted, _ = np.histogram(u[layer, network].double().numpy(), EDGES)
+            assert (found[layer, :, network] * 128).tolist() == counted.tolist()
+    assert (found.sum(dim=1) - 1).abs().max() < 1e-6
+
+
+def test_an_edge_lies_in_the_bin_at_its_right_and_infinities_lie_outside():
+    entries = torch.tensor(
+        [-math.inf, -8.0, -0.25, -0.0, 0.0, 0.25, 7.75, math.nextafter(8.0, 0), 8.0, math.inf, -9.0, 1e38], dtype=torch.float64
+    )
+    found = pre_activations(Experiment(**ONE), one_pass(entries.view(1, 1, 3, 4)))[0, :, 0] * 12
+    at = {0: 2, 1: 1, 32: 1, 33: 2, 34: 1, 64: 2, 65: 3}  # 0 and 65: outside
+    assert found.tolist() == pytest.approx([at.get(index, 0) for index in range(BINS + 2)])
+
+
+def test_pre_activations_with_nan_among_them_have_no_histogram_and_their_neighbours_have():
+    u = rows(1, 2, 8, 16)
+    u[0, 1, 3, 4] = math.nan
+    found = pre_activations(Experiment(**ONE), one_pass(u))[0]
+    assert found[:, 1].isnan().all()
+    assert found[:, 0].sum().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer", "rms"])
+def test_the_histogram_is_that_of_what_the_activation_sees_after_normalization(normalization):
+    e = Experiment(**ONE | {"schemes": ("he_normal", "normal:1")}, normalization=normalization, samples=64, batch=16, steps=1)
+    stack, data = begun(e)
+    seen, found = stack.forward(data.x[next(batches(e))], 0), next(measure(e)).pre_activations
+    for layer, (u, z) in enumerate(zip(seen.u, seen.z, strict=False)):
+        for scheme in range(2):
+            counted, other = (np.histogram(v[scheme].detach().numpy(), EDGES)[0] for v in (u, z))
+            assert (found[scheme, 0, layer] * 256).tolist() == counted.tolist()
+            assert (counted.tolist() == other.tolist()) == (normalization == "none")
+
+
+def test_a_network_without_hidden_layers_has_no_histograms():
+    assert next(measure(Experiment(**ONE | {"depth": 1}, steps=1))).pre_activations.shape == (1, 1, 0, BINS + 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("planted", [1, 2, 7, 15, 16])
+def test_planted_units_are_counted_once_each(planted, scale, dtype):
+    """Copies as a constant initialization makes them: equal up to rounding."""
+    units = rows(1, 2, 32, planted, dtype=torch.float64)
+    copies = units[..., torch.arange(16) % planted] * scale
+    rounding = torch.finfo(dtype).eps * rows(1, 2, 32, 16, dtype=torch.float64)
+    seen = one_pass((copies * (1 + rounding)).to(dtype))
+    assert distinct(Experiment(**ONE), seen).tolist() == [[planted, planted]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("batch", [64, 1024])
+def test_units_are_distinct_from_a_hundred_thousandth_of_the_rms_on_at_any_one_example(batch, dtype):
+    """Half of the copies, all of them with rounding, differ at one example: by half of the limit, or by twice the limit."""
+    random, counted = torch.Generator().manual_seed(3), {}
+    for example in range(0, batch, batch // 64):
+        for limits in (0.5, 2):
+            u = torch.randn(batch, 1, generator=random, dtype=torch.float64).expand(batch, 16).clone()
+            u[example, ::2] += limits * 1e-5 * u.square().mean().sqrt()
+            u *= 1 + torch.finfo(dtype).eps * torch.randn(batch, 16, generator=random, dtype=torch.float64)
+            counted[example, limits] = distinct(Experiment(**ONE), one_pass(u.to(dtype)[None, None])).item()
+    assert counted == {(example, limits): 1 + (limits > 1) for example, limits in counted}
+
+
+def test_zeros_are_one_distinct_unit_and_random_units_are_all_distinct():
+    u = torch.stack([torch.zeros(32, 16), rows(32, 16)]).unsqueeze(0)
+    assert distinct(Experiment(**ONE), one_pass(u)).tolist() == [[1, 16]]
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_units_that_are_no_numbers_are_not_counted(odd):
+    u = rows(1, 2, 32, 16)
+    u[0, 1, 3, 4] = odd
+    assert distinct(Experiment(**ONE), one_pass(u)).isnan().tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_constant_networks_keep_one_distinct_unit_while_they_train_and_random_ones_keep_all(activation, precision):
+    e = Experiment(
+        schemes=("constant", "zeros", "scaled_normal"), activation=activation, depth=4, width=24,
+        steps=40, precision=precision,
+    )  # fmt: skip
+    for measurement in measure(e):
+        counts = measurement.distinct
+        if not np.isnan(counts).any():
+            assert (counts[0] == 1).all()
+            assert (counts[1] == 1).all()
+            assert (counts[2] == 24).all()
+
+
+def test_losses_and_accuracy_are_means_over_the_batch():
+    output, classes, values = rows(2, 5, 3), torch.tensor([0, 2, 1, 1, 0]), rows(5, 3)
+    for network in range(2):
+        chances = [row.exp() / row.exp().sum() for row in output[network]]
+        expected = -sum(chance[y].log() for chance, y in zip(chances, classes, strict=True)) / 5
+        assert losses(output, classes)[network].item() == pytest.approx(expected.item(), rel=1e-6)
+        right = sum(int(row.argmax() == y) for row, y in zip(output[network], classes, strict=True)) / 5
+        assert accuracy(output, classes)[network].item() == pytest.approx(right)
+        squares = (output[network] - values).square()
+        assert losses(output, values)[network].item() == pytest.approx(squares.mean().item(), rel=1e-6)
+    assert accuracy(output, values).isnan().all()
+
+
+def test_an_output_with_nan_in_it_is_never_right():
+    output = torch.tensor([[[1.0, 0.0], [math.nan, math.nan], [0.0, math.nan], [0.0, 1.0]]])
+    assert accuracy(output, torch.tensor([0, 0, 1, 0])).item() == 0.25
+
+
+def test_arrays_are_arranged_with_schemes_outermost_then_replicates_then_layers():
+    e = Experiment(schemes=("zeros", "constant"), replicates=3)
+    assert arranged(e, torch.arange(6)).tolist() == [[0, 1, 2], [3, 4, 5]]
+    by_layer = arranged(e, torch.arange(6) + 10 * torch.arange(4).unsqueeze(1))
+    assert by_layer.shape == (2, 3, 4)
+    assert by_layer[1, 2].tolist() == [5, 15, 25, 35]
+
+
+def test_the_profiles_are_the_quantities_that_have_a_layer_axis():
+    measurement = next(measure(Experiment(schemes=("zeros",), depth=3, width=4, steps=1)))
+    with_layers = {name for name in measurement.__slots__ if np.ndim(getattr(measurement, name)) == 3}
+    with_layers -= {"learned"}  # whose axes are schemes, points and outputs
+    assert set(PROFILES) == with_layers

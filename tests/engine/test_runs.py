@@ -1,0 +1,603 @@
+"""Runs: one stream for many readers, what it keeps of a long training, and who may train now."""
+
+import gc
+import math
+import random
+import sys
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
+from itertools import islice, product
+from threading import Barrier
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from stability.diagnosis.nonfinite import remarks
+from stability.engine.process_settings import settle
+from stability.engine.quantities import PROFILES, Measurement
+from stability.engine.runs import (
+    OBJECT,
+    PROFILE_BYTES,
+    Break,
+    Growth,
+    Registry,
+    Run,
+    RunError,
+    picture_size,
+    profile_size,
+)
+from stability.engine.training import MOST, measure, sampled
+from stability.records.experiment import Experiment
+from stability.records.product import Product
+
+settle()  # as on the page: who looks for garbage need not walk through all that was imported
+
+SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "fates", *PROFILES)]  # fates: pooled
+EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
+
+
+def small(**settings) -> Experiment:
+    """An experiment whose steps take about a millisecond."""
+    plain = {"schemes": ("he_normal",), "depth": 2, "width": 2, "features": 2, "samples": 64, "batch": 2, "steps": 12}
+    return Experiment(**plain | settings)
+
+
+class Counted:
+    """The real `measure`, counted: how often it was started, and how many measurements were taken from it."""
+
+    def __init__(self, fails_before: int | None = None):
+        self.started, self.pulled, self.fails_before = Counter(), Counter(), fails_before
+
+    def __call__(self, experiment: Experiment) -> Iterator[Measurement]:
+        self.started[experiment] += 1
+        for measurement in measure(experiment):
+            if measurement.step == self.fails_before:
+                raise MemoryError("no room")
+            self.pulled[experiment] += 1
+            yield measurement
+
+
+@contextmanager
+def counting(**how) -> Iterator[Counted]:
+    counted = Counted(**how)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stability.engine.runs.measure", counted)
+        yield counted
+
+
+def equal(a: Measurement, b: Measurement, names: list[str] = SCALARS) -> bool:
+    return all(np.array_equal(getattr(a, name), getattr(b, name), equal_nan=True) for name in names)
+
+
+def in_threads(count: int, work) -> list:
+    """What `work(index)` returned in each of so many threads that start together; raises what any of them raised."""
+    start, interval = Barrier(count), sys.getswitchinterval()
+
+    def begin(index: int):
+        start.wait(timeout=60)
+        return work(index)
+
+    sys.setswitchinterval(1e-5)  # threads change places in the middle of everything
+    try:
+        with ThreadPoolExecutor(count) as pool:
+            return [future.result(timeout=60) for future in [pool.submit(begin, index) for index in range(count)]]
+    finally:
+        sys.setswitchinterval(interval)
+
+
+# One stream, many readers
+
+
+def visit(run: Run, how: random.Random) -> list[tuple[int, Measurement]]:
+    """Joins, reads some of the stream in one of three ways, and leaves: pairs of an index and what was seen there."""
+    way, first = how.randrange(3), how.randrange(run.experiment.steps + 2)
+    if way == 0:
+        return list(enumerate(islice(run, first)))
+    if way == 1:
+        seen = run.at(first)
+        assert (seen is None) == (first > run.experiment.steps)
+        return [(first, seen)] if seen else []
+    before = len(run.measurements)
+    run.advance(how.choice([0.0, 0.002]))
+    return [(index, run.measurements[index]) for index in range(before, len(run.measurements))]
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 25), profile_bytes=st.sampled_from([0, 2000, PROFILE_BYTES]))
+def test_eight_readers_who_join_and_leave_at_random_see_one_stream_that_is_computed_once(seed, steps, profile_bytes):
+    with counting() as counted:
+        run = Run(small(steps=steps, schemes=("he_normal", "normal:1000")), profile_bytes)
+
+        def reader(index: int) -> list[tuple[int, Measurement]]:
+            how = random.Random(seed + index)
+            return [pair for _ in range(how.randrange(1, 12)) for pair in visit(run, how)]
+
+        seen = [pair for pairs in in_threads(8, reader) for pair in pairs]
+        whole = list(run)
+        assert counted.pulled[run.experiment] == steps + 1
+        assert counted.started[run.experiment] == 1
+    assert run.finished
+    assert [measurement.step for measurement in whole] == list(range(steps + 1))
+    for index, measurement in seen:  # profiles may be let go of, numbers of a step are the same objects for everyone
+        assert all(getattr(measurement, name) is getattr(whole[index], name) for name in SCALARS)
+
+
+def test_a_run_goes_no_further_than_is_asked():
+    run = Run(small(steps=20))
+    run.advance(3600, most=5)
+    assert len(run.measurements) == 5
+    run.advance(0.0, most=5)
+    assert len(run.measurements) == 6, "one step at least"
+
+
+def test_where_networks_broke_can_be_read_while_others_break():
+    schemes = "he_normal", "xavier_normal", "normal:0.5", "normal:1"
+    run = Run(small(steps=30, schemes=schemes, replicates=8, learning_rate=100))
+
+    def reader(index: int) -> int:
+        while not run.finished:
+            if index == 0:
+                run.advance(0.0)
+            elif run.measurements:
+                assert len(run.finite(len(run.measurements))) == 4
+                remarks(run, len(run.measurements))
+        return len(run.breaks)
+
+    assert len(set(in_threads(4, reader))) == 1
+    assert len(run.breaks) > 8, "they break one after another"
+
+
+def test_iterating_again_gives_the_same_objects_and_computes_nothing():
+    with counting() as counted:
+        run = Run(small())
+        assert all(a is b for a, b in zip(list(run), list(run), strict=True))
+        assert counted.pulled[run.experiment] == 13
+
+
+def test_a_run_goes_on_where_its_last_reader_left_it():
+    e = small(schemes=("xavier_normal", "he_normal"))
+    run = Run(e)
+    for count in (1, 4, 9):
+        assert len(list(islice(run, count))) == len(run.measurements) == count
+        assert not run.finished
+    assert run.at(10).step == 10
+    assert all(equal(a, b, [*SCALARS, *PROFILES]) for a, b in zip(run, measure(e), strict=True))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 12])
+def test_there_is_one_measurement_more_than_updates_and_nothing_past_the_end(steps):
+    run = Run(small(steps=steps))
+    assert run.at(steps).step == steps
+    assert run.finished
+    assert run.at(steps + 1) is None
+    run.advance(0)
+    assert len(run.measurements) == steps + 1
+
+
+def test_advance_takes_one_step_at_least_and_ends_with_the_run():
+    run = Run(small())
+    run.advance(0)
+    assert len(run.measurements) == 1
+    run.advance(3600)
+    assert len(run.measurements) == 13
+
+
+# What is kept of a long run
+
+
+@settings(max_examples=12)
+@given(steps=st.integers(1, 30), profile_bytes=st.integers(0, 6000), replicates=st.integers(1, 3))
+def test_a_thinned_run_keeps_every_number_of_a_step_and_evenly_spread_profiles_with_both_ends(steps, profile_bytes, replicates):
+    e = small(steps=steps, replicates=replicates)
+    run = Run(e, profile_bytes)
+    for count, measurement in enumerate(run, start=1):
+        assert measurement.signal is not None, "the newest is whole while it is the newest"
+        assert run.profiled(count) is measurement
+    assert all(equal(a, b) for a, b in zip(run, measure(e), strict=True))
+    kept = [m.step for m in run if m.signal is not None]
+    assert kept == sorted(run.kept)
+    assert {0, steps} <= set(kept)
+    assert len(kept) <= max(2, profile_bytes // profile_size(e))
+    gaps = np.diff(kept)
+    assert gaps.max() - gaps.min() <= 1
+    for measurement in run:
+        alike = {getattr(measurement, name) is None for name in PROFILES}
+        assert alike == {measurement.step not in kept}, "all profiles of a step, or none"
+
+
+def held(measurements: list[Measurement]) -> int:
+    """Bytes that these measurements keep alive: the objects, their arrays, and whatever memory the arrays are views of."""
+    objects = {id(thing): thing for thing in [measurements, *measurements]}
+    for measurement in measurements:
+        for field in fields(Measurement):
+            thing = getattr(measurement, field.name)
+            while thing is not None and not isinstance(thing, int):
+                objects[id(thing)] = thing
+                thing = getattr(thing, "base", None)
+    return sum(size(thing) for thing in objects.values())
+
+
+def size(thing: object) -> int:
+    """Of an array with its own numbers, with them; of a view, without; of a tensor, with its record in C++ and its storage."""
+    storage = getattr(thing, "untyped_storage", None)
+    return sys.getsizeof(thing) + (storage().nbytes() + 400 if storage else 0)
+
+
+LARGE = {"schemes": EIGHT, "replicates": 16, "width": 2, "features": 1, "batch": 1, "samples": 64}
+
+
+@pytest.mark.parametrize(("depth", "steps"), [(1, 150), (6, 90)])
+def test_a_run_says_truly_how_many_bytes_it_holds(depth, steps):
+    for profile_bytes in (0, PROFILE_BYTES):
+        run = Run(Experiment(**LARGE, depth=depth, steps=steps), profile_bytes)
+        assert list(run)
+        real = held(run.measurements)
+        assert real <= run.nbytes <= 2 * real
+
+
+def test_a_small_network_of_many_steps_says_truly_how_many_bytes_it_holds():
+    run = Run(small(depth=1, batch=1, steps=800))
+    assert list(run)
+    real = held(run.measurements)
+    assert real <= run.nbytes <= 2 * real
+
+
+@pytest.mark.parametrize("settings", [{"n": 4}, {"n": 40}, {"n": 256, "replicates": 4}, {"n": 2, "family": "orthogonal"}])
+def test_a_growth_says_truly_how_many_bytes_it_holds_with_the_factors_that_are_drawn(settings):
+    def tensors() -> dict[int, int]:
+        storages = [thing.untyped_storage() for thing in gc.get_objects() if type(thing) is torch.Tensor]
+        return {storage.data_ptr(): storage.nbytes() for storage in storages}
+
+    before, growth = tensors(), Growth(Product(**{"replicates": 30, "count": 20} | settings))
+    assert growth.at(2) is not None
+    real = sum(size for place, size in tensors().items() if place not in before)
+    assert real <= growth.nbytes <= 2 * real
+    assert list(growth)
+    assert growth.nbytes <= 2 * sum(norms.nbytes + OBJECT for norms in growth.measurements)
+
+
+def test_a_run_holds_at_most_32_megabytes_whatever_the_knobs():
+    """By its own account, which the tests above hold against the memory itself."""
+    for schemes, replicates, depth, steps in product((EIGHT[:1], EIGHT), (1, 16), (1, 2, 101), (1, 30, 1000, 5000)):
+        run = Run(Experiment(schemes=schemes, replicates=replicates, depth=depth, width=2, steps=steps))
+        run.measurements, run.finished = [None] * (steps + 1), True
+        assert run.nbytes <= 32e6, (len(schemes), replicates, depth, steps)
+
+
+def test_a_run_at_the_extremes_of_its_knobs_holds_at_most_32_megabytes_of_memory():
+    """5000 steps of 128 networks, from what a few of them really hold: thinned steps are alike, and so are kept ones."""
+    run = Run(Experiment(**LARGE, depth=1, steps=90), profile_bytes=0)
+    assert list(run)
+    thinned = [m for m in run.measurements[1:-1] if np.isnan(m.test_loss).all()]
+    assert all(m.signal is None for m in thinned)
+    thinned = held(thinned) / len(thinned)
+    for depth in (1, 101):
+        e = Experiment(**LARGE, depth=depth, steps=5000)
+        run = Run(e)
+        first = next(measure(e))
+        picture = size(first.pre_activations) + size(first.fates) / e.replicates
+        kept = held([first]) - size(first.pre_activations) - size(first.fates)
+        parts = 5001 * thinned, len(run.kept) * kept, len(run.pictured) * picture
+        assert sum(parts) <= 32e6, parts
+
+
+def test_a_large_run_keeps_its_histograms_at_evenly_spread_steps_with_both_ends_and_says_so():
+    e = Experiment(**LARGE, depth=40, steps=25)
+    run, taken = Run(e), sorted(sampled(e.steps, MOST))
+    for count, measurement in enumerate(run, start=1):
+        assert np.isfinite(measurement.pre_activations).any() == (count - 1 in taken), "the newest is whole"
+    shown = [m.step for m in run if np.isfinite(m.pre_activations).any()]
+    assert shown == sorted(run.pictured)
+    assert {0, e.steps} <= set(shown)
+    assert len(shown) == PROFILE_BYTES // picture_size(e) < MOST
+    gaps = np.diff([taken.index(step) for step in shown])
+    assert gaps.max() - gaps.min() <= 1
+    assert sum(m.pre_activations.nbytes for m in run if m.step in shown) <= PROFILE_BYTES
+    assert held(run.measurements) <= run.nbytes <= 2 * held(run.measurements)
+    assert Run(replace(e, schemes=EIGHT[:1])).pictured == set(taken), "a small one keeps all"
+
+
+# Where networks break
+
+
+def first_break(measurements: list[Measurement], network: tuple[int, int]) -> Break | None:
+    """By brute force: the first step at which any number of the network is not finite, and there the first layer."""
+    for m in measurements:
+        forward, backward = m.signal[network], m.signal_gradient[network]
+        for layer, value in enumerate(forward, start=1):
+            if not math.isfinite(value):
+                return Break(m.step, layer, word(value), backward=False)
+        for layer in range(len(backward), 0, -1):
+            if not math.isfinite(backward[layer - 1]):
+                return Break(m.step, layer, word(backward[layer - 1]), backward=True)
+        for value in (m.loss[network], m.gradient_norm[network], *m.weight_gradient[network]):
+            if not math.isfinite(value):
+                return Break(m.step, 0, word(value), backward=False)
+    return None
+
+
+def word(value: float) -> str:
+    return "NaN" if math.isnan(value) else "inf"
+
+
+@settings(max_examples=30)
+@example(
+    schemes=["zeros", "normal:1"],
+    activation="relu",
+    dataset="teacher",
+    depth=3,
+    learning_rate=100.0,
+    replicates=2,
+    residual=True,
+    seed=0,
+)  # a signal of -inf, which ReLU makes 0
+@given(
+    schemes=st.lists(st.sampled_from(["zeros", "normal:1", "normal:30", "normal:1e6", "constant:-1e4", "he_normal"]),
+                     min_size=1, max_size=3, unique=True),
+    activation=st.sampled_from(["linear", "tanh", "relu", "gelu"]), dataset=st.sampled_from(["blobs", "teacher"]),
+    depth=st.integers(1, 14), learning_rate=st.sampled_from([0.01, 1.0, 100.0]), replicates=st.integers(1, 2),
+    residual=st.booleans(), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_breaks_are_the_first_step_and_layer_whose_numbers_are_not_finite(**settings):
+    e = small(**settings, width=4, steps=6)
+    run = Run(e)
+    measurements = list(run)
+    networks = product(range(len(e.schemes)), range(e.replicates))
+    found = {network: first_break(measurements, network) for network in networks}
+    assert run.breaks == {network: event for network, event in found.items() if event}
+    for count in range(1, e.steps + 2):
+        for scheme, finite in enumerate(run.finite(count)):
+            steps = [event.step for (s, _), event in run.breaks.items() if s == scheme]
+            assert finite == min([count, *(max(1, step) for step in steps)])
+
+
+def test_thinning_does_not_hide_a_break():
+    e = small(schemes=("normal:30", "he_normal"), depth=12, width=4, steps=30)
+    whole, thinned = Run(e), Run(e, profile_bytes=0)
+    assert list(whole)
+    assert list(thinned)
+    assert whole.breaks == thinned.breaks != {}
+
+
+# The registry
+
+
+def test_equal_experiments_have_one_run_and_others_have_their_own():
+    registry = Registry()
+    run = registry.open(small(seed=1))
+    assert registry.open(small(seed=1)) is run
+    assert registry.open(small(seed=2)) is not run
+    assert registry.open(Experiment.from_query(small(seed=1).to_query())[0]) is run
+
+
+def test_readers_who_open_one_experiment_together_get_one_run():
+    for _ in range(20):
+        registry = Registry()
+        assert len({id(run) for run in in_threads(8, lambda index, registry=registry: registry.open(small()))}) == 1
+
+
+def alive(runs: list[weakref.ref]) -> list[int]:
+    """The places in the list of the runs that something still holds."""
+    gc.collect()
+    return [index for index, run in enumerate(runs) if run() is not None]
+
+
+def opened(registry: Registry, seed: int) -> weakref.ref:
+    """A finished run that nothing but the registry holds."""
+    run = registry.open(small(seed=seed))
+    assert list(run)
+    return weakref.ref(run)
+
+
+def test_the_least_recently_opened_runs_are_dropped_by_bytes():
+    one = Run(small())
+    assert list(one)
+    registry = Registry(most_bytes=int(one.nbytes * 4.5))
+    runs = [opened(registry, seed) for seed in range(4)]
+    assert alive(runs) == [0, 1, 2, 3]
+    registry.open(small(seed=0))  # now 1 is the oldest
+    runs += [opened(registry, seed) for seed in (4, 5)]
+    assert 0 in alive(runs)
+    assert alive(runs)[-2:] == [4, 5]
+    assert 1 not in alive(runs)
+    registry.open(small(seed=0))
+    assert sum(runs[index]().nbytes for index in alive(runs)) <= registry.most_bytes
+
+
+def test_a_run_that_somebody_attends_is_never_dropped():
+    registry = Registry(most_bytes=0)
+    with registry.attend(registry.open(small(seed=0))):
+        runs = [opened(registry, seed) for seed in range(5)]
+        assert alive(runs) == [0, 4], "the attended one and the newest"
+    registry.open(small(seed=9))
+    assert alive(runs) == []
+
+
+def test_a_run_that_was_dropped_while_somebody_still_had_it_in_hand_does_not_block_its_successor():
+    """Between opening and attending others may open theirs."""
+    registry = Registry(most_bytes=0)
+    dropped = registry.open(small(seed=0))
+    registry.open(small(seed=1))
+    with ExitStack() as late:
+        with registry.attend(dropped):
+            successor = registry.open(small(seed=0))
+            late.enter_context(registry.attend(successor))
+            assert [registry.place(run) for run in (dropped, successor)] == [0, 1]
+        assert registry.place(successor) == 0
+        runs = [opened(registry, seed) for seed in range(2, 4)]
+        assert alive(runs) == [1]
+        assert registry.open(small(seed=0)) is successor, "it is attended"
+    other = registry.open(small(seed=2))
+    with registry.attend(other):
+        assert registry.place(other) == 0
+
+
+# The queue
+
+
+class Visitors(RuleBasedStateMachine):
+    """Any order of opening, attending, training and leaving, against a list of who came first."""
+
+    opened = Bundle("opened")
+
+    @initialize(slots=st.integers(1, 3), most_bytes=st.sampled_from([0, 2**29]))
+    def start(self, slots: int, most_bytes: int):
+        self.registry = Registry(most_bytes, slots)
+        self.visits: list[tuple[Run, ExitStack]] = []
+        self.queue: list[Run] = []  # who is attended, first come first
+        self.registered: set[Run] = set()  # those that were opened last for their settings, and attended ever since
+
+    @rule(target=opened, seed=st.integers(0, 2))
+    def open(self, seed: int):
+        run = self.registry.open(small(seed=seed, steps=3))
+        self.registered.intersection_update(self.queue)
+        assert {run} >= {one for one in self.registered if one.experiment == run.experiment}
+        self.registered.add(run)
+        return run
+
+    @rule(run=opened)
+    def attend(self, run: Run):
+        visit = ExitStack()
+        visit.enter_context(self.registry.attend(run))
+        self.visits.append((run, visit))
+        self.queue += [run] if run not in self.queue else []
+
+    @rule(data=st.data())
+    def leave(self, data):
+        if self.visits:
+            run, visit = self.visits.pop(data.draw(st.integers(0, len(self.visits) - 1)))
+            visit.close()
+            if run not in [other for other, _ in self.visits]:
+                self.queue.remove(run)
+
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def train(self, data, count: int):
+        mine = [run for run in self.queue if self.registry.place(run) == 0]
+        if mine:
+            run = data.draw(st.sampled_from(mine))
+            for _ in range(count):
+                run.advance(0)
+
+    @invariant()
+    def first_come_first_served(self):
+        waiting = [run for run in self.queue if not run.finished]
+        for index, run in enumerate(waiting):
+            assert self.registry.place(run) == max(0, index + 1 - self.registry.slots)
+        for run in self.queue:
+            assert not run.finished or self.registry.place(run) == 0
+
+    def teardown(self):
+        for _, visit in getattr(self, "visits", []):
+            visit.close()
+
+
+def test_trainings_run_one_after_another_in_the_order_in_which_they_were_asked_for():
+    run_state_machine_as_test(Visitors, settings=settings(max_examples=60, stateful_step_count=25))
+
+
+def test_who_waits_sees_how_many_trainings_come_first_and_moves_up_as_they_end_or_are_left():
+    registry = Registry()
+    runs = [registry.open(small(seed=seed)) for seed in range(4)]
+    with ExitStack() as stay:
+        visits = [stay.enter_context(ExitStack()) for _ in runs]
+        for run, visit in zip(runs, visits, strict=True):
+            visit.enter_context(registry.attend(run))
+        assert [registry.place(run) for run in runs] == [0, 1, 2, 3]
+        assert list(runs[0])  # the first ends
+        assert [registry.place(run) for run in runs] == [0, 0, 1, 2]
+        visits[2].close()  # a waiting one is left
+        assert [registry.place(run) for run in runs[1::2]] == [0, 1]
+        visits[1].close()  # the training one is left
+        assert registry.place(runs[3]) == 0
+        with registry.attend(runs[1]):  # and comes back, behind
+            assert registry.place(runs[1]) == 1
+
+
+def test_a_second_viewer_of_a_run_waits_no_longer_than_the_first_and_keeps_its_place_when_the_first_leaves():
+    registry = Registry()
+    first, second = registry.open(small(seed=0)), registry.open(small(seed=1))
+    with ExitStack() as early, registry.attend(second), registry.attend(first):
+        early.enter_context(registry.attend(first))
+        assert (registry.place(second), registry.place(first)) == (0, 1)
+    with registry.attend(first):
+        with registry.attend(second), registry.attend(first):
+            assert (registry.place(first), registry.place(second)) == (0, 1)
+        assert registry.place(first) == 0
+
+
+def test_a_run_that_everybody_left_has_stopped_and_can_be_resumed():
+    registry = Registry()
+    with counting() as counted:
+        run = registry.open(small())
+        with registry.attend(run):
+            run.advance(0)
+        other = registry.open(small(seed=1))
+        with registry.attend(other):
+            assert registry.place(other) == 0
+            assert list(other)
+        assert counted.pulled[run.experiment] == 1
+        with registry.attend(registry.open(small())):
+            assert len(list(run)) == 13
+        assert counted.pulled[run.experiment] == 13
+        assert counted.started[run.experiment] == 1
+
+
+# Failures
+
+
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_failure_inside_the_training_reaches_every_reader_and_keeps_what_was_measured(before):
+    with counting(fails_before=before):
+        run = Run(small())
+
+        def reader(index: int) -> str:
+            with pytest.raises(RunError) as raised:
+                run.advance(3600) if index % 2 else run.at(12)
+            return str(raised.value)
+
+        for told in in_threads(8, reader):
+            assert f"step {before}" in told
+            assert "no room" in told
+        assert [run.at(index).step for index in range(before)] == list(range(before))
+        with pytest.raises(RunError):
+            list(run)
+        assert not run.finished
+
+
+def test_a_failed_training_does_not_hold_up_the_queue():
+    registry = Registry()
+    with counting(fails_before=2):
+        failing = registry.open(small(seed=0))
+        waiting = registry.open(small(seed=1, steps=1))
+        with ExitStack() as stay:
+            with registry.attend(failing):
+                stay.enter_context(registry.attend(waiting))
+                assert registry.place(waiting) == 1
+                with pytest.raises(RunError):
+                    list(failing)
+            assert registry.place(waiting) == 0
+            assert len(list(waiting)) == 2
+
+
+def test_leaving_by_an_exception_leaves_the_queue():
+    registry = Registry()
+    run, other = registry.open(small(seed=0)), registry.open(small(seed=1))
+    with pytest.raises(KeyboardInterrupt), registry.attend(run):
+        raise KeyboardInterrupt
+    with registry.attend(other):
+        assert registry.place(other) == 0

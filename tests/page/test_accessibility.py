@@ -1,0 +1,184 @@
+"""The page for everybody, in a real Chromium: names, contrast, keys, stillness, tables; colours that stay apart as painted."""
+
+import io
+import tomllib
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from colour_vision import APART, READERS, contrast, lab, linear
+from local_server import ROOT
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from stability.charts import palette
+from stability.charts.panels import INK
+from stability.course.lessons import course
+from stability.records.experiment import Experiment
+from stability.records.view import BENCHES
+
+pytestmark = pytest.mark.browser
+SMALL = "depth=4&width=8&features=8&samples=64&batch=8&steps=12&seed=51"
+FEW = "bench=product&n=3&count=12&replicates=5"
+LESSON = next(iter(course()))
+STATES = {
+    "first visit": "",
+    "finished": SMALL,
+    "diverged": f"{SMALL}&schemes=he_normal,normal:300",
+    "a broken link": f"{SMALL}&wings=2&depth=x",
+    "refused": "depth=40&width=128&steps=5000&replicates=4",
+    "waiting chips": f"{SMALL}&pin.depth=3&replicates=2",
+    "the list of lessons": "bench=course",
+    "a question": f"lesson={LESSON}",
+    "its answer": f"lesson={LESSON}&answer=shown",
+    "for a room": f"{SMALL}&view=present",
+    "a question for a room": f"lesson={LESSON}&view=present",
+}
+STATES |= {f"train, {key}": f"{SMALL}&dataset=moons&section={key}" for key in BENCHES["train"].sections}
+STATES |= {f"products, {key}": f"{FEW}&section={key}" for key in BENCHES["product"].sections}
+ALLOWED: dict[tuple[str, str], str] = {}  # rule of axe and selector: the reason why it may stay
+GRAVE = {"serious", "critical"}
+
+
+def opened(page: Page, server, query: str) -> Page:
+    """Everything is drawn, and nothing runs any more."""
+    page.goto(f"{server.url}?{query}")
+    still(page)
+    return page
+
+
+def still(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Stability")).to_be_visible()
+    page.wait_for_function(
+        """() => document.querySelector(".stApp").dataset.testScriptState === "notRunning"
+          && !document.querySelector("[data-testid=stSkeleton], .stVegaLiteChart:not(:has(canvas))")"""
+    )
+
+
+def grave(page: Page) -> Iterator[str]:
+    """What axe-core finds that is serious or worse, and is not allowed for a reason."""
+    for violation in Axe().run(page).response["violations"]:
+        for node in violation["nodes"] if violation["impact"] in GRAVE else ():
+            if (violation["id"], str(node["target"][-1])) not in ALLOWED:
+                yield f"{violation['id']}: {node['target']} {node['failureSummary']}"
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1400), ("dark", 1400), ("light", 400), ("dark", 400)])
+def test_axe_finds_nothing_serious_in_any_state(page, server, theme, width):
+    """At 400 pixels, where the sidebar is folded, only what stands there in another way than at 1400."""
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # nothing is half faded when it is looked at
+    page.set_viewport_size({"width": width, "height": 1000})
+    seen = STATES if width == 1400 else {name: query for name, query in STATES.items() if "," not in name}
+    assert {name: found for name, query in seen.items() if (found := list(grave(opened(page, server, query))))} == {}
+
+
+# Keys
+
+
+def named(page: Page) -> tuple[str, str]:
+    """Role and name of what has the focus, as they are read out; its text where it has no label."""
+    return page.evaluate(
+        """() => {
+          let at = document.activeElement;
+          while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+          const by = (at.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id));
+          const labels = [...by, ...(at.labels ?? [])].map((label) => label?.textContent ?? "").join(" ");
+          return [at.getAttribute("role") ?? at.localName, (at.ariaLabel || labels || at.textContent || at.title).trim()];
+        }"""
+    )
+
+
+def test_every_control_is_reached_by_the_key_tab_and_has_a_name(page, server):
+    opened(page, server, SMALL)
+    reached = []
+    while len(reached) < 200 and (not reached or reached[-1][0] != "body"):
+        page.keyboard.press("Tab")
+        reached.append(tuple(named(page)))
+    names = [name for _, name in reached[:-1]]
+    assert reached[-1][0] == "body", "all round the page, and caught nowhere"
+    assert all(names), reached
+    wanted = {"Find", "Initializations", "Activation", "Depth", "Width", "Optimizer", "Learning rate", "Train", "He (normal)"}
+    wanted |= {"Step of the layers shown", "Heat map of", "Quantity", "Copy link", "Show data"}
+    assert {word for word in wanted if not any(word in name for name in names)} == set()
+    for word in ("Pause", "Start", "Step", "New seed", "Reset", "Pin", "Present", "Pre-activations"):
+        assert any(name.endswith(word) for name in names), word
+
+
+@pytest.mark.parametrize("query", [SMALL, f"{SMALL}&section=singular_values", f"{FEW}&section=healing"])
+def test_behind_a_button_of_every_chart_is_its_table(page, server, query):
+    opened(page, server, query)
+    charts = page.get_by_test_id("stVegaLiteChart")
+    expect(charts.last).to_be_visible()
+    count = charts.count()
+    for _ in range(count):
+        button = page.get_by_role("button", name="Show data").first
+        button.focus()
+        toolbar = button.locator("xpath=ancestor::*[@data-testid='stElementToolbar']")
+        expect(toolbar).to_have_css("opacity", "1")
+        page.keyboard.press("Enter")
+    expect(charts).to_have_count(0)
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(count)
+    page.get_by_role("button", name="Show chart").first.press("Enter")
+    expect(charts).to_have_count(1)
+
+
+def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(page, server):
+    for key in BENCHES["train"].sections:
+        opened(page, server, f"{SMALL}&dataset=moons&section={key}")
+        expect(page.get_by_test_id("stVegaLiteChart").nth(1)).to_be_visible()
+        still(page)
+        charts = page.locator("[role=graphics-document]")
+        names = [charts.nth(index).get_attribute("aria-label") for index in range(charts.count())]
+        assert len(names) == len(set(names)) == page.get_by_test_id("stVegaLiteChart").count()
+        assert all(len(name) > 20 for name in names)
+        assert page.locator(".card").count() == len(Experiment().schemes), "a verdict for each scheme"
+        closer = page.locator(f".st-key-closer_{key}")
+        if closer.locator("[role=graphics-document]").count():
+            assert len(closer.locator(".said").first.inner_text()) > 10
+
+
+# Stillness
+
+
+def test_nothing_moves_by_itself_for_those_who_ask_for_less_motion(page, server):
+    page.emulate_media(reduced_motion="reduce")
+    opened(page, server, SMALL)
+    longest = page.evaluate(
+        """() => Math.max(...[...document.querySelectorAll("*")].flatMap((element) => {
+          const { transitionDuration, animationDuration } = getComputedStyle(element);
+          return `${transitionDuration}, ${animationDuration}`.split(", ").map(parseFloat);
+        }))"""
+    )
+    assert longest < 0.001
+
+
+# Colours, as they are painted
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_colours_on_a_picture_of_the_page_stay_apart_for_every_reader(page, server, theme):
+    """A picture of the training chart with eight schemes, seen with each kind of cones missing."""
+    eight = "he_normal,xavier_normal,normal:0.5,orthogonal,pytorch,lecun_normal,he_uniform,zeros"
+    e = Experiment(schemes=tuple(eight.split(",")))
+    page.emulate_media(color_scheme=theme)
+    opened(page, server, f"{SMALL}&schemes={eight}".replace("steps=12", "steps=60"))
+    taken = np.asarray(Image.open(io.BytesIO(page.locator(".st-key-left_chart").screenshot())).convert("RGB"))
+    pixels, counts = np.unique(taken.reshape(-1, 3), axis=0, return_counts=True)
+    painted = {"#" + bytes(pixel).hex(): count for pixel, count in zip(pixels.astype(np.uint8), counts, strict=True)}
+    wanted = [palette.COLOURS[index] for index in palette.style(e.schemes).values()]
+    assert len(wanted) == 8
+    assert all(painted.get(colour, 0) > 20 for colour in wanted), "each colour is in the picture"
+    for reader, matrix in READERS.items():
+        seen = {colour: lab(matrix @ linear(colour)) for colour in wanted}
+        closest = min(np.linalg.norm(seen[one] - seen[other]) for one, other in combinations(wanted, 2))
+        assert closest >= APART, reader
+    page_colour = max(painted, key=painted.get)
+    assert page_colour == config()["theme"][theme]["backgroundColor"]
+    ink = next(colour for colour in INK.split("'")[1::2] if contrast(colour, page_colour) >= 4.5)  # WCAG 1.4.3
+    assert painted.get(ink, 0) > 20, "words are in the ink that stands out from this page"
+
+
+def config() -> dict:
+    return tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,213 @@
+"""The course and the Products bench without a browser: each lesson asks, then shows; each section has something to show."""
+
+import re
+
+import pytest
+from app_pages import cards, charts, look_closer, notices, page, press, query
+from streamlit.testing.v1 import AppTest
+
+from stability.course.lessons import course
+from stability.engine.cost import cost
+from stability.page.cards import escaped
+from stability.page.links import opened
+from stability.page.sections import CLOSER
+from stability.page.session import Visit
+from stability.records import knobs
+from stability.records.product import Product
+from stability.records.view import BENCHES
+
+pytestmark = pytest.mark.page
+SMALL = {"bench": "product", "n": "3", "count": "12", "replicates": "5"}
+TRAIN = {
+    "depth": "4",
+    "width": "6",
+    "features": "5",
+    "samples": "64",
+    "batch": "8",
+    "steps": "5",
+    "schemes": "he_normal,constant:0.1",
+}
+
+
+def visit(at: AppTest) -> Visit:
+    return at.session_state.visit
+
+
+def words(at: AppTest) -> str:
+    return "\n".join(text.value for text in at.markdown)
+
+
+# Lessons
+
+
+@pytest.mark.parametrize("lesson", course().values(), ids=list(course()))
+def test_a_lesson_asks_then_shows_its_run_its_words_and_its_claim_with_numbers(lesson):
+    at = page(lesson=lesson.key)
+    assert lesson.question in words(at)
+    assert lesson.prose not in words(at), "not before the answer"
+    assert not charts(at), "not before the answer"
+    assert not at.sidebar.slider, "nothing to set yet"
+    at = press(at, lesson.options[-1])
+    assert query(at)["lesson"] == lesson.key
+    assert query(at)["answer"] == str(len(lesson.options))
+    for paragraph in lesson.prose.split("\n\n"):
+        assert paragraph in words(at)
+    assert ("**Right:" in words(at)) == (lesson.options[-1] == lesson.answer)
+    assert re.sub("^.", lambda first: first[0].lower(), lesson.answer) in words(at)
+    assert {"bands", "growth"} & set(charts(at))
+    assert "<b>Holds here:</b>" in cards(at)
+    assert visit(at).page.bench == lesson.page.bench
+
+
+FIRST, SECOND, *_, LAST = course()
+
+
+def test_the_list_names_every_lesson_and_what_was_answered():
+    at = page(bench="course")
+    assert list(visit(at).contents) == list(dict.fromkeys(lesson.section for lesson in course().values()))
+    assert [heading.value for heading in at.header] == list(visit(at).contents)
+    assert {visit(at).right(lesson) for lesson in course().values()} == {None}
+    lesson = course()[FIRST]
+    for number, option in enumerate(lesson.options, 1):
+        visit(at).open(FIRST)
+        visit(at).answer(str(number))
+        assert visit(at).right(lesson) == (option == lesson.answer)
+
+
+def test_from_each_lesson_one_step_leads_on_and_one_back():
+    at, seen = page(lesson=FIRST), [FIRST]
+    assert list(visit(at).neighbours.values()) == ["Next →"]
+    while (way := {label: key for key, label in visit(at).neighbours.items()}).get("Next →"):
+        visit(at).open(way["Next →"])
+        seen.append(way["Next →"])
+    assert seen == list(course())
+    assert list(visit(at).neighbours.values()) == ["← Previous"]
+
+
+@pytest.mark.parametrize("lesson", course().values(), ids=list(course()))
+def test_an_answer_beyond_the_options_is_named_and_the_lesson_shown(lesson):
+    page, notes = opened({"lesson": lesson.key, "answer": str(len(lesson.options) + 1)})
+    assert page.view.answer == "shown"
+    assert notes == [f"answer must be shown or 1 to {len(lesson.options)} in this lesson, not {len(lesson.options) + 1}; "
+                     "shown is used instead."]  # fmt: skip
+
+
+def test_a_lesson_has_its_own_bench():
+    page, (note,) = opened({"lesson": FIRST, "bench": "product"})
+    assert page.view.bench == course()[FIRST].page.view.bench
+    assert "'product'" in note
+
+
+def test_what_lies_on_the_benches_survives_a_walk_through_lessons():
+    at = page(**TRAIN)
+    trained = visit(at).page.experiment
+    visit(at).pin()
+    visit(at).open(next(key for key, lesson in course().items() if lesson.page.view.bench == "product"))
+    visit(at).go("train")
+    assert (visit(at).page.experiment, visit(at).page.pins) == (trained, (trained,))
+
+
+def test_the_start_can_be_seen_again():
+    at = press(page(**TRAIN), "Start")
+    assert at.get("progress")[0].proto.text == "paused at step 0 of 5"
+    assert press(at, "Step").get("progress")[0].proto.text == "paused at step 1 of 5"
+
+
+def test_whoever_wants_no_question_is_shown_the_lesson_at_once():
+    at = press(page(lesson=FIRST), "Just show me")
+    assert query(at)["answer"] == "shown"
+    assert "**The answer:" in words(at)
+    assert visit(at).right(course()[FIRST]) is None
+
+
+def test_a_link_may_open_a_lesson_answered_and_changed():
+    at = page(lesson=FIRST, answer="shown", seed="3")
+    assert visit(at).page.bench.seed == 3
+    assert query(at) == {"lesson": FIRST, "answer": "shown", "seed": "3"}
+    assert "changed" in "".join(part.label for part in at.sidebar.expander)
+    at = press(at, "Reset")
+    assert visit(at).page.bench == course()[FIRST].page.bench
+    assert query(at)["lesson"] == FIRST
+
+
+def test_a_claim_that_cannot_be_asked_of_what_was_set_says_why():
+    lesson = next(lesson for lesson in course().values() if "xavier_normal" in lesson.claim.text)
+    at = page(lesson=lesson.key, answer="shown", schemes="zeros", steps="2")
+    assert "<b>Undecided:</b>" in cards(at)
+    assert "speaks of xavier_normal, which is not among the schemes" in cards(at)
+
+
+def test_an_unknown_lesson_opens_the_list_with_a_notice_that_names_the_nearest():
+    at = page(lesson=f"{FIRST}x")
+    assert visit(at).page.view.bench == "course"
+    assert f"'{FIRST}x' is no lesson (did you mean {FIRST}?)" in notices(at)
+    assert "no lesson" in notices(page(lesson="**bold**"))
+    assert escaped("**bold**") in page(lesson="**bold**").warning[0].value
+
+
+def test_what_a_lesson_set_stays_on_the_bench_when_one_leaves_the_lesson():
+    at = page(lesson=FIRST, answer="shown")
+    visit(at).go("train")
+    assert visit(at).page.experiment == course()[FIRST].page.experiment
+    assert visit(at).lesson is None
+
+
+# The Products bench
+
+
+def test_products_are_multiplied_said_and_drawn():
+    at = page(**SMALL)
+    assert len(charts(at)["growth"]) == 13
+    assert "further factors" in cards(at)
+    assert "<table" in cards(at), "the matrices"
+    assert {"n", "count"} <= {control.key for control in at.sidebar.select_slider}
+    assert "Pin" not in [button.label for button in at.button]
+
+
+def test_a_new_seed_draws_other_matrices():
+    at = page(**SMALL)
+    before = charts(at)["growth"]
+    at = press(at, "New seed")
+    assert query(at)["seed"] != "0"
+    assert not charts(at)["growth"].equals(before)
+
+
+def test_a_product_that_takes_too_long_is_refused_with_what_fits():
+    asked = Product(n=256, count=1000, replicates=1000)
+    at = page(bench="product", n="256", count="1000", replicates="1000")
+    assert not charts(at)
+    assert "It fits with" in notices(at)
+    (use,) = [button for button in at.button if button.label.startswith("Use")]
+    seen = visit(at)
+    with pytest.raises(RuntimeError, match="timed out"):  # what fits runs for up to a minute; a refusal comes at once
+        use.click().run(timeout=5)
+    taken = seen.page.product
+    assert cost(taken).operations < cost(asked).operations
+    words = [knobs.knobs(Product)[name].words(value) for name, value in knobs.difference(taken, asked).items()]
+    assert use.label == f"Use {', '.join(words)}"
+
+
+def test_what_is_set_on_one_bench_is_there_when_one_comes_back():
+    at = page(**TRAIN)
+    trained = visit(at).page.experiment
+    for bench in ("product", "course", "train"):
+        visit(at).go(bench)
+        at.run()
+    assert visit(at).page.experiment == trained
+
+
+# What is looked at closer
+
+
+@pytest.mark.parametrize(("bench", "section"), [(bench, section) for bench, row in BENCHES.items() for section in row.sections])
+def test_each_section_shows_something_that_was_not_there_before(bench, section):
+    at = page(**SMALL) if bench == "product" else page(**TRAIN, dataset="moons")  # of which all can be drawn
+    before = set(charts(at)), len(at.dataframe), len(words(at))
+    at = look_closer(at, section)
+    assert (set(charts(at)), len(at.dataframe), len(words(at))) != before or section == "tried"
+    assert query(at)["section"] == section
+
+
+def test_every_section_that_a_bench_names_has_pieces_and_every_piece_a_bench():
+    named = [section for row in BENCHES.values() for section in row.sections]
+    assert sorted(named) == sorted(CLOSER)

@@ -1,0 +1,82 @@
+"""The whole course in a real Chromium: from the list, lesson by lesson, to its end and back."""
+
+import pytest
+from playwright.sync_api import expect
+
+from stability.course.lessons import course
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_student_walks_the_whole_course(page, server):
+    """Each lesson asks, is answered by a click, shows its run and its claim, which holds, and leads to the next."""
+    page.goto(f"{server.url}?bench=course")
+    first, *_, last = course()
+    page.evaluate("window.visited = true")
+    page.get_by_role("link", name=course()[first].title).click()
+    for lesson in course().values():
+        page.wait_for_url(f"**/?lesson={lesson.key}&*")
+        expect(page.locator("canvas")).to_have_count(0)
+        page.get_by_role("button", name=lesson.answer, exact=True).click()
+        expect(page.get_by_text("Holds here:")).to_be_visible()
+        expect(page.get_by_text("Right:")).to_be_visible()
+        expect(page.locator("canvas").first).to_be_visible()
+        expect(page.locator(".katex-error")).to_have_count(0)
+        expect(page.get_by_test_id("stAlert")).to_have_count(0)
+        if lesson.key != last:
+            page.get_by_role("link", name="Next").click()
+    expect(page.get_by_role("link", name="Next")).to_have_count(0)
+    page.get_by_role("link", name="All lessons").click()
+    expect(page.get_by_text("✓")).to_have_count(len(course()))
+    assert page.evaluate("window.visited"), "without a page load"
+
+
+def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, server, browser):
+    key = list(course())[1]
+    page.goto(f"{server.url}?lesson={key}")
+    page.get_by_role("button", name="Just show me").click()
+    expect(page.get_by_text("Holds here:")).to_be_visible()
+    page.get_by_role("slider", name="Depth").press("ArrowLeft")
+    page.wait_for_url("**depth=*")
+    elsewhere = browser.new_context()
+    other = elsewhere.new_page()
+    other.goto(page.url)
+    expect(other.get_by_text(course()[key].title, exact=True)).to_be_visible()
+    expect(other.locator("canvas").first).to_be_visible()
+    depth = page.get_by_role("slider", name="Depth").input_value()
+    assert other.get_by_role("slider", name="Depth").input_value() == depth
+    elsewhere.close()
+
+
+def test_a_link_to_a_lesson_opens_in_a_tab_of_its_own(page, server):
+    page.goto(f"{server.url}?bench=course")
+    lesson = next(iter(course().values()))
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name=lesson.title).click(modifiers=["ControlOrMeta"])
+    tab = opened.value
+    expect(tab.get_by_text(lesson.question[:20])).to_be_visible()
+    assert f"lesson={lesson.key}" in tab.url
+    assert "bench=course" in page.url
+    tab.close()
+
+
+def test_back_and_forward_walk_through_lessons(page, server):
+    first, second, *_ = course().values()
+    page.goto(f"{server.url}?lesson={first.key}")
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url(f"**lesson={second.key}*")
+    expect(page.get_by_role("button", name=second.options[0], exact=True)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("button", name=first.options[0], exact=True)).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_role("button", name=second.options[0], exact=True)).to_be_visible()
+
+
+def test_a_swap_of_two_units_leaves_the_output_where_it_was(page, server):
+    page.goto(f"{server.url}?section=symmetry&depth=4&width=8&samples=64&batch=8&steps=5&schemes=he_normal")
+    expect(page.get_by_text("Units 1 and 2 of layer 1 swapped")).to_be_visible()
+    page.get_by_role("button", name="Swap two units").click()
+    said = page.get_by_text("Units 3 and 4 of layer 1 swapped")
+    expect(said).to_be_visible()
+    assert "swaps=1" in page.url
+    assert "e−1" in said.inner_text(), "rounding at most"

@@ -1,0 +1,253 @@
+"""What a hand does to the charts, in a real Chromium: a place seen in all panels, a step chosen, a stretch zoomed into."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from stability import frames
+from stability.engine.runs import Run
+from stability.records.experiment import Experiment
+
+pytestmark = pytest.mark.browser
+QUERY = "schemes=he_normal,xavier_normal&depth=6&width=16&features=8&samples=256&batch=16&steps=60&seed=41"
+E = Experiment(schemes=("he_normal", "xavier_normal"), depth=6, width=16, features=8, samples=256, batch=16, steps=60, seed=41)
+TRAINING, DEPTH = 0, 1  # the charts, from the left
+
+
+@pytest.fixture
+def sent() -> list[int]:
+    """The sizes of all messages to the server."""
+    return []
+
+
+@pytest.fixture
+def shown(page, server, sent) -> Page:
+    """A finished run, all of whose steps have arrived."""
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame))))
+    page.goto(f"{server.url}?{QUERY}")
+    expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
+    page.wait_for_function("views().length == 2 && new Set(rows('profiles').map((row) => row.since)).size > 40")
+    settled(page)
+    return page
+
+
+def settled(page: Page) -> None:
+    """Two pictures are painted, and nothing waits to be."""
+    page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def signal(page: Page, chart: int, name: str):
+    return page.evaluate("([chart, name]) => views()[chart].signal(name)", [chart, name])
+
+
+def until(page: Page, chart: int, name: str, value) -> None:
+    page.wait_for_function("([chart, name, value]) => JSON.stringify(views()[chart].signal(name)) === JSON.stringify(value)",
+                           arg=[chart, name, value])  # fmt: skip
+
+
+def words(page: Page, chart: int) -> set[str]:
+    """All words and numbers in a picture, but for those of axes."""
+    return set(page.evaluate(
+        """(chart) => {
+          const found = [], look = (item, axis) => {
+            if (item.text !== undefined && !axis && item.opacity !== 0) found.push(String(item.text));
+            (item.items ?? []).forEach((child) => look(child, axis || (item.role ?? "").startsWith("axis")));
+          };
+          look(views()[chart].scenegraph().root, false);
+          return found;
+        }""", chart))  # fmt: skip
+
+
+def place(page: Page, chart: int, share: float, panel: int = 0) -> tuple[float, float]:
+    """Where on the page a share of a panel's width is, in the middle of its height."""
+    page.locator("canvas").nth(chart).scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """([chart, share, panel]) => {
+          const view = views()[chart], box = document.querySelectorAll("canvas")[chart].getBoundingClientRect();
+          const groups = [], look = (item, x, y) => {
+            if (!item.marktype) [x, y] = [x + (item.x ?? 0), y + (item.y ?? 0)];
+            if (item.marktype === undefined && item.items && item.stroke) groups.push([x, y, item.width, item.height]);
+            (item.items ?? []).forEach((child) => look(child, x, y));
+          };
+          const [left, top] = view.origin();
+          look(view.scenegraph().root, 0, 0);
+          const [x, y, width, height] = groups[panel];
+          return [box.x + left + x + share * width, box.y + top + y + height / 2];
+        }""",
+        [chart, share, panel],
+    )  # fmt: skip
+    return x, y
+
+
+@pytest.mark.parametrize("panel", range(4))
+def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(shown, sent, panel):
+    """Whichever of the four panels the pointer is in, the heat map among them."""
+    before = len(sent)
+    shown.mouse.move(*place(shown, TRAINING, 0.5, panel))
+    until(shown, TRAINING, "at", 30)
+    run = finished()
+    seen = words(shown, TRAINING)
+    assert {"Loss (thin: held out), step 30", "Accuracy (thin: held out), step 30", "Gradient norm (log), step 30"} <= seen
+    for name in ("loss", "accuracy", "gradient_norm"):
+        values = [getattr(run.measurements[30], name)[index, 0] for index in range(2)]
+        said = [f"{value:.0%}" if name == "accuracy" else five_letters(value) for value in values]
+        assert {"●", "■", *said} <= seen, name
+    shown.mouse.move(5, 5)
+    until(shown, TRAINING, "at", None)
+    assert not any("step 30" in text for text in words(shown, TRAINING))
+    assert len(sent) == before
+
+
+@pytest.mark.parametrize("chart", [TRAINING, DEPTH])
+def test_the_buttons_of_a_chart_cover_nothing_that_can_be_pressed(shown, chart):
+    shown.mouse.move(*place(shown, chart, 0.5, 0))
+    buttons = shown.get_by_test_id("stElementToolbar").nth(chart)
+    expect(buttons).to_have_css("opacity", "1")
+    box = buttons.bounding_box()
+    controls = shown.locator(".st-key-strip button, .st-key-strip input, .stSelectbox").all()
+    assert len(controls) >= 5, "two names, the slider, and what the heat map shows"
+    for control in controls:
+        other = control.bounding_box()
+        apart = other["y"] + other["height"] <= box["y"] or box["y"] + box["height"] <= other["y"]
+        assert apart or other["x"] + other["width"] <= box["x"] or box["x"] + box["width"] <= other["x"]
+
+
+def five_letters(value: float) -> str:
+    """A number beside a title: as 0.53 or 12, where it is small or large as 5e-3 or 2e+3."""
+    text = f"{value:.0e}" if abs(value) < 0.01 or abs(value) >= 1000 else f"{value:.2g}"
+    return re.sub(r"e([+-])0", r"e\1", text).replace("e-", "e−")
+
+
+def finished() -> Run:
+    run = Run(E)
+    assert list(run)
+    return run
+
+
+def test_a_layer_under_the_pointer_is_seen_in_all_profiles(shown):
+    shown.mouse.move(*place(shown, DEPTH, 0.4, 1))
+    until(shown, DEPTH, "at", 3)
+    titles = {text for text in words(shown, DEPTH) if text.endswith(", layer 3")}
+    assert titles == {"Signal: RMS of z (log), layer 3", "Signal gradient, layer 3", "Weight gradient, layer 3"}, (
+        "with room beside"
+    )
+
+
+def drawn(page: Page) -> list[dict]:
+    """The profiles that are in the picture now: the rows behind its marks."""
+    return page.evaluate(
+        """() => {
+          const found = [], look = (item) => {
+            const { datum, shape } = item;
+            if (datum?.marked !== undefined && datum.signal !== undefined && shape) found.push({ ...datum });
+            (item.items ?? []).forEach(look);
+          };
+          look(views()[1].scenegraph().root);
+          return found;
+        }"""
+    )
+
+
+def test_a_click_moves_the_profiles_to_that_step_and_the_link_says_so(shown):
+    x, y = place(shown, TRAINING, 0.25, 2)
+    shown.mouse.click(x, y)
+    until(shown, DEPTH, "moment", "15")
+    expect(shown.get_by_text("Layers shown at step 15")).to_be_visible()
+    settled(shown)
+    expected = {(row["scheme"], row["layer"]): row["signal"] for row in frames.profiles(finished(), 16).to_pylist()}
+    marks = {(row["scheme"], row["layer"]): row["signal"] for row in drawn(shown)}
+    assert marks
+    assert marks == {key: expected[key] for key in marks}
+    shown.wait_for_url("**moment=15*")
+    shown.mouse.dblclick(x, y)
+    until(shown, DEPTH, "moment", "")
+    shown.wait_for_function("!location.search.includes('moment')")
+
+
+def test_the_slider_runs_through_the_training_without_the_server_and_never_by_itself(shown, sent):
+    slider = shown.get_by_role("slider", name="Step of the layers shown")
+    assert signal(shown, DEPTH, "moment") == ""
+    before, seen = len(sent), []
+    slider.focus()
+    for _ in range(5):  # faster than what is sent waits
+        shown.keyboard.press("ArrowLeft")
+        seen.append(signal(shown, DEPTH, "moment"))
+    assert len(sent) == before
+    settled(shown)
+    assert seen == ["59", "58", "57", "56", "55"]
+    assert {row["step"] for row in drawn(shown)} == {55}
+    assert slider.get_attribute("aria-valuetext") == "step 55"
+    shown.wait_for_url("**moment=55*")
+    assert signal(shown, TRAINING, "moment") == "55", "its rule stands in the other chart"
+    shown.keyboard.press("Home")
+    shown.wait_for_url("**moment=0*")
+    assert {row["step"] for row in drawn(shown)} == {0}
+    shown.go_back()
+    until(shown, DEPTH, "moment", "55")
+
+
+def test_a_link_opens_at_its_moment(page, server):
+    page.goto(f"{server.url}?{QUERY}&moment=20")
+    expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
+    expect(page.get_by_text("Layers shown at step 20")).to_be_visible()
+    page.wait_for_function("views().length == 2")
+    until(page, DEPTH, "moment", "20")
+    page.wait_for_function("new Set(rows('profiles').map((row) => row.since)).size > 40")
+    settled(page)
+    assert {row["step"] for row in drawn(page)} == {20}
+
+
+def test_a_drag_zooms_into_a_stretch_of_all_panels_and_a_double_click_shows_all_again(shown):
+    whole = shown.evaluate("views()[0].scale('concat_0_x').domain()")
+    shown.mouse.move(*place(shown, TRAINING, 0.25))
+    shown.mouse.down()
+    shown.mouse.move(*place(shown, TRAINING, 0.4))
+    shown.mouse.move(*place(shown, TRAINING, 0.5))
+    shown.mouse.up()
+    shown.wait_for_function("views()[0].signal('zoom')")
+    domains = shown.evaluate("[0, 1, 2, 3].map((panel) => views()[0].scale(`concat_${panel}_x`).domain())")
+    assert domains == [pytest.approx([15, 30], abs=1)] * 4
+    assert signal(shown, DEPTH, "moment") == "", "a drag is no click"
+    shown.mouse.dblclick(*place(shown, TRAINING, 0.5))
+    until(shown, TRAINING, "zoom", None)
+    assert shown.evaluate("views()[0].scale('concat_0_x').domain()") == whole == [0, 60]
+
+
+def test_a_scheme_stands_alone_by_its_legend_or_its_name_at_the_line(shown, sent):
+    before = len(sent)
+    button = shown.get_by_role("button", name="Xavier (normal)", exact=True)
+    button.click()
+    for chart in (TRAINING, DEPTH):
+        until(shown, chart, "alone", "xavier_normal")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    settled(shown)
+    faint = shown.evaluate(
+        """() => {
+          const found = {}, look = (item) => {
+            const scheme = item.datum?.scheme;
+            if (scheme && item.opacity !== undefined) (found[scheme] ??= new Set()).add(item.opacity);
+            (item.items ?? []).forEach(look);
+          };
+          look(views()[0].scenegraph().root);
+          return Object.fromEntries(Object.entries(found).map(([scheme, seen]) => [scheme, Math.max(...seen)]));
+        }"""
+    )
+    assert faint == {"he_normal": 0.125, "xavier_normal": 1}
+    button.click()
+    until(shown, DEPTH, "alone", "")
+    end = shown.evaluate(
+        """() => {
+          const view = views()[0], box = document.querySelectorAll("canvas")[0].getBoundingClientRect(), found = [];
+          const look = (item, x, y) => {
+            if (!item.marktype) [x, y] = [x + (item.x ?? 0), y + (item.y ?? 0)];
+            if (item.text === "He (normal)") found.push([x, y]);
+            (item.items ?? []).forEach((child) => look(child, x, y));
+          };
+          look(view.scenegraph().root, 0, 0);
+          return [box.x + view.origin()[0] + found[0][0] + 12, box.y + view.origin()[1] + found[0][1]];
+        }"""
+    )
+    shown.mouse.click(*end)
+    until(shown, DEPTH, "alone", "he_normal")
+    assert len(sent) == before

@@ -1,0 +1,114 @@
+"""Ways through the page in a real Chromium: a new visitor's, and a teacher's before a room."""
+
+import pytest
+from conftest import EYES, PATIENCE, WIDE
+from playwright.sync_api import Locator, Page, expect
+
+from stability.course.lessons import course
+from stability.page.cards import PROMISE
+
+pytestmark = pytest.mark.browser
+FIRST, SECOND, *_ = course().values()
+
+
+# A new visitor
+
+
+def test_a_new_visitor_understands_changes_compares_and_shares_in_at_most_five_clicks(page, server, browser):
+    clicks = []
+
+    def click(what: Locator) -> None:
+        what.click()
+        clicks.append(what)
+
+    page.goto(server.url)
+    expect(page.get_by_text(PROMISE)).to_be_visible()  # understands: what this is, what came out, what to do next
+    hint = page.get_by_text("Next:")
+    expect(hint).to_be_visible()
+    expect(page.get_by_text("step 300 of 300", exact=True)).to_be_visible()
+    for word in ("learns", "vanishing", "diverged"):
+        expect(page.locator(".card b", has_text=word)).to_be_visible()
+    remedy = page.get_by_role("button", name="Xavier (normal): try")
+    assert "button beneath the cards" in page.get_by_test_id("stAlert").inner_text()
+    click(remedy)  # changes: the obvious next thing
+    expect(hint).to_have_count(0)
+    expect(page.get_by_text("Pinned, in grey:")).to_be_visible()  # compares: what was stays behind what is
+    page.wait_for_function("rows('pinned')?.length > 0")
+    click(page.get_by_role("button", name="Xavier (normal)", exact=True))  # of the charts' legend: this scheme alone
+    page.wait_for_function("views()[0].signal('alone') === 'xavier_normal'")
+    click(page.get_by_role("button", name="Copy link"))  # shares
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    assert len(clicks) <= 5
+    other = browser.new_context(viewport=WIDE)
+    other.set_default_timeout(PATIENCE)
+    other.add_init_script(EYES)
+    opened = other.new_page()
+    opened.goto(page.evaluate("navigator.clipboard.readText()"))
+    expect(opened.get_by_text("Pinned, in grey:")).to_be_visible()
+    opened.wait_for_function("rows('pinned')?.length > 0")
+    expect(opened.get_by_text("Next:")).to_have_count(0)  # this visitor has been sent somewhere
+    other.close()
+
+
+# A teacher
+
+
+def large(page: Page) -> bool:
+    return page.evaluate("parseFloat(getComputedStyle(document.querySelector('.card, .st-key-lesson p')).fontSize)") >= 18
+
+
+def press(page: Page, key: str, button: str) -> None:
+    """One press, once the button that the key stands for is there: before that there is nobody to hear it."""
+    expect(page.get_by_role("button", name=button)).to_be_visible()
+    page.keyboard.press(key)
+
+
+def test_keys_walk_through_a_lesson_and_to_the_next_before_a_room(page, server):
+    page.goto(f"{server.url}?lesson={FIRST.key}&view=present")
+    expect(page.get_by_text(FIRST.question[:20])).to_be_visible()
+    expect(page.get_by_test_id("stSidebar")).to_have_count(0)
+    assert large(page)
+    expect(page.get_by_role("button", name=FIRST.options[0])).to_be_visible()
+    press(page, "Space", "Show me")
+    expect(page.get_by_text("The answer:")).to_be_visible()
+    expect(page.get_by_text("Holds here:")).to_be_visible()
+    expect(page.locator("canvas").first).to_be_visible()
+    press(page, "ArrowDown", "Next")
+    expect(page.get_by_text(SECOND.question[:20])).to_be_visible()
+    press(page, "ArrowUp", "Previous")
+    expect(page.get_by_text(FIRST.question[:20])).to_be_visible()
+    page.wait_for_url(f"**lesson={FIRST.key}*view=present*")
+    press(page, "Escape", "Leave")
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+    page.wait_for_url(lambda url: "view=present" not in url)
+
+
+def test_space_pauses_and_arrows_step_forth_and_back_before_a_room(page, server):
+    page.goto(f"{server.url}?v=1&schemes=he_normal,xavier_normal&depth=20&width=32&steps=5000&seed=61&view=present")
+    page.wait_for_function("newest() > 2")
+    press(page, "Space", "Pause")
+    said = page.get_by_test_id("stProgress")
+    expect(said).to_contain_text("paused at step")
+    at = int(said.inner_text().split("step ")[1].split(" ")[0])
+    for key, button, step in (("ArrowRight", "Step", at + 1), ("ArrowRight", "Step", at + 2), ("ArrowLeft", "Back", at + 1)):
+        press(page, key, button)
+        expect(said).to_contain_text(f"paused at step {step} of")
+    page.wait_for_function("step => newest() === step", arg=at + 1)
+    press(page, "Space", "Resume")
+    expect(said).not_to_contain_text("paused")
+    page.get_by_role("button", name="Pause").click()  # a button that has the focus is pressed by the key once, not twice
+    expect(said).to_contain_text("paused at step")
+    press(page, "Space", "Resume")
+    expect(said).not_to_contain_text("paused")
+    press(page, "ArrowRight", "Step")  # a step pauses a run that trains
+    expect(said).to_contain_text("paused at step")
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 480), (400, 640)])
+def test_the_view_for_a_room_fits_into_the_frame_of_another_page(page, server, size):
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.goto(f"{server.url}?embed=true&view=present&depth=4&width=8&steps=12&seed=62")
+    expect(page.get_by_text("step 12 of 12")).to_be_visible()
+    expect(page.get_by_test_id("stHeader")).to_have_text("")
+    assert "embed=true" in page.url
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= size[0]

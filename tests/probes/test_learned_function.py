@@ -1,0 +1,458 @@
+"""What the networks have learned, on a grid of input space: the numbers, the words, the pictures and the page."""
+
+import json
+import math
+from collections import defaultdict
+from dataclasses import replace
+from functools import cache
+from itertools import combinations, islice, pairwise
+
+import numpy as np
+import pytest
+import torch
+from app_pages import cards, look_closer, opened
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from playwright.sync_api import expect
+from test_charts import APART, READERS, channels, contrast, lab, linear, nodes, units, used
+from test_runs import held
+from test_training import CPU, Plain
+
+from stability import charts, frames
+from stability.catalogues.datasets import DATASETS
+from stability.catalogues.schemes import SCHEMES
+from stability.charts import palette
+from stability.engine.input_grid import REACH, SIDE, drawn, grid
+from stability.engine.network import Stack
+from stability.engine.quantities import PICTURES, PROFILES
+from stability.engine.runs import Run, picture_size
+from stability.engine.training import MOST, batches, measure, sampled
+from stability.frames.arrow import NOT_FINITE
+from stability.frames.learned import blocks
+from stability.page.sections import CLOSER
+from stability.probes import learned_function
+from stability.records.experiment import Experiment
+from stability.records.view import BENCHES, View
+
+SMALL = {"depth": 4, "width": 8, "samples": 64, "batch": 16, "steps": 25}
+EXPERIMENTS = {
+    "plane": Experiment(**SMALL, schemes=("he_normal", "zeros", "normal:1e6"), dataset="spirals", learning_rate=0.1),
+    "replicates": Experiment(**SMALL, schemes=("xavier_normal", "pytorch"), dataset="moons", replicates=3, activation="tanh"),
+    "line": Experiment(**SMALL, schemes=("he_normal", "zeros", "normal:1e6"), dataset="sine", learning_rate=0.1),
+}
+REGIONS, CURVES = ([key for key, row in DATASETS.items() if drawn(row) == inputs] for inputs in (2, 1))
+
+
+@cache
+def finished(name: str) -> Run:
+    run = Run(EXPERIMENTS[name])
+    assert list(run)
+    return run
+
+
+# The numbers
+
+
+def test_the_grid_covers_the_square_evenly_and_the_line_from_end_to_end():
+    plane, line = grid(2), grid(1)[:, 0]
+    assert plane.shape == (SIDE**2, 2)
+    assert plane[:SIDE, 1].unique().numel() == 1, "row by row"
+    assert (plane[1:SIDE, 0] > plane[: SIDE - 1, 0]).all()
+    assert plane[0].tolist() == pytest.approx([REACH / SIDE - REACH] * 2)
+    assert torch.allclose(plane.flip(0), -plane)
+    assert (line[0], line[-1]) == (-REACH, REACH)
+    assert grid(0).shape == (0, 0)
+
+
+@pytest.mark.parametrize("key", [*REGIONS, *CURVES])
+@pytest.mark.parametrize("noise", [0.1, 10.0])
+def test_nearly_all_data_lie_on_the_grid_however_blurred(key, noise):
+    data = DATASETS[key].load(1024, 32, noise, 0, torch.float64)
+    inside = torch.cat([data.x, data.x_test]).abs().amax(dim=1) <= REACH
+    assert inside.double().mean() > (0.99 if noise < 1 else 0.97)
+
+
+ORACLES = {
+    "plain": {"activation": "tanh"},
+    "residual": {"residual": True, "bias_std": 0.3},
+    "replicates": {"replicates": 3},
+    "layer norm": {"normalization": "layer", "optimizer": "adam", "learning_rate": 0.01},
+    "batch norm": {"normalization": "batch", "activation": "elu"},
+    "dropout": {"dropout": 0.5},
+    "line": {"dataset": "sine", "replicates": 2},
+}
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_what_is_learned_is_what_plain_pytorch_makes_of_the_grid_with_the_same_weights(name):
+    """Of the first network of each scheme, before training and after twenty-five steps of it."""
+    settings = {"dataset": "circles"} | SMALL | ORACLES[name]
+    e = Experiment(**settings, schemes=("he_normal", "xavier_normal"), precision="float64")
+    data, stack = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype), Stack(e, CPU)
+    first, *_, last = measure(e)
+    for index in range(2):
+        plain = Plain(stack, index * e.replicates)
+        for measurement in (first, last):
+            with torch.no_grad():
+                expected = plain(grid(drawn(e.data)), None)
+            np.testing.assert_allclose(measurement.learned[index], expected, rtol=0, atol=1e-10)
+            if measurement is first:
+                for step, batch in enumerate(islice(batches(e), e.steps)):
+                    plain.train_on(data, batch, step)
+
+
+def test_the_first_networks_of_a_stack_are_its_own_and_share_its_numbers():
+    e = EXPERIMENTS["replicates"]
+    stack = Stack(e, CPU)
+    first, x = stack.first(), torch.randn(5, 2)
+    assert torch.equal(first.forward(x).output, stack.forward(x).output[::3])
+    assert all(part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
+               for part, whole in zip(first.weights, stack.weights, strict=True))  # fmt: skip
+    assert stack.experiment is e
+
+
+def test_functions_are_taken_with_the_other_pictures_and_only_where_they_can_be_drawn():
+    for name, e in EXPERIMENTS.items():
+        taken = {m.step for m in finished(name).measurements if not np.isnan(m.learned[:2]).all()}
+        assert taken == sampled(e.steps, MOST)
+        assert finished(name).measurements[0].learned.dtype == np.float32
+    for row in DATASETS.values():
+        e = Experiment(**SMALL, dataset=row.key, features=2)
+        assert next(measure(e)).learned.shape == (3, len(grid(drawn(row))), row.outputs)
+        assert bool(learned_function.absent(e)) == (drawn(row) == 0)
+    assert "learned" in PICTURES
+    assert "learned" not in PROFILES
+
+
+def test_what_float64_holds_is_not_lost():
+    e = Experiment(**SMALL | {"depth": 30}, schemes=("normal:1e4",), dataset="moons", precision="float64")
+    assert np.isfinite(next(measure(e)).learned).all()
+    assert not np.isfinite(next(measure(replace(e, precision="float32"))).learned).all()
+
+
+@pytest.mark.parametrize("settings", [{"dataset": "moons"}, {"dataset": "sine"}, {"dataset": "xor", "precision": "float64"}])
+def test_the_bytes_of_what_is_learned_are_counted(settings):
+    schemes = tuple(f"normal:{std}" for std in range(1, 9))
+    e = Experiment(**SMALL | settings, schemes=schemes, replicates=2)
+    first = next(measure(e))
+    others = first.fates.nbytes // e.replicates + first.pre_activations.nbytes
+    assert 0 <= picture_size(e) - others - first.learned.nbytes <= 500
+    run = Run(e)
+    assert list(run)
+    real = held(run.measurements)
+    assert real <= run.nbytes <= 2 * real
+
+
+def test_a_large_run_keeps_functions_at_the_steps_of_its_other_pictures():
+    e = Experiment(**SMALL | {"depth": 60}, schemes=tuple(SCHEMES)[:4], replicates=16, dataset="xor", precision="float64")
+    run = Run(e)
+    assert list(run)
+    assert len(run.pictured) < MOST
+    kept = [m for m in run.measurements if not np.isnan(m.learned).all()]
+    assert [m.step for m in kept] == sorted(run.pictured)
+
+
+@pytest.mark.parametrize("key", [key for key, row in DATASETS.items() if not row.classes])
+def test_the_truth_of_a_regression_is_its_target_without_noise_on_the_same_scale(key):
+    row = DATASETS[key]
+    exact = row.load(64, 3, 0.0, 5, torch.float64)
+    assert torch.allclose(row.truth(64, 3, 0.0, 5), exact.y)
+    noisy, truth = row.load(256, 3, 0.5, 5, torch.float64), row.truth(256, 3, 0.5, 5)
+    raw = [row.draw(256, row.dimension(3), spread, torch.Generator().manual_seed(3))[0] for spread in (0.0, 0.5)]
+    assert torch.equal(*raw), "noise is drawn last"
+    rest = noisy.y - truth
+    assert abs(rest.mean()) < 0.15
+    assert 0 < rest.std() < 1
+
+
+# Which class a point gets
+
+
+@given(arrays(np.int64, (7, 7), elements=st.integers(-1, 2)))
+def test_blocks_cover_every_cell_once_and_hold_its_key(key):
+    seen = np.full(key.shape, -9)
+    for left, right, kind, low, high in blocks(key):
+        assert (seen[low:high, left:right] == -9).all()
+        seen[low:high, left:right] = kind
+    assert (seen == key).all()
+
+
+def test_a_square_of_one_kind_is_one_block():
+    assert blocks(np.zeros((5, 5), dtype=int)) == [(0, 5, 0, 0, 5)]
+
+
+@pytest.mark.parametrize("name", ["plane", "replicates"])
+@pytest.mark.parametrize("step", [0, 25])
+def test_regions_reproduce_the_likeliest_class_and_its_probability_in_every_cell(name, step):
+    run = finished(name)
+    for index, scheme in enumerate(run.experiment.schemes):
+        outputs = torch.from_numpy(run.measurements[step].learned[index]).double()
+        table = frames.region_tables(run, 26, scheme, step)["regions"].to_pylist()
+        area = sum((row["x2"] - row["x"]) * (row["y2"] - row["y"]) for row in table)
+        assert area == pytest.approx((2 * REACH) ** 2)
+        for (x, y), output in zip(grid(2).tolist(), outputs, strict=True):
+            (row,) = [row for row in table if row["x"] < x < row["x2"] and row["y"] < y < row["y2"]]
+            if output.isfinite().all():
+                likeliest = output.softmax(0).max()
+                assert row["class"] in [f"class {label}" for label in (output == output.max()).nonzero()[:, 0].tolist()]
+                assert row["probability"] == pytest.approx(likeliest.item(), abs=0.0501)
+            else:
+                assert (row["class"], row["probability"]) == (NOT_FINITE, None)
+
+
+def test_the_less_likely_a_class_the_paler_its_region():
+    rows = frames.region_tables(finished("plane"), 26, "he_normal", 25)["regions"].to_pylist()
+    shades = sorted({(row["probability"], row["shade"]) for row in rows})
+    assert len(shades) > 2
+    assert [shade for _, shade in shades] == sorted({shade for _, shade in shades})
+
+
+@pytest.mark.parametrize("size", [1.0, 1e30, 1e300])
+def test_classes_of_outputs_of_any_size_have_probabilities(size):
+    found = learned_function.answers(np.array([[size, -size], [0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0], [-size, size]]))
+    assert found.winner.tolist() == [0, 0, -1, -1, 1]
+    assert found.probability.sum(axis=1).tolist() == pytest.approx([1, 1, math.nan, math.nan, 1], nan_ok=True)
+
+
+# Words
+
+
+def test_there_is_one_sentence_a_scheme_which_says_what_it_has_learned():
+    run = finished("plane")
+    he, zeros, huge = learned_function.sentences(run, 26, 25)
+    assert [sentence.partition(":")[0] for sentence in (he, zeros, huge)] == [row.title for row in run.experiment.rows]
+    winner = learned_function.answers(run.measurements[25].learned[0]).winner
+    right = learned_function.part(run.measurements[25].test_accuracy[0, 0])
+    assert f"class 1 on {(winner == 1).mean():.0%}".replace("%", " %") in he
+    assert he.endswith(f"of the square; {right} of the held-out points are on the right side at step 25.")
+    assert "the same answer everywhere, class" in zeros
+    assert huge.endswith(f"not a finite number anywhere from step {run.breaks[2, 0].step} on.")
+    he, zeros, _ = learned_function.sentences(run, 26, 0)
+    assert "at step 0" in he
+    assert "the same answer everywhere, no class is likelier" in zeros
+
+
+def test_a_curve_has_its_distance_from_the_data_in_words():
+    run = finished("line")
+    he, zeros, huge = learned_function.sentences(run, 26, 25)
+    distance = math.sqrt(run.measurements[25].test_loss[0, 0])
+    assert float(he.split()[2]) == pytest.approx(distance, rel=0.01)
+    assert "flat at" in zeros
+    assert "the same answer everywhere" in zeros
+    assert "from step" in huge
+
+
+@pytest.mark.parametrize(
+    ("outputs", "text"),
+    [
+        ([[0, 0], [0, 0]], "the same answer everywhere, no class is likelier"),
+        ([[0, 9], [0, 9]], "the same answer everywhere, class 1 with probability more than 99 %"),
+        ([[0, 1], [0, 3]], "class 1 everywhere, with probabilities that differ"),
+        ([[0, 1], [0, 1], [0, 1], [1, 0]], "class 0 on 25 % and class 1 on 75 % of the square"),
+        ([[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1]], "class 0 on 25 %, class 1 on 25 % and class 2 on 50 % of the square"),
+    ],
+)
+def test_shares_of_the_square_are_said(outputs, text):
+    assert learned_function.shares(learned_function.answers(np.array(outputs, dtype=float))) == text
+
+
+def test_numbers_that_are_gone_in_part_are_said_and_do_not_hide_the_rest():
+    run = Run(EXPERIMENTS["plane"])
+    first = next(iter(run))
+    outputs = first.learned.copy()
+    outputs[0, ::2] = math.nan
+    torn = replace(first, learned=outputs)
+    assert "not a finite number on 50 % of it" in learned_function.region_words(run, torn, 0)
+    assert "same answer everywhere, no class is likelier" in learned_function.region_words(run, torn, 1)
+    outputs[1] = math.inf
+    assert learned_function.region_words(run, torn, 1) == "not a finite number anywhere at step 0."
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"), [(0.0, "0 standard"), (0.25, "0.5 standard"), (1e24, "10^12.0"), (math.inf, "too far")]
+)
+def test_distances_of_any_size_have_words(loss, text):
+    assert text in learned_function.away(loss)
+
+
+def test_data_of_many_dimensions_have_a_sentence_that_names_those_with_a_picture():
+    said = learned_function.absent(Experiment())
+    assert said.startswith("Blobs")
+    assert all((row.label in said) == (drawn(row) > 0 or row.key == "blobs") for row in DATASETS.values())
+
+
+def test_batch_norm_is_said_to_depend_on_the_grid():
+    assert len(learned_function.notes(Experiment(dataset="moons"))) == 1
+    assert "Batch norm" in learned_function.notes(Experiment(dataset="moons", normalization="batch"))[1]
+
+
+# The pictures
+
+
+def drawings(name: str) -> list[tuple[dict, dict]]:
+    """Pairs of a spec and its tables."""
+    run = finished(name)
+    count, e = len(run.measurements), run.experiment
+    if not e.data.classes:
+        return [(charts.fit_spec(e), frames.fit_tables(run, count, 25))]
+    return [(charts.region_spec(e, scheme), frames.region_tables(run, count, scheme, 25)) for scheme in e.schemes]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_charts_ask_for_the_data_that_the_tables_hold_and_for_no_other(name):
+    for spec, tables in drawings(name):
+        asked = defaultdict(set)
+        for unit, data in units(spec):
+            asked[data["name"]] |= used(unit)[0]
+        assert set(asked) == set(tables)
+        assert all(names <= set(tables[data].column_names) for data, names in asked.items())
+        assert not any("datasets" in node for node in nodes(spec))
+        assert spec["usermeta"]["embedOptions"]["renderer"] == "canvas"
+        assert len(spec["description"]) > 20
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_axes_stay_where_they_are_whatever_was_learned(name):
+    for spec, _ in drawings(name):
+        scales = [node["scale"] for unit, _ in units(spec) for channel, node in channels(unit) if channel in ("x", "y")]
+        assert {tuple(scale["domain"]) for scale in scales} == {(-REACH, REACH)}
+        marks = [node["mark"] for node in nodes(spec) if "mark" in node and "encoding" in node]
+        assert all(mark["clip"] for mark in marks)
+
+
+def test_charts_are_valid_and_the_same_for_every_seed_and_learning_rate():
+    plane, line = EXPERIMENTS["plane"], EXPERIMENTS["line"]
+    spec = charts.region_spec(plane, "zeros")
+    assert json.dumps(charts.region_chart(plane, "zeros").to_dict(validate=True)) == json.dumps(spec)
+    assert charts.region_spec(replace(plane, seed=4, learning_rate=1.0, activation="elu"), "zeros") is spec
+    assert json.dumps(charts.fit_chart(line).to_dict(validate=True)) == json.dumps(charts.fit_spec(line))
+    assert charts.fit_spec(replace(line, seed=4)) is charts.fit_spec(line)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_chart_with_data_is_complete_for_a_notebook(name):
+    e = EXPERIMENTS[name]
+    plain = charts.region_chart(e, e.schemes[0]) if e.data.classes else charts.fit_chart(e)
+    _, tables = drawings(name)[0]
+    complete = charts.with_data(plain, tables).to_dict()
+    json.dumps(complete, allow_nan=False)
+    assert complete["datasets"] == {key: table.to_pylist() for key, table in tables.items()}
+    del complete["config"]  # how any legend looks
+    assert len([node for node in nodes(complete) if isinstance(node.get("legend"), dict)]) == 2
+
+
+@pytest.mark.parametrize("key", SCHEMES)
+def test_every_scheme_has_its_pictures(key):
+    e, _ = Experiment.from_query({"schemes": key, "width": "8", "dataset": "xor"})
+    title = charts.region_spec(e, key)["vconcat"][0]["title"]["text"]
+    assert title.endswith(e.rows[0].title)
+    assert charts.fit_spec(replace(e, dataset="sine"))["vconcat"]
+
+
+def test_curves_are_the_outputs_and_points_the_data():
+    run = finished("line")
+    e, tables = run.experiment, frames.fit_tables(run, 26, 25)
+    rows = tables["curves"].to_pandas()
+    for index, scheme in enumerate(e.schemes):
+        measured = run.measurements[25].learned[index, :, 0].astype(float)
+        np.testing.assert_array_equal(
+            rows[rows["scheme"] == scheme]["value"], np.where(np.isfinite(measured), measured, np.nan)
+        )
+    data = e.data.load(e.samples, e.features, e.noise, e.seed, torch.float64)
+    assert tables["dots"]["value"].to_pylist() == data.y[:150, 0].tolist()
+    x = tables["truth"]["x"].to_numpy()
+    assert (np.diff(x) > 0).all()
+    assert (x[0], x[-1]) == (data.x.min(), data.x.max())
+    points = frames.region_tables(finished("plane"), 26, "zeros", 0)["dots"]
+    assert set(points["class"].to_pylist()) == {"class 0", "class 1"}
+
+
+# Colours
+
+
+def test_there_are_colours_and_marks_for_the_classes_of_every_picture():
+    most = max(DATASETS[key].classes for key in REGIONS)
+    for looks in (palette.CLASSES, palette.DOTS, palette.RINGS, palette.MARKS, learned_function.CLASS_WORDS):
+        assert len(set(looks)) == len(looks) >= most
+
+
+def over(colour: str, page: str, opacity: float) -> str:
+    """A colour as it looks over a page."""
+    parts = [[int(text[start : start + 2], 16) for start in (1, 3, 5)] for text in (colour, page)]
+    return "#" + "".join(f"{round(opacity * a + (1 - opacity) * b):02x}" for a, b in zip(*parts, strict=True))
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("page", ["#ffffff", "#11161c"])
+def test_regions_of_two_classes_stay_apart_for_every_reader_and_differ_in_lightness(reader, page):
+    for pair in combinations(palette.CLASSES, 2):
+        for opacity, apart, lighter in ((0.4, APART, 5), (0.95, 2 * APART, APART)):
+            one, other = (lab(READERS[reader] @ linear(over(colour, page, opacity))) for colour in pair)
+            assert np.linalg.norm(one - other) >= apart
+            assert abs(one[0] - other[0]) >= lighter
+
+
+def test_points_stand_out_from_every_region_by_their_fill_or_their_rim():
+    for fill, ring in zip(palette.DOTS, palette.RINGS, strict=True):
+        assert contrast(fill, ring) >= 4.5
+        for region in palette.CLASSES:
+            for page in ("#ffffff", "#11161c"):
+                for opacity in (0.3, 0.95):
+                    assert max(contrast(look, over(region, page, opacity)) for look in (fill, ring)) >= 3
+
+
+# The page
+
+
+def pictures(at) -> list[dict]:
+    """The specs of what is looked at closer: the two charts above it come first."""
+    return [json.loads(chart.proto.spec) for chart in at.get("vega_lite_chart")][2:]
+
+
+def test_the_section_draws_a_panel_for_each_scheme_and_what_a_step_changes_again():
+    run, row = finished("plane"), CLOSER["learned"]
+    pieces = dict(row.pieces(run, View(section="learned"), 26))
+    assert list(pieces) == ["said", *(f"panel:{scheme}" for scheme in run.experiment.schemes), "note"]
+    assert all(piece.small for name, piece in pieces.items() if name.startswith("panel"))
+    assert "learned" in BENCHES["train"].sections
+    assert list(dict(row.pieces(finished("line"), View(), 26))) == ["said", "picture", "note"]
+
+
+@pytest.mark.page
+def test_the_page_shows_one_panel_a_scheme_with_its_sentence_and_grey_where_nothing_is_a_number():
+    at = look_closer(opened(dataset="spirals", schemes="he_normal,xavier_normal,normal:30", depth="12"), "learned")
+    panels = pictures(at)
+    assert [panel["vconcat"][0]["title"]["text"][2:] for panel in panels] == ["He (normal)", "Xavier (normal)", "Normal 30"]
+    assert "not a finite number anywhere" in cards(at)
+    assert "Training points: dark circles" in cards(at)
+
+
+@pytest.mark.page
+def test_the_page_shows_curves_of_the_sine_and_a_sentence_for_blobs_from_which_two_dimensions_are_one_choice_away():
+    at = look_closer(opened(dataset="sine"), "learned")
+    (picture,) = pictures(at)
+    assert "curve" in picture["description"]
+    at = look_closer(opened(), "learned")
+    assert pictures(at) == []
+    assert "cannot be drawn" in cards(at)
+    at.selectbox(key="closer_dataset").set_value("moons").run()
+    assert len(pictures(at)) == len(Experiment().schemes)
+
+
+@pytest.mark.browser
+def test_panels_wrap_on_a_phone_and_are_never_gone_while_training_grows(page, server):
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.goto(f"{server.url}?dataset=moons&depth=6&width=16&steps=2000&batch=16&section=learned&seed=51")
+    panels = page.locator(".st-key-closer_learned canvas")
+    expect(panels).to_have_count(3)
+    panels.evaluate_all("(all) => all.forEach((canvas) => { canvas.first = true; })")
+    assert page.evaluate("rows('regions')[0].step") < 2000
+    expect(page.get_by_text("step 2000 of 2000", exact=True)).to_be_visible()
+    page.wait_for_function("rows('regions') && rows('regions')[0].step === 2000")
+    assert panels.evaluate_all("(all) => all.map((canvas) => canvas.first)") == [True] * 3, "a new canvas is a flicker"
+    boxes = [panels.nth(index).bounding_box() for index in range(3)]
+    assert all(above["y"] + above["height"] <= below["y"] for above, below in pairwise(boxes)), "wrapped"
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 400 for box in boxes)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("(main) => main.scrollWidth - main.clientWidth") == 0

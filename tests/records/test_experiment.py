@@ -1,0 +1,228 @@
+"""The settings of the Train bench and its link: laws over everything that its knobs admit, and over what they do not."""
+
+import dataclasses
+import math
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stability import text
+from stability.catalogues.schemes import SCHEMES, read
+from stability.records import knobs
+from stability.records.experiment import Experiment
+from stability.records.knobs import Choice, Flag, Integer, Knob, Real, Several
+from stability.text import decimal
+
+KNOBS = knobs.knobs(Experiment)
+PROMISED = {
+    "depth": (1, 101), "width": (2, 512), "features": (1, 1024), "samples": (64, 4096), "batch": (1, 1024),
+    "steps": (1, 5000), "replicates": (1, 16),
+}  # fmt: skip
+
+
+def scheme_texts() -> st.SearchStrategy[str]:
+    """Every family, and those that take a value with any legal one, spelled in any of the ways that people spell numbers."""
+    families = {key: row for key, row in SCHEMES.items() if row.value is not None and not row.whole}
+    spelled = st.sampled_from([repr, "{:e}".format, "{:+.3f}".format, "{:.17g}".format])
+    counts = st.builds(
+        "{}:{}".format, st.sampled_from([key for key, row in SCHEMES.items() if row.whole]), st.integers(1, 10**6)
+    )
+    return st.sampled_from(list(SCHEMES)) | counts | st.builds(
+        lambda key, spell, number: f"{key}:{spell(number if families[key].low < 0 else abs(number))}",
+        st.sampled_from(list(families)), spelled, st.floats(-1e6, 1e6),
+    )  # fmt: skip
+
+
+def legal(knob: Knob) -> st.SearchStrategy:
+    """Values that a knob admits, made from the knob itself."""
+    match knob:
+        case Integer():
+            return st.integers(knob.low, knob.high)
+        case Real():
+            return st.floats(knob.low, knob.high)
+        case Flag():
+            return st.booleans()
+        case Choice():
+            return st.sampled_from(list(knob.rows))
+        case Several():
+            return st.lists(scheme_texts(), min_size=1, max_size=knob.most)
+    raise TypeError(f"no strategy for {knob}")
+
+
+def agreed(settings: dict) -> dict:
+    """The settings with every disagreement resolved, as a link would."""
+    for _, name, value in Experiment.disagreements(settings):
+        settings[name] = value
+    return settings
+
+
+def experiments() -> st.SearchStrategy[Experiment]:
+    """Any legal experiment; about half of the settings at their defaults, as in a link."""
+    mixed = {name: st.just(getattr(Experiment(), name)) | legal(knob) for name, knob in KNOBS.items()}
+    return st.fixed_dictionaries(mixed).map(lambda settings: Experiment(**agreed(settings)))
+
+
+def texts() -> st.SearchStrategy[str]:
+    """What may stand in a link: anything at all, numbers out of bounds or nearly numbers, and legal values cut or joined."""
+    odd = ["", " ", ",", ",,", ":", "nan", "inf", "-inf", "1e999", "-0", "0x10", "1_0", "１２", "True", "none", "normal:", "v"]
+    parts = st.sampled_from([*SCHEMES, "normal:0.02", "normal:x", "zeros:1", "orthogonal:-1", "", "relu", "adam"])
+    return st.one_of(
+        st.text(), st.sampled_from(odd), st.integers().map(str), st.floats().map(str), st.lists(parts).map(",".join),
+        st.text(alphabet=string.printable, max_size=2000),
+    )  # fmt: skip
+
+
+@given(experiments())
+def test_a_link_reads_back_as_the_experiment_that_spelled_it(experiment):
+    assert Experiment.from_query(experiment.to_query()) == (experiment, [])
+
+
+@given(experiments())
+def test_a_link_is_spelled_with_plain_characters_only(experiment):
+    plain = set(string.ascii_lowercase + string.digits + "_.,:-")  # no + : a link would read it as a space
+    assert all(set(text) <= plain for pair in experiment.to_query().items() for text in pair)
+
+
+@given(experiments())
+def test_equal_settings_are_equal_experiments_with_equal_hashes(experiment):
+    again = Experiment(**knobs.values(experiment))
+    assert again == experiment
+    assert hash(again) == hash(experiment)
+
+
+@given(st.dictionaries(st.text() | st.sampled_from([*KNOBS, "v"]), texts()))
+def test_any_mangled_link_opens_and_names_every_key_that_it_could_not_take(query):
+    experiment, notes = Experiment.from_query(query)
+    overruled = {name for _, name, _ in Experiment.disagreements(taken(query))}
+    for key, spelled in query.items():
+        if key in KNOBS and key not in overruled and getattr(experiment, key) == parsed(key, spelled):
+            continue
+        if key != "v":
+            assert any((key in note) if key in KNOBS else (text.shown(key) in note) for note in notes)
+    assert all(note.endswith(".") and "\n" not in note for note in notes)
+
+
+@given(st.dictionaries(st.text() | st.sampled_from([*KNOBS, "v"]), texts()))
+def test_what_a_mangled_link_opened_is_an_experiment_with_a_link_of_its_own(query):
+    experiment, _ = Experiment.from_query(query)
+    assert Experiment.from_query(experiment.to_query()) == (experiment, [])
+
+
+def parsed(key: str, text: str):
+    """What a text means for a knob, None where it means nothing."""
+    try:
+        return KNOBS[key].parse(text)
+    except ValueError:
+        return None
+
+
+def taken(query: dict[str, str]) -> dict:
+    """The settings before disagreements are resolved."""
+    read_so_far = {key: value for key, text in query.items() if key in KNOBS and (value := parsed(key, text)) is not None}
+    return knobs.values(Experiment()) | read_so_far
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_a_bad_value_is_refused_by_a_sentence_with_the_field_the_value_and_what_is_legal(name):
+    bad = object()
+    with pytest.raises(ValueError, match=f"^{name} must be ") as caught:
+        dataclasses.replace(Experiment(), **{name: bad})
+    assert text.shown(bad) in str(caught.value)
+    assert KNOBS[name].legal() in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name, knob in KNOBS.items() if isinstance(knob, knobs.Number)])
+def test_a_number_is_taken_up_to_its_bounds_and_refused_beyond_them(name):
+    knob = KNOBS[name]
+    for bound, beyond in ((knob.low, math.nextafter(knob.low, -math.inf)), (knob.high, math.nextafter(knob.high, math.inf))):
+        further = bound + (1 if beyond > bound else -1) if isinstance(knob, Integer) else beyond
+        assert getattr(Experiment(**agreed(knobs.values(Experiment()) | {name: bound})), name) == bound
+        with pytest.raises(ValueError, match=f"^{name} must be .* to .*, not "):
+            Experiment(**{name: further})
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_the_promised_range_of_a_setting_is_legal(name):
+    low, high = PROMISED[name]
+    assert KNOBS[name].low <= low
+    assert KNOBS[name].high >= high
+
+
+def test_a_batch_larger_than_the_samples_is_refused_in_python_and_cut_in_a_link():
+    with pytest.raises(ValueError, match=r"^batch must be at most samples \(100\), not 128"):
+        Experiment(samples=100, batch=128)
+    experiment, notes = Experiment.from_query({"batch": "128", "samples": "100"})
+    assert (experiment.samples, experiment.batch) == (100, 100)
+    assert len(notes) == 1
+    assert "batch" in notes[0]
+    assert "128" in notes[0]
+
+
+def test_an_experiment_does_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Experiment().depth = 3
+
+
+def test_the_defaults_of_the_first_version_stand():
+    assert Experiment() == Experiment(
+        schemes=("he_normal", "xavier_normal", "normal:1"), activation="relu", depth=20, width=64, residual=False,
+        normalization="none", dropout=0.0, bias_std=0.0, dataset="blobs", features=32, samples=1024, noise=0.1,
+        optimizer="sgd", learning_rate=0.02, batch=64, steps=300, clip=0.0, weight_decay=0.0,
+        precision="float32", replicates=1, seed=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("spelled", ["normal:1e-2", "normal:0.010", " NORMAL:.01", "normal:+1E-2", "Normal: 0.01 "])
+def test_the_value_of_a_scheme_is_canonical(spelled):
+    assert Experiment(schemes=(spelled,)).schemes == ("normal:0.01",)
+
+
+@given(scheme_texts())
+def test_the_canonical_spelling_of_a_scheme_is_its_own_canonical_spelling(text):
+    assert read(read(text).key).key == read(text).key
+
+
+@given(st.lists(scheme_texts(), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_the_same_scheme_spelled_twice_counts_once(texts, random):
+    doubled = [*texts, *random.sample(texts, k=len(texts))]
+    assert Experiment(schemes=doubled, residual=True) == Experiment(schemes=texts, residual=True)
+
+
+@pytest.mark.parametrize(("key", "row"), [(key, row) for key, row in SCHEMES.items() if row.value is not None])
+def test_a_family_and_the_family_with_its_default_value_are_one_scheme(key, row):
+    spelled = f"{key}:{decimal(row.value)}"
+    assert Experiment(schemes=(key, spelled)).schemes == (key,)
+    assert Experiment(schemes=(spelled, key)).schemes == (spelled,)
+    assert read(spelled).value == row.value
+
+
+@pytest.mark.parametrize(
+    "text", ["he", "norml", "", "normal:", "normal:nan", "normal:-1", "normal:1e7", "zeros:1", "he_normal:2"]
+)
+def test_a_scheme_that_cannot_be_read_is_named_with_what_is_legal(text):
+    with pytest.raises(ValueError, match=r"^schemes must be ") as caught:
+        Experiment(schemes=("he_normal", text))
+    assert repr(text) in str(caught.value)
+
+
+def test_nine_schemes_are_one_too_many_in_python_and_cut_in_a_link():
+    nine = [f"normal:{number}" for number in range(1, 10)]
+    with pytest.raises(ValueError, match=r"^schemes must be 1 to 8 of"):
+        Experiment(schemes=nine)
+    experiment, notes = Experiment.from_query({"schemes": ",".join(nine)})
+    assert experiment.schemes == tuple(nine[:8])
+    assert len(notes) == 1
+    assert "normal:9" in notes[0]
+
+
+@given(experiments())
+def test_the_layers_lead_from_the_features_to_the_outputs_through_the_width(experiment):
+    layers = experiment.layers
+    sizes = [layers[0].fan_in, *(layer.fan_out for layer in layers)]
+    assert sizes[0] == experiment.data.dimension(experiment.features)
+    assert sizes[1:-1] == [experiment.width] * (experiment.depth - 1)
+    assert sizes[-1] == experiment.data.outputs
+    assert [layer.index for layer in layers] == list(range(1, experiment.depth + 1))
+    assert [layer.fan_in for layer in layers[1:]] == sizes[1:-1]
