@@ -55,7 +55,7 @@ def house() -> Iterator[House]:
     with tempfile.TemporaryDirectory() as folder:
         counted = Path(folder) / "counted"
         counted.touch()
-        with served("tests/counted.py", COUNTED=str(counted)) as server:
+        with served("tests/app_counting_steps.py", COUNTED=str(counted)) as server:
             visits(server, [LINK + "&steps=2"])
             yield House(server, counted)
 

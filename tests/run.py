@@ -16,8 +16,9 @@ from local_server import CHROMIUMS, ROOT, chromium
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 REQUIREMENTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
-SLOWEST_FIRST = "test_browser.py", "test_training.py", "test_access.py", "test_pictures.py", "test_walk.py", "test_page.py"
-SLOWEST_FIRST += "test_course.py", "test_path.py", "test_hand.py", "test_lessons.py", "test_learned.py"
+SLOWEST_FIRST = """page/test_browser.py engine/test_training.py page/test_accessibility.py page/test_screenshots.py
+    page/test_course_walk.py page/test_page.py page/test_course.py page/test_journeys.py page/test_interaction.py
+    course/test_lessons.py probes/test_learned_function.py""".split()
 # Two processes, each file in one: its fixtures are made once. In this order, not by how many tests are in a file.
 SIDE_BY_SIDE = "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"
 
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
     prepare()
     # One thread for each process, as on the page: tests, server and browser share the cores.
     os.environ.update(CHROMIUM=browser(), OMP_NUM_THREADS="1")
-    checks = ["ruff", "check"], ["ruff", "format", "--check"], ["pytest", *SIDE_BY_SIDE, *arguments, *default_paths(arguments)]
+    checks = ["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["pytest", *SIDE_BY_SIDE, *arguments, *default_paths(arguments)]
     failed = [" ".join(check[:2]) for check in checks if run(str(PYTHON), "-m", *check)]
     print("failed: " + ", ".join(failed) if failed else "all checks passed", flush=True)
     return bool(failed)
@@ -73,7 +74,8 @@ def default_paths(arguments: list[str]) -> list[str]:
     """All tests, unless the arguments name files of their own."""
     if any(".py" in argument for argument in arguments):
         return []
-    names = {path.name for path in (ROOT / "tests").glob("test_*.py")}
+    tests = ROOT / "tests"
+    names = {str(path.relative_to(tests)) for path in tests.rglob("test_*.py")}
     return [*(f"tests/{name}" for name in [*SLOWEST_FIRST, *sorted(names - set(SLOWEST_FIRST))]), "stability"]
 
 

@@ -1,8 +1,6 @@
-"""What a chart is: the only place that imports Altair.
-
-A chart is built once for all experiments of its kind, on named data and with scales that data do not disturb; the page sends it
-and Arrow tables after, a notebook completes it by `with_data`.
-"""
+"""What a chart is: the only place that imports Altair. A chart is built once for all experiments of its kind, on named
+data and with scales that data do not disturb; the page sends it and Arrow tables after, a notebook completes it by
+`with_data`. It may import `frames` and everything beneath it. To add a chart, add a file here and hand it on below."""
 
 from stability.charts.depth import depth_chart, depth_spec
 from stability.charts.gains import gains_chart, gains_spec

@@ -1,9 +1,6 @@
-"""Measurements as tidy frames: the only place that knows columns.
-
-For notebooks, pandas frames with a row for each network, step (and layer): `curves`, `layers`. For the charts, Arrow
-tables thinned to what can be drawn, a fifth of the price of a frame. What a log axis cannot show, zeros and numbers that
-are not finite, is null in all of them; `stability.remarks` says it in words.
-"""
+"""All of the above as tidy tables: pandas for people, Arrow for charts; the only place that knows columns.
+It may import everything but `charts`, `course` and `page`. To add a table, add a function here that lists its columns
+in its docstring, and hand it on below."""
 
 from stability.frames.arrow import limits
 from stability.frames.depth import depth_tables, profiles

@@ -329,7 +329,7 @@ def test_any_two_colours_stay_apart_for_every_reader(reader):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_colour_stands_out_from_the_page(theme):
-    config = tomllib.loads((Path(__file__).parents[1] / ".streamlit" / "config.toml").read_text())
+    config = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())
     page = config["theme"][theme]["backgroundColor"]
     assert {colour: contrast(colour, page) for colour in palette.COLOURS if contrast(colour, page) < 3} == {}  # WCAG 1.4.11
 

@@ -92,7 +92,7 @@ def home(state: str, page: Page, request, tmp_path) -> Iterator[Server]:
         yield request.getfixturevalue("server")
         return
     ready = tmp_path / "ready"
-    with served("tests/unready.py", READY=str(ready), PYTHONPATH=str(ROOT)) as server:
+    with served("tests/app_starting_slowly.py", READY=str(ready), PYTHONPATH=str(ROOT)) as server:
         yield server
         page.goto("about:blank")  # before its server is gone
         ready.touch()
