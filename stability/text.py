@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-RAISED = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
+SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
-def shown(value: Any, most: int = 60) -> str:
+def quote(value: Any, most: int = 60) -> str:
     """A value as a reader may see it: quoted if a text, cut where it is long."""
     text = repr(value)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def number_in(text: str) -> float:
+def parse_number(text: str) -> float:
     """The finite number that a text spells; NaN, which no bound admits, where it spells none."""
     try:
         number = float(text)
@@ -24,34 +24,34 @@ def number_in(text: str) -> float:
     return number if math.isfinite(number) else math.nan
 
 
-def decimal(value: float) -> str:
+def exact_number(value: float) -> str:
     """The shortest text that reads back as this number: 1, 0.02, 1e-12."""
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-def suggestion(key: str | None, rows: Mapping[str, Any]) -> str:
+def did_you_mean(key: str | None, rows: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key or "", rows, n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
 def number(value: float) -> str:
     """A measured number for a sentence: three digits."""
-    return decimal(float(f"{value:.3g}"))
+    return exact_number(float(f"{value:.3g}"))
 
 
-def power(exponent: float) -> str:
+def power_of_ten(exponent: float) -> str:
     """A power of ten for a sentence, whatever its size: 10^24.3."""
     return f"10^{round(float(exponent), 1) + 0.0}"
 
 
-def raised(text: str) -> str:
+def superscript_powers(text: str) -> str:
     """Powers of ten for a chart, which knows no markup: 10⁻⁵·⁹."""
-    return re.sub(r"\^(-?[\d.]+)", lambda power: power[1].translate(RAISED), text)
+    return re.sub(r"\^(-?[\d.]+)", lambda power: power[1].translate(SUPERSCRIPTS), text)
 
 
-def times(exponent: float) -> str:
+def number_of_log10(exponent: float) -> str:
     """Ten to this power for a sentence, as a plain number where that is short: 1.75."""
-    return number(10 ** float(exponent)) if abs(exponent) < 3 else power(exponent)
+    return number(10 ** float(exponent)) if abs(exponent) < 3 else power_of_ten(exponent)
 
 
 def layer_range(layers: Sequence[int]) -> str:

@@ -5,15 +5,15 @@ import time
 from pathlib import Path
 
 import app
-from stability.engine.cost import Speed, measured_speed
+from stability.engine.cost import Speed, measure_speed
 
 
 def measured_late() -> Speed:
     while not Path(os.environ["READY"]).exists():
         time.sleep(0.05)  # between two looks
-    return measured_speed()
+    return measure_speed()
 
 
 if __name__ == "__main__":
-    app.measured_speed = measured_late
+    app.measure_speed = measured_late
     app.main()

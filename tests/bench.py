@@ -37,17 +37,17 @@ from stability import charts, frames  # noqa: E402
 from stability.catalogues import gaussian_moments, mean_field  # noqa: E402
 from stability.catalogues.activations import ACTIVATIONS  # noqa: E402
 from stability.catalogues.number_formats import PRECISIONS  # noqa: E402
-from stability.diagnosis.verdicts import forecast  # noqa: E402
+from stability.diagnosis.verdicts import verdicts_before_training  # noqa: E402
 from stability.engine import quantities, runs, training  # noqa: E402
 from stability.engine.network import Stack  # noqa: E402
-from stability.engine.process_settings import settle  # noqa: E402
+from stability.engine.process_settings import configure_process  # noqa: E402
 from stability.engine.quantities import Measurement  # noqa: E402
-from stability.engine.rounding_shares import SHAPE  # noqa: E402
+from stability.engine.rounding_shares import SHARES_SHAPE  # noqa: E402
 from stability.engine.runs import Registry, Run  # noqa: E402
-from stability.engine.training import batches, measure  # noqa: E402
-from stability.page.renderer import Stage  # noqa: E402
+from stability.engine.training import batch_indices, measure  # noqa: E402
+from stability.page.renderer import Renderer  # noqa: E402
 from stability.page.sections import Picture  # noqa: E402
-from stability.page.session import Visit  # noqa: E402
+from stability.page.session import Session  # noqa: E402
 from stability.randomness import generator  # noqa: E402
 from stability.records.experiment import Experiment  # noqa: E402
 from stability.records.product import Product  # noqa: E402
@@ -88,7 +88,7 @@ class Line:
 
 
 def main(names: list[str], quick: bool) -> int:
-    settle()
+    configure_process()
     # It warns of a script that no browser has asked for.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
     print(f"torch {torch.__version__}, streamlit {st.__version__}, {os.cpu_count()} cores, one thread\n")
@@ -143,9 +143,9 @@ def one_after_another(stack: Stack) -> Iterator[None]:
     measures besides.
     """
     e = stack.experiment
-    data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
-    order = list(islice(batches(e), 16))
-    networks = [plain_network(stack, index) for index in range(e.networks)]
+    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
+    order = list(islice(batch_indices(e), 16))
+    networks = [plain_network(stack, index) for index in range(e.network_count)]
     optimizers = [torch.optim.SGD(layers.parameters(), e.learning_rate) for layers in networks]
     for first in cycle(range(len(order) - 3)):
         for layers, optimizer in zip(networks, optimizers, strict=True):
@@ -191,8 +191,8 @@ def products(stack: Stack) -> Iterator[None]:
     e = stack.experiment
     weights = [matrix.detach().clone().requires_grad_() for group in stack.weights for matrix in group]
     biases = [vector.detach().clone().unsqueeze(1).requires_grad_() for group in stack.biases for vector in group]
-    x = torch.randn(e.networks, e.batch, e.layers[0].fan_in)
-    gradient = torch.randn(e.networks, e.batch, e.data.outputs) / e.batch
+    x = torch.randn(e.network_count, e.batch, e.layers[0].fan_in)
+    gradient = torch.randn(e.network_count, e.batch, e.dataset_row.outputs) / e.batch
     while True:
         z = torch.baddbmm(biases[0], x, weights[0].mT)
         for weight, bias in zip(weights[1:], biases[1:], strict=True):
@@ -204,20 +204,20 @@ def products(stack: Stack) -> Iterator[None]:
 def shares(quick: bool) -> Iterator[Line]:
     """What it adds to count, for every format, what the numbers become: at 20 steps, and spread over all of them."""
     e, real = Experiment(), training.fates
-    nothing = torch.full((e.depth, *SHAPE, e.networks), np.nan)
+    nothing = torch.full((e.depth, *SHARES_SHAPE, e.network_count), np.nan)
 
     def step_with(count: Callable, step: int) -> Callable[[], object]:
         def work():
             with replaced(training, "fates", count):
-                training.one_step(stack, data, batch, step, states, update)
+                training.measure_and_update(stack, data, batch, step, states, update)
 
         return work
 
-    (stack, data), batch = training.begun(e), next(batches(e))
-    states, update = [{} for _ in stack.parameters], torch.zeros(e.depth, e.networks)
+    (stack, data), batch = training.draw_stack_and_data(e), next(batch_indices(e))
+    states, update = [{} for _ in stack.parameters], torch.zeros(e.depth, e.network_count)
     works = step_with(real, 0), step_with(lambda *tensors: nothing, 0), step_with(real, 1)
     turns = in_turns(20 if quick else 60, *works)[1:]
-    taken = len(training.sampled(e.steps, training.MOST))
+    taken = len(training.evenly_spread_steps(e.steps, training.SAMPLED_STEPS))
     added = [(with_it - without) * taken / ((e.steps + 1) * plain) for with_it, without, plain in turns]
     yield Line("shares in every format, a step with over one without", [1 + share for share in added], "x", at_most=1.25)
     yield Line("  at the steps at which they are taken", [with_it / without for with_it, without, _ in turns], "x")
@@ -226,12 +226,12 @@ def shares(quick: bool) -> Iterator[Line]:
 def functions(quick: bool) -> Iterator[Line]:
     """What it adds to a run of two inputs to ask its networks, at 20 steps, for their answers all over the plane."""
     e = Experiment(dataset="spirals")
-    (stack, data), batch = training.begun(e), next(batches(e))
-    states, update = [{} for _ in stack.parameters], torch.zeros(e.depth, e.networks)
-    one_step = partial(training.one_step, stack, data, batch, 1, states, update)
+    (stack, data), batch = training.draw_stack_and_data(e), next(batch_indices(e))
+    states, update = [{} for _ in stack.parameters], torch.zeros(e.depth, e.network_count)
+    one_step = partial(training.measure_and_update, stack, data, batch, 1, states, update)
     with torch.no_grad():
-        turns = in_turns(20 if quick else 60, lambda: quantities.learned(stack), one_step)[1:]
-    taken = len(training.sampled(e.steps, training.MOST))
+        turns = in_turns(20 if quick else 60, lambda: quantities.outputs_on_grid(stack), one_step)[1:]
+    taken = len(training.evenly_spread_steps(e.steps, training.SAMPLED_STEPS))
     added = [1 + asked * taken / ((e.steps + 1) * plain) for asked, plain in turns]
     yield Line("learned functions, a run of spirals with them over one without", added, "x", at_most=1.25)
 
@@ -251,7 +251,7 @@ def default_experiment(quick: bool) -> Iterator[Line]:
 
 def formats(quick: bool) -> Iterator[Line]:
     """Of the default experiment, each format beside float32 in turns."""
-    keys = [key for key, row in PRECISIONS.items() if row.bytes < 4]
+    keys = [key for key, row in PRECISIONS.items() if row.itemsize < 4]
     streams = [measure(replace(Experiment(), precision=key, steps=5000)) for key in ("float32", *keys)]
     for stream in streams:
         next(stream)
@@ -263,12 +263,12 @@ def formats(quick: bool) -> Iterator[Line]:
 def foresight(quick: bool) -> Iterator[Line]:
     e = Experiment()
     first = next(measure(e))
-    turns = in_turns(5 if quick else 15, lambda: predict.__wrapped__(e), lambda: forecast(e, first))
+    turns = in_turns(5 if quick else 15, lambda: predict.__wrapped__(e), lambda: verdicts_before_training(e, first))
     yield Line("prediction and forecasts for the default page", [1e3 * sum(turn) for turn in turns[1:]], "ms", at_most=30)
     sigma_w2, sigma_b2 = np.linspace(0.1, 4, 50)[:, None], np.linspace(0, 1, 50)
 
     def grids():
-        gaussian_moments.table.cache_clear(), gaussian_moments.fall_cell.cache_clear()
+        gaussian_moments.log_moment_table.cache_clear(), gaussian_moments.deficit_cell.cache_clear()
         for activation in ACTIVATIONS:
             mean_field.fixed_point(activation, sigma_w2, sigma_b2)
 
@@ -319,8 +319,8 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
     e = Experiment()
     run = Run(e)
     list(run)
-    put = Stage(Visit(), scene=None, places={}).put
-    heat = {"heat": frames.heat(run, e.schemes[0], "signal")}
+    put = Renderer(Session(), scene=None, containers={}).draw_piece
+    heat = {"heat": frames.heat_table(run, e.schemes[0], "signal")}
     asked = e, e.schemes[0], "signal"
     charts.training_spec(*asked), charts.depth_spec(e)
 
@@ -332,7 +332,7 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
         turns,
         lambda: put(place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)),
         lambda: put(place, Picture(charts.depth_spec(e), frames.depth_tables(run))),
-        lambda: frames.heat(run, e.schemes[0], "signal"),
+        lambda: frames.heat_table(run, e.schemes[0], "signal"),
         anew,
     )
 

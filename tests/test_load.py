@@ -24,7 +24,7 @@ def place() -> Iterator[load.House]:
 def finished_curves(query: str):
     """What a visitor must hold at the end, computed here."""
     run = Run(Experiment.from_query(dict(parse_qsl(query)))[0])
-    return frames.bands(run, len(list(run)))
+    return frames.curve_table(run, len(list(run)))
 
 
 def test_thirty_visitors_of_one_link_cost_one_run_and_all_receive_it(place):

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from stability.catalogues.entry import Entry, catalogue
 from stability.randomness import generator
 
-HELD_OUT = 512  # further examples, never trained on
+HELD_OUT_EXAMPLES = 512  # further examples, never trained on
 
 
 @dataclass(frozen=True)
@@ -41,33 +41,33 @@ class Dataset(Entry):
         return self.classes or 1
 
     @property
-    def guessing(self) -> float:
+    def guessing_loss(self) -> float:
         """The loss of a network that has learned nothing and says so: ln(classes), or the variance of the target, 1."""
         return math.log(self.classes) if self.classes else 1.0
 
-    def dimension(self, features: int) -> int:
+    def input_dimension(self, features: int) -> int:
         return self.fixed_features or features
 
     def load(self, samples: int, features: int, noise: float, seed: int, dtype: torch.dtype) -> Data:
         """Draws all examples at once, splits them, and standardises by the statistics of the training part."""
-        x, y = self.draw(samples + HELD_OUT, self.dimension(features), noise, generator(seed, "data"))
-        x = standardised(x, samples).to(dtype)
-        y = y if self.classes else standardised(y, samples).to(dtype)
+        x, y = self.draw(samples + HELD_OUT_EXAMPLES, self.input_dimension(features), noise, generator(seed, "data"))
+        x = standardize(x, samples).to(dtype)
+        y = y if self.classes else standardize(y, samples).to(dtype)
         return Data(x[:samples], y[:samples], x[samples:], y[samples:])
 
-    def truth(self, samples: int, features: int, noise: float, seed: int) -> Tensor:
+    def noise_free_targets(self, samples: int, features: int, noise: float, seed: int) -> Tensor:
         """Of a regression, the training targets without their noise, on the scale of `load`: float64 `(samples, 1)`.
 
         A row draws its noise last, so without any it draws the same inputs.
         """
         clean, y = (
-            self.draw(samples + HELD_OUT, self.dimension(features), spread, generator(seed, "data"))[1]
+            self.draw(samples + HELD_OUT_EXAMPLES, self.input_dimension(features), spread, generator(seed, "data"))[1]
             for spread in (0.0, noise)
         )
-        return standardised(torch.cat([y[:samples], clean[:samples]]), samples)[samples:]
+        return standardize(torch.cat([y[:samples], clean[:samples]]), samples)[samples:]
 
 
-def standardised(columns: Tensor, samples: int) -> Tensor:
+def standardize(columns: Tensor, samples: int) -> Tensor:
     """Each column with mean 0 and variance 1 over the first `samples` rows; a constant column becomes 0."""
     variance, mean = torch.var_mean(columns[:samples], dim=0, correction=0)
     return (columns - mean) / torch.where(variance > 0, variance, 1).sqrt()
@@ -122,7 +122,7 @@ def circles(count: int, features: int, noise: float, random: Generator) -> tuple
     return x + noise * normal(random, count, 2), y
 
 
-def squares(side: int) -> Callable[[int, int, float, Generator], tuple[Tensor, Tensor]]:
+def checkered_squares(side: int) -> Callable[[int, int, float, Generator], tuple[Tensor, Tensor]]:
     """A board of side x side unit squares in two colours, uniformly covered, then blurred by half of `noise`."""
 
     def draw(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
@@ -169,12 +169,12 @@ DATASETS = catalogue(
         formula=r"x = r (\cos\theta, \sin\theta), \quad r \in \{1, \tfrac12\}", ease=-0.6,
     ),
     Dataset(
-        key="xor", label="XOR", source="Minsky & Papert 1969", draw=squares(2), classes=2, fixed_features=2, ease=0.1,
+        key="xor", label="XOR", source="Minsky & Papert 1969", draw=checkered_squares(2), classes=2, fixed_features=2, ease=0.1,
         summary="Four squares, opposite ones alike: the classic task that no single layer can do; half of `noise` blurs it.",
         formula=r"y = (\lfloor x_1 \rfloor + \lfloor x_2 \rfloor) \bmod 2, \quad x \in [0, 2)^2",
     ),
     Dataset(
-        key="checkerboard", label="Checkerboard", source="XOR on a larger board", draw=squares(4), classes=2, ease=-3.8,
+        key="checkerboard", label="Checkerboard", source="XOR on a larger board", draw=checkered_squares(4), classes=2, ease=-3.8,
         fixed_features=2, formula=r"y = (\lfloor x_1 \rfloor + \lfloor x_2 \rfloor) \bmod 2, \quad x \in [0, 4)^2",
         summary="Sixteen squares in two colours, blurred by half of `noise`: hard for a network that starts too smooth.",
     ),

@@ -29,14 +29,14 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Noise:
+class Draws:
     """Random matrices `(fan_out, fan_in)` of unit size in float64, the same whatever scheme scales them."""
 
     seed: int
     replicate: int
     layer: Layer
 
-    def random(self, purpose: str) -> torch.Generator:
+    def generator_for(self, purpose: str) -> torch.Generator:
         return generator(self.seed, purpose, self.replicate, self.layer.index)
 
     @cached_property
@@ -45,45 +45,45 @@ class Noise:
 
     @cached_property
     def normal(self) -> Tensor:
-        return torch.randn(self.shape, generator=self.random("normal"), dtype=torch.float64)
+        return torch.randn(self.shape, generator=self.generator_for("normal"), dtype=torch.float64)
 
     @cached_property
     def uniform(self) -> Tensor:
         """Variance 1: uniform on [-sqrt 3, sqrt 3]."""
-        return uniform(self.random("uniform"), *self.shape)
+        return unit_uniform(self.generator_for("uniform"), *self.shape)
 
     @cached_property
     def truncated_normal(self) -> Tensor:
         """Variance 1 AFTER the cut at 2 standard deviations of the bell curve it is cut from."""
-        share = torch.rand(self.shape, generator=self.random("truncated_normal"), dtype=torch.float64)
+        share = torch.rand(self.shape, generator=self.generator_for("truncated_normal"), dtype=torch.float64)
         low = math.erfc(math.sqrt(2)) / 2  # of the bell curve below -2
-        return torch.special.ndtri(low + share * (1 - 2 * low)) / CUT_STD
+        return torch.special.ndtri(low + share * (1 - 2 * low)) / TRUNCATED_STD
 
     @cached_property
     def sparse_order(self) -> Tensor:
         """For each unit its incoming weights in a random order."""
-        return torch.rand(self.shape, generator=self.random("sparse"), dtype=torch.float64).argsort(dim=1)
+        return torch.rand(self.shape, generator=self.generator_for("sparse"), dtype=torch.float64).argsort(dim=1)
 
     @cached_property
     def orthogonal(self) -> Tensor:
         """Orthonormal rows or columns, whichever are fewer, uniform over all such (Saxe et al. 2014; Mezzadri 2007)."""
         rows, columns = self.shape
-        tall = torch.randn(max(rows, columns), min(rows, columns), generator=self.random("orthogonal"), dtype=torch.float64)
+        tall = torch.randn(max(rows, columns), min(rows, columns), generator=self.generator_for("orthogonal"), dtype=torch.float64)
         q, r = torch.linalg.qr(tall)
         q = q * r.diagonal().sign()  # without it the distribution is not uniform
         return q if rows >= columns else q.T
 
     @cached_property
     def normal_bias(self) -> Tensor:
-        return torch.randn(self.layer.fan_out, generator=self.random("biases"), dtype=torch.float64)
+        return torch.randn(self.layer.fan_out, generator=self.generator_for("biases"), dtype=torch.float64)
 
     @cached_property
     def uniform_bias(self) -> Tensor:
-        return uniform(self.random("biases"), self.layer.fan_out)
+        return unit_uniform(self.generator_for("biases"), self.layer.fan_out)
 
 
-CUT_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))  # of N(0, 1) cut at 2
+TRUNCATED_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))  # of N(0, 1) cut at 2
 
 
-def uniform(random: torch.Generator, *shape: int) -> Tensor:
+def unit_uniform(random: torch.Generator, *shape: int) -> Tensor:
     return (torch.rand(shape, generator=random, dtype=torch.float64) * 2 - 1) * math.sqrt(3)

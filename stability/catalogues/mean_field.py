@@ -15,24 +15,24 @@ from numpy.typing import ArrayLike
 from stability.catalogues.activations import Activation
 from stability.catalogues.gaussian_moments import (
     GROWTH,
-    HIGH,
-    LOW,
+    LOG_Q_MAX,
+    LOG_Q_MIN,
     SECOND,
     SLOPE,
-    fall_at,
-    falls,
+    evaluate_deficit,
+    deficit_series,
     log_moment,
-    row_of,
+    activation_row,
 )
 
-GRID = np.r_[-700.0, np.arange(LOW, HIGH + 0.25, 0.5), 700.0]  # of log q; beyond LOW and HIGH all averages are power laws
-ROUNDING = 1e-12  # relative: a map this close to the identity is the identity, a slope this close to 1 is 1
-DIES = "The signal dies out: q runs to 0."
-DIES_PARTED = "The signal dies out, as all do that start below an unstable fixed point; from above it they explode."
-EXPLODES = "There is no finite fixed point: q runs to infinity."
-EXPLODES_PARTED = "The signal explodes, as all do that start above an unstable fixed point; from below it they do not."
-EVERY = "Every q is a fixed point: it stays what the first layer makes it, sigma_w2 + sigma_b2."
-UNSTABLE = "The network starts on an unstable fixed point: rounding drives it away."
+LOG_Q_GRID = np.r_[-700.0, np.arange(LOG_Q_MIN, LOG_Q_MAX + 0.25, 0.5), 700.0]  # of log q; beyond LOW and HIGH all averages are power laws
+MAP_ROUNDING = 1e-12  # relative: a map this close to the identity is the identity, a slope this close to 1 is 1
+NOTE_DIES = "The signal dies out: q runs to 0."
+NOTE_DIES_FROM_BELOW = "The signal dies out, as all do that start below an unstable fixed point; from above it they explode."
+NOTE_EXPLODES = "There is no finite fixed point: q runs to infinity."
+NOTE_EXPLODES_FROM_ABOVE = "The signal explodes, as all do that start above an unstable fixed point; from below it they do not."
+NOTE_EVERY_Q_FIXED = "Every q is a fixed point: it stays what the first layer makes it, sigma_w2 + sigma_b2."
+NOTE_UNSTABLE = "The network starts on an unstable fixed point: rounding drives it away."
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class FixedPoint:
     note: str | np.ndarray
 
 
-def legal(name: str, value: ArrayLike, low: float = 0.0, high: float = math.inf, finite: bool = True) -> np.ndarray:
+def check_range(name: str, value: ArrayLike, low: float = 0.0, high: float = math.inf, finite: bool = True) -> np.ndarray:
     """The value as float64. ValueError names the argument, the first bad value and what is legal."""
     array = np.asarray(value, dtype=np.float64)
     bad = ~((array >= low) & (array <= high)) | (finite & np.isinf(array))
@@ -59,24 +59,24 @@ def legal(name: str, value: ArrayLike, low: float = 0.0, high: float = math.inf,
     return array
 
 
-def log(x: ArrayLike) -> np.ndarray:
+def safe_log(x: ArrayLike) -> np.ndarray:
     with np.errstate(divide="ignore"):
         return np.log(x)
 
 
-def exp(x: ArrayLike) -> np.ndarray:
+def safe_exp(x: ArrayLike) -> np.ndarray:
     with np.errstate(over="ignore", under="ignore"):
         return np.exp(x)
 
 
 def second_moment(activation: str | Activation, q: ArrayLike) -> np.ndarray:
     """E phi(u)^2 for u ~ N(0, q), elementwise, q from 0 to inf. ValueError for any other q."""
-    return exp(log_moment(row_of(activation), SECOND, log(legal("q", q, finite=False))))
+    return safe_exp(log_moment(activation_row(activation), SECOND, safe_log(check_range("q", q, finite=False))))
 
 
 def slope_moment(activation: str | Activation, q: ArrayLike) -> np.ndarray:
     """E phi'(u)^2 for u ~ N(0, q), elementwise, q from 0 to inf. ValueError for any other q."""
-    return exp(log_moment(row_of(activation), SLOPE, log(legal("q", q, finite=False))))
+    return safe_exp(log_moment(activation_row(activation), SLOPE, safe_log(check_range("q", q, finite=False))))
 
 
 def correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> np.ndarray:
@@ -84,7 +84,7 @@ def correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> np.
 
     ValueError for q below 0 or infinite and for c outside -1 to 1.
     """
-    return averages_of_two(activation, q, c)[0]
+    return pair_moments(activation, q, c)[0]
 
 
 def slope_correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> np.ndarray:
@@ -92,22 +92,22 @@ def slope_correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) 
 
     ValueError as for `correlation`.
     """
-    return averages_of_two(activation, q, c)[1]
+    return pair_moments(activation, q, c)[1]
 
 
-def averages_of_two(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def pair_moments(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """E phi(u1) phi(u2) and E phi'(u1) phi'(u2), elementwise."""
-    row = row_of(activation)
-    q, c = np.broadcast_arrays(legal("q", q), legal("c", c, -1.0, 1.0))
-    log_q, sign, below = log(q.ravel()), np.where(c.ravel() < 0, -1.0, 1.0), 1 - abs(c.ravel())
-    series = falls(row, log_q)
-    (odd, even), (odd_slope, even_slope) = fall_at(series, log_q, 2 * np.arcsin(np.sqrt(below / 2)))
-    odd_moment = fall_at(series, log_q, np.full_like(log_q, math.pi / 2))[0][0]  # times q; at c = 0 nothing of it is left
-    product = exp(log_moment(row, SECOND, log_q)) - q.ravel() * ((1 - sign) * odd_moment + below * (sign * odd + even))
+    row = activation_row(activation)
+    q, c = np.broadcast_arrays(check_range("q", q), check_range("c", c, -1.0, 1.0))
+    log_q, sign, below = safe_log(q.ravel()), np.where(c.ravel() < 0, -1.0, 1.0), 1 - abs(c.ravel())
+    series = deficit_series(row, log_q)
+    (odd, even), (odd_slope, even_slope) = evaluate_deficit(series, log_q, 2 * np.arcsin(np.sqrt(below / 2)))
+    odd_moment = evaluate_deficit(series, log_q, np.full_like(log_q, math.pi / 2))[0][0]  # times q; at c = 0 nothing of it is left
+    product = safe_exp(log_moment(row, SECOND, log_q)) - q.ravel() * ((1 - sign) * odd_moment + below * (sign * odd + even))
     return product.reshape(q.shape), (odd_slope + sign * even_slope).reshape(q.shape)
 
 
-def root(f: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def find_root(f: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Where f, positive at `above` and not at `below`, passes 0: Newton's steps, halving where one leaves the bracket.
 
     f yields its value and its derivative, elementwise; where that is NaN the bracket is halved.
@@ -126,51 +126,51 @@ def root(f: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], above: np.nda
     return x
 
 
-def gap(row: Activation, log_w: np.ndarray, log_b: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def log_map_gap(row: Activation, log_w: np.ndarray, log_b: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """log V(q) - log q at log q = t for V(q) = sigma_w2 E phi^2 + sigma_b2, and its derivative in t."""
     image = np.logaddexp(log_w + log_moment(row, SECOND, t), log_b)
     with np.errstate(all="ignore"):  # sigma_w2 = sigma_b2 = 0
         return image - t, np.exp(log_w + log_moment(row, GROWTH, t) + t - image) - 1
 
 
-def settled(row: Activation, log_w: np.ndarray, log_b: np.ndarray) -> np.ndarray:
+def settled_log_q(row: Activation, log_w: np.ndarray, log_b: np.ndarray) -> np.ndarray:
     """log q where iteration of V ends, `(n,)`; -inf and inf where it runs there.
 
     V grows with q, so iteration runs one way only, to the first fixed point on its way.
     """
-    start = np.clip(np.logaddexp(log_w, log_b), GRID[0], GRID[-1])
-    rise = gap(row, log_w, log_b, start)[0]
+    start = np.clip(np.logaddexp(log_w, log_b), LOG_Q_GRID[0], LOG_Q_GRID[-1])
+    rise = log_map_gap(row, log_w, log_b, start)[0]
     result = start.copy()
     for side in (1, -1):
-        going = side * rise > ROUNDING
+        going = side * rise > MAP_ROUNDING
         if going.any():
-            result[going] = first_stop(row, log_w[going], log_b[going], start[going], side)
+            result[going] = first_fixed_point(row, log_w[going], log_b[going], start[going], side)
     return result
 
 
-def first_stop(row: Activation, log_w: np.ndarray, log_b: np.ndarray, start: np.ndarray, side: int) -> np.ndarray:
+def first_fixed_point(row: Activation, log_w: np.ndarray, log_b: np.ndarray, start: np.ndarray, side: int) -> np.ndarray:
     """log q of the first fixed point above (`side` 1) or below (-1) `start`, `(n,)`, inf or -inf where there is none."""
-    grid = GRID[::side]
+    grid = LOG_Q_GRID[::side]
     ahead = side * (grid - start[:, None]) > 0  # (n, grid)
     path = np.where(ahead, grid, start[:, None])
-    here = gap(row, log_w, log_b, start)
-    there = gap(row, log_w[:, None], log_b[:, None], grid)
+    here = log_map_gap(row, log_w, log_b, start)
+    there = log_map_gap(row, log_w[:, None], log_b[:, None], grid)
     value, slope = (np.where(ahead, far, near[:, None]) for far, near in zip(there, here, strict=True))
     value = side * value  # positive at the start; a fixed point is where it turns negative
-    path, value = with_dips(row, log_w, log_b, side, path, value, slope)
-    crossed = value < -ROUNDING
+    path, value = split_at_dips(row, log_w, log_b, side, path, value, slope)
+    crossed = value < -MAP_ROUNDING
     stops = crossed.any(1)
     at = np.argmax(crossed, axis=1)[stops]
     result = np.full(len(start), side * math.inf)
     lines = np.flatnonzero(stops)
-    result[stops] = root(
-        lambda t: tuple(side * part for part in gap(row, log_w[stops], log_b[stops], t)),
+    result[stops] = find_root(
+        lambda t: tuple(side * part for part in log_map_gap(row, log_w[stops], log_b[stops], t)),
         path[lines, at - 1], path[lines, at],
     )  # fmt: skip
     return result
 
 
-def with_dips(row, log_w, log_b, side, path, value, slope) -> tuple[np.ndarray, np.ndarray]:
+def split_at_dips(row, log_w, log_b, side, path, value, slope) -> tuple[np.ndarray, np.ndarray]:
     """Path and value `(n, grid)` with the ends of steps moved to where the value dips below 0 between two positive ones.
 
     There two fixed points lie close together, as they do before they meet and vanish.
@@ -179,25 +179,25 @@ def with_dips(row, log_w, log_b, side, path, value, slope) -> tuple[np.ndarray, 
     if len(line):
         log_w, log_b = log_w[line], log_b[line]
         down = path[line, step + 1], path[line, step]  # the slope is positive at the first, negative at the second
-        bottom = root(lambda t: (gap(row, log_w, log_b, t)[1], np.full_like(t, math.nan)), *down)
-        path[line, step + 1], value[line, step + 1] = bottom, side * gap(row, log_w, log_b, bottom)[0]
+        bottom = find_root(lambda t: (log_map_gap(row, log_w, log_b, t)[1], np.full_like(t, math.nan)), *down)
+        path[line, step + 1], value[line, step + 1] = bottom, side * log_map_gap(row, log_w, log_b, bottom)[0]
     return path, value
 
 
-def settled_angle(row: Activation, sigma_w2: np.ndarray, log_q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def stable_angle(row: Activation, sigma_w2: np.ndarray, log_q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of chaotic networks, `(n,)`: arccos c at the stable fixed point of the correlation map, and the map's slope there.
 
     1 - C(c) = sigma_w2 (E phi(u)^2 - E phi(u1) phi(u2)) / q, so c < 1 is fixed where sigma_w2 times the fall is 1. The fall
     grows from c = 0, where it is at most 1 / sigma_w2, to c = 1, where it is E phi'(u)^2.
     """
-    series = falls(row, log_q)
+    series = deficit_series(row, log_q)
 
     def excess(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        fall, slope = (part.sum(0) for part in fall_at(series, log_q, theta))
+        fall, slope = (part.sum(0) for part in evaluate_deficit(series, log_q, theta))
         return sigma_w2 * fall - 1, sigma_w2 * (slope - fall) / np.tan(theta / 2)
 
-    theta = root(excess, np.zeros_like(log_q), np.full_like(log_q, math.pi / 2))
-    return theta, sigma_w2 * fall_at(series, log_q, theta)[1].sum(0)
+    theta = find_root(excess, np.zeros_like(log_q), np.full_like(log_q, math.pi / 2))
+    return theta, sigma_w2 * evaluate_deficit(series, log_q, theta)[1].sum(0)
 
 
 def depth_scale(chi: np.ndarray) -> np.ndarray:
@@ -206,10 +206,10 @@ def depth_scale(chi: np.ndarray) -> np.ndarray:
         return np.where(chi == 1, math.inf, -1 / np.where(chi == 1, math.nan, np.log(chi)))
 
 
-def chi(row: Activation, kind: int, log_w: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+def map_slope(row: Activation, kind: int, log_w: np.ndarray, log_q: np.ndarray) -> np.ndarray:
     """sigma_w2 E phi'^2 or sigma_w2 d E phi^2 / dq; exactly 1 where it is 1 up to rounding."""
-    value = exp(log_w + log_moment(row, kind, log_q))
-    return np.where(abs(value - 1) <= ROUNDING, 1.0, value)
+    value = safe_exp(log_w + log_moment(row, kind, log_q))
+    return np.where(abs(value - 1) <= MAP_ROUNDING, 1.0, value)
 
 
 def fixed_point(activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: ArrayLike) -> FixedPoint:
@@ -227,35 +227,35 @@ def fixed_point(activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: Arr
 
     ValueError where sigma_w2 or sigma_b2 is negative or not finite.
     """
-    row = row_of(activation)
-    sigma_w2, sigma_b2 = np.broadcast_arrays(legal("sigma_w2", sigma_w2), legal("sigma_b2", sigma_b2))
+    row = activation_row(activation)
+    sigma_w2, sigma_b2 = np.broadcast_arrays(check_range("sigma_w2", sigma_w2), check_range("sigma_b2", sigma_b2))
     shape, w, b = sigma_w2.shape, sigma_w2.ravel(), sigma_b2.ravel()
-    log_w, log_b = log(w), log(b)
-    log_q = settled(row, log_w, log_b)
-    q, chi_1, chi_q = exp(log_q), chi(row, SLOPE, log_w, log_q), chi(row, GROWTH, log_w, log_q)
+    log_w, log_b = safe_log(w), safe_log(b)
+    log_q = settled_log_q(row, log_w, log_b)
+    q, chi_1, chi_q = safe_exp(log_q), map_slope(row, SLOPE, log_w, log_q), map_slope(row, GROWTH, log_w, log_q)
     c, slope = np.ones_like(q), np.where(np.isinf(q), 1.0, chi_1)
     chaotic = (chi_1 > 1) & (q > 0) & np.isfinite(q)
-    theta, slope[chaotic] = settled_angle(row, w[chaotic], log_q[chaotic])
+    theta, slope[chaotic] = stable_angle(row, w[chaotic], log_q[chaotic])
     c[chaotic] = np.maximum(np.cos(theta), 0)
     c[(slope == 1) & (q > 0) & (row.corners == ())] = math.nan  # a straight line passes on every correlation
-    scales, note = map(depth_scale, (chi_q, slope, chi_1)), notes(row, log_w, log_b, log_q, chi_q)
+    scales, note = map(depth_scale, (chi_q, slope, chi_1)), fixed_point_notes(row, log_w, log_b, log_q, chi_q)
     return FixedPoint(*(field.reshape(shape) if shape else field.item() for field in (q, c, chi_1, chi_q, *scales, note)))
 
 
-def notes(row: Activation, log_w: np.ndarray, log_b: np.ndarray, log_q: np.ndarray, chi_q: np.ndarray) -> np.ndarray:
+def fixed_point_notes(row: Activation, log_w: np.ndarray, log_b: np.ndarray, log_q: np.ndarray, chi_q: np.ndarray) -> np.ndarray:
     """A sentence for each network without a stable fixed point, `(n,)`."""
     finite = np.isfinite(log_q)
     asked = ~finite | (chi_q == 1)
     up, down = np.zeros((2, len(log_q)), dtype=bool)
-    gaps = gap(row, log_w[asked, None], log_b[asked, None], GRID)[0]
-    up[asked], down[asked] = (gaps > ROUNDING).any(1), (gaps < -ROUNDING).any(1)
+    gaps = log_map_gap(row, log_w[asked, None], log_b[asked, None], LOG_Q_GRID)[0]
+    up[asked], down[asked] = (gaps > MAP_ROUNDING).any(1), (gaps < -MAP_ROUNDING).any(1)
     cases = {
-        EVERY: asked & ~up & ~down,
-        UNSTABLE: finite & (chi_q > 1),
-        EXPLODES_PARTED: ~finite & (log_q > 0) & down,
-        EXPLODES: ~finite & (log_q > 0),
-        DIES_PARTED: ~finite & (log_q < 0) & up,
-        DIES: ~finite & (log_q < 0),
+        NOTE_EVERY_Q_FIXED: asked & ~up & ~down,
+        NOTE_UNSTABLE: finite & (chi_q > 1),
+        NOTE_EXPLODES_FROM_ABOVE: ~finite & (log_q > 0) & down,
+        NOTE_EXPLODES: ~finite & (log_q > 0),
+        NOTE_DIES_FROM_BELOW: ~finite & (log_q < 0) & up,
+        NOTE_DIES: ~finite & (log_q < 0),
     }
     return np.select(list(cases.values()), list(cases), "")
 
@@ -266,20 +266,20 @@ def critical_sigma_w2(activation: str | Activation, sigma_b2: float) -> float:
     Along the line sigma_w2 = 1 / E phi'(u)^2 each q has chi_1 = 1; it is fixed where V(q) = q. At q = 0, for sigma_b2 = 0,
     the edge is 1 / phi'(0)^2. ValueError where no q is fixed, as for ReLU with biases, or where it repels, as for GELU without.
     """
-    row, log_b = row_of(activation), log(legal("sigma_b2", sigma_b2).reshape(1))
+    row, log_b = activation_row(activation), safe_log(check_range("sigma_b2", sigma_b2).reshape(1))
 
     def line(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return gap(row, -log_moment(row, SLOPE, t), log_b, t)[0], np.full_like(t, math.nan)
+        return log_map_gap(row, -log_moment(row, SLOPE, t), log_b, t)[0], np.full_like(t, math.nan)
 
-    value = line(GRID)[0]
-    ends, value = GRID[abs(value) > ROUNDING], value[abs(value) > ROUNDING]
+    value = line(LOG_Q_GRID)[0]
+    ends, value = LOG_Q_GRID[abs(value) > MAP_ROUNDING], value[abs(value) > MAP_ROUNDING]
     cut = np.flatnonzero((value[:-1] > 0) != (value[1:] > 0))
-    roots = root(line, *np.where(value[cut] > 0, (ends[cut], ends[cut + 1]), (ends[cut + 1], ends[cut])))
-    candidates = np.sort(exp(-log_moment(row, SLOPE, np.r_[-math.inf, roots])))
+    roots = find_root(line, *np.where(value[cut] > 0, (ends[cut], ends[cut + 1]), (ends[cut + 1], ends[cut])))
+    candidates = np.sort(safe_exp(-log_moment(row, SLOPE, np.r_[-math.inf, roots])))
     points = fixed_point(row, candidates, sigma_b2)
     edge = np.isclose(points.chi_1, 1, rtol=0, atol=1e-8) & np.isfinite(points.q) & (points.chi_q <= 1)
     if edge.any():
         return float(candidates[edge][0])
-    fixed = len(roots) or line(GRID[:1])[0] <= ROUNDING  # at q = 0
+    fixed = len(roots) or line(LOG_Q_GRID[:1])[0] <= MAP_ROUNDING  # at q = 0
     why = "the fixed point repels: signals run from it to 0 or to infinity" if fixed else "no finite q is fixed"
     raise ValueError(f"{row.key} has no critical sigma_w2 at sigma_b2 = {float(sigma_b2):g}: where chi_1 = 1, {why}")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
-from stability.catalogues.number_formats import wide
+from stability.catalogues.number_formats import at_least_float32
 
 Q = TypeVar("Q")  # numbers or arrays
 
@@ -23,34 +23,34 @@ class Normalization(Entry):
 
     apply: Callable[[Tensor], Tensor]
     variance: Callable[[Q], Q] | None = None
-    gain: bool = True
-    shift: bool = True
-    least_batch: int = 1
+    has_gain: bool = True
+    has_shift: bool = True
+    min_batch: int = 1
 
     @property
-    def mixes(self) -> bool:
+    def mixes_examples(self) -> bool:
         """What an example becomes depends on the others that pass with it."""
         return self.variance is None
 
 
-def over_batch(z: Tensor) -> Tensor:
+def standardize_over_batch(z: Tensor) -> Tensor:
     """Always the batch's own statistics, as torch.nn.BatchNorm1d(track_running_stats=False), eps 1e-5.
 
     Of formats of 16 bits in float32, as torch does it, too: only the result is rounded.
     """
-    taken = wide(z)
+    taken = at_least_float32(z)
     variance, mean = torch.var_mean(taken, dim=-2, correction=0, keepdim=True)
     return ((taken - mean) * torch.rsqrt(variance + 1e-5)).to(z.dtype)
 
 
 NORMALIZATIONS = catalogue(
     Normalization(
-        key="none", label="None", source="-", formula=r"u = z", apply=lambda z: z, gain=False, shift=False,
+        key="none", label="None", source="-", formula=r"u = z", apply=lambda z: z, has_gain=False, has_shift=False,
         variance=lambda q: q,
         summary="The pre-activation enters the activation as it is: nothing hides what the initialization did.",
     ),
     Normalization(
-        key="batch", label="Batch norm", source="Ioffe & Szegedy 2015", apply=over_batch, least_batch=2,
+        key="batch", label="Batch norm", source="Ioffe & Szegedy 2015", apply=standardize_over_batch, min_batch=2,
         formula=r"u = \gamma (z - \mathrm{mean}_B z) / \sqrt{\mathrm{Var}_B z + 10^{-5}} + \beta",
         summary="Each unit is standardised over the batch, always by the batch's own statistics.",
     ),
@@ -61,7 +61,7 @@ NORMALIZATIONS = catalogue(
         apply=lambda z: F.layer_norm(z, z.shape[-1:]), variance=lambda q: q / (q + 1e-5),
     ),
     Normalization(
-        key="rms", label="RMS norm", source="Zhang & Sennrich 2019", shift=False,
+        key="rms", label="RMS norm", source="Zhang & Sennrich 2019", has_shift=False,
         formula=r"u = \gamma z / \sqrt{\mathrm{mean}_j z^2 + \epsilon}",
         summary="Each example is divided by the root mean square of its layer; the mean stays.",
         apply=lambda z: F.rms_norm(z, z.shape[-1:]), variance=lambda q: q / (q + torch.finfo(torch.float32).eps),

@@ -18,26 +18,26 @@ class Format(Entry):
     """
 
     dtype: torch.dtype
-    master: torch.dtype | None = None
-    scaled: bool = False
-    shown_only: str = ""
+    master_dtype: torch.dtype | None = None
+    scales_loss: bool = False
+    why_untrainable: str = ""
 
     @property
-    def trains(self) -> bool:
-        return not self.shown_only
+    def is_trainable(self) -> bool:
+        return not self.why_untrainable
 
     @property
-    def bytes(self) -> int:
+    def itemsize(self) -> int:
         """Of a stored number."""
         return self.dtype.itemsize
 
     @property
-    def of_weights(self) -> torch.dtype:
+    def weight_dtype(self) -> torch.dtype:
         """What weights and the optimizer's state are stored in."""
-        return self.master or self.dtype
+        return self.master_dtype or self.dtype
 
     @property
-    def largest(self) -> float:
+    def largest_finite(self) -> float:
         """The largest finite number."""
         return torch.finfo(self.dtype).max
 
@@ -56,22 +56,22 @@ class Format(Entry):
         """The gap between 1 and the next number."""
         return torch.finfo(self.dtype).eps
 
-    def computed_in(self, device: torch.device) -> torch.dtype:
+    def compute_dtype(self, device: torch.device) -> torch.dtype:
         """What tensors hold while a network is computed: where this is not `dtype`, numbers that `dtype` has too.
 
         CPUs without instructions for it multiply float16 matrices 15 times slower than float32 ones, bfloat16 ones 4 times. So
         there a result is computed in float32 and rounded, as the products of torch's own formats of 16 bits are: their sums
         are float32, too.
         """
-        return torch.float32 if self.bytes < 4 and device.type == "cpu" else self.dtype
+        return torch.float32 if self.itemsize < 4 and device.type == "cpu" else self.dtype
 
-    def unavailable(self, device: torch.device) -> str:
+    def why_unavailable(self, device: torch.device) -> str:
         """Why this machine cannot train in it, as a sentence; empty where it can."""
-        return self.shown_only or refused(self.computed_in(device), device)
+        return self.why_untrainable or device_refusal(self.compute_dtype(device), device)
 
 
 @lru_cache
-def refused(dtype: torch.dtype, device: torch.device) -> str:
+def device_refusal(dtype: torch.dtype, device: torch.device) -> str:
     """Why a device cannot multiply in a format; empty where it can."""
     try:
         one = torch.ones(1, 1, 1, dtype=dtype, device=device)
@@ -82,7 +82,7 @@ def refused(dtype: torch.dtype, device: torch.device) -> str:
     return ""
 
 
-def wide(tensor: Tensor) -> Tensor:
+def at_least_float32(tensor: Tensor) -> Tensor:
     """At least float32, for sums and norms over many numbers; float32 and float64 as they are."""
     return tensor.float() if tensor.dtype.itemsize < 4 else tensor
 
@@ -113,18 +113,18 @@ FORMATS = catalogue(
     Format(
         key="float8_e4m3", label="float8 E4M3", dtype=torch.float8_e4m3fn, source="Micikevicius et al. 2022",
         summary="One byte, about one digit: from 0.002 to 448, no infinity: what is too large is NaN, or is clipped.",
-        formula=r"\epsilon = 2^{-3}, \quad x_{\max} = 448", shown_only=LADDER_ALONE.format("float8_e4m3"),
+        formula=r"\epsilon = 2^{-3}, \quad x_{\max} = 448", why_untrainable=LADDER_ALONE.format("float8_e4m3"),
     ),
     Format(
         key="float8_e5m2", label="float8 E5M2", dtype=torch.float8_e5m2, source="Micikevicius et al. 2022",
         summary="One byte with the range of float16, from 1.5e-5 to 57344, for less than one digit: made for gradients.",
-        formula=r"\epsilon = 2^{-2}, \quad x_{\max} = 57344", shown_only=LADDER_ALONE.format("float8_e5m2"),
+        formula=r"\epsilon = 2^{-2}, \quad x_{\max} = 57344", why_untrainable=LADDER_ALONE.format("float8_e5m2"),
     ),
 )  # fmt: skip
 PRECISIONS = catalogue(
-    *(row for row in FORMATS.values() if row.trains),
+    *(row for row in FORMATS.values() if row.is_trainable),
     Format(
-        key="float16_scaled", label="float16, loss scaled", dtype=torch.float16, master=torch.float32, scaled=True,
+        key="float16_scaled", label="float16, loss scaled", dtype=torch.float16, master_dtype=torch.float32, scales_loss=True,
         source="Micikevicius et al. 2018",
         summary="Signals and gradients in float16, weights in float32; the loss is multiplied to keep gradients above 6e-8.",
         formula=r"g = \nabla_{16} (s \, \mathrm{loss}) / s, \quad s \leftarrow 2 s \text{ or } s / 2",

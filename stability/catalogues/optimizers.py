@@ -8,8 +8,8 @@ from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
 
-State = dict[str, Tensor | int]  # of one tensor of parameters: empty at first, changed in place
-Step = Callable[[Tensor, Tensor, State, float, float], Tensor]
+OptimizerState = dict[str, Tensor | int]  # of one tensor of parameters: empty at first, changed in place
+StepRule = Callable[[Tensor, Tensor, OptimizerState, float, float], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,40 +21,40 @@ class Optimizer(Entry):
     follows it with its defaults.
     """
 
-    step: Step
+    step: StepRule
     learning_rate: float
-    matrices: Step | None = None
-    hidden: Step | None = None
+    matrix_step: StepRule | None = None
+    hidden_step: StepRule | None = None
 
-    def of(self, matrix: bool, hidden: bool) -> Step:
+    def step_for(self, matrix: bool, hidden: bool) -> StepRule:
         """The step for one tensor of parameters."""
-        return (hidden and self.hidden) or (matrix and self.matrices) or self.step
+        return (hidden and self.hidden_step) or (matrix and self.matrix_step) or self.step
 
 
-def decayed(parameter: Tensor, gradient: Tensor, weight_decay: float) -> Tensor:
+def add_weight_decay(parameter: Tensor, gradient: Tensor, weight_decay: float) -> Tensor:
     return gradient + weight_decay * parameter if weight_decay else gradient
 
 
-def sgd(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float, weight_decay: float) -> Tensor:
-    return decayed(parameter, gradient, weight_decay) * -learning_rate
+def sgd(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
+    return add_weight_decay(parameter, gradient, weight_decay) * -learning_rate
 
 
-def velocity(gradient: Tensor, state: State) -> Tensor:
+def update_velocity(gradient: Tensor, state: OptimizerState) -> Tensor:
     state["velocity"] = state["velocity"].mul_(0.9).add_(gradient) if state else gradient.clone()
     return state["velocity"]
 
 
-def momentum(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float, weight_decay: float) -> Tensor:
-    return velocity(decayed(parameter, gradient, weight_decay), state) * -learning_rate
+def momentum(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
+    return update_velocity(add_weight_decay(parameter, gradient, weight_decay), state) * -learning_rate
 
 
-def nesterov(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float, weight_decay: float) -> Tensor:
-    gradient = decayed(parameter, gradient, weight_decay)
-    return (gradient + 0.9 * velocity(gradient, state)) * -learning_rate
+def nesterov(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
+    gradient = add_weight_decay(parameter, gradient, weight_decay)
+    return (gradient + 0.9 * update_velocity(gradient, state)) * -learning_rate
 
 
-def adam(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float, weight_decay: float) -> Tensor:
-    gradient = decayed(parameter, gradient, weight_decay)
+def adam(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
+    gradient = add_weight_decay(parameter, gradient, weight_decay)
     if not state:
         state.update(step=0, mean=torch.zeros_like(gradient), square=torch.zeros_like(gradient))
     state["step"] += 1
@@ -64,36 +64,36 @@ def adam(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float
     return -rate * mean / ((square / (1 - 0.999 ** state["step"])).sqrt_() + 1e-8)
 
 
-def adamw(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float, weight_decay: float) -> Tensor:
+def adamw(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
     step = adam(parameter, gradient, state, learning_rate, 0.0)
     return step - learning_rate * weight_decay * parameter if weight_decay else step
 
 
-def rmsprop(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float, weight_decay: float) -> Tensor:
-    gradient = decayed(parameter, gradient, weight_decay)
+def rmsprop(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
+    gradient = add_weight_decay(parameter, gradient, weight_decay)
     state.setdefault("square", torch.zeros_like(gradient))
     square = state["square"].mul_(0.99).addcmul_(gradient, gradient, value=1 - 0.99)
     return gradient * -learning_rate / (square.sqrt() + 1e-8)
 
 
-def lars(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float, weight_decay: float) -> Tensor:
+def lars(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
     """Each matrix of each network moves by a thousandth of its own norm, whatever the gradient's size."""
     size, slope = (torch.linalg.vector_norm(tensor, dim=(-2, -1), keepdim=True) for tensor in (parameter, gradient))
     ratio = 0.001 * size / (slope + weight_decay * size)
     ratio = torch.where((size > 0) & (slope > 0), ratio, 1)
-    return -velocity(learning_rate * ratio * decayed(parameter, gradient, weight_decay), state)
+    return -update_velocity(learning_rate * ratio * add_weight_decay(parameter, gradient, weight_decay), state)
 
 
-def muon(parameter: Tensor, gradient: Tensor, state: State, learning_rate: float, weight_decay: float) -> Tensor:
+def muon(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
     """Momentum 0.95 with Nesterov, orthogonalized in float32, scaled to the size of an AdamW step."""
     state.setdefault("mean", torch.zeros_like(gradient))
     mean = state["mean"].lerp_(gradient, 1 - 0.95)
-    update = orthogonalized(gradient.lerp(mean, 0.95)).to(gradient.dtype)
+    update = orthogonalize(gradient.lerp(mean, 0.95)).to(gradient.dtype)
     step = update * (-learning_rate * 0.2 * max(gradient.shape[-2:]) ** 0.5)
     return step - learning_rate * weight_decay * parameter if weight_decay else step
 
 
-def orthogonalized(matrices: Tensor) -> Tensor:
+def orthogonalize(matrices: Tensor) -> Tensor:
     """Five Newton-Schulz rounds towards U V^T of each matrix U S V^T, in float32. Jordan et al. 2024; torch.optim.Muon."""
     x = matrices.float()
     tall = x.shape[-2] > x.shape[-1]
@@ -138,12 +138,12 @@ OPTIMIZERS = catalogue(
         formula=r"v \leftarrow 0.99 \, v + 0.01 \, g^2, \quad W \leftarrow W - \eta \, g / (\sqrt v + 10^{-8})",
     ),
     Optimizer(
-        key="lars", label="LARS", source="You et al. 2017", step=momentum, matrices=lars, learning_rate=0.5,
+        key="lars", label="LARS", source="You et al. 2017", step=momentum, matrix_step=lars, learning_rate=0.5,
         summary="Every weight matrix moves in proportion to its own norm, however small or large its gradient is.",
         formula=r"v \leftarrow 0.9 \, v + \eta \, 10^{-3} \frac{\|W\|}{\|g\| + \lambda \|W\|} (g + \lambda W)",
     ),
     Optimizer(
-        key="muon", label="Muon", source="Jordan et al. 2024; torch.optim.Muon, match_rms_adamw", step=adamw, hidden=muon,
+        key="muon", label="Muon", source="Jordan et al. 2024; torch.optim.Muon, match_rms_adamw", step=adamw, hidden_step=muon,
         summary="Makes the step of each hidden matrix orthogonal: every direction moves alike. AdamW does the rest.",
         formula=r"W \leftarrow W - 0.2 \, \eta \sqrt{\max(n_{in}, n_{out})} \, U V^\top", learning_rate=0.001,
     ),

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stability.catalogues.draws import Layer, Noise
+from stability.catalogues.draws import Layer, Draws
 from stability.catalogues.entry import Entry, catalogue
 from stability.catalogues.mean_field import critical_sigma_w2, second_moment
-from stability.text import decimal, number_in, suggestion
+from stability.text import exact_number, parse_number, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,20 +32,20 @@ class Scheme(Entry):
 
     variance: Callable[..., float] | None = None
     weights: Callable[..., Tensor] | None = None
-    bias: Callable[[Layer, Noise], Tensor] = lambda layer, noise: noise.normal_bias * layer.bias_std
+    bias: Callable[[Layer, Draws], Tensor] = lambda layer, noise: noise.normal_bias * layer.bias_std
     bias_variance: Callable[[Layer], float] = lambda layer: layer.bias_std**2
-    noise: str = "normal"
+    distribution: str = "normal"
     value: float | None = None
     value_name: str = ""
     low: float = 0.0
-    whole: bool = False
+    integer_value: bool = False
     needs: Callable[[Mapping[str, Any]], Iterator[tuple[str, str, Any]]] = lambda settings: iter(())
     adjust: Callable[[Tensor], float] | None = None
 
     @property
     def title(self) -> str:
         """The label with its value, as chips and legends write it."""
-        return self.label if self.value is None else f"{self.label} {decimal(self.value)}"
+        return self.label if self.value is None else f"{self.label} {exact_number(self.value)}"
 
     @property
     def arguments(self) -> tuple[float, ...]:
@@ -55,26 +55,26 @@ class Scheme(Entry):
         """Var W of this layer, None where the scheme promises none."""
         return self.variance(layer, *self.arguments) if self.variance else None
 
-    def draw(self, layer: Layer, noise: Noise) -> tuple[Tensor, Tensor]:
+    def draw(self, layer: Layer, noise: Draws) -> tuple[Tensor, Tensor]:
         """Weights `(fan_out, fan_in)` and biases `(fan_out,)`, float64."""
         if self.weights:
             weights = self.weights(layer, noise, *self.arguments)
         else:
-            weights = getattr(noise, self.noise) * math.sqrt(self.weight_variance(layer))
+            weights = getattr(noise, self.distribution) * math.sqrt(self.weight_variance(layer))
         return weights, self.bias(layer, noise)
 
 
-def full(layer: Layer, value: float) -> Tensor:
+def constant_weights(layer: Layer, value: float) -> Tensor:
     return torch.full((layer.fan_out, layer.fan_in), value, dtype=torch.float64)
 
 
-def sparse(layer: Layer, noise: Noise, count: int) -> Tensor:
+def sparse_weights(layer: Layer, noise: Draws, count: int) -> Tensor:
     count = min(count, layer.fan_in)
     kept = (noise.sparse_order < count).to(torch.float64)  # a random order puts each place below count alike
     return noise.normal * kept / math.sqrt(count)
 
 
-def looks_linear(layer: Layer, noise: Noise) -> Tensor:
+def mirrored_weights(layer: Layer, noise: Draws) -> Tensor:
     """First [V; -V], middle [V -V; -V V], last [V -V], V orthogonal: phi(a) - phi(-a) = a for a ReLU."""
     mirrored_in, mirrored_out = layer.index > 1, layer.index < layer.depth
     block = replace(layer, fan_in=layer.fan_in // (1 + mirrored_in), fan_out=layer.fan_out // (1 + mirrored_out))
@@ -83,32 +83,32 @@ def looks_linear(layer: Layer, noise: Noise) -> Tensor:
     return torch.cat([weights, -weights], dim=0) if mirrored_out else weights
 
 
-def he(layer: Layer, noise: Noise) -> Tensor:
+def he_weights(layer: Layer, noise: Draws) -> Tensor:
     return noise.normal * math.sqrt(2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in))
 
 
-def even_width(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def require_even_width(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     width = settings["width"]
     if width % 2 and settings["depth"] > 1:
         yield f"width must be even for the scheme looks_linear, not {width}", "width", width + 1
 
 
-def residual_only(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def require_residual(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     if not settings["residual"]:
         yield "residual must be true for the scheme fixup, not false", "residual", True
 
 
-def edge_of_chaos(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def require_edge_of_chaos(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     activation, bias_std = settings["activation"], settings["bias_std"]
-    if not has_edge(activation, 0.0) and not has_edge(activation, bias_std):
+    if not has_edge_of_chaos(activation, 0.0) and not has_edge_of_chaos(activation, bias_std):
         yield f"activation must have an edge of chaos for the scheme critical, not {activation}", "activation", "tanh"
         activation = "tanh"
-    if not has_edge(activation, bias_std):
-        yield f"bias_std must be 0 for the scheme critical with {activation}, not {decimal(bias_std)}", "bias_std", 0.0
+    if not has_edge_of_chaos(activation, bias_std):
+        yield f"bias_std must be 0 for the scheme critical with {activation}, not {exact_number(bias_std)}", "bias_std", 0.0
 
 
 @lru_cache(maxsize=1024)
-def critical(activation: str, bias_std: float) -> float | None:
+def critical_sigma_w2_or_none(activation: str, bias_std: float) -> float | None:
     """sigma_w2 at the edge of chaos, None where there is none."""
     try:
         return critical_sigma_w2(activation, bias_std**2)
@@ -116,26 +116,26 @@ def critical(activation: str, bias_std: float) -> float | None:
         return None
 
 
-def has_edge(activation: str, bias_std: float) -> bool:
-    return critical(activation, bias_std) is not None
+def has_edge_of_chaos(activation: str, bias_std: float) -> bool:
+    return critical_sigma_w2_or_none(activation, bias_std) is not None
 
 
-def unit_gain(layer: Layer) -> float:
+def unit_gain_variance(layer: Layer) -> float:
     """1 / (fan_in E phi(z)^2), z ~ N(0, 1); the first layer sees the inputs without an activation."""
     return 1 / (layer.fan_in * (float(second_moment(layer.activation, 1.0)) if layer.index > 1 else 1))
 
 
-def to_unit_variance(z: Tensor) -> float:
+def unit_variance_factor(z: Tensor) -> float:
     """Mishkin & Matas 2016: until the variance is within a tenth of 1; silent or broken layers are left alone."""
     std = z.double().std(correction=0).item()
     return 1 / std if 0 < std < math.inf and abs(std**2 - 1) > 0.1 else 1.0
 
 
-def pair(key: str, label: str, **common) -> tuple[Scheme, Scheme]:
+def normal_and_uniform(key: str, label: str, **common) -> tuple[Scheme, Scheme]:
     """A formula for the variance drawn from a bell curve and from a flat one."""
     return (
-        Scheme(key=f"{key}_normal", label=f"{label} (normal)", noise="normal", **common),
-        Scheme(key=f"{key}_uniform", label=f"{label} (uniform)", noise="uniform", **common),
+        Scheme(key=f"{key}_normal", label=f"{label} (normal)", distribution="normal", **common),
+        Scheme(key=f"{key}_uniform", label=f"{label} (uniform)", distribution="uniform", **common),
     )
 
 
@@ -143,13 +143,13 @@ SCHEMES = catalogue(
     Scheme(
         key="zeros", label="Zeros", source="Dive into Deep Learning, Numerical Stability and Initialization",
         summary="Every weight 0: no signal passes, and no gradient reaches a hidden layer.",
-        formula=r"W = 0", weights=lambda layer, noise: full(layer, 0.0),
+        formula=r"W = 0", weights=lambda layer, noise: constant_weights(layer, 0.0),
     ),
     Scheme(
         key="constant", label="Constant", source="Dive into Deep Learning, Numerical Stability and Initialization",
         summary="Every weight the same: all units of a layer stay copies of one, however many there are.",
         formula=r"W = c", value=0.1, value_name="weight", low=-math.inf,
-        weights=lambda layer, noise, value: full(layer, value),
+        weights=lambda layer, noise, value: constant_weights(layer, value),
     ),
     Scheme(
         key="identity", label="Identity", source="Le, Jaitly & Hinton 2015", formula=r"W = I",
@@ -162,34 +162,34 @@ SCHEMES = catalogue(
         formula=r"W \sim N(0, \sigma^2)", variance=lambda layer, std: std**2,
     ),
     Scheme(
-        key="uniform", label="Uniform", source="torch.nn.init.uniform_", value=0.05, value_name="half-width", noise="uniform",
+        key="uniform", label="Uniform", source="torch.nn.init.uniform_", value=0.05, value_name="half-width", distribution="uniform",
         summary="Evenly spread between -a and a for all layers, whatever their size.",
         formula=r"W \sim U(-a, a)", variance=lambda layer, half_width: half_width**2 / 3,
     ),
     Scheme(
         key="truncated_normal", label="Truncated normal", source="tf.keras.initializers.TruncatedNormal", value=0.01,
-        value_name="standard deviation after the cut", noise="truncated_normal",
+        value_name="standard deviation after the cut", distribution="truncated_normal",
         summary="A bell curve without its tails: what is beyond two standard deviations is drawn again.",
         formula=r"W \sim N(0, s^2) \text{ within } \pm 2 s, \quad \mathrm{Var}\,W = \sigma^2",
         variance=lambda layer, std: std**2,
     ),
     Scheme(
-        key="pytorch", label="PyTorch default", source="torch.nn.Linear, reset_parameters", noise="uniform",
+        key="pytorch", label="PyTorch default", source="torch.nn.Linear, reset_parameters", distribution="uniform",
         summary="What nn.Linear does when nobody asks: a third of LeCun's variance, and random biases. bias_std is ignored.",
         formula=r"W, b \sim U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})", variance=lambda layer: 1 / (3 * layer.fan_in),
         bias=lambda layer, noise: noise.uniform_bias / math.sqrt(3 * layer.fan_in),
         bias_variance=lambda layer: 1 / (3 * layer.fan_in),
     ),
-    *pair(
+    *normal_and_uniform(
         "lecun", "LeCun", source="LeCun et al. 1998, sec. 4.6", variance=lambda layer: 1 / layer.fan_in,
         summary="Keeps the forward variance of a linear layer.", formula=r"\mathrm{Var}\,W = 1 / n_{in}",
     ),
-    *pair(
+    *normal_and_uniform(
         "xavier", "Xavier", source="Glorot & Bengio 2010", variance=lambda layer: 2 / (layer.fan_in + layer.fan_out),
         summary="A compromise between keeping the signal forward and the gradient backward, for units that are linear near 0.",
         formula=r"\mathrm{Var}\,W = 2 / (n_{in} + n_{out})",
     ),
-    *pair(
+    *normal_and_uniform(
         "he", "He", source="He et al. 2015, sec. 2.2",
         summary="Keeps the forward second moment of a rectifier: half of it is cut away, so the variance is doubled.",
         formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{in})",
@@ -213,68 +213,68 @@ SCHEMES = catalogue(
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in}", variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
     ),
     Scheme(
-        key="unit_gain", label="Unit gain", source="He et al. 2015, for any activation", variance=unit_gain,
+        key="unit_gain", label="Unit gain", source="He et al. 2015, for any activation", variance=unit_gain_variance,
         summary="Keeps the forward second moment at 1, whatever the activation: He for ReLU, and a number for each other.",
         formula=r"\mathrm{Var}\,W = 1 / (n_{in} \, E \phi(z)^2), \quad z \sim N(0, 1)",
     ),
     Scheme(
-        key="critical", label="Critical", source="Schoenholz et al. 2017", needs=edge_of_chaos,
+        key="critical", label="Critical", source="Schoenholz et al. 2017", needs=require_edge_of_chaos,
         summary="Stands on the edge of chaos: two inputs neither merge nor fly apart, and the gradient keeps its size.",
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in} \text{ where } \chi_1 = \sigma_w^2 \, E \phi'(u)^2 = 1",
-        variance=lambda layer: critical(layer.activation.key, layer.bias_std) / layer.fan_in,
+        variance=lambda layer: critical_sigma_w2_or_none(layer.activation.key, layer.bias_std) / layer.fan_in,
     ),
     Scheme(
-        key="sparse", label="Sparse", source="Martens 2010", value=15.0, value_name="number of weights", low=1.0, whole=True,
+        key="sparse", label="Sparse", source="Martens 2010", value=15.0, value_name="number of weights", low=1.0, integer_value=True,
         summary="A few incoming weights for each unit, large enough that the sum has variance 1; the rest are 0.",
         formula=r"m = \min(k, n_{in}) \text{ of them} \sim N(0, 1/m)", variance=lambda layer, count: 1 / layer.fan_in,
-        weights=lambda layer, noise, count: sparse(layer, noise, int(count)),
+        weights=lambda layer, noise, count: sparse_weights(layer, noise, int(count)),
     ),
     Scheme(
-        key="looks_linear", label="Looks linear", source="Balduzzi et al. 2017", needs=even_width,
+        key="looks_linear", label="Looks linear", source="Balduzzi et al. 2017", needs=require_even_width,
         summary="Mirrored pairs of units: with ReLU the network starts as a product of orthogonal matrices, exactly linear.",
         formula=r"W = \begin{pmatrix} V & -V \\ -V & V \end{pmatrix}, \quad V^\top V = I",
-        weights=lambda layer, noise: looks_linear(layer, noise),
+        weights=lambda layer, noise: mirrored_weights(layer, noise),
     ),
     Scheme(
         key="lsuv", label="LSUV", source="Mishkin & Matas 2016", formula=r"W \leftarrow W / \mathrm{std}(z_l)",
         summary="Orthogonal, then each layer in turn is rescaled until its signal on the first batch has variance 1.",
-        weights=lambda layer, noise: noise.orthogonal, adjust=to_unit_variance,
+        weights=lambda layer, noise: noise.orthogonal, adjust=unit_variance_factor,
     ),
     Scheme(
-        key="fixup", label="Fixup", source="Zhang et al. 2019", needs=residual_only,
+        key="fixup", label="Fixup", source="Zhang et al. 2019", needs=require_residual,
         formula=r"W_1 \text{ as He}, \quad W_l = 0 \; (l > 1)",
         summary="For residual networks: every branch and the output start at 0, so that depth starts without effect.",
-        weights=lambda layer, noise: he(layer, noise) if layer.index == 1 else full(layer, 0.0),
+        weights=lambda layer, noise: he_weights(layer, noise) if layer.index == 1 else constant_weights(layer, 0.0),
     ),
 )  # fmt: skip
 
 
-def read(text: str) -> Scheme:
+def parse_scheme(text: str) -> Scheme:
     """The scheme that `family` or `family:value` names, its key canonical. ValueError says what is legal."""
     family, colon, value = str(text).strip().lower().partition(":")
     if family not in SCHEMES:
-        raise ValueError("one of " + ", ".join(SCHEMES) + suggestion(family, SCHEMES))
+        raise ValueError("one of " + ", ".join(SCHEMES) + did_you_mean(family, SCHEMES))
     row = SCHEMES[family]
     if not colon:
         return row
     if row.value is None:
         raise ValueError(f"{row.key}, which takes no value")
-    number, low = number_in(value) + 0.0, max(row.low, -1e6)
-    if not low <= number <= 1e6 or (row.whole and not number.is_integer()):
-        kind = "whole " * row.whole + row.value_name
-        raise ValueError(f"{row.key} with a {kind} from {decimal(low)} to 1e6, as in {row.key}:{decimal(row.value)}")
-    return replace(row, key=f"{row.key}:{decimal(number)}", value=number)
+    number, low = parse_number(value) + 0.0, max(row.low, -1e6)
+    if not low <= number <= 1e6 or (row.integer_value and not number.is_integer()):
+        kind = "whole " * row.integer_value + row.value_name
+        raise ValueError(f"{row.key} with a {kind} from {exact_number(low)} to 1e6, as in {row.key}:{exact_number(row.value)}")
+    return replace(row, key=f"{row.key}:{exact_number(number)}", value=number)
 
 
-def identity(text: str) -> tuple[str, float | None]:
+def family_and_value(text: str) -> tuple[str, float | None]:
     """What two spellings of one scheme share: `normal` and `normal:0.01` are the same."""
-    scheme = read(text)
+    scheme = parse_scheme(text)
     return scheme.key.partition(":")[0], scheme.value
 
 
-def title(text: str) -> str:
+def scheme_title(text: str) -> str:
     """A scheme as chips, cards and menus write it; what names no scheme, such as half-typed text, stays as it is."""
     try:
-        return read(text).title
+        return parse_scheme(text).title
     except ValueError:
         return text

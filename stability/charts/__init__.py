@@ -4,10 +4,10 @@ data and with scales that data do not disturb; the page sends it and Arrow table
 
 from stability.charts.depth import depth_chart, depth_spec
 from stability.charts.gains import gains_chart, gains_spec
-from stability.charts.interaction import LARGE, SHARED, enlarged
+from stability.charts.interaction import PRESENTER_SCALE, SHARED_PARAMETERS, enlarge
 from stability.charts.ladder import ladder_chart, ladder_spec
 from stability.charts.learned import fit_chart, fit_spec, region_chart, region_spec
-from stability.charts.lines import LABEL
+from stability.charts.lines import LINE_NAME_WIDTH
 from stability.charts.panels import AXIS_WIDTH, with_data
 from stability.charts.pre_activations import pre_activation_chart, pre_activation_spec
 from stability.charts.product import (

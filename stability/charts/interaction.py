@@ -17,10 +17,10 @@ from stability.charts.panels import WIDTH, built
 from stability.charts.parameters import PLACE, SYMBOL, Kind, colour, parameters, zoomed
 
 STILL = {"at": None, "brush": None, "zoom": None, "moment": "", "alone": ""}
-LARGE = 1.4  # times as large, for many to read
+PRESENTER_SCALE = 1.4  # times as large, for many to read
 SIZES = "width", "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent", "maxExtent", "y", "y2", "dx", "dy"
 SIZES += "labelFontSize", "labelLimit", "gradientLength", "gradientThickness", "spacing"
-SHARED = {"moment": "moment-shown", "alone": "scheme-alone"}  # keys of the page's containers around the charts
+SHARED_PARAMETERS = {"moment": "moment-shown", "alone": "scheme-alone"}  # keys of the page's containers around the charts
 CLICK = 6  # pixels: what moves less is a click, not a drag
 SLOT, MARK, LETTER = 46, 11, 7  # pixels for one value beside a title, for the mark before it, and for one of its letters
 
@@ -55,7 +55,7 @@ EVENTS = {
 }
 
 
-def live(spec: Mapping[str, Any]) -> dict[str, Any]:
+def with_interaction(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The spec of a chart with the parameters of `still`, with what a hand can do to it."""
     signals = [{"name": name, "value": value, "on": EVENTS[name]} | bound(name) for name, value in STILL.items()]
     kept = [parameter for parameter in spec["params"] if parameter["name"] not in STILL]
@@ -64,10 +64,10 @@ def live(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache
 def live_once(make: Callable[..., alt.VConcatChart], kind: Kind) -> dict[str, Any]:
-    return lean(live(built(make, kind)))
+    return share_scales(with_interaction(built(make, kind)))
 
 
-def lean(spec: dict[str, Any]) -> dict[str, Any]:
+def share_scales(spec: dict[str, Any]) -> dict[str, Any]:
     """The same picture in a message of three quarters of the bytes: a scale that layers of a panel share is spelled once."""
     return spec | {"vconcat": [drawn | {"layer": list(leaner(drawn["layer"]))} for drawn in spec["vconcat"]]}
 
@@ -88,7 +88,7 @@ def bound(name: str) -> dict[str, Any]:
 
     It carries the value, which is nothing at first, and hears of changes by an event of the parameter's own.
     """
-    return {"bind": {"element": f".st-key-{SHARED[name]}", "event": SHARED[name]}} if name in SHARED else {}
+    return {"bind": {"element": f".st-key-{SHARED_PARAMETERS[name]}", "event": SHARED_PARAMETERS[name]}} if name in SHARED_PARAMETERS else {}
 
 
 def still() -> list[alt.VariableParameter]:
@@ -96,12 +96,12 @@ def still() -> list[alt.VariableParameter]:
     return parameters(STILL | {"slot": {"size": SLOT}})
 
 
-def enlarged(spec: Any) -> Any:
+def enlarge(spec: Any) -> Any:
     """A spec with all that has a size in pixels larger, and the theme's own type with it."""
     grown = resized(spec)
     config = grown.get("config", {})
     return grown | {
-        "config": config | {name: config.get(name, {}) | {"labelFontSize": 12 * LARGE} for name in ("axis", "legend")}
+        "config": config | {name: config.get(name, {}) | {"labelFontSize": 12 * PRESENTER_SCALE} for name in ("axis", "legend")}
     }
 
 
@@ -111,7 +111,7 @@ def resized(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     return {
-        name: LARGE * child if name in SIZES and type(child) in (int, float) else resized(child) for name, child in node.items()
+        name: PRESENTER_SCALE * child if name in SIZES and type(child) in (int, float) else resized(child) for name, child in node.items()
     }
 
 

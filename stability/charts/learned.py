@@ -2,9 +2,9 @@
 
 import altair as alt
 
-from stability.charts.palette import CLASSES, COLOURS, DOTS, GREY, MARKS, RINGS, SYMBOLS, style
+from stability.charts.palette import CLASS_COLOURS, SCHEME_COLOURS, DOT_COLOURS, GREY, CLASS_SHAPES, DOT_RIM_COLOURS, SCHEME_SYMBOLS, scheme_style_indices
 from stability.charts.panels import EXTENT, built, colour, finished, looks, panel, shape
-from stability.engine.input_grid import REACH, SIDE
+from stability.engine.input_grid import GRID_REACH, GRID_SIDE
 from stability.frames.arrow import NOT_FINITE
 from stability.records.experiment import Experiment
 
@@ -18,10 +18,10 @@ def region_chart(experiment: Experiment, scheme: str) -> alt.VConcatChart:
     As wide as it is drawn, framed in the scheme's colour. Data sets: `regions`, `dots`, as in
     `stability.frames.region_tables`.
     """
-    index, row = style(experiment.schemes)[scheme], experiment.rows[experiment.schemes.index(scheme)]
-    square = panel(f"{SYMBOLS[index]} {row.title}", CELL * SIDE, regions(experiment), dots(experiment))
-    square = square.properties(width=CELL * SIDE, view=alt.ViewConfig(stroke=COLOURS[index], strokeWidth=3))
-    square.title.limit = CELL * SIDE
+    index, row = scheme_style_indices(experiment.schemes)[scheme], experiment.scheme_rows[experiment.schemes.index(scheme)]
+    square = panel(f"{SCHEME_SYMBOLS[index]} {row.title}", CELL * GRID_SIDE, regions(experiment), dots(experiment))
+    square = square.properties(width=CELL * GRID_SIDE, view=alt.ViewConfig(stroke=SCHEME_COLOURS[index], strokeWidth=3))
+    square.title.limit = CELL * GRID_SIDE
     return finished(
         [square.resolve_scale(color="independent")],
         f"{row.title}: which class each point of the plane gets, with training points over it.",
@@ -39,12 +39,12 @@ def along(kind: type, name: str, title: str | None = None) -> alt.X | alt.Y:
     """
     narrow = {"minExtent": 16, "maxExtent": 16} if title is None else EXTENT
     axis = alt.Axis(values=TICKS, grid=False, format="d", labelPadding=3, **(narrow if kind is alt.Y else {}))
-    scale = alt.Scale(domain=[-REACH, REACH], nice=False, round=title is None)
+    scale = alt.Scale(domain=[-GRID_REACH, GRID_REACH], nice=False, round=title is None)
     return kind(name, type="quantitative", scale=scale, title=title, axis=axis)
 
 
 def class_scale(e: Experiment, looks: tuple[str, ...], *more: str) -> alt.Scale:
-    names = [f"class {label}" for label in range(e.data.outputs)]
+    names = [f"class {label}" for label in range(e.dataset_row.outputs)]
     return alt.Scale(domain=names + [NOT_FINITE] * len(more), range=[*looks[: len(names)], *more])
 
 
@@ -54,7 +54,7 @@ def regions(e: Experiment) -> alt.Chart:
             for name, title in (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))]  # fmt: skip
     tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip("class", type="nominal")]
     tips += [alt.Tooltip("probability", type="quantitative", format=".0%"), *ends, alt.Tooltip("step", type="quantitative")]
-    fill = alt.Color("class", type="nominal", scale=class_scale(e, CLASSES, GREY), legend=None)
+    fill = alt.Color("class", type="nominal", scale=class_scale(e, CLASS_COLOURS, GREY), legend=None)
     shade = alt.Opacity("shade", type="quantitative", scale=None, legend=None)
     base = alt.Chart(alt.NamedData("regions")).mark_rect(clip=True, strokeWidth=0)
     return base.encode(x=along(alt.X, "x"), x2="x2", y=along(alt.Y, "y"), y2="y2", color=fill, opacity=shade, tooltip=tips)
@@ -62,7 +62,7 @@ def regions(e: Experiment) -> alt.Chart:
 
 def dots(e: Experiment) -> alt.Chart:
     """Training points: a class has its shape, its shade, and a rim that stands out from any region."""
-    looks = {"color": DOTS, "stroke": RINGS, "shape": MARKS}
+    looks = {"color": DOT_COLOURS, "stroke": DOT_RIM_COLOURS, "shape": CLASS_SHAPES}
     kinds = {"color": alt.Color, "stroke": alt.Stroke, "shape": alt.Shape}
     told = {name: kinds[name]("class", type="nominal", scale=class_scale(e, look), legend=None) for name, look in looks.items()}
     tips = [alt.Tooltip("class", type="nominal", title="training point")]

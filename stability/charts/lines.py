@@ -8,9 +8,9 @@ from stability.charts.interaction import dimmed, guides, now, readings, seen, ti
 from stability.charts.palette import GREY
 from stability.charts.panels import WIDTH, axis, below, outlined, panel
 from stability.charts.parameters import SYMBOL, Kind, colour, shape, zoomed
-from stability.frames.line_labels import HEIGHTS
+from stability.frames.line_labels import PANEL_HEIGHTS
 
-LABEL = 104  # pixels right of a panel for the names of its lines, where the window is wide enough
+LINE_NAME_WIDTH = 104  # pixels right of a panel for the names of its lines, where the window is wide enough
 ROOMY = "(windowSize()[0] >= 1312 || windowSize()[0] >= 640 && windowSize()[0] < 1152)"  # as the page's CSS has it
 FIRST = "loss", "signal"  # the panels that stand above all others of their chart
 UNITS = {"loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm"}
@@ -42,7 +42,7 @@ def line_panel(
         *(layer if along == "step" else layer.transform_filter(now()) for layer in read),
         *(layer if along == "step" else layer.transform_filter(now()) for layer in ends(name, scale)),
     ]  # fmt: skip
-    return panel(titled(title, along), HEIGHTS[name], *layers)
+    return panel(titled(title, along), PANEL_HEIGHTS[name], *layers)
 
 
 def along_axis(along: str, name: str = "") -> alt.X:
@@ -86,7 +86,7 @@ def ends(name: str, scale: alt.Scale) -> list[alt.Chart]:
         base.mark_text(
             **kind,
             x=alt.ExprRef(f"{WIDTH} + ({ROOMY} ? {dx} : 0)"),
-            limit=LABEL - 8,
+            limit=LINE_NAME_WIDTH - 8,
             text=alt.ExprRef(f"{ROOMY} ? {text} : ''"),
         )
         for dx, text in ((7, SYMBOL), (20, "datum.text"))

@@ -10,7 +10,7 @@ import pyarrow as pa
 from altair.utils.schemapi import debug_mode
 
 from stability.charts import palette
-from stability.charts.palette import COLOURS, GREY, SHAPES, style
+from stability.charts.palette import SCHEME_COLOURS, GREY, SCHEME_SHAPES, scheme_style_indices
 from stability.records.experiment import Experiment
 
 WIDTH = "range('concat_0_x')[1]"  # of every panel, in pixels, as an expression
@@ -99,15 +99,15 @@ def format_rules(name: str) -> list[alt.Chart]:
 
 def colour(e: Experiment) -> alt.Color:
     """No legend: the page's cards carry the same colours and marks, and `with_data` adds one for a chart on its own."""
-    return alt.Color("scheme", type="nominal", scale=scheme_scale(e, COLOURS), legend=None)
+    return alt.Color("scheme", type="nominal", scale=scheme_scale(e, SCHEME_COLOURS), legend=None)
 
 
 def shape(e: Experiment) -> alt.Shape:
-    return alt.Shape("scheme", type="nominal", scale=scheme_scale(e, SHAPES), legend=None)
+    return alt.Shape("scheme", type="nominal", scale=scheme_scale(e, SCHEME_SHAPES), legend=None)
 
 
 def scheme_scale(e: Experiment, looks: tuple[str, ...]) -> alt.Scale:
-    index = style(e.schemes)
+    index = scheme_style_indices(e.schemes)
     return alt.Scale(domain=list(index), range=[looks[i] for i in index.values()])
 
 
@@ -139,7 +139,7 @@ def finished(panels: list[alt.Chart], description: str, params: Sequence[alt.Var
 def looks(e: Experiment) -> Experiment:
     """An experiment whose charts are the same ones: a new seed or learning rate needs no new chart, and one takes long."""
     shown = {"depth": e.depth, "width": e.width, "steps": e.steps, "dataset": e.dataset, "replicates": min(2, e.replicates)}
-    shown |= {"precision": e.precision} if e.format.scaled else {}
+    shown |= {"precision": e.precision} if e.number_format.scales_loss else {}
     return Experiment(schemes=e.schemes, activation="tanh", residual=True, **shown)  # which go with every scheme
 
 
@@ -159,7 +159,7 @@ def built_once(make: Callable[..., alt.VConcatChart], *arguments: Hashable) -> d
 
 def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:
     """A chart that carries its data, a legend and the colours that the page has from its theme, for notebooks and export."""
-    complete = chart.copy().configure_range(diverging=list(palette.DIVERGING), ramp=list(palette.SEQUENTIAL))
+    complete = chart.copy().configure_range(diverging=list(palette.DIVERGING_LIGHT), ramp=list(palette.SEQUENTIAL))
     complete.datasets = {name: table.to_pylist() for name, table in tables.items()}
     marked = [[layer for layer in panel.layer if has_shape(layer)] for panel in complete.vconcat]
     for layer in next(filter(None, marked), [])[:1]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from stability.charts.palette import COLOURS, GREY, SHAPES, SYMBOLS, style
+from stability.charts.palette import SCHEME_COLOURS, GREY, SCHEME_SHAPES, SCHEME_SYMBOLS, scheme_style_indices
 from stability.charts.panels import reach
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
@@ -29,22 +29,22 @@ class Kind:
 
 
 def kind_of(e: Experiment, pins: tuple[Experiment, ...]) -> Kind:
-    return Kind(e.data.classes is not None, e.replicates > 1, e.format.scaled, bool(pins))
+    return Kind(e.dataset_row.classes is not None, e.replicates > 1, e.number_format.scales_loss, bool(pins))
 
 
 def given(e: Experiment, pins: tuple[Experiment, ...], along: str) -> dict[str, Any]:
     """The parameters of a chart whose panels run along the "step" or the "layer"; the pins stand behind."""
-    looks = list(style(e.schemes).values())
+    looks = list(scheme_style_indices(e.schemes).values())
     return {
         "along": along,
         "reach": list(reach((e, *pins), along)),
         "depth": e.depth,
         "steps": e.steps,
-        "guessing": e.data.guessing,
+        "guessing": e.dataset_row.guessing_loss,
         "schemes": list(e.schemes),
-        "symbols": [SYMBOLS[index] for index in looks],
-        "colours": [COLOURS[index] for index in looks] + [GREY] * (MOST_SCHEMES - len(looks)),
-        "shapes": [SHAPES[index] for index in looks] + [SHAPES[0]] * (MOST_SCHEMES - len(looks)),
+        "symbols": [SCHEME_SYMBOLS[index] for index in looks],
+        "colours": [SCHEME_COLOURS[index] for index in looks] + [GREY] * (MOST_SCHEMES - len(looks)),
+        "shapes": [SCHEME_SHAPES[index] for index in looks] + [SCHEME_SHAPES[0]] * (MOST_SCHEMES - len(looks)),
     }
 
 

@@ -4,12 +4,12 @@ import altair as alt
 
 from stability.charts.palette import GREY
 from stability.charts.panels import EXTENT, built, colour, finished, looks, panel, shape
-from stability.engine.quantities import REACH
-from stability.frames.pre_activations import EDGE
+from stability.engine.quantities import HISTOGRAM_REACH
+from stability.frames.pre_activations import OUTER_BIN_END
 from stability.records.experiment import Experiment
 
-TICKS = -EDGE + 0.5, -4, 0, 4, EDGE - 0.5
-TICK = f"datum.value < -{REACH} ? 'u < −{REACH}' : datum.value > {REACH} ? '> {REACH}' : format(datum.value, 'd')"
+TICKS = -OUTER_BIN_END + 0.5, -4, 0, 4, OUTER_BIN_END - 0.5
+TICK = f"datum.value < -{HISTOGRAM_REACH} ? 'u < −{HISTOGRAM_REACH}' : datum.value > {HISTOGRAM_REACH} ? '> {HISTOGRAM_REACH}' : format(datum.value, 'd')"
 SHARES = 0, 0.01, 0.05, 0.2, 0.5, 1
 
 
@@ -33,7 +33,7 @@ def pre_activation_spec(experiment: Experiment) -> dict:
 
 def along(name: str, labelled: bool) -> alt.X:
     words = {"labelExpr": TICK, "labelPadding": 4, "labelFlush": True} if labelled else {"labels": False, "ticks": False}
-    scale = alt.Scale(domain=[-EDGE, EDGE], nice=False)
+    scale = alt.Scale(domain=[-OUTER_BIN_END, OUTER_BIN_END], nice=False)
     return alt.X(name, type="quantitative", scale=scale, title=None, axis=alt.Axis(values=TICKS, **words))
 
 
@@ -58,7 +58,7 @@ def curve_layers() -> list[alt.Chart]:
 def limit_rules() -> list[alt.Chart]:
     """Thin lines between the histogram and what lies beyond it."""
     base = alt.Chart(alt.sequence(1)).mark_rule(strokeDash=[2, 3], opacity=0.6, color=GREY)
-    return [base.encode(x=alt.datum(end, type="quantitative")) for end in (-REACH, REACH)]
+    return [base.encode(x=alt.datum(end, type="quantitative")) for end in (-HISTOGRAM_REACH, HISTOGRAM_REACH)]
 
 
 def histogram_layers(e: Experiment) -> list[alt.Chart]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import altair as alt
 
-from stability.charts.palette import COLOURS, GREY
+from stability.charts.palette import SCHEME_COLOURS, GREY
 from stability.charts.panels import EXTENT, built, finished, held, panel
-from stability.frames.product import HEALED
+from stability.frames.product import TYPICAL_FACTORS
 from stability.records.product import Product
 
-BLUE, ORANGE = COLOURS[0], COLOURS[1]
+BLUE, ORANGE = SCHEME_COLOURS[0], SCHEME_COLOURS[1]
 POWERS = {"labelExpr": "datum.value ? '1e' + datum.value : '1'", "tickMinStep": 1}
 RISING, FALLING = "datum.named > 0", "datum.named < 0"
 
@@ -79,7 +79,7 @@ def healing_chart(product: Product) -> alt.VConcatChart:
     curve, here = (alt.Chart(alt.NamedData(name)).encode(x=x, y=height("height")) for name in ("healing", "here"))
     tips = [alt.Tooltip("n", type="quantitative"), tip("height")]
     drawn = panel(
-        f"Typical growth over {HEALED} factors at sigma = 1/√n, by size n", 180, corners(), level(),
+        f"Typical growth over {TYPICAL_FACTORS} factors at sigma = 1/√n, by size n", 180, corners(), level(),
         curve.mark_line(strokeWidth=1.5, strokeDash=[5, 4], color=GREY, clip=True),
         curve.mark_point(size=80, opacity=0, filled=True).encode(tooltip=tips),
         here.mark_point(filled=True, size=70, opacity=1, color=BLUE),

@@ -4,7 +4,7 @@ import json
 
 import altair as alt
 
-from stability.charts.palette import BROKEN
+from stability.charts.palette import ZERO_OR_NOT_FINITE
 from stability.charts.panels import (
     EXTENT,
     GRADIENT,
@@ -53,8 +53,8 @@ def count_map(e: Experiment, index: int, last: bool = False) -> alt.LayerChart:
     counted = base.encode(color=alt.Color(**field, legend=counts_legend(e.width) if last else None))
     counted = counted.encode(stroke=alt.Stroke(**field, legend=None)).transform_filter("isValid(datum.distinct)")
     # As in the heat map of training: what has no number has no colour, so it is a layer of its own.
-    broken = base.encode(color=alt.value(BROKEN), stroke=alt.value(BROKEN)).transform_filter("!isValid(datum.distinct)")
-    title = f"{e.rows[index].title}: different units" + ", layer by step" * (index == 0)
+    broken = base.encode(color=alt.value(ZERO_OR_NOT_FINITE), stroke=alt.value(ZERO_OR_NOT_FINITE)).transform_filter("!isValid(datum.distinct)")
+    title = f"{e.scheme_rows[index].title}: different units" + ", layer by step" * (index == 0)
     return panel(title, 64, broken, counted)
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import altair as alt
 
-from stability.catalogues.schemes import read
+from stability.catalogues.schemes import parse_scheme
 from stability.charts.interaction import dimmed, guides, live_once, still
 from stability.charts.lines import along_axis, line_panel
-from stability.charts.palette import BROKEN, GREY
+from stability.charts.palette import ZERO_OR_NOT_FINITE, GREY
 from stability.charts.panels import (
     EXTENT,
     GRADIENT,
@@ -25,7 +25,7 @@ from stability.charts.panels import (
 from stability.charts.parameters import NOTHING, Kind, colour, filled, given, kind_of, parameters
 from stability.frames.training import LOSS_TOP
 from stability.records.experiment import Experiment
-from stability.records.view import QUANTITIES
+from stability.records.view import HEAT_MAP_QUANTITIES
 
 HEAT_LEGEND = alt.Legend(
     title=None, orient="bottom", direction="horizontal", gradientLength=alt.ExprRef(GRADIENT), gradientThickness=8,
@@ -43,7 +43,7 @@ def training_chart(experiment: Experiment, scheme: str, quantity: str, pins: tup
 
 
 def shown(e: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...]) -> dict[str, Any]:
-    return given(e, pins, "step") | {"heated": f"{QUANTITIES[quantity]} of {read(scheme).title}, layer by step"}
+    return given(e, pins, "step") | {"heated": f"{HEAT_MAP_QUANTITIES[quantity]} of {parse_scheme(scheme).title}, layer by step"}
 
 
 def training_made(kind: Kind, values: Mapping[str, Any] = NOTHING) -> alt.VConcatChart:
@@ -142,6 +142,6 @@ def heat_map() -> alt.LayerChart:
     painted = {"shorthand": "power", "type": "quantitative", "scale": scale}
     finite = finite.encode(color=alt.Color(**painted, legend=HEAT_LEGEND), stroke=alt.Stroke(**painted, legend=None))
     # A layer of its own: a mark whose colour comes from a null is not drawn at all, whatever its condition says.
-    others = base.mark_rect(clip=True, color=BROKEN, stroke=BROKEN, strokeWidth=SEAM)
+    others = base.mark_rect(clip=True, color=ZERO_OR_NOT_FINITE, stroke=ZERO_OR_NOT_FINITE, strokeWidth=SEAM)
     others = others.transform_filter("datum.state != 'finite'")
     return panel(alt.ExprRef("heated"), 120, others, finite, *guides("step", 120), beside=False)

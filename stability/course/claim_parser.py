@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from stability.text import number_in, shown
+from stability.text import parse_number, quote
 
 TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<symbol><=|>=|==|[-+*/()<>]|and\b)"
@@ -37,7 +37,7 @@ class Token(NamedTuple):
     column: int  # from 1
 
     def __str__(self) -> str:
-        return "the end" if self.kind == "end" else shown(f"[{self.text}]" if self.kind == "index" else self.text)
+        return "the end" if self.kind == "end" else quote(f"[{self.text}]" if self.kind == "index" else self.text)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Comparison:
         pairs = zip(self.symbols, pairwise(values), strict=True)
         return np.logical_and.reduce(np.broadcast_arrays(*(COMPARISONS[symbol](*pair) for symbol, pair in pairs)))
 
-    def words(self, say: Callable, total: Callable) -> str:
+    def in_words(self, say: Callable, total: Callable) -> str:
         """`say(quantity)` tells one with its number, `total(node)` what a side comes to: said where it has several parts."""
         first, *rest = (f"{node.words(say)} (= {total(node)})" if compound(node) else node.words(say) for node in self.sums)
         return first + "".join(f" {SIGNS.get(s, s)} {words}" for s, words in zip(self.symbols, rest, strict=True))
@@ -134,7 +134,7 @@ def quantities(node: Node) -> Iterator[Quantity]:
         yield from quantities(part)
 
 
-def comparisons(text: str) -> tuple[Comparison, ...]:
+def parse_comparisons(text: str) -> tuple[Comparison, ...]:
     """Reads a claim. ValueError names the column, and what may stand there."""
     return Parser(text).claim()
 
@@ -200,7 +200,7 @@ class Parser:
     def starting(self, token: Token) -> Node:
         """The factor that begins with this token."""
         if token.kind == "number":
-            if np.isnan(number_in(token.text)):
+            if np.isnan(parse_number(token.text)):
                 refuse(token, "a finite number")
             return Number(token.text)
         if token.kind == "name" and token.text not in FUNCTIONS:

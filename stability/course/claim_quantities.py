@@ -8,19 +8,19 @@ import numpy as np
 
 from stability.catalogues import schemes
 from stability.engine.runs import Stream
-from stability.engine.training import MOST, sampled
+from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
 from stability.probes import jacobian, symmetries
-from stability.probes.first_layer_gain import gains
-from stability.probes.product_singular_values import looks, reach, shortened, singular_bounds
+from stability.probes.first_layer_gain import first_layer_gain
+from stability.probes.product_singular_values import sampled_factors, affordable_factors, why_shortened, singular_bounds
 from stability.records.experiment import Experiment
 from stability.records.product import Product
-from stability.text import number_in, shown, suggestion
+from stability.text import parse_number, quote, did_you_mean
 from stability.theory.prediction import predict
-from stability.theory.product_law import law
+from stability.theory.product_law import norm_law
 
 EACH = "each"  # in the place of a scheme: the comparison must hold for every one
 SELDOM = frozenset({"test_loss", "test_accuracy", "distinct"})  # NaN between the steps at which they are taken
-BENCHES = {Experiment: "a training run", Product: "a product of matrices"}
+RECORD_PHRASES = {Experiment: "a training run", Product: "a product of matrices"}
 
 
 class PendingError(ValueError):
@@ -28,7 +28,7 @@ class PendingError(ValueError):
 
 
 @dataclass(frozen=True)
-class Seen:
+class StreamPrefix:
     """The first `count` measurements of a run."""
 
     stream: Stream
@@ -55,21 +55,21 @@ class Axis:
 
     what: str
     names: tuple[str, ...]
-    place: Callable[[Any, "Word", Any], int]
+    place: Callable[[Any, "ClaimQuantity", Any], int]
     words: Callable[[Any, int], str]
     low: int | None = None
     default: str | None = None
 
     def read(self, text: str) -> str | int:
         """The index that a text spells; ValueError says what is legal."""
-        number = number_in(text)
+        number = parse_number(text)
         if text in self.names:
             return text
         if self.low is not None and number.is_integer() and number >= self.low:
             return int(number)
         whole = f" or a whole number from {self.low}" if self.low is not None else ""
         names = dict.fromkeys(self.names)
-        raise ValueError(f"{self.what} is {', '.join(names)}{whole}, not {shown(text)}{suggestion(text, names)}")
+        raise ValueError(f"{self.what} is {', '.join(names)}{whole}, not {quote(text)}{did_you_mean(text, names)}")
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ class SchemeAxis(Axis):
 
     def read(self, text: str) -> str:
         try:
-            return text if text in self.names else schemes.read(text).key
+            return text if text in self.names else schemes.parse_scheme(text).key
         except ValueError as error:
-            raise ValueError(f"a scheme is {EACH} or {error}, not {shown(text)}") from None
+            raise ValueError(f"a scheme is {EACH} or {error}, not {quote(text)}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class ClaimQuantity:
     """What a name means: `take(seen, *places)` gives a number for each replicate, or one for all.
 
     `taken(seen, step)`: the step of that number, which may be an earlier one. `hidden`: only hidden layers have it.
@@ -93,20 +93,20 @@ class Word:
 
     label: str
     axes: tuple[Axis, ...] = ()
-    take: Callable[..., np.ndarray | float]
+    value_of: Callable[..., np.ndarray | float]
     taken: Callable[..., int] | None = None
     hidden: bool = False
     record: type = Experiment
 
 
-def scheme_place(e: Experiment, word: Word, scheme: str) -> int:
-    found = [schemes.identity(other) for other in e.schemes]
-    if (wanted := schemes.identity(scheme)) not in found:
+def scheme_place(e: Experiment, word: ClaimQuantity, scheme: str) -> int:
+    found = [schemes.family_and_value(other) for other in e.schemes]
+    if (wanted := schemes.family_and_value(scheme)) not in found:
         raise ValueError(f"this claim speaks of {scheme}, which is not among the schemes")
     return found.index(wanted)
 
 
-def layer_place(e: Experiment, word: Word, layer: str | int) -> int:
+def layer_place(e: Experiment, word: ClaimQuantity, layer: str | int) -> int:
     count = e.depth - word.hidden
     if not count:
         raise ValueError(f"this claim speaks of the {word.label}, which only hidden layers have, and there are none")
@@ -131,11 +131,11 @@ def refuse(sentence: str) -> None:
 
 def ranks(e: Experiment) -> int:
     """How many singular values there are; ValueError says why there are none."""
-    refuse(jacobian.absent(e))
-    return jacobian.examples(e) * e.width
+    refuse(jacobian.why_no_singular_values(e))
+    return jacobian.example_count(e) * e.width
 
 
-def rank_place(e: Experiment, word: Word, rank: str | int) -> int:
+def rank_place(e: Experiment, word: ClaimQuantity, rank: str | int) -> int:
     count = ranks(e)
     number = {"largest": 1, "middle": count // 2 + 1, "smallest": count}.get(rank, rank)
     if number > count:
@@ -147,17 +147,17 @@ def rank_words(e: Experiment, place: int) -> str:
     return {0: ", the largest", ranks(e) - 1: ", the smallest"}.get(place, f", number {place + 1} of {ranks(e)}")
 
 
-def symmetry_place(e: Experiment, word: Word, key: str) -> int:
-    refuse(symmetries.absent(e))
+def symmetry_place(e: Experiment, word: ClaimQuantity, key: str) -> int:
+    refuse(symmetries.why_no_symmetries(e))
     return list(symmetries.SYMMETRIES).index(key)
 
 
-def look_place(product: Product, word: Word, moment: str | int) -> int:
+def look_place(product: Product, word: ClaimQuantity, moment: str | int) -> int:
     """Singular values are known at some numbers of factors only."""
     number = moment_place(product.count, "factor", moment)
-    known = looks(reach(product)).tolist()
+    known = sampled_factors(affordable_factors(product)).tolist()
     if not product.sigma or number not in known:
-        refuse(shortened(product) or f"this claim speaks of the {word.label} at factor {number}, where it is not taken")
+        refuse(why_shortened(product) or f"this claim speaks of the {word.label} at factor {number}, where it is not taken")
     return known.index(number)
 
 
@@ -169,7 +169,7 @@ def factor_words(count: int) -> str:
     return f"after {count} further factor{'s' if count > 1 else ''}" if count else "at the start"
 
 
-SCHEME = SchemeAxis("a scheme", (EACH,), scheme_place, lambda e, place: f" of {e.rows[place].title}")
+SCHEME = SchemeAxis("a scheme", (EACH,), scheme_place, lambda e, place: f" of {e.scheme_rows[place].title}")
 LAYER = Axis("a layer", ("first", "middle", "last"), layer_place, lambda e, place: f", layer {place + 1}", low=1)
 STEP = Axis(
     "a step", ("start", "end"), lambda e, word, step: moment_place(e.steps, "step", step),
@@ -184,25 +184,25 @@ FACTOR = Axis(
     "a number of factors", ("start", "end"), lambda p, word, factor: moment_place(p.count, "factor", factor),
     lambda p, place: f" {factor_words(place)}", low=0,
 )  # fmt: skip
-LOOK = replace(FACTOR, place=look_place, words=lambda p, place: f" {factor_words(looks(reach(p))[place])}")
+LOOK = replace(FACTOR, place=look_place, words=lambda p, place: f" {factor_words(sampled_factors(affordable_factors(p))[place])}")
 
 
-def having(seen: Seen, name: str, step: int) -> Any:
+def having(seen: StreamPrefix, name: str, step: int) -> Any:
     """The measurement at this step, or the newest before it at which the quantity was taken."""
-    steps = sampled(seen.record.steps, MOST) if name in SELDOM else range(step + 1)
+    steps = evenly_spread_steps(seen.record.steps, SAMPLED_STEPS) if name in SELDOM else range(step + 1)
     return seen.at(step, lambda m: m.step in steps and getattr(m, name) is not None)
 
 
-def measured(name: str, label: str, *axes: Axis) -> Word:
+def measured(name: str, label: str, *axes: Axis) -> ClaimQuantity:
     """A quantity of a Measurement."""
 
-    def take(seen: Seen, scheme: int, *places: int) -> np.ndarray:
+    def take(seen: StreamPrefix, scheme: int, *places: int) -> np.ndarray:
         *layer, step = places
         return getattr(having(seen, name, step), name)[scheme, :, *layer]  # (R,)
 
-    return Word(
-        label=label, axes=(SCHEME, *axes, STEP), take=take, taken=lambda seen, step: having(seen, name, step).step,
-        hidden=name in HIDDEN,
+    return ClaimQuantity(
+        label=label, axes=(SCHEME, *axes, STEP), value_of=take, taken=lambda seen, step: having(seen, name, step).step,
+        hidden=name in HIDDEN_ONLY,
     )  # fmt: skip
 
 
@@ -210,33 +210,33 @@ def predicted(name: str) -> Callable[..., float]:
     return lambda seen, scheme, layer: getattr(predict(seen.record), name)[scheme, layer]
 
 
-def relative_change(seen: Seen, scheme: int, place: int) -> np.ndarray:
-    change = list(symmetries.changes(seen.record).values())[place]
+def relative_change(seen: StreamPrefix, scheme: int, place: int) -> np.ndarray:
+    change = list(symmetries.symmetry_changes(seen.record).values())[place]
     with np.errstate(all="ignore"):
         return change.moved[scheme] / change.size[scheme]
 
 
-def gain(label: str, name: str) -> Word:
-    return Word(label=label, axes=(SCHEME,), take=lambda seen, scheme: getattr(gains(seen.record), name)[scheme])
+def gain(label: str, name: str) -> ClaimQuantity:
+    return ClaimQuantity(label=label, axes=(SCHEME,), value_of=lambda seen, scheme: getattr(first_layer_gain(seen.record), name)[scheme])
 
 
-def bound(label: str, name: str) -> Word:
-    return Word(
+def bound(label: str, name: str) -> ClaimQuantity:
+    return ClaimQuantity(
         label=f"log10 of the {label}", axes=(LOOK,), record=Product,
-        take=lambda seen, place: getattr(singular_bounds(seen.record), name)[place],
+        value_of=lambda seen, place: getattr(singular_bounds(seen.record), name)[place],
     )  # fmt: skip
 
 
-def expected(seen: Seen, factor: int) -> float:
-    found = law(seen.record)
+def expected(seen: StreamPrefix, factor: int) -> float:
+    found = norm_law(seen.record)
     return found.mean[factor] if found else np.nan
 
 
-def setting(label: str, number: Callable[[Any], float], record: type = Experiment) -> Word:
-    return Word(label=label, take=lambda seen: np.float64(number(seen.record)), record=record)
+def setting(label: str, number: Callable[[Any], float], record: type = Experiment) -> ClaimQuantity:
+    return ClaimQuantity(label=label, value_of=lambda seen: np.float64(number(seen.record)), record=record)
 
 
-SCALARS = {
+CURVE_LABELS = {
     "loss": "loss",
     "accuracy": "accuracy",
     "test_loss": "held-out loss",
@@ -244,7 +244,7 @@ SCALARS = {
     "gradient_norm": "gradient norm",
     "scale": "loss scale",
 }
-LAYERS = {
+PROFILE_LABELS = {
     "signal": "signal",
     "signal_gradient": "signal gradient",
     "weight_gradient": "weight gradient",
@@ -254,31 +254,31 @@ LAYERS = {
     "dead": "share of dead units",
     "distinct": "number of distinct units",
 }
-HIDDEN = "saturated", "dead", "distinct"
-WORDS: Mapping[str, Word] = {
-    **{name: measured(name, label) for name, label in SCALARS.items()},
-    **{name: measured(name, label, LAYER) for name, label in LAYERS.items()},
-    "predicted_signal": Word(label="predicted signal", axes=(SCHEME, LAYER), take=predicted("signal")),
-    "predicted_signal_gradient": Word(
-        label="predicted signal gradient", axes=(SCHEME, LAYER), take=predicted("signal_gradient")
+HIDDEN_ONLY = "saturated", "dead", "distinct"
+CLAIM_QUANTITIES: Mapping[str, ClaimQuantity] = {
+    **{name: measured(name, label) for name, label in CURVE_LABELS.items()},
+    **{name: measured(name, label, LAYER) for name, label in PROFILE_LABELS.items()},
+    "predicted_signal": ClaimQuantity(label="predicted signal", axes=(SCHEME, LAYER), value_of=predicted("signal")),
+    "predicted_signal_gradient": ClaimQuantity(
+        label="predicted signal gradient", axes=(SCHEME, LAYER), value_of=predicted("signal_gradient")
     ),
-    "singular_value": Word(
+    "singular_value": ClaimQuantity(
         label="singular value", axes=(SCHEME, RANK),
-        take=lambda seen, scheme, rank: jacobian.singular_values(seen.record)[scheme, :, rank],
+        value_of=lambda seen, scheme, rank: jacobian.singular_values(seen.record)[scheme, :, rank],
     ),
-    "moved": Word(label="change of the output", axes=(SCHEME, SYMMETRY), take=relative_change),
+    "moved": ClaimQuantity(label="change of the output", axes=(SCHEME, SYMMETRY), value_of=relative_change),
     "forward": gain("forward factor", "forward"),
     "backward": gain("backward factor", "backward"),
     "forward_predicted": gain("predicted forward factor", "predicted_forward"),
     "backward_predicted": gain("predicted backward factor", "predicted_backward"),
-    "guessing": setting("loss of guessing", lambda e: e.data.guessing),
+    "guessing": setting("loss of guessing", lambda e: e.dataset_row.guessing_loss),
     "width": setting("width", lambda e: e.width),
     "depth": setting("depth", lambda e: e.depth),
-    "features": setting("features", lambda e: e.data.dimension(e.features)),
+    "features": setting("features", lambda e: e.dataset_row.input_dimension(e.features)),
     "batch": setting("batch", lambda e: e.batch),
     "learning_rate": setting("learning rate", lambda e: e.learning_rate),
-    "log10_norm": Word(label="log10 of the norm", axes=(FACTOR,), take=lambda seen, factor: seen.at(factor), record=Product),
-    "law": Word(label="log10 by the law", axes=(FACTOR,), take=expected, record=Product),
+    "log10_norm": ClaimQuantity(label="log10 of the norm", axes=(FACTOR,), value_of=lambda seen, factor: seen.at(factor), record=Product),
+    "law": ClaimQuantity(label="log10 by the law", axes=(FACTOR,), value_of=expected, record=Product),
     "log10_largest": bound("largest singular value", "largest"),
     "log10_smallest": bound("smallest singular value", "smallest"),
     "log10_upper": bound("upper bound", "upper"),

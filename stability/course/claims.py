@@ -5,24 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stability.course.claim_parser import SIGNS, Comparison, Node, Quantity, comparisons
+from stability.course.claim_parser import SIGNS, Comparison, Node, Quantity, parse_comparisons
 from stability.course.claim_quantities import (
-    BENCHES,
+    RECORD_PHRASES,
     EACH,
-    WORDS,
+    CLAIM_QUANTITIES,
     PendingError,
-    Seen,
-    Word,
+    StreamPrefix,
+    ClaimQuantity,
     step_words,
 )
 from stability.engine.runs import Stream
-from stability.text import decimal, shown, suggestion
+from stability.text import exact_number, quote, did_you_mean
 
 LATER = "…"  # in the place of a number that is still to come
 
 
 @dataclass(frozen=True)
-class Reading:
+class ClaimReading:
     """A claim in words with the numbers measured so far, medians over the replicates.
 
     `lines`: each comparison, and whether it holds. None while that is not known, and where the settings lack what the claim
@@ -46,7 +46,7 @@ class Claim:
     text: str
     comparisons: tuple[Comparison, ...]
 
-    def check(self, record: object) -> None:
+    def check_settings(self, record: object) -> None:
         """ValueError says what these settings, an Experiment or a Product, lack that the claim speaks of."""
         for comparison, scheme in self.cases(record):
             for quantity in comparison.quantities():
@@ -57,26 +57,26 @@ class Claim:
 
         ValueError where the settings lack what it speaks of; PendingError, a ValueError too, where that is still to come.
         """
-        seen = Seen(stream, len(stream.measurements) if count is None else count)
+        seen = StreamPrefix(stream, len(stream.measurements) if count is None else count)
         true = np.ones(stream.record.replicates, dtype=bool)
         for comparison, scheme in self.cases(stream.record):
             true = true & comparison.holds(asked(seen, scheme))
         return true
 
-    def reading(self, stream: Stream, count: int | None = None) -> Reading:
+    def describe(self, stream: Stream, count: int | None = None) -> ClaimReading:
         """What it says of the first `count` measurements (all), for people."""
-        seen = Seen(stream, len(stream.measurements) if count is None else count)
+        seen = StreamPrefix(stream, len(stream.measurements) if count is None else count)
         try:
-            self.check(stream.record)
+            self.check_settings(stream.record)
         except ValueError as error:
-            return Reading(((self.text, None),), None, capital(error))
+            return ClaimReading(((self.text, None),), None, capital(error))
         lines = tuple(line(seen, *case) for case in self.cases(stream.record))
         try:
             true = self.holds(stream, seen.count)
         except PendingError as error:
-            return Reading(lines, None, capital(error))
+            return ClaimReading(lines, None, capital(error))
         divided = f"It holds in {true.sum()} of {len(true)} replicates." if true.any() and not true.all() else ""
-        return Reading(lines, bool(true.all()), divided)
+        return ClaimReading(lines, bool(true.all()), divided)
 
     def cases(self, record: object) -> Iterator[tuple[Comparison, str]]:
         """Each comparison, with each scheme where it asks for that."""
@@ -85,21 +85,21 @@ class Claim:
             yield from ((comparison, scheme) for scheme in (getattr(record, "schemes", ("",)) if each else ("",)))
 
 
-def parse(text: str) -> Claim:
+def parse_claim(text: str) -> Claim:
     """Reads a claim. ValueError names the column, and what is legal there."""
-    claim = Claim(text.strip(), comparisons(text))
+    claim = Claim(text.strip(), parse_comparisons(text))
     for comparison in claim.comparisons:
         for quantity in comparison.quantities():
             understood(quantity)
     return claim
 
 
-def understood(quantity: Quantity) -> tuple[Word, list]:
+def understood(quantity: Quantity) -> tuple[ClaimQuantity, list]:
     """The word of a quantity, and its indices, defaults put in."""
-    if quantity.name not in WORDS:
-        near = suggestion(quantity.name, WORDS)
-        raise ValueError(f"column {quantity.column}: nothing is called {shown(quantity.name)}{near}")
-    word, indices = WORDS[quantity.name], quantity.indices
+    if quantity.name not in CLAIM_QUANTITIES:
+        near = did_you_mean(quantity.name, CLAIM_QUANTITIES)
+        raise ValueError(f"column {quantity.column}: nothing is called {quote(quantity.name)}{near}")
+    word, indices = CLAIM_QUANTITIES[quantity.name], quantity.indices
     if len(indices) > len(word.axes):
         raise ValueError(f"column {indices[len(word.axes)].column}: {usage(quantity.name, word)}")
     values = [read(axis, index) for axis, index in zip(word.axes, indices, strict=False)]
@@ -116,7 +116,7 @@ def read(axis, index) -> str | int:
         raise ValueError(f"column {index.column}: {error}") from None
 
 
-def usage(name: str, word: Word) -> str:
+def usage(name: str, word: ClaimQuantity) -> str:
     """How a name is written, in a sentence."""
     if not word.axes:
         return f"{name} takes no index"
@@ -128,38 +128,38 @@ def places(quantity: Quantity, record: object, scheme: str) -> list[int]:
     """Where the number lies in its arrays, `scheme` standing for each; ValueError where these settings have no such place."""
     word, values = understood(quantity)
     if not isinstance(record, word.record):
-        raise ValueError(f"this claim speaks of the {word.label}, which {BENCHES[type(record)]} does not have")
+        raise ValueError(f"this claim speaks of the {word.label}, which {RECORD_PHRASES[type(record)]} does not have")
     chosen = (scheme if value == EACH else value for value in values)
     return [axis.place(record, word, value) for axis, value in zip(word.axes, chosen, strict=True)]
 
 
-def asked(seen: Seen, scheme: str) -> Callable[[Quantity], np.ndarray]:
+def asked(seen: StreamPrefix, scheme: str) -> Callable[[Quantity], np.ndarray]:
     """Tells the number of a quantity, for each replicate."""
-    return lambda quantity: WORDS[quantity.name].take(seen, *places(quantity, seen.record, scheme))
+    return lambda quantity: CLAIM_QUANTITIES[quantity.name].value_of(seen, *places(quantity, seen.record, scheme))
 
 
-def line(seen: Seen, comparison: Comparison, scheme: str) -> tuple[str, bool | None]:
+def line(seen: StreamPrefix, comparison: Comparison, scheme: str) -> tuple[str, bool | None]:
     """A comparison in words, and whether it holds in every replicate."""
     ask = asked(seen, scheme)
     try:
         holds = bool(comparison.holds(ask).all())
     except PendingError:
         holds = None
-    return comparison.words(said(seen, scheme), lambda node: number(node, ask)), holds
+    return comparison.in_words(said(seen, scheme), lambda node: number(node, ask)), holds
 
 
-def said(seen: Seen, scheme: str) -> Callable[[Quantity], str]:
+def said(seen: StreamPrefix, scheme: str) -> Callable[[Quantity], str]:
     """Tells a quantity in words, with its number and the step at which it was taken."""
 
     def say(quantity: Quantity) -> str:
-        word, where = WORDS[quantity.name], places(quantity, seen.record, scheme)
+        word, where = CLAIM_QUANTITIES[quantity.name], places(quantity, seen.record, scheme)
         words = "".join(axis.words(seen.record, place) for axis, place in zip(word.axes, where, strict=True))
         return f"{word.label}{words}{earlier(seen, word, where)}: {number(quantity, asked(seen, scheme))}"
 
     return say
 
 
-def earlier(seen: Seen, word: Word, where: list[int]) -> str:
+def earlier(seen: StreamPrefix, word: ClaimQuantity, where: list[int]) -> str:
     """At which step a quantity was taken, where that is not the step asked for."""
     if word.taken and where[-1] < seen.count and (step := word.taken(seen, where[-1])) < where[-1]:
         return f" (taken {'at ' * bool(step)}{step_words(step)})"
@@ -179,7 +179,7 @@ def figure(value: float) -> str:
     """Three digits, powers of ten where they are shorter."""
     digits, _, power = f"{value:.3g}".partition("e")
     if 1e-4 <= abs(value) < 1e6:
-        return decimal(float(f"{value:.3g}")).replace("-", SIGNS["-"])
+        return exact_number(float(f"{value:.3g}")).replace("-", SIGNS["-"])
     return (f"{digits}e{int(power)}" if power else digits.replace("nan", "NaN")).replace("-", SIGNS["-"])
 
 

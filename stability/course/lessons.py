@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-from stability.course.claims import Claim, parse
-from stability.records.view import ANSWERS, Page
-from stability.text import shown, suggestion
+from stability.course.claims import Claim, parse_claim
+from stability.records.view import ANSWER_LABELS, Page
+from stability.text import quote, did_you_mean
 
-KEYS = {
+LESSON_KEYS = {
     "title": str,
     "section": str,
     "link": str,
@@ -28,9 +28,9 @@ KEYS = {
     "counter": str,
 }
 KINDS = {str: "a text", list: "a list of texts"}
-FENCE, LOOK = "+++", "**Look for**"
+FENCE, LOOK_FOR = "+++", "**Look for**"
 FEWEST_WORDS, MOST_WORDS = 80, 200  # of prose: a screen
-MOST_OPTIONS = len(ANSWERS) - 2  # besides "not yet" and "shown"
+MOST_OPTIONS = len(ANSWER_LABELS) - 2  # besides "not yet" and "shown"
 NAME = re.compile(r"\d\d-([a-z0-9_-]+)\.md")
 AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 FORMULA, TAG = re.compile(r"\$[^$]*\$|`[^`]*`"), re.compile(r"<[a-zA-Z/!?]")
@@ -56,29 +56,29 @@ class Lesson:
     answer: str
     claim: Claim
     page: Page
-    counter: Page
+    counterexample: Page
     prose: str
     path: Path
 
 
 @cache
-def course() -> Mapping[str, Lesson]:
+def all_lessons() -> Mapping[str, Lesson]:
     """All lessons by key, in the order of their files."""
-    return gathered(Path(__file__).parent / "lessons")
+    return read_lessons(Path(__file__).parent / "lessons")
 
 
-def gathered(folder: Path) -> Mapping[str, Lesson]:
+def read_lessons(folder: Path) -> Mapping[str, Lesson]:
     """The lessons of a folder. LessonError names the file and the line that is wrong."""
     lessons: dict[str, Lesson] = {}
     for path in sorted(folder.glob("*.md")):
-        lesson = read(path)
+        lesson = read_lesson(path)
         if lesson.key in lessons:
             raise LessonError(path, 1, f"{lessons[lesson.key].path.name} has the key {lesson.key} already")
         lessons[lesson.key] = lesson
     return MappingProxyType(lessons)
 
 
-def read(path: Path) -> Lesson:
+def read_lesson(path: Path) -> Lesson:
     """One lesson. LessonError names the file and the line that is wrong."""
     name = NAME.fullmatch(path.name)
     if not name:
@@ -86,10 +86,10 @@ def read(path: Path) -> Lesson:
     matter, prose = split(path)
     page = matter.page("link")
     counter = matter.page("counter", page)
-    if counter.bench == page.bench:
+    if counter.record == page.record:
         matter.refuse("counter", "the counter changes nothing that runs")
     return Lesson(
-        key=name[1], page=page, counter=counter, claim=matter.claim(page, counter), options=matter.options(),
+        key=name[1], page=page, counterexample=counter, claim=matter.claim(page, counter), options=matter.options(),
         prose=prose, path=path, **{key: matter[key] for key in ("title", "section", "question", "answer")},
     )  # fmt: skip
 
@@ -148,14 +148,14 @@ class Matter:
     def check(self) -> None:
         """Every key is there, known, and of its kind."""
         for key in self.values:
-            if key not in KEYS:
-                self.refuse(key, f"{shown(key)} is no key of a lesson{suggestion(key, KEYS)}; they are {', '.join(KEYS)}")
-        for key, kind in KEYS.items():
+            if key not in LESSON_KEYS:
+                self.refuse(key, f"{quote(key)} is no key of a lesson{did_you_mean(key, LESSON_KEYS)}; they are {', '.join(LESSON_KEYS)}")
+        for key, kind in LESSON_KEYS.items():
             if key not in self.values:
                 self.refuse(key, f"the key {key} is missing")
             texts = self[key] if kind is list else [self[key]]
             if not (isinstance(self[key], kind) and all(isinstance(text, str) and text.strip() for text in texts)):
-                self.refuse(key, f"{key} must be {KINDS[kind]}, none empty, not {shown(self[key])}")
+                self.refuse(key, f"{key} must be {KINDS[kind]}, none empty, not {quote(self[key])}")
 
     def page(self, key: str, base: Page | None = None) -> Page:
         """The page that a query opens, without a note; a counter keeps to the bench of its base."""
@@ -166,7 +166,7 @@ class Matter:
         if notes:
             self.refuse(key, f"{key}: {' '.join(notes)}")
         view = page.view
-        if view.lesson or view.answer or not view.row.holds:
+        if view.lesson or view.answer or not view.bench_row.record_field:
             self.refuse(key, f"{key}: a lesson opens a bench, neither the course nor another lesson")
         if view.section and not view.open_section:
             self.refuse(key, f"{key}: this bench has no section {view.section}")
@@ -175,9 +175,9 @@ class Matter:
         return page
 
     def claim(self, page: Page, counter: Page) -> Claim:
-        claim = self.understood("claim", parse, self["claim"])
-        self.understood("claim", claim.check, page.bench)
-        self.understood("counter", claim.check, counter.bench)
+        claim = self.understood("claim", parse_claim, self["claim"])
+        self.understood("claim", claim.check_settings, page.record)
+        self.understood("counter", claim.check_settings, counter.record)
         return claim
 
     def options(self) -> tuple[str, ...]:
@@ -187,7 +187,7 @@ class Matter:
         if not 2 <= len(options) <= MOST_OPTIONS:
             self.refuse("options", f"a question has 2 to {MOST_OPTIONS} options, not {len(options)}")
         if self["answer"] not in options:
-            self.refuse("answer", f"the answer must be one of the options, not {shown(self['answer'])}")
+            self.refuse("answer", f"the answer must be one of the options, not {quote(self['answer'])}")
         return options
 
 
@@ -211,6 +211,6 @@ def checked_prose(path: Path, start: int, lines: list[str]) -> str:
         raise LessonError(path, start + plain.count("\n", 0, tag.start()), "prose is Markdown, without HTML")
     if not FEWEST_WORDS <= len(prose.split()) <= MOST_WORDS:
         raise LessonError(path, start, f"prose has {FEWEST_WORDS} to {MOST_WORDS} words, not {len(prose.split())}")
-    if not any(paragraph.lstrip().startswith(LOOK) for paragraph in re.split(r"\n\s*\n", prose)):
-        raise LessonError(path, start, f"no paragraph of the prose begins with {LOOK}")
+    if not any(paragraph.lstrip().startswith(LOOK_FOR) for paragraph in re.split(r"\n\s*\n", prose)):
+        raise LessonError(path, start, f"no paragraph of the prose begins with {LOOK_FOR}")
     return prose.strip()

@@ -19,16 +19,16 @@ class Remark:
     scheme: str
     text: str
     step: int
-    short: str = ""
+    label: str = ""
     diverged: bool = False
-    shown: str = ""
+    profiles_text: str = ""
 
 
-def remarks(run: Run, count: int) -> list[Remark]:
+def nonfinite_remarks(run: Run, count: int) -> list[Remark]:
     """Of the first `count` measurements: where schemes diverged, and the exact zeros in the newest, in the schemes' order."""
     found = []
-    for index, (scheme, finite) in enumerate(zip(run.experiment.schemes, run.finite(count), strict=True)):
-        shown = run.profiled(finite)
+    for index, (scheme, finite) in enumerate(zip(run.experiment.schemes, run.counts_before_divergence(count), strict=True)):
+        shown = run.newest_profiles(finite)
         found += divergence(run, index, scheme, count - 1, shown.step) + zeros(scheme, shown, index)
     return found
 
@@ -42,7 +42,7 @@ def divergence(run: Run, index: int, scheme: str, step: int, shown: int) -> list
     who = "" if replicates == 1 else f"{len(broken)} of {replicates} replicates "
     profiles = f"Profiles: step {shown}."
     text = f"{who}diverged: {sentence(first)} {profiles}"
-    return [Remark(scheme, text, first.step, short(first), diverged=True, shown=profiles)]
+    return [Remark(scheme, text, first.step, short(first), diverged=True, profiles_text=profiles)]
 
 
 def short(event: Break) -> str:

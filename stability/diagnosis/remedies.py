@@ -10,7 +10,7 @@ from stability.catalogues.optimizers import OPTIMIZERS
 from stability.records import knobs
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
-SAME_SIZE = 0.1  # of the variance: schemes that differ by less make the same network but for luck
+SAME_VARIANCE = 0.1  # of the variance: schemes that differ by less make the same network but for luck
 
 
 @dataclass(frozen=True)
@@ -28,66 +28,66 @@ class Remedy:
             place = e.schemes.index(sick) + 1
             kept = e.schemes[: place - (len(e.schemes) >= MOST_SCHEMES)]
             changes["schemes"] = (*kept, self.scheme, *e.schemes[place:])
-        return knobs.mended(Experiment, knobs.values(e) | changes)[0]
+        return knobs.reconcile(Experiment, knobs.setting_values(e) | changes)[0]
 
 
-def chosen(candidates: Iterable[Remedy], e: Experiment, sick: str) -> Remedy | None:
+def first_effective_remedy(candidates: Iterable[Remedy], e: Experiment, sick: str) -> Remedy | None:
     """The first that changes anything."""
     return next((remedy for remedy in candidates if remedy.apply(e, sick) != e), None)
 
 
-def changed(e: Experiment, **settings: Any) -> Remedy:
-    words = ", ".join(knobs.knobs(e)[name].words(value) for name, value in settings.items())
+def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
+    words = ", ".join(knobs.knobs_of(e)[name].label_with_value(value) for name, value in settings.items())
     return Remedy(f"Try {words}", settings=tuple(settings.items()))
 
 
-def better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
+def suggest_better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
     """The scheme made for this activation, if it changes the size of the weights; else what makes the start matter less."""
-    if e.phi.suits and not alike_in_size(e, sick, e.phi.suits):
-        yield Remedy(f"Compare with {schemes.title(e.phi.suits)}", scheme=e.phi.suits)
-    yield changed(e, normalization="layer")
-    yield changed(e, residual=True)
-    yield changed(e, activation="relu")
-    yield changed(e, depth=max(1, e.depth // 2))
+    if e.phi.suited_scheme and not have_similar_variance(e, sick, e.phi.suited_scheme):
+        yield Remedy(f"Compare with {schemes.scheme_title(e.phi.suited_scheme)}", scheme=e.phi.suited_scheme)
+    yield settings_remedy(e, normalization="layer")
+    yield settings_remedy(e, residual=True)
+    yield settings_remedy(e, activation="relu")
+    yield settings_remedy(e, depth=max(1, e.depth // 2))
 
 
-def alike_in_size(e: Experiment, *texts: str) -> bool:
+def have_similar_variance(e: Experiment, *texts: str) -> bool:
     """Whether two schemes give the weights of the middle layer the same variance."""
     layer = e.layers[len(e.layers) // 2]
-    first, second = (schemes.read(text).weight_variance(layer) for text in texts)
-    return None not in (first, second) and math.isclose(first, second, rel_tol=SAME_SIZE)
+    first, second = (schemes.parse_scheme(text).weight_variance(layer) for text in texts)
+    return None not in (first, second) and math.isclose(first, second, rel_tol=SAME_VARIANCE)
 
 
-def random_start(e: Experiment, sick: str) -> Iterator[Remedy]:
+def suggest_random_start(e: Experiment, sick: str) -> Iterator[Remedy]:
     """Any scheme that draws each weight on its own, the one made for this activation first."""
     drawn = [key for key, row in schemes.SCHEMES.items() if row.variance and row.value is None]
-    for key in filter(None, dict.fromkeys([e.phi.suits, "xavier_normal", "orthogonal", *drawn])):
-        yield Remedy(f"Compare with {schemes.title(key)}", scheme=key)
+    for key in filter(None, dict.fromkeys([e.phi.suited_scheme, "xavier_normal", "orthogonal", *drawn])):
+        yield Remedy(f"Compare with {schemes.scheme_title(key)}", scheme=key)
 
 
-def smaller_steps(e: Experiment, decades: float = 1.0) -> Iterator[Remedy]:
-    rate = min(e.learning_rate / 10**decades, 10 * e.optimization.learning_rate)
-    yield changed(e, learning_rate=max(1e-6, two_digits(rate)))
-    yield changed(e, clip=1.0)
+def suggest_smaller_steps(e: Experiment, decades: float = 1.0) -> Iterator[Remedy]:
+    rate = min(e.learning_rate / 10**decades, 10 * e.optimizer_row.learning_rate)
+    yield settings_remedy(e, learning_rate=max(1e-6, two_digits(rate)))
+    yield settings_remedy(e, clip=1.0)
 
 
-def larger_steps(e: Experiment, decades: float) -> Iterator[Remedy]:
+def suggest_larger_steps(e: Experiment, decades: float) -> Iterator[Remedy]:
     """A rate up to ten times the typical one; less than a doubling is no cure, another optimizer may be."""
-    typical = e.optimization.learning_rate
+    typical = e.optimizer_row.learning_rate
     rate = two_digits(min(e.learning_rate * 10**decades, 10 * typical))
     if rate >= 2 * e.learning_rate:
-        yield changed(e, learning_rate=rate)
-    yield changed(e, optimizer="adam", learning_rate=OPTIMIZERS["adam"].learning_rate)
+        yield settings_remedy(e, learning_rate=rate)
+    yield settings_remedy(e, optimizer="adam", learning_rate=OPTIMIZERS["adam"].learning_rate)
 
 
-def living(e: Experiment) -> Iterator[Remedy]:
+def suggest_living_units(e: Experiment) -> Iterator[Remedy]:
     """Units that keep a slope on both sides; smaller steps, that throw none out of its range."""
-    yield changed(e, activation="leaky_relu")
-    yield from smaller_steps(e)
+    yield settings_remedy(e, activation="leaky_relu")
+    yield from suggest_smaller_steps(e)
 
 
-def more_steps(e: Experiment) -> Iterator[Remedy]:
-    yield changed(e, steps=min(5000, 3 * e.steps))
+def suggest_more_steps(e: Experiment) -> Iterator[Remedy]:
+    yield settings_remedy(e, steps=min(5000, 3 * e.steps))
 
 
 def two_digits(value: float) -> float:

@@ -16,17 +16,17 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from stability.catalogues.draws import Layer, Noise
-from stability.catalogues.number_formats import wide
+from stability.catalogues.draws import Layer, Draws
+from stability.catalogues.number_formats import at_least_float32
 from stability.engine.loss_scaling import LossScale
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 
-MOST_ROUNDS = 10  # of rescaling one layer
+ADJUST_ROUNDS = 10  # of rescaling one layer
 
 
 @dataclass
-class Pass:
+class ForwardPass:
     """What one forward pass leaves behind: `z`, `u`, `h` by layer, each `(N, batch, units)`; u and h of hidden layers."""
 
     z: list[Tensor] = field(default_factory=list)
@@ -51,16 +51,16 @@ class Stack:
             weights, biases = zip(*map(self.drawn, layers), strict=True)
             self.weights.append(self.leaf(torch.stack(weights)))
             self.biases.append(self.leaf(torch.stack(biases)))
-        self.scale = LossScale(experiment.networks, device, experiment.format.scaled)
-        hidden = experiment.depth - 1, experiment.networks, experiment.width
-        self.gains = [self.leaf(torch.ones(hidden))] if experiment.norm.gain else []
-        self.shifts = [self.leaf(torch.zeros(hidden))] if experiment.norm.shift else []
+        self.loss_scale = LossScale(experiment.network_count, device, experiment.number_format.scales_loss)
+        hidden = experiment.depth - 1, experiment.network_count, experiment.width
+        self.gains = [self.leaf(torch.ones(hidden))] if experiment.normalization_row.has_gain else []
+        self.shifts = [self.leaf(torch.zeros(hidden))] if experiment.normalization_row.has_shift else []
 
     @property
     def parameters(self) -> list[Tensor]:
         return [*self.weights, *self.biases, *self.gains, *self.shifts]
 
-    def first(self) -> "Stack":
+    def first_replicates(self) -> "Stack":
         """The first network of each scheme, for forward passes: views of the same numbers, without gradients."""
         first = copy(self)
         first.experiment = replace(self.experiment, replicates=1)
@@ -70,25 +70,25 @@ class Stack:
 
     def drawn(self, layer: Layer) -> tuple[Tensor, Tensor]:
         """Weights and biases of one layer in all networks, schemes outermost; replicates share their noise."""
-        noises = [Noise(self.experiment.seed, replicate, layer) for replicate in range(self.experiment.replicates)]
-        pairs = [scheme.draw(layer, noise) for scheme in self.experiment.rows for noise in noises]
+        noises = [Draws(self.experiment.seed, replicate, layer) for replicate in range(self.experiment.replicates)]
+        pairs = [scheme.draw(layer, noise) for scheme in self.experiment.scheme_rows for noise in noises]
         return torch.stack([weights for weights, _ in pairs]), torch.stack([biases for _, biases in pairs])
 
     def leaf(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, self.experiment.format.of_weights).requires_grad_()
+        return tensor.to(self.device, self.experiment.number_format.weight_dtype).requires_grad_()
 
-    def held(self, tensor: Tensor) -> Tensor:
+    def to_compute_dtype(self, tensor: Tensor) -> Tensor:
         """A stored tensor as it is computed with: its numbers those of the format."""
-        row = self.experiment.format
-        return tensor.to(row.dtype).to(row.computed_in(self.device))
+        row = self.experiment.number_format
+        return tensor.to(row.dtype).to(row.compute_dtype(self.device))
 
-    def rounded(self, tensor: Tensor) -> Tensor:
+    def round_to_format(self, tensor: Tensor) -> Tensor:
         """What an operation made, rounded to the format in place; and so will be its gradient.
 
         In place behind autograd's back: an operation that keeps its result for the way back keeps it rounded, as it would
         had it been computed in the format.
         """
-        to = self.experiment.format.dtype
+        to = self.experiment.number_format.dtype
         if tensor.dtype != to:
             tensor.data.copy_(tensor.data.to(to))
             if tensor.requires_grad:
@@ -98,70 +98,70 @@ class Stack:
     def applied(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """What a function makes of x, rounded; x itself where that is all it does."""
         made = function(x)
-        return made if made is x else self.rounded(made)
+        return made if made is x else self.round_to_format(made)
 
-    def forward(self, x: Tensor, step: int | None = None) -> Pass:
+    def forward(self, x: Tensor, step: int | None = None) -> ForwardPass:
         """Feeds one batch `(batch, features)` to all networks; `step` names the dropout masks.
 
         Without a step, as on held-out data, there is no dropout, and only the last layer is kept.
         """
-        e, seen = self.experiment, Pass()
-        h = self.held(x).expand(e.networks, *x.shape)  # (N, batch, features)
-        for index, (weights, biases) in enumerate(self.layers(), start=1):
-            z = self.summed(index, h, seen.z, weights, biases)
+        e, seen = self.experiment, ForwardPass()
+        h = self.to_compute_dtype(x).expand(e.network_count, *x.shape)  # (N, batch, features)
+        for index, (weights, biases) in enumerate(self.weights_and_biases(), start=1):
+            z = self.pre_activation(index, h, seen.z, weights, biases)
             seen.z.append(z)
             if index < e.depth:
-                seen.u.append(self.normalized(z, index))
+                seen.u.append(self.normalize(z, index))
                 seen.h.append(self.applied(e.phi.phi, seen.u[-1]))
-                h = self.dropped(seen.h[-1], index, step)
+                h = self.drop_units(seen.h[-1], index, step)
             if step is None:
-                seen = Pass(z=[z])
+                seen = ForwardPass(z=[z])
         return seen
 
-    def layers(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def weights_and_biases(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Weights `(N, fan_in, fan_out)` and biases `(N, 1, fan_out)`, first to last layer."""
-        weights = (matrix.mT for group in self.weights for matrix in self.held(group).unbind())
-        biases = (vector.unsqueeze(1) for group in self.biases for vector in self.held(group).unbind())
+        weights = (matrix.mT for group in self.weights for matrix in self.to_compute_dtype(group).unbind())
+        biases = (vector.unsqueeze(1) for group in self.biases for vector in self.to_compute_dtype(group).unbind())
         return zip(weights, biases, strict=True)
 
-    def summed(self, index: int, h: Tensor, before: list[Tensor], weights: Tensor, biases: Tensor) -> Tensor:
+    def pre_activation(self, index: int, h: Tensor, before: list[Tensor], weights: Tensor, biases: Tensor) -> Tensor:
         """z of one layer, `(N, batch, fan_out)`; `before` ends with that of the layer before."""
-        z = self.rounded(torch.baddbmm(biases, h, weights))
-        return self.rounded(z + before[-1]) if self.experiment.residual and 1 < index < self.experiment.depth else z
+        z = self.round_to_format(torch.baddbmm(biases, h, weights))
+        return self.round_to_format(z + before[-1]) if self.experiment.residual and 1 < index < self.experiment.depth else z
 
     @torch.no_grad()
     def adjust(self, x: Tensor) -> None:
         """Lets every scheme that asks for it rescale its weights, layer by layer, to what the first batch makes of them."""
         e = self.experiment
-        asking = [(n, e.rows[n // e.replicates].adjust) for n in range(e.networks) if e.rows[n // e.replicates].adjust]
-        h, before = self.held(x).expand(e.networks, *x.shape), []
+        asking = [(n, e.scheme_rows[n // e.replicates].adjust) for n in range(e.network_count) if e.scheme_rows[n // e.replicates].adjust]
+        h, before = self.to_compute_dtype(x).expand(e.network_count, *x.shape), []
         stored = [matrix for group in self.weights for matrix in group.unbind()] if asking else []
-        for index, (own, (_, biases)) in enumerate(zip(stored, self.layers(), strict=False), start=1):
-            for _ in range(MOST_ROUNDS):
-                z = self.summed(index, h, before, self.held(own).mT, biases)
-                factors = [(n, adjust(wide(z[n]))) for n, adjust in asking]
+        for index, (own, (_, biases)) in enumerate(zip(stored, self.weights_and_biases(), strict=False), start=1):
+            for _ in range(ADJUST_ROUNDS):
+                z = self.pre_activation(index, h, before, self.to_compute_dtype(own).mT, biases)
+                factors = [(n, adjust(at_least_float32(z[n]))) for n, adjust in asking]
                 if all(factor == 1 for _, factor in factors):
                     break
                 for n, factor in factors:
                     own[n] *= factor
-            before = [self.summed(index, h, before, self.held(own).mT, biases)]
+            before = [self.pre_activation(index, h, before, self.to_compute_dtype(own).mT, biases)]
             if index < e.depth:
-                h = self.dropped(self.applied(e.phi.phi, self.normalized(before[0], index)), index, 0)
+                h = self.drop_units(self.applied(e.phi.phi, self.normalize(before[0], index)), index, 0)
 
-    def normalized(self, z: Tensor, index: int) -> Tensor:
-        u = self.applied(self.experiment.norm.apply, z)
+    def normalize(self, z: Tensor, index: int) -> Tensor:
+        u = self.applied(self.experiment.normalization_row.apply, z)
         for gain in self.gains:
-            u = self.rounded(u * self.held(gain[index - 1]).unsqueeze(1))
+            u = self.round_to_format(u * self.to_compute_dtype(gain[index - 1]).unsqueeze(1))
         for shift in self.shifts:
-            u = self.rounded(u + self.held(shift[index - 1]).unsqueeze(1))
+            u = self.round_to_format(u + self.to_compute_dtype(shift[index - 1]).unsqueeze(1))
         return u
 
-    def dropped(self, h: Tensor, index: int, step: int | None) -> Tensor:
+    def drop_units(self, h: Tensor, index: int, step: int | None) -> Tensor:
         """Inverted dropout; the mask is drawn by (seed, replicate, step, layer) and is the same for all schemes."""
         e = self.experiment
         if step is None or not e.dropout:
             return h
         randoms = (generator(e.seed, "dropout", replicate, index, step) for replicate in range(e.replicates))
         kept = torch.stack([torch.rand(h.shape[1:], generator=random, dtype=torch.float32) >= e.dropout for random in randoms])
-        mask = self.rounded(kept.to(h) / (1 - e.dropout)).repeat(len(e.schemes), 1, 1)  # schemes outermost
-        return self.rounded(h * mask)
+        mask = self.round_to_format(kept.to(h) / (1 - e.dropout)).repeat(len(e.schemes), 1, 1)  # schemes outermost
+        return self.round_to_format(h * mask)

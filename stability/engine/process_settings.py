@@ -7,7 +7,7 @@ import gc
 import torch
 
 
-def settle(threads: int = 1) -> None:
+def configure_process(threads: int = 1) -> None:
     """Call once, at the start. Affects speed alone, never a result.
 
     One thread: two are up to 1.8 times faster alone, but many times slower when another process wants the same cores.

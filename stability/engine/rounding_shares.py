@@ -13,43 +13,43 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from stability.catalogues.number_formats import FORMATS, Format, wide
-from stability.engine.network import Pass
-from stability.engine.quantities import stacked
+from stability.catalogues.number_formats import FORMATS, Format, at_least_float32
+from stability.engine.network import ForwardPass
+from stability.engine.quantities import stacks_of_one_shape
 
-BY_RANGE = tuple(sorted(FORMATS.values(), key=lambda row: -row.largest))  # what one holds, all before it hold
-KINDS = {
+FORMATS_BY_RANGE = tuple(sorted(FORMATS.values(), key=lambda row: -row.largest_finite))  # what one holds, all before it hold
+TENSOR_KINDS = {
     "activation": "activations h",
     "signal_gradient": "gradient dL/dz",
     "weight_gradient": "weight gradient dL/dW",
 }
-FATES = "zero", "subnormal", "normal", "infinite"
-SHAPE = len(KINDS), len(BY_RANGE), len(FATES)
+OUTCOMES = "zero", "subnormal", "normal", "infinite"
+SHARES_SHAPE = len(TENSOR_KINDS), len(FORMATS_BY_RANGE), len(OUTCOMES)
 
 
-def limits(row: Format) -> tuple[tuple[Fraction, bool], ...]:
+def rounding_limits(row: Format) -> tuple[tuple[Fraction, bool], ...]:
     """From where on a magnitude is no longer rounded to 0, no longer subnormal, no longer finite; True: from beyond there.
 
     Halfway between two numbers the one is taken whose last digit is even: 0 before the smallest, infinity before the largest,
     but of E4M3 the largest: it has no infinity, and what lies beyond becomes NaN, or is clipped.
     """
-    smallest, normal, largest = map(Fraction, (row.smallest_subnormal, row.smallest_normal, row.largest))
+    smallest, normal, largest = map(Fraction, (row.smallest_subnormal, row.smallest_normal, row.largest_finite))
     unit = Fraction(row.epsilon) * 2 ** (largest.numerator.bit_length() - 1)  # of the last digit of the largest
     return (smallest / 2, True), (normal - smallest / 2, False), (largest + unit / 2, (largest / unit) % 2 == 0)
 
 
 @lru_cache
-def cuts(dtype: torch.dtype) -> tuple[tuple[float, ...], Tensor]:
+def magnitude_cuts(dtype: torch.dtype) -> tuple[tuple[float, ...], Tensor]:
     """All limits of all formats and, first, what is not 0: as the smallest number of `dtype` from there on, ascending.
 
     Beside them which of them each format has, `(F, 3)`.
     """
-    wanted = [[from_there_on(*limit, dtype) for limit in limits(row)] for row in BY_RANGE]
-    ascending = sorted({from_there_on(Fraction(0), True, dtype), *(cut for row in wanted for cut in row)})
+    wanted = [[smallest_from(*limit, dtype) for limit in rounding_limits(row)] for row in FORMATS_BY_RANGE]
+    ascending = sorted({smallest_from(Fraction(0), True, dtype), *(cut for row in wanted for cut in row)})
     return tuple(ascending), torch.tensor([[ascending.index(cut) for cut in row] for row in wanted])
 
 
-def from_there_on(limit: Fraction, beyond: bool, dtype: torch.dtype) -> float:
+def smallest_from(limit: Fraction, beyond: bool, dtype: torch.dtype) -> float:
     """The smallest number of `dtype` that is at least the limit, or is `beyond` it; inf where there is none."""
     try:
         found = torch.tensor(float(limit), dtype=dtype)
@@ -65,34 +65,34 @@ def from_there_on(limit: Fraction, beyond: bool, dtype: torch.dtype) -> float:
     return found.item()
 
 
-def fates(seen: Pass, weight_gradients: Sequence[Tensor], of_z: Sequence[Tensor]) -> Tensor:
+def fates(seen: ForwardPass, weight_gradients: Sequence[Tensor], of_z: Sequence[Tensor]) -> Tensor:
     """Shares of h, dL/dz and dL/dW as they are stored, float32 `(L, KINDS, FORMATS, FATES, N)`; the rest is 0 already.
 
     L is the mean loss of the batch, however it was scaled. The last layer's h is its z. NaN where a number is NaN.
     """
     of_weights = [gradient for group in weight_gradients for gradient in group]
-    parts = [wide(part).flatten(1) for kind in ([*seen.h, seen.output], of_z, of_weights) for part in kind]
+    parts = [at_least_float32(part).flatten(1) for kind in ([*seen.h, seen.output], of_z, of_weights) for part in kind]
     order = sorted(range(len(parts)), key=lambda index: parts[index].shape[1])  # of one size together: fewer, larger kernels
-    reached = torch.cat([tally(stack.abs()) for stack in stacked([parts[index] for index in order], most=2**20)], dim=1)
+    reached = torch.cat([count_reaching(stack.abs()) for stack in stacks_of_one_shape([parts[index] for index in order], most=2**20)], dim=1)
     place = torch.tensor(order, device=reached.device).argsort()
     numbers = torch.tensor([part.shape[1] for part in parts], device=reached.device).view(-1, 1, 1, 1)
-    return (outcomes(reached[:, place]) / numbers).float().unflatten(0, (len(KINDS), len(seen.z))).transpose(0, 1)
+    return (count_outcomes(reached[:, place]) / numbers).float().unflatten(0, (len(TENSOR_KINDS), len(seen.z))).transpose(0, 1)
 
 
-def outcomes(reached: Tensor) -> Tensor:
+def count_outcomes(reached: Tensor) -> Tensor:
     """From how many numbers reach each cut, `(C, k, N)`, how many lie between, `(k, FORMATS, FATES, N)`."""
-    places = cuts(reached.dtype)[1].to(reached.device)
+    places = magnitude_cuts(reached.dtype)[1].to(reached.device)
     first = reached[:1].expand(len(places), 1, *reached.shape[1:])
     bounds = torch.cat([first, reached[places], torch.zeros_like(first)], dim=1)  # (F, FATES + 1, k, N)
     return (bounds[:, :-1] - bounds[:, 1:]).movedim(2, 0)
 
 
-def tally(size: Tensor) -> Tensor:
+def count_reaching(size: Tensor) -> Tensor:
     """How many of the magnitudes `(k, N, numbers)` reach each cut, `(C, k, N)`; NaN where one is NaN.
 
     Between two cuts that as many reach, no others are asked.
     """
-    ascending, highest = cuts(size.dtype)[0], size.amax(dim=2)
+    ascending, highest = magnitude_cuts(size.dtype)[0], size.amax(dim=2)
     largest = highest.nan_to_num(math.inf, posinf=math.inf).max().item()
     work, nothing = torch.empty_like(size), torch.zeros(size.shape[:2], dtype=size.dtype, device=size.device)
 

@@ -13,20 +13,20 @@ import numpy as np
 
 from stability.engine.cost import state_bytes
 from stability.engine.quantities import (
-    BINS,
-    PICTURES,
+    HISTOGRAM_BINS,
+    SNAPSHOTS,
     PROFILES,
     Measurement,
-    standing,
-    unlearned,
-    untaken,
+    finite_networks,
+    no_outputs_on_grid,
+    read_only_nans,
 )
-from stability.engine.rounding_shares import SHAPE
-from stability.engine.training import MOST, measure, sampled
+from stability.engine.rounding_shares import SHARES_SHAPE
+from stability.engine.training import SAMPLED_STEPS, measure, evenly_spread_steps
 from stability.records.experiment import Experiment
-from stability.records.product import Product, draws, multiplied
+from stability.records.product import Product, numbers_per_draw, log10_norms_by_factor
 
-OBJECT = 160  # bytes of an array or a measurement besides its numbers
+ARRAY_OVERHEAD = 160  # bytes of an array or a measurement besides its numbers
 # For the profiles of one run, and as much for its histograms, fates and learned functions: with every loss and the objects
 # around them it stays under 32 MB.
 PROFILE_BYTES = 6 * 2**20
@@ -52,8 +52,8 @@ class Stream:
     Iterable any number of times, also while it grows; `measurements` holds all of it so far, `last` + 1 in the end.
     """
 
-    def __init__(self, record: Any, last: int, source: Iterator[Any]):
-        self.record, self.last = record, last
+    def __init__(self, record: Any, last_index: int, source: Iterator[Any]):
+        self.record, self.last = record, last_index
         self.measurements: list[Any] = []
         self.finished = False
         self.seconds = 0.0  # of computing, so far
@@ -63,11 +63,11 @@ class Stream:
 
     def __iter__(self) -> Iterator[Any]:
         index = 0
-        while (measurement := self.at(index)) is not None:
+        while (measurement := self.measurement_at(index)) is not None:
             yield measurement
             index += 1
 
-    def at(self, index: int) -> Any:
+    def measurement_at(self, index: int) -> Any:
         """Measurement `index`, computed now if nobody has; None past the end."""
         while len(self.measurements) <= index and not self.finished:
             with self._lock:
@@ -117,17 +117,17 @@ class Stream:
         raise NotImplementedError
 
 
-class Growth(Stream):
+class ProductRun(Stream):
     """What `multiplied(product)` yields: log10 of the norms `(replicates,)`, after each further factor."""
 
     def __init__(self, product: Product):
-        super().__init__(product, product.count, multiplied(product))
+        super().__init__(product, product.count, log10_norms_by_factor(product))
         self.product = product
 
     @property
     def nbytes(self) -> int:
         p = self.product
-        state = 8 * p.replicates * (p.n**2 + draws(p.n))  # the products, and the factors that are drawn
+        state = 8 * p.replicates * (p.n**2 + numbers_per_draw(p.n))  # the products, and the factors that are drawn
         return len(self.measurements) * array_bytes(p.replicates) + (0 if self.finished else state)
 
 
@@ -143,18 +143,18 @@ class Run(Stream):
         super().__init__(experiment, experiment.steps, measure(experiment))
         self.experiment = experiment
         self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
-        self.kept = kept_steps(experiment, profile_bytes)
-        self.pictured = spread(sampled(experiment.steps, MOST), max(2, PROFILE_BYTES // picture_size(experiment)))
+        self.profile_steps = steps_with_profiles(experiment, profile_bytes)
+        self.snapshot_steps = thin_steps(evenly_spread_steps(experiment.steps, SAMPLED_STEPS), max(2, PROFILE_BYTES // bytes_of_snapshot(experiment)))
 
-    def profiled(self, count: int) -> Measurement:
+    def newest_profiles(self, count: int) -> Measurement:
         """The newest of the first `count` measurements whose profiles are kept."""
         return next(m for m in reversed(self.measurements[:count]) if m.signal is not None)
 
-    def picture(self, count: int, step: int) -> Measurement:
+    def snapshot(self, count: int, step: int) -> Measurement:
         """The newest measurement up to `step`, of the first `count`, whose pictures are kept."""
-        return self.measurements[max(taken for taken in self.pictured if taken < count and taken <= max(0, step))]
+        return self.measurements[max(taken for taken in self.snapshot_steps if taken < count and taken <= max(0, step))]
 
-    def finite(self, count: int) -> list[int]:
+    def counts_before_divergence(self, count: int) -> list[int]:
         """For each scheme, how many of the first `count` measurements came before its first network diverged; 1 at least."""
         first = [count] * len(self.experiment.schemes)
         for (scheme, _), event in self.breaks.items():
@@ -164,72 +164,72 @@ class Run(Stream):
     def _remember(self, measurement: Measurement) -> None:
         # A signal of -inf is 0 behind a ReLU, so that loss and gradient may be finite: the profiles are asked, too.
         # With loss scaling a gradient that overflows is no end: its step is skipped.
-        scaled = self.experiment.format.scaled
+        scaled = self.experiment.number_format.scales_loss
         profiles = np.concatenate([measurement.signal, measurement.signal_gradient][: 1 if scaled else 2], axis=2)
-        whole = standing(self.experiment, measurement) & np.isfinite(profiles).all(axis=2)
+        whole = finite_networks(self.experiment, measurement) & np.isfinite(profiles).all(axis=2)
         lost = [tuple(map(int, network)) for network in np.argwhere(~whole)]
-        if new := {network: broken(measurement, network) for network in lost if network not in self.breaks}:
+        if new := {network: locate_break(measurement, network) for network in lost if network not in self.breaks}:
             self.breaks = self.breaks | new  # another one, for whoever reads the old one meanwhile
         if self.measurements:
             self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is whole until it is not
-        if measurement.step in sampled(self.experiment.steps, MOST):
-            measurement = replace(measurement, fates=pooled(measurement.fates))
+        if measurement.step in evenly_spread_steps(self.experiment.steps, SAMPLED_STEPS):
+            measurement = replace(measurement, fates=average_replicates(measurement.fates))
         self.measurements.append(measurement)
 
     def _thinned(self, measurement: Measurement) -> Measurement:
-        dropped = {} if measurement.step in self.kept else dict.fromkeys(PROFILES)
-        if measurement.step in sampled(self.experiment.steps, MOST) - self.pictured:
-            for name in PICTURES:
+        dropped = {} if measurement.step in self.profile_steps else dict.fromkeys(PROFILES)
+        if measurement.step in evenly_spread_steps(self.experiment.steps, SAMPLED_STEPS) - self.snapshot_steps:
+            for name in SNAPSHOTS:
                 held = getattr(measurement, name)
-                dropped[name] = untaken(*held.shape, dtype=held.dtype.type)
+                dropped[name] = read_only_nans(*held.shape, dtype=held.dtype.type)
         return replace(measurement, **dropped) if dropped else measurement
 
     @property
     def nbytes(self) -> int:
         """Bytes that this run holds: its measurements, and what a step needs to go on while it is not finished."""
         e, steps = self.experiment, len(self.measurements)
-        always = 4 if e.format.scaled else 3
-        scalars = steps * (always * array_bytes(e.networks) + OBJECT) + min(steps, MOST) * 2 * array_bytes(e.networks)
-        profiles = sum(step < steps for step in self.kept) * profile_size(e)
-        pictures = sum(step < steps for step in self.pictured) * picture_size(e)
+        always = 4 if e.number_format.scales_loss else 3
+        scalars = steps * (always * array_bytes(e.network_count) + ARRAY_OVERHEAD) + min(steps, SAMPLED_STEPS) * 2 * array_bytes(e.network_count)
+        profiles = sum(step < steps for step in self.profile_steps) * bytes_of_profiles(e)
+        pictures = sum(step < steps for step in self.snapshot_steps) * bytes_of_snapshot(e)
         return scalars + profiles + pictures + (0 if self.finished else state_bytes(e))
 
 
-def kept_steps(experiment: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:
+def steps_with_profiles(experiment: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:
     """The steps of which a run keeps the profiles: all, or as many evenly spread ones as fit."""
-    scales = experiment.format.scaled * experiment.steps * array_bytes(experiment.networks)  # they take from the room
-    return sampled(experiment.steps, max(2, (profile_bytes - scales) // profile_size(experiment)))
+    scales = experiment.number_format.scales_loss * experiment.steps * array_bytes(experiment.network_count)  # they take from the room
+    return evenly_spread_steps(experiment.steps, max(2, (profile_bytes - scales) // bytes_of_profiles(experiment)))
 
 
 def array_bytes(numbers: int) -> int:
-    return 8 * numbers + OBJECT
+    return 8 * numbers + ARRAY_OVERHEAD
 
 
-def profile_size(experiment: Experiment) -> int:
+def bytes_of_profiles(experiment: Experiment) -> int:
     """Bytes of the profiles of one measurement."""
-    return len(PROFILES) * array_bytes(experiment.networks * experiment.depth)
+    return len(PROFILES) * array_bytes(experiment.network_count * experiment.depth)
 
 
-def picture_size(experiment: Experiment) -> int:
+def bytes_of_snapshot(experiment: Experiment) -> int:
     """Bytes of the histograms, the fates and the learned functions of one measurement."""
     e = experiment
-    histograms, learned = e.networks * (e.depth - 1) * (BINS + 2), unlearned(e)
-    shared = learned.nbytes + OBJECT if learned.size else 0
-    return 4 * (histograms + len(e.schemes) * e.depth * math.prod(SHAPE)) + 2 * OBJECT + shared
+    histograms, learned = e.network_count * (e.depth - 1) * (HISTOGRAM_BINS + 2), no_outputs_on_grid(e)
+    shared = learned.nbytes + ARRAY_OVERHEAD if learned.size else 0
+    return 4 * (histograms + len(e.schemes) * e.depth * math.prod(SHARES_SHAPE)) + 2 * ARRAY_OVERHEAD + shared
 
 
-def pooled(fates: np.ndarray) -> np.ndarray:
+def average_replicates(fates: np.ndarray) -> np.ndarray:
     """Means over the replicates, in the shape of all of them; NaN where one is NaN."""
     return np.broadcast_to(fates.mean(axis=1, keepdims=True), fates.shape)
 
 
-def spread(steps: set[int], most: int) -> set[int]:
+def thin_steps(steps: set[int], most: int) -> set[int]:
     """At most `most` of these steps, evenly spread, the first and the last among them."""
     ordered = sorted(steps)
-    return {ordered[index] for index in sampled(len(ordered) - 1, most)}
+    return {ordered[index] for index in evenly_spread_steps(len(ordered) - 1, most)}
 
 
-def broken(measurement: Measurement, network: tuple) -> Break:
+def locate_break(measurement: Measurement, network: tuple) -> Break:
     """The first layer, in the order of computation, whose numbers are not finite: signals forward, then gradients backward."""
     forward, backward = measurement.signal[network], measurement.signal_gradient[network][::-1]
     for profile, is_backward in ((forward, False), (backward, True)):
@@ -241,7 +241,7 @@ def broken(measurement: Measurement, network: tuple) -> Break:
 
 
 POLL = 0.02  # seconds until somebody who waits asks again
-KINDS: dict[type, type[Stream]] = {Experiment: Run, Product: Growth}
+STREAM_TYPES: dict[type, type[Stream]] = {Experiment: Run, Product: ProductRun}
 
 
 class Registry:
@@ -261,7 +261,7 @@ class Registry:
     def open(self, record: Any) -> Any:
         """The one stream of these settings, new if there is none: of an Experiment a Run, of a Product a Growth."""
         with self._lock:
-            run = self._runs.setdefault(record, None) or KINDS[type(record)](record)
+            run = self._runs.setdefault(record, None) or STREAM_TYPES[type(record)](record)
             self._runs[record] = run
             self._runs.move_to_end(record)
             self._drop(besides=record)
@@ -290,15 +290,15 @@ class Registry:
                     del self._viewers[run]
                     self._queue.remove(run)
 
-    def place(self, run: Stream) -> int:
+    def queue_position(self, run: Stream) -> int:
         """How many trainings must end before this one may go on; 0: it is its turn."""
         with self._lock:
             waiting = [other for other in self._queue if not other.finished]
             return max(0, waiting.index(run) + 1 - self.slots) if run in waiting else 0
 
-    def wait(self, run: Stream, seconds: float) -> int:
+    def wait_for_turn(self, run: Stream, seconds: float) -> int:
         """Its place, as soon as that is 0; or after so long."""
         end = time.monotonic() + seconds
-        while (place := self.place(run)) and time.monotonic() < end:
+        while (place := self.queue_position(run)) and time.monotonic() < end:
             time.sleep(POLL)
         return place

@@ -11,58 +11,58 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.datasets import Data
-from stability.engine.input_grid import drawn
-from stability.engine.loss_scaling import skipping, spread
-from stability.engine.network import Pass, Stack
+from stability.engine.input_grid import plotted_dimensions
+from stability.engine.loss_scaling import skip_overflowed, per_network
+from stability.engine.network import ForwardPass, Stack
 from stability.engine.quantities import (
-    BINS,
+    HISTOGRAM_BINS,
     Measurement,
     accuracy,
-    arranged,
-    distinct,
-    learned,
-    losses,
+    to_schemes_and_replicates,
+    distinct_by_layer,
+    outputs_on_grid,
+    mean_losses,
     norms,
-    pre_activations,
-    shares,
-    sizes,
-    unlearned,
-    unscaled,
-    untaken,
+    pre_activation_histograms,
+    saturated_and_dead,
+    norms_of_pass,
+    no_outputs_on_grid,
+    read_only_ones,
+    read_only_nans,
 )  # fmt: skip
-from stability.engine.rounding_shares import SHAPE, fates
+from stability.engine.rounding_shares import SHARES_SHAPE, fates
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 
-MOST = 20  # steps at which the costly quantities are taken, the first and the last among them
+SAMPLED_STEPS = 20  # steps at which the costly quantities are taken, the first and the last among them
 
 
 def measure(experiment: Experiment) -> Iterator[Measurement]:
     """Trains all networks at once; yields steps + 1 measurements, computed as they are pulled."""
-    e, (stack, data) = experiment, begun(experiment)
+    e, (stack, data) = experiment, draw_stack_and_data(experiment)
     states: list[dict] = [{} for _ in stack.parameters]  # of the optimizer
-    update = torch.zeros(e.depth, e.networks)
-    for step, batch in zip(range(e.steps + 1), batches(e), strict=False):
+    update = torch.zeros(e.depth, e.network_count)
+    for step, batch in zip(range(e.steps + 1), batch_indices(e), strict=False):
         # In a function of its own: a paused run waits at the yield, and must hold no activations there.
-        measurement, update = one_step(stack, data, batch.to(stack.device), step, states, update)
+        measurement, update = measure_and_update(stack, data, batch.to(stack.device), step, states, update)
         yield measurement
 
 
 # Whatever the caller has switched off: as decorators, so that nothing is switched where `measure` yields.
 @torch.inference_mode(False)
-def begun(e: Experiment) -> tuple[Stack, Data]:
+def draw_stack_and_data(e: Experiment) -> tuple[Stack, Data]:
     """The networks as they are drawn, and their data."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
+    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
     data = Data(*(getattr(data, field.name).to(device) for field in fields(Data)))
     stack = Stack(e, device)
-    stack.adjust(data.x[next(batches(e))])
+    stack.adjust(data.x[next(batch_indices(e))])
     return stack, data
 
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def one_step(
+def measure_and_update(
     stack: Stack, data: Data, batch: Tensor, step: int, states: list[dict], update: Tensor
 ) -> tuple[Measurement, Tensor]:
     """Measures batch `step`, then updates, unless it is the last. Returns the norms of the update too, `(L, N)`."""
@@ -70,52 +70,52 @@ def one_step(
     seen = stack.forward(data.x[batch], step)
     loss = held_against(stack, seen.output, data.y[batch])
     # The networks share no parameter, so the gradient of the sum is each one's own.
-    gradients = torch.autograd.grad(loss, [*stack.parameters, *seen.z], stack.scale.factor.to(loss), materialize_grads=True)
-    of_parameters, of_z = gradients[: len(states)], [stack.held(gradient) for gradient in gradients[len(states) :]]
-    if stack.scale.moving:
-        of_parameters = [gradient / stack.scale.along(gradient) for gradient in of_parameters]
+    gradients = torch.autograd.grad(loss, [*stack.parameters, *seen.z], stack.loss_scale.factor.to(loss), materialize_grads=True)
+    of_parameters, of_z = gradients[: len(states)], [stack.to_compute_dtype(gradient) for gradient in gradients[len(states) :]]
+    if stack.loss_scale.moving:
+        of_parameters = [gradient / stack.loss_scale.factor_for(gradient) for gradient in of_parameters]
     arrays = nothing(e)
     with torch.no_grad():
         found = {"loss": loss, "accuracy": accuracy(seen.output, data.y[batch]), "update": update}
-        found |= {"scale": stack.scale.factor} if stack.scale.moving else {}
-        found |= sizes(stack, seen, of_parameters, of_z) | shares(e, seen)
-        if step in sampled(e.steps, MOST):
+        found |= {"scale": stack.loss_scale.factor} if stack.loss_scale.moving else {}
+        found |= norms_of_pass(stack, seen, of_parameters, of_z) | saturated_and_dead(e, seen)
+        if step in evenly_spread_steps(e.steps, SAMPLED_STEPS):
             found |= costly(stack, data, seen) | {"fates": fates(seen, gradients[: len(stack.weights)], of_z)}
-            arrays |= {"learned": learned(stack)} if drawn(e.data) else {}
+            arrays |= {"learned": outputs_on_grid(stack)} if plotted_dimensions(e.dataset_row) else {}
         if step < e.steps:
             update = descend(stack, of_parameters, states, found["gradient_norm"])
-    arrays |= {name: arranged(e, value) for name, value in found.items()}
+    arrays |= {name: to_schemes_and_replicates(e, value) for name, value in found.items()}
     return Measurement(step, **arrays), update
 
 
 def held_against(stack: Stack, output: Tensor, y: Tensor) -> Tensor:
     """The losses `(N,)`. With loss scaling in float32, as torch.autocast takes them: 2.3 times 65536 is beyond float16."""
-    return losses(output.float(), y) if stack.scale.moving else losses(output, y, stack.rounded)
+    return mean_losses(output.float(), y) if stack.loss_scale.moving else mean_losses(output, y, stack.round_to_format)
 
 
 def nothing(e: Experiment) -> dict[str, np.ndarray]:
     """The costly quantities where they are not taken, and the scale where there is none."""
     by_layer = len(e.schemes), e.replicates, e.depth - 1
-    costly = {"distinct": untaken(*by_layer), "pre_activations": untaken(*by_layer, BINS + 2, dtype=np.float32)}
+    costly = {"distinct": read_only_nans(*by_layer), "pre_activations": read_only_nans(*by_layer, HISTOGRAM_BINS + 2, dtype=np.float32)}
     outer = by_layer[:2]
-    costly |= {"fates": untaken(*outer, e.depth, *SHAPE, dtype=np.float32), "learned": unlearned(e)}
-    return costly | dict.fromkeys(("test_loss", "test_accuracy"), untaken(*outer)) | {"scale": unscaled(*outer)}
+    costly |= {"fates": read_only_nans(*outer, e.depth, *SHARES_SHAPE, dtype=np.float32), "learned": no_outputs_on_grid(e)}
+    return costly | dict.fromkeys(("test_loss", "test_accuracy"), read_only_nans(*outer)) | {"scale": read_only_ones(*outer)}
 
 
-def sampled(steps: int, most: int) -> set[int]:
+def evenly_spread_steps(steps: int, most: int) -> set[int]:
     """At most `most` steps, evenly spread over 0..steps, the first and the last among them."""
     count = min(most, steps + 1)
     return {round(index * steps / (count - 1)) for index in range(count)}
 
 
-def costly(stack: Stack, data: Data, seen: Pass) -> dict[str, Tensor]:
+def costly(stack: Stack, data: Data, seen: ForwardPass) -> dict[str, Tensor]:
     """The quantities that are taken at few steps."""
     output = stack.forward(data.x_test).output
     return {
         "test_loss": held_against(stack, output, data.y_test),
         "test_accuracy": accuracy(output, data.y_test),
-        "distinct": distinct(stack.experiment, seen),
-        "pre_activations": pre_activations(stack.experiment, seen),
+        "distinct": distinct_by_layer(stack.experiment, seen),
+        "pre_activations": pre_activation_histograms(stack.experiment, seen),
     }
 
 
@@ -125,24 +125,24 @@ def descend(stack: Stack, gradients: Sequence[Tensor], states: list[dict], gradi
     With loss scaling a network whose gradient overflowed stays where it is.
     """
     e, moved = stack.experiment, []
-    overflowed = ~gradient_norm.isfinite() if stack.scale.moving else None
+    overflowed = ~gradient_norm.isfinite() if stack.loss_scale.moving else None
     factor = (e.clip / (gradient_norm + 1e-6)).clamp(max=1)  # as torch.nn.utils.clip_grad_norm_
     for index, (parameter, gradient, state) in enumerate(zip(stack.parameters, gradients, states, strict=True)):
         matrices = index < len(stack.weights)
         if e.clip:
-            gradient = gradient * spread(factor.to(gradient), gradient)
-        rule = e.optimization.of(matrices, matrices and stack.hidden[index])
-        rule = rule if overflowed is None else skipping(rule, overflowed)
+            gradient = gradient * per_network(factor.to(gradient), gradient)
+        rule = e.optimizer_row.step_for(matrices, matrices and stack.hidden[index])
+        rule = rule if overflowed is None else skip_overflowed(rule, overflowed)
         step = rule(parameter, gradient, state, e.learning_rate, e.weight_decay if matrices else 0.0)
         parameter.add_(step)
         if matrices:
             moved.append(norms(step))
     if overflowed is not None:
-        stack.scale.move(overflowed)
+        stack.loss_scale.update_factor(overflowed)
     return torch.cat(moved)
 
 
-def batches(e: Experiment) -> Iterator[Tensor]:
+def batch_indices(e: Experiment) -> Iterator[Tensor]:
     """Indices of one batch after another: a fresh shuffle each epoch, without replacement, the last partial one dropped."""
     random = generator(e.seed, "batches")
     while True:

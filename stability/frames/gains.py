@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.frames.arrow import limits, showable, table
-from stability.frames.tidy import spread
-from stability.probes.first_layer_gain import gains
+from stability.frames.arrow import log_axis_limits, hide_unplottable, arrow_table
+from stability.frames.tidy import median_and_range_columns
+from stability.probes.first_layer_gain import first_layer_gain
 from stability.records.experiment import Experiment
 
-KEPT = "forward kept", "Xavier", "backward kept"
+CONDITION_LABELS = "forward kept", "Xavier", "backward kept"
 MARGIN = 6.0  # times the least and the most variance: room for the words beside a rule
 
 
@@ -26,30 +26,30 @@ def gain_tables(e: Experiment) -> Mapping[str, pa.Table]:
     law: variance, forward, backward at the ends of the axis and at the conditions. limits: variance, factor.
     """
     fan_in, fan_out = e.layers[0].fan_in, e.layers[0].fan_out
-    measured, special = table(measured_columns(e)), np.array([1 / fan_in, 2 / (fan_in + fan_out), 1 / fan_out])
-    low, high = ends(measured["variance_low"].to_numpy(), measured["variance_high"].to_numpy(), special)
+    measured, special = arrow_table(measured_columns(e)), np.array([1 / fan_in, 2 / (fan_in + fan_out), 1 / fan_out])
+    low, high = variance_range(measured["variance_low"].to_numpy(), measured["variance_high"].to_numpy(), special)
     grid = np.array([low, *np.sort(special), high])
-    law = table({"variance": grid, "forward": fan_in * grid, "backward": fan_out * grid})
+    law = arrow_table({"variance": grid, "forward": fan_in * grid, "backward": fan_out * grid})
     place = np.log(special / low) / np.log(high / low)
     after = place < np.where(special == special.min(), 0.3, 0.7)  # words stand outside of the rules where they have room
-    conditions = table({"variance": special, "label": KEPT, "row": np.arange(3), "after": after})
+    conditions = arrow_table({"variance": special, "label": CONDITION_LABELS, "row": np.arange(3), "after": after})
     inside = np.concatenate([[1.0], fan_in * special, fan_out * special])
-    bounds = limits(["factor"], *factors(measured), table({"factor_low": inside, "factor_high": inside}), decades=1)
+    bounds = log_axis_limits(["factor"], *factors(measured), arrow_table({"factor_low": inside, "factor_high": inside}), decades=1)
     bounds = bounds.append_column("variance", pa.array([low, high]))
     return MappingProxyType({"gains": measured, "conditions": conditions, "law": law, "limits": bounds})
 
 
 def measured_columns(e: Experiment) -> dict[str, np.ndarray]:
-    found = gains(e)
+    found = first_layer_gain(e)
     columns = {"scheme": np.array(e.schemes)}
     for name in ("variance", "forward", "backward"):
-        columns |= spread(name, showable("gain", getattr(found, name))[None])
+        columns |= median_and_range_columns(name, hide_unplottable("gain", getattr(found, name))[None])
     for name in ("predicted_forward", "predicted_backward"):
-        columns[name] = showable("gain", getattr(found, name))
+        columns[name] = hide_unplottable("gain", getattr(found, name))
     return columns
 
 
-def ends(*variances: np.ndarray) -> tuple[float, float]:
+def variance_range(*variances: np.ndarray) -> tuple[float, float]:
     """Of the axis of variances: all of them, and a margin."""
     known = np.concatenate(variances)
     known = known[np.isfinite(known)]
@@ -59,7 +59,7 @@ def ends(*variances: np.ndarray) -> tuple[float, float]:
 def factors(measured: pa.Table) -> list[pa.Table]:
     """Both gains as the range of one axis."""
     names = ("forward", "backward")
-    return [table({f"factor_{end}": measured[f"{name}_{end}"] for end in ("low", "high")}) for name in names]
+    return [arrow_table({f"factor_{end}": measured[f"{name}_{end}"] for end in ("low", "high")}) for name in names]
 
 
 def gain_frame(e: Experiment) -> pd.DataFrame:
@@ -69,4 +69,4 @@ def gain_frame(e: Experiment) -> pd.DataFrame:
     """
     frame = gain_tables(e)["gains"].to_pandas()
     columns = ["variance", "forward", "predicted_forward", "backward", "predicted_backward"]
-    return frame[columns].assign(scheme=[row.title for row in e.rows])[["scheme", *columns]]
+    return frame[columns].assign(scheme=[row.title for row in e.scheme_rows])[["scheme", *columns]]

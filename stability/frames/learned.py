@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from stability.engine.input_grid import REACH, SIDE, grid
+from stability.engine.input_grid import GRID_REACH, GRID_SIDE, grid_points
 from stability.engine.runs import Run
-from stability.frames.arrow import NOT_FINITE, showable, table
-from stability.probes.learned_function import answers
+from stability.frames.arrow import NOT_FINITE, hide_unplottable, arrow_table
+from stability.probes.learned_function import classify
 from stability.records.experiment import Experiment
 
-DOTS = 150  # training points that are drawn, the first of them
+MOST_DOTS = 150  # training points that are drawn, the first of them
 LEVELS = 10  # steps of a probability from 0 to 1: neighbours on one look alike
 FAINT, FULL = 0.3, 0.95  # opacity of a region where no class is likelier, and where one is certain
 
@@ -24,26 +24,26 @@ def region_tables(run: Run, count: int, scheme: str, step: int) -> dict[str, pa.
     ends of a block of neighbouring cells that look alike), step. `dots`: x1, x2, class.
     """
     e = run.experiment
-    seen = run.picture(count, step)
-    found = answers(seen.learned[e.schemes.index(scheme)])
+    seen = run.snapshot(count, step)
+    found = classify(seen.learned[e.schemes.index(scheme)])
     level = np.rint(LEVELS * found.probability.max(axis=1))
-    key = np.where(found.winner < 0, -1, found.winner * (LEVELS + 1) + level).astype(int)
-    left, right, key, low, high = np.array(blocks(key.reshape(SIDE, SIDE))).T
-    winner, lost, least = key // (LEVELS + 1), key < 0, 1 / e.data.classes
+    key = np.where(found.likeliest_class < 0, -1, found.likeliest_class * (LEVELS + 1) + level).astype(int)
+    left, right, key, low, high = np.array(merge_equal_cells(key.reshape(GRID_SIDE, GRID_SIDE))).T
+    winner, lost, least = key // (LEVELS + 1), key < 0, 1 / e.dataset_row.classes
     probability = np.where(lost, np.nan, key % (LEVELS + 1) / LEVELS)
     certain = np.where(lost, 0.5, (probability - least) / (1 - least))
     ends = {"x": left, "x2": right, "y": low, "y2": high}
     columns = {"scheme": np.repeat(scheme, len(key)), "class": np.where(lost, NOT_FINITE, named(winner))}
     columns |= {"probability": probability, "shade": FAINT + (FULL - FAINT) * np.clip(certain, 0, 1)}
-    columns |= {name: end * (2 * REACH / SIDE) - REACH for name, end in ends.items()}
-    return {"regions": table(columns | {"step": np.repeat(seen.step, len(key))}), "dots": dots(*drawn_from(e))}
+    columns |= {name: end * (2 * GRID_REACH / GRID_SIDE) - GRID_REACH for name, end in ends.items()}
+    return {"regions": arrow_table(columns | {"step": np.repeat(seen.step, len(key))}), "dots": training_points(*drawn_from(e))}
 
 
 def named(classes: np.ndarray) -> np.ndarray:
     return np.array([f"class {label}" for label in classes])
 
 
-def blocks(key: np.ndarray) -> list[tuple[int, int, int, int, int]]:
+def merge_equal_cells(key: np.ndarray) -> list[tuple[int, int, int, int, int]]:
     """Rectangles of equal cells: (first column, the one behind the last, key, first row, the one behind the last).
 
     Neighbours alike in a row, and then such stretches that stand exactly above one another.
@@ -64,12 +64,12 @@ def drawn_from(e: Experiment) -> tuple:
 
 
 @lru_cache(maxsize=64)
-def dots(dataset: str, samples: int, noise: float, seed: int) -> pa.Table:
+def training_points(dataset: str, samples: int, noise: float, seed: int) -> pa.Table:
     """The first training points. Columns: x1, x2, and class; of a regression x and value; in standard deviations."""
     e = Experiment(dataset=dataset, samples=samples, batch=1, noise=noise, seed=seed)
-    data = e.data.load(e.samples, e.features, e.noise, e.seed, torch.float64)
-    x, y = data.x[:DOTS].numpy(), data.y[:DOTS].numpy()
-    return table({"x1": x[:, 0], "x2": x[:, 1], "class": named(y)} if e.data.classes else {"x": x[:, 0], "value": y[:, 0]})
+    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, torch.float64)
+    x, y = data.x[:MOST_DOTS].numpy(), data.y[:MOST_DOTS].numpy()
+    return arrow_table({"x1": x[:, 0], "x2": x[:, 1], "class": named(y)} if e.dataset_row.classes else {"x": x[:, 0], "value": y[:, 0]})
 
 
 def fit_tables(run: Run, count: int, step: int) -> dict[str, pa.Table]:
@@ -78,19 +78,19 @@ def fit_tables(run: Run, count: int, step: int) -> dict[str, pa.Table]:
     `curves`: scheme, x, value (null where not finite), marked, step. `truth`: x and value, without noise, where there are data.
     """
     e = run.experiment
-    seen, x = run.picture(count, step), grid(1)[:, 0].numpy()
+    seen, x = run.snapshot(count, step), grid_points(1)[:, 0].numpy()
     place = np.arange(len(x)) + 7 * np.arange(len(e.schemes))[:, None]  # lines that coincide are marked side by side
     columns = {"scheme": np.repeat(e.schemes, len(x)), "x": np.tile(x, len(e.schemes)), "marked": (place % 40 == 20).ravel()}
-    columns |= {"value": showable("value", seen.learned[:, :, 0].astype(float)).ravel()}
+    columns |= {"value": hide_unplottable("value", seen.learned[:, :, 0].astype(float)).ravel()}
     columns["step"] = np.repeat(seen.step, len(columns["x"]))
-    return {"curves": table(columns), "dots": dots(*drawn_from(e)), "truth": truth(*drawn_from(e))}
+    return {"curves": arrow_table(columns), "dots": training_points(*drawn_from(e)), "truth": noiseless_curve(*drawn_from(e))}
 
 
 @lru_cache(maxsize=64)
-def truth(dataset: str, samples: int, noise: float, seed: int) -> pa.Table:
+def noiseless_curve(dataset: str, samples: int, noise: float, seed: int) -> pa.Table:
     """What a regression in one dimension is without noise, from the least input to the largest. Columns: x, value."""
     e = Experiment(dataset=dataset, samples=samples, batch=1, noise=noise, seed=seed)
-    x = e.data.load(samples, e.features, noise, seed, torch.float64).x[:, 0].numpy()
-    value = e.data.truth(samples, e.features, noise, seed)[:, 0].numpy()
-    order = np.argsort(x)[np.unique(np.linspace(0, samples - 1, 2 * DOTS).round().astype(int))]
-    return table({"x": x[order], "value": value[order]})
+    x = e.dataset_row.load(samples, e.features, noise, seed, torch.float64).x[:, 0].numpy()
+    value = e.dataset_row.noise_free_targets(samples, e.features, noise, seed)[:, 0].numpy()
+    order = np.argsort(x)[np.unique(np.linspace(0, samples - 1, 2 * MOST_DOTS).round().astype(int))]
+    return arrow_table({"x": x[order], "value": value[order]})

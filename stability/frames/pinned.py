@@ -8,7 +8,7 @@ import pyarrow as pa
 from stability.engine.runs import Run
 
 Pinned = Mapping[str, Run]  # runs that are kept behind another, by their label
-NONE: Pinned = MappingProxyType({})
+NO_PINS: Pinned = MappingProxyType({})
 
 
 def pinned_lines(run: Run, pinned: Pinned, make: Callable[[Run, int], pa.Table]) -> dict[str, pa.Table]:

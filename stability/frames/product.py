@@ -7,19 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from stability.frames.arrow import table
+from stability.frames.arrow import arrow_table
 from stability.probes.product_singular_values import measured_exponents, singular_bounds
 from stability.records.product import Product
-from stability.text import decimal, power, raised
-from stability.theory.product_law import LN10, RANGES, Law, exponents, law, spread, typical_growth
+from stability.text import exact_number, power_of_ten, superscript_powers
+from stability.theory.product_law import LN10, FORMAT_LOG10_RANGES, NormLaw, product_exponents, norm_law, norm_quantiles, typical_log_growth
 
-MOST_POINTS = 200  # of a line
-ENDS = {"float16": "float16 ends", "float32": "float32 and bfloat16 end", "float64": "float64 ends"}
-FEW = 10  # further factors: with fewer, lines are too short for words beside them
-SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}  # words above their line, or below: apart at any length
-OVERLAP = 0.07  # of the height of a panel: words that stand nearer to one another cannot be read
-HEALED = 100  # factors over which the typical product is looked at, size by size
-FURTHEST = 30.0  # decades: where a product of another sigma is drawn that lies further away
+MOST_FACTORS_DRAWN = 200  # of a line
+FORMAT_END_LABELS = {"float16": "float16 ends", "float32": "float32 and bfloat16 end", "float64": "float64 ends"}
+TOO_SHORT_TO_LABEL = 10  # further factors: with fewer, lines are too short for words beside them
+LABEL_SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}  # words above their line, or below: apart at any length
+LABEL_OVERLAP = 0.07  # of the height of a panel: words that stand nearer to one another cannot be read
+TYPICAL_FACTORS = 100  # factors over which the typical product is looked at, size by size
+FURTHEST_DECADES = 30.0  # decades: where a product of another sigma is drawn that lies further away
 
 
 def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, pa.Table]:
@@ -30,17 +30,17 @@ def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, p
     limits: height.
     """
     k = thinned(len(norms), product.count)
-    low, median, high = spread(np.stack([norms[index] for index in k]))
+    low, median, high = norm_quantiles(np.stack([norms[index] for index in k]))
     growth = {"factor": k} | {name: finite(line) for name, line in (("median", median), ("low", low), ("high", high))}
-    known, near = law(product), expected(product)
+    known, near = norm_law(product), expected(product)
     reached = [growth["low"], growth["high"], *([near.low, near.high, near.frobenius] if near else [])]
-    held = rounded(np.concatenate(reached), 1.0)
-    return {"growth": table(growth), "law": law_table(product, known), "formats": formats(held), "limits": heights(held)}
+    held = rounded_range(np.concatenate(reached), 1.0)
+    return {"growth": arrow_table(growth), "law": law_table(product, known), "formats": formats(held), "limits": heights(held)}
 
 
 def thinned(length: int, count: int) -> np.ndarray:
     """Which of the first `length` are drawn of `count` + 1: they stay the same as more come, and the newest is among them."""
-    stride = math.ceil((count + 1) / (MOST_POINTS - 1))
+    stride = math.ceil((count + 1) / (MOST_FACTORS_DRAWN - 1))
     return np.array([*range(0, length - 1, stride), length - 1])
 
 
@@ -48,32 +48,32 @@ def finite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def expected(product: Product) -> Law | None:
+def expected(product: Product) -> NormLaw | None:
     """About where a product will go, law or not: an axis that knows stands still. None at sigma 0."""
-    return law(product) or law(replace(product, family="normal", sigma=product.scale))
+    return norm_law(product) or norm_law(replace(product, family="normal", sigma=product.scale))
 
 
-def law_table(product: Product, known: Law | None) -> pa.Table:
+def law_table(product: Product, known: NormLaw | None) -> pa.Table:
     k = thinned(product.count + 1, product.count) if known else np.empty(0, dtype=int)
     lines = {name: getattr(known, name)[k] if known else np.empty(0) for name in ("mean", "low", "high", "frobenius")}
     middle = len(k) * 3 // 8
     direction = 1 if known and lines["mean"][-1] >= lines["mean"][0] else -1
-    return table(
-        {"factor": k} | lines | {"named": np.where(np.arange(len(k)) == middle, direction * (product.count >= FEW), 0)}
+    return arrow_table(
+        {"factor": k} | lines | {"named": np.where(np.arange(len(k)) == middle, direction * (product.count >= TOO_SHORT_TO_LABEL), 0)}
     )
 
 
 def formats(held: tuple[float, float]) -> pa.Table:
     """Where number formats end, of those that end in sight; where two words would overlap, only the first stands."""
-    ends = {height: ENDS[name] for name, pair in RANGES.items() for height in pair if held[0] < height < held[1]}
+    ends = {height: FORMAT_END_LABELS[name] for name, pair in FORMAT_LOG10_RANGES.items() for height in pair if held[0] < height < held[1]}
     last = math.inf
     for height in sorted(ends, reverse=True):
-        near = last - height < OVERLAP * (held[1] - held[0])
+        near = last - height < LABEL_OVERLAP * (held[1] - held[0])
         last, ends[height] = (last, "") if near else (height, ends[height])
-    return table({"height": np.array(list(ends), dtype=float), "text": pa.array(list(ends.values()), pa.string())})
+    return arrow_table({"height": np.array(list(ends), dtype=float), "text": pa.array(list(ends.values()), pa.string())})
 
 
-def rounded(values: np.ndarray, least: float = 0.0) -> tuple[float, float]:
+def rounded_range(values: np.ndarray, least: float = 0.0) -> tuple[float, float]:
     """The range of the finite values, outwards to whole steps of 1, 2 or 5 times a power of ten, up to eight of them or so."""
     values = values[np.isfinite(values)]
     low, high = (values.min(), values.max()) if len(values) else (-1.0, 1.0)
@@ -85,7 +85,7 @@ def rounded(values: np.ndarray, least: float = 0.0) -> tuple[float, float]:
 
 
 def heights(held: tuple[float, float]) -> pa.Table:
-    return table({"height": list(held)})
+    return arrow_table({"height": list(held)})
 
 
 def exponent_tables(product: Product) -> dict[str, pa.Table]:
@@ -93,12 +93,12 @@ def exponent_tables(product: Product) -> dict[str, pa.Table]:
 
     Columns: share (of directions, the most stretched first), law (decades a factor, null where none is known), measured.
     """
-    known = exponents(product) if product.sigma else None
+    known = product_exponents(product) if product.sigma else None
     measured = measured_exponents(product) / LN10 if product.sigma else np.empty(0)
     foretold = np.full(len(measured), np.nan) if known is None else known / LN10
     share = (np.arange(len(measured)) + 0.5) / product.n
-    held = rounded(np.concatenate([measured, foretold]), 0.02)
-    return {"exponents": table({"share": share, "law": foretold, "measured": measured}), "limits": heights(held)}
+    held = rounded_range(np.concatenate([measured, foretold]), 0.02)
+    return {"exponents": arrow_table({"share": share, "law": foretold, "measured": measured}), "limits": heights(held)}
 
 
 def healing_tables(product: Product) -> dict[str, pa.Table]:
@@ -108,14 +108,14 @@ def healing_tables(product: Product) -> dict[str, pa.Table]:
     as its sigma is, FURTHEST at most; no row where no law is known.
     """
     sizes = np.arange(1, 257)
-    typical = np.array([HEALED * typical_growth(int(n)) / LN10 for n in sizes])
-    known = exponents(product) if product.sigma else None
-    own = [] if known is None else [HEALED * float(known[0]) / LN10]
-    at = [min(max(height, -FURTHEST), FURTHEST) for height in own]
-    text = [f"size {product.n}, sigma {decimal(float(f'{product.sigma:.4g}'))}: {raised(power(height))}" for height in own]
+    typical = np.array([TYPICAL_FACTORS * typical_log_growth(int(n)) / LN10 for n in sizes])
+    known = product_exponents(product) if product.sigma else None
+    own = [] if known is None else [TYPICAL_FACTORS * float(known[0]) / LN10]
+    at = [min(max(height, -FURTHEST_DECADES), FURTHEST_DECADES) for height in own]
+    text = [f"size {product.n}, sigma {exact_number(float(f'{product.sigma:.4g}'))}: {superscript_powers(power_of_ten(height))}" for height in own]
     here = {"n": np.full(len(own), product.n), "height": np.array(at, dtype=float), "text": pa.array(text, pa.string())}
-    held = rounded(np.array([-FURTHEST, 2.0, *at]), 5.0)
-    return {"healing": table({"n": sizes, "height": typical}), "here": table(here), "limits": heights(held)}
+    held = rounded_range(np.array([-FURTHEST_DECADES, 2.0, *at]), 5.0)
+    return {"healing": arrow_table({"n": sizes, "height": typical}), "here": arrow_table(here), "limits": heights(held)}
 
 
 def bound_tables(product: Product) -> dict[str, pa.Table]:
@@ -126,10 +126,10 @@ def bound_tables(product: Product) -> dict[str, pa.Table]:
     found = singular_bounds(product)
     lines = {"at most": found.upper, "largest": found.largest, "smallest": found.smallest, "at least": found.lower}
     size, alike = len(found.factor), np.allclose(found.upper, found.lower, atol=1e-6)
-    named = np.where(np.arange(size) == size - 1, np.array(list(SIDES.values()))[:, None], 0)
+    named = np.where(np.arange(size) == size - 1, np.array(list(LABEL_SIDES.values()))[:, None], 0)
     if alike:
         named[1:] = 0  # one line, and one word for it
     values, words = np.concatenate([finite(value) for value in lines.values()]), ["all alike"] * 4 if alike else list(lines)
     columns = {name: pa.array(np.repeat(texts, size), pa.string()) for name, texts in (("line", list(lines)), ("text", words))}
     columns |= {"factor": np.tile(found.factor, len(lines)), "value": values, "named": named.ravel()}
-    return {"bounds": table(columns), "limits": heights(rounded(values, 1.0))}
+    return {"bounds": arrow_table(columns), "limits": heights(rounded_range(values, 1.0))}

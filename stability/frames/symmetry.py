@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 
 from stability.engine.runs import Run
-from stability.engine.training import MOST, sampled
-from stability.frames.arrow import table
-from stability.probes.symmetries import SYMMETRIES, changes
+from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.frames.arrow import arrow_table
+from stability.probes.symmetries import SYMMETRIES, symmetry_changes
 from stability.records.experiment import Experiment
 
 
@@ -21,19 +21,19 @@ def symmetry_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
     the width).
     """
     e, count = run.experiment, count or len(run.measurements)
-    taken = sorted(sampled(e.steps, MOST) & run.kept)
+    taken = sorted(evenly_spread_steps(e.steps, SAMPLED_STEPS) & run.profile_steps)
     edges = np.array([0, *((one + other) / 2 for one, other in pairwise(taken)), e.steps])
     shown = np.flatnonzero(np.array(taken) < count)
     values = np.stack([run.measurements[taken[index]].distinct for index in shown])  # (taken, S, R, L-1)
     middle = np.moveaxis(np.sort(values, axis=2)[:, :, e.replicates // 2], 0, 1)  # (S, taken, L-1), NaN last
-    (scheme, index, layer), lengths = blocks(middle)
+    (scheme, index, layer), lengths = runs_of_equal_values(middle)
     index, distinct = shown[index], middle[scheme, index, layer]
     columns = {"scheme": np.array(e.schemes)[scheme], "layer": layer + 1, "last": layer + lengths}
     columns |= {"step": np.array(taken)[index], "since": edges[index], "until": edges[index + 1]}
-    return {"distinct": table(columns | {"distinct": distinct, "share": distinct / e.width})}
+    return {"distinct": arrow_table(columns | {"distinct": distinct, "share": distinct / e.width})}
 
 
-def blocks(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+def runs_of_equal_values(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Where along the last axis another value begins, NaN being one, as indices; and how long it stays."""
     before, after = values[..., :-1], values[..., 1:]
     first = np.ones(values.shape, dtype=bool)
@@ -48,11 +48,11 @@ def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1
     where the output is not finite.
     """
     rows = []
-    for key, change in changes(e, layer, units).items():
-        note = SYMMETRIES[key].fails(e, layer)
+    for key, change in symmetry_changes(e, layer, units).items():
+        note = SYMMETRIES[key].why_broken(e, layer)
         numbers = pd.DataFrame({"moved": change.moved.max(axis=1), "size": change.size.max(axis=1)})
         numbers["share"] = numbers["moved"] / numbers["size"]  # 0 of 0 is null
-        words = {"scheme": [row.title for row in e.rows], "symmetry": SYMMETRIES[key].label}
+        words = {"scheme": [row.title for row in e.scheme_rows], "symmetry": SYMMETRIES[key].label}
         rows.append(pd.DataFrame(words).join(numbers).assign(unnoticed=not note, note=note))
     columns = "scheme", "symmetry", "moved", "size", "share", "unnoticed", "note"
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)

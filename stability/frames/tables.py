@@ -5,18 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from stability.catalogues.schemes import title
+from stability.catalogues.schemes import scheme_title
 from stability.engine.runs import Run
-from stability.frames.arrow import THROUGH_DEPTH
-from stability.frames.depth import profiles
+from stability.frames.arrow import DEPTH_QUANTITIES
+from stability.frames.depth import profile_table
 from stability.frames.product import product_tables
-from stability.frames.tidy import theory
-from stability.frames.training import bands, held_out
+from stability.frames.tidy import prediction_table
+from stability.frames.training import curve_table, held_out_table
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.theory.prediction import predict
 
-FORESEEN = "signal", "signal_gradient"
+PREDICTED_QUANTITIES = "signal", "signal_gradient"
 
 
 def step_frame(run: Run, count: int) -> pd.DataFrame:
@@ -25,8 +25,8 @@ def step_frame(run: Run, count: int) -> pd.DataFrame:
     Columns: scheme (its title), step, loss, test_loss, accuracy, test_accuracy, gradient_norm; the held-out ones at few steps.
     """
     quantities = ["loss", "accuracy", "gradient_norm"]
-    frame = bands(run, count).select(["scheme", "step", *quantities]).to_pandas()
-    tested = held_out(run, count).to_pandas().rename(columns={"loss": "test_loss", "accuracy": "test_accuracy"})
+    frame = curve_table(run, count).select(["scheme", "step", *quantities]).to_pandas()
+    tested = held_out_table(run, count).to_pandas().rename(columns={"loss": "test_loss", "accuracy": "test_accuracy"})
     frame = frame.merge(tested, on=["scheme", "step"], how="outer")
     frame = in_order(frame, run.experiment, "step")
     return frame[["scheme", "step", "loss", "test_loss", "accuracy", "test_accuracy", "gradient_norm"]]
@@ -37,9 +37,9 @@ def layer_frame(run: Run, count: int, moment: int) -> pd.DataFrame:
 
     Columns: scheme (its title), layer, step, signal, signal_gradient, weight_gradient; predicted_ of the first two at step 0.
     """
-    frame = profiles(run, min(count, moment + 1)).select(["scheme", "layer", "step", *THROUGH_DEPTH]).to_pandas()
-    foreseen = theory(predict(run.experiment)).select(["scheme", "layer", *FORESEEN]).to_pandas()
-    foreseen = foreseen.rename(columns={name: f"predicted_{name}" for name in FORESEEN})
+    frame = profile_table(run, min(count, moment + 1)).select(["scheme", "layer", "step", *DEPTH_QUANTITIES]).to_pandas()
+    foreseen = prediction_table(predict(run.experiment)).select(["scheme", "layer", *PREDICTED_QUANTITIES]).to_pandas()
+    foreseen = foreseen.rename(columns={name: f"predicted_{name}" for name in PREDICTED_QUANTITIES})
     return in_order(frame.merge(foreseen, on=["scheme", "layer"], how="left"), run.experiment, "layer")
 
 
@@ -47,7 +47,7 @@ def in_order(frame: pd.DataFrame, e: Experiment, along: str) -> pd.DataFrame:
     """Schemes as they stand in the experiment, by their titles."""
     place = frame["scheme"].map({scheme: index for index, scheme in enumerate(e.schemes)})
     ordered = frame.assign(place=place).sort_values(["place", along], ignore_index=True).drop(columns="place")
-    return ordered.assign(scheme=ordered["scheme"].map(title))
+    return ordered.assign(scheme=ordered["scheme"].map(scheme_title))
 
 
 def norm_frame(product: Product, norms: Sequence[np.ndarray]) -> pd.DataFrame:

@@ -7,17 +7,17 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from stability import charts, frames
-from stability.catalogues.schemes import title
+from stability.catalogues.schemes import scheme_title
 from stability.course.claims import Claim
-from stability.diagnosis.verdicts import Verdict, verdicts
+from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.runs import Stream
 from stability.page.cards import cards_html, claim_html, sentences_html
 from stability.page.matrix_html import matrices_html
-from stability.page.sections import CLOSER, Offer, Picture, Pieces, Section
+from stability.page.sections import SECTIONS, RemedyButton, Picture, Pieces, Section
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.product import Product
 from stability.records.view import Page
-from stability.theory.product_law import said
+from stability.theory.product_law import product_sentences
 
 
 @dataclass
@@ -35,11 +35,11 @@ class Scene:
     def pieces(self, count: int, slow: bool) -> Pieces:
         """After the first `count` measurements; what takes long, or moves little, only where `slow`."""
         yield from self.main(count, slow)
-        section = CLOSER.get(self.page.view.open_section)
+        section = SECTIONS.get(self.page.view.open_section)
         if section and slow:
             yield from self.close_up(section, count)
         if self.claim and slow:
-            yield "claim", claim_html(self.claim.reading(self.run, count))
+            yield "claim", claim_html(self.claim.describe(self.run, count))
 
     def close_up(self, section: Section, count: int) -> Pieces:
         """A section, whole at first, then what a step may have changed."""
@@ -54,25 +54,25 @@ class Scene:
         raise NotImplementedError
 
     def progress(self, count: int, place: int) -> str:
-        words = f"{self.unit} {max(0, count - 1)} of {self.run.last}"
+        words = f"{self.unit} {max(0, count - 1)} of {self.run.last_index}"
         return f"{place} training{'s' * (place > 1)} before yours; {words}" if place else words
 
 
 @dataclass
-class Training(Scene):
+class TrainScene(Scene):
     """Cards, training charts and profiles."""
 
     heat: pa.Table | None = None
-    offered: list[Offer] = field(default_factory=list)
+    offered: list[RemedyButton] = field(default_factory=list)
 
     def main(self, count: int, slow: bool) -> Pieces:
         run, e, view = self.run, self.page.experiment, self.page.view
         pins = tuple(kept.experiment for kept in self.pinned.values())
-        found, scheme = verdicts(run, count), view.scheme(e)
+        found, scheme = current_verdicts(run, count), view.heat_map_scheme(e)
         yield "cards", cards_html(run, count, found, self.waiting)
-        yield from self.offers([offer(verdict) for verdict in found if verdict.remedy])
+        yield from self.offers([remedy_button(verdict) for verdict in found if verdict.remedy])
         if slow:
-            self.heat = frames.heat(run, scheme, view.heat_quantity, count)
+            self.heat = frames.heat_table(run, scheme, view.heat_quantity, count)
         tables = frames.training_tables(run, count, self.pinned, view.format) | {"heat": self.heat}
         yield "left", Picture(charts.training_spec(e, scheme, view.heat_quantity, pins), tables)
         if slow:
@@ -80,7 +80,7 @@ class Training(Scene):
             tables = frames.depth_tables(run, count, self.pinned, view.format, view.moment, replay)
             yield "right", Picture(charts.depth_spec(e, pins), tables)
 
-    def offers(self, offers: list[Offer]) -> Pieces:
+    def offers(self, offers: list[RemedyButton]) -> Pieces:
         """What is offered where that is another than before; each in a place of its own, which can be emptied alone."""
         if offers != self.offered:
             self.offered = offers
@@ -88,23 +88,23 @@ class Training(Scene):
                 yield f"remedy_{index}", offers[index] if index < len(offers) else None
 
 
-def offer(verdict: Verdict) -> Offer:
+def remedy_button(verdict: Verdict) -> RemedyButton:
     """A verdict's remedy, in words that fit a button."""
     remedy = verdict.remedy
-    return Offer(f"{title(verdict.scheme)}: {remedy.label[:1].lower()}{remedy.label[1:]}", remedy, verdict.scheme)
+    return RemedyButton(f"{scheme_title(verdict.scheme)}: {remedy.label[:1].lower()}{remedy.label[1:]}", remedy, verdict.scheme)
 
 
-class Multiplying(Scene):
+class ProductScene(Scene):
     """The growth of a norm, and the matrices themselves."""
 
     unit = "factor"
 
     def main(self, count: int, slow: bool) -> Pieces:
         product, norms = self.page.product, self.run.measurements[:count]
-        yield "cards", sentences_html(said(product, norms))
+        yield "cards", sentences_html(product_sentences(product, norms))
         yield "left", Picture(charts.product_spec(product), frames.product_tables(product, norms))
         if slow and self.run.finished:
             yield "right", matrices_html(product)
 
 
-SCENES = {Experiment: Training, Product: Multiplying}
+SCENE_TYPES = {Experiment: TrainScene, Product: ProductScene}

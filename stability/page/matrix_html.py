@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from stability.records.product import Product, Scaled, matrices
+from stability.records.product import Product, ScientificMatrix, end_matrices
 
 CORNER = 4  # rows and columns that are printed
-MOST, DRAWING = 2**33, 800  # operations that what is printed may take, half a second; and those of drawing a number
-PLAIN = range(-1, 4)  # powers of ten of the largest entry that need no factor before the matrix
+MOST_OPERATIONS, OPERATIONS_PER_DRAW = 2**33, 800  # operations that what is printed may take, half a second; and those of drawing a number
+POWERS_WITHOUT_FACTOR = range(-1, 4)  # powers of ten of the largest entry that need no factor before the matrix
 MATRICES_CSS = """<style>
 .matrices { display: flex; flex-wrap: wrap; gap: 0.5rem 2.5rem; font-size: 0.875rem; }
 .matrices figure { margin: 0; max-width: 100%; overflow-x: auto; }
@@ -21,37 +21,37 @@ MATRICES_CSS = """<style>
 
 def matrices_html(product: Product) -> str:
     """The first matrix and the product after all further factors, or as many as take no long; of large ones the corner."""
-    shown, further = printed(product), f"further factor{'s' * (product.count > 1)}"
-    found, of = matrices(shown), f" of {product.count}" * (shown.count < product.count)
+    shown, further = product_to_print(product), f"further factor{'s' * (product.count > 1)}"
+    found, of = end_matrices(shown), f" of {product.count}" * (shown.count < product.count)
     parts = (("The first matrix", found.first), (f"After {shown.count}{of} {further}", found.last))
-    return f"{MATRICES_CSS}<div class='matrices'>{''.join(figure(caption, matrix) for caption, matrix in parts)}</div>"
+    return f"{MATRICES_CSS}<div class='matrices'>{''.join(matrix_figure(caption, matrix) for caption, matrix in parts)}</div>"
 
 
-def printed(product: Product) -> Product:
+def product_to_print(product: Product) -> Product:
     """The product of fewer factors, where all of them would take too long."""
     n = product.n
-    each = n**2 * (2 * n + DRAWING) + product.row.making(n)
-    return replace(product, count=min(product.count, MOST // each))
+    each = n**2 * (2 * n + OPERATIONS_PER_DRAW) + product.family_row.making_operations(n)
+    return replace(product, count=min(product.count, MOST_OPERATIONS // each))
 
 
-def figure(caption: str, matrix: Scaled) -> str:
+def matrix_figure(caption: str, matrix: ScientificMatrix) -> str:
     n = len(matrix.mantissa)
     corner = f", its first {CORNER} rows and columns of {n}" if n > CORNER else ""
-    plain = matrix.power in PLAIN
-    factor = "" if plain else f"<span>10<sup>{signed(str(matrix.power))}</sup> ×</span>"
-    rows = entries(matrix.mantissa * 10.0**matrix.power if plain else matrix.mantissa)
+    plain = matrix.power in POWERS_WITHOUT_FACTOR
+    factor = "" if plain else f"<span>10<sup>{with_typographic_minus(str(matrix.power))}</sup> ×</span>"
+    rows = entry_texts(matrix.mantissa * 10.0**matrix.power if plain else matrix.mantissa)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<figure><figcaption>{caption}{corner}</figcaption><div class='scaled'>{factor}<table>{body}</table></div></figure>"
 
 
-def entries(matrix: np.ndarray) -> list[list[str]]:
+def entry_texts(matrix: np.ndarray) -> list[list[str]]:
     """Texts of four decimals, with dots for what is left out."""
-    rows = [[signed(f"{value:.4f}") for value in row[:CORNER]] for row in matrix[:CORNER]]
+    rows = [[with_typographic_minus(f"{value:.4f}") for value in row[:CORNER]] for row in matrix[:CORNER]]
     if len(matrix) > CORNER:
         rows = [*([*row, "…"] for row in rows), ["⋮"] * CORNER + ["⋱"]]
     return rows
 
 
-def signed(text: str) -> str:
+def with_typographic_minus(text: str) -> str:
     """With a minus as wide as a digit; nothing that was rounded to 0 has one."""
     return text.replace("-", "−") if any(letter in "123456789" for letter in text) else text.removeprefix("-")

@@ -9,30 +9,30 @@ import pandas as pd
 import pyarrow as pa
 
 from stability import charts, frames
-from stability.catalogues.schemes import title
+from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.remedies import Remedy
-from stability.engine.runs import Growth, Run
+from stability.engine.runs import ProductRun, Run
 from stability.page import table_headings
 from stability.page.cards import (
-    BOUNDS,
-    EDGE,
-    EXPONENTS,
-    GAINS,
-    HEALING,
-    LADDER,
-    NUMBERS,
-    STRETCH,
-    SYMMETRIES,
-    THEORY,
+    BOUNDS_NOTE,
+    EDGE_NOTE,
+    EXPONENTS_NOTE,
+    GAINS_NOTE,
+    HEALING_NOTE,
+    FORMATS_NOTE,
+    NUMBERS_NOTE,
+    STRETCH_NOTE,
+    SYMMETRIES_NOTE,
+    THEORY_NOTE,
     sentences_html,
 )
 from stability.probes import first_layer_gain as measured_gains
 from stability.probes import format_ladder, jacobian, learned_function, saturation, symmetries
-from stability.probes.product_singular_values import compared, shortened
+from stability.probes.product_singular_values import bounds_sentence, why_shortened
 from stability.records.view import View
 from stability.theory import overflow
-from stability.theory.mean_field_table import equation, readouts
-from stability.theory.product_law import healed
+from stability.theory.mean_field_table import variance_equation, mean_field_frame
+from stability.theory.product_law import hundred_factors_sentences
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,23 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Grid:
+class DataTable:
     """A table, and how its columns are headed."""
 
     rows: pd.DataFrame
-    heads: dict[str, dict]
+    headings: dict[str, dict]
 
 
 @dataclass(frozen=True)
 class Formula:
     """LaTeX, after a word that says of what."""
 
-    of: str
+    title: str
     latex: str
 
 
 @dataclass(frozen=True)
-class Offer:
+class RemedyButton:
     """A remedy for a sick scheme, and its words."""
 
     words: str
@@ -69,7 +69,7 @@ class Offer:
     sick: str
 
 
-Piece = str | Picture | Grid | Formula | Offer | None  # text is HTML; None: nothing any more
+Piece = str | Picture | DataTable | Formula | RemedyButton | None  # text is HTML; None: nothing any more
 Pieces = Iterator[tuple[str, Piece]]  # each with the name of its place
 
 
@@ -85,119 +85,119 @@ class Section:
     live: tuple[str, ...] = ()
     late: bool = False
     settings: tuple[str, ...] = ()
-    deeds: tuple[tuple[str, str], ...] = ()  # buttons, and what each does to the visit
+    actions: tuple[tuple[str, str], ...] = ()  # buttons, and what each does to the visit
 
 
-def pre_activations(run: Run, view: View, count: int) -> Pieces:
+def pre_activation_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
     if e.depth == 1:
         return (yield "said", sentences_html(["A network of one layer has no hidden unit."]))
     layer = min(view.layer, e.depth - 1)
-    yield "said", sentences_html(saturation.sentences(run, count, layer, view.moment))
+    yield "said", sentences_html(saturation.saturation_sentences(run, count, layer, view.moment))
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     yield "picture", Picture(charts.pre_activation_spec(e), tables)
 
 
-def learned_functions(run: Run, view: View, count: int) -> Pieces:
+def learned_function_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
-    if why := learned_function.absent(e):
+    if why := learned_function.why_not_drawn(e):
         return (yield "said", sentences_html([why]))
-    yield "said", sentences_html(learned_function.sentences(run, count, view.moment))
-    if e.data.classes:
+    yield "said", sentences_html(learned_function.learned_function_sentences(run, count, view.moment))
+    if e.dataset_row.classes:
         for scheme in e.schemes:
             tables = frames.region_tables(run, count, scheme, view.moment)
             yield f"panel:{scheme}", Picture(charts.region_spec(e, scheme), tables, small=True)
     else:
         yield "picture", Picture(charts.fit_spec(e), frames.fit_tables(run, count, view.moment))
-    yield "note", sentences_html(learned_function.notes(e))
+    yield "note", sentences_html(learned_function.learned_function_notes(e))
 
 
-def formats(run: Run, view: View, count: int) -> Pieces:
-    found = format_ladder.sentences(run, count, view.moment)
-    yield "said", sentences_html([*found, *overflow.foreseen(run.experiment, view.format)])
+def format_pieces(run: Run, view: View, count: int) -> Pieces:
+    found = format_ladder.format_sentences(run, count, view.moment)
+    yield "said", sentences_html([*found, *overflow.format_exit_sentences(run.experiment, view.format)])
     yield "picture", Picture(charts.ladder_spec(run.experiment), frames.ladder_tables(run, count, view.moment))
-    yield "note", sentences_html([LADDER])
+    yield "note", sentences_html([FORMATS_NOTE])
 
 
 def symmetry_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
-    if why := symmetries.absent(e):
+    if why := symmetries.why_no_symmetries(e):
         return (yield "said", sentences_html([why]))
     layer = min(view.layer, e.depth - 1)
     units = 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
-    swaps = [symmetries.sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
-    yield "said", sentences_html([*swaps, *filter(None, (symmetries.tie(e, scheme, layer) for scheme in e.schemes))])
+    swaps = [symmetries.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
+    yield "said", sentences_html([*swaps, *filter(None, (symmetries.tie_sentence(e, scheme, layer) for scheme in e.schemes))])
     yield "picture", Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, count))
-    yield "table", Grid(frames.symmetry_frame(e, layer, units), table_headings.SYMMETRY)
-    yield "note", sentences_html([SYMMETRIES])
+    yield "table", DataTable(frames.symmetry_frame(e, layer, units), table_headings.SYMMETRY_HEADINGS)
+    yield "note", sentences_html([SYMMETRIES_NOTE])
 
 
-def gains(run: Run, view: View, count: int) -> Pieces:
+def gain_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
-    yield "said", sentences_html(measured_gains.sentences(e))
+    yield "said", sentences_html(measured_gains.first_layer_sentences(e))
     yield "picture", Picture(charts.gains_spec(e), frames.gain_tables(e))
-    yield "table", Grid(frames.gain_frame(e), table_headings.GAINS)
-    yield "note", sentences_html([GAINS])
+    yield "table", DataTable(frames.gain_frame(e), table_headings.GAIN_HEADINGS)
+    yield "note", sentences_html([GAINS_NOTE])
 
 
-def singular_values(run: Run, view: View, count: int) -> Pieces:
+def singular_value_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
-    if why := jacobian.absent(e):
+    if why := jacobian.why_no_singular_values(e):
         return (yield "said", sentences_html([why]))
-    yield "said", sentences_html(jacobian.sentences(e))
+    yield "said", sentences_html(jacobian.singular_value_sentences(e))
     yield "picture", Picture(charts.singular_spec(e), frames.singular_tables(e))
-    yield "note", sentences_html([STRETCH, *[EDGE] * any(map(math.isfinite, jacobian.predicted_edge(e)))])
+    yield "note", sentences_html([STRETCH_NOTE, *[EDGE_NOTE] * any(map(math.isfinite, jacobian.predicted_edge(e)))])
 
 
-def theory(run: Run, view: View, count: int) -> Pieces:
+def theory_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
-    yield "table", Grid(readouts(e), table_headings.NUMBERS)
-    yield "note", sentences_html([THEORY])
+    yield "table", DataTable(mean_field_frame(e), table_headings.THEORY_HEADINGS)
+    yield "note", sentences_html([THEORY_NOTE])
     for scheme in e.schemes:
-        if words := equation(e, scheme):
-            yield f"equation_{scheme}", Formula(title(scheme), words)
+        if words := variance_equation(e, scheme):
+            yield f"equation_{scheme}", Formula(scheme_title(scheme), words)
 
 
-def by_number(run: Run, view: View, count: int) -> Pieces:
-    yield "table", Grid(frames.step_frame(run, count), table_headings.STEPS)
-    yield "layers", Grid(frames.layer_frame(run, count, view.moment), table_headings.LAYERS)
-    yield "note", sentences_html([NUMBERS])
+def number_pieces(run: Run, view: View, count: int) -> Pieces:
+    yield "table", DataTable(frames.step_frame(run, count), table_headings.STEP_HEADINGS)
+    yield "layers", DataTable(frames.layer_frame(run, count, view.moment), table_headings.LAYER_HEADINGS)
+    yield "note", sentences_html([NUMBERS_NOTE])
 
 
-def by_norm(growth: Growth, view: View, count: int) -> Pieces:
-    yield "table", Grid(frames.norm_frame(growth.product, growth.measurements[:count]), table_headings.NORMS)
+def norm_pieces(growth: ProductRun, view: View, count: int) -> Pieces:
+    yield "table", DataTable(frames.norm_frame(growth.product, growth.measurements[:count]), table_headings.NORM_HEADINGS)
 
 
-def healing(growth: Growth, view: View, count: int) -> Pieces:
-    yield "said", sentences_html(healed(growth.product))
+def healing_pieces(growth: ProductRun, view: View, count: int) -> Pieces:
+    yield "said", sentences_html(hundred_factors_sentences(growth.product))
     yield "picture", Picture(charts.healing_spec(growth.product), frames.healing_tables(growth.product))
-    yield "note", sentences_html([HEALING])
+    yield "note", sentences_html([HEALING_NOTE])
 
 
-def exponents(growth: Growth, view: View, count: int) -> Pieces:
-    yield "said", sentences_html([shortened(growth.product)])
+def exponent_pieces(growth: ProductRun, view: View, count: int) -> Pieces:
+    yield "said", sentences_html([why_shortened(growth.product)])
     yield "picture", Picture(charts.exponent_spec(growth.product), frames.exponent_tables(growth.product))
-    yield "note", sentences_html([EXPONENTS])
+    yield "note", sentences_html([EXPONENTS_NOTE])
 
 
-def bounds(growth: Growth, view: View, count: int) -> Pieces:
-    yield "said", sentences_html(filter(None, [compared(growth.product), shortened(growth.product)]))
+def bound_pieces(growth: ProductRun, view: View, count: int) -> Pieces:
+    yield "said", sentences_html(filter(None, [bounds_sentence(growth.product), why_shortened(growth.product)]))
     yield "picture", Picture(charts.bound_spec(growth.product), frames.bound_tables(growth.product))
-    yield "note", sentences_html([BOUNDS])
+    yield "note", sentences_html([BOUNDS_NOTE])
 
 
-CLOSER = {
-    "numbers": Section(by_number, live=("table", "layers"), settings=("moment",)),
-    "norms": Section(by_norm, live=("table",)),
-    "healing": Section(healing),
-    "exponents": Section(exponents, late=True),
-    "bounds": Section(bounds, late=True),
-    "pre_activations": Section(pre_activations, live=("said", "picture"), settings=("layer", "moment")),
-    "learned": Section(learned_functions, live=("said", "panel", "picture"), settings=("dataset", "moment")),
-    "formats": Section(formats, live=("said", "picture"), settings=("moment", "format")),
-    "symmetry": Section(symmetry_pieces, live=("picture",), settings=("layer",), deeds=(("Swap two units", "swap"),)),
-    "gains": Section(gains, settings=("features", "width")),
-    "singular_values": Section(singular_values),
-    "theory": Section(theory),
+SECTIONS = {
+    "numbers": Section(number_pieces, live=("table", "layers"), settings=("moment",)),
+    "norms": Section(norm_pieces, live=("table",)),
+    "healing": Section(healing_pieces),
+    "exponents": Section(exponent_pieces, late=True),
+    "bounds": Section(bound_pieces, late=True),
+    "pre_activations": Section(pre_activation_pieces, live=("said", "picture"), settings=("layer", "moment")),
+    "learned": Section(learned_function_pieces, live=("said", "panel", "picture"), settings=("dataset", "moment")),
+    "formats": Section(format_pieces, live=("said", "picture"), settings=("moment", "format")),
+    "symmetry": Section(symmetry_pieces, live=("picture",), settings=("layer",), actions=(("Swap two units", "swap"),)),
+    "gains": Section(gain_pieces, settings=("features", "width")),
+    "singular_values": Section(singular_value_pieces),
+    "theory": Section(theory_pieces),
     "tried": Section(lambda run, view, count: iter(())),  # the page's own: rows that can be clicked
 }

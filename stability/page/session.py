@@ -7,19 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from stability.catalogues.schemes import title
-from stability.course.lessons import Lesson, course
-from stability.engine.runs import kept_steps
-from stability.engine.training import MOST, sampled
-from stability.page.links import opened, spelled, start
+from stability.catalogues.schemes import scheme_title
+from stability.course.lessons import Lesson, all_lessons
+from stability.engine.runs import steps_with_profiles
+from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.page.links import read_link, spell_link, lesson_start
 from stability.records import knobs
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, Knob, Several
+from stability.records.knobs import Choice, Knob, ChoiceList
 from stability.records.product import Product
-from stability.records.view import BENCHES, NEWEST, QUANTITIES, Page, View
+from stability.records.view import BENCHES, NEWEST_STEP, HEAT_MAP_QUANTITIES, Page, View
 
 
-class Visit:
+class Session:
     """Settings, notices, position in time and what was tried. Every change of the page goes through `see`.
 
     `chosen` are the schemes on chips, of which some may not go with the other settings, or none may be left.
@@ -34,106 +34,106 @@ class Visit:
         self.written: dict[str, str] | None = None  # what the address was last known to spell
         self.touched = False  # a control was moved since the address was last read: then the controls have won
 
-    def follow(self, query: Mapping[str, str]) -> None:
+    def follow_link(self, query: Mapping[str, str]) -> None:
         """Takes the state from an address that was opened, or changed by Back and Forward."""
         touched, self.touched = self.touched, False
         if self.written is None or not (touched or query == self.written):
             self.written = dict(query)
-            page, notes = opened(query)
-            self.see(self.keeping(page), notes)
+            page, notes = read_link(query)
+            self.show_page(self.keep_hidden_records(page), notes)
             self.touched = False
 
-    def keeping(self, page: Page) -> Page:
+    def keep_hidden_records(self, page: Page) -> Page:
         """A page with what lies on the benches that it does not show: its link does not spell that, and it may be wanted."""
-        hidden = {row.holds for row in BENCHES.values()} - {page.view.row.holds, ""}
+        hidden = {row.record_field for row in BENCHES.values()} - {page.view.bench_row.record_field, ""}
         for name in hidden:
             if getattr(page, name) == getattr(Page(), name):
                 page = replace(page, **{name: getattr(self.page, name)})
-        return page if page.view.row.trains else replace(page, pins=page.pins or self.page.pins)
+        return page if page.view.bench_row.trains else replace(page, pins=page.pins or self.page.pins)
 
-    def address(self) -> dict[str, str] | None:
+    def link_to_write(self) -> dict[str, str] | None:
         """What the address must spell now. None where it opens this very page already: Back must pass it."""
-        if spelled(opened(self.written or {})[0]) == self.link:
+        if spell_link(read_link(self.written or {})[0]) == self.link:
             return None
         self.written = self.link
         return self.written
 
     @property
     def link(self) -> dict[str, str]:
-        return spelled(self.page)
+        return spell_link(self.page)
 
     @property
     def lesson(self) -> Lesson | None:
-        return course().get(self.page.view.lesson)
+        return all_lessons().get(self.page.view.lesson)
 
     @property
-    def neighbours(self) -> dict[str, str]:
+    def neighbouring_lessons(self) -> dict[str, str]:
         """The lessons before and after the one that is open, as a way there."""
-        keys = list(course())
+        keys = list(all_lessons())
         place = keys.index(self.page.view.lesson)
         before = dict.fromkeys(keys[:place][-1:], "← Previous")
         return before | dict.fromkeys(keys[place + 1 :][:1], "Next →")
 
     @property
-    def contents(self) -> dict[str, list[Lesson]]:
+    def lessons_by_section(self) -> dict[str, list[Lesson]]:
         """All lessons, by section."""
-        sections = {lesson.section: [] for lesson in course().values()}
-        for lesson in course().values():
+        sections = {lesson.section: [] for lesson in all_lessons().values()}
+        for lesson in all_lessons().values():
             sections[lesson.section].append(lesson)
         return sections
 
-    def right(self, lesson: Lesson) -> bool | None:
+    def answered_rightly(self, lesson: Lesson) -> bool | None:
         """Whether a lesson's question was answered rightly in this visit; None: not answered."""
         choice = self.answers.get(lesson.key, "")
         return lesson.options[int(choice) - 1] == lesson.answer if choice.isdecimal() else None  # of its own options
 
     @property
-    def fresh(self) -> bool:
+    def is_fresh(self) -> bool:
         """No other experiment was opened yet; who only looks closer, or pauses, still wants to know what to do next."""
         seen, first = self.page, Page()
         same = (seen.experiment, seen.pins, seen.view.bench, seen.view.lesson) == (first.experiment, (), first.view.bench, "")
         return same and set(self.tried) <= {first.experiment} and not self.answers
 
     @property
-    def behind(self) -> list[Experiment]:
+    def pins_behind(self) -> list[Experiment]:
         """What is pinned and not on the table itself."""
-        return [pin for pin in self.page.pins if self.page.view.row.trains and pin != self.page.experiment]
+        return [pin for pin in self.page.pins if self.page.view.bench_row.trains and pin != self.page.experiment]
 
     @property
-    def bare(self) -> bool:
+    def lacks_schemes(self) -> bool:
         """Networks are trained here, and no scheme is left on the chips."""
-        return self.page.view.row.trains and not self.chosen
+        return self.page.view.bench_row.trains and not self.chosen
 
     @property
-    def asked(self) -> bool:
+    def awaits_answer(self) -> bool:
         """A question stands, and its run is not shown before it is answered."""
         return bool(self.lesson) and not self.page.view.answer
 
     @property
     def knobs(self) -> dict[str, Knob]:
         """All that can be set here: of the bench, and of how it is looked at."""
-        return knobs.knobs(self.page.bench) | knobs.knobs(View)
+        return knobs.knobs_of(self.page.record) | knobs.knobs_of(View)
 
     @property
     def settings(self) -> dict[str, Knob]:
         """The settings of the bench that mean something now."""
-        fixed = {"features"} if self.page.view.row.trains and self.page.experiment.data.fixed_features else set()
-        return {name: knob for name, knob in knobs.knobs(self.page.bench).items() if name not in fixed}
+        fixed = {"features"} if self.page.view.bench_row.trains and self.page.experiment.dataset_row.fixed_features else set()
+        return {name: knob for name, knob in knobs.knobs_of(self.page.record).items() if name not in fixed}
 
     def offered(self, names: Sequence[str]) -> list[str]:
         """Of these settings, those that mean something now."""
-        return [name for name in names if name in self.settings or name in knobs.knobs(View)]
+        return [name for name in names if name in self.settings or name in knobs.knobs_of(View)]
 
     @property
-    def changes(self) -> dict[str, Any]:
+    def changed_settings(self) -> dict[str, Any]:
         """The settings of the bench that are not the defaults."""
-        return knobs.difference(self.page.bench, self.defaults)
+        return knobs.differing_settings(self.page.record, self.default_settings)
 
     @property
-    def defaults(self) -> Experiment | Product:
+    def default_settings(self) -> Experiment | Product:
         """Those of the bench; a learning rate goes with its optimizer."""
-        bench = self.page.bench
-        own = {"learning_rate": bench.optimization.learning_rate} if self.page.view.row.trains else {}
+        bench = self.page.record
+        own = {"learning_rate": bench.optimizer_row.learning_rate} if self.page.view.bench_row.trains else {}
         return replace(type(bench)(), **own)
 
     @property
@@ -142,7 +142,7 @@ class Visit:
         groups = {knob.group: {} for knob in self.settings.values()}
         for name, knob in self.settings.items():
             groups[knob.group] |= {} if knob.main else {name: knob}
-        return {group: (held, len(held.keys() & self.changes.keys())) for group, held in groups.items() if held}
+        return {group: (held, len(held.keys() & self.changed_settings.keys())) for group, held in groups.items() if held}
 
     @property
     def history(self) -> tuple[pd.DataFrame, list[Experiment]]:
@@ -153,76 +153,76 @@ class Visit:
     def value(self, name: str) -> Any:
         """What the control of a setting shows."""
         e, view = self.page.experiment, self.page.view
-        if isinstance(self.knobs[name], Several):
+        if isinstance(self.knobs[name], ChoiceList):
             return list(self.chosen)
-        seen = {"heat_scheme": view.scheme(e), "layer": view.hidden(e), "moment": self.moments[-1]}
-        return seen.get(name, getattr(view if hasattr(view, name) else self.page.bench, name))
+        seen = {"heat_scheme": view.heat_map_scheme(e), "layer": view.hidden_layer(e), "moment": self.moments[-1]}
+        return seen.get(name, getattr(view if hasattr(view, name) else self.page.record, name))
 
     @property
     def moments(self) -> list[int]:
         """The steps that can be looked into, up to the one that is."""
-        return [step for step in sorted(sampled(self.page.experiment.steps, MOST)) if step <= self.page.view.moment]
+        return [step for step in sorted(evenly_spread_steps(self.page.experiment.steps, SAMPLED_STEPS)) if step <= self.page.view.moment]
 
     def options(self, name: str) -> dict[Any, str] | None:
         """The values that a setting of the view may have here, with their words; None: of a bench."""
         e = self.page.experiment
-        steps = sorted(sampled(e.steps, MOST))
+        steps = sorted(evenly_spread_steps(e.steps, SAMPLED_STEPS))
         known = {
-            "heat_scheme": {scheme: title(scheme) for scheme in e.schemes},
-            "heat_quantity": QUANTITIES,
+            "heat_scheme": {scheme: scheme_title(scheme) for scheme in e.schemes},
+            "heat_quantity": HEAT_MAP_QUANTITIES,
             "format": self.knobs["format"].rows,
             "layer": {layer: str(layer) for layer in range(1, max(2, e.depth))},
             "moment": {step: str(step) for step in steps},
         }
         return known.get(name)
 
-    def see(self, page: Page, notes: Sequence[str] = (), chosen: tuple[str, ...] | None = None) -> None:
+    def show_page(self, page: Page, notes: Sequence[str] = (), chosen_schemes: tuple[str, ...] | None = None) -> None:
         """Makes this the page that is seen; another experiment is seen from its start, and runs."""
-        if self.page.bench != page.bench or self.page.view.answer != page.view.answer:
+        if self.page.record != page.record or self.page.view.answer != page.view.answer:
             self.paused, self.position = False, 1
         self.touched, self.page, self.notes = True, page, list(notes)
-        self.chosen = page.experiment.schemes if chosen is None else chosen
+        self.chosen = page.experiment.schemes if chosen_schemes is None else chosen_schemes
 
-    def change(self, name: str, value: Any, notes: Sequence[str] = ()) -> None:
+    def change_setting(self, name: str, value: Any, notes: Sequence[str] = ()) -> None:
         """One setting, by hand."""
         chosen = value if name == "schemes" else self.chosen
-        page, more = self.page.change(name, value, chosen)
-        self.see(page, [*notes, *more], chosen)
+        page, more = self.page.with_setting(name, value, chosen)
+        self.show_page(page, [*notes, *more], chosen)
 
-    def enter(self, name: str, value: Any) -> None:
+    def enter_value(self, name: str, value: Any) -> None:
         """What a control reports; chips may hold text that somebody typed."""
         knob = self.knobs.get(name)
         if not knob:  # of a bench that has just been left
             return None
         if isinstance(knob, Choice) and (why := knob.absent.get(value)):
-            return self.see(self.page, [why], self.chosen)
+            return self.show_page(self.page, [why], self.chosen)
         if name == "moment" and value == self.page.experiment.steps:
-            value = NEWEST  # of a longer run, too
-        if not isinstance(knob, Several):
-            return self.change(name, value)
+            value = NEWEST_STEP  # of a longer run, too
+        if not isinstance(knob, ChoiceList):
+            return self.change_setting(name, value)
         if not value:
-            return self.see(self.page, chosen=())
+            return self.show_page(self.page, chosen_schemes=())
         try:
-            taken, refused = knob.forgive(",".join(value))
-            self.change(name, taken, [f"{knobs.refusal(name, part, legal)}; it was left out." for part, legal in refused])
+            taken, refused = knob.parse_leniently(",".join(value))
+            self.change_setting(name, taken, [f"{knobs.refusal_sentence(name, part, legal)}; it was left out." for part, legal in refused])
         except ValueError as error:
-            self.see(self.page, [f"{knobs.refusal(name, ','.join(value), error)}."], ())
+            self.show_page(self.page, [f"{knobs.refusal_sentence(name, ','.join(value), error)}."], ())
 
-    def at(self, moment: str) -> None:
+    def show_step(self, moment: str) -> None:
         """Shows the profiles of this step, or of the newest before it that a run keeps; no text: of the newest."""
-        kept = kept_steps(self.page.experiment)
-        self.enter("moment", max(step for step in kept if step <= int(moment)) if moment else NEWEST)
+        kept = steps_with_profiles(self.page.experiment)
+        self.enter_value("moment", max(step for step in kept if step <= int(moment)) if moment else NEWEST_STEP)
 
     @property
-    def last(self) -> int:
+    def last_step(self) -> int:
         """The last step of what is on the table; of nothing, 0."""
-        return getattr(self.page.bench, self.page.view.row.length, 0)
+        return getattr(self.page.record, self.page.view.bench_row.length_setting, 0)
 
     def pause(self) -> None:
         self.touched, self.paused = True, not self.paused
 
     def step(self) -> None:
-        self.halt(min(self.position + 1, self.last + 1))
+        self.halt(min(self.position + 1, self.last_step + 1))
 
     def back(self) -> None:
         self.halt(max(1, self.position - 1))
@@ -236,51 +236,51 @@ class Visit:
 
     def present(self) -> None:
         """To the large view for many, or back to the desk."""
-        self.change("view", "" if self.page.view.presents else "present")
+        self.change_setting("view", "" if self.page.view.is_presenter_view else "present")
 
     def pin(self) -> None:
-        self.see(self.page.pinned(), chosen=self.chosen)
+        self.show_page(self.page.with_pin(), chosen_schemes=self.chosen)
 
     def unpin(self, kept: Experiment) -> None:
-        self.see(replace(self.page, pins=tuple(pin for pin in self.page.pins if pin != kept)), chosen=self.chosen)
+        self.show_page(replace(self.page, pins=tuple(pin for pin in self.page.pins if pin != kept)), chosen_schemes=self.chosen)
 
-    def cure(self, remedy: Any, sick: str) -> None:
+    def apply_remedy(self, remedy: Any, sick: str) -> None:
         """Takes a verdict's remedy: a scheme comes beside the sick one; a setting leaves the present run behind, pinned."""
-        page = self.page.pinned() if remedy.settings else self.page
-        self.see(replace(page, experiment=remedy.apply(page.experiment, sick)))
+        page = self.page.with_pin() if remedy.settings else self.page
+        self.show_page(replace(page, experiment=remedy.apply(page.experiment, sick)))
 
     def draw_anew(self) -> None:
-        self.change("seed", secrets.randbelow(10_000))
+        self.change_setting("seed", secrets.randbelow(10_000))
 
     def swap(self) -> None:
-        self.change("swaps", (self.page.view.swaps + 1) % 10_000)
+        self.change_setting("swaps", (self.page.view.swaps + 1) % 10_000)
 
     def reset(self) -> None:
         """Back to the settings of the first visit, or of the lesson that is open."""
         view = self.page.view
-        page = start(view.lesson) if view.lesson else Page(view=View(bench=view.bench))
-        self.see(self.looked(page, answer=view.answer))
+        page = lesson_start(view.lesson) if view.lesson else Page(view=View(bench=view.bench))
+        self.show_page(self.keep_presenter_view(page, answer=view.answer))
 
     def reopen(self, settings: Experiment | Product) -> None:
         self.reopened += 1
-        self.see(self.page.with_bench(settings))
+        self.show_page(self.page.with_record(settings))
 
-    def go(self, bench: str) -> None:
+    def open_bench(self, bench: str) -> None:
         """To another bench, or to the list of lessons; what is set on the benches stays."""
         view = replace(self.page.view, bench=bench, lesson="", answer="")
-        self.see(replace(self.page, view=view), chosen=self.chosen)
+        self.show_page(replace(self.page, view=view), chosen_schemes=self.chosen)
 
-    def open(self, lesson: str) -> None:
+    def open_lesson(self, lesson: str) -> None:
         """A lesson, from its question; no key: the list of all of them."""
         if not lesson:
-            return self.go("course")
-        self.see(self.keeping(self.looked(start(lesson))))
+            return self.open_bench("course")
+        self.show_page(self.keep_hidden_records(self.keep_presenter_view(lesson_start(lesson))))
 
-    def looked(self, page: Page, **more: str) -> Page:
+    def keep_presenter_view(self, page: Page, **more: str) -> Page:
         """Another page, in the view of this one."""
         return replace(page, view=replace(page.view, view=self.page.view.view, **more))
 
-    def answer(self, choice: str) -> None:
+    def answer_question(self, choice: str) -> None:
         """Takes what was answered to the lesson's question: the option's number from 1, or "shown" for none."""
         self.answers[self.page.view.lesson] = choice
-        self.change("answer", choice)
+        self.change_setting("answer", choice)

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.engine.quantities import arranged, losses, norms
+from stability.engine.quantities import to_schemes_and_replicates, mean_losses, norms
 from stability.engine.replicates import ranged
-from stability.engine.training import batches, begun
+from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.records.experiment import Experiment
 from stability.text import number
 
 
 @dataclass(frozen=True)
-class Gains:
+class FirstLayerGain:
     """Factors on the mean square at the first layer, with delta = d(loss)/dz_1; NaN where nothing goes in."""
 
     variance: np.ndarray  # (S, R) mean square of an entry of W_1, as drawn; most schemes draw about 0
@@ -32,7 +32,7 @@ class Gains:
 @torch.inference_mode(False)
 @torch.enable_grad()
 @lru_cache(maxsize=32)
-def gains(experiment: Experiment) -> Gains:
+def first_layer_gain(experiment: Experiment) -> FirstLayerGain:
     """Measured on the first batch, in float64 and with the dropout of step 0; predicted as the mean over drawings of W_1.
 
     One network of normal weights lies beside the prediction by a standard deviation of sqrt(2 / (n_out r_x)) of it forward
@@ -44,32 +44,32 @@ def gains(experiment: Experiment) -> Gains:
     one linear output).
     """
     e = replace(experiment, precision="float64")
-    stack, data = begun(e)
-    batch = next(batches(e))
+    stack, data = draw_stack_and_data(e)
+    batch = next(batch_indices(e))
     x, weights = data.x[batch], stack.weights[0][0].detach()  # (batch, n_in), (N, n_out, n_in)
     seen = stack.forward(x, 0)
-    (delta,) = torch.autograd.grad(losses(seen.output, data.y[batch]).sum(), seen.z[0])  # (N, batch, n_out)
-    sizes = [mean_root(values) for values in (weights, x.expand(e.networks, *x.shape) @ weights.mT, delta @ weights, delta)]
+    (delta,) = torch.autograd.grad(mean_losses(seen.output, data.y[batch]).sum(), seen.z[0])  # (N, batch, n_out)
+    sizes = [root_mean_square(values) for values in (weights, x.expand(e.network_count, *x.shape) @ weights.mT, delta @ weights, delta)]
     with np.errstate(all="ignore"):
-        variance, z, sent, received = (arranged(e, size) for size in sizes)
-        of_x = mean_root(x.unsqueeze(0)).item()
+        variance, z, sent, received = (to_schemes_and_replicates(e, size) for size in sizes)
+        of_x = root_mean_square(x.unsqueeze(0)).item()
         found = [np.square(value) for value in (variance, z / of_x, sent / received)]
     layer = e.layers[0]
-    drawn = np.array([np.nan if (known := row.weight_variance(layer)) is None else known for row in e.rows])
-    return Gains(*found, layer.fan_in * drawn, layer.fan_out * drawn)
+    drawn = np.array([np.nan if (known := row.weight_variance(layer)) is None else known for row in e.scheme_rows])
+    return FirstLayerGain(*found, layer.fan_in * drawn, layer.fan_out * drawn)
 
 
-def mean_root(values: Tensor) -> Tensor:
+def root_mean_square(values: Tensor) -> Tensor:
     """RMS of `(N, ...)` over all but the first axis, `(N,)`: a scaled norm."""
     return norms(values.unsqueeze(0))[0] / values[0].numel() ** 0.5
 
 
-def sentences(e: Experiment) -> list[str]:
+def first_layer_sentences(e: Experiment) -> list[str]:
     """What the first layer of each scheme does to mean squares on the way forward and back, medians over the replicates."""
-    found = gains(e)
-    rows = zip(e.rows, ranged(found.forward)[0], ranged(found.backward)[0], strict=True)
-    return [f"{row.title}: {change(forward, 'forward')}, {change(back, 'backward')}." for row, forward, back in rows]
+    found = first_layer_gain(e)
+    rows = zip(e.scheme_rows, ranged(found.forward)[0], ranged(found.backward)[0], strict=True)
+    return [f"{row.title}: {describe_gain(forward, 'forward')}, {describe_gain(back, 'backward')}." for row, forward, back in rows]
 
 
-def change(factor: float, way: str) -> str:
+def describe_gain(factor: float, way: str) -> str:
     return f"{number(factor)} times {way}" if np.isfinite(factor) else f"{way} unknown, as what arrives is 0 or not finite"

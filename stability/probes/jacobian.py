@@ -14,25 +14,25 @@ from torch import Tensor
 
 from stability.catalogues.schemes import Scheme
 from stability.engine.network import Stack
-from stability.engine.training import batches, begun
+from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.records.experiment import Experiment
-from stability.text import number, times
+from stability.text import number, number_of_log10
 
 MOST_EXAMPLES, MOST_DIRECTIONS = 4, 256  # a picture shows no more directions than that, and their price grows as width^3
 
 
-def absent(e: Experiment) -> str:
+def why_no_singular_values(e: Experiment) -> str:
     """Why there is nothing to show, as a sentence; empty where there is."""
     if e.depth < 3:
         return f"No singular values at depth {e.depth}: with fewer than 3 layers nothing lies between hidden layers."
     if e.width > MOST_DIRECTIONS:
         return f"No singular values at width {e.width}: above {MOST_DIRECTIONS} they take too long."
-    if not e.norm.variance:
-        return f"No singular values with {e.norm.label.lower()}: it mixes the examples of a batch."
+    if not e.normalization_row.variance:
+        return f"No singular values with {e.normalization_row.label.lower()}: it mixes the examples of a batch."
     return ""
 
 
-def examples(e: Experiment) -> int:
+def example_count(e: Experiment) -> int:
     """How many examples of the first batch are looked at: 4 up to width 64, then fewer, 1 at width 256."""
     return min(MOST_EXAMPLES, max(1, MOST_DIRECTIONS // e.width), e.batch)
 
@@ -46,14 +46,14 @@ def singular_values(e: Experiment) -> np.ndarray:
     of its example's largest, which rounding has swallowed. 0 only where a whole Jacobian is 0, or below 1e-308.
     """
     shape = len(e.schemes), e.replicates
-    if absent(e):
+    if why_no_singular_values(e):
         return np.empty((*shape, 0))
     jacobians = hidden_jacobians(e)
-    values = np.stack([known(jacobian) for jacobian in jacobians]).reshape(*shape, -1)
+    values = np.stack([trustworthy_singular_values(jacobian) for jacobian in jacobians]).reshape(*shape, -1)
     return -np.sort(-values, axis=2)  # NaN last
 
 
-def known(jacobians: Tensor) -> np.ndarray:
+def trustworthy_singular_values(jacobians: Tensor) -> np.ndarray:
     """Singular values of `(examples, width, width)`, `(examples, width)`; NaN where rounding leaves none."""
     size = jacobians.abs().amax(dim=(1, 2), keepdim=True)
     finite = size.isfinite()
@@ -71,48 +71,48 @@ def hidden_jacobians(e: Experiment) -> Tensor:
 
     From the last hidden layer back, with all outputs at once as rows: J_l = J_{l+1} W_{l+1} diag(phi'(u_l)) d u_l / d z_l.
     """
-    stack, x = widened(e)
+    stack, x = stack_and_examples_in_float64(e)
     z, weights = hidden_layers(stack, x)
-    outputs = torch.eye(e.width, dtype=x.dtype).repeat(len(x), 1).expand(e.networks, -1, -1)
+    outputs = torch.eye(e.width, dtype=x.dtype).repeat(len(x), 1).expand(e.network_count, -1, -1)
     for index in range(e.depth - 2, 0, -1):
-        u = stack.normalized(z[index - 1], index)
+        u = stack.normalize(z[index - 1], index)
         slope = e.phi.dphi(u, e.phi.phi(u)).repeat_interleave(e.width, dim=1)
-        branch = before_norm(stack, index, z[index - 1], outputs @ weights[index].mT * slope)
+        branch = gradient_before_norm(stack, index, z[index - 1], outputs @ weights[index].mT * slope)
         outputs = branch + outputs if e.residual else branch
     lost = ~torch.stack([values.isfinite().all(dim=2) for values in z]).all(dim=0)  # a slope of 0 would hide it
     return torch.where(lost[:, :, None, None], torch.nan, outputs.unflatten(1, (len(x), e.width)))
 
 
-def widened(e: Experiment) -> tuple[Stack, Tensor]:
+def stack_and_examples_in_float64(e: Experiment) -> tuple[Stack, Tensor]:
     """The networks as training finds them, and the examples `(examples, features)`: both in float64, on the CPU."""
-    stack, data = begun(e)
+    stack, data = draw_stack_and_data(e)
     for name in ("weights", "biases", "gains", "shifts"):
         setattr(stack, name, [tensor.detach().cpu().double() for tensor in getattr(stack, name)])
     stack.experiment, stack.device = replace(e, precision="float64"), torch.device("cpu")
-    return stack, data.x[next(batches(e))[: examples(e)]].cpu().double()
+    return stack, data.x[next(batch_indices(e))[: example_count(e)]].cpu().double()
 
 
 def hidden_layers(stack: Stack, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """z `(N, examples, width)` and weights `(N, fan_in, fan_out)` of the hidden layers."""
     e, z, kept = stack.experiment, [], []
-    h = x.expand(e.networks, *x.shape)
-    for index, (weights, biases) in enumerate(stack.layers(), start=1):
+    h = x.expand(e.network_count, *x.shape)
+    for index, (weights, biases) in enumerate(stack.weights_and_biases(), start=1):
         if index < e.depth:
-            z.append(stack.summed(index, h, z, weights, biases))
+            z.append(stack.pre_activation(index, h, z, weights, biases))
             kept.append(weights)
-            h = e.phi.phi(stack.normalized(z[-1], index))
+            h = e.phi.phi(stack.normalize(z[-1], index))
     return z, kept
 
 
 @torch.enable_grad()
-def before_norm(stack: Stack, index: int, z: Tensor, by_u: Tensor) -> Tensor:
+def gradient_before_norm(stack: Stack, index: int, z: Tensor, by_u: Tensor) -> Tensor:
     """Derivatives by u `(N, examples x outputs, width)` as derivatives by z, whatever the normalization.
 
     By plain autograd on one copy of z for each output: the forward mode of torch keeps its level in one global number, which
     two threads would share.
     """
     copies = z.repeat_interleave(by_u.shape[1] // z.shape[1], dim=1).requires_grad_()
-    return torch.autograd.grad(stack.normalized(copies, index), copies, by_u)[0]
+    return torch.autograd.grad(stack.normalize(copies, index), copies, by_u)[0]
 
 
 def linear_edge(factors: int) -> float:
@@ -131,14 +131,14 @@ def predicted_edge(e: Experiment) -> np.ndarray:
     sqrt(linear_edge(L - 2)) times sqrt(fan_in Var W) of each layer between. At width n the largest value is lower, by about
     0.6 (n sqrt(2 (L - 1) / (L - 2)^3))^(-2/3) of it: the mean of Tracy & Widom's law.
     """
-    straight = e.phi.corners == () and not (e.residual or e.norm.gain or absent(e))
-    edges = np.array([gaussian_edge(e, row) if straight and is_gaussian(row) else np.nan for row in e.rows])
+    straight = e.phi.corners == () and not (e.residual or e.normalization_row.has_gain or why_no_singular_values(e))
+    edges = np.array([gaussian_edge(e, row) if straight and is_gaussian(row) else np.nan for row in e.scheme_rows])
     return np.where(np.isfinite(edges), edges, np.nan)
 
 
 def is_gaussian(row: Scheme) -> bool:
     """Whether the weights are independent draws from one bell curve."""
-    return bool(row.variance and row.noise == "normal" and not row.weights)
+    return bool(row.variance and row.distribution == "normal" and not row.weights)
 
 
 def gaussian_edge(e: Experiment, row: Scheme) -> float:
@@ -147,17 +147,17 @@ def gaussian_edge(e: Experiment, row: Scheme) -> float:
     return math.prod(gains, start=math.sqrt(linear_edge(len(between))))
 
 
-def sentences(e: Experiment) -> list[str]:
+def singular_value_sentences(e: Experiment) -> list[str]:
     """By how much each scheme's first network stretches what it stretches most, and what lies in the middle."""
     said = []
-    for row, values in zip(e.rows, singular_values(replace(e, replicates=1))[:, 0], strict=True):
+    for row, values in zip(e.scheme_rows, singular_values(replace(e, replicates=1))[:, 0], strict=True):
         found, words = values[np.isfinite(values)], "what the layers do is not finite"
         if len(found):
-            half = f"half of all directions by {many(np.median(found))} or less"
-            words = f"multiplies the most stretched direction by {many(found.max())}, {half}"
+            half = f"half of all directions by {factor_in_words(np.median(found))} or less"
+            words = f"multiplies the most stretched direction by {factor_in_words(found.max())}, {half}"
         said.append(f"{row.title}: {words}.")
     return said
 
 
-def many(factor: float) -> str:
-    return times(math.log10(factor)) if factor > 0 else number(factor)
+def factor_in_words(factor: float) -> str:
+    return number_of_log10(math.log10(factor)) if factor > 0 else number(factor)

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.records.product import Product, factors, normalized
-from stability.text import times
+from stability.records.product import Product, factor_matrices, normalize_matrices
+from stability.text import number_of_log10
 
-MOST, CALL = 2**28, 64  # factors times n^2 (n + CALL) that are looked at: half a second where nothing else runs
-LOOKS = 60  # numbers of factors at which a product's own singular values are computed
+OPERATION_BUDGET, OPERATIONS_PER_CALL = 2**28, 64  # factors times n^2 (n + CALL) that are looked at: half a second where nothing else runs
+MOST_SAMPLES = 60  # numbers of factors at which a product's own singular values are computed
 
 
 @dataclass(frozen=True)
-class Bounds:
+class SingularBounds:
     """log10 after `factor` further factors, `(looks,)` each: the product's `largest` and `smallest` singular value, and the
     product of its factors' largest, `upper`, and smallest, `lower`."""
 
@@ -32,33 +32,33 @@ class Bounds:
     lower: np.ndarray
 
 
-def reach(product: Product) -> int:
+def affordable_factors(product: Product) -> int:
     """How many of the matrices are looked at: all where they are small."""
-    return min(product.count + 1, max(2, MOST // (product.n**2 * (product.n + CALL))))
+    return min(product.count + 1, max(2, OPERATION_BUDGET // (product.n**2 * (product.n + OPERATIONS_PER_CALL))))
 
 
-def shortened(product: Product) -> str:
+def why_shortened(product: Product) -> str:
     """What is left out, as a sentence; empty where nothing is."""
     if not product.sigma:
         return "No singular values at sigma 0: all are 0."
-    if reach(product) > product.count:
+    if affordable_factors(product) > product.count:
         return ""
-    return f"Only the first {reach(product) - 1} further factors: at size {product.n} more of them take too long."
+    return f"Only the first {affordable_factors(product) - 1} further factors: at size {product.n} more of them take too long."
 
 
-def singular_bounds(product: Product) -> Bounds:
+def singular_bounds(product: Product) -> SingularBounds:
     """At up to LOOKS numbers of factors, of the first `reach`; no look at sigma 0.
 
     The smallest comes from the product of the inverses, whose largest is its reciprocal: it keeps its digits where the
     condition number is far beyond 1e16.
     """
-    looked = looks(reach(product)) if product.sigma else np.empty(0, dtype=int)
-    unit = unit_bounds(replace(product, sigma=1.0, replicates=1))[:, : len(looked)]
+    looked = sampled_factors(affordable_factors(product)) if product.sigma else np.empty(0, dtype=int)
+    unit = bounds_at_scale_1(replace(product, sigma=1.0, replicates=1))[:, : len(looked)]
     scale = (looked + 1) * product.log10_scale if len(looked) else 0.0
-    return Bounds(looked, *(unit + scale))
+    return SingularBounds(looked, *(unit + scale))
 
 
-def compared(product: Product) -> str:
+def bounds_sentence(product: Product) -> str:
     """The exercise of the book in a sentence: two matrices alone, and all that are looked at; empty at sigma 0."""
     if not product.sigma:
         return ""
@@ -67,33 +67,33 @@ def compared(product: Product) -> str:
         return "Every direction is stretched alike, so that the bounds meet what they bound."
     upper, largest, smallest, lower = (line[1] for line in (found.upper, found.largest, found.smallest, found.lower))
     two = (
-        f"The first two matrices together stretch by {times(smallest)} to {times(largest)}; those of each alone allow "
-        f"{times(lower)} to {times(upper)}."
+        f"The first two matrices together stretch by {number_of_log10(smallest)} to {number_of_log10(largest)}; those of each alone allow "
+        f"{number_of_log10(lower)} to {number_of_log10(upper)}."
     )
     apart, allowed = found.largest[-1] - found.smallest[-1], found.upper[-1] - found.lower[-1]
     if len(found.factor) < 3:
         return two
     return (
-        f"{two} After {found.factor[-1]} further factors one direction is stretched {times(apart)} times as far as another, "
-        f"and {times(allowed)} times are allowed."
+        f"{two} After {found.factor[-1]} further factors one direction is stretched {number_of_log10(apart)} times as far as another, "
+        f"and {number_of_log10(allowed)} times are allowed."
     )
 
 
-def looks(count: int) -> np.ndarray:
+def sampled_factors(count: int) -> np.ndarray:
     """At up to LOOKS of `count` matrices, 2 at least: the first two, which are compared in words, the last, some between."""
-    return np.array([0, *np.linspace(1, count - 1, min(LOOKS, count) - 1).round().astype(int)])
+    return np.array([0, *np.linspace(1, count - 1, min(MOST_SAMPLES, count) - 1).round().astype(int)])
 
 
 @lru_cache(maxsize=64)
-def unit_bounds(product: Product) -> np.ndarray:
+def bounds_at_scale_1(product: Product) -> np.ndarray:
     """upper, largest, smallest and lower, `(4, looks)`, of matrices at scale 1."""
     eye = torch.eye(product.n, dtype=torch.float64)
     ahead, back, grown, shrunk, ends = eye, eye, 0.0, 0.0, np.zeros(2)
-    looked, rows = set(looks(reach(product)).tolist()), []
+    looked, rows = set(sampled_factors(affordable_factors(product)).tolist()), []
     for k, factor in enumerate(first_factors(product)):
         ends = ends + log10_extremes(factor)
         ahead, back = factor @ ahead, back @ torch.linalg.inv_ex(factor).inverse
-        (ahead, more), (back, less) = (normalized(matrix[None]) for matrix in (ahead, back))
+        (ahead, more), (back, less) = (normalize_matrices(matrix[None]) for matrix in (ahead, back))
         ahead, back, grown, shrunk = ahead[0], back[0], grown + float(more), shrunk + float(less)
         if k in looked:
             largest, inverse = (float(torch.linalg.matrix_norm(matrix, 2).log10()) for matrix in (ahead, back))
@@ -103,7 +103,7 @@ def unit_bounds(product: Product) -> np.ndarray:
 
 def first_factors(product: Product) -> Iterator[Tensor]:
     """The first `reach` factors of the first replicate, `(n, n)` each, at scale 1."""
-    return (factor[0] for factor in islice(factors(product, range(1)), reach(product)))
+    return (factor[0] for factor in islice(factor_matrices(product, range(1)), affordable_factors(product)))
 
 
 def log10_extremes(factor: Tensor) -> np.ndarray:
@@ -118,13 +118,13 @@ def measured_exponents(product: Product) -> np.ndarray:
     M_k Q_{k-1} = Q_k R_k keeps n vectors apart that would all turn into one direction. Benettin et al. 1980. -inf at sigma 0.
     For Gaussian factors r_ii^2 is sigma^2 times chi-square with n - i degrees of freedom, i = 0 .. n - 1, at any k.
     """
-    return unit_exponents(replace(product, sigma=1.0, replicates=1)) + product.log10_scale * np.log(10)
+    return exponents_at_scale_1(replace(product, sigma=1.0, replicates=1)) + product.log10_scale * np.log(10)
 
 
 @lru_cache(maxsize=64)
-def unit_exponents(product: Product) -> np.ndarray:
+def exponents_at_scale_1(product: Product) -> np.ndarray:
     q, total = torch.eye(product.n, dtype=torch.float64), torch.zeros(product.n, dtype=torch.float64)
     for factor in first_factors(product):
         q, r = torch.linalg.qr(factor @ q)
         total = total + r.diagonal().abs().log()
-    return (total / reach(product)).numpy()
+    return (total / affordable_factors(product)).numpy()

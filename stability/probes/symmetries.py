@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.catalogues.draws import Noise
+from stability.catalogues.draws import Draws
 from stability.catalogues.entry import Entry, catalogue
 from stability.engine.network import Stack
-from stability.engine.quantities import arranged, losses
-from stability.engine.training import batches, begun
+from stability.engine.quantities import to_schemes_and_replicates, mean_losses
+from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.records.experiment import Experiment
 
 Units = tuple[Tensor, Tensor, Tensor]  # incoming (..., width, fan_in), bias (..., width), outgoing (..., fan_out, width)
@@ -36,22 +36,22 @@ class Symmetry(Entry):
 
     change: Callable[[Tensor, Tensor, Tensor, int, int], Units]
     start: Callable[[Tensor, Tensor, Tensor, int, int], Units] | None = None
-    fails: Callable[[Experiment, int], str] = lambda e, layer: ""
-    deed: str
+    why_broken: Callable[[Experiment, int], str] = lambda e, layer: ""
+    description: str
 
 
-TIED, NOTHING = 1e-9, 1e-12  # of the largest entry, and absolute: what is less is rounding
+ROUNDING_SHARE, NEGLIGIBLE = 1e-9, 1e-12  # of the largest entry, and absolute: what is less is rounding
 
 
 @dataclass(frozen=True)
-class Change:
+class OutputChange:
     """A difference and what it is a part of: absolute numbers, the largest entry of each network."""
 
     moved: np.ndarray  # (S, R) NaN where not finite
     size: np.ndarray  # (S, R)
 
 
-def chosen(tensor: Tensor, dim: int, places: Mapping[int, int]) -> Tensor:
+def select_units(tensor: Tensor, dim: int, places: Mapping[int, int]) -> Tensor:
     """The same units along one axis, but for those that another takes the place of."""
     order = torch.arange(tensor.shape[dim], device=tensor.device)
     for place, unit in places.items():
@@ -59,96 +59,96 @@ def chosen(tensor: Tensor, dim: int, places: Mapping[int, int]) -> Tensor:
     return tensor.index_select(dim, order)
 
 
-def times(tensor: Tensor, dim: int, unit: int, factor: float) -> Tensor:
+def multiply_unit(tensor: Tensor, dim: int, unit: int, factor: float) -> Tensor:
     factors = torch.ones(tensor.shape[dim], dtype=tensor.dtype, device=tensor.device)
     factors[unit] = factor
     return tensor * (factors if dim == -1 else factors.unsqueeze(1))
 
 
-def swapped(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
+def swap_units(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
     both = {i: j, j: i}
-    return chosen(incoming, -2, both), chosen(bias, -1, both), chosen(outgoing, -1, both)
+    return select_units(incoming, -2, both), select_units(bias, -1, both), select_units(outgoing, -1, both)
 
 
-def scaled(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, factor: float) -> Units:
+def rescale_unit(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, factor: float) -> Units:
     """Unit i as much larger on the way in as smaller on the way out."""
-    return times(incoming, -2, i, factor), times(bias, -1, i, factor), times(outgoing, -1, i, 1 / factor)
+    return multiply_unit(incoming, -2, i, factor), multiply_unit(bias, -1, i, factor), multiply_unit(outgoing, -1, i, 1 / factor)
 
 
-def copied(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
+def copy_unit(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
     """Unit j a copy of unit i on the way in; each keeps its own way out."""
-    return chosen(incoming, -2, {j: i}), chosen(bias, -1, {j: i}), outgoing
+    return select_units(incoming, -2, {j: i}), select_units(bias, -1, {j: i}), outgoing
 
 
-def shifted(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
+def shift_outgoing(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
     """The copy's outgoing weights given to the original."""
-    given = times(outgoing, -1, j, 0.0)
+    given = multiply_unit(outgoing, -1, j, 0.0)
     given[..., i] += outgoing[..., j]
-    return *copied(incoming, bias, outgoing, i, j)[:2], given
+    return *copy_unit(incoming, bias, outgoing, i, j)[:2], given
 
 
-def follows(e: Experiment, layer: int, factor: float) -> bool:
+def scales_with_input(e: Experiment, layer: int, factor: float) -> bool:
     """Whether a hidden unit, behind its normalization, is `factor` times itself where its z is.
 
     A constant beside that is allowed where the next layer takes it away, as batch norm does: sigmoid(-u) = 1 - sigmoid(u).
     """
     z = 2 * torch.randn((1, 64, 8), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    before, after = (e.phi.phi(e.norm.apply(values)) for values in (z, times(z, -1, 0, factor)))
-    beside = after - times(before, -1, 0, factor)
-    if not e.residual and layer < e.depth - 1 and torch.allclose(e.norm.apply(z + z[:, :1]), e.norm.apply(z)):
+    before, after = (e.phi.phi(e.normalization_row.apply(values)) for values in (z, multiply_unit(z, -1, 0, factor)))
+    beside = after - multiply_unit(before, -1, 0, factor)
+    if not e.residual and layer < e.depth - 1 and torch.allclose(e.normalization_row.apply(z + z[:, :1]), e.normalization_row.apply(z)):
         beside = beside - beside[:, :1]
     return bool((beside.abs() < 1e-9).all())
 
 
-def unless_follows(factor: float, words: str) -> Callable[[Experiment, int], str]:
+def unless_scales_with_input(factor: float, words: str) -> Callable[[Experiment, int], str]:
     def fails(e: Experiment, layer: int) -> str:
-        behind = f" behind {e.norm.label.lower()}" if e.norm.gain else ""
-        return "" if follows(e, layer, factor) else f"{e.phi.label} units{behind} do not {words} with their input."
+        behind = f" behind {e.normalization_row.label.lower()}" if e.normalization_row.has_gain else ""
+        return "" if scales_with_input(e, layer, factor) else f"{e.phi.label} units{behind} do not {words} with their input."
 
     return fails
 
 
 SYMMETRIES = catalogue(
     Symmetry(
-        key="swap", label="Swap two units", source="Hecht-Nielsen 1990", change=swapped,
+        key="swap", label="Swap two units", source="Hecht-Nielsen 1990", change=swap_units,
         summary="Two hidden units change places, with all their weights: a sum does not know the order of its terms.",
         formula=r"W_l \to P W_l, \quad b_l \to P b_l, \quad W_{l+1} \to W_{l+1} P^\top",
-        deed="Units {one} and {other} of {layer} swapped",
+        description="Units {one} and {other} of {layer} swapped",
     ),
     Symmetry(
         key="swap_incoming", label="Swap their incoming weights only", source="-",
         summary="The contrast: each unit's answer now leaves by the other's way out.", formula=r"W_l \to P W_l",
-        change=lambda incoming, bias, outgoing, i, j: (*swapped(incoming, bias, outgoing, i, j)[:2], outgoing),
-        fails=lambda e, layer: "Their outgoing weights stay where they were.",
-        deed="Only the incoming weights of units {one} and {other} of {layer} swapped",
+        change=lambda incoming, bias, outgoing, i, j: (*swap_units(incoming, bias, outgoing, i, j)[:2], outgoing),
+        why_broken=lambda e, layer: "Their outgoing weights stay where they were.",
+        description="Only the incoming weights of units {one} and {other} of {layer} swapped",
     ),
     Symmetry(
-        key="flip", label="Flip a sign", source="Chen, Lu & Hecht-Nielsen 1993", fails=unless_follows(-1.0, "change sign"),
+        key="flip", label="Flip a sign", source="Chen, Lu & Hecht-Nielsen 1993", why_broken=unless_scales_with_input(-1.0, "change sign"),
         summary="All weights of one unit change their sign, in and out: an odd activation hands the sign through.",
-        formula=r"\phi(-u) = -\phi(u)", deed="All signs of unit {one} of {layer} flipped",
-        change=lambda incoming, bias, outgoing, i, j: scaled(incoming, bias, outgoing, i, -1.0),
+        formula=r"\phi(-u) = -\phi(u)", description="All signs of unit {one} of {layer} flipped",
+        change=lambda incoming, bias, outgoing, i, j: rescale_unit(incoming, bias, outgoing, i, -1.0),
     ),
     Symmetry(
-        key="rescale", label="Rescale", source="Neyshabur et al. 2015", fails=unless_follows(2.0, "double"),
+        key="rescale", label="Rescale", source="Neyshabur et al. 2015", why_broken=unless_scales_with_input(2.0, "double"),
         summary="Incoming weights doubled, outgoing ones halved: straight lines from 0 hand the factor through.",
-        formula=r"\phi(2 u) = 2 \phi(u)", deed="Unit {one} of {layer} doubled on the way in and halved on the way out",
-        change=lambda incoming, bias, outgoing, i, j: scaled(incoming, bias, outgoing, i, 2.0),
+        formula=r"\phi(2 u) = 2 \phi(u)", description="Unit {one} of {layer} doubled on the way in and halved on the way out",
+        change=lambda incoming, bias, outgoing, i, j: rescale_unit(incoming, bias, outgoing, i, 2.0),
     ),
     Symmetry(
-        key="shift", label="Shift between copies", source="Fukumizu & Amari 2000", start=copied, change=shifted,
+        key="shift", label="Shift between copies", source="Fukumizu & Amari 2000", start=copy_unit, change=shift_outgoing,
         summary="Of two units that are copies on the way in, only the sum of their outgoing weights matters.",
         formula=r"a_i \phi(u) + a_j \phi(u) = (a_i + a_j) \phi(u)",
-        deed="Unit {other} of {layer} made a copy of unit {one}, and its outgoing weights given to that",
+        description="Unit {other} of {layer} made a copy of unit {one}, and its outgoing weights given to that",
     ),
 )  # fmt: skip
 
 
-def absent(e: Experiment) -> str:
+def why_no_symmetries(e: Experiment) -> str:
     """Why there is nothing to show, as a sentence; empty where there is."""
     return "" if e.depth > 1 else "No hidden units at depth 1: the only layer is the output."
 
 
-def touched(e: Experiment, layer: int) -> range:
+def layers_changed_together(e: Experiment, layer: int) -> range:
     """The hidden layers whose units change together: with residual connections all of them.
 
     A skip hands unit i of one hidden layer to unit i of the next, past all weights: done to one layer alone, none of
@@ -163,7 +163,7 @@ def check_hidden(e: Experiment, layer: int) -> None:
 
 
 @lru_cache(maxsize=32)
-def changes(experiment: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1)) -> Mapping[str, Change]:
+def symmetry_changes(experiment: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1)) -> Mapping[str, OutputChange]:
     """By how much each of SYMMETRIES moves the output before training on the first batch, of its size; none where `absent`.
 
     In float64 and without dropout, so that a symmetry moves it by rounding alone; but chaotic networks amplify rounding, and
@@ -171,27 +171,27 @@ def changes(experiment: Experiment, layer: int = 1, units: tuple[int, int] = (0,
     same units of all hidden layers are changed. NaN where the output is not finite.
     ValueError where there is no such layer or unit.
     """
-    if absent(experiment):
+    if why_no_symmetries(experiment):
         return MappingProxyType({})
     check_hidden(experiment, layer)
     if len({*units}) != 2 or not all(0 <= unit < experiment.width for unit in units):
         raise ValueError(f"units must be two different ones from 0 to {experiment.width - 1}, not {units}")
     e = replace(experiment, precision="float64")
-    stack, data = begun(e)
-    x, layers = data.x[next(batches(e))], touched(e, layer)
+    stack, data = draw_stack_and_data(e)
+    x, layers = data.x[next(batch_indices(e))], layers_changed_together(e, layer)
     plain = output(stack, x)
     return MappingProxyType({key: moved(stack, x, plain, row, layers, units) for key, row in SYMMETRIES.items()})
 
 
-def moved(stack: Stack, x: Tensor, plain: Tensor, row: Symmetry, layers: range, units: tuple[int, int]) -> Change:
+def moved(stack: Stack, x: Tensor, plain: Tensor, row: Symmetry, layers: range, units: tuple[int, int]) -> OutputChange:
     before = output(changed(stack, row.start, layers, units), x) if row.start else plain
     after = output(changed(stack, row.change, layers, units), x)
     values = (tensor.abs().amax(dim=(1, 2)) for tensor in (after - before, before))  # NaN wins
     return finite(stack.experiment, *values)
 
 
-def finite(e: Experiment, *values: Tensor) -> Change:
-    return Change(*(arranged(e, torch.where(value.isfinite(), value, torch.nan)) for value in values))
+def finite(e: Experiment, *values: Tensor) -> OutputChange:
+    return OutputChange(*(to_schemes_and_replicates(e, torch.where(value.isfinite(), value, torch.nan)) for value in values))
 
 
 def changed(stack: Stack, change: Callable[..., Units], layers: range, units: tuple[int, int]) -> Stack:
@@ -211,15 +211,15 @@ def output(stack: Stack, x: Tensor) -> Tensor:
     return stack.forward(x).output  # (N, batch, outputs)
 
 
-def sentence(e: Experiment, key: str, scheme: str, layer: int = 1, units: tuple[int, int] = (0, 1)) -> str:
+def symmetry_sentence(e: Experiment, key: str, scheme: str, layer: int = 1, units: tuple[int, int] = (0, 1)) -> str:
     """What was found of one symmetry and scheme, the worst of its replicates; units are counted from 1 here, as layers are."""
-    if why := absent(e):
+    if why := why_no_symmetries(e):
         return why
-    change, index = changes(e, layer, units)[key], e.schemes.index(scheme)
+    change, index = symmetry_changes(e, layer, units)[key], e.schemes.index(scheme)
     where = "all hidden layers" if e.residual and e.depth > 2 else f"layer {layer}"
-    deed = SYMMETRIES[key].deed.format(one=units[0] + 1, other=units[1] + 1, layer=where)
+    deed = SYMMETRIES[key].description.format(one=units[0] + 1, other=units[1] + 1, layer=where)
     by, of = change.moved[index].max(), change.size[index].max()
-    subject = f"{deed}: the output of {e.rows[index].title}"
+    subject = f"{deed}: the output of {e.scheme_rows[index].title}"
     if not np.isfinite(by):
         return f"{subject} is not finite."
     return f"{subject} moves by at most {by:.2g}, of {of:.2g}." if by else f"{subject} does not move at all."
@@ -228,7 +228,7 @@ def sentence(e: Experiment, key: str, scheme: str, layer: int = 1, units: tuple[
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)
 @torch.enable_grad()
-def row_differences(experiment: Experiment, layer: int = 1) -> Mapping[str, Change]:
+def row_differences(experiment: Experiment, layer: int = 1) -> Mapping[str, OutputChange]:
     """How far the rows of d(loss)/dW_l of a hidden layer differ on the first batch, of its largest entry.
 
     `drawn`: with the outgoing weights W_{l+1} as they are; `random`: with N(0, 1/fan_in) in their place. In float64 and
@@ -236,31 +236,31 @@ def row_differences(experiment: Experiment, layer: int = 1) -> Mapping[str, Chan
     and c times their sum is 0 but for rounding. Constant hidden layers learn from the second step on, tied. Nothing where
     `absent`; ValueError where there is no such layer.
     """
-    if absent(experiment):
+    if why_no_symmetries(experiment):
         return MappingProxyType({})
     check_hidden(experiment, layer)
     e = replace(experiment, precision="float64")
-    stack, data = begun(e)
-    batch, found = next(batches(e)), {}
+    stack, data = draw_stack_and_data(e)
+    batch, found = next(batch_indices(e)), {}
     weights = [matrix.detach() for group in stack.weights for matrix in group]
-    noises = [Noise(e.seed, replicate, e.layers[layer]) for replicate in range(e.replicates)]
+    noises = [Draws(e.seed, replicate, e.layers[layer]) for replicate in range(e.replicates)]
     random = torch.stack([noise.normal for noise in noises] * len(e.schemes)) / e.layers[layer].fan_in ** 0.5
     for name, outgoing in (("drawn", weights[layer]), ("random", random.to(weights[layer]))):
         own = weights[layer - 1].clone().requires_grad_()
         stack.weights = [w.unsqueeze(0) for w in (*weights[: layer - 1], own, outgoing, *weights[layer + 1 :])]
-        loss = losses(stack.forward(data.x[batch]).output, data.y[batch]).sum()
+        loss = mean_losses(stack.forward(data.x[batch]).output, data.y[batch]).sum()
         (gradient,) = torch.autograd.grad(loss, own)  # (N, width, fan_in)
         apart = (gradient.amax(dim=1) - gradient.amin(dim=1)).amax(dim=1)
         found[name] = finite(e, apart, gradient.abs().amax(dim=(1, 2)))
     return MappingProxyType(found)
 
 
-def tie(e: Experiment, scheme: str, layer: int = 1) -> str:
+def tie_sentence(e: Experiment, scheme: str, layer: int = 1) -> str:
     """What ties the units of a layer that start alike, in a sentence; empty where they do not."""
     found, index = row_differences(e, layer), e.schemes.index(scheme)
     (drawn, of), (random, size) = ((change.moved[index].max(), change.size[index].max()) for change in found.values())
-    if not (drawn <= max(TIED * of, NOTHING) and random > max(TIED * size, NOTHING)):
+    if not (drawn <= max(ROUNDING_SHARE * of, NEGLIGIBLE) and random > max(ROUNDING_SHARE * size, NEGLIGIBLE)):
         return ""
-    now = "gets a gradient of equal rows" if of > NOTHING else "gets no gradient"
+    now = "gets a gradient of equal rows" if of > NEGLIGIBLE else "gets no gradient"
     above = f"were only the weights above it random, its rows would differ by up to {random:.2g}"
-    return f"{e.rows[index].title}: layer {layer} {now} at the first step; {above}, its largest entry being {size:.2g}."
+    return f"{e.scheme_rows[index].title}: layer {layer} {now} at the first step; {above}, its largest entry being {size:.2g}."

@@ -15,18 +15,18 @@ from stability.catalogues.number_formats import FORMATS, PRECISIONS, Format
 from stability.catalogues.optimizers import OPTIMIZERS, Optimizer
 from stability.catalogues.schemes import SCHEMES, Scheme
 from stability.records import knobs
-from stability.records.knobs import Choice, Flag, Integer, Real, Several, setting
+from stability.records.knobs import Choice, Flag, Integer, Real, ChoiceList, setting
 
 MOST_SCHEMES = 8  # in one picture: as many colours as most people can tell apart
 
 
-def canonical(text: str) -> str:
-    return schemes.read(text).key
+def canonical_scheme(text: str) -> str:
+    return schemes.parse_scheme(text).key
 
 
-def misfits(scheme: str, settings: Mapping[str, Any]) -> knobs.Disagreements:
+def scheme_disagreements(scheme: str, settings: Mapping[str, Any]) -> knobs.Disagreements:
     """What this scheme cannot go together with: a sentence, the field, its nearest legal value."""
-    return schemes.read(scheme).needs(settings)
+    return schemes.parse_scheme(scheme).needs(settings)
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Experiment:
     """
 
     # fmt: off
-    schemes: tuple[str, ...] = setting(("he_normal", "xavier_normal", "normal:1"), Several, "Compare", "Initializations",
+    schemes: tuple[str, ...] = setting(("he_normal", "xavier_normal", "normal:1"), ChoiceList, "Compare", "Initializations",
         "Up to eight, trained at once on the same data. Type your own with a value, such as normal:0.02.",
-        rows=SCHEMES, entry=canonical, same=schemes.identity, most=MOST_SCHEMES, main=True)
+        rows=SCHEMES, entry=canonical_scheme, same=schemes.family_and_value, most=MOST_SCHEMES, main=True)
     activation: str = setting("relu", Choice, "Network", "Activation",
         "The function after each hidden layer.", rows=ACTIVATIONS, main=True)
     depth: int = setting(20, Integer, "Network", "Depth",
@@ -77,7 +77,7 @@ class Experiment:
         "Pull of the weight matrices towards 0.", low=0, high=10)
     precision: str = setting("float32", Choice, "Training", "Precision",
         "The number format of everything computed: how many digits, and how large and small a number can be.",
-        rows=PRECISIONS, absent={key: row.shown_only for key, row in FORMATS.items() if not row.trains})
+        rows=PRECISIONS, absent={key: row.why_untrainable for key, row in FORMATS.items() if not row.is_trainable})
     replicates: int = setting(1, Integer, "Compare", "Replicates",
         "Networks a scheme, each drawn anew: lines show their median, bands their range.", low=1, high=16)
     seed: int = setting(0, Integer, "Compare", "Seed",
@@ -85,7 +85,7 @@ class Experiment:
     # fmt: on
 
     def __post_init__(self):
-        knobs.check(self)
+        knobs.check_settings(self)
 
     def to_query(self) -> dict[str, str]:
         """The settings that differ from the defaults, as the text of a link, with its version `v`."""
@@ -100,47 +100,47 @@ class Experiment:
     def disagreements(settings: Mapping[str, Any]) -> knobs.Disagreements:
         """Pairs of settings that cannot both hold: a sentence, the later field, its nearest legal value."""
         for scheme in settings["schemes"]:
-            yield from misfits(scheme, settings)
+            yield from scheme_disagreements(scheme, settings)
         batch, samples = settings["batch"], settings["samples"]
-        if NORMALIZATIONS[settings["normalization"]].least_batch > batch:
+        if NORMALIZATIONS[settings["normalization"]].min_batch > batch:
             yield f"batch must be at least 2 for batch normalization, not {batch}", "batch", 2
         if batch > samples:
             yield f"batch must be at most samples ({samples}), not {batch}", "batch", samples
 
     @property
-    def rows(self) -> tuple[Scheme, ...]:
+    def scheme_rows(self) -> tuple[Scheme, ...]:
         """The schemes' rows, values put in."""
-        return tuple(map(schemes.read, self.schemes))
+        return tuple(map(schemes.parse_scheme, self.schemes))
 
     @property
     def phi(self) -> Activation:
         return ACTIVATIONS[self.activation]
 
     @property
-    def norm(self) -> Normalization:
+    def normalization_row(self) -> Normalization:
         return NORMALIZATIONS[self.normalization]
 
     @property
-    def data(self) -> Dataset:
+    def dataset_row(self) -> Dataset:
         return DATASETS[self.dataset]
 
     @property
-    def optimization(self) -> Optimizer:
+    def optimizer_row(self) -> Optimizer:
         return OPTIMIZERS[self.optimizer]
 
     @property
-    def format(self) -> Format:
+    def number_format(self) -> Format:
         return PRECISIONS[self.precision]
 
     @property
-    def networks(self) -> int:
+    def network_count(self) -> int:
         """Schemes times replicates: how many networks train at once."""
         return len(self.schemes) * self.replicates
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The weight layers, first to last, as a scheme sees them."""
-        sizes = [self.data.dimension(self.features), *[self.width] * (self.depth - 1), self.data.outputs]
+        sizes = [self.dataset_row.input_dimension(self.features), *[self.width] * (self.depth - 1), self.dataset_row.outputs]
         return tuple(
             Layer(index, self.depth, fan_in, fan_out, self.phi, self.bias_std, self.residual)
             for index, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from stability.text import decimal, number_in, shown, suggestion
+from stability.text import exact_number, parse_number, quote, did_you_mean
 
 VERSION = "1"  # of a link; the defaults of a version are frozen once it is released
 
@@ -24,7 +24,7 @@ class Knob:
     main: bool = False  # always in sight; the others are folded by group
 
     @property
-    def choices(self) -> str:
+    def search_text(self) -> str:
         """The words of what can be chosen, for those who search."""
         return " ".join(f"{key} {getattr(row, 'label', row)}" for key, row in getattr(self, "rows", {}).items())
 
@@ -34,7 +34,7 @@ class Knob:
     def parse(self, text: str) -> Any:
         return self.check(text)
 
-    def forgive(self, text: str) -> tuple[Any, list[tuple[str, str]]]:
+    def parse_leniently(self, text: str) -> tuple[Any, list[tuple[str, str]]]:
         """What can be taken of a text, and what could not: pairs of a part and what is legal. ValueError if nothing can."""
         return self.parse(text), []
 
@@ -45,11 +45,11 @@ class Knob:
         """A value as people read it."""
         return self.spell(value)
 
-    def words(self, value: Any) -> str:
+    def label_with_value(self, value: Any) -> str:
         """A value in a sentence, with the name of the setting."""
         return f"{self.label.lower()} {self.title(value)}"
 
-    def legal(self) -> str:
+    def legal_values(self) -> str:
         raise NotImplementedError
 
 
@@ -62,18 +62,18 @@ class Number(Knob):
     log: bool = False
     kind: ClassVar[str]
 
-    def legal(self) -> str:
-        return f"{self.kind} from {decimal(self.low)} to {decimal(self.high)}"
+    def legal_values(self) -> str:
+        return f"{self.kind} from {exact_number(self.low)} to {exact_number(self.high)}"
 
-    def stops(self, value: float) -> list[float]:
+    def slider_stops(self, value: float) -> list[float]:
         """Where a slider over factors stops: 1, 2, 5, 10, ..., the ends of the legal range, and the value."""
         marks = {float(f"{digit}e{power}") for power in range(-6, 5) for digit in (1, 2, 5)}
         legal = {mark for mark in marks if self.low <= mark <= self.high} | {self.low, self.high, value}
         return sorted(type(value)(mark) for mark in legal if mark == type(value)(mark))
 
-    def bounded(self, value: float) -> float:
+    def check_bounds(self, value: float) -> float:
         if not self.low <= value <= self.high:
-            raise ValueError(self.legal())
+            raise ValueError(self.legal_values())
         return value
 
 
@@ -81,23 +81,23 @@ class Number(Knob):
 class Integer(Number):
     kind = "a whole number"
 
-    def stops(self, value: int) -> list[int]:
+    def slider_stops(self, value: int) -> list[int]:
         """Powers of two where the range ends at one, as sizes do."""
         if int(self.high).bit_count() > 1:
-            return super().stops(value)
+            return super().slider_stops(value)
         powers = {2**power for power in range(int(self.high).bit_length())}
         return sorted({mark for mark in powers if mark >= self.low} | {int(self.low), value})
 
     def check(self, value: Any) -> int:
         if isinstance(value, bool):  # an int in Python, not in a sentence
-            raise ValueError(self.legal())
+            raise ValueError(self.legal_values())
         try:
-            return self.bounded(operator.index(value))
+            return self.check_bounds(operator.index(value))
         except TypeError:
-            raise ValueError(self.legal()) from None
+            raise ValueError(self.legal_values()) from None
 
     def parse(self, text: str) -> int:
-        number = number_in(text)
+        number = parse_number(text)
         return self.check(int(number) if number.is_integer() else number)
 
 
@@ -107,17 +107,17 @@ class Real(Number):
 
     def check(self, value: Any) -> float:
         if isinstance(value, (bool, str)):
-            raise ValueError(self.legal())
+            raise ValueError(self.legal_values())
         try:
-            return self.bounded(float(value) + 0.0)  # -0.0 and 0.0 are one setting
+            return self.check_bounds(float(value) + 0.0)  # -0.0 and 0.0 are one setting
         except (TypeError, OverflowError):
-            raise ValueError(self.legal()) from None
+            raise ValueError(self.legal_values()) from None
 
     def parse(self, text: str) -> float:
-        return self.check(number_in(text))
+        return self.check(parse_number(text))
 
     def spell(self, value: float) -> str:
-        return decimal(value)
+        return exact_number(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ class Flag(Knob):
 
     def check(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValueError(self.legal())
+            raise ValueError(self.legal_values())
         return value
 
     def parse(self, text: str) -> bool:
@@ -140,7 +140,7 @@ class Flag(Knob):
     def title(self, value: bool) -> str:
         return "on" if value else "off"
 
-    def legal(self) -> str:
+    def legal_values(self) -> str:
         return "true or false"
 
 
@@ -155,23 +155,23 @@ class Choice(Knob):
         key = value.strip().lower() if isinstance(value, str) else None
         if key not in self.rows:
             why = self.absent.get(key)
-            raise ValueError(self.legal() + (f" ({why.rstrip('.')})" if why else suggestion(key, self.rows)))
+            raise ValueError(self.legal_values() + (f" ({why.rstrip('.')})" if why else did_you_mean(key, self.rows)))
         return key
 
     @property
-    def offered(self) -> dict[str, str]:
+    def menu_labels(self) -> dict[str, str]:
         """What a menu shows: the labels, and of what cannot be chosen why not."""
         return {key: self.title(key) for key in self.rows} | dict(self.absent)
 
     def title(self, value: str) -> str:
         return getattr(self.rows[value], "label", value)
 
-    def legal(self) -> str:
+    def legal_values(self) -> str:
         return "one of " + ", ".join(filter(None, self.rows))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Several(Knob):
+class ChoiceList(Knob):
     """One to `most` entries, each read by `entry` (canonical text or ValueError); `same` tells which are duplicates."""
 
     rows: Mapping[str, Any]
@@ -181,18 +181,18 @@ class Several(Knob):
 
     def check(self, value: Any) -> tuple[str, ...]:
         if isinstance(value, str) or not isinstance(value, (tuple, list)):
-            raise ValueError(self.legal())
+            raise ValueError(self.legal_values())
         unique: dict[Any, str] = {}
         for item in map(self.entry, value):
             unique.setdefault(self.same(item), item)
         if not 1 <= len(unique) <= self.most:
-            raise ValueError(self.legal())
+            raise ValueError(self.legal_values())
         return tuple(unique.values())
 
     def parse(self, text: str) -> tuple[str, ...]:
         return self.check([item for item in text.split(",") if item.strip()])
 
-    def forgive(self, text: str) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    def parse_leniently(self, text: str) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
         taken, refused = [], []
         for item in text.split(","):
             try:
@@ -205,7 +205,7 @@ class Several(Knob):
     def spell(self, value: tuple[str, ...]) -> str:
         return ",".join(value)
 
-    def legal(self) -> str:
+    def legal_values(self) -> str:
         return f"1 to {self.most} of " + ", ".join(self.rows)
 
 
@@ -214,47 +214,47 @@ def setting(default: Any, kind: type[Knob], group: str, label: str, help: str, *
     return field(default=default, metadata={"knob": kind(group=group, label=label, help=help, **legal)})
 
 
-def knobs(record: Any) -> dict[str, Knob]:
+def knobs_of(record: Any) -> dict[str, Knob]:
     """The knobs of a dataclass or of an instance, by field name, in the order of the fields."""
     return {f.name: f.metadata["knob"] for f in fields(record)}
 
 
-def check(record: Any) -> None:
+def check_settings(record: Any) -> None:
     """Makes every field canonical, for `__post_init__`; ValueError names the field, its value and what is legal."""
-    for name, knob in knobs(record).items():
+    for name, knob in knobs_of(record).items():
         value = getattr(record, name)
         try:
             object.__setattr__(record, name, knob.check(value))
         except ValueError as error:
-            raise ValueError(refusal(name, value, error)) from None
-    for sentence, _, _ in record.disagreements(values(record)):
+            raise ValueError(refusal_sentence(name, value, error)) from None
+    for sentence, _, _ in record.disagreements(setting_values(record)):
         raise ValueError(sentence)
 
 
-def values(record: Any) -> dict[str, Any]:
+def setting_values(record: Any) -> dict[str, Any]:
     """The settings as a plain mapping."""
-    return {name: getattr(record, name) for name in knobs(record)}
+    return {name: getattr(record, name) for name in knobs_of(record)}
 
 
-def difference(record: Any, base: Any) -> dict[str, Any]:
+def differing_settings(record: Any, base: Any) -> dict[str, Any]:
     """The settings of `record` that are not those of `base`."""
-    return {name: value for name, value in values(record).items() if value != getattr(base, name)}
+    return {name: value for name, value in setting_values(record).items() if value != getattr(base, name)}
 
 
-def found(settings: Mapping[str, Knob], words: str) -> dict[str, Knob]:
+def settings_matching(settings: Mapping[str, Knob], words: str) -> dict[str, Knob]:
     """The settings that speak of every one of these words, in their name, label, help or choices."""
-    spoken = {name: f"{name} {knob.label} {knob.help} {knob.choices}".lower() for name, knob in settings.items()}
+    spoken = {name: f"{name} {knob.label} {knob.help} {knob.search_text}".lower() for name, knob in settings.items()}
     return {name: knob for name, knob in settings.items() if all(word in spoken[name] for word in words.lower().split())}
 
 
-def spelled(record: Any, base: Any) -> dict[str, str]:
+def spell_difference(record: Any, base: Any) -> dict[str, str]:
     """The settings that differ from `base`, as the text of a link."""
-    return {name: knobs(record)[name].spell(value) for name, value in difference(record, base).items()}
+    return {name: knobs_of(record)[name].spell(value) for name, value in differing_settings(record, base).items()}
 
 
 def to_query(record: Any) -> dict[str, str]:
     """The version and every setting that differs from its default, as the text of a link."""
-    return {"v": VERSION} | spelled(record, type(record)())
+    return {"v": VERSION} | spell_difference(record, type(record)())
 
 
 def from_query(cls: type, query: Mapping[str, str], base: Any = None) -> tuple[Any, list[str]]:
@@ -262,32 +262,32 @@ def from_query(cls: type, query: Mapping[str, str], base: Any = None) -> tuple[A
 
     Returns the record, and one sentence for every key that could not be taken as it was.
     """
-    settings, notes = values(base or cls()), []
+    settings, notes = setting_values(base or cls()), []
     for name, text in query.items():
         if name not in settings:
-            notes += [f"{shown(name)} is no setting of this page, so {shown(text)} was left out."] * (name != "v")
+            notes += [f"{quote(name)} is no setting of this page, so {quote(text)} was left out."] * (name != "v")
             continue
         try:
-            settings[name], refused = knobs(cls)[name].forgive(str(text))
-            notes += [f"{refusal(name, part, legal)}; it was left out." for part, legal in refused]
+            settings[name], refused = knobs_of(cls)[name].parse_leniently(str(text))
+            notes += [f"{refusal_sentence(name, part, legal)}; it was left out." for part, legal in refused]
         except ValueError as error:
-            kept = knobs(cls)[name].spell(settings[name]) or "nothing"
-            notes.append(f"{refusal(name, text, error)}; {kept} is used instead.")
-    record, more = mended(cls, settings)
+            kept = knobs_of(cls)[name].spell(settings[name]) or "nothing"
+            notes.append(f"{refusal_sentence(name, text, error)}; {kept} is used instead.")
+    record, more = reconcile(cls, settings)
     return record, notes + more
 
 
-def mended(cls: type, settings: Mapping[str, Any]) -> tuple[Any, list[str]]:
+def reconcile(cls: type, settings: Mapping[str, Any]) -> tuple[Any, list[str]]:
     """The record of legal settings; where two of them disagree the later one is changed, and a sentence says so."""
     settings, notes = dict(settings), []
     for sentence, name, value in cls.disagreements(settings):
         settings[name] = value
-        notes.append(f"{sentence}; {name} {knobs(cls)[name].spell(value)} is used instead.")
+        notes.append(f"{sentence}; {name} {knobs_of(cls)[name].spell(value)} is used instead.")
     return cls(**settings), notes
 
 
 Disagreements = Iterator[tuple[str, str, Any]]  # a sentence, the later of the two fields, and its nearest legal value
 
 
-def refusal(name: str, value: Any, legal: object) -> str:
-    return f"{name} must be {legal}, not {shown(value)}"
+def refusal_sentence(name: str, value: Any, legal: object) -> str:
+    return f"{name} must be {legal}, not {quote(value)}"

@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stability.catalogues.draws import uniform
+from stability.catalogues.draws import unit_uniform
 from stability.catalogues.entry import Entry, catalogue
 from stability.randomness import generator
 from stability.records import knobs
 from stability.records.knobs import Choice, Integer, Real, setting
 
-GROUP = 2**20  # numbers that are drawn at once: they stay in the cache, and memory does not grow with the replicates
+NUMBERS_PER_GROUP = 2**20  # numbers that are drawn at once: they stay in the cache, and memory does not grow with the replicates
 
 
 def normal(random: torch.Generator, *shape: int) -> Tensor:
@@ -54,7 +54,7 @@ def lyapunov_exponents(n: int, sigma: float) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(Entry):
+class ProductFamily(Entry):
     """A row: `draw` fills a shape with numbers of variance 1 (`noise` is their purpose), and `made` turns it into matrices.
 
     `making(n)` is the operations in whose time `made` makes one, `scale(n)` what sigma is multiplied by. `exponents(n)` are the
@@ -63,14 +63,14 @@ class Family(Entry):
 
     noise: str
     draw: Callable[..., Tensor]
-    made: Callable[[Tensor], Tensor] = lambda matrices: matrices
-    making: Callable[[int], int] = lambda n: 0
+    make_matrices: Callable[[Tensor], Tensor] = lambda matrices: matrices
+    making_operations: Callable[[int], int] = lambda n: 0
     scale: Callable[[int], float] = lambda n: 1.0
     exponents: Callable[[int], np.ndarray] | None = None
     variance: Callable[[int], float] | None = None
 
     @property
-    def gaussian(self) -> bool:
+    def is_gaussian(self) -> bool:
         """Whether the entries are independent draws from one bell curve."""
         return bool(self.variance and self.variance(1))
 
@@ -79,29 +79,29 @@ GAUSSIAN = {
     "noise": "normal", "draw": normal, "exponents": lambda n: lyapunov_exponents(n, 1.0),
     "variance": lambda n: float(torch.special.polygamma(1, torch.tensor(n / 2, dtype=torch.float64))) / 4,
 }  # fmt: skip
-FAMILIES = catalogue(
-    Family(
+PRODUCT_FAMILIES = catalogue(
+    ProductFamily(
         key="normal", label="Normal", source="Newman 1986", formula=r"M_{ij} \sim N(0, \sigma^2)", **GAUSSIAN,
         summary="Every entry from a bell curve of standard deviation sigma: the book's example.",
     ),
-    Family(
-        key="uniform", label="Uniform", source="Kesten & Spitzer 1984", noise="uniform", draw=uniform,
+    ProductFamily(
+        key="uniform", label="Uniform", source="Kesten & Spitzer 1984", noise="uniform", draw=unit_uniform,
         formula=r"M_{ij} \sim U(-\sqrt 3 \, \sigma, \sqrt 3 \, \sigma)",
         summary="Every entry alike between two bounds, with the same standard deviation sigma.",
     ),
-    Family(
+    ProductFamily(
         key="orthogonal", label="Orthogonal", source="Saxe et al. 2014", formula=r"M = \sigma Q, \quad Q^T Q = I",
-        noise="orthogonal", draw=normal, made=orthogonal, making=lambda n: 10000 + 1500 * n**2,
+        noise="orthogonal", draw=normal, make_matrices=orthogonal, making_operations=lambda n: 10000 + 1500 * n**2,
         exponents=np.zeros, variance=lambda n: 0.0,
         summary="Rotations and reflections times sigma: every direction is stretched alike.",
     ),
-    Family(
+    ProductFamily(
         key="xavier_normal", label="Xavier (normal)", source="Glorot & Bengio 2010", formula=r"M_{ij} \sim N(0, \sigma^2 / n)",
         scale=lambda n: n**-0.5, **GAUSSIAN,
         summary="A bell curve of variance 2/(n + n): the mean square of a signal is kept at sigma 1.",
     ),
-    Family(
-        key="xavier_uniform", label="Xavier (uniform)", source="Glorot & Bengio 2010", noise="uniform", draw=uniform,
+    ProductFamily(
+        key="xavier_uniform", label="Xavier (uniform)", source="Glorot & Bengio 2010", noise="uniform", draw=unit_uniform,
         formula=r"M_{ij} \sim U(-\sigma \sqrt{3 / n}, \sigma \sqrt{3 / n})", scale=lambda n: n**-0.5,
         summary="Alike between two bounds, of variance 2/(n + n): the mean square of a signal is kept at sigma 1.",
     ),
@@ -119,7 +119,7 @@ class Product:
         low=0, high=10, main=True)
     count: int = setting(100, Integer, "Product", "Further factors",
         "How many matrices the first one is multiplied by, one after another.", low=1, high=1000, log=True, main=True)
-    family: str = setting("normal", Choice, "Product", "Matrices", "How each factor is drawn.", rows=FAMILIES, main=True)
+    family: str = setting("normal", Choice, "Product", "Matrices", "How each factor is drawn.", rows=PRODUCT_FAMILIES, main=True)
     replicates: int = setting(200, Integer, "Product", "Replicates",
         "How many products are drawn: the line is their median, nine of ten lie in the band.", low=1, high=1000, log=True,
         main=True)
@@ -128,7 +128,7 @@ class Product:
     # fmt: on
 
     def __post_init__(self):
-        knobs.check(self)
+        knobs.check_settings(self)
 
     def to_query(self) -> dict[str, str]:
         """The settings that differ from the defaults, as the text of a link, with its version `v`."""
@@ -144,79 +144,79 @@ class Product:
         yield from ()
 
     @property
-    def row(self) -> Family:
-        return FAMILIES[self.family]
+    def family_row(self) -> ProductFamily:
+        return PRODUCT_FAMILIES[self.family]
 
     @property
     def scale(self) -> float:
         """What a matrix of unit noise is multiplied by: the standard deviation of the entries, or an orthogonal one's gain."""
-        return self.sigma * self.row.scale(self.n)
+        return self.sigma * self.family_row.scale(self.n)
 
     @property
     def log10_scale(self) -> float:
         """-inf at sigma 0."""
         with np.errstate(divide="ignore"):
-            return float(np.log10(self.sigma) + np.log10(self.row.scale(self.n)))
+            return float(np.log10(self.sigma) + np.log10(self.family_row.scale(self.n)))
 
     def log10_norms(self) -> np.ndarray:
         """log10 of the Frobenius norm, `(replicates, count + 1)`: index 0 is the first matrix, k after k further factors."""
-        return np.stack(list(multiplied(self)), axis=1)
+        return np.stack(list(log10_norms_by_factor(self)), axis=1)
 
 
-def multiplied(product: Product) -> Iterator[np.ndarray]:
+def log10_norms_by_factor(product: Product) -> Iterator[np.ndarray]:
     """log10 of the Frobenius norms `(replicates,)`, of the first matrix and after each further factor; -inf for 0."""
-    for parts in zip(*(powers(product, group) for group in groups(product)), strict=True):
+    for parts in zip(*(powers(product, group) for group in replicate_groups(product)), strict=True):
         yield np.concatenate(parts)
 
 
-def groups(product: Product) -> list[range]:
+def replicate_groups(product: Product) -> list[range]:
     """The replicates in parts that are multiplied together."""
-    size = max(1, GROUP // draws(product.n))
+    size = max(1, NUMBERS_PER_GROUP // numbers_per_draw(product.n))
     return [range(start, min(start + size, product.replicates)) for start in range(0, product.replicates, size)]
 
 
 def powers(product: Product, replicates: range) -> Iterator[np.ndarray]:
     """log10 of the norms of these replicates."""
-    for _, power in products(product, replicates):
+    for _, power in unit_products(product, replicates):
         yield power.numpy()
 
 
-def products(product: Product, replicates: range) -> Iterator[tuple[Tensor, Tensor]]:
+def unit_products(product: Product, replicates: range) -> Iterator[tuple[Tensor, Tensor]]:
     """Each product at Frobenius norm 1 `(replicates, n, n)`, and log10 of its norm `(replicates,)`, in float64.
 
     A product of norm 0 stays 0. Memory is that of two matrices a replicate, or of one draw where they are small.
     """
-    stream = factors(product, replicates)
-    unit, power = normalized(next(stream))
+    stream = factor_matrices(product, replicates)
+    unit, power = normalize_matrices(next(stream))
     yield unit, power + product.log10_scale
     for k in range(1, product.count + 1):
-        unit, grown = normalized(torch.bmm(next(stream), unit))
+        unit, grown = normalize_matrices(torch.bmm(next(stream), unit))
         power = power + grown
         yield unit, power + (k + 1) * product.log10_scale
 
 
-def normalized(matrices: Tensor) -> tuple[Tensor, Tensor]:
+def normalize_matrices(matrices: Tensor) -> tuple[Tensor, Tensor]:
     """Matrices `(R, n, n)` divided by their norms, and log10 of those `(R,)`."""
     norm = torch.linalg.vector_norm(matrices, dim=(1, 2))
     return matrices / torch.where(norm > 0, norm, 1)[:, None, None], norm.log10()
 
 
-def draws(n: int) -> int:
+def numbers_per_draw(n: int) -> int:
     """About how many numbers one call of a generator draws: 64 factors, or 4096 numbers, or one factor."""
     return max(n**2, min(64 * n**2, 2**12))
 
 
-def factors(product: Product, replicates: range) -> Iterator[Tensor]:
+def factor_matrices(product: Product, replicates: range) -> Iterator[Tensor]:
     """One factor after another, at scale 1, `(replicates, n, n)`, without an end; one generator for each replicate."""
-    row, n = product.row, product.n
-    shape = draws(n) // n**2, n, n  # by n alone, so that no other setting moves a number
+    row, n = product.family_row, product.n
+    shape = numbers_per_draw(n) // n**2, n, n  # by n alone, so that no other setting moves a number
     sources = [generator(product.seed, row.noise, replicate) for replicate in replicates]
     while True:
-        yield from row.made(torch.stack([row.draw(random, *shape) for random in sources], dim=1))
+        yield from row.make_matrices(torch.stack([row.draw(random, *shape) for random in sources], dim=1))
 
 
 @dataclass(frozen=True)
-class Scaled:
+class ScientificMatrix:
     """A matrix as `mantissa` x 10^power, `(n, n)`: its largest entry has one digit before the point."""
 
     mantissa: np.ndarray
@@ -224,32 +224,32 @@ class Scaled:
 
 
 @dataclass(frozen=True)
-class Matrices:
+class EndMatrices:
     """The first replicate's first matrix, and the product after all further factors."""
 
-    first: Scaled
-    last: Scaled
+    first: ScientificMatrix
+    last: ScientificMatrix
 
 
-def matrices(product: Product) -> Matrices:
+def end_matrices(product: Product) -> EndMatrices:
     """As much work as one replicate of `multiplied`; what is asked again is remembered."""
     return ends(replace(product, replicates=1))
 
 
 @lru_cache(maxsize=32)
-def ends(product: Product) -> Matrices:
+def ends(product: Product) -> EndMatrices:
     first = last = None
-    for found in products(product, range(1)):
+    for found in unit_products(product, range(1)):
         first, last = first or found, found
-    return Matrices(scaled(*first), scaled(*last))
+    return EndMatrices(scientific_matrix(*first), scientific_matrix(*last))
 
 
-def scaled(unit: Tensor, power: Tensor) -> Scaled:
+def scientific_matrix(unit: Tensor, power: Tensor) -> ScientificMatrix:
     """A matrix `(1, n, n)` with log10 of its size `(1,)`."""
     matrix, power = unit[0].numpy(), float(power)
     largest = np.abs(matrix).max()
     if not largest or power == -np.inf:
-        return Scaled(np.zeros_like(matrix), 0)
+        return ScientificMatrix(np.zeros_like(matrix), 0)
     exponent = power + np.log10(largest)
     whole = int(np.floor(exponent))
-    return Scaled(matrix / largest * 10 ** (exponent - whole), whole)
+    return ScientificMatrix(matrix / largest * 10 ** (exponent - whole), whole)

@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 
 from stability.catalogues.draws import Layer
-from stability.catalogues.mean_field import DIES, FixedPoint, fixed_point
-from stability.catalogues.schemes import Scheme, critical
+from stability.catalogues.mean_field import NOTE_DIES, FixedPoint, fixed_point
+from stability.catalogues.schemes import Scheme, critical_sigma_w2_or_none
 from stability.records.experiment import Experiment
 from stability.theory.prediction import predict
 
-SURVIVES = 6  # depth scales: beyond about six xi networks were found untrainable; a scale, not a wall. Schoenholz et al. 2017
-SLOWLY = "On the edge q sinks to 0 slowly: in the end by less than 1 % a layer."
-NEAR = 0.01  # of chi_1 = 1: nobody could tell the difference over a hundred layers
+SURVIVAL_DEPTH_SCALES = 6  # depth scales: beyond about six xi networks were found untrainable; a scale, not a wall. Schoenholz et al. 2017
+SINKS_SLOWLY = "On the edge q sinks to 0 slowly: in the end by less than 1 % a layer."
+EDGE_TOLERANCE = 0.01  # of chi_1 = 1: nobody could tell the difference over a hundred layers
 
 
-def readouts(e: Experiment) -> pd.DataFrame:
+def mean_field_frame(e: Experiment) -> pd.DataFrame:
     """A row for each scheme, of the middle layer. Columns, float64 but for scheme, phase and note:
 
     scheme, sigma_w (root of fan_in Var W), sigma_b, edge (sigma_w at the edge of chaos for these biases, or null), chi_1
@@ -25,36 +25,36 @@ def readouts(e: Experiment) -> pd.DataFrame:
     """
     layer = e.layers[len(e.layers) // 2]
     columns = "scheme", "sigma_w", "edge", "phase", "chi_1", "reach", "q", "sigma_b", "note"
-    return pd.DataFrame([{"scheme": row.title} | numbers(e, row, layer) for row in e.rows], columns=columns)
+    return pd.DataFrame([{"scheme": row.title} | mean_field_row(e, row, layer) for row in e.scheme_rows], columns=columns)
 
 
-def numbers(e: Experiment, row: Scheme, layer: Layer) -> dict[str, float | str]:
+def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, float | str]:
     """One row, but for its name."""
     variance, of_bias = row.weight_variance(layer), row.bias_variance(layer)
     if variance is None:
         return {"note": "No theory: the weights are not drawn one by one from one distribution."}
     sizes = {"sigma_w": math.sqrt(variance * layer.fan_in), "sigma_b": math.sqrt(of_bias)}
-    if e.residual or e.dropout or e.norm.gain:
+    if e.residual or e.dropout or e.normalization_row.has_gain:
         return sizes | {"note": "Fixed points are those of plain networks: no residual connections, normalization or dropout."}
-    point, edge = fixed_point(e.phi, variance * layer.fan_in, of_bias), critical(e.activation, sizes["sigma_b"])
-    slow = point.note == DIES and phase(point) == "on the edge"
-    found = {"chi_1": point.chi_1, "q": point.q, "reach": SURVIVES * abs(point.xi_c), "phase": phase(point)}
-    found["note"] = SLOWLY if slow else point.note
+    point, edge = fixed_point(e.phi, variance * layer.fan_in, of_bias), critical_sigma_w2_or_none(e.activation, sizes["sigma_b"])
+    slow = point.note == NOTE_DIES and fixed_point_phase(point) == "on the edge"
+    found = {"chi_1": point.chi_1, "q": point.q, "reach": SURVIVAL_DEPTH_SCALES * abs(point.xi_c), "phase": fixed_point_phase(point)}
+    found["note"] = SINKS_SLOWLY if slow else point.note
     return sizes | found | {"edge": math.sqrt(edge) if edge else math.nan}
 
 
-def phase(point: FixedPoint) -> str:
-    if abs(point.chi_1 - 1) <= NEAR:
+def fixed_point_phase(point: FixedPoint) -> str:
+    if abs(point.chi_1 - 1) <= EDGE_TOLERANCE:
         return "on the edge"
     if math.isinf(point.q):
         return "explodes"
     return ("ordered" if point.q else "dies out") if point.chi_1 < 1 else "chaotic"
 
 
-def equation(e: Experiment, scheme: str) -> str:
+def variance_equation(e: Experiment, scheme: str) -> str:
     """The variance of z in the middle layer as LaTeX, with this network's numbers put in; empty where there is no theory."""
     index, place = e.schemes.index(scheme), len(e.layers) // 2
-    layer, row, q = e.layers[place], e.rows[index], predict(e).signal[index] ** 2
+    layer, row, q = e.layers[place], e.scheme_rows[index], predict(e).signal[index] ** 2
     if e.depth < 2 or not np.isfinite(q).all():
         return ""
     of_weights, of_bias = row.weight_variance(layer), row.bias_variance(layer)

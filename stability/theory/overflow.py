@@ -19,7 +19,7 @@ from stability.theory.prediction import predict
 
 
 @dataclass(frozen=True)
-class Leaving:
+class FormatExit:
     """The layers, counted from 1, where a scheme leaves a format; None where it stays, or where nothing is predicted.
 
     `forward`: the first whose largest number is beyond the format's largest. `backward`: from the last layer back, the first
@@ -31,34 +31,34 @@ class Leaving:
     backward: int | None
 
 
-def largest_of(count: int) -> float:
+def median_largest_normal(count: int) -> float:
     """The median of the largest absolute value among so many of N(0, 1): 1 - 2 (1 - Phi(m)) = 2^(-1 / count)."""
     return -NormalDist().inv_cdf(-math.expm1(-math.log(2) / count) / 2)
 
 
-def leaving(e: Experiment, format: str = "") -> tuple[Leaving, ...]:
+def leaving(e: Experiment, format: str = "") -> tuple[FormatExit, ...]:
     """Of every scheme; `format` is a key of FORMATS, the experiment's own where it is left out.
 
     Of a format that networks are trained in with loss scaling, the gradient is that of the loss times the scale it starts
     with. Gradients are predicted as if none had been lost before: of what is left of them, half a layer is soon all.
     """
-    row = FORMATS[format] if format else e.format
-    found, times = predict(e), START if row.scaled else 1.0
+    row = FORMATS[format] if format else e.number_format
+    found, times = predict(e), START if row.scales_loss else 1.0
     count = np.array([layer.fan_out * e.batch for layer in e.layers])
-    most = np.array([largest_of(int(n)) for n in count])
+    most = np.array([median_largest_normal(int(n)) for n in count])
     with np.errstate(invalid="ignore", over="ignore"):
-        over = found.signal * most > row.largest  # NaN is not predicted, and not beyond anything
+        over = found.signal * most > row.largest_finite  # NaN is not predicted, and not beyond anything
         under = found.signal_gradient * most / e.batch * times <= row.smallest_subnormal / 2
     return tuple(
-        Leaving(scheme, first(forward), last(backward))
+        FormatExit(scheme, first(forward), last(backward))
         for scheme, forward, backward in zip(e.schemes, over, under, strict=True)
     )
 
 
-def foreseen(e: Experiment, format: str = "") -> list[str]:
+def format_exit_sentences(e: Experiment, format: str = "") -> list[str]:
     """What is expected to leave the format, a sentence for each scheme of which that is said."""
-    label, said = (FORMATS[format] if format else e.format).label, []
-    for row, left in zip(e.rows, leaving(e, format), strict=True):
+    label, said = (FORMATS[format] if format else e.number_format).label, []
+    for row, left in zip(e.scheme_rows, leaving(e, format), strict=True):
         over = f"signals overflow {label} from layer {left.forward} on" if left.forward else ""
         under = f"every gradient is 0 in {label} from layer {left.backward} down" if left.backward else ""
         if parts := " and ".join(filter(None, [over, under])):

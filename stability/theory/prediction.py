@@ -13,12 +13,12 @@ import numpy as np
 
 from stability.catalogues.mean_field import second_moment, slope_moment
 from stability.catalogues.schemes import Scheme
-from stability.engine.training import batches
+from stability.engine.training import batch_indices
 from stability.records.experiment import Experiment
 
-LOG_Q = np.linspace(-12, 14, 53)  # where the softmax is tabled; below it is flat, above it is hard
-SAMPLES = 4096  # of a fixed Monte Carlo; a mean of numbers in [0, 1] is known to 1/128 at worst
-TAILS = 5, 95  # percent of networks that lie below and above a band
+SOFTMAX_LOG_Q = np.linspace(-12, 14, 53)  # where the softmax is tabled; below it is flat, above it is hard
+MONTE_CARLO_SAMPLES = 4096  # of a fixed Monte Carlo; a mean of numbers in [0, 1] is known to 1/128 at worst
+BAND_PERCENTILES = 5, 95  # percent of networks that lie below and above a band
 
 
 @dataclass(frozen=True)
@@ -43,27 +43,27 @@ def predict(experiment: Experiment) -> Prediction:
     e = experiment
     signal, gradient = np.full((2, len(e.schemes), e.depth), np.nan)
     bands = np.full((2, len(e.schemes), 2, e.depth), np.nan)
-    covered = [index for index, row in enumerate(e.rows) if row.variance and e.norm.variance]
+    covered = [index for index, row in enumerate(e.scheme_rows) if row.variance and e.normalization_row.variance]
     if covered:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and said to be
-            squares, y = first_batch(e)
-            q, of_weights = forward(e, [e.rows[index] for index in covered], squares)
-            g = backward(e, q, of_weights, at_the_output(e, q[:, -1], y))
+            squares, y = first_batch_squares(e)
+            q, of_weights = propagate_variances(e, [e.scheme_rows[index] for index in covered], squares)
+            g = propagate_gradient_squares(e, q, of_weights, output_gradient_squares(e, q[:, -1], y))
             signal[covered], gradient[covered] = np.sqrt(q.mean(axis=2)), np.sqrt(g.mean(axis=2))
     for index in covered:
-        if has_law(e, e.rows[index]):
-            bands[:, index] = spread(tuple(layer.fan_out for layer in e.layers), e.phi.negative_slope, not e.phi.corners)
-    return Prediction(e, signal, gradient, *bands, tuple(reasons(e)))
+        if has_band(e, e.scheme_rows[index]):
+            bands[:, index] = band_factors(tuple(layer.fan_out for layer in e.layers), e.phi.negative_slope, not e.phi.corners)
+    return Prediction(e, signal, gradient, *bands, tuple(missing_prediction_notes(e)))
 
 
-def first_batch(e: Experiment) -> tuple[np.ndarray, np.ndarray]:
+def first_batch_squares(e: Experiment) -> tuple[np.ndarray, np.ndarray]:
     """Mean square of each example over its features, and its target, `(batch,)` each."""
-    data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
-    batch = next(batches(e))
+    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
+    batch = next(batch_indices(e))
     return data.x[batch].double().square().mean(dim=1).numpy(), data.y[batch].double().numpy().reshape(len(batch))
 
 
-def forward(e: Experiment, rows: list[Scheme], squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def propagate_variances(e: Experiment, rows: list[Scheme], squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Variances q of z `(S, L, batch)` from mean squares of x, and the variances `(S, L)` of the weights of each layer."""
     layers = e.layers
     of_weights = np.array([[row.weight_variance(layer) for layer in layers] for row in rows])
@@ -71,20 +71,20 @@ def forward(e: Experiment, rows: list[Scheme], squares: np.ndarray) -> tuple[np.
     gain = (of_weights * [layer.fan_in for layer in layers])[..., None]
     q = [gain[:, 0] * squares + of_biases[:, 0, None]]
     for index in range(1, e.depth):
-        h2 = second_moment(e.phi, bounded(e.norm.variance(q[-1]))) / (1 - e.dropout)
+        h2 = second_moment(e.phi, clip_to_averages(e.normalization_row.variance(q[-1]))) / (1 - e.dropout)
         through = q[-1] if e.residual and index < e.depth - 1 else 0
         q.append(gain[:, index] * h2 + of_biases[:, index, None] + through)
     return np.stack(q, axis=1), of_weights
 
 
-def bounded(q: np.ndarray) -> np.ndarray:
+def clip_to_averages(q: np.ndarray) -> np.ndarray:
     """Within the range that has averages; NaN, the variance of u where z is infinite and normalized, counts as infinite."""
     return np.nan_to_num(q, nan=np.inf, posinf=np.inf)
 
 
-def backward(e: Experiment, q: np.ndarray, of_weights: np.ndarray, last: np.ndarray) -> np.ndarray:
+def propagate_gradient_squares(e: Experiment, q: np.ndarray, of_weights: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Expected squares of batch x d(loss)/dz of one unit, `(S, L, batch)`: from the `last` layer's back through the others."""
-    u = bounded(e.norm.variance(q[:, :-1]))
+    u = clip_to_averages(e.normalization_row.variance(q[:, :-1]))
     # of h by z: of phi by u, of u by z, and of what dropout lets through
     slope = slope_moment(e.phi, u) * np.where((q[:, :-1] > 0) & (q[:, :-1] < np.inf), u / q[:, :-1], 1) / (1 - e.dropout)
     passed = slope * (of_weights * [layer.fan_out for layer in e.layers])[:, 1:, None]
@@ -95,34 +95,34 @@ def backward(e: Experiment, q: np.ndarray, of_weights: np.ndarray, last: np.ndar
     return np.stack(g, axis=1)
 
 
-def at_the_output(e: Experiment, q: np.ndarray, y: np.ndarray) -> np.ndarray:
+def output_gradient_squares(e: Experiment, q: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Expected square of batch x d(loss)/dz at the output, of outputs that are normal with variance q `(S, batch)`."""
-    if not e.data.classes:
+    if not e.dataset_row.classes:
         return 4 * (q + y**2)  # the loss is (z - y)^2, and z knows nothing of y
     with np.errstate(divide="ignore"):
-        squares = np.interp(np.log(q), LOG_Q, softmax_squares(e.data.classes))
-    return (squares - 2 / e.data.classes + 1) / e.data.classes  # |softmax(z) - e_y|^2, in which every class is as likely
+        squares = np.interp(np.log(q), SOFTMAX_LOG_Q, expected_softmax_squares(e.dataset_row.classes))
+    return (squares - 2 / e.dataset_row.classes + 1) / e.dataset_row.classes  # |softmax(z) - e_y|^2, in which every class is as likely
 
 
 @lru_cache
-def softmax_squares(classes: int) -> np.ndarray:
+def expected_softmax_squares(classes: int) -> np.ndarray:
     """E |softmax(z)|^2 of `classes` logits N(0, q) at each of LOG_Q, by a fixed Monte Carlo."""
-    noise = np.random.default_rng(0).standard_normal((SAMPLES, classes))
-    logits = np.exp(LOG_Q / 2)[:, None, None] * (noise - noise.max(axis=1, keepdims=True))
+    noise = np.random.default_rng(0).standard_normal((MONTE_CARLO_SAMPLES, classes))
+    logits = np.exp(SOFTMAX_LOG_Q / 2)[:, None, None] * (noise - noise.max(axis=1, keepdims=True))
     shares = np.exp(logits)
     return ((shares / shares.sum(axis=2, keepdims=True)) ** 2).sum(axis=2).mean(axis=1)
 
 
-def has_law(e: Experiment, row: Scheme) -> bool:
+def has_band(e: Experiment, row: Scheme) -> bool:
     """Whether the spread over networks is known: Gaussian weights, straight lines from 0, and nothing else."""
     straight = e.phi.corners is not None and all(at == 0 for at, _ in e.phi.corners)
     silent = not any(row.bias_variance(layer) for layer in e.layers)
-    plain = e.norm.variance and not (e.norm.gain or e.dropout or e.residual)
-    return bool(straight and silent and plain and row.noise == "normal" and not row.weights)
+    plain = e.normalization_row.variance and not (e.normalization_row.has_gain or e.dropout or e.residual)
+    return bool(straight and silent and plain and row.distribution == "normal" and not row.weights)
 
 
 @lru_cache(maxsize=64)
-def spread(widths: tuple[int, ...], slope: float, linear: bool) -> np.ndarray:
+def band_factors(widths: tuple[int, ...], slope: float, linear: bool) -> np.ndarray:
     """Factors `(2, 2, L)` of signal and gradient, low and high, by the exact law of one example, from fixed draws.
 
     Of n units with a random sign B ~ Bin(n, 1/2) have slope 1, the others `slope`, and each adds the square of a normal: per
@@ -130,23 +130,23 @@ def spread(widths: tuple[int, ...], slope: float, linear: bool) -> np.ndarray:
     """
     random = np.random.default_rng(0)
     n = np.array(widths)
-    up = random.binomial(n, 0.5, (2, SAMPLES, len(n)))  # one set for the way forward, one for the way back
+    up = random.binomial(n, 0.5, (2, MONTE_CARLO_SAMPLES, len(n)))  # one set for the way forward, one for the way back
     of_up, of_down = (2 * random.standard_gamma(count / 2) for count in (up, n - up))
     a2 = 1.0 if linear else slope**2
     with np.errstate(divide="ignore"):  # a layer of two units may be dead
         size = np.log((of_up + of_down) / n)
         passed = np.log((of_up + a2 * of_down) / (n * (1 + a2) / 2))
-    start = np.zeros((SAMPLES, 1))
+    start = np.zeros((MONTE_CARLO_SAMPLES, 1))
     signal = size[0] + np.cumsum(np.hstack([start, passed[0, :, :-1]]), axis=1)
     gradient = np.cumsum(np.hstack([start, passed[1, :, -2::-1]]), axis=1)[:, ::-1]
-    return np.exp(np.stack([np.percentile(log, TAILS, axis=0, method="nearest") for log in (signal, gradient)]) / 2)  # of roots
+    return np.exp(np.stack([np.percentile(log, BAND_PERCENTILES, axis=0, method="nearest") for log in (signal, gradient)]) / 2)  # of roots
 
 
-def reasons(e: Experiment) -> Iterator[str]:
+def missing_prediction_notes(e: Experiment) -> Iterator[str]:
     """Why something is not predicted."""
-    if not e.norm.variance:
-        yield f"No prediction with {e.norm.label.lower()}: it mixes the examples of a batch."
+    if not e.normalization_row.variance:
+        yield f"No prediction with {e.normalization_row.label.lower()}: it mixes the examples of a batch."
         return
-    absent = [row.title for row in e.rows if not row.variance]
+    absent = [row.title for row in e.scheme_rows if not row.variance]
     if absent:
         yield f"No prediction for {', '.join(absent)}: the weights are not drawn one by one from one distribution."

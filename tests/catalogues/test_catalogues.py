@@ -14,16 +14,16 @@ import torch
 from lars import Lars
 
 from stability.catalogues.activations import ACTIVATIONS
-from stability.catalogues.datasets import DATASETS, HELD_OUT, standardised
-from stability.catalogues.draws import Layer, Noise
+from stability.catalogues.datasets import DATASETS, HELD_OUT_EXAMPLES, standardize
+from stability.catalogues.draws import Layer, Draws
 from stability.catalogues.entry import Entry, catalogue
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
-from stability.catalogues.schemes import SCHEMES, read
+from stability.catalogues.schemes import SCHEMES, parse_scheme
 from stability.engine.network import Stack
-from stability.engine.quantities import FLAT
-from stability.engine.training import batches, begun
+from stability.engine.quantities import SATURATION_SLOPE
+from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.randomness import PURPOSES, generator
 from stability.records import knobs
 from stability.records.experiment import Experiment
@@ -110,30 +110,30 @@ def test_the_derivative_of_an_activation_is_what_autograd_says(row):
 def test_the_derivative_of_an_activation_is_right_to_the_ends_of_float32(row):
     u = torch.tensor([-3e38, -1e20, -60, -5, 5, 60, 1e20, 3e38])
     exact = row.dphi(u.double(), row.phi(u.double()))
-    assert torch.allclose(row.dphi(u, row.phi(u)).double(), exact, rtol=0, atol=4 * torch.finfo(u.dtype).eps * row.steepest)
+    assert torch.allclose(row.dphi(u, row.phi(u)).double(), exact, rtol=0, atol=4 * torch.finfo(u.dtype).eps * row.max_slope)
 
 
 @pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
 def test_the_steepest_slope_of_an_activation_is_the_largest_on_a_fine_grid(row):
     largest = row.dphi(FAR, row.phi(FAR)).abs().max().item()
-    assert math.isclose(row.steepest, largest, rel_tol=1e-7)  # a smooth maximum between points 1e-4 apart is off by 1e-9
+    assert math.isclose(row.max_slope, largest, rel_tol=1e-7)  # a smooth maximum between points 1e-4 apart is off by 1e-9
 
 
 @pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
 def test_the_flat_share_of_an_activation_is_how_much_of_a_bell_curve_it_cuts_by_design(row):
     density = torch.exp(FAR.square() / -2) / math.sqrt(2 * math.pi)
-    flat = row.dphi(FAR, row.phi(FAR)).abs() < FLAT * row.steepest
+    flat = row.dphi(FAR, row.phi(FAR)).abs() < SATURATION_SLOPE * row.max_slope
     # Up to 1%: where a smooth curve bends back or runs out, which is not by design.
-    assert abs(row.flat_share - density[flat].sum() * 1e-4) < 0.01
+    assert abs(row.saturated_by_design - density[flat].sum() * 1e-4) < 0.01
 
 
 @pytest.mark.parametrize("key", [*SCHEMES, *VALUES])
 @pytest.mark.parametrize("of", LAYERS, ids=lambda of: f"{of.fan_in}x{of.fan_out}")
 def test_weights_have_the_promised_variance_and_mean_zero(key, of):
-    scheme = read(key)
+    scheme = parse_scheme(key)
     if key == "looks_linear":  # units come in pairs
         of = replace(of, fan_in=2 * of.fan_in, fan_out=2 * of.fan_out)
-    noises = [Noise(3, replicate, of) for replicate in range(4)]
+    noises = [Draws(3, replicate, of) for replicate in range(4)]
     drawn = torch.stack([scheme.draw(of, noise)[0] for noise in noises])
     assert drawn.shape == (4, of.fan_out, of.fan_in)
     assert drawn.dtype == torch.float64
@@ -148,7 +148,7 @@ def test_weights_have_the_promised_variance_and_mean_zero(key, of):
 def test_the_promised_variance_is_that_of_the_paper(key, of):
     for activation in ACTIVATIONS:
         of = layer(of.fan_in, of.fan_out, activation)
-        assert math.isclose(read(key).weight_variance(of), VARIANCES[key](of), rel_tol=1e-12), activation
+        assert math.isclose(parse_scheme(key).weight_variance(of), VARIANCES[key](of), rel_tol=1e-12), activation
 
 
 def test_only_schemes_whose_entries_are_not_drawn_alike_promise_no_variance():
@@ -163,14 +163,14 @@ def test_unit_gain_keeps_a_second_moment_of_one(row):
     density = torch.exp(FAR.square() / -2) / math.sqrt(2 * math.pi)
     moment = (row.phi(FAR).square() * density).sum().item() * 1e-4
     of = layer(50, 70, row.key)
-    assert math.isclose(read("unit_gain").weight_variance(of) * of.fan_in * moment, 1, rel_tol=1e-6)
-    assert read("unit_gain").weight_variance(replace(of, index=1)) == 1 / of.fan_in
+    assert math.isclose(parse_scheme("unit_gain").weight_variance(of) * of.fan_in * moment, 1, rel_tol=1e-6)
+    assert parse_scheme("unit_gain").weight_variance(replace(of, index=1)) == 1 / of.fan_in
 
 
 def test_critical_is_he_for_relu_and_the_published_point_for_tanh():
-    assert math.isclose(read("critical").weight_variance(layer(50, 70)), 2 / 50, rel_tol=1e-9)
+    assert math.isclose(parse_scheme("critical").weight_variance(layer(50, 70)), 2 / 50, rel_tol=1e-9)
     tanh = layer(50, 70, "tanh", bias_std=math.sqrt(0.05))
-    assert math.isclose(read("critical").weight_variance(tanh) * 50, 1.761, abs_tol=5e-4)  # Schoenholz et al. 2017, to 4 digits
+    assert math.isclose(parse_scheme("critical").weight_variance(tanh) * 50, 1.761, abs_tol=5e-4)  # Schoenholz et al. 2017, to 4 digits
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -182,7 +182,7 @@ def test_critical_is_refused_where_there_is_no_edge_of_chaos_and_what_is_offered
     assert len(notes) == len(changed)
     assert all("critical" in note for note in notes)
     of = experiment.layers[3]
-    assert read("critical").weight_variance(of) > 0
+    assert parse_scheme("critical").weight_variance(of) > 0
     if notes:
         with pytest.raises(ValueError, match="critical"):
             Experiment(schemes=("critical",), activation=activation, bias_std=bias_std)
@@ -192,7 +192,7 @@ def test_fixup_starts_every_branch_and_the_output_at_zero_and_wants_residual_con
     with pytest.raises(ValueError, match="residual must be true for the scheme fixup, not false"):
         Experiment(schemes=("fixup",))
     assert Experiment.from_query({"schemes": "fixup"})[0].residual
-    first, *others = (read("fixup").draw(of, Noise(0, 0, of))[0] for of in Experiment(depth=4).layers)
+    first, *others = (parse_scheme("fixup").draw(of, Draws(0, 0, of))[0] for of in Experiment(depth=4).layers)
     assert mean_square_within(first, 2 / 32)
     assert all((weights == 0).all() for weights in others)
 
@@ -200,8 +200,8 @@ def test_fixup_starts_every_branch_and_the_output_at_zero_and_wants_residual_con
 @pytest.mark.parametrize("settings", [{}, {"activation": "sigmoid"}, {"dropout": 0.2}, {"normalization": "layer"}])
 def test_lsuv_starts_every_layer_with_a_variance_near_one_on_the_first_batch(settings):
     e = Experiment(schemes=("lsuv", "orthogonal:3", "lsuv"), depth=7, replicates=2, **settings)
-    stack, data = begun(e)
-    seen = stack.forward(data.x[next(batches(e))], 0)
+    stack, data = draw_stack_and_data(e)
+    seen = stack.forward(data.x[next(batch_indices(e))], 0)
     for z in seen.z:
         variance = z[:2].flatten(1).var(dim=1, correction=0)
         assert ((variance - 1).abs() <= 0.1 + 1e-4).all()  # to the rounding of float32
@@ -212,7 +212,7 @@ def test_lsuv_starts_every_layer_with_a_variance_near_one_on_the_first_batch(set
 @pytest.mark.parametrize("key", [key for key in VARIANCES if "uniform" in key or key == "pytorch"])
 def test_uniform_weights_fill_the_interval_that_their_variance_says_and_no_more(key):
     of = layer(240, 240)
-    largest = read(key).draw(of, Noise(0, 0, of))[0].abs().max().item()
+    largest = parse_scheme(key).draw(of, Draws(0, 0, of))[0].abs().max().item()
     edge = math.sqrt(3 * VARIANCES[key](of))
     assert 0.999 * edge < largest <= edge  # all 57600 below it by chance: 0.999^57600 = 1e-25
 
@@ -221,20 +221,20 @@ def test_uniform_weights_fill_the_interval_that_their_variance_says_and_no_more(
 def test_truncated_weights_end_at_two_standard_deviations_of_the_curve_before_the_cut(std):
     of = layer(240, 240)
     uncut = std / math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
-    largest = read(f"truncated_normal:{std}").draw(of, Noise(0, 0, of))[0].abs().max().item()
+    largest = parse_scheme(f"truncated_normal:{std}").draw(of, Draws(0, 0, of))[0].abs().max().item()
     assert 1.99 * uncut < largest <= 2 * uncut  # 57600 entries, 0.1 % of them in the last hundredth
 
 
 @pytest.mark.parametrize("count", [1, 15, 240])
 @pytest.mark.parametrize("of", LAYERS, ids=lambda of: f"{of.fan_in}x{of.fan_out}")
 def test_a_unit_of_sparse_weights_has_exactly_so_many_incoming_ones(count, of):
-    weights = read(f"sparse:{count}").draw(of, Noise(0, 0, of))[0]
+    weights = parse_scheme(f"sparse:{count}").draw(of, Draws(0, 0, of))[0]
     assert ((weights != 0).sum(dim=1) == min(count, of.fan_in)).all()
 
 
 def test_identity_weights_pass_the_signal_unchanged():
     of = layer(7, 7)
-    assert torch.equal(read("identity").draw(of, Noise(0, 0, of))[0], torch.eye(7, dtype=torch.float64))
+    assert torch.equal(parse_scheme("identity").draw(of, Draws(0, 0, of))[0], torch.eye(7, dtype=torch.float64))
 
 
 def test_a_network_that_looks_linear_is_an_orthogonal_matrix():
@@ -242,22 +242,22 @@ def test_a_network_that_looks_linear_is_an_orthogonal_matrix():
     h = torch.eye(6, dtype=torch.float64)
     for index, (fan_in, fan_out) in enumerate([(6, 12), (12, 12), (12, 12), (12, 12), (12, 6)], start=1):
         of = layer(fan_in, fan_out, index=index)
-        h = h @ read("looks_linear").draw(of, Noise(0, 0, of))[0].T
+        h = h @ parse_scheme("looks_linear").draw(of, Draws(0, 0, of))[0].T
         h = torch.relu(h) if index < 5 else h
     assert torch.allclose(h @ h.T, torch.eye(6, dtype=torch.float64), rtol=0, atol=1e-12)
 
 
 def test_constant_and_zero_weights_are_what_they_say():
     of = layer(3, 4)
-    assert (read("zeros").draw(of, Noise(0, 0, of))[0] == 0).all()
-    assert (read("constant").draw(of, Noise(0, 0, of))[0] == 0.1).all()
-    assert (read("constant:-2").draw(of, Noise(0, 0, of))[0] == -2).all()
+    assert (parse_scheme("zeros").draw(of, Draws(0, 0, of))[0] == 0).all()
+    assert (parse_scheme("constant").draw(of, Draws(0, 0, of))[0] == 0.1).all()
+    assert (parse_scheme("constant:-2").draw(of, Draws(0, 0, of))[0] == -2).all()
 
 
 @pytest.mark.parametrize("of", LAYERS, ids=lambda of: f"{of.fan_in}x{of.fan_out}")
 @pytest.mark.parametrize("gain", [1.0, 1.5])
 def test_orthogonal_weights_have_orthogonal_rows_or_columns_of_length_gain(of, gain):
-    weights = read(f"orthogonal:{gain}").draw(of, Noise(1, 2, of))[0]
+    weights = parse_scheme(f"orthogonal:{gain}").draw(of, Draws(1, 2, of))[0]
     short = weights if of.fan_out <= of.fan_in else weights.T
     identity = gain**2 * torch.eye(len(short), dtype=torch.float64)
     assert torch.allclose(short @ short.T, identity, rtol=0, atol=1e-12)  # 240 products of rounding 1e-16
@@ -267,7 +267,7 @@ def test_orthogonal_matrices_are_uniform_over_all_of_them():
     """The trace of a uniform orthogonal matrix has mean 0 and variance 1 (Diaconis & Shahshahani 1994); a QR whose signs
     are left as they come has a trace near -2 sqrt(n / pi) instead."""
     of = layer(24, 24)
-    traces = torch.stack([Noise(seed, 0, of).orthogonal.trace() for seed in range(400)])
+    traces = torch.stack([Draws(seed, 0, of).orthogonal.trace() for seed in range(400)])
     assert abs(traces.mean()) < 5 / math.sqrt(400)
     assert mean_square_within(traces, 1.0)
 
@@ -276,7 +276,7 @@ def test_orthogonal_matrices_are_uniform_over_all_of_them():
 @pytest.mark.parametrize("bias_std", [0.0, 0.7])
 def test_biases_have_the_spread_that_was_asked_for_and_those_of_pytorch_their_own(key, bias_std):
     of = layer(50, 400, "tanh", bias_std=bias_std)
-    drawn = torch.cat([read(key).draw(of, Noise(0, replicate, of))[1] for replicate in range(16)])
+    drawn = torch.cat([parse_scheme(key).draw(of, Draws(0, replicate, of))[1] for replicate in range(16)])
     variance = 1 / (3 * of.fan_in) if key == "pytorch" else bias_std**2
     assert mean_square_within(drawn, variance)
     assert abs(drawn.mean()) <= 5 * math.sqrt(variance / drawn.numel())
@@ -287,7 +287,7 @@ def test_biases_have_the_spread_that_was_asked_for_and_those_of_pytorch_their_ow
 def test_schemes_of_one_kind_of_noise_differ_by_their_scale_alone(family, shape):
     of = layer(40, 30)
     keys = [key for key in SCHEMES if key.split("_")[0] in family and key.endswith(shape)] + [shape]
-    drawn = [read(key).draw(of, Noise(5, 1, of))[0] for key in keys]
+    drawn = [parse_scheme(key).draw(of, Draws(5, 1, of))[0] for key in keys]
     units = [weights / weights.square().mean().sqrt() for weights in drawn]
     assert all(torch.allclose(unit, units[0], rtol=1e-12) for unit in units)
 
@@ -296,7 +296,7 @@ def test_schemes_of_one_kind_of_noise_differ_by_their_scale_alone(family, shape)
 def test_every_layer_seed_and_replicate_is_drawn_anew_and_a_repetition_is_the_same(key):
     def drawn(seed: int, replicate: int, index: int) -> torch.Tensor:
         of = layer(8, 8, index=index)
-        return read(key).draw(of, Noise(seed, replicate, of))[0]
+        return parse_scheme(key).draw(of, Draws(seed, replicate, of))[0]
 
     first, *others = [drawn(0, 0, 1), drawn(1, 0, 1), drawn(0, 1, 1), drawn(0, 0, 2)]
     assert torch.equal(first, drawn(0, 0, 1))
@@ -328,7 +328,7 @@ def test_training_data_are_standardised(row, noise):
 @pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.key)
 def test_held_out_data_are_further_examples_on_the_scale_of_the_training_data(row):
     data = row.load(300, 7, 0.1, 3, torch.float64)
-    x, _ = row.draw(300 + HELD_OUT, row.dimension(7), 0.1, generator(3, "data"))
+    x, _ = row.draw(300 + HELD_OUT_EXAMPLES, row.input_dimension(7), 0.1, generator(3, "data"))
     variance, mean = torch.var_mean(x[:300], dim=0, correction=0)
     assert torch.allclose(data.x_test, (x[300:] - mean) / variance.sqrt(), rtol=1e-12, atol=1e-12)
     assert torch.cdist(data.x_test, data.x).min() > 0
@@ -341,11 +341,11 @@ def test_targets_are_classes_from_zero_or_one_column_of_values(row):
     if row.classes is None:
         assert data.y.shape == (4096, 1)
         assert data.y.dtype == data.y_test.dtype == torch.float32
-        assert (row.outputs, row.guessing) == (1, 1.0)
+        assert (row.outputs, row.guessing_loss) == (1, 1.0)
     else:
         assert data.y.dtype == data.y_test.dtype == torch.int64
         assert set(data.y.tolist()) == set(data.y_test.tolist()) == set(range(row.classes))
-        assert (row.outputs, row.guessing) == (row.classes, math.log(row.classes))
+        assert (row.outputs, row.guessing_loss) == (row.classes, math.log(row.classes))
 
 
 @pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.key)
@@ -365,7 +365,7 @@ def test_data_have_as_many_columns_as_asked_unless_their_dimension_is_their_own(
 
 
 def test_a_constant_column_is_standardised_to_zero():
-    assert (standardised(torch.full((5, 2), 3.0), 4) == 0).all()
+    assert (standardize(torch.full((5, 2), 3.0), 4) == 0).all()
 
 
 TORCH_OPTIMIZERS = {
@@ -389,7 +389,7 @@ def test_an_optimizer_takes_the_steps_of_its_reference_with_each_matrix_of_a_sta
     random = torch.Generator().manual_seed(0)
     theirs = [torch.randn(2, 4, generator=random, dtype=torch.float64).requires_grad_() for _ in range(3)]
     ours, state = torch.stack([matrix.detach() for matrix in theirs]), {}
-    optimizer, step = TORCH_OPTIMIZERS[row.key](theirs, row.learning_rate, decay), row.of(matrix=True, hidden=True)
+    optimizer, step = TORCH_OPTIMIZERS[row.key](theirs, row.learning_rate, decay), row.step_for(matrix=True, hidden=True)
     for _ in range(5):
         for matrix in theirs:
             matrix.grad = scale * torch.randn(2, 4, generator=random, dtype=torch.float64)
@@ -401,16 +401,16 @@ def test_an_optimizer_takes_the_steps_of_its_reference_with_each_matrix_of_a_sta
 
 def test_muon_leaves_ends_and_vectors_to_adamw_and_lars_leaves_vectors_to_momentum():
     muon, lars = OPTIMIZERS["muon"], OPTIMIZERS["lars"]
-    assert muon.of(matrix=True, hidden=False) is muon.of(matrix=False, hidden=False) is OPTIMIZERS["adamw"].step
-    assert lars.of(matrix=False, hidden=False) is OPTIMIZERS["momentum"].step
-    assert lars.of(matrix=True, hidden=False) is lars.of(matrix=True, hidden=True)
+    assert muon.step_for(matrix=True, hidden=False) is muon.step_for(matrix=False, hidden=False) is OPTIMIZERS["adamw"].step
+    assert lars.step_for(matrix=False, hidden=False) is OPTIMIZERS["momentum"].step
+    assert lars.step_for(matrix=True, hidden=False) is lars.step_for(matrix=True, hidden=True)
 
 
 @pytest.mark.parametrize("row", OPTIMIZERS.values(), ids=lambda row: row.key)
 def test_an_optimizer_leaves_the_gradient_as_it_was(row):
     gradient, state = torch.arange(6.0).view(2, 3), {}
     for _ in range(3):
-        row.of(matrix=True, hidden=True)(torch.ones(2, 3), gradient, state, 0.1, 0.1)
+        row.step_for(matrix=True, hidden=True)(torch.ones(2, 3), gradient, state, 0.1, 0.1)
     assert torch.equal(gradient, torch.arange(6.0).view(2, 3))
 
 
@@ -427,7 +427,7 @@ def test_a_normalization_keeps_the_shape_and_the_format(row):
 
 
 def test_every_row_of_a_choice_can_be_chosen_by_its_key():
-    chosen = {name: knob.rows for name, knob in knobs.knobs(Experiment).items() if isinstance(knob, knobs.Choice)}
+    chosen = {name: knob.rows for name, knob in knobs.knobs_of(Experiment).items() if isinstance(knob, knobs.Choice)}
     assert {id(rows) for rows in chosen.values()} == {
         id(rows) for rows in CATALOGUES if not (rows is SCHEMES or rows is FORMATS)
     }

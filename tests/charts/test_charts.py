@@ -21,11 +21,11 @@ from stability import charts, frames
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
-from stability.charts.interaction import lean, live
+from stability.charts.interaction import share_scales, with_interaction
 from stability.engine.runs import Run
-from stability.frames.arrow import LOGARITHMIC
+from stability.frames.arrow import LOG_QUANTITIES
 from stability.records.experiment import MOST_SCHEMES, Experiment
-from stability.records.view import QUANTITIES
+from stability.records.view import HEAT_MAP_QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8, "steps": 6}
 EXPERIMENTS = {
@@ -59,7 +59,7 @@ own = cache(chart)  # of the experiment itself, which takes long
 @cache
 def whole(phase: str, e: Experiment) -> dict:
     """The spec as it is built, with the scale of every layer."""
-    return live(own(phase, e).to_dict(validate=True))
+    return with_interaction(own(phase, e).to_dict(validate=True))
 
 
 def spec(phase: str, e: Experiment) -> dict:
@@ -69,7 +69,7 @@ def spec(phase: str, e: Experiment) -> dict:
 def tables(phase: str, run: Run) -> dict:
     if phase == "depth":
         return frames.depth_tables(run)
-    return frames.training_tables(run) | {"heat": frames.heat(run, run.experiment.schemes[-1], "signal")}
+    return frames.training_tables(run) | {"heat": frames.heat_table(run, run.experiment.schemes[-1], "signal")}
 
 
 def nodes(node) -> Iterator[dict]:
@@ -155,10 +155,10 @@ def test_a_regression_has_no_accuracy_and_classes_have(phase):
 
 def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
     e = EXPERIMENTS["classes"]
-    for scheme, quantity in zip(e.schemes, QUANTITIES, strict=True):
+    for scheme, quantity in zip(e.schemes, HEAT_MAP_QUANTITIES, strict=True):
         whole = charts.training_spec(e, scheme, quantity)
         title = known(whole)[whole["vconcat"][-1]["title"]["text"]["expr"]]
-        assert QUANTITIES[quantity] in title
+        assert HEAT_MAP_QUANTITIES[quantity] in title
         assert SCHEMES[scheme.partition(":")[0]].label in title
 
 
@@ -169,7 +169,7 @@ def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
 def test_equal_experiments_share_one_spec_which_is_the_valid_chart_built_anew(phase, run):
     e = run.experiment
     assert spec(phase, e) == spec(phase, Experiment.from_query(e.to_query())[0])
-    assert json.dumps(lean(whole(phase, e))) == json.dumps(spec(phase, e))
+    assert json.dumps(share_scales(whole(phase, e))) == json.dumps(spec(phase, e))
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -224,7 +224,7 @@ def test_scales_do_not_follow_the_data_but_for_logarithms_which_limits_hold(phas
                 if scale.get("type") == "log":
                     low, name = scale["domain"][0]["expr"], node["field"].removesuffix("_low")
                     assert data == {"name": "rules"} or f"['{name}']" in low
-                    assert any(f"data('limits')[0]['{column}']" in low for column in held & LOGARITHMIC)
+                    assert any(f"data('limits')[0]['{column}']" in low for column in held & LOG_QUANTITIES)
                 assert scale.get("nice") is False or scale["domain"] == [0, 1]
 
 
@@ -282,20 +282,20 @@ ENTRIES = st.lists(
 @given(ENTRIES)
 def test_a_scheme_has_a_colour_of_its_own_that_stays_when_a_later_one_goes(schemes):
     schemes = tuple(schemes)
-    style = palette.style(schemes)
+    style = palette.scheme_style_indices(schemes)
     assert list(style) == list(schemes)
     assert len(set(style.values())) == len(schemes)
     assert set(style.values()) <= set(range(MOST_SCHEMES))
-    assert palette.style(schemes) == style
+    assert palette.scheme_style_indices(schemes) == style
     for kept in range(len(schemes)):
-        assert palette.style(schemes[:kept]) == {scheme: style[scheme] for scheme in schemes[:kept]}
+        assert palette.scheme_style_indices(schemes[:kept]) == {scheme: style[scheme] for scheme in schemes[:kept]}
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_lines_and_marks_have_the_colours_and_shapes_of_their_style(phase, run):
     e = run.experiment
-    style = palette.style(e.schemes)
-    looks = {"color": palette.COLOURS, "shape": palette.SHAPES}
+    style = palette.scheme_style_indices(e.schemes)
+    looks = {"color": palette.SCHEME_COLOURS, "shape": palette.SCHEME_SHAPES}
     scales = [
         (channel, node["scale"]) for unit, _ in units(whole(phase, e)) for channel, node in channels(unit)
         if channel in looks and node["field"] == "scheme"
@@ -308,7 +308,7 @@ def test_lines_and_marks_have_the_colours_and_shapes_of_their_style(phase, run):
 
 
 def test_there_is_a_colour_a_shape_and_a_symbol_for_every_scheme_that_fits_in_one_picture():
-    assert [len(set(looks)) for looks in (palette.COLOURS, palette.SHAPES, palette.SYMBOLS)] == [MOST_SCHEMES] * 3
+    assert [len(set(looks)) for looks in (palette.SCHEME_COLOURS, palette.SCHEME_SHAPES, palette.SCHEME_SYMBOLS)] == [MOST_SCHEMES] * 3
 
 
 def test_the_measures_of_colour_know_what_is_known():
@@ -321,8 +321,8 @@ def test_the_measures_of_colour_know_what_is_known():
 
 @pytest.mark.parametrize("reader", READERS)
 def test_any_two_colours_stay_apart_for_every_reader(reader):
-    seen = {colour: lab(READERS[reader] @ linear(colour)) for colour in palette.COLOURS}
-    differences = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in combinations(palette.COLOURS, 2)}
+    seen = {colour: lab(READERS[reader] @ linear(colour)) for colour in palette.SCHEME_COLOURS}
+    differences = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in combinations(palette.SCHEME_COLOURS, 2)}
     closest = min(differences, key=differences.get)
     assert differences[closest] >= APART, closest
 
@@ -331,7 +331,7 @@ def test_any_two_colours_stay_apart_for_every_reader(reader):
 def test_every_colour_stands_out_from_the_page(theme):
     config = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())
     page = config["theme"][theme]["backgroundColor"]
-    assert {colour: contrast(colour, page) for colour in palette.COLOURS if contrast(colour, page) < 3} == {}  # WCAG 1.4.11
+    assert {colour: contrast(colour, page) for colour in palette.SCHEME_COLOURS if contrast(colour, page) < 3} == {}  # WCAG 1.4.11
 
 
 # Runs kept behind

@@ -11,8 +11,8 @@ import pytest
 from test_charts import nodes, units, used
 
 from stability import charts, frames
-from stability.frames.product import MOST_POINTS, rounded
-from stability.records.product import FAMILIES, Product, multiplied
+from stability.frames.product import MOST_FACTORS_DRAWN, rounded_range
+from stability.records.product import PRODUCT_FAMILIES, Product, log10_norms_by_factor
 
 PRODUCTS = {
     "book": Product(replicates=20),
@@ -23,7 +23,7 @@ PRODUCTS = {
     "zero": Product(sigma=0, count=5, replicates=2),
 }
 PICTURES = {
-    "growth": (charts.product_chart, charts.product_spec, lambda p: frames.product_tables(p, list(multiplied(p)))),
+    "growth": (charts.product_chart, charts.product_spec, lambda p: frames.product_tables(p, list(log10_norms_by_factor(p)))),
     "exponents": (charts.exponent_chart, charts.exponent_spec, frames.exponent_tables),
     "healing": (charts.healing_chart, charts.healing_spec, frames.healing_tables),
     "bounds": (charts.bound_chart, charts.bound_spec, frames.bound_tables),
@@ -110,25 +110,25 @@ def test_growth_is_the_median_and_nine_of_ten_of_the_norms():
 
 def test_a_long_line_is_thinned_keeps_its_points_as_it_grows_and_shows_the_newest():
     product = PRODUCTS["long and small"]
-    norms, before = list(multiplied(product)), set()
+    norms, before = list(log10_norms_by_factor(product)), set()
     for count in (1, 2, 500, 777, 1001):
         shown = frames.product_tables(product, norms[:count])["growth"]["factor"].to_pylist()
         assert shown[-1] == count - 1
-        assert len(shown) <= MOST_POINTS
+        assert len(shown) <= MOST_FACTORS_DRAWN
         assert before <= set(shown)
         before = set(shown[:-1])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRODUCT_FAMILIES)
 def test_the_axis_stands_still_while_the_norms_come(family):
     product = Product(family=family, sigma=0.6, replicates=60)
-    norms = list(multiplied(product))
+    norms = list(log10_norms_by_factor(product))
     held = {tuple(frames.product_tables(product, norms[:count])["limits"]["height"].to_pylist()) for count in range(1, 102, 4)}
     assert len(held) <= 3, "where no law is known, the axis may follow twice"
 
 
 def test_zeros_are_null_and_their_law_has_no_row():
-    tables = frames.product_tables(PRODUCTS["zero"], list(multiplied(PRODUCTS["zero"])))
+    tables = frames.product_tables(PRODUCTS["zero"], list(log10_norms_by_factor(PRODUCTS["zero"])))
     assert tables["growth"]["median"].null_count == 6
     assert len(tables["law"]) == 0
 
@@ -136,14 +136,14 @@ def test_zeros_are_null_and_their_law_has_no_row():
 def test_the_law_is_labelled_once_on_the_side_that_is_free():
     for sigma, side in ((1.0, 1), (0.1, -1)):
         product = Product(sigma=sigma, replicates=2)
-        named = frames.product_tables(product, list(multiplied(product)))["law"]["named"].to_pylist()
+        named = frames.product_tables(product, list(log10_norms_by_factor(product)))["law"]["named"].to_pylist()
         assert [mark for mark in named if mark] == [side]
 
 
 def test_number_formats_end_where_the_axis_reaches_and_words_do_not_overlap():
     def ends(**settings):
         product = Product(replicates=2, **settings)
-        return frames.product_tables(product, list(multiplied(product)))["formats"].to_pylist()
+        return frames.product_tables(product, list(log10_norms_by_factor(product)))["formats"].to_pylist()
 
     assert ends(n=16, sigma=0.25, count=5) == []
     short = ends(count=30)
@@ -155,9 +155,9 @@ def test_number_formats_end_where_the_axis_reaches_and_words_do_not_overlap():
 
 
 def test_limits_are_whole_steps_around_what_is_shown_and_never_empty():
-    assert rounded(np.array([0.2, 24.9]), 1.0) == (0, 25)
-    assert rounded(np.array([-3.0, -3.0]), 1.0) == (-4, -2)
-    assert rounded(np.array([np.nan])) == (-1, 1)
+    assert rounded_range(np.array([0.2, 24.9]), 1.0) == (0, 25)
+    assert rounded_range(np.array([-3.0, -3.0]), 1.0) == (-4, -2)
+    assert rounded_range(np.array([np.nan])) == (-1, 1)
 
 
 # Exponents, healing and bounds

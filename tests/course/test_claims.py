@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability.course.claim_parser import FUNCTIONS, MOST_NESTED, comparisons
-from stability.course.claim_quantities import HIDDEN, LAYERS, SCALARS, WORDS, PendingError
-from stability.course.claims import Reading, parse
+from stability.course.claim_parser import FUNCTIONS, MOST_NESTED, parse_comparisons
+from stability.course.claim_quantities import HIDDEN_ONLY, PROFILE_LABELS, CURVE_LABELS, CLAIM_QUANTITIES, PendingError
+from stability.course.claims import ClaimReading, parse_claim
 from stability.engine.quantities import PROFILES, Measurement
-from stability.engine.runs import Growth, Run
-from stability.engine.training import MOST, sampled
+from stability.engine.runs import ProductRun, Run
+from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
 from stability.probes import symmetries
-from stability.probes.first_layer_gain import gains
+from stability.probes.first_layer_gain import first_layer_gain
 from stability.probes.jacobian import singular_values
 from stability.probes.product_singular_values import singular_bounds
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.theory.prediction import predict
-from stability.theory.product_law import law
+from stability.theory.product_law import norm_law
 
 SMALL = Experiment(
     schemes=("he_normal", "normal:1"), depth=5, width=8, features=4, samples=64, batch=16, steps=6, replicates=3
@@ -36,8 +36,8 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="module")
-def growth() -> Growth:
-    found = Growth(Product(n=3, count=8, replicates=5))
+def growth() -> ProductRun:
+    found = ProductRun(Product(n=3, count=8, replicates=5))
     list(found)
     return found
 
@@ -79,7 +79,7 @@ def test_a_claim_means_what_python_makes_of_it(text):
         # Numbers as NumPy's, so that a division by 0 is inf here, too.
         known = values | {"abs": abs, "log10": np.log10, "__builtins__": {}}
         expected = eval(as_numpy(text), known | {"f": np.float64})
-    found = [comparison.holds(lambda quantity: values[quantity.name]) for comparison in comparisons(text)]
+    found = [comparison.holds(lambda quantity: values[quantity.name]) for comparison in parse_comparisons(text)]
     assert all(found) == bool(expected)
 
 
@@ -113,37 +113,37 @@ def as_numpy(text: str) -> str:
     ],
 )
 def test_precedence_chains_and_numbers_that_are_none(run, text, expected):
-    assert parse(text).holds(run).tolist() == [expected] * 3
+    assert parse_claim(text).holds(run).tolist() == [expected] * 3
 
 
 def test_a_claim_holds_for_each_replicate_alone(run):
     losses = run.measurements[2].loss[0]
     between = float(np.sort(losses)[:2].mean())
-    assert parse(f"loss[he_normal][2] < {between}").holds(run).tolist() == (losses < between).tolist()
+    assert parse_claim(f"loss[he_normal][2] < {between}").holds(run).tolist() == (losses < between).tolist()
 
 
 def test_each_asks_every_scheme(run):
     first = [m[:, 0] for m in run.measurements[0].signal]
     bound = float((max(first[0]) + min(first[1])) / 2)  # normal:1 is the larger
-    assert parse(f"signal[he_normal][1] < {bound}").holds(run).all()
-    assert not parse(f"signal[each][1] < {bound}").holds(run).any()
-    assert parse("signal[each][1] == signal[each][first][start]").holds(run).all()
-    assert parse(f"signal[each][1] > 0 and signal[he_normal][1] < {bound}").holds(run).all()
-    assert len(parse("signal[each][1] > 0 and width == 8").reading(run).lines) == 3
+    assert parse_claim(f"signal[he_normal][1] < {bound}").holds(run).all()
+    assert not parse_claim(f"signal[each][1] < {bound}").holds(run).any()
+    assert parse_claim("signal[each][1] == signal[each][first][start]").holds(run).all()
+    assert parse_claim(f"signal[each][1] > 0 and signal[he_normal][1] < {bound}").holds(run).all()
+    assert len(parse_claim("signal[each][1] > 0 and width == 8").describe(run).lines) == 3
 
 
 # Every name
 
 
-@pytest.mark.parametrize("name", [*SCALARS, *LAYERS])
+@pytest.mark.parametrize("name", [*CURVE_LABELS, *PROFILE_LABELS])
 def test_a_quantity_is_that_of_the_measurement(run, name):
-    layers = [[]] if name in SCALARS else [["[first]", 0], ["[2]", 1], ["[last]", -1], ["[middle]", 2]]
+    layers = [[]] if name in CURVE_LABELS else [["[first]", 0], ["[2]", 1], ["[last]", -1], ["[middle]", 2]]
     for place, scheme in enumerate(SMALL.schemes):
         for layer, *index in [(*pair,) if pair else ("",) for pair in layers]:
             for step, when in (("", 0), ("[start]", 0), ("[3]", 3), ("[end]", -1)):
                 values = getattr(run.measurements[when], name)[place, :, *index]
                 bound = float(np.median(values))
-                holds = parse(f"{name}[{scheme}]{layer}{step} <= {decimal(bound)}").holds(run)
+                holds = parse_claim(f"{name}[{scheme}]{layer}{step} <= {decimal(bound)}").holds(run)
                 assert holds.tolist() == (values <= float(decimal(bound))).tolist()
 
 
@@ -152,24 +152,24 @@ def decimal(value: float) -> str:
 
 
 def test_every_number_of_a_measurement_has_its_name():
-    assert {*SCALARS, *LAYERS} == {*PROFILES, "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"}
-    assert {*SCALARS, *LAYERS} <= set(Measurement.__dataclass_fields__)
-    assert set(HIDDEN) == {name for name in LAYERS if WORDS[name].hidden}
+    assert {*CURVE_LABELS, *PROFILE_LABELS} == {*PROFILES, "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"}
+    assert {*CURVE_LABELS, *PROFILE_LABELS} <= set(Measurement.__dataclass_fields__)
+    assert set(HIDDEN_ONLY) == {name for name in PROFILE_LABELS if CLAIM_QUANTITIES[name].hidden}
 
 
 def test_no_name_is_one_of_the_grammar():
-    assert not set(WORDS) & {*FUNCTIONS, "and"}
-    assert all(quantity_of(f"{name} == 1") == name for name in WORDS)
+    assert not set(CLAIM_QUANTITIES) & {*FUNCTIONS, "and"}
+    assert all(quantity_of(f"{name} == 1") == name for name in CLAIM_QUANTITIES)
 
 
 def quantity_of(text: str) -> str:
-    return next(comparisons(text)[0].quantities()).name
+    return next(parse_comparisons(text)[0].quantities()).name
 
 
 def expectations(e: Experiment) -> dict[str, np.ndarray | float]:
     """Names of the Train bench that are no measurement, with their numbers."""
-    values, found = singular_values(e), gains(e)
-    changes = {key: change.moved[1] / change.size[1] for key, change in symmetries.changes(e).items()}
+    values, found = singular_values(e), first_layer_gain(e)
+    changes = {key: change.moved[1] / change.size[1] for key, change in symmetries.symmetry_changes(e).items()}
     return {
         "predicted_signal[normal:1][3]": predict(e).signal[1, 2],
         "predicted_signal_gradient[normal:1][last]": predict(e).signal_gradient[1, -1],
@@ -195,11 +195,11 @@ def expectations(e: Experiment) -> dict[str, np.ndarray | float]:
 def test_what_is_known_of_the_settings_is_what_their_modules_say():
     e = replace(SMALL, activation="tanh", steps=1)
     told, run = expectations(e), whole(e)
-    others = {name for name, word in WORDS.items() if word.record is Experiment} - {*SCALARS, *LAYERS}
+    others = {name for name, word in CLAIM_QUANTITIES.items() if word.record is Experiment} - {*CURVE_LABELS, *PROFILE_LABELS}
     assert {text.partition("[")[0] for text in told} == others
     for text, value in told.items():
         for replicate, one in enumerate(spread(value, 3)):
-            assert parse(f"abs({text} - {decimal(float(one))}) <= 1e-12 * abs({text})").holds(run)[replicate], text
+            assert parse_claim(f"abs({text} - {decimal(float(one))}) <= 1e-12 * abs({text})").holds(run)[replicate], text
 
 
 def spread(value: np.ndarray | float, count: int) -> np.ndarray:
@@ -212,7 +212,7 @@ def test_what_is_known_of_a_product_is_what_its_modules_say(growth):
         "log10_norm[start]": growth.measurements[0],
         "log10_norm[end]": growth.measurements[8],
         "log10_norm[3]": growth.measurements[3],
-        "law[3]": law(p).mean[3],
+        "law[3]": norm_law(p).mean[3],
         "log10_largest[end]": bounds.largest[-1],
         "log10_smallest[2]": bounds.smallest[2],
         "log10_upper[2]": bounds.upper[2],
@@ -221,59 +221,59 @@ def test_what_is_known_of_a_product_is_what_its_modules_say(growth):
         "sigma": 1,
         "count": 8,
     }
-    assert {text.partition("[")[0] for text in told} == {name for name, word in WORDS.items() if word.record is Product}
+    assert {text.partition("[")[0] for text in told} == {name for name, word in CLAIM_QUANTITIES.items() if word.record is Product}
     for text, value in told.items():
         values = spread(value, 5)
         assert (
-            parse(f"{text} <= {decimal(float(np.median(values)))}").holds(growth).tolist()
+            parse_claim(f"{text} <= {decimal(float(np.median(values)))}").holds(growth).tolist()
             == (values <= np.median(values)).tolist()
         )
 
 
 def test_without_a_law_nothing_is_true_of_it():
-    uniform = Growth(Product(n=3, count=4, replicates=2, family="uniform"))
+    uniform = ProductRun(Product(n=3, count=4, replicates=2, family="uniform"))
     list(uniform)
-    assert not parse("law[end] < 1e9").holds(uniform).any()
-    assert parse("log10_norm[end] < 1e9").holds(uniform).all()
+    assert not parse_claim("law[end] < 1e9").holds(uniform).any()
+    assert parse_claim("log10_norm[end] < 1e9").holds(uniform).all()
 
 
 def test_what_is_taken_at_few_steps_is_the_newest_that_was():
     run = whole(replace(SMALL, steps=150))
-    taken = sorted(sampled(150, MOST))
+    taken = sorted(evenly_spread_steps(150, SAMPLED_STEPS))
     missed = next(step for step in range(150) if step not in taken)
     for name in ("test_loss", "test_accuracy"):
         value = float(getattr(run.measurements[max(s for s in taken if s < missed)], name)[0, 1])
-        assert parse(f"{name}[he_normal][{missed}] == {value!r}").holds(run)[1]
-    assert parse("distinct[he_normal][1][1] == distinct[he_normal][1][0]").holds(run).all()
+        assert parse_claim(f"{name}[he_normal][{missed}] == {value!r}").holds(run)[1]
+    assert parse_claim("distinct[he_normal][1][1] == distinct[he_normal][1][0]").holds(run).all()
 
 
 def test_a_profile_that_was_thinned_out_is_the_newest_that_is_kept():
     run = whole(replace(SMALL, steps=20), profile_bytes=1)  # the first and the last are kept
     assert run.measurements[7].signal is None
-    assert parse("signal[each][2][7] == signal[each][2][start]").holds(run).all()
+    assert parse_claim("signal[each][2][7] == signal[each][2][start]").holds(run).all()
     value = float(run.measurements[20].signal[0, 0, 1])
-    assert parse(f"signal[he_normal][2][end] == {value!r}").holds(run)[0]
+    assert parse_claim(f"signal[he_normal][2][end] == {value!r}").holds(run)[0]
 
 
 def test_of_a_network_that_diverged_nothing_is_true_at_the_end():
     run = whole(replace(SMALL, schemes=("normal:1000",), learning_rate=100.0))
     assert not np.isfinite(run.measurements[-1].loss).any()
-    assert not parse("loss[each][end] < 1e308").holds(run).any()
-    assert not parse("loss[each][end] >= 0 and loss[each][end] == loss[each][end]").holds(run).any()
-    assert "NaN" in parse("loss[each][end] < 1").reading(run).text
+    assert not parse_claim("loss[each][end] < 1e308").holds(run).any()
+    assert not parse_claim("loss[each][end] >= 0 and loss[each][end] == loss[each][end]").holds(run).any()
+    assert "NaN" in parse_claim("loss[each][end] < 1").describe(run).text
 
 
 # What it says
 
 
 def test_a_reading_fills_in_the_measured_numbers(run):
-    reading = parse("signal_gradient[normal:1][first] > 1e-9 * signal_gradient[normal:1][last][end]").reading(run)
+    reading = parse_claim("signal_gradient[normal:1][first] > 1e-9 * signal_gradient[normal:1][last][end]").describe(run)
     first, last = (np.median(run.measurements[step].signal_gradient[1, :, layer]) for step, layer in ((0, 0), (6, -1)))
     words = "signal gradient of Normal 1, layer {}: {}"
     product = shown(1e-9 * last)
     text = f"{words.format('1, before training', shown(first))} > "
     text += f"1e−9 × {words.format('5, step 6', shown(last))} (= {product})"
-    assert reading == Reading(((text, True),), True)
+    assert reading == ClaimReading(((text, True),), True)
     assert reading.text == text + "."
 
 
@@ -302,11 +302,11 @@ def shown(value: float) -> str:
     ],
 )  # fmt: skip
 def test_a_reading_is_written_for_people(run, text, words):
-    assert words in parse(text).reading(run).text
+    assert words in parse_claim(text).describe(run).text
 
 
 def test_a_reading_marks_each_comparison(run):
-    reading = parse("width == 8 and width == 9 and 1 < loss[each] < 1e9").reading(run)
+    reading = parse_claim("width == 8 and width == 9 and 1 < loss[each] < 1e9").describe(run)
     assert [holds for _, holds in reading.lines] == [True, False, True, True]
     assert reading.holds is False
     assert reading.text == "; ".join(line for line, _ in reading.lines) + "."
@@ -314,53 +314,53 @@ def test_a_reading_marks_each_comparison(run):
 
 def test_a_reading_names_the_step_at_which_a_number_was_taken():
     run = whole(replace(SMALL, steps=150), profile_bytes=1)  # the first and the last profile are kept
-    assert "layer 2, step 7 (taken before training): " in parse("signal[he_normal][2][7] > 0").reading(run).text
-    assert "layer 2, step 150: " in parse("signal[he_normal][2][end] > 0").reading(run).text
-    taken = sorted(sampled(150, MOST))
+    assert "layer 2, step 7 (taken before training): " in parse_claim("signal[he_normal][2][7] > 0").describe(run).text
+    assert "layer 2, step 150: " in parse_claim("signal[he_normal][2][end] > 0").describe(run).text
+    taken = sorted(evenly_spread_steps(150, SAMPLED_STEPS))
     missed = next(step for step in range(taken[1], 150) if step not in taken)
     before = max(step for step in taken if step < missed)
-    assert f", step {missed} (taken at step {before}): " in parse(f"test_loss[he_normal][{missed}] > 0").reading(run).text
-    assert f", step {before}: " in parse(f"test_loss[he_normal][{before}] > 0").reading(run).text
+    assert f", step {missed} (taken at step {before}): " in parse_claim(f"test_loss[he_normal][{missed}] > 0").describe(run).text
+    assert f", step {before}: " in parse_claim(f"test_loss[he_normal][{before}] > 0").describe(run).text
 
 
 def test_a_reading_says_in_how_many_replicates_a_claim_holds(run):
     bound = float(np.sort(run.measurements[0].loss[0])[1])
-    reading = parse(f"loss[he_normal] <= {bound!r}").reading(run)
+    reading = parse_claim(f"loss[he_normal] <= {bound!r}").describe(run)
     assert (reading.holds, reading.why) == (False, "It holds in 2 of 3 replicates.")
 
 
 def test_nothing_is_said_of_what_is_still_to_come():
-    run, claim = Run(SMALL), parse("loss[he_normal][2] < 1e9 and loss[he_normal] > 0")
-    assert claim.reading(run).holds is None
+    run, claim = Run(SMALL), parse_claim("loss[he_normal][2] < 1e9 and loss[he_normal] > 0")
+    assert claim.describe(run).holds is None
     for known in range(1, 4):
-        run.at(known - 1)
-        reading = claim.reading(run)
+        run.measurement_at(known - 1)
+        reading = claim.describe(run)
         assert len(run.measurements) == known, "a reading computes nothing"
         assert reading.holds is (True if known == 3 else None)
         assert [holds for _, holds in reading.lines] == [reading.holds, True]
         assert ("…" in reading.text) == (known < 3)
         assert reading.why == ("" if known == 3 else "Step 2 is still to come.")
     with pytest.raises(PendingError, match=r"^step 6 is still to come$"):
-        parse("loss[he_normal][end] < 1").holds(run)
+        parse_claim("loss[he_normal][end] < 1").holds(run)
 
 
 def test_a_paused_reader_is_told_of_what_is_shown_alone(run):
-    claim = parse("loss[he_normal][end] < 1e9")
-    assert claim.reading(run, 6).holds is None
-    assert claim.reading(run, 7).holds is True
+    claim = parse_claim("loss[he_normal][end] < 1e9")
+    assert claim.describe(run, 6).holds is None
+    assert claim.describe(run, 7).holds is True
     assert claim.holds(run, 7).all()
 
 
 def test_a_product_is_read_while_it_grows():
-    growth, claim = Growth(Product(count=3, replicates=2)), parse("log10_norm[end] > log10_norm[start] - 99")
-    growth.at(1)
-    assert claim.reading(growth).holds is None
+    growth, claim = ProductRun(Product(count=3, replicates=2)), parse_claim("log10_norm[end] > log10_norm[start] - 99")
+    growth.measurement_at(1)
+    assert claim.describe(growth).holds is None
     list(growth)
-    assert claim.reading(growth).holds is True
-    assert claim.reading(growth).text.startswith("log10 of the norm after 3 further factors: ")
-    assert "log10 of the norm at the start: " in claim.reading(growth).text
+    assert claim.describe(growth).holds is True
+    assert claim.describe(growth).text.startswith("log10 of the norm after 3 further factors: ")
+    assert "log10 of the norm at the start: " in claim.describe(growth).text
     for name in ("log10_norm", "log10_upper"):
-        assert " after 1 further factor: " in parse(f"{name}[1] < 99").reading(growth).text
+        assert " after 1 further factor: " in parse_claim(f"{name}[1] < 99").describe(growth).text
 
 
 # What is refused
@@ -410,21 +410,21 @@ NO_LAYER = "this claim speaks of the share of dead units, which only hidden laye
 )  # fmt: skip
 def test_a_claim_that_cannot_be_read_is_refused_with_its_column(text, sentence):
     with pytest.raises(ValueError, match=exactly(sentence)):
-        parse(text)
+        parse_claim(text)
 
 
 def test_a_misspelled_scheme_is_told_its_neighbour():
     with pytest.raises(
         ValueError, match=r"^column 6: a scheme is each or one of zeros, .* \(did you mean he_normal\?\), not 'he_norml'$"
     ):
-        parse("loss[he_norml] < 1")
+        parse_claim("loss[he_norml] < 1")
 
 
 @given(st.text() | st.text(alphabet="ab([])<>=*/-+1.e \n", max_size=30) | claims.map(lambda text: text[:-1]))
 def test_any_text_is_a_claim_or_a_value_error_with_a_column(text):
     said = "column 1"
     try:
-        parse(text)
+        parse_claim(text)
     except ValueError as error:
         said = str(error)
     assert said.startswith("column ")
@@ -443,11 +443,11 @@ def test_any_text_is_a_claim_or_a_value_error_with_a_column(text):
     ],
 )
 def test_a_claim_about_something_else_is_refused(run, text, sentence):
-    claim = parse(text)
-    for ask in (lambda: claim.holds(run), lambda: claim.check(SMALL)):
+    claim = parse_claim(text)
+    for ask in (lambda: claim.holds(run), lambda: claim.check_settings(SMALL)):
         with pytest.raises(ValueError, match=exactly(sentence)):
             ask()
-    assert claim.reading(run) == Reading(((text, None),), None, sentence[:1].upper() + sentence[1:] + ".")
+    assert claim.describe(run) == ClaimReading(((text, None),), None, sentence[:1].upper() + sentence[1:] + ".")
 
 
 @pytest.mark.parametrize(
@@ -460,7 +460,7 @@ def test_a_claim_about_something_else_is_refused(run, text, sentence):
 )  # fmt: skip
 def test_what_these_settings_do_not_have_is_said(settings, text, sentence):
     with pytest.raises(ValueError, match="^" + sentence):
-        parse(text).check(replace(SMALL, **settings))
+        parse_claim(text).check_settings(replace(SMALL, **settings))
 
 
 @pytest.mark.parametrize(
@@ -474,9 +474,9 @@ def test_what_these_settings_do_not_have_is_said(settings, text, sentence):
 )
 def test_what_a_product_does_not_have_is_said(settings, text, sentence):
     with pytest.raises(ValueError, match=exactly(sentence)):
-        parse(text).check(Product(**settings))
+        parse_claim(text).check_settings(Product(**settings))
 
 
 def test_schemes_are_the_same_however_their_value_is_spelled():
     run = whole(replace(SMALL, schemes=("normal:0.01", "scaled_normal"), steps=1))
-    assert parse("signal[normal][1] == signal[normal:1e-2][1] > 0 * signal[scaled_normal:1][1]").holds(run).all()
+    assert parse_claim("signal[normal][1] == signal[normal:1e-2][1] > 0 * signal[scaled_normal:1][1]").holds(run).all()

@@ -9,17 +9,17 @@ from functools import cache
 import pytest
 
 from stability.course.claim_quantities import PendingError
-from stability.course.lessons import KEYS, LessonError, course, gathered, read
+from stability.course.lessons import LESSON_KEYS, LessonError, all_lessons, read_lessons, read_lesson
 from stability.engine.cost import Speed
-from stability.engine.runs import Growth, Run
+from stability.engine.runs import ProductRun, Run
 from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 
-STREAMS = {Experiment: Run, Product: Growth}
+STREAMS = {Experiment: Run, Product: ProductRun}
 MOST_SECONDS = 3
 SPEED = Speed(call=2e-4, operation=1e-10)  # of two cores on which other things ran: measured once, so that no load decides
-LESSONS = pytest.mark.parametrize("lesson", course().values(), ids=list(course()))
+LESSONS = pytest.mark.parametrize("lesson", all_lessons().values(), ids=list(all_lessons()))
 GOOD = """\
 +++
 title = "Wide enough"
@@ -41,10 +41,10 @@ PROSE = f"**Look for** the width.\n\n{'word ' * 73}where $1 <n$.\n"
 @cache
 def told(lesson: str, settings: Experiment | Product) -> tuple[list[bool], str]:
     """Of which of three replicates the claim is true, and how it reads, by as much of the run as it speaks of."""
-    claim, stream = course()[lesson].claim, STREAMS[type(settings)](replace(settings, replicates=3))
+    claim, stream = all_lessons()[lesson].claim, STREAMS[type(settings)](replace(settings, replicates=3))
     for _ in stream:
         with suppress(PendingError):
-            return claim.holds(stream).tolist(), claim.reading(stream).text
+            return claim.holds(stream).tolist(), claim.describe(stream).text
     raise AssertionError("the run has ended, and the claim waits")
 
 
@@ -53,24 +53,24 @@ def told(lesson: str, settings: Experiment | Product) -> tuple[list[bool], str]:
 
 @LESSONS
 def test_the_claim_is_true_of_each_of_three_replicates(lesson):
-    true, reading = told(lesson.key, lesson.page.bench)
+    true, reading = told(lesson.key, lesson.page.record)
     assert true == [True] * 3, reading
 
 
 @LESSONS
 def test_the_claim_is_false_of_each_of_three_replicates_beside_it(lesson):
-    true, reading = told(lesson.key, lesson.counter.bench)
+    true, reading = told(lesson.key, lesson.counterexample.record)
     assert true == [False] * 3, reading
 
 
 @LESSONS
 def test_beside_it_is_a_few_settings_away(lesson):
-    assert 1 <= len(knobs.difference(lesson.counter.bench, lesson.page.bench)) <= 3
+    assert 1 <= len(knobs.differing_settings(lesson.counterexample.record, lesson.page.record)) <= 3
 
 
 @LESSONS
 def test_a_lesson_is_seen_within_seconds(lesson):
-    for settings in (lesson.page.bench, lesson.counter.bench):
+    for settings in (lesson.page.record, lesson.counterexample.record):
         assert SPEED.seconds(settings) <= MOST_SECONDS
 
 
@@ -86,28 +86,28 @@ def test_a_lesson_reads_as_a_page(lesson):
 @LESSONS
 def test_a_claim_is_about_what_was_measured(lesson):
     names = {quantity.name for comparison in lesson.claim.comparisons for quantity in comparison.quantities()}
-    assert names - {*knobs.knobs(lesson.page.bench), "guessing", "law"}
+    assert names - {*knobs.knobs_of(lesson.page.record), "guessing", "law"}
 
 
 def test_titles_and_places_in_the_course_are_unique():
-    lessons = course().values()
+    lessons = all_lessons().values()
     assert max(Counter(lesson.title for lesson in lessons).values()) == 1
     assert max(Counter(lesson.path.name[:2] for lesson in lessons).values()) == 1
 
 
 def test_the_place_of_an_option_does_not_betray_the_answer():
-    lessons = course().values()
+    lessons = all_lessons().values()
     answers = [lesson.options.index(lesson.answer) for lesson in lessons]
     last = sum(place + 1 == len(lesson.options) for place, lesson in zip(answers, lessons, strict=True))
     assert max(last, *Counter(answers).values()) <= len(lessons) / 2
 
 
 def test_the_course_is_in_the_order_of_its_files_and_cannot_be_changed():
-    names = [lesson.path.name for lesson in course().values()]
+    names = [lesson.path.name for lesson in all_lessons().values()]
     assert names == sorted(names)
-    assert course() is course()
+    assert all_lessons() is all_lessons()
     with pytest.raises(TypeError):
-        course()["more"] = None
+        all_lessons()["more"] = None
 
 
 # A file
@@ -120,17 +120,17 @@ def written(folder, text: str, name: str = "01-good.md"):
 
 
 def test_a_file_becomes_a_lesson(tmp_path):
-    lesson = read(written(tmp_path, GOOD + PROSE))
+    lesson = read_lesson(written(tmp_path, GOOD + PROSE))
     assert (lesson.key, lesson.options, lesson.answer, lesson.section) == ("good", ("8", "9"), "8", "Tests")
-    assert lesson.page.bench == Experiment(depth=3, width=8, steps=2, schemes=("he_normal",))
-    assert lesson.counter.bench == replace(lesson.page.bench, width=9)
+    assert lesson.page.record == Experiment(depth=3, width=8, steps=2, schemes=("he_normal",))
+    assert lesson.counterexample.record == replace(lesson.page.record, width=9)
     assert (lesson.claim.text, lesson.prose) == ("width == 8", PROSE.strip())
 
 
 def test_a_link_may_open_a_product(tmp_path):
     changes = {"link": "bench=product&n=8", "claim": "n == 8", "counter": "n=9"}
-    lesson = read(written(tmp_path, with_values(changes)))
-    assert (lesson.page.bench, lesson.counter.bench) == (Product(n=8), Product(n=9))
+    lesson = read_lesson(written(tmp_path, with_values(changes)))
+    assert (lesson.page.record, lesson.counterexample.record) == (Product(n=8), Product(n=9))
 
 
 def with_values(changes: dict[str, str]) -> str:
@@ -171,7 +171,7 @@ def with_values(changes: dict[str, str]) -> str:
 )  # fmt: skip
 def test_a_value_that_cannot_be_kept_is_refused_with_its_line(tmp_path, changes, line, sentence):
     with pytest.raises(LessonError) as refused:
-        read(written(tmp_path, with_values(changes)))
+        read_lesson(written(tmp_path, with_values(changes)))
     assert str(refused.value) == f"01-good.md, line {line}: {sentence}"
 
 
@@ -187,8 +187,8 @@ def test_a_value_that_cannot_be_kept_is_refused_with_its_line(tmp_path, changes,
         ('answer = "8"', 'answer = "8"\nanswer = "9"', 11, "Cannot overwrite a value"),
         ('"width=9"', '"""width=9', 12, "Unterminated string"),
         ('counter = "width=9"\n', "", 1, "the key counter is missing"),
-        ("answer =", "awnser =", 10, f"'awnser' is no key of a lesson (did you mean answer?); they are {', '.join(KEYS)}"),
-        ('"How wide?"', '"""\nlink = 1\n"""\nhow = 2', 8, f"'how' is no key of a lesson; they are {', '.join(KEYS)}"),
+        ("answer =", "awnser =", 10, f"'awnser' is no key of a lesson (did you mean answer?); they are {', '.join(LESSON_KEYS)}"),
+        ('"How wide?"', '"""\nlink = 1\n"""\nhow = 2', 8, f"'how' is no key of a lesson; they are {', '.join(LESSON_KEYS)}"),
         ('"8"\nclaim', "8\nclaim", 10, "answer must be a text, none empty, not 8"),
         ('    "9",\n', "    9,\n", 6, "options must be a list of texts, none empty, not ['8', 9]"),
         ('    "9",\n', "", 6, "a question has 2 to 6 options, not 1"),
@@ -206,7 +206,7 @@ def test_a_file_that_is_no_lesson_is_refused_with_its_line(tmp_path, old, new, l
     text = GOOD + PROSE
     assert text.count(old) >= 1
     with pytest.raises(LessonError) as refused:
-        read(written(tmp_path, text.replace(old, new, 1)))
+        read_lesson(written(tmp_path, text.replace(old, new, 1)))
     assert str(refused.value) == f"01-good.md, line {line}: {sentence}"
     assert (refused.value.line, refused.value.path.name) == (line, "01-good.md")
 
@@ -215,24 +215,24 @@ def test_a_file_that_is_no_lesson_is_refused_with_its_line(tmp_path, old, new, l
 def test_a_file_is_named_by_its_place_and_key(tmp_path, name):
     written(tmp_path, GOOD + PROSE, name)
     with pytest.raises(LessonError, match=f"^{re.escape(name)}, line 1: a lesson's file is named as in "):
-        gathered(tmp_path)
+        read_lessons(tmp_path)
 
 
 def test_a_file_that_is_no_utf_8_is_refused_with_its_line(tmp_path):
     path = written(tmp_path, GOOD + PROSE)
     path.write_bytes(path.read_bytes().replace(b"How wide", b"How w\xefde"))
     with pytest.raises(LessonError, match=r"^01-good.md, line 5: a lesson is written in UTF-8$"):
-        read(path)
+        read_lesson(path)
 
 
 def test_two_files_do_not_share_a_key(tmp_path):
     for name in ("01-good.md", "02-good.md"):
         written(tmp_path, GOOD + PROSE, name)
     with pytest.raises(LessonError, match=r"^02-good.md, line 1: 01-good.md has the key good already$"):
-        gathered(tmp_path)
+        read_lessons(tmp_path)
 
 
 def test_lessons_are_gathered_in_the_order_of_their_names(tmp_path):
     for name in ("10-late.md", "02-early.md"):
         written(tmp_path, GOOD + PROSE, name)
-    assert list(gathered(tmp_path)) == ["early", "late"]
+    assert list(read_lessons(tmp_path)) == ["early", "late"]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability.diagnosis.nonfinite import remarks
+from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.engine.runs import Break, Run
 from stability.records.experiment import Experiment
-from stability.records.view import QUANTITIES
+from stability.records.view import HEAT_MAP_QUANTITIES
 from stability.text import layer_range
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8}
@@ -40,7 +40,7 @@ def run(request) -> Run:
 
 
 def of(run: Run, count: int, scheme: str, diverged: bool) -> list[str]:
-    return [remark.text for remark in remarks(run, count) if remark.scheme == scheme and remark.diverged == diverged]
+    return [remark.text for remark in nonfinite_remarks(run, count) if remark.scheme == scheme and remark.diverged == diverged]
 
 
 def breaks(run: Run, scheme: str, count: int) -> list[Break]:
@@ -51,7 +51,7 @@ def breaks(run: Run, scheme: str, count: int) -> list[Break]:
 
 def test_nothing_is_said_of_networks_whose_numbers_every_axis_can_show():
     run = finished("sound")
-    assert [remarks(run, count) for count in range(1, 7)] == [[]] * 6
+    assert [nonfinite_remarks(run, count) for count in range(1, 7)] == [[]] * 6
 
 
 def test_every_scheme_that_diverged_has_one_sentence_with_the_first_step_and_layer(run):
@@ -67,13 +67,13 @@ def test_every_scheme_that_diverged_has_one_sentence_with_the_first_step_and_lay
 
 
 def test_the_short_form_for_a_mark_names_value_and_step_and_layer_where_there_is_one(run):
-    for remark in remarks(run, len(run.measurements)):
+    for remark in nonfinite_remarks(run, len(run.measurements)):
         if remark.diverged:
             first = breaks(run, remark.scheme, len(run.measurements))[0]
             where = f"layer {first.layer}, " if first.layer else ""
-            assert (remark.step, remark.short) == (first.step, f"{first.value} at {where}step {first.step}")
+            assert (remark.step, remark.label) == (first.step, f"{first.value} at {where}step {first.step}")
         else:
-            assert remark.short == ""
+            assert remark.label == ""
 
 
 def test_of_several_replicates_it_is_said_how_many_diverged():
@@ -84,7 +84,7 @@ def test_of_several_replicates_it_is_said_how_many_diverged():
         for scheme in run.experiment.schemes:
             for text in of(run, count, scheme, diverged=True):
                 assert text.startswith(f"{len(breaks(run, scheme, count))} of 3 replicates ")
-    for remark in remarks(finished("broken at once"), 4):
+    for remark in nonfinite_remarks(finished("broken at once"), 4):
         assert "replicate" not in remark.text
 
 
@@ -92,7 +92,7 @@ def test_a_scheme_that_diverged_names_the_step_that_its_profiles_show(run):
     last = len(run.measurements)
     for index, scheme in enumerate(run.experiment.schemes):
         for text in of(run, last, scheme, diverged=True):
-            shown = run.profiled(run.finite(last)[index]).step
+            shown = run.newest_profiles(run.counts_before_divergence(last)[index]).step
             assert re.search(rf"\b[Pp]rofiles\D*\b{shown}\b", text)
 
 
@@ -105,8 +105,8 @@ def zero_layers(run: Run, scheme: str, name: str, step: int) -> list[int]:
 def test_exact_zeros_are_said_with_their_layers(run):
     for count in range(1, len(run.measurements) + 1):
         for index, scheme in enumerate(run.experiment.schemes):
-            step = run.profiled(run.finite(count)[index]).step
-            found = {name: zero_layers(run, scheme, name, step) for name in QUANTITIES}
+            step = run.newest_profiles(run.counts_before_divergence(count)[index]).step
+            found = {name: zero_layers(run, scheme, name, step) for name in HEAT_MAP_QUANTITIES}
             said = of(run, count, scheme, diverged=False)
             assert len(said) == (1 if any(found.values()) else 0)
             for text in said:
@@ -119,13 +119,13 @@ def test_exact_zeros_are_said_with_their_layers(run):
 
 def test_the_zeros_of_a_zero_initialization_are_said_from_the_start():
     run = finished("zeros")
-    assert remarks(run, 1)[0].scheme == "zeros"
-    assert "signal at layers 1 to 6" in remarks(run, 1)[0].text
-    assert "weight gradient at layers 1 to 6" in remarks(run, 1)[0].text
+    assert nonfinite_remarks(run, 1)[0].scheme == "zeros"
+    assert "signal at layers 1 to 6" in nonfinite_remarks(run, 1)[0].text
+    assert "weight gradient at layers 1 to 6" in nonfinite_remarks(run, 1)[0].text
 
 
 def test_a_signal_that_faded_below_the_smallest_number_is_said_to_be_zero_from_that_layer_on():
-    (remark,) = remarks(finished("faded"), 1)
+    (remark,) = nonfinite_remarks(finished("faded"), 1)
     first = min(zero_layers(finished("faded"), "normal:0.001", "signal", 0))
     assert 1 < first < 40
     assert f"the signal at layers {first} to 40" in remark.text
@@ -133,19 +133,19 @@ def test_a_signal_that_faded_below_the_smallest_number_is_said_to_be_zero_from_t
 
 def test_remarks_stand_in_the_order_of_the_schemes_and_divergence_before_zeros(run):
     for count in range(1, len(run.measurements) + 1):
-        found = [(run.experiment.schemes.index(remark.scheme), not remark.diverged) for remark in remarks(run, count)]
+        found = [(run.experiment.schemes.index(remark.scheme), not remark.diverged) for remark in nonfinite_remarks(run, count)]
         assert found == sorted(found)
 
 
 def test_remarks_about_the_past_stay_while_a_run_grows():
     run, seen = Run(EXPERIMENTS["broken later"]), []
     for count, _ in enumerate(run, start=1):
-        now = remarks(run, count)
+        now = nonfinite_remarks(run, count)
         seen.append(now)
-        assert [remark.short for remark in remarks(run, 1)] == [remark.short for remark in seen[0]]
+        assert [remark.label for remark in nonfinite_remarks(run, 1)] == [remark.short for remark in seen[0]]
     whole = finished("broken later")
     assert [[r.text for r in found if r.diverged] for found in seen] == [
-        [r.text for r in remarks(whole, count) if r.diverged] for count in range(1, 16)
+        [r.text for r in nonfinite_remarks(whole, count) if r.diverged] for count in range(1, 16)
     ]
 
 

@@ -16,15 +16,15 @@ from stability.catalogues.datasets import DATASETS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import SCHEMES
-from stability.diagnosis.forecast import FORECASTS_RIGHT, chance
-from stability.diagnosis.indicators import signs
-from stability.diagnosis.remedies import better_start, chosen
-from stability.diagnosis.verdicts import VERDICTS, Verdict, findings, forecast, size, verdicts
+from stability.diagnosis.forecast import FORECAST_ACCURACY, learning_probability
+from stability.diagnosis.indicators import scheme_indicators
+from stability.diagnosis.remedies import suggest_better_start, first_effective_remedy
+from stability.diagnosis.verdicts import VERDICTS, Verdict, verdicts_after_training, verdicts_before_training, size, current_verdicts
 from stability.engine.quantities import Measurement
 from stability.engine.runs import Run
 from stability.engine.training import measure
 from stability.records import knobs
-from stability.records.experiment import MOST_SCHEMES, Experiment, misfits
+from stability.records.experiment import MOST_SCHEMES, Experiment, scheme_disagreements
 
 SMALL = Experiment(schemes=("he_normal",), depth=4, width=16, samples=128, batch=32, steps=60)
 ARRAYS = [field.name for field in fields(Measurement)][1:]
@@ -59,18 +59,18 @@ def finished(experiment: Experiment) -> Run:
 
 
 def finding(experiment: Experiment) -> Verdict:
-    return findings(finished(experiment), experiment.steps + 1)[0]
+    return verdicts_after_training(finished(experiment), experiment.steps + 1)[0]
 
 
 def likely(experiment: Experiment) -> list[Verdict]:
-    return forecast(experiment, finished(replace(experiment, steps=1)).measurements[0])
+    return verdicts_before_training(experiment, finished(replace(experiment, steps=1)).measurements[0])
 
 
 def random_scheme(draw: random.Random) -> str:
     row = draw.choice(list(SCHEMES.values()))
     if row.value is None or draw.random() < 0.3:
         return row.key
-    value = draw.randint(3, 30) if row.whole else float(f"{row.value * 10 ** draw.uniform(-1, 1):.2g}")
+    value = draw.randint(3, 30) if row.integer_value else float(f"{row.value * 10 ** draw.uniform(-1, 1):.2g}")
     return f"{row.key}:{value}"
 
 
@@ -87,8 +87,8 @@ def random_experiment(draw: random.Random) -> Experiment:
     )  # fmt: skip
     while len(chosen) < MOST_SCHEMES:
         text = random_scheme(draw)
-        if not list(misfits(text, knobs.values(e))):
-            chosen.setdefault(schemes.identity(text), text)
+        if not list(scheme_disagreements(text, knobs.setting_values(e))):
+            chosen.setdefault(schemes.family_and_value(text), text)
     return replace(e, schemes=tuple(chosen.values()))
 
 
@@ -118,7 +118,7 @@ def test_a_word_is_said_where_it_belongs_and_not_beside_it(word, experiment, nei
 def test_a_network_learns_or_is_slow_if_and_only_if_its_held_out_loss_was_halved():
     for run in sample():
         e = run.experiment
-        for verdict, halved in zip(findings(run, e.steps + 1), learned(run), strict=True):
+        for verdict, halved in zip(verdicts_after_training(run, e.steps + 1), learned(run), strict=True):
             assert (verdict.word in ("learns", "slow")) == halved, (verdict, e)
 
 
@@ -126,28 +126,28 @@ def test_no_network_that_left_the_range_of_numbers_is_called_healthy():
     broken = [(run, scheme) for run in sample() for scheme, _ in run.breaks]
     assert broken
     for run, scheme in broken:
-        assert findings(run, run.experiment.steps + 1)[scheme].word in ("diverged", "overflowed")
+        assert verdicts_after_training(run, run.experiment.steps + 1)[scheme].word in ("diverged", "overflowed")
 
 
 def test_forecasts_are_right_as_often_as_is_said():
     right = []
     for run in sample():
-        foretold = [verdict.word in ("learns", "slow") for verdict in forecast(run.experiment, run.measurements[0])]
+        foretold = [verdict.word in ("learns", "slow") for verdict in verdicts_before_training(run.experiment, run.measurements[0])]
         right += [said == halved for said, halved in zip(foretold, learned(run), strict=True)]
     share = sum(right) / len(right)
     print(f"\nforecasts right: {share:.3f} of {len(right)}")
     assert len(right) == 200
     assert share >= 0.85
-    error = math.sqrt(FORECASTS_RIGHT * (1 - FORECASTS_RIGHT) / 25 / 2)  # eight networks of one kind count as two
-    assert abs(share - FORECASTS_RIGHT) <= 2 * error
+    error = math.sqrt(FORECAST_ACCURACY * (1 - FORECAST_ACCURACY) / 25 / 2)  # eight networks of one kind count as two
+    assert abs(share - FORECAST_ACCURACY) <= 2 * error
 
 
 def test_a_forecast_is_worded_as_one_and_names_the_optimizer():
     for run in sample()[:8]:
-        for verdict in forecast(run.experiment, run.measurements[0]):
+        for verdict in verdicts_before_training(run.experiment, run.measurements[0]):
             assert verdict.forecast
-            assert verdict.sentence.startswith(f"is likely to {fate(verdict.word)} under {run.experiment.optimization.label}")
-        for verdict in findings(run, len(run.measurements)):
+            assert verdict.sentence.startswith(f"is likely to {fate(verdict.word)} under {run.experiment.optimizer_row.label}")
+        for verdict in verdicts_after_training(run, len(run.measurements)):
             assert not verdict.forecast
             assert verdict.sentence.startswith(verdict.word)
             assert "likely" not in verdict.sentence
@@ -159,7 +159,7 @@ def fate(word: str) -> str:
 
 def test_every_sentence_holds_a_number_and_no_number_is_spelled_badly():
     for run in sample():
-        for verdict in [*forecast(run.experiment, run.measurements[0]), *findings(run, len(run.measurements))]:
+        for verdict in [*verdicts_before_training(run.experiment, run.measurements[0]), *verdicts_after_training(run, len(run.measurements))]:
             assert re.search(r"\d|\binf\b|\bNaN\b", verdict.sentence), verdict.sentence
             assert not re.search(r"e[-+]0|\de\+|nan|\.\.|  | ,", verdict.sentence), verdict.sentence
             assert isinstance(verdict.number, float)
@@ -168,7 +168,7 @@ def test_every_sentence_holds_a_number_and_no_number_is_spelled_badly():
 def test_every_remedy_makes_a_legal_experiment_that_differs_and_keeps_the_seed():
     for run in sample():
         e = run.experiment
-        for verdict in [*forecast(e, run.measurements[0]), *findings(run, len(run.measurements))]:
+        for verdict in [*verdicts_before_training(e, run.measurements[0]), *verdicts_after_training(run, len(run.measurements))]:
             assert (verdict.remedy is None) <= (verdict.word in ("learns", "slow")), verdict
             if verdict.remedy:
                 cured = verdict.remedy.apply(e, verdict.scheme)
@@ -180,18 +180,18 @@ def test_every_remedy_makes_a_legal_experiment_that_differs_and_keeps_the_seed()
 @pytest.mark.parametrize("activation", ["tanh", "relu", "hardtanh", "leaky_relu"])
 def test_another_normalization_is_offered_only_where_its_own_first_step_promises_more(activation):
     """Behind batch norm gradients explode with the depth, and behind layer norm those of tanh do, too."""
-    scheme = ACTIVATIONS[activation].suits or "xavier_normal"
+    scheme = ACTIVATIONS[activation].suited_scheme or "xavier_normal"
     e = Experiment(schemes=(scheme,), activation=activation, normalization="batch", depth=100, width=16, batch=32, steps=60)
-    (verdict,) = forecast(e, next(measure(e)))
+    (verdict,) = verdicts_before_training(e, next(measure(e)))
     assert verdict.word == "exploding"
     alone = [replace(e, normalization=key) for key in ("batch", "layer")]
-    before, after = (chance(one, signs(one, next(measure(one)))[0]) for one in alone)
+    before, after = (learning_probability(one, scheme_indicators(one, next(measure(one)))[0]) for one in alone)
     assert verdict.remedy.settings == ((("normalization", "layer") if after > before + 0.1 else ("residual", True)),)
 
 
 def test_where_nothing_else_is_left_half_the_depth_is_a_remedy():
     e = Experiment(schemes=("he_normal",), normalization="layer", residual=True, depth=9)
-    assert chosen(better_start(e, "he_normal"), e, "he_normal").settings == (("depth", 4),)
+    assert first_effective_remedy(suggest_better_start(e, "he_normal"), e, "he_normal").settings == (("depth", 4),)
 
 
 def test_a_scheme_as_a_remedy_stands_beside_the_sick_one_or_in_its_place_where_eight_are_shown():
@@ -211,7 +211,7 @@ def test_the_remedy_cures(word):
     verdict = finding(experiment)
     for _ in range(4):  # a rate that is 1000 times off takes several
         experiment = verdict.remedy.apply(experiment, verdict.scheme)
-        after = findings(finished(experiment), experiment.steps + 1)[-1]
+        after = verdicts_after_training(finished(experiment), experiment.steps + 1)[-1]
         if after.word in ("learns", "slow"):
             return
         verdict = after
@@ -240,7 +240,7 @@ def test_verdicts_on_numbers_that_are_all_nan_or_infinite_or_zero_do_not_fail():
     first = run.measurements[0]
     for value in (math.nan, math.inf, 0.0):
         arrays = {name: np.full_like(getattr(first, name), value) for name in ARRAYS}
-        verdict, *_ = forecast(run.experiment, replace(first, **arrays))
+        verdict, *_ = verdicts_before_training(run.experiment, replace(first, **arrays))
         assert verdict.word not in ("learns", "slow")
 
 
@@ -273,45 +273,45 @@ def test_the_default_experiment_is_foreseen():
 def test_before_the_end_only_what_has_diverged_is_found_and_the_rest_foretold():
     e = replace(SMALL, schemes=("he_normal", "normal:1", "normal:1e6"), depth=20, steps=20)
     run = finished(e)
-    assert [verdict.forecast for verdict in verdicts(run, 1)] == [True, True, False]
-    assert [verdict.forecast for verdict in verdicts(run, run.breaks[1, 0].step + 1)] == [True, False, False]
-    assert [verdict.forecast for verdict in verdicts(run, 21)] == [False] * 3
-    assert verdicts(run, 21) == findings(run, 21)
+    assert [verdict.forecast for verdict in current_verdicts(run, 1)] == [True, True, False]
+    assert [verdict.forecast for verdict in current_verdicts(run, run.breaks[1, 0].step + 1)] == [True, False, False]
+    assert [verdict.forecast for verdict in current_verdicts(run, 21)] == [False] * 3
+    assert current_verdicts(run, 21) == verdicts_after_training(run, 21)
 
 
 def test_findings_about_the_past_stay_when_profiles_are_thinned():
     whole, thin = finished(SMALL), Run(SMALL, profile_bytes=1)
     assert list(thin)
     assert thin.measurements[30].signal is None
-    assert verdicts(thin, 31) == verdicts(whole, 31)
-    assert verdicts(thin, 61) == verdicts(whole, 61)
+    assert current_verdicts(thin, 31) == current_verdicts(whole, 31)
+    assert current_verdicts(thin, 61) == current_verdicts(whole, 61)
 
 
 def test_one_replicate_that_diverged_is_enough_and_counted():
     run = finished(replace(SMALL, learning_rate=2.0, replicates=5, schemes=("he_normal",), steps=40))
     count = len({replicate for _, replicate in run.breaks})
     assert count > 0
-    verdict = findings(run, 41)[0]
+    verdict = verdicts_after_training(run, 41)[0]
     assert verdict.word == "diverged"
     assert f"({count} of 5 replicates)" in verdict.sentence
 
 
 def test_a_network_without_hidden_layers_has_verdicts_too():
     run = finished(replace(SMALL, depth=1, schemes=("zeros", "he_normal", "constant"), learning_rate=0.1, steps=100))
-    assert [verdict.word for verdict in findings(run, 101)] == ["learns"] * 3
-    assert len(verdicts(run, 1)) == 3
+    assert [verdict.word for verdict in verdicts_after_training(run, 101)] == ["learns"] * 3
+    assert len(current_verdicts(run, 1)) == 3
 
 
 def test_signs_of_replicates_are_those_of_the_middle_one():
     e = replace(SMALL, replicates=3, steps=1)
     first = finished(e).measurements[0]
-    (seen,) = signs(e, first)
-    assert seen.height == sorted(first.test_loss[0])[1] / math.log(10)
+    (seen,) = scheme_indicators(e, first)
+    assert seen.relative_loss == sorted(first.test_loss[0])[1] / math.log(10)
     assert seen.signal == tuple(np.median(first.signal[0], axis=0))
 
 
 def test_every_activation_names_a_scheme_that_suits_it_or_none():
-    assert {row.suits for row in ACTIVATIONS.values()} <= {"", *SCHEMES}
+    assert {row.suited_scheme for row in ACTIVATIONS.values()} <= {"", *SCHEMES}
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,17 @@ from stability.engine import cost as costs
 from stability.engine.cost import (
     Cost,
     Speed,
-    cost,
-    measured_speed,
+    estimate_cost,
+    measure_speed,
     nearest_that_fits,
     state_bytes,
-    with_settings,
+    replace_and_mend,
 )
 from stability.records.experiment import Experiment
-from stability.records.knobs import Integer, knobs
-from stability.records.product import FAMILIES, Product
+from stability.records.knobs import Integer, knobs_of
+from stability.records.product import PRODUCT_FAMILIES, Product
 
-SIZES = [name for name, knob in knobs(Experiment).items() if isinstance(knob, Integer) and name != "seed"]
+SIZES = [name for name, knob in knobs_of(Experiment).items() if isinstance(knob, Integer) and name != "seed"]
 SHRINKABLE = costs.SHRINKABLE[Experiment]
 FEW = settings(max_examples=40)  # each makes many experiments
 SPEEDS = st.builds(Speed, st.floats(1e-7, 1e-3), st.floats(1e-12, 1e-8))
@@ -32,7 +32,7 @@ SPEEDS = st.builds(Speed, st.floats(1e-7, 1e-3), st.floats(1e-12, 1e-8))
 
 def sizes(name: str) -> st.SearchStrategy[int]:
     """Spread over the magnitudes, the ends included."""
-    knob = knobs(Experiment)[name]
+    knob = knobs_of(Experiment)[name]
     low, high = int(knob.low), int(knob.high)
     powers = [2**power for power in range(13) if low < 2**power < high]
     return st.sampled_from([low, high, *powers]) | st.integers(low, high)
@@ -60,10 +60,10 @@ def as_numbers(found: Cost) -> list[int]:
 @FEW
 @given(e=experiments(), data=st.data())
 def test_no_size_makes_a_run_cheaper(name, e, data):
-    more = data.draw(st.integers(getattr(e, name), int(knobs(Experiment)[name].high)))
+    more = data.draw(st.integers(getattr(e, name), int(knobs_of(Experiment)[name].high)))
     assume(name != "batch" or more <= e.samples)
     larger = replace(e, **{name: more + more % 2 if name == "width" else more})
-    assert all(a <= b for a, b in zip(as_numbers(cost(e)), as_numbers(cost(larger)), strict=True))
+    assert all(a <= b for a, b in zip(as_numbers(estimate_cost(e)), as_numbers(estimate_cost(larger)), strict=True))
     assert state_bytes(e) <= state_bytes(larger)
 
 
@@ -73,9 +73,9 @@ def test_every_size_has_a_price(e):
     """Double it, and something is dearer; where a data set has its own dimension, `features` is none of its sizes."""
     for name in SIZES:
         value = getattr(e, name) * 2
-        legal = value <= knobs(Experiment)[name].high and (name != "batch" or value <= e.samples)
-        if legal and not (name == "features" and e.data.fixed_features) and not (name == "width" and e.depth == 1):
-            assert as_numbers(cost(replace(e, **{name: value}))) != as_numbers(cost(e)), name
+        legal = value <= knobs_of(Experiment)[name].high and (name != "batch" or value <= e.samples)
+        if legal and not (name == "features" and e.dataset_row.fixed_features) and not (name == "width" and e.depth == 1):
+            assert as_numbers(estimate_cost(replace(e, **{name: value}))) != as_numbers(estimate_cost(e)), name
 
 
 @FEW
@@ -84,15 +84,15 @@ def test_one_scheme_more_costs_more_and_so_do_more_digits(e, scheme):
     assume(scheme not in e.schemes)
     assume(len(e.schemes) < 8)
     wider = replace(e, schemes=(*e.schemes, scheme))
-    assert cost(wider).operations > cost(e).operations
-    assert cost(wider).bytes > cost(e).bytes
-    assert cost(replace(e, precision="float64")).bytes > cost(replace(e, precision="float32")).bytes
+    assert estimate_cost(wider).operations > estimate_cost(e).operations
+    assert estimate_cost(wider).bytes > estimate_cost(e).bytes
+    assert estimate_cost(replace(e, precision="float64")).bytes > estimate_cost(replace(e, precision="float32")).bytes
 
 
 @FEW
 @given(experiments())
 def test_what_is_held_at_once_does_not_depend_on_how_long_it_takes(e):
-    assert cost(e).bytes == cost(replace(e, steps=5000)).bytes >= state_bytes(e)
+    assert estimate_cost(e).bytes == estimate_cost(replace(e, steps=5000)).bytes >= state_bytes(e)
 
 
 @FEW
@@ -107,11 +107,11 @@ def test_seconds_are_calls_and_operations_at_the_speed_of_the_machine(e, speed):
 def test_operations_of_one_step_are_at_least_those_of_its_products():
     e = Experiment(schemes=("he_normal",), depth=5, width=128, features=128, batch=256, samples=256, steps=100)
     products = sum(6 * layer.fan_in * layer.fan_out * e.batch for layer in e.layers)  # 2 forward, 4 backward
-    assert 101 * products <= cost(e).operations <= 3 * 101 * products
+    assert 101 * products <= estimate_cost(e).operations <= 3 * 101 * products
 
 
 def test_this_machine_has_a_speed():
-    speed = measured_speed()
+    speed = measure_speed()
     assert 0 < speed.operation < speed.call < math.inf
 
 
@@ -124,7 +124,7 @@ def test_what_fits_is_left_alone_and_what_does_not_is_made_to_fit(e, speed, most
     def fits(other: Experiment) -> bool:
         return speed.seconds(other) <= most
 
-    smallest = replace(e, **{name: int(knobs(Experiment)[name].low) for name in SHRINKABLE})
+    smallest = replace(e, **{name: int(knobs_of(Experiment)[name].low) for name in SHRINKABLE})
     assume(fits(smallest))
     nearest = nearest_that_fits(e, fits)
     assert fits(nearest)
@@ -151,18 +151,18 @@ def test_a_little_too_much_lowers_one_setting_and_no_further_than_to_a_number_of
     (name,) = changed(e, nearest)
     value = getattr(nearest, name)
     next_one = value + 10 ** max(0, int(math.log10(value)) - 1)
-    assert next_one >= getattr(e, name) or not fits(with_settings(e, {name: next_one}))
+    assert next_one >= getattr(e, name) or not fits(replace_and_mend(e, {name: next_one}))
     for other in SHRINKABLE:  # no other single setting could have stayed nearer
-        low = int(knobs(Experiment)[other].low)
+        low = int(knobs_of(Experiment)[other].low)
         nearer = max(low, math.ceil(getattr(e, other) * min(1, 1.25 * value / getattr(e, name))))
-        assert nearer >= getattr(e, other) or other == name or not fits(with_settings(e, {other: nearer}))
+        assert nearer >= getattr(e, other) or other == name or not fits(replace_and_mend(e, {other: nearer}))
 
 
 @FEW
 @given(experiments(), st.sampled_from(SHRINKABLE), st.data())
 def test_what_only_one_setting_can_mend_is_mended_by_that_one(e, name, data):
     """Whatever the measure is: here one setting alone decides."""
-    knob = knobs(Experiment)[name]
+    knob = knobs_of(Experiment)[name]
     assume(getattr(e, name) > knob.low)
     most = data.draw(st.integers(max(int(knob.low), getattr(e, name) // 7 + 1), getattr(e, name)))
     nearest = nearest_that_fits(e, lambda other: getattr(other, name) <= most)
@@ -175,7 +175,7 @@ def test_what_only_one_setting_can_mend_is_mended_by_that_one(e, name, data):
 @given(experiments())
 def test_where_nothing_fits_the_smallest_is_proposed(e):
     nearest = nearest_that_fits(e, lambda other: False)
-    assert all(getattr(nearest, name) == knobs(Experiment)[name].low for name in SHRINKABLE)
+    assert all(getattr(nearest, name) == knobs_of(Experiment)[name].low for name in SHRINKABLE)
 
 
 # Products of random matrices
@@ -184,7 +184,7 @@ def test_where_nothing_fits_the_smallest_is_proposed(e):
 def products() -> st.SearchStrategy[Product]:
     factors, replicates = st.integers(1, 1000), st.integers(1, 1000)
     return st.builds(
-        Product, n=st.integers(1, 256), count=factors, replicates=replicates, family=st.sampled_from(list(FAMILIES))
+        Product, n=st.integers(1, 256), count=factors, replicates=replicates, family=st.sampled_from(list(PRODUCT_FAMILIES))
     )
 
 
@@ -192,8 +192,8 @@ def products() -> st.SearchStrategy[Product]:
 @FEW
 @given(p=products(), data=st.data())
 def test_no_size_makes_a_product_cheaper_and_twice_the_size_is_dearer(name, p, data):
-    more = data.draw(st.integers(getattr(p, name), int(knobs(Product)[name].high)))
-    smaller, larger = as_numbers(cost(p)), as_numbers(cost(replace(p, **{name: more})))
+    more = data.draw(st.integers(getattr(p, name), int(knobs_of(Product)[name].high)))
+    smaller, larger = as_numbers(estimate_cost(p)), as_numbers(estimate_cost(replace(p, **{name: more})))
     assert all(a <= b for a, b in zip(smaller, larger, strict=True))
     assert more < 2 * getattr(p, name) or smaller != larger
 
@@ -201,7 +201,7 @@ def test_no_size_makes_a_product_cheaper_and_twice_the_size_is_dearer(name, p, d
 @pytest.mark.parametrize("replicates", [1, 17, 64, 1000])
 def test_one_row_more_makes_no_product_cheaper(replicates):
     """All sizes: where one replicate fewer fits in a group there is a step, which few draws meet."""
-    found = [as_numbers(cost(Product(n=n, count=1, replicates=replicates))) for n in range(1, 257)]
+    found = [as_numbers(estimate_cost(Product(n=n, count=1, replicates=replicates))) for n in range(1, 257)]
     assert all(a <= b for smaller, larger in pairwise(found) for a, b in zip(smaller, larger, strict=True))
 
 
@@ -222,16 +222,16 @@ def test_a_product_that_fits_is_left_alone_and_another_is_made_to_fit(p, speed, 
 def test_a_product_that_is_too_large_is_refused_with_what_would_fit():
     p, speed = Product(n=256, count=1000, replicates=1000), Speed(1e-4, 4e-11)
     nearest = nearest_that_fits(p, lambda other: speed.seconds(other) <= 60)
-    words, sentence = costs.too_large(p, nearest, speed, 60, 2**31)
+    words, sentence = costs.describe_refusal(p, nearest, speed, 60, 2**31)
     assert nearest != p
     assert sentence.endswith(f"It fits with {words}.")
 
 
 def test_operations_of_a_product_are_at_least_those_of_its_multiplications():
     p = Product(n=256, count=10, replicates=3)
-    assert 33 * 2 * 256**3 <= cost(p).operations <= 6 * 33 * 2 * 256**3
+    assert 33 * 2 * 256**3 <= estimate_cost(p).operations <= 6 * 33 * 2 * 256**3
 
 
 def test_what_has_no_settings_has_no_cost():
     with pytest.raises(TypeError, match="nothing is known of the cost of int"):
-        cost(3)
+        estimate_cost(3)

@@ -16,20 +16,20 @@ from torch import Tensor
 
 from stability import frames
 from stability.catalogues.normalizations import NORMALIZATIONS
-from stability.catalogues.number_formats import FORMATS, PRECISIONS, wide
+from stability.catalogues.number_formats import FORMATS, PRECISIONS, at_least_float32
 from stability.catalogues.optimizers import OPTIMIZERS
-from stability.diagnosis.evidence import starts
-from stability.diagnosis.nonfinite import remarks
-from stability.diagnosis.verdicts import verdicts
-from stability.engine.cost import cost, state_bytes
-from stability.engine.loss_scaling import PATIENCE, START
+from stability.diagnosis.evidence import starting_indicators
+from stability.diagnosis.nonfinite import nonfinite_remarks
+from stability.diagnosis.verdicts import current_verdicts
+from stability.engine.cost import estimate_cost, state_bytes
+from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, START
 from stability.engine.network import Stack
-from stability.engine.quantities import losses
+from stability.engine.quantities import mean_losses
 from stability.engine.runs import Run
-from stability.engine.training import batches, begun, measure
+from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.page.cards import cards_html
 from stability.records.experiment import Experiment
-from stability.theory.overflow import largest_of, leaving
+from stability.theory.overflow import median_largest_normal, leaving
 
 CPU = torch.device("cpu")
 HALVES = ["bfloat16", "float16"]
@@ -47,27 +47,27 @@ def test_the_limits_follow_from_the_bits_of_exponent_and_fraction(key):
     row, (exponent, fraction, largest) = FORMATS[key], PARTS[key]
     last = 2 - Fraction(2) ** (1 - fraction if key == "float8_e4m3" else -fraction)
     smallest = Fraction(2) ** (2 - 2 ** (exponent - 1))
-    assert Fraction(row.largest) == last * Fraction(2) ** largest
+    assert Fraction(row.largest_finite) == last * Fraction(2) ** largest
     assert Fraction(row.smallest_normal) == smallest
     assert Fraction(row.epsilon) == Fraction(1, 2**fraction)
     assert Fraction(row.smallest_subnormal) == smallest / 2**fraction
-    assert row.bytes * 8 == 1 + exponent + fraction
+    assert row.itemsize * 8 == 1 + exponent + fraction
 
 
 @pytest.mark.parametrize("row", FORMATS.values(), ids=FORMATS)
 def test_the_limits_are_those_of_torch_and_of_its_own_rounding(row):
     known = torch.finfo(row.dtype)
-    assert (row.largest, row.smallest_normal, row.epsilon) == (known.max, known.tiny, known.eps)
-    held = torch.tensor([row.largest, row.smallest_normal, row.smallest_subnormal, 1 + row.epsilon], dtype=torch.float64)
+    assert (row.largest_finite, row.smallest_normal, row.epsilon) == (known.max, known.tiny, known.eps)
+    held = torch.tensor([row.largest_finite, row.smallest_normal, row.smallest_subnormal, 1 + row.epsilon], dtype=torch.float64)
     assert torch.equal(held.to(row.dtype).double(), held)
     lost = torch.tensor([row.smallest_subnormal / 2, 1 + row.epsilon / 2], dtype=torch.float64)
     assert lost.to(row.dtype).double().tolist() == [0, 1]
 
 
 def test_networks_train_in_every_format_but_those_of_one_byte():
-    assert {key for key, row in FORMATS.items() if not row.trains} == {key for key, row in FORMATS.items() if row.bytes == 1}
-    assert [*PRECISIONS][:-1] == [key for key, row in FORMATS.items() if row.trains]
-    assert all(row.unavailable(CPU) == "" for row in PRECISIONS.values())
+    assert {key for key, row in FORMATS.items() if not row.is_trainable} == {key for key, row in FORMATS.items() if row.itemsize == 1}
+    assert [*PRECISIONS][:-1] == [key for key, row in FORMATS.items() if row.is_trainable]
+    assert all(row.why_unavailable(CPU) == "" for row in PRECISIONS.values())
 
 
 @pytest.mark.parametrize("key", ["float8_e4m3", "float8_e5m2"])
@@ -77,12 +77,12 @@ def test_a_format_that_is_shown_alone_is_refused_with_a_sentence(key):
     e, notes = Experiment.from_query({"precision": key})
     assert e == Experiment()
     assert len(notes) == 1
-    assert FORMATS[key].unavailable(CPU).rstrip(".") in notes[0]
+    assert FORMATS[key].why_unavailable(CPU).rstrip(".") in notes[0]
 
 
 def test_a_device_that_cannot_multiply_is_named_with_the_reason():
     for row in PRECISIONS.values():
-        why = row.unavailable(torch.device("meta", 0)) or row.unavailable(torch.device("xla"))
+        why = row.why_unavailable(torch.device("meta", 0)) or row.why_unavailable(torch.device("xla"))
         assert why.startswith("This machine (")
         assert why.endswith(".")
 
@@ -112,7 +112,7 @@ def test_rounding_is_bitwise_that_of_torch_on_the_way_forward_and_back(key, data
     entries = st.one_of(st.floats(width=32), near(dtype), st.floats(-(2.0**-24), 2.0**-24, width=32))
     x, slope = (torch.tensor(data.draw(st.lists(entries, min_size=3, max_size=3)), dtype=torch.float32) for _ in range(2))
     start = x.clone().requires_grad_()
-    made = stack(precision=key).rounded(start * 1)
+    made = stack(precision=key).round_to_format(start * 1)
     (back,) = torch.autograd.grad(made, start, slope)
     assert torch.equal(bits(made.detach()), bits(x.to(dtype)))
     assert torch.equal(bits(back), bits(slope.to(dtype)))
@@ -123,9 +123,9 @@ def test_what_needs_no_rounding_is_not_touched(key):
     own = stack(precision=key)
     x = torch.randn(4, dtype=PRECISIONS[key].dtype, requires_grad=True)
     made = x * 1
-    assert own.rounded(made) is made
+    assert own.round_to_format(made) is made
     assert not made._backward_hooks
-    assert own.held(x) is x
+    assert own.to_compute_dtype(x) is x
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
@@ -134,10 +134,10 @@ def test_every_number_of_a_pass_is_one_of_the_format(key, normalization):
     """Signals, activations, gradients of both; of the parameters too, and what they are stored in."""
     settings = {"normalization": normalization, "residual": True, "dropout": 0.3, "activation": "gelu", "bias_std": 0.5}
     e = Experiment(schemes=("lsuv", "he_normal"), precision=key, **SMALL, **settings)
-    own, data = begun(e)
-    batch, row = next(batches(e)), e.format
+    own, data = draw_stack_and_data(e)
+    batch, row = next(batch_indices(e)), e.number_format
     seen = own.forward(data.x[batch], 0)
-    loss = losses(seen.output, data.y[batch], own.rounded)
+    loss = mean_losses(seen.output, data.y[batch], own.round_to_format)
     passed = []  # gradients as they are handed on: torch.autograd.grad returns them as they came
     for tensor in (*seen.z, *seen.h):
         tensor.register_hook(passed.append)
@@ -145,7 +145,7 @@ def test_every_number_of_a_pass_is_one_of_the_format(key, normalization):
     assert len(passed) == len(seen.z) + len(seen.h)
     for tensor in (loss, *seen.z, *seen.u, *seen.h, *gradients):
         assert torch.equal(tensor.float(), tensor.to(row.dtype).float())
-    assert {tensor.dtype for tensor in own.parameters} == {row.of_weights}
+    assert {tensor.dtype for tensor in own.parameters} == {row.weight_dtype}
     assert {tensor.dtype for tensor in seen.z} == {torch.float32}
 
 
@@ -156,12 +156,12 @@ class Native:
     """One scheme in torch's own 16 bits: weights, signals, gradients, and sgd; `(N, ...)` lists of tensors."""
 
     def __init__(self, own: Stack, e: Experiment):
-        self.e, dtype = e, e.format.dtype
-        layers = ((weights.detach(), biases.detach()) for weights, biases in own.layers())
+        self.e, dtype = e, e.number_format.dtype
+        layers = ((weights.detach(), biases.detach()) for weights, biases in own.weights_and_biases())
         self.layers = [(w.to(dtype).requires_grad_(), b.to(dtype).requires_grad_()) for w, b in layers]
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        h, z = x.to(self.e.format.dtype).expand(self.e.networks, *x.shape), []
+        h, z = x.to(self.e.number_format.dtype).expand(self.e.network_count, *x.shape), []
         for weights, biases in self.layers:
             z.append(torch.baddbmm(biases, h, weights))
             h = self.e.phi.phi(z[-1])
@@ -169,14 +169,14 @@ class Native:
 
     def gradients(self, x: Tensor, y: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         z = self.forward(x)
-        loss = losses(z[-1], y)
+        loss = mean_losses(z[-1], y)
         wanted = [*z, *(weights for weights, _ in self.layers), *(biases for _, biases in self.layers)]
         return z, loss, list(torch.autograd.grad(loss.sum(), wanted))
 
 
 def apart(found: Tensor, expected: Tensor) -> float:
     """The largest difference, in units in the last place of the largest entry of each network."""
-    found, expected = wide(found.detach()).double(), wide(expected.detach()).double()
+    found, expected = at_least_float32(found.detach()).double(), at_least_float32(expected.detach()).double()
     return ((found - expected).abs().flatten(1).amax(1) / expected.abs().flatten(1).amax(1)).max().item()
 
 
@@ -188,15 +188,15 @@ def test_a_pass_is_that_of_torchs_own_tensors_but_for_the_order_of_sums(key, act
     to either side, and the layers behind it see that. So 1 unit in the last place of the largest entry a layer, both ways."""
     settings = {**SMALL, "activation": activation, "dataset": dataset, "bias_std": 0.1}
     e = Experiment(schemes=("he_normal", "xavier_normal"), precision=key, **settings)
-    (own, data), batch = begun(e), next(batches(e))
+    (own, data), batch = draw_stack_and_data(e), next(batch_indices(e))
     z, loss, expected = Native(own, e).gradients(data.x[batch], data.y[batch])
     seen = own.forward(data.x[batch], 0)
-    mine = losses(seen.output, data.y[batch], own.rounded)
+    mine = mean_losses(seen.output, data.y[batch], own.round_to_format)
     weights, biases = own.weights, own.biases
     gradients = torch.autograd.grad(mine.sum(), [*seen.z, *weights, *biases])
     of_z, of_weights, of_biases = gradients[:4], gradients[4 : 4 + len(weights)], gradients[4 + len(weights) :]
     found = [*of_z, *(g.mT for group in of_weights for g in group), *(g.unsqueeze(1) for group in of_biases for g in group)]
-    allowed = e.depth * e.format.epsilon
+    allowed = e.depth * e.number_format.epsilon
     assert max(apart(*pair) for pair in zip(seen.z, z, strict=True)) <= allowed
     assert apart(mine.view(-1, 1), loss.view(-1, 1)) <= allowed
     assert max(apart(*pair) for pair in zip(found, expected, strict=True)) <= 2 * allowed
@@ -205,17 +205,17 @@ def test_a_pass_is_that_of_torchs_own_tensors_but_for_the_order_of_sums(key, act
 @pytest.mark.parametrize("key", HALVES)
 def test_two_steps_leave_weights_that_torchs_own_tensors_have_too(key):
     e = Experiment(schemes=("he_normal",), precision=key, **{**SMALL, "steps": 2, "learning_rate": 0.1})
-    own, data = begun(e)
+    own, data = draw_stack_and_data(e)
     plain = Native(own, e)
     found = list(measure(e))
-    for batch in islice(batches(e), 2):
+    for batch in islice(batch_indices(e), 2):
         _, _, gradients = plain.gradients(data.x[batch], data.y[batch])
         parameters = [tensor for pair in zip(*plain.layers, strict=True) for tensor in pair]
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients[e.depth :], strict=True):
                 parameter.add_(gradient * -e.learning_rate)
-    sizes = torch.stack([wide(weights.detach()).norm() for weights, _ in plain.layers])
-    assert found[-1].weight[0, 0] == pytest.approx(sizes.numpy(), rel=e.format.epsilon)
+    sizes = torch.stack([at_least_float32(weights.detach()).norm() for weights, _ in plain.layers])
+    assert found[-1].weight[0, 0] == pytest.approx(sizes.numpy(), rel=e.number_format.epsilon)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -237,19 +237,19 @@ def test_every_optimizer_works_in_every_format(key, optimizer):
 
 def plain_scaler(e: Experiment, start: float) -> Iterator[tuple[float, float, list[Tensor]]]:
     """(scale, loss, weights) step by step: torch.amp.GradScaler and a torch.optim optimizer, float32 masters, one network."""
-    own, data = begun(e)
-    layers = [(w.detach()[0].clone().requires_grad_(), b.detach()[0].clone().requires_grad_()) for w, b in own.layers()]
+    own, data = draw_stack_and_data(e)
+    layers = [(w.detach()[0].clone().requires_grad_(), b.detach()[0].clone().requires_grad_()) for w, b in own.weights_and_biases()]
     masters = [tensor for pair in layers for tensor in pair]
     kinds = {"sgd": torch.optim.SGD, "momentum": torch.optim.SGD, "adam": torch.optim.Adam}
     more = {"momentum": 0.9} if e.optimizer == "momentum" else {}
     optimizer = kinds[e.optimizer](masters, lr=e.learning_rate, **more)
-    scaler = torch.amp.GradScaler("cpu", init_scale=start, growth_interval=PATIENCE)
-    for batch in islice(batches(e), e.steps + 1):
+    scaler = torch.amp.GradScaler("cpu", init_scale=start, growth_interval=GOOD_STEPS_TO_GROW)
+    for batch in islice(batch_indices(e), e.steps + 1):
         h = data.x[batch].half()
         for index, (weights, biases) in enumerate(layers):
             h = torch.addmm(biases.half(), h, weights.half())
             h = e.phi.phi(h) if index < e.depth - 1 else h
-        loss = losses(h.float().unsqueeze(0), data.y[batch].float() if data.y.is_floating_point() else data.y[batch])[0]
+        loss = mean_losses(h.float().unsqueeze(0), data.y[batch].float() if data.y.is_floating_point() else data.y[batch])[0]
         yield scaler.get_scale(), loss.item(), [weights.detach().clone() for weights, _ in layers]
         optimizer.zero_grad()
         scaler.scale(loss).backward()
@@ -297,13 +297,13 @@ def test_the_scale_doubles_after_a_hundred_good_steps_and_measurements_do_not_sh
     e = Experiment(schemes=("xavier_normal",), precision="float16_scaled", learning_rate=1e-6, activation="tanh",
                    **{**SMALL, "steps": 150})  # fmt: skip
     scales, norms = zip(*((m.scale.item(), m.gradient_norm.item()) for m in measure(e)), strict=True)
-    assert scales == tuple(START * 2 ** (step // PATIENCE) for step in range(151))
+    assert scales == tuple(START * 2 ** (step // GOOD_STEPS_TO_GROW) for step in range(151))
     plain = [m.gradient_norm.item() for m in measure(replace(e, precision="float32"))]
     assert norms == pytest.approx(plain, rel=0.01)
 
 
 def test_without_loss_scaling_the_scale_is_one():
-    for key in (key for key, row in PRECISIONS.items() if not row.scaled):
+    for key in (key for key, row in PRECISIONS.items() if not row.scales_loss):
         assert all((m.scale == 1).all() for m in measure(Experiment(precision=key, **SMALL)))
 
 
@@ -324,17 +324,17 @@ def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips
     assert not np.isfinite(first.signal_gradient[0]).all()
     assert np.isfinite(run.measurements[-1].gradient_norm).all()
     for count in (1, 2, 24, 25):
-        found = verdicts(run, count)
-        assert [remark for remark in remarks(run, count) if remark.diverged] == []
+        found = current_verdicts(run, count)
+        assert [remark for remark in nonfinite_remarks(run, count) if remark.diverged] == []
         assert not {verdict.word for verdict in found} & {"diverged", "overflowed"}
         assert not any(re.search(r"nan|inf\b|10\^\d\d\d", verdict.sentence) for verdict in found)
         assert all(math.isfinite(verdict.number) for verdict in found)
         assert cards_html(run, count, found, {}).count("class='strip'") == 4
         assert "diverged" not in str(frames.training_tables(run, count, {}, "")["marks"].to_pylist())
-        assert set(frames.heat(run, e.schemes[0], "signal_gradient", count)["state"].to_pylist()) == {"finite", "not finite"}
+        assert set(frames.heat_table(run, e.schemes[0], "signal_gradient", count)["state"].to_pylist()) == {"finite", "not finite"}
     taken = next(m for m in run.measurements if np.isfinite(m.gradient_norm[0]).all())
-    assert starts(run, 25)[0].log_gradient == pytest.approx(math.log10(np.divide(*taken.signal_gradient[0, 0, [0, -1]])))
-    assert starts(run, 25)[0].step == taken.step > 0 == starts(run, 1)[0].step
+    assert starting_indicators(run, 25)[0].log_gradient == pytest.approx(math.log10(np.divide(*taken.signal_gradient[0, 0, [0, -1]])))
+    assert starting_indicators(run, 25)[0].step == taken.step > 0 == starting_indicators(run, 1)[0].step
 
 
 # Where it overflows, and what it costs
@@ -343,7 +343,7 @@ def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips
 def test_the_largest_of_many_normal_numbers_is_half_of_the_time_below_its_median():
     noise = torch.randn(4000, 1000, generator=torch.Generator().manual_seed(0))
     for count in (1, 10, 1000):
-        below = (noise[:, :count].abs().amax(dim=1) < largest_of(count)).double().mean().item()
+        below = (noise[:, :count].abs().amax(dim=1) < median_largest_normal(count)).double().mean().item()
         assert abs(below - 0.5) < 5 * 0.5 / 4000**0.5
 
 
@@ -383,7 +383,7 @@ def test_small_weights_stall_in_float16_and_learn_in_bfloat16_and_with_loss_scal
     late = {}
     for key in (*HALVES, "float16_scaled"):
         first, *others = measure(replace(e, precision=key))
-        late[key] = np.mean([measurement.loss for measurement in others[-20:]], axis=0) / e.data.guessing  # (1, 2)
+        late[key] = np.mean([measurement.loss for measurement in others[-20:]], axis=0) / e.dataset_row.guessing_loss  # (1, 2)
         assert (first.weight_gradient == 0).all() == (key == "float16")
     assert max(late["bfloat16"].max(), late["float16_scaled"].max()) < 0.5
     assert late["float16"].min() > 0.9
@@ -393,4 +393,4 @@ def test_the_state_of_a_run_is_as_large_as_its_formats_say():
     sizes = {key: state_bytes(Experiment(precision=key)) for key in PRECISIONS}
     assert sizes["float64"] == 2 * sizes["float32"] == 4 * sizes["float16"] == 4 * sizes["bfloat16"]
     assert sizes["float16"] < sizes["float16_scaled"] < sizes["float32"]
-    assert all(cost(Experiment(precision=key)).bytes > size for key, size in sizes.items())
+    assert all(estimate_cost(Experiment(precision=key)).bytes > size for key, size in sizes.items())

@@ -13,22 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability import text
-from stability.page.matrix_html import matrices_html, printed
+from stability.page.matrix_html import matrices_html, product_to_print
 from stability.records import knobs
 from stability.records.knobs import Choice, Integer, Knob, Real
 from stability.records.product import (
-    FAMILIES,
-    GROUP,
+    PRODUCT_FAMILIES,
+    NUMBERS_PER_GROUP,
     Product,
-    draws,
-    factors,
-    groups,
-    matrices,
-    multiplied,
-    products,
+    numbers_per_draw,
+    factor_matrices,
+    replicate_groups,
+    end_matrices,
+    log10_norms_by_factor,
+    unit_products,
 )
 
-KNOBS = knobs.knobs(Product)
+KNOBS = knobs.knobs_of(Product)
 PROMISED = {"n": (1, 256), "count": (1, 1000)}
 
 
@@ -51,7 +51,7 @@ def every() -> st.SearchStrategy[Product]:
 
 def taken(product: Product) -> np.ndarray:
     """The factors of every replicate, sigma put in, `(count + 1, replicates, n, n)`."""
-    stream = factors(product, range(product.replicates))
+    stream = factor_matrices(product, range(product.replicates))
     return np.stack([next(stream).numpy() for _ in range(product.count + 1)]) * product.scale
 
 
@@ -82,8 +82,8 @@ def test_a_bad_value_is_refused_by_a_sentence_with_the_field_the_value_and_what_
     bad = object()
     with pytest.raises(ValueError, match=f"^{name} must be ") as caught:
         dataclasses.replace(Product(), **{name: bad})
-    assert text.shown(bad) in str(caught.value)
-    assert KNOBS[name].legal() in str(caught.value)
+    assert text.quote(bad) in str(caught.value)
+    assert KNOBS[name].legal_values() in str(caught.value)
 
 
 @pytest.mark.parametrize("name", PROMISED)
@@ -105,7 +105,7 @@ def test_a_product_does_not_change():
 # Against plain products
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRODUCT_FAMILIES)
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
 def test_norms_are_those_of_the_factors_multiplied_in_plain_float64(family, n):
     product = Product(n=n, sigma=0.7, count=9, family=family, replicates=5, seed=3)
@@ -140,18 +140,18 @@ def test_a_hundred_further_factors_of_the_book_s_size_reach_about_10_to_the_25()
     assert np.median(norms[:, -1]) == pytest.approx(25, abs=0.6)  # 4 standard errors of a median: 1.253 x 1.6 / sqrt(200)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRODUCT_FAMILIES)
 @pytest.mark.parametrize("n", [1, 5])
 def test_products_of_zeros_have_no_logarithm_and_nothing_breaks(family, n):
     product = Product(n=n, sigma=0, count=3, family=family, replicates=2)
     assert (product.log10_norms() == -np.inf).all()
-    assert not matrices(product).last.mantissa.any()
+    assert not end_matrices(product).last.mantissa.any()
 
 
 # Randomness
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRODUCT_FAMILIES)
 @pytest.mark.parametrize("n", [1, 3, 4, 33, 64])
 def test_a_longer_product_begins_with_the_shorter_one_and_more_replicates_only_add(family, n):
     short = Product(n=n, count=4, family=family, replicates=2).log10_norms()
@@ -161,16 +161,16 @@ def test_a_longer_product_begins_with_the_shorter_one_and_more_replicates_only_a
 
 def test_how_replicates_are_grouped_moves_no_number():
     product = Product(n=150, count=2, replicates=50)
-    assert len(groups(product)) > 1
-    alone = [next(multiplied(dataclasses.replace(product, count=1, replicates=size)))[-1] for size in (1, 47, 50)]
-    assert next(multiplied(product))[[0, 46, 49]].tolist() == alone
+    assert len(replicate_groups(product)) > 1
+    alone = [next(log10_norms_by_factor(dataclasses.replace(product, count=1, replicates=size)))[-1] for size in (1, 47, 50)]
+    assert next(log10_norms_by_factor(product))[[0, 46, 49]].tolist() == alone
 
 
 @pytest.mark.parametrize("n", [1, 4, 16, 65, 256])
 def test_replicates_are_parted_so_that_what_is_drawn_at_once_is_bounded(n):
     product = Product(n=n, replicates=1000)
-    assert [replicate for group in groups(product) for replicate in group] == list(range(1000))
-    assert all(len(group) * draws(n) <= max(GROUP, draws(n)) for group in groups(product))
+    assert [replicate for group in replicate_groups(product) for replicate in group] == list(range(1000))
+    assert all(len(group) * numbers_per_draw(n) <= max(NUMBERS_PER_GROUP, numbers_per_draw(n)) for group in replicate_groups(product))
 
 
 def test_equal_products_are_equal_and_another_seed_is_another_product():
@@ -218,10 +218,10 @@ def test_orthogonal_factors_are_orthogonal_times_the_gain_and_both_reflect_and_r
 # Printed
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRODUCT_FAMILIES)
 def test_the_printed_matrices_are_the_first_replicate_s_before_and_after(family):
     product = Product(count=12, sigma=2.5, family=family, seed=5)
-    drawn, found = taken(product)[:, 0], matrices(product)
+    drawn, found = taken(product)[:, 0], end_matrices(product)
     after = np.linalg.multi_dot(drawn[::-1])
     for matrix, expected in ((found.first, drawn[0]), (found.last, after)):
         assert matrix.mantissa * 10.0**matrix.power == pytest.approx(expected, rel=1e-11, abs=1e-11 * np.abs(after).max())
@@ -232,20 +232,20 @@ def test_the_printed_matrices_are_the_first_replicate_s_before_and_after(family)
 
 def test_a_product_beyond_float64_is_printed_with_its_power_of_ten_before_it():
     product = Product(count=1000, sigma=1e-3)
-    assert matrices(product).last.power < -2700
+    assert end_matrices(product).last.power < -2700
     html = matrices_html(product)
-    assert f"10<sup>−{-matrices(product).last.power}</sup> ×" in html
+    assert f"10<sup>−{-end_matrices(product).last.power}</sup> ×" in html
     assert html.count("<td>") == 32
     assert "After 1000 further factors" in html
 
 
 def test_of_many_large_factors_fewer_are_multiplied_and_the_caption_counts_them():
-    for family in FAMILIES:
+    for family in PRODUCT_FAMILIES:
         large = Product(n=256, count=1000, family=family)
-        assert printed(large) == dataclasses.replace(large, count=printed(large).count)
-        assert 20 <= printed(large).count < 300
-        assert printed(dataclasses.replace(large, count=20)).count == 20
-    assert printed(Product(n=64, count=1000)).count == 1000
+        assert product_to_print(large) == dataclasses.replace(large, count=product_to_print(large).count)
+        assert 20 <= product_to_print(large).count < 300
+        assert product_to_print(dataclasses.replace(large, count=20)).count == 20
+    assert product_to_print(Product(n=64, count=1000)).count == 1000
     assert re.search(r"After \d\d of 1000 further factors, its first 4", matrices_html(large))
 
 
@@ -263,6 +263,6 @@ def test_the_printed_matrices_have_no_colour_of_their_own():
 
 
 def test_unit_products_come_with_norm_1_at_every_step():
-    for unit, power in products(Product(n=3, count=30), range(7)):
+    for unit, power in unit_products(Product(n=3, count=30), range(7)):
         assert torch.linalg.vector_norm(unit, dim=(1, 2)).numpy() == pytest.approx(1, abs=1e-14)
         assert power.shape == (7,)

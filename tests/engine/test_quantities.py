@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.catalogues.activations import ACTIVATIONS
-from stability.engine.network import Pass
+from stability.engine.network import ForwardPass
 from stability.engine.quantities import (
-    BINS,
+    HISTOGRAM_BINS,
     PROFILES,
     accuracy,
-    arranged,
-    distinct,
-    losses,
+    to_schemes_and_replicates,
+    distinct_by_layer,
+    mean_losses,
     norms,
-    pre_activations,
-    shares,
-    stacked,
+    pre_activation_histograms,
+    saturated_and_dead,
+    stacks_of_one_shape,
 )
-from stability.engine.training import batches, begun, measure
+from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
 
 ONE = {"schemes": ("he_normal",), "depth": 3, "width": 16}
@@ -77,7 +77,7 @@ def test_norms_of_a_mixed_stack_do_not_depend_on_their_neighbours():
 @given(st.lists(st.sampled_from([(2, 3, 4), (2, 5, 4), (2, 3, 9)]), max_size=12), st.integers(1, 100))
 def test_stacking_keeps_every_tensor_in_its_place(shapes, most):
     tensors = [torch.full(shape, float(index)) for index, shape in enumerate(shapes)]
-    unstacked = [tensor for stack in stacked(tensors, most) for tensor in stack]
+    unstacked = [tensor for stack in stacks_of_one_shape(tensors, most) for tensor in stack]
     assert len(unstacked) == len(tensors)
     assert all(torch.equal(*both) for both in zip(unstacked, tensors, strict=True))
 
@@ -104,10 +104,10 @@ def test_the_signal_of_a_linear_network_grows_by_its_gain_at_every_layer():
     assert signal[-1] > 1e31
 
 
-def one_pass(u: torch.Tensor, activation: str = "relu") -> Pass:
+def one_pass(u: torch.Tensor, activation: str = "relu") -> ForwardPass:
     """A pass of hidden pre-activations `(layers, N, batch, width)`, with an output layer that is not looked at."""
     layers = list(u.unbind())
-    return Pass(z=[*layers, layers[0]], u=layers, h=[ACTIVATIONS[activation].phi(layer) for layer in layers])
+    return ForwardPass(z=[*layers, layers[0]], u=layers, h=[ACTIVATIONS[activation].phi(layer) for layer in layers])
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -116,7 +116,7 @@ def test_saturated_and_dead_units_are_counted_as_by_hand(activation, scale):
     u = rows(2, 3, 8, 16, dtype=torch.float64) * scale
     u[:, :, :, :5] = -u[:, :, :, :5].abs() * 40  # rectifiers: some units that are off on the whole batch
     phi = ACTIVATIONS[activation].phi
-    found = shares(Experiment(**ONE, activation=activation), one_pass(u, activation))
+    found = saturated_and_dead(Experiment(**ONE, activation=activation), one_pass(u, activation))
     grid = torch.linspace(-20, 20, 400_001, dtype=torch.float64).requires_grad_()
     steepest = torch.autograd.grad(phi(grid).sum(), grid)[0].abs().max()
     for layer in range(2):
@@ -132,7 +132,7 @@ def test_saturated_and_dead_units_are_counted_as_by_hand(activation, scale):
 def test_a_share_of_units_that_are_nan_is_no_share():
     u = rows(1, 2, 8, 16)
     u[0, 1, 3, 4] = math.nan
-    found = shares(Experiment(**ONE), one_pass(u))
+    found = saturated_and_dead(Experiment(**ONE), one_pass(u))
     assert found["dead"].isnan().tolist() == found["saturated"].isnan().tolist() == [[False, True]]
 
 
@@ -144,8 +144,8 @@ EDGES = np.concatenate([[-np.inf], np.arange(-32, 33) / 4, [np.inf]])  # 64 bins
 def test_the_bins_hold_what_numpy_counts_in_every_layer_and_network(scale, dtype):
     """At 1e-40 half of a bell lies below 0, however small it is."""
     u = (rows(2, 3, 8, 16, dtype=torch.float64) * scale).to(dtype)
-    found = pre_activations(Experiment(**ONE), one_pass(u))
-    assert found.shape == (2, BINS + 2, 3)
+    found = pre_activation_histograms(Experiment(**ONE), one_pass(u))
+    assert found.shape == (2, HISTOGRAM_BINS + 2, 3)
     for layer in range(2):
         for network in range(3):
             counted, _ = np.histogram(u[layer, network].double().numpy(), EDGES)
@@ -157,15 +157,15 @@ def test_an_edge_lies_in_the_bin_at_its_right_and_infinities_lie_outside():
     entries = torch.tensor(
         [-math.inf, -8.0, -0.25, -0.0, 0.0, 0.25, 7.75, math.nextafter(8.0, 0), 8.0, math.inf, -9.0, 1e38], dtype=torch.float64
     )
-    found = pre_activations(Experiment(**ONE), one_pass(entries.view(1, 1, 3, 4)))[0, :, 0] * 12
+    found = pre_activation_histograms(Experiment(**ONE), one_pass(entries.view(1, 1, 3, 4)))[0, :, 0] * 12
     at = {0: 2, 1: 1, 32: 1, 33: 2, 34: 1, 64: 2, 65: 3}  # 0 and 65: outside
-    assert found.tolist() == pytest.approx([at.get(index, 0) for index in range(BINS + 2)])
+    assert found.tolist() == pytest.approx([at.get(index, 0) for index in range(HISTOGRAM_BINS + 2)])
 
 
 def test_pre_activations_with_nan_among_them_have_no_histogram_and_their_neighbours_have():
     u = rows(1, 2, 8, 16)
     u[0, 1, 3, 4] = math.nan
-    found = pre_activations(Experiment(**ONE), one_pass(u))[0]
+    found = pre_activation_histograms(Experiment(**ONE), one_pass(u))[0]
     assert found[:, 1].isnan().all()
     assert found[:, 0].sum().item() == pytest.approx(1)
 
@@ -173,8 +173,8 @@ def test_pre_activations_with_nan_among_them_have_no_histogram_and_their_neighbo
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer", "rms"])
 def test_the_histogram_is_that_of_what_the_activation_sees_after_normalization(normalization):
     e = Experiment(**ONE | {"schemes": ("he_normal", "normal:1")}, normalization=normalization, samples=64, batch=16, steps=1)
-    stack, data = begun(e)
-    seen, found = stack.forward(data.x[next(batches(e))], 0), next(measure(e)).pre_activations
+    stack, data = draw_stack_and_data(e)
+    seen, found = stack.forward(data.x[next(batch_indices(e))], 0), next(measure(e)).pre_activations
     for layer, (u, z) in enumerate(zip(seen.u, seen.z, strict=False)):
         for scheme in range(2):
             counted, other = (np.histogram(v[scheme].detach().numpy(), EDGES)[0] for v in (u, z))
@@ -183,7 +183,7 @@ def test_the_histogram_is_that_of_what_the_activation_sees_after_normalization(n
 
 
 def test_a_network_without_hidden_layers_has_no_histograms():
-    assert next(measure(Experiment(**ONE | {"depth": 1}, steps=1))).pre_activations.shape == (1, 1, 0, BINS + 2)
+    assert next(measure(Experiment(**ONE | {"depth": 1}, steps=1))).pre_activations.shape == (1, 1, 0, HISTOGRAM_BINS + 2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -195,7 +195,7 @@ def test_planted_units_are_counted_once_each(planted, scale, dtype):
     copies = units[..., torch.arange(16) % planted] * scale
     rounding = torch.finfo(dtype).eps * rows(1, 2, 32, 16, dtype=torch.float64)
     seen = one_pass((copies * (1 + rounding)).to(dtype))
-    assert distinct(Experiment(**ONE), seen).tolist() == [[planted, planted]]
+    assert distinct_by_layer(Experiment(**ONE), seen).tolist() == [[planted, planted]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -208,20 +208,20 @@ def test_units_are_distinct_from_a_hundred_thousandth_of_the_rms_on_at_any_one_e
             u = torch.randn(batch, 1, generator=random, dtype=torch.float64).expand(batch, 16).clone()
             u[example, ::2] += limits * 1e-5 * u.square().mean().sqrt()
             u *= 1 + torch.finfo(dtype).eps * torch.randn(batch, 16, generator=random, dtype=torch.float64)
-            counted[example, limits] = distinct(Experiment(**ONE), one_pass(u.to(dtype)[None, None])).item()
+            counted[example, limits] = distinct_by_layer(Experiment(**ONE), one_pass(u.to(dtype)[None, None])).item()
     assert counted == {(example, limits): 1 + (limits > 1) for example, limits in counted}
 
 
 def test_zeros_are_one_distinct_unit_and_random_units_are_all_distinct():
     u = torch.stack([torch.zeros(32, 16), rows(32, 16)]).unsqueeze(0)
-    assert distinct(Experiment(**ONE), one_pass(u)).tolist() == [[1, 16]]
+    assert distinct_by_layer(Experiment(**ONE), one_pass(u)).tolist() == [[1, 16]]
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf])
 def test_units_that_are_no_numbers_are_not_counted(odd):
     u = rows(1, 2, 32, 16)
     u[0, 1, 3, 4] = odd
-    assert distinct(Experiment(**ONE), one_pass(u)).isnan().tolist() == [[False, True]]
+    assert distinct_by_layer(Experiment(**ONE), one_pass(u)).isnan().tolist() == [[False, True]]
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
@@ -244,11 +244,11 @@ def test_losses_and_accuracy_are_means_over_the_batch():
     for network in range(2):
         chances = [row.exp() / row.exp().sum() for row in output[network]]
         expected = -sum(chance[y].log() for chance, y in zip(chances, classes, strict=True)) / 5
-        assert losses(output, classes)[network].item() == pytest.approx(expected.item(), rel=1e-6)
+        assert mean_losses(output, classes)[network].item() == pytest.approx(expected.item(), rel=1e-6)
         right = sum(int(row.argmax() == y) for row, y in zip(output[network], classes, strict=True)) / 5
         assert accuracy(output, classes)[network].item() == pytest.approx(right)
         squares = (output[network] - values).square()
-        assert losses(output, values)[network].item() == pytest.approx(squares.mean().item(), rel=1e-6)
+        assert mean_losses(output, values)[network].item() == pytest.approx(squares.mean().item(), rel=1e-6)
     assert accuracy(output, values).isnan().all()
 
 
@@ -259,8 +259,8 @@ def test_an_output_with_nan_in_it_is_never_right():
 
 def test_arrays_are_arranged_with_schemes_outermost_then_replicates_then_layers():
     e = Experiment(schemes=("zeros", "constant"), replicates=3)
-    assert arranged(e, torch.arange(6)).tolist() == [[0, 1, 2], [3, 4, 5]]
-    by_layer = arranged(e, torch.arange(6) + 10 * torch.arange(4).unsqueeze(1))
+    assert to_schemes_and_replicates(e, torch.arange(6)).tolist() == [[0, 1, 2], [3, 4, 5]]
+    by_layer = to_schemes_and_replicates(e, torch.arange(6) + 10 * torch.arange(4).unsqueeze(1))
     assert by_layer.shape == (2, 3, 4)
     assert by_layer[1, 2].tolist() == [5, 15, 25, 35]
 

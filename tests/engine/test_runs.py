@@ -27,25 +27,25 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from stability.diagnosis.nonfinite import remarks
-from stability.engine.process_settings import settle
+from stability.diagnosis.nonfinite import nonfinite_remarks
+from stability.engine.process_settings import configure_process
 from stability.engine.quantities import PROFILES, Measurement
 from stability.engine.runs import (
-    OBJECT,
+    ARRAY_OVERHEAD,
     PROFILE_BYTES,
     Break,
-    Growth,
+    ProductRun,
     Registry,
     Run,
     RunError,
-    picture_size,
-    profile_size,
+    bytes_of_snapshot,
+    bytes_of_profiles,
 )
-from stability.engine.training import MOST, measure, sampled
+from stability.engine.training import SAMPLED_STEPS, measure, evenly_spread_steps
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 
-settle()  # as on the page: who looks for garbage need not walk through all that was imported
+configure_process()  # as on the page: who looks for garbage need not walk through all that was imported
 
 SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "fates", *PROFILES)]  # fates: pooled
 EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
@@ -109,7 +109,7 @@ def visit(run: Run, how: random.Random) -> list[tuple[int, Measurement]]:
     if way == 0:
         return list(enumerate(islice(run, first)))
     if way == 1:
-        seen = run.at(first)
+        seen = run.measurement_at(first)
         assert (seen is None) == (first > run.experiment.steps)
         return [(first, seen)] if seen else []
     before = len(run.measurements)
@@ -154,8 +154,8 @@ def test_where_networks_broke_can_be_read_while_others_break():
             if index == 0:
                 run.advance(0.0)
             elif run.measurements:
-                assert len(run.finite(len(run.measurements))) == 4
-                remarks(run, len(run.measurements))
+                assert len(run.counts_before_divergence(len(run.measurements))) == 4
+                nonfinite_remarks(run, len(run.measurements))
         return len(run.breaks)
 
     assert len(set(in_threads(4, reader))) == 1
@@ -175,16 +175,16 @@ def test_a_run_goes_on_where_its_last_reader_left_it():
     for count in (1, 4, 9):
         assert len(list(islice(run, count))) == len(run.measurements) == count
         assert not run.finished
-    assert run.at(10).step == 10
+    assert run.measurement_at(10).step == 10
     assert all(equal(a, b, [*SCALARS, *PROFILES]) for a, b in zip(run, measure(e), strict=True))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 12])
 def test_there_is_one_measurement_more_than_updates_and_nothing_past_the_end(steps):
     run = Run(small(steps=steps))
-    assert run.at(steps).step == steps
+    assert run.measurement_at(steps).step == steps
     assert run.finished
-    assert run.at(steps + 1) is None
+    assert run.measurement_at(steps + 1) is None
     run.advance(0)
     assert len(run.measurements) == steps + 1
 
@@ -207,12 +207,12 @@ def test_a_thinned_run_keeps_every_number_of_a_step_and_evenly_spread_profiles_w
     run = Run(e, profile_bytes)
     for count, measurement in enumerate(run, start=1):
         assert measurement.signal is not None, "the newest is whole while it is the newest"
-        assert run.profiled(count) is measurement
+        assert run.newest_profiles(count) is measurement
     assert all(equal(a, b) for a, b in zip(run, measure(e), strict=True))
     kept = [m.step for m in run if m.signal is not None]
-    assert kept == sorted(run.kept)
+    assert kept == sorted(run.profile_steps)
     assert {0, steps} <= set(kept)
-    assert len(kept) <= max(2, profile_bytes // profile_size(e))
+    assert len(kept) <= max(2, profile_bytes // bytes_of_profiles(e))
     gaps = np.diff(kept)
     assert gaps.max() - gaps.min() <= 1
     for measurement in run:
@@ -263,12 +263,12 @@ def test_a_growth_says_truly_how_many_bytes_it_holds_with_the_factors_that_are_d
         storages = [thing.untyped_storage() for thing in gc.get_objects() if type(thing) is torch.Tensor]
         return {storage.data_ptr(): storage.nbytes() for storage in storages}
 
-    before, growth = tensors(), Growth(Product(**{"replicates": 30, "count": 20} | settings))
-    assert growth.at(2) is not None
+    before, growth = tensors(), ProductRun(Product(**{"replicates": 30, "count": 20} | settings))
+    assert growth.measurement_at(2) is not None
     real = sum(size for place, size in tensors().items() if place not in before)
     assert real <= growth.nbytes <= 2 * real
     assert list(growth)
-    assert growth.nbytes <= 2 * sum(norms.nbytes + OBJECT for norms in growth.measurements)
+    assert growth.nbytes <= 2 * sum(norms.nbytes + ARRAY_OVERHEAD for norms in growth.measurements)
 
 
 def test_a_run_holds_at_most_32_megabytes_whatever_the_knobs():
@@ -292,24 +292,24 @@ def test_a_run_at_the_extremes_of_its_knobs_holds_at_most_32_megabytes_of_memory
         first = next(measure(e))
         picture = size(first.pre_activations) + size(first.fates) / e.replicates
         kept = held([first]) - size(first.pre_activations) - size(first.fates)
-        parts = 5001 * thinned, len(run.kept) * kept, len(run.pictured) * picture
+        parts = 5001 * thinned, len(run.profile_steps) * kept, len(run.snapshot_steps) * picture
         assert sum(parts) <= 32e6, parts
 
 
 def test_a_large_run_keeps_its_histograms_at_evenly_spread_steps_with_both_ends_and_says_so():
     e = Experiment(**LARGE, depth=40, steps=25)
-    run, taken = Run(e), sorted(sampled(e.steps, MOST))
+    run, taken = Run(e), sorted(evenly_spread_steps(e.steps, SAMPLED_STEPS))
     for count, measurement in enumerate(run, start=1):
         assert np.isfinite(measurement.pre_activations).any() == (count - 1 in taken), "the newest is whole"
     shown = [m.step for m in run if np.isfinite(m.pre_activations).any()]
-    assert shown == sorted(run.pictured)
+    assert shown == sorted(run.snapshot_steps)
     assert {0, e.steps} <= set(shown)
-    assert len(shown) == PROFILE_BYTES // picture_size(e) < MOST
+    assert len(shown) == PROFILE_BYTES // bytes_of_snapshot(e) < SAMPLED_STEPS
     gaps = np.diff([taken.index(step) for step in shown])
     assert gaps.max() - gaps.min() <= 1
     assert sum(m.pre_activations.nbytes for m in run if m.step in shown) <= PROFILE_BYTES
     assert held(run.measurements) <= run.nbytes <= 2 * held(run.measurements)
-    assert Run(replace(e, schemes=EIGHT[:1])).pictured == set(taken), "a small one keeps all"
+    assert Run(replace(e, schemes=EIGHT[:1])).snapshot_steps == set(taken), "a small one keeps all"
 
 
 # Where networks break
@@ -361,7 +361,7 @@ def test_breaks_are_the_first_step_and_layer_whose_numbers_are_not_finite(**sett
     found = {network: first_break(measurements, network) for network in networks}
     assert run.breaks == {network: event for network, event in found.items() if event}
     for count in range(1, e.steps + 2):
-        for scheme, finite in enumerate(run.finite(count)):
+        for scheme, finite in enumerate(run.counts_before_divergence(count)):
             steps = [event.step for (s, _), event in run.breaks.items() if s == scheme]
             assert finite == min([count, *(max(1, step) for step in steps)])
 
@@ -437,14 +437,14 @@ def test_a_run_that_was_dropped_while_somebody_still_had_it_in_hand_does_not_blo
         with registry.attend(dropped):
             successor = registry.open(small(seed=0))
             late.enter_context(registry.attend(successor))
-            assert [registry.place(run) for run in (dropped, successor)] == [0, 1]
-        assert registry.place(successor) == 0
+            assert [registry.queue_position(run) for run in (dropped, successor)] == [0, 1]
+        assert registry.queue_position(successor) == 0
         runs = [opened(registry, seed) for seed in range(2, 4)]
         assert alive(runs) == [1]
         assert registry.open(small(seed=0)) is successor, "it is attended"
     other = registry.open(small(seed=2))
     with registry.attend(other):
-        assert registry.place(other) == 0
+        assert registry.queue_position(other) == 0
 
 
 # The queue
@@ -487,7 +487,7 @@ class Visitors(RuleBasedStateMachine):
 
     @rule(data=st.data(), count=st.integers(1, 3))
     def train(self, data, count: int):
-        mine = [run for run in self.queue if self.registry.place(run) == 0]
+        mine = [run for run in self.queue if self.registry.queue_position(run) == 0]
         if mine:
             run = data.draw(st.sampled_from(mine))
             for _ in range(count):
@@ -497,9 +497,9 @@ class Visitors(RuleBasedStateMachine):
     def first_come_first_served(self):
         waiting = [run for run in self.queue if not run.finished]
         for index, run in enumerate(waiting):
-            assert self.registry.place(run) == max(0, index + 1 - self.registry.slots)
+            assert self.registry.queue_position(run) == max(0, index + 1 - self.registry.slots)
         for run in self.queue:
-            assert not run.finished or self.registry.place(run) == 0
+            assert not run.finished or self.registry.queue_position(run) == 0
 
     def teardown(self):
         for _, visit in getattr(self, "visits", []):
@@ -517,15 +517,15 @@ def test_who_waits_sees_how_many_trainings_come_first_and_moves_up_as_they_end_o
         visits = [stay.enter_context(ExitStack()) for _ in runs]
         for run, visit in zip(runs, visits, strict=True):
             visit.enter_context(registry.attend(run))
-        assert [registry.place(run) for run in runs] == [0, 1, 2, 3]
+        assert [registry.queue_position(run) for run in runs] == [0, 1, 2, 3]
         assert list(runs[0])  # the first ends
-        assert [registry.place(run) for run in runs] == [0, 0, 1, 2]
+        assert [registry.queue_position(run) for run in runs] == [0, 0, 1, 2]
         visits[2].close()  # a waiting one is left
-        assert [registry.place(run) for run in runs[1::2]] == [0, 1]
+        assert [registry.queue_position(run) for run in runs[1::2]] == [0, 1]
         visits[1].close()  # the training one is left
-        assert registry.place(runs[3]) == 0
+        assert registry.queue_position(runs[3]) == 0
         with registry.attend(runs[1]):  # and comes back, behind
-            assert registry.place(runs[1]) == 1
+            assert registry.queue_position(runs[1]) == 1
 
 
 def test_a_second_viewer_of_a_run_waits_no_longer_than_the_first_and_keeps_its_place_when_the_first_leaves():
@@ -533,11 +533,11 @@ def test_a_second_viewer_of_a_run_waits_no_longer_than_the_first_and_keeps_its_p
     first, second = registry.open(small(seed=0)), registry.open(small(seed=1))
     with ExitStack() as early, registry.attend(second), registry.attend(first):
         early.enter_context(registry.attend(first))
-        assert (registry.place(second), registry.place(first)) == (0, 1)
+        assert (registry.queue_position(second), registry.queue_position(first)) == (0, 1)
     with registry.attend(first):
         with registry.attend(second), registry.attend(first):
-            assert (registry.place(first), registry.place(second)) == (0, 1)
-        assert registry.place(first) == 0
+            assert (registry.queue_position(first), registry.queue_position(second)) == (0, 1)
+        assert registry.queue_position(first) == 0
 
 
 def test_a_run_that_everybody_left_has_stopped_and_can_be_resumed():
@@ -548,7 +548,7 @@ def test_a_run_that_everybody_left_has_stopped_and_can_be_resumed():
             run.advance(0)
         other = registry.open(small(seed=1))
         with registry.attend(other):
-            assert registry.place(other) == 0
+            assert registry.queue_position(other) == 0
             assert list(other)
         assert counted.pulled[run.experiment] == 1
         with registry.attend(registry.open(small())):
@@ -567,13 +567,13 @@ def test_a_failure_inside_the_training_reaches_every_reader_and_keeps_what_was_m
 
         def reader(index: int) -> str:
             with pytest.raises(RunError) as raised:
-                run.advance(3600) if index % 2 else run.at(12)
+                run.advance(3600) if index % 2 else run.measurement_at(12)
             return str(raised.value)
 
         for told in in_threads(8, reader):
             assert f"step {before}" in told
             assert "no room" in told
-        assert [run.at(index).step for index in range(before)] == list(range(before))
+        assert [run.measurement_at(index).step for index in range(before)] == list(range(before))
         with pytest.raises(RunError):
             list(run)
         assert not run.finished
@@ -587,10 +587,10 @@ def test_a_failed_training_does_not_hold_up_the_queue():
         with ExitStack() as stay:
             with registry.attend(failing):
                 stay.enter_context(registry.attend(waiting))
-                assert registry.place(waiting) == 1
+                assert registry.queue_position(waiting) == 1
                 with pytest.raises(RunError):
                     list(failing)
-            assert registry.place(waiting) == 0
+            assert registry.queue_position(waiting) == 0
             assert len(list(waiting)) == 2
 
 
@@ -600,4 +600,4 @@ def test_leaving_by_an_exception_leaves_the_queue():
     with pytest.raises(KeyboardInterrupt), registry.attend(run):
         raise KeyboardInterrupt
     with registry.attend(other):
-        assert registry.place(other) == 0
+        assert registry.queue_position(other) == 0

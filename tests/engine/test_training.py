@@ -32,17 +32,17 @@ from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import SCHEMES
-from stability.engine.input_grid import drawn, grid
+from stability.engine.input_grid import plotted_dimensions, grid_points
 from stability.engine.network import Stack
-from stability.engine.process_settings import settle
-from stability.engine.quantities import BINS, Measurement, losses
-from stability.engine.rounding_shares import SHAPE
-from stability.engine.training import MOST, batches, measure, one_step, sampled
+from stability.engine.process_settings import configure_process
+from stability.engine.quantities import HISTOGRAM_BINS, Measurement, mean_losses
+from stability.engine.rounding_shares import SHARES_SHAPE
+from stability.engine.training import SAMPLED_STEPS, batch_indices, measure, measure_and_update, evenly_spread_steps
 from stability.randomness import generator
 from stability.records.experiment import Experiment
-from stability.records.knobs import mended
+from stability.records.knobs import reconcile
 
-settle()  # as on the page: large arrays are kept, instead of fetched from the system again and again
+configure_process()  # as on the page: large arrays are kept, instead of fetched from the system again and again
 
 CPU = torch.device("cpu")
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
@@ -149,7 +149,7 @@ class Plain(nn.Module):
     def __init__(self, stack: Stack, n: int, change: float = 0.0, spread: bool = False):
         super().__init__()
         e = self.e = stack.experiment
-        self.index, self.dtype, self.shaken = n, e.format.dtype, change > 0
+        self.index, self.dtype, self.shaken = n, e.number_format.dtype, change > 0
         shapes = [(layer.fan_in, layer.fan_out) for layer in e.layers]
         self.linears = nn.ModuleList(nn.Linear(*shape, dtype=self.dtype) for shape in shapes)
         self.norms = nn.ModuleList(NORM[e.normalization](e.width).to(self.dtype) for _ in shapes[1:])
@@ -208,17 +208,17 @@ class Plain(nn.Module):
         return examples.flip(0) if self.shaken else examples
 
     def loss(self, output: Tensor, y: Tensor) -> Tensor:
-        return F.mse_loss(output, y) if self.e.data.classes is None else F.cross_entropy(output, y)
+        return F.mse_loss(output, y) if self.e.dataset_row.classes is None else F.cross_entropy(output, y)
 
     def accuracy(self, output: Tensor, y: Tensor) -> float:
         """An output with NaN in it is never right. NaN in a shaken network where two classes tie: rounding decides."""
-        if not self.e.data.classes or (self.shaken and ties(output)):
+        if not self.e.dataset_row.classes or (self.shaken and ties(output)):
             return torch.nan
         right = (output.argmax(dim=1) == y) & ~output.isnan().any(dim=1)
         return right.double().mean().item()
 
     def trained(self, data) -> list[dict[str, list]]:
-        return [self.train_on(data, batch, step) for step, batch in enumerate(islice(batches(self.e), self.e.steps + 1))]
+        return [self.train_on(data, batch, step) for step, batch in enumerate(islice(batch_indices(self.e), self.e.steps + 1))]
 
     def train_on(self, data, batch: Tensor, step: int) -> dict[str, list]:
         """One measurement by its definitions, then one update. Lists of tensors or numbers, by name."""
@@ -351,22 +351,22 @@ def unstacked(tensors: list[Tensor], n: int) -> list[Tensor]:
 
 def engine(e: Experiment, data) -> Iterator[list[dict[str, list]]]:
     """What a step of the engine leaves behind, network by network: tensors from inside, and what it measured."""
-    stack, update = Stack(e, CPU), torch.zeros(e.depth, e.networks)
+    stack, update = Stack(e, CPU), torch.zeros(e.depth, e.network_count)
     states = [{} for _ in stack.parameters]
-    for step, batch in enumerate(islice(batches(e), e.steps + 1)):
+    for step, batch in enumerate(islice(batch_indices(e), e.steps + 1)):
         seen = stack.forward(data.x[batch], step)
-        loss, count = losses(seen.output, data.y[batch]).sum(), len(stack.parameters)
+        loss, count = mean_losses(seen.output, data.y[batch]).sum(), len(stack.parameters)
         gradients = torch.autograd.grad(loss, [*stack.parameters, *seen.z])
         before = [parameter.detach().clone() for parameter in stack.parameters]
-        measurement, update = one_step(stack, data, batch, step, states, update)
+        measurement, update = measure_and_update(stack, data, batch, step, states, update)
         steps = [after.double() - start.double() for after, start in zip(stack.parameters, before, strict=True)]
-        arrays = {name: getattr(measurement, name).reshape(e.networks, -1) for name in COMPARED}
+        arrays = {name: getattr(measurement, name).reshape(e.network_count, -1) for name in COMPARED}
         yield [
             {name: list(array[n]) for name, array in arrays.items()}
             | {"pre_activations": list(torch.from_numpy(measurement.pre_activations).flatten(0, 1)[n])}
             | {"output": [seen.output[n]], "z": [z[n] for z in seen.z], "dz": [dz[n] for dz in gradients[count:]]}
             | {"gradient": unstacked(gradients[:count], n), "step": unstacked(steps, n) if step < e.steps else []}
-            for n in range(e.networks)
+            for n in range(e.network_count)
         ]
 
 
@@ -400,9 +400,9 @@ PARENTS = {
 
 def compared(e: Experiment) -> Iterator[tuple[str, int, int, int, float, bool]]:
     """(name, step, network, place, error of the engine in tolerances, whether the reference's own sensitivity excuses it)."""
-    data = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype)
+    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
     found, stack, limit = list(engine(e, data)), Stack(e, CPU), TOLERANCE[e.precision]
-    tiny = torch.finfo(e.format.dtype).tiny  # below it digits are lost one by one
+    tiny = torch.finfo(e.number_format.dtype).tiny  # below it digits are lost one by one
     for n in looked_at(e):
         plain = Plain(stack, n)
         expected = plain.trained(data)
@@ -485,14 +485,14 @@ CURVES = {
 def curves(e: Experiment) -> dict[str, list[tuple[float, float]]]:
     """By quantity, for every network and layer: how far the engine's curve is from that of plain PyTorch, relative to its
     largest value, and how far the latter moves when the weights change by one part in 1e7, or in 1e15."""
-    data, stack = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype), Stack(e, CPU)
+    data, stack = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype), Stack(e, CPU)
     plain, shaken = ({n: Plain(stack, n, change) for n in looked_at(e)} for change in (0, ROUNDING[e.precision]))
     rows = {name: [] for name in COMPARED if name != "pre_activations"}  # which jump where an entry passes an edge
-    for measurement, batch in zip(measure(e), batches(e), strict=False):
+    for measurement, batch in zip(measure(e), batch_indices(e), strict=False):
         for n in looked_at(e):
             expected, moved = (networks[n].train_on(data, batch, measurement.step) for networks in (plain, shaken))
             for name in set(rows) & set(expected):
-                found = getattr(measurement, name).reshape(e.networks, -1)[n]
+                found = getattr(measurement, name).reshape(e.network_count, -1)[n]
                 rows[name].append((n, np.stack([found, expected[name], moved[name]])))
     return {
         name: [strayed(np.stack([row for m, row in taken if m == n])) for n in looked_at(e)] for name, taken in rows.items()
@@ -545,7 +545,7 @@ def opening(e: Experiment) -> list[Measurement]:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("replicates", [1, 2])
 def test_a_scheme_alone_follows_the_same_curve_as_among_seven_others(settings, precision, replicates):
-    e = Experiment(schemes=EIGHT, precision=precision, replicates=replicates, **{**settings, "steps": 3 * MOST})
+    e = Experiment(schemes=EIGHT, precision=precision, replicates=replicates, **{**settings, "steps": 3 * SAMPLED_STEPS})
     together, reverse = opening(e), opening(replace(e, schemes=EIGHT[::-1]))
     for index, scheme in enumerate(EIGHT):
         for measurement, one, other in zip(opening(replace(e, schemes=(scheme,))), together, reverse, strict=True):
@@ -646,22 +646,22 @@ SETTINGS = {
 
 
 @settings(max_examples=30)
-@given(st.fixed_dictionaries(SETTINGS).map(lambda settings: mended(Experiment, settings)[0]))
+@given(st.fixed_dictionaries(SETTINGS).map(lambda settings: reconcile(Experiment, settings)[0]))
 def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
     measurements = list(measure(e))
     assert [measurement.step for measurement in measurements] == list(range(e.steps + 1))
     outer = len(e.schemes), e.replicates
     for measurement in measurements:
-        assert measurement.learned.shape == (len(e.schemes), len(grid(drawn(e.data))), e.data.outputs)
+        assert measurement.learned.shape == (len(e.schemes), len(grid_points(plotted_dimensions(e.dataset_row))), e.dataset_row.outputs)
         for name in [*COMPARED, "fates"]:
             array, hidden = getattr(measurement, name), name in ("saturated", "dead", "distinct", "pre_activations")
             by_layer = name in ("signal", "signal_gradient", "weight_gradient", "weight", "update")
-            pictured = {"pre_activations": [BINS + 2], "fates": SHAPE}.get(name, [])
+            pictured = {"pre_activations": [HISTOGRAM_BINS + 2], "fates": SHARES_SHAPE}.get(name, [])
             assert array.dtype == (np.float32 if pictured else np.float64)
             layers = [e.depth] if by_layer or name == "fates" else [e.depth - 1] if hidden else []
             assert array.shape == (*outer, *layers, *pictured)
             assert not (array < 0).any()
-        assert np.isnan(measurement.accuracy).all() == (e.data.classes is None)
+        assert np.isnan(measurement.accuracy).all() == (e.dataset_row.classes is None)
         for name in ("accuracy", "test_accuracy", "saturated", "dead"):
             assert not (getattr(measurement, name) > 1).any()
         assert not (measurement.distinct > e.width).any()
@@ -684,7 +684,7 @@ def test_no_update_led_to_the_first_measurement_and_one_to_each_other():
 @pytest.mark.parametrize(("samples", "batch"), [(64, 64), (100, 32), (65, 1), (64, 33)])
 def test_batches_are_fresh_shuffles_without_replacement_and_without_the_last_partial_one(samples, batch):
     e, count = Experiment(samples=samples, batch=batch), samples // batch
-    stream = batches(e)
+    stream = batch_indices(e)
     epochs = [torch.stack(list(islice(stream, count))) for _ in range(3)]
     for epoch in epochs:
         assert epoch.shape == (count, batch)
@@ -692,12 +692,12 @@ def test_batches_are_fresh_shuffles_without_replacement_and_without_the_last_par
         assert 0 <= epoch.min() <= epoch.max() < samples
     assert not torch.equal(epochs[0], epochs[1])
     assert not torch.equal(epochs[1], epochs[2])
-    assert torch.equal(epochs[0], torch.stack(list(islice(batches(replace(e, schemes=("zeros",), depth=3)), count))))
+    assert torch.equal(epochs[0], torch.stack(list(islice(batch_indices(replace(e, schemes=("zeros",), depth=3)), count))))
 
 
 @given(st.integers(1, 5000), st.integers(2, 60))
 def test_the_steps_of_costly_quantities_are_spread_evenly_and_hold_the_first_and_the_last(steps, most):
-    chosen = sorted(sampled(steps, most))
+    chosen = sorted(evenly_spread_steps(steps, most))
     gaps = np.diff(chosen)
     assert len(chosen) == min(most, steps + 1)
     assert (chosen[0], chosen[-1]) == (0, steps)
@@ -722,7 +722,7 @@ def late_losses(seed: int) -> list[float]:
         dataset="blobs", noise=0.5, batch=64, optimizer="sgd", learning_rate=0.01, steps=500, seed=seed,
     )  # fmt: skip
     late = [measurement.loss[:, 0] for measurement in measure(e) if measurement.step > e.steps - 20]
-    return (np.mean(late, axis=0) / e.data.guessing).tolist()
+    return (np.mean(late, axis=0) / e.dataset_row.guessing_loss).tolist()
 
 
 def test_he_learns_thirty_relu_layers_where_xavier_small_weights_and_the_default_stall():

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pandas.api.types import is_integer_dtype, is_string_dtype
 
 from stability import frames
-from stability.diagnosis.nonfinite import remarks
+from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.engine.quantities import PROFILES, Measurement
 from stability.engine.runs import Run
-from stability.frames import BINS, POINTS, SCALARS, arrow
-from stability.frames.arrow import LOGARITHMIC, THROUGH_DEPTH
+from stability.frames import MOST_BINS, MOST_LINE_POINTS, CURVE_QUANTITIES, arrow
+from stability.frames.arrow import LOG_QUANTITIES, DEPTH_QUANTITIES
 from stability.records.experiment import Experiment
-from stability.records.view import QUANTITIES
+from stability.records.view import HEAT_MAP_QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8}
 EXPERIMENTS = {
@@ -77,7 +77,7 @@ def counts(run: Run) -> list[int]:
 
 def shown(name: str, value: float) -> float | None:
     """A number as a tidy frame holds it: nothing where no axis, or no logarithmic one, could show it."""
-    if not math.isfinite(value) or (name in LOGARITHMIC and value <= 0):
+    if not math.isfinite(value) or (name in LOG_QUANTITIES and value <= 0):
         return None
     return float(value)
 
@@ -91,10 +91,10 @@ def nulled(frame: pd.DataFrame, name: str) -> list[float | None]:
 
 def test_curves_have_a_row_for_each_network_and_step_that_holds_what_was_measured(run):
     frame, e = frames.curves(run), run.experiment
-    assert list(frame.columns) == ["run", "kind", "scheme", "replicate", "step", *SCALARS]
+    assert list(frame.columns) == ["run", "kind", "scheme", "replicate", "step", *CURVE_QUANTITIES]
     keys = [(m.step, s, r) for m in run for s in range(len(e.schemes)) for r in range(e.replicates)]
     assert list(zip(frame.step, frame.scheme, frame.replicate, strict=True)) == [(t, e.schemes[s], r) for t, s, r in keys]
-    for name in SCALARS:
+    for name in CURVE_QUANTITIES:
         expected = [shown(name, getattr(run.measurements[t], name)[s, r]) for t, s, r in keys]
         assert nulled(frame, name) == expected, name
 
@@ -103,7 +103,7 @@ def test_layers_have_a_row_for_each_network_kept_step_and_layer_that_holds_what_
     frame, e = frames.layers(run), run.experiment
     assert list(frame.columns) == ["run", "kind", "scheme", "replicate", "step", "layer", *PROFILES]
     steps = [m.step for m in run if m.signal is not None]
-    assert set(steps) == run.kept
+    assert set(steps) == run.profile_steps
     expected = [
         (t, scheme, r, layer)
         for t in steps
@@ -155,9 +155,9 @@ def test_a_growing_run_appends_rows_and_changes_none():
 def everything(run: Run, count: int) -> dict[str, pa.Table]:
     """Every table that a chart may get."""
     heats = {
-        f"heat of {quantity} of {scheme}": frames.heat(run, scheme, quantity, count)
+        f"heat of {quantity} of {scheme}": frames.heat_table(run, scheme, quantity, count)
         for scheme in run.experiment.schemes
-        for quantity in QUANTITIES
+        for quantity in HEAT_MAP_QUANTITIES
     }
     lines = {f"training {name}": table for name, table in frames.training_tables(run, count).items()}
     return heats | lines | {f"depth {name}": table for name, table in frames.depth_tables(run, count).items()}
@@ -170,14 +170,14 @@ def test_no_table_carries_a_number_that_an_axis_cannot_show(run):
                 if pa.types.is_floating(table[column].type):
                     values = [value for value in table[column].to_pylist() if value is not None]
                     assert all(map(math.isfinite, values)), (name, column)
-                    logarithmic = column.removesuffix("_low").removesuffix("_high") in LOGARITHMIC
+                    logarithmic = column.removesuffix("_low").removesuffix("_high") in LOG_QUANTITIES
                     assert not logarithmic or all(value > 0 for value in values), (name, column)
 
 
 def test_a_table_comes_back_from_its_bytes_as_it_was(run):
     for count in counts(run):
         for table in everything(run, count).values():
-            assert pa.ipc.open_stream(arrow.arrow(table)).read_all().equals(table)
+            assert pa.ipc.open_stream(arrow.to_arrow_bytes(table)).read_all().equals(table)
 
 
 def test_without_a_count_all_measurements_are_drawn(run):
@@ -185,7 +185,7 @@ def test_without_a_count_all_measurements_are_drawn(run):
     for tables in (frames.training_tables, frames.depth_tables):
         assert tables(run) == tables(run, last)
     scheme = run.experiment.schemes[0]
-    assert frames.heat(run, scheme, "signal") == frames.heat(run, scheme, "signal", last)
+    assert frames.heat_table(run, scheme, "signal") == frames.heat_table(run, scheme, "signal", last)
 
 
 def spread(name: str, values: np.ndarray) -> tuple[float | None, ...]:
@@ -201,7 +201,7 @@ def spread_in(row: dict, name: str) -> tuple[float | None, ...]:
 def test_bands_are_medians_and_ranges_over_the_replicates_that_are_finite(run):
     e = run.experiment
     for count in counts(run):
-        for row in frames.bands(run, count).to_pylist():
+        for row in frames.curve_table(run, count).to_pylist():
             index, measurement = e.schemes.index(row["scheme"]), run.measurements[row["step"]]
             finite = np.isfinite(measurement.loss[index])
             for name in ("loss", "accuracy", "gradient_norm"):
@@ -229,9 +229,9 @@ def long(steps: int) -> Run:
 @pytest.mark.parametrize("steps", LENGTHS)
 def test_a_line_has_at_most_a_hundred_points_the_first_and_the_newest_among_them(steps):
     for count in {1, 2, steps // 2 + 1, steps, steps + 1}:
-        table = frames.bands(long(steps), count).to_pandas()
+        table = frames.curve_table(long(steps), count).to_pandas()
         for scheme, line in table.groupby("scheme"):
-            assert len(line) <= POINTS, (scheme, count)
+            assert len(line) <= MOST_LINE_POINTS, (scheme, count)
             assert line.step.iloc[0] == 0
             assert line.step.iloc[-1] == count - 1
             assert line.step.is_monotonic_increasing
@@ -242,21 +242,21 @@ def test_a_line_has_at_most_a_hundred_points_the_first_and_the_newest_among_them
 def test_the_points_of_a_line_stay_while_the_run_grows(steps):
     settled = []  # all but the newest
     for count in range(1, steps + 2, 1 + steps // 50):
-        rows = frames.bands(long(steps), count).drop_columns("until").to_pylist()  # of the last but one it is still to come
+        rows = frames.curve_table(long(steps), count).drop_columns("until").to_pylist()  # of the last but one it is still to come
         assert [row for row in rows if row in settled] == settled
         settled = [row for row in rows if row["step"] < count - 1]
 
 
 def test_every_line_carries_a_few_marks_that_do_not_move(run):
     for count in counts(run):
-        table = frames.bands(run, count).to_pandas()
+        table = frames.curve_table(run, count).to_pandas()
         for _, line in table.groupby("scheme"):
             assert line.marked.iloc[0]
             assert line.marked.sum() <= 8
-        whole = frames.bands(run, len(run.measurements)).to_pandas()
+        whole = frames.curve_table(run, len(run.measurements)).to_pandas()
         both = table.merge(whole, on=["scheme", "step"])
         assert (both.marked_x == both.marked_y).all()
-    for _, line in frames.profiles(run, counts(run)[-1]).to_pandas().groupby("scheme"):
+    for _, line in frames.profile_table(run, counts(run)[-1]).to_pandas().groupby("scheme"):
         assert line.marked.iloc[0]
         assert line.marked.sum() <= 12
 
@@ -275,7 +275,7 @@ def newest_finite(run: Run, scheme: int, count: int) -> Measurement:
 def test_profiles_are_those_of_the_newest_step_at_which_all_networks_of_the_scheme_were_finite(run):
     e = run.experiment
     for count in counts(run):
-        rows = frames.profiles(run, count).to_pylist()
+        rows = frames.profile_table(run, count).to_pylist()
         assert [(row["scheme"], row["layer"]) for row in rows] == [
             (s, layer) for s in e.schemes for layer in range(1, e.depth + 1)
         ]
@@ -283,7 +283,7 @@ def test_profiles_are_those_of_the_newest_step_at_which_all_networks_of_the_sche
             index = e.schemes.index(row["scheme"])
             measurement = newest_finite(run, index, count)
             assert row["step"] == measurement.step
-            for name in THROUGH_DEPTH:
+            for name in DEPTH_QUANTITIES:
                 values = getattr(measurement, name)[index, :, row["layer"] - 1]
                 assert spread_in(row, name) == spread(name, values), name
 
@@ -291,29 +291,29 @@ def test_profiles_are_those_of_the_newest_step_at_which_all_networks_of_the_sche
 def test_profiles_of_a_growing_run_are_as_new_as_its_newest_measurement():
     run = Run(Experiment(**TINY, schemes=("he_normal",), depth=3, steps=40), profile_bytes=0)
     for count, _ in enumerate(run, start=1):
-        assert set(frames.profiles(run, count)["step"].to_pylist()) == {count - 1}
+        assert set(frames.profile_table(run, count)["step"].to_pylist()) == {count - 1}
 
 
 def test_the_bins_of_a_heat_map_lie_side_by_side_from_the_first_step_to_the_newest(run):
     e = run.experiment
     for count in counts(run):
-        table = frames.heat(run, e.schemes[0], "signal", count).to_pandas()
+        table = frames.heat_table(run, e.schemes[0], "signal", count).to_pandas()
         bins = list(table[["step", "until"]].drop_duplicates().itertuples(index=False))
-        assert len(bins) <= BINS
+        assert len(bins) <= MOST_BINS
         assert bins[0].step == 0
         assert bins[-1].until == count
         assert all(left.until == right.step for left, right in pairwise(bins))
         assert len(table) == len(bins) * e.depth
         assert not table.duplicated(["step", "layer"]).any()
-        whole = frames.heat(run, e.schemes[0], "signal").to_pandas()
+        whole = frames.heat_table(run, e.schemes[0], "signal").to_pandas()
         assert set(table.step) <= set(whole.step), "bins stay while the run grows"
 
 
 def test_a_heat_map_shows_a_median_over_the_replicates_and_says_in_words_what_has_no_logarithm(run):
     e = run.experiment
     for index, scheme in enumerate(e.schemes):
-        for quantity in QUANTITIES:
-            for row in frames.heat(run, scheme, quantity).to_pylist():
+        for quantity in HEAT_MAP_QUANTITIES:
+            for row in frames.heat_table(run, scheme, quantity).to_pylist():
                 values = getattr(run.measurements[row["step"]], quantity)[index, :, row["layer"] - 1]
                 finite = values[np.isfinite(values)]
                 middle = np.median(finite) if len(finite) else math.inf
@@ -327,9 +327,9 @@ def test_a_heat_map_shows_a_median_over_the_replicates_and_says_in_words_what_ha
 
 def test_zeros_are_said_in_the_heat_map_and_missing_from_every_logarithm():
     run = finished("replicates")
-    heat = frames.heat(run, "zeros", "signal").to_pandas()
+    heat = frames.heat_table(run, "zeros", "signal").to_pandas()
     assert (heat.state[heat.layer < 5] == "zero").all()
-    profiles = frames.profiles(run, len(run.measurements)).to_pandas()
+    profiles = frames.profile_table(run, len(run.measurements)).to_pandas()
     assert profiles[(profiles.scheme == "zeros") & (profiles.layer < 5)].signal.isna().all()
     assert profiles[profiles.scheme == "he_normal"].signal.notna().all()
 
@@ -337,22 +337,22 @@ def test_zeros_are_said_in_the_heat_map_and_missing_from_every_logarithm():
 def test_a_run_that_broke_at_once_still_has_axes_and_a_profile_up_to_the_break():
     run = finished("broken at once")
     assert {scheme for scheme, _ in run.breaks} == {0}
-    profile = frames.profiles(run, 4).to_pandas()
+    profile = frames.profile_table(run, 4).to_pandas()
     signal = profile[profile.scheme == "normal:1e6"].signal.to_numpy()
     layer = run.breaks[0, 0].layer
     assert not run.breaks[0, 0].backward
     assert np.isfinite(signal[: layer - 1]).all()
     assert np.isnan(signal[layer - 1 :]).all()
-    assert arrow.limits(THROUGH_DEPTH, frames.profiles(run, 4)).num_rows == 2
+    assert arrow.log_axis_limits(DEPTH_QUANTITIES, frames.profile_table(run, 4)).num_rows == 2
 
 
 # Marks and axes
 
 
 def test_marks_stand_where_lines_end_one_below_another_within_the_axis_of_the_loss(run):
-    top = frames.LOSS_TOP * run.experiment.data.guessing
+    top = frames.LOSS_TOP * run.experiment.dataset_row.guessing_loss
     for count in counts(run):
-        rows = frames.marks(remarks(run, count), run.experiment).to_pylist()
+        rows = frames.divergence_marks(nonfinite_remarks(run, count), run.experiment).to_pylist()
         first = {}
         for (scheme, _), event in run.breaks.items():
             if event.step < count:
@@ -382,7 +382,7 @@ def test_limits_are_powers_of_ten_that_hold_all_data(lows, highs):
     size = min(len(lows), len(highs))
     columns = {"signal_low": lows[:size], "signal_high": highs[:size], "other_low": [None] * size, "other_high": [None] * size}
     frame = pa.table({name: pa.array(values, pa.float64()) for name, values in columns.items()})
-    limits = arrow.limits(["signal", "other"], frame)
+    limits = arrow.log_axis_limits(["signal", "other"], frame)
     assert limits.column_names == ["signal", "other"]
     for name in limits.column_names:
         low, high = limits[name].to_pylist()
@@ -399,7 +399,7 @@ def test_limits_are_powers_of_ten_that_hold_all_data(lows, highs):
 @pytest.mark.parametrize("value", [5e-324, 1e-310, 2e-308, 9e307, 1.7e308])
 def test_limits_exist_at_the_ends_of_the_range_of_numbers(value):
     frame = pa.table({"signal_low": [value, 1.0], "signal_high": [value, 1.0]})
-    low, high = arrow.limits(["signal"], frame)["signal"].to_pylist()
+    low, high = arrow.log_axis_limits(["signal"], frame)["signal"].to_pylist()
     assert 0 < low < high < math.inf
 
 
@@ -407,8 +407,8 @@ def test_limits_move_only_when_data_leave_them():
     run = finished("three fates")
     seen = []
     for count in range(1, len(run.measurements) + 1):
-        frame = frames.bands(run, count)
-        limits = arrow.limits(["gradient_norm"], frame)["gradient_norm"].to_pylist()
+        frame = frames.curve_table(run, count)
+        limits = arrow.log_axis_limits(["gradient_norm"], frame)["gradient_norm"].to_pylist()
         seen += [limits] if not seen or limits != seen[-1] else []
     assert all(later[0] <= earlier[0] and later[1] >= earlier[1] for earlier, later in pairwise(seen))
 
@@ -421,7 +421,7 @@ def test_limits_move_only_when_data_leave_them():
 ])  # fmt: skip
 def test_where_a_scheme_stands_is_said_in_words(name, scheme, word):
     run = finished(name)
-    text = frames.standing(run, len(run.measurements), scheme)
+    text = frames.describe_standing(run, len(run.measurements), scheme)
     assert word in text
     assert not {"nan", "inf"} & set(text.split())
     assert ("right" in text) == (name == "three fates" and scheme == "he_normal"), "a regression is never right or wrong"
@@ -435,10 +435,10 @@ def test_of_replicates_that_are_not_all_finite_every_picture_and_sentence_speaks
     broken["loss"][0], broken["accuracy"][0] = [1.0, math.nan, 2.0, math.inf], [0.5, 0.0, 0.7, 0.0]
     broken["signal"][0, 1:] = [[0.25], [math.inf], [math.nan]]
     run.measurements[-1] = replace(newest, **broken)
-    assert frames.standing(run, len(run.measurements), "he_normal") == "loss 1.5, 60 % right (2 of 4 replicates)"
+    assert frames.describe_standing(run, len(run.measurements), "he_normal") == "loss 1.5, 60 % right (2 of 4 replicates)"
     assert frames.training_tables(run)["bands"]["loss"].to_pylist()[-1] == 1.5
-    assert frames.summary(run).loss.tolist() == [1.5]
-    heat = frames.heat(run, "he_normal", "signal").to_pandas()
+    assert frames.summary_frame(run).loss.tolist() == [1.5]
+    heat = frames.heat_table(run, "he_normal", "signal").to_pandas()
     assert "not finite" not in set(heat.state)
 
 
@@ -451,7 +451,7 @@ def test_a_replay_has_the_step_that_is_asked_for_and_the_names_stand_where_its_l
     asked = {name: replay[name].to_pandas().query(f"since <= {moment} < until") for name in ("profiles", "ends")}
     assert set(asked["profiles"].step) == {moment}
     still = frames.depth_tables(run, moment=moment)
-    for name in THROUGH_DEPTH:
+    for name in DEPTH_QUANTITIES:
         assert asked["profiles"][name].tolist() == still["profiles"][name].to_pylist()
         assert asked["ends"][name].tolist() == pytest.approx(still["ends"][name].to_pylist())
         signals = run.measurements[moment].signal[:, 0, -1]
@@ -465,7 +465,7 @@ def test_a_replay_has_the_step_that_is_asked_for_and_the_names_stand_where_its_l
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_held_out_values_are_those_of_the_steps_at_which_they_were_taken(name):
     run = finished(name)
-    rows = frames.held_out(run, len(run.measurements)).to_pylist()
+    rows = frames.held_out_table(run, len(run.measurements)).to_pylist()
     taken = [m for m in run.measurements if m.step in {row["step"] for row in rows}]
     assert {0, run.experiment.steps} <= {m.step for m in taken}
     for row in rows:
@@ -477,8 +477,8 @@ def test_held_out_values_are_those_of_the_steps_at_which_they_were_taken(name):
 def test_a_run_kept_behind_is_drawn_with_its_own_lines_and_named_once():
     run, kept = finished("three fates"), finished("one layer")
     for make, tables, ends in (
-        (frames.bands, frames.training_tables, ["gradient_norm"]),
-        (frames.profiles, frames.depth_tables, THROUGH_DEPTH),
+        (frames.curve_table, frames.training_tables, ["gradient_norm"]),
+        (frames.profile_table, frames.depth_tables, DEPTH_QUANTITIES),
     ):
         found = tables(run, pinned={"depth 1": kept, "again": kept})
         own = make(kept, len(kept.measurements))
@@ -506,8 +506,8 @@ def test_a_run_kept_behind_that_has_not_begun_has_columns_and_no_rows():
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_summary_has_a_row_for_each_scheme_with_the_numbers_of_the_last_step(name):
     run = finished(name)
-    rows, last = frames.summary(run), run.measurements[-1]
-    assert list(rows["scheme"]) == [row.title for row in run.experiment.rows]
+    rows, last = frames.summary_frame(run), run.measurements[-1]
+    assert list(rows["scheme"]) == [row.title for row in run.experiment.scheme_rows]
     assert rows["loss"].to_numpy() == pytest.approx(np.median(last.loss, axis=1), nan_ok=True)
     assert (rows["seconds"] > 0).all()
     assert "width 4" in rows["settings"][0]

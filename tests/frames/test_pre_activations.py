@@ -15,7 +15,7 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
 from stability.engine.runs import Run
-from stability.frames.pre_activations import HIGH, LOW, curve_tables
+from stability.frames.pre_activations import CURVE_HIGH, CURVE_LOW, activation_tables
 from stability.probes import saturation
 from stability.records.experiment import Experiment
 
@@ -44,7 +44,7 @@ def drawn(name: str, layer: int = 2, step: int = 0) -> dict:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_curve_is_the_activation_and_its_derivative_by_autograd(activation):
-    table = curve_tables(activation)["curve"].to_pydict()
+    table = activation_tables(activation)["curve"].to_pydict()
     u = torch.tensor(table["u"], dtype=torch.float64, requires_grad=True)
     phi = ACTIVATIONS[activation].phi(u)
     (dphi,) = torch.autograd.grad(phi.sum(), u)
@@ -53,12 +53,12 @@ def test_the_curve_is_the_activation_and_its_derivative_by_autograd(activation):
     for name, line in (("phi", phi), ("dphi", dphi)):
         for at, found, expected in zip(table["u"], table[name], line.tolist(), strict=True):
             if name == "phi" or at not in kinks:  # where the slope jumps, any one between is right
-                assert found == (pytest.approx(expected, abs=1e-6) if LOW <= expected <= HIGH else None)
+                assert found == (pytest.approx(expected, abs=1e-6) if CURVE_LOW <= expected <= CURVE_HIGH else None)
 
 
 @pytest.mark.parametrize(("activation", "corner"), [("relu", 0), ("hardtanh", -1), ("hardtanh", 1), ("selu", 0)])
 def test_the_slope_jumps_within_less_than_a_pixel(activation, corner):
-    table = curve_tables(activation)["curve"].to_pandas()
+    table = activation_tables(activation)["curve"].to_pandas()
     left, right = (table[(table["u"] - corner).between(*ends)]["dphi"] for ends in ((-1e-8, -1e-10), (1e-10, 1e-8)))
     assert len(left) == len(right) == 1
     assert abs(left.item() - right.item()) > 0.5
@@ -66,10 +66,10 @@ def test_the_slope_jumps_within_less_than_a_pixel(activation, corner):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_shaded_intervals_are_where_the_slope_is_below_a_two_hundredth_of_its_largest(activation):
-    spans = curve_tables(activation)["flat"].to_pylist()
+    spans = activation_tables(activation)["flat"].to_pylist()
     u = torch.linspace(-9, 9, 7919, dtype=torch.float64, requires_grad=True)
     (dphi,) = torch.autograd.grad(ACTIVATIONS[activation].phi(u).sum(), u)
-    expected = dphi.abs() < 0.005 * ACTIVATIONS[activation].steepest
+    expected = dphi.abs() < 0.005 * ACTIVATIONS[activation].max_slope
     for at, flat in zip(u.tolist(), expected.tolist(), strict=True):
         if all(min(abs(at - span["from"]), abs(at - span["until"])) > 2e-3 for span in spans):  # to a thousandth
             assert any(span["from"] < at < span["until"] for span in spans) == flat, at
@@ -79,7 +79,7 @@ def test_the_shaded_intervals_are_where_the_slope_is_below_a_two_hundredth_of_it
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_each_line_is_named_once_and_inside_the_axis(activation):
-    tables = curve_tables(activation)
+    tables = activation_tables(activation)
     low, high = tables["limits"]["value"].to_pylist()
     rows = tables["curve"].to_pylist()
     for name in ("phi", "dphi"):
@@ -113,7 +113,7 @@ def test_numbers_that_are_gone_are_null_and_said_in_words_and_the_others_are_sho
     table = drawn("overflow", 9, last)["histogram"].to_pandas()
     assert table[table["scheme"] == e.schemes[0]]["share"].isna().all()
     assert table[table["scheme"] == e.schemes[1]]["share"].sum() == pytest.approx(1)
-    broken, sound = saturation.sentences(finished("overflow"), last + 1, 9, last)
+    broken, sound = saturation.saturation_sentences(finished("overflow"), last + 1, 9, last)
     assert "no longer numbers at step" in broken
     assert "no longer" not in sound
 
@@ -121,10 +121,10 @@ def test_numbers_that_are_gone_are_null_and_said_in_words_and_the_others_are_sho
 @pytest.mark.parametrize("count", [1, 2, 25, 41])
 def test_the_steps_to_choose_from_are_those_with_histograms_and_the_newest_up_to_a_step_is_shown(count):
     run = finished("relu")
-    steps = sorted(step for step in run.pictured if step < count)
+    steps = sorted(step for step in run.snapshot_steps if step < count)
     assert steps == [m.step for m in run.measurements[:count] if not np.isnan(m.pre_activations).all()]
     for step in (-1, 0, 1, 7, 39, 1000):
-        shown = run.picture(count, step).step
+        shown = run.snapshot(count, step).step
         assert shown == max(taken for taken in steps if taken <= max(step, 0))
 
 
@@ -134,7 +134,7 @@ def test_the_steps_to_choose_from_are_those_with_histograms_and_the_newest_up_to
 def test_the_flat_share_is_the_median_of_what_was_measured_and_agrees_with_the_histogram():
     """ReLU is flat below 0, an edge of the histogram. Layer 1: further on u is exactly 0 where all before it are off."""
     run = finished("relu")
-    rows, shown = frames.flat_shares(run, 41, 1, 0).to_pylist(), saturation.histogram(run, 41, 1, 0)
+    rows, shown = frames.saturation_table(run, 41, 1, 0).to_pylist(), saturation.mean_histogram(run, 41, 1, 0)
     for row, measured, shares in zip(rows, run.measurements[0].saturated[:, :, 0], shown, strict=True):
         assert row["share"] == np.median(measured)
         if row["scheme"] != "zeros":  # 0 itself is flat, and lies in the bin on its right
@@ -146,16 +146,16 @@ def test_the_flat_share_is_the_median_of_what_was_measured_and_agrees_with_the_h
 def test_of_a_thinned_run_the_shares_are_those_of_the_nearest_step_that_has_them():
     run = Run(EXPERIMENTS["replicates"], profile_bytes=0)
     assert list(run)
-    kept = sorted(run.kept)
-    for step in sorted(run.pictured):
-        rows = frames.flat_shares(run, 41, 1, step).to_pylist()
+    kept = sorted(run.profile_steps)
+    for step in sorted(run.snapshot_steps):
+        rows = frames.saturation_table(run, 41, 1, step).to_pylist()
         assert {row["pictured"] for row in rows} == {step}
         assert {abs(row["step"] - step) for row in rows} == {min(abs(other - step) for other in kept)}
 
 
 def test_there_is_one_sentence_a_scheme_with_its_shares():
-    said = saturation.sentences(finished("relu"), 41, 2, 0)
-    assert [sentence.partition(":")[0] for sentence in said] == [row.title for row in EXPERIMENTS["relu"].rows]
+    said = saturation.saturation_sentences(finished("relu"), 41, 2, 0)
+    assert [sentence.partition(":")[0] for sentence in said] == [row.title for row in EXPERIMENTS["relu"].scheme_rows]
     assert said[1].endswith("100 % of layer 2's pre-activations lie where ReLU is flat, 50 % by design.")
     assert "beyond ±8" in said[2]
 
@@ -207,7 +207,7 @@ def test_every_scheme_has_a_chart_whatever_it_needs_of_the_other_settings(key):
 
 def test_lines_have_the_colours_and_marks_of_their_schemes():
     e = EXPERIMENTS["relu"]
-    looks, style = {"color": palette.COLOURS, "shape": palette.SHAPES}, palette.style(e.schemes)
+    looks, style = {"color": palette.SCHEME_COLOURS, "shape": palette.SCHEME_SHAPES}, palette.scheme_style_indices(e.schemes)
     scales = [(channel, node["scale"]) for unit, _ in units(charts.pre_activation_spec(e)) for channel, node in channels(unit)
               if channel in looks]  # fmt: skip
     assert {channel for channel, _ in scales} == set(looks)

@@ -15,14 +15,14 @@ from playwright.sync_api import Page, expect
 
 from stability.charts import palette
 from stability.charts.panels import INK
-from stability.course.lessons import course
+from stability.course.lessons import all_lessons
 from stability.records.experiment import Experiment
 from stability.records.view import BENCHES
 
 pytestmark = pytest.mark.browser
 SMALL = "depth=4&width=8&features=8&samples=64&batch=8&steps=12&seed=51"
 FEW = "bench=product&n=3&count=12&replicates=5"
-LESSON = next(iter(course()))
+LESSON = next(iter(all_lessons()))
 STATES = {
     "first visit": "",
     "finished": SMALL,
@@ -167,7 +167,7 @@ def test_the_colours_on_a_picture_of_the_page_stay_apart_for_every_reader(page, 
     taken = np.asarray(Image.open(io.BytesIO(page.locator(".st-key-left_chart").screenshot())).convert("RGB"))
     pixels, counts = np.unique(taken.reshape(-1, 3), axis=0, return_counts=True)
     painted = {"#" + bytes(pixel).hex(): count for pixel, count in zip(pixels.astype(np.uint8), counts, strict=True)}
-    wanted = [palette.COLOURS[index] for index in palette.style(e.schemes).values()]
+    wanted = [palette.SCHEME_COLOURS[index] for index in palette.scheme_style_indices(e.schemes).values()]
     assert len(wanted) == 8
     assert all(painted.get(colour, 0) > 20 for colour in wanted), "each colour is in the picture"
     for reader, matrix in READERS.items():

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from stability.engine.runs import Growth, Run
-from stability.page.benches import Multiplying, Training
-from stability.page.sections import CLOSER
-from stability.probes.symmetries import changes, row_differences
+from stability.engine.runs import ProductRun, Run
+from stability.page.benches import ProductScene, TrainScene
+from stability.page.sections import SECTIONS
+from stability.probes.symmetries import symmetry_changes, row_differences
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.view import BENCHES, Page, View
@@ -18,7 +18,7 @@ E = Experiment(
 OWN = {"cards", "remedies", "left", "right"}  # of the bench
 
 
-def names(scene: Training | Multiplying, count: int) -> list[str]:
+def names(scene: TrainScene | ProductScene, count: int) -> list[str]:
     return [name for name, _ in scene.pieces(count, slow=True) if name not in OWN]
 
 
@@ -27,45 +27,45 @@ def kind(name: str) -> str:
     return name.partition(":")[0]
 
 
-def product_scene(section: str, **settings: int) -> Multiplying:
+def product_scene(section: str, **settings: int) -> ProductScene:
     page = Page(view=View(bench="product", section=section), product=Product(n=3, replicates=2, **settings))
-    return Multiplying(Growth(page.product), page, {}, {})
+    return ProductScene(ProductRun(page.product), page, {}, {})
 
 
 @pytest.mark.parametrize("section", [key for key in BENCHES["train"].sections if key != "tried"])
 def test_a_section_is_whole_at_first_and_then_only_what_a_step_may_change(section):
-    shown, live = set(), CLOSER[section].live
+    shown, live = set(), SECTIONS[section].live
     for e in (E, replace(E, dataset="moons"), replace(E, dataset="sine")):
         page, run = Page(experiment=e, view=View(section=section)), Run(e)
         assert list(run)
-        scene = Training(run, page, {}, {})
+        scene = TrainScene(run, page, {}, {})
         whole = names(scene, 1)
         assert whole
         shown |= {kind(name) for name in whole}
         for count in (2, 4):
             assert names(scene, count) == [name for name in whole if kind(name) in live]
-        assert names(Training(run, page, {}, {}), 4) == whole
+        assert names(TrainScene(run, page, {}, {}), 4) == whole
     assert set(live) <= shown
 
 
 def test_what_says_the_same_at_every_step_is_computed_once():
-    assert changes(E, 2) is changes(E, 2)
+    assert symmetry_changes(E, 2) is symmetry_changes(E, 2)
     assert row_differences(E, 2) is row_differences(E, 2)
-    assert CLOSER["symmetry"].live == ("picture",)
+    assert SECTIONS["symmetry"].live == ("picture",)
 
 
 @pytest.mark.parametrize("section", list(BENCHES["product"].sections))
 def test_what_takes_long_waits_for_the_last_factor_and_is_drawn_once(section):
     scene = product_scene(section, count=5)
-    scene.run.at(2)
+    scene.run.measurement_at(2)
     before = dict(scene.pieces(3, slow=True))
-    assert ("Drawn after the last factor." in before.get("said", "")) == CLOSER[section].late
-    shown = "table" if "table" in CLOSER[section].live else "picture"
-    assert (shown in before) != CLOSER[section].late
+    assert ("Drawn after the last factor." in before.get("said", "")) == SECTIONS[section].late
+    shown = "table" if "table" in SECTIONS[section].live else "picture"
+    assert (shown in before) != SECTIONS[section].late
     assert list(scene.run)
     after = names(scene, 6)
-    assert after == [shown] * (CLOSER[section].late or shown in CLOSER[section].live) or CLOSER[section].late
-    assert names(scene, 6) == list(CLOSER[section].live)
+    assert after == [shown] * (SECTIONS[section].late or shown in SECTIONS[section].live) or SECTIONS[section].late
+    assert names(scene, 6) == list(SECTIONS[section].live)
 
 
 def test_quick_draws_leave_sections_alone():

@@ -36,7 +36,7 @@ def finished(e: Experiment) -> tuple[list[dict], list[dict]]:
     """What both charts hold at the end, computed here."""
     run = Run(e)
     count = len(list(run))
-    return frames.bands(run, count).to_pylist(), frames.depth_tables(run, replay=True)["profiles"].to_pylist()
+    return frames.curve_table(run, count).to_pylist(), frames.depth_tables(run, replay=True)["profiles"].to_pylist()
 
 
 def until_shown(page: Page, e: Experiment) -> None:
@@ -47,7 +47,7 @@ def until_shown(page: Page, e: Experiment) -> None:
         )
     expect(page.get_by_text(f"step {e.steps} of {e.steps}", exact=True)).to_be_visible()
     assert address(page) == e
-    assert controls(page) == (e.depth, e.phi.label, e.optimization.label)
+    assert controls(page) == (e.depth, e.phi.label, e.optimizer_row.label)
 
 
 def address(page: Page) -> Experiment:
@@ -444,9 +444,9 @@ def test_every_scheme_is_drawn_in_its_colour_in_both_charts(page, server):
     query = f"{SMALL}&seed=43&schemes=he_normal,xavier_normal,orthogonal,normal:0.1"
     open_page(page, server, query)
     until_shown(page, experiment(query))
-    for index in palette.style(experiment(query).schemes).values():
+    for index in palette.scheme_style_indices(experiment(query).schemes).values():
         for chart in (0, 1):
-            assert pixels(page, chart, palette.COLOURS[index]) > 100
+            assert pixels(page, chart, palette.SCHEME_COLOURS[index]) > 100
 
 
 def test_exact_zeros_are_grey_in_the_heat_map_and_not_blank(page, server):

@@ -6,12 +6,12 @@ import pytest
 from app_pages import cards, charts, look_closer, notices, page, press, query
 from streamlit.testing.v1 import AppTest
 
-from stability.course.lessons import course
-from stability.engine.cost import cost
-from stability.page.cards import escaped
-from stability.page.links import opened
-from stability.page.sections import CLOSER
-from stability.page.session import Visit
+from stability.course.lessons import all_lessons
+from stability.engine.cost import estimate_cost
+from stability.page.cards import escape_markdown
+from stability.page.links import read_link
+from stability.page.sections import SECTIONS
+from stability.page.session import Session
 from stability.records import knobs
 from stability.records.product import Product
 from stability.records.view import BENCHES
@@ -29,7 +29,7 @@ TRAIN = {
 }
 
 
-def visit(at: AppTest) -> Visit:
+def visit(at: AppTest) -> Session:
     return at.session_state.visit
 
 
@@ -40,7 +40,7 @@ def words(at: AppTest) -> str:
 # Lessons
 
 
-@pytest.mark.parametrize("lesson", course().values(), ids=list(course()))
+@pytest.mark.parametrize("lesson", all_lessons().values(), ids=list(all_lessons()))
 def test_a_lesson_asks_then_shows_its_run_its_words_and_its_claim_with_numbers(lesson):
     at = page(lesson=lesson.key)
     assert lesson.question in words(at)
@@ -56,45 +56,45 @@ def test_a_lesson_asks_then_shows_its_run_its_words_and_its_claim_with_numbers(l
     assert re.sub("^.", lambda first: first[0].lower(), lesson.answer) in words(at)
     assert {"bands", "growth"} & set(charts(at))
     assert "<b>Holds here:</b>" in cards(at)
-    assert visit(at).page.bench == lesson.page.bench
+    assert visit(at).page.record == lesson.page.record
 
 
-FIRST, SECOND, *_, LAST = course()
+FIRST, SECOND, *_, LAST = all_lessons()
 
 
 def test_the_list_names_every_lesson_and_what_was_answered():
     at = page(bench="course")
-    assert list(visit(at).contents) == list(dict.fromkeys(lesson.section for lesson in course().values()))
-    assert [heading.value for heading in at.header] == list(visit(at).contents)
-    assert {visit(at).right(lesson) for lesson in course().values()} == {None}
-    lesson = course()[FIRST]
+    assert list(visit(at).lessons_by_section) == list(dict.fromkeys(lesson.section for lesson in all_lessons().values()))
+    assert [heading.value for heading in at.header] == list(visit(at).lessons_by_section)
+    assert {visit(at).answered_rightly(lesson) for lesson in all_lessons().values()} == {None}
+    lesson = all_lessons()[FIRST]
     for number, option in enumerate(lesson.options, 1):
-        visit(at).open(FIRST)
-        visit(at).answer(str(number))
-        assert visit(at).right(lesson) == (option == lesson.answer)
+        visit(at).open_lesson(FIRST)
+        visit(at).answer_question(str(number))
+        assert visit(at).answered_rightly(lesson) == (option == lesson.answer)
 
 
 def test_from_each_lesson_one_step_leads_on_and_one_back():
     at, seen = page(lesson=FIRST), [FIRST]
-    assert list(visit(at).neighbours.values()) == ["Next →"]
-    while (way := {label: key for key, label in visit(at).neighbours.items()}).get("Next →"):
-        visit(at).open(way["Next →"])
+    assert list(visit(at).neighbouring_lessons.values()) == ["Next →"]
+    while (way := {label: key for key, label in visit(at).neighbouring_lessons.items()}).get("Next →"):
+        visit(at).open_lesson(way["Next →"])
         seen.append(way["Next →"])
-    assert seen == list(course())
-    assert list(visit(at).neighbours.values()) == ["← Previous"]
+    assert seen == list(all_lessons())
+    assert list(visit(at).neighbouring_lessons.values()) == ["← Previous"]
 
 
-@pytest.mark.parametrize("lesson", course().values(), ids=list(course()))
+@pytest.mark.parametrize("lesson", all_lessons().values(), ids=list(all_lessons()))
 def test_an_answer_beyond_the_options_is_named_and_the_lesson_shown(lesson):
-    page, notes = opened({"lesson": lesson.key, "answer": str(len(lesson.options) + 1)})
+    page, notes = read_link({"lesson": lesson.key, "answer": str(len(lesson.options) + 1)})
     assert page.view.answer == "shown"
     assert notes == [f"answer must be shown or 1 to {len(lesson.options)} in this lesson, not {len(lesson.options) + 1}; "
                      "shown is used instead."]  # fmt: skip
 
 
 def test_a_lesson_has_its_own_bench():
-    page, (note,) = opened({"lesson": FIRST, "bench": "product"})
-    assert page.view.bench == course()[FIRST].page.view.bench
+    page, (note,) = read_link({"lesson": FIRST, "bench": "product"})
+    assert page.view.bench == all_lessons()[FIRST].page.view.bench
     assert "'product'" in note
 
 
@@ -102,8 +102,8 @@ def test_what_lies_on_the_benches_survives_a_walk_through_lessons():
     at = page(**TRAIN)
     trained = visit(at).page.experiment
     visit(at).pin()
-    visit(at).open(next(key for key, lesson in course().items() if lesson.page.view.bench == "product"))
-    visit(at).go("train")
+    visit(at).open_lesson(next(key for key, lesson in all_lessons().items() if lesson.page.view.bench == "product"))
+    visit(at).open_bench("train")
     assert (visit(at).page.experiment, visit(at).page.pins) == (trained, (trained,))
 
 
@@ -117,21 +117,21 @@ def test_whoever_wants_no_question_is_shown_the_lesson_at_once():
     at = press(page(lesson=FIRST), "Just show me")
     assert query(at)["answer"] == "shown"
     assert "**The answer:" in words(at)
-    assert visit(at).right(course()[FIRST]) is None
+    assert visit(at).answered_rightly(all_lessons()[FIRST]) is None
 
 
 def test_a_link_may_open_a_lesson_answered_and_changed():
     at = page(lesson=FIRST, answer="shown", seed="3")
-    assert visit(at).page.bench.seed == 3
+    assert visit(at).page.record.seed == 3
     assert query(at) == {"lesson": FIRST, "answer": "shown", "seed": "3"}
     assert "changed" in "".join(part.label for part in at.sidebar.expander)
     at = press(at, "Reset")
-    assert visit(at).page.bench == course()[FIRST].page.bench
+    assert visit(at).page.record == all_lessons()[FIRST].page.record
     assert query(at)["lesson"] == FIRST
 
 
 def test_a_claim_that_cannot_be_asked_of_what_was_set_says_why():
-    lesson = next(lesson for lesson in course().values() if "xavier_normal" in lesson.claim.text)
+    lesson = next(lesson for lesson in all_lessons().values() if "xavier_normal" in lesson.claim.text)
     at = page(lesson=lesson.key, answer="shown", schemes="zeros", steps="2")
     assert "<b>Undecided:</b>" in cards(at)
     assert "speaks of xavier_normal, which is not among the schemes" in cards(at)
@@ -142,13 +142,13 @@ def test_an_unknown_lesson_opens_the_list_with_a_notice_that_names_the_nearest()
     assert visit(at).page.view.bench == "course"
     assert f"'{FIRST}x' is no lesson (did you mean {FIRST}?)" in notices(at)
     assert "no lesson" in notices(page(lesson="**bold**"))
-    assert escaped("**bold**") in page(lesson="**bold**").warning[0].value
+    assert escape_markdown("**bold**") in page(lesson="**bold**").warning[0].value
 
 
 def test_what_a_lesson_set_stays_on_the_bench_when_one_leaves_the_lesson():
     at = page(lesson=FIRST, answer="shown")
-    visit(at).go("train")
-    assert visit(at).page.experiment == course()[FIRST].page.experiment
+    visit(at).open_bench("train")
+    assert visit(at).page.experiment == all_lessons()[FIRST].page.experiment
     assert visit(at).lesson is None
 
 
@@ -182,8 +182,8 @@ def test_a_product_that_takes_too_long_is_refused_with_what_fits():
     with pytest.raises(RuntimeError, match="timed out"):  # what fits runs for up to a minute; a refusal comes at once
         use.click().run(timeout=5)
     taken = seen.page.product
-    assert cost(taken).operations < cost(asked).operations
-    words = [knobs.knobs(Product)[name].words(value) for name, value in knobs.difference(taken, asked).items()]
+    assert estimate_cost(taken).operations < estimate_cost(asked).operations
+    words = [knobs.knobs_of(Product)[name].label_with_value(value) for name, value in knobs.differing_settings(taken, asked).items()]
     assert use.label == f"Use {', '.join(words)}"
 
 
@@ -191,7 +191,7 @@ def test_what_is_set_on_one_bench_is_there_when_one_comes_back():
     at = page(**TRAIN)
     trained = visit(at).page.experiment
     for bench in ("product", "course", "train"):
-        visit(at).go(bench)
+        visit(at).open_bench(bench)
         at.run()
     assert visit(at).page.experiment == trained
 
@@ -210,4 +210,4 @@ def test_each_section_shows_something_that_was_not_there_before(bench, section):
 
 def test_every_section_that_a_bench_names_has_pieces_and_every_piece_a_bench():
     named = [section for row in BENCHES.values() for section in row.sections]
-    assert sorted(named) == sorted(CLOSER)
+    assert sorted(named) == sorted(SECTIONS)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from stability.course.lessons import course
+from stability.course.lessons import all_lessons
 
 pytestmark = pytest.mark.browser
 
@@ -11,10 +11,10 @@ pytestmark = pytest.mark.browser
 def test_a_student_walks_the_whole_course(page, server):
     """Each lesson asks, is answered by a click, shows its run and its claim, which holds, and leads to the next."""
     page.goto(f"{server.url}?bench=course")
-    first, *_, last = course()
+    first, *_, last = all_lessons()
     page.evaluate("window.visited = true")
-    page.get_by_role("link", name=course()[first].title).click()
-    for lesson in course().values():
+    page.get_by_role("link", name=all_lessons()[first].title).click()
+    for lesson in all_lessons().values():
         page.wait_for_url(f"**/?lesson={lesson.key}&*")
         expect(page.locator("canvas")).to_have_count(0)
         page.get_by_role("button", name=lesson.answer, exact=True).click()
@@ -27,12 +27,12 @@ def test_a_student_walks_the_whole_course(page, server):
             page.get_by_role("link", name="Next").click()
     expect(page.get_by_role("link", name="Next")).to_have_count(0)
     page.get_by_role("link", name="All lessons").click()
-    expect(page.get_by_text("✓")).to_have_count(len(course()))
+    expect(page.get_by_text("✓")).to_have_count(len(all_lessons()))
     assert page.evaluate("window.visited"), "without a page load"
 
 
 def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, server, browser):
-    key = list(course())[1]
+    key = list(all_lessons())[1]
     page.goto(f"{server.url}?lesson={key}")
     page.get_by_role("button", name="Just show me").click()
     expect(page.get_by_text("Holds here:")).to_be_visible()
@@ -41,7 +41,7 @@ def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, serv
     elsewhere = browser.new_context()
     other = elsewhere.new_page()
     other.goto(page.url)
-    expect(other.get_by_text(course()[key].title, exact=True)).to_be_visible()
+    expect(other.get_by_text(all_lessons()[key].title, exact=True)).to_be_visible()
     expect(other.locator("canvas").first).to_be_visible()
     depth = page.get_by_role("slider", name="Depth").input_value()
     assert other.get_by_role("slider", name="Depth").input_value() == depth
@@ -50,7 +50,7 @@ def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, serv
 
 def test_a_link_to_a_lesson_opens_in_a_tab_of_its_own(page, server):
     page.goto(f"{server.url}?bench=course")
-    lesson = next(iter(course().values()))
+    lesson = next(iter(all_lessons().values()))
     with page.context.expect_page() as opened:
         page.get_by_role("link", name=lesson.title).click(modifiers=["ControlOrMeta"])
     tab = opened.value
@@ -61,7 +61,7 @@ def test_a_link_to_a_lesson_opens_in_a_tab_of_its_own(page, server):
 
 
 def test_back_and_forward_walk_through_lessons(page, server):
-    first, second, *_ = course().values()
+    first, second, *_ = all_lessons().values()
     page.goto(f"{server.url}?lesson={first.key}")
     page.get_by_role("link", name="Next").click()
     page.wait_for_url(f"**lesson={second.key}*")

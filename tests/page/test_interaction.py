@@ -155,7 +155,7 @@ def test_a_click_moves_the_profiles_to_that_step_and_the_link_says_so(shown):
     until(shown, DEPTH, "moment", "15")
     expect(shown.get_by_text("Layers shown at step 15")).to_be_visible()
     settled(shown)
-    expected = {(row["scheme"], row["layer"]): row["signal"] for row in frames.profiles(finished(), 16).to_pylist()}
+    expected = {(row["scheme"], row["layer"]): row["signal"] for row in frames.profile_table(finished(), 16).to_pylist()}
     marks = {(row["scheme"], row["layer"]): row["signal"] for row in drawn(shown)}
     assert marks
     assert marks == {key: expected[key] for key in marks}

@@ -4,11 +4,11 @@ import pytest
 from conftest import EYES, PATIENCE, WIDE
 from playwright.sync_api import Locator, Page, expect
 
-from stability.course.lessons import course
+from stability.course.lessons import all_lessons
 from stability.page.cards import PROMISE
 
 pytestmark = pytest.mark.browser
-FIRST, SECOND, *_ = course().values()
+FIRST, SECOND, *_ = all_lessons().values()
 
 
 # A new visitor

@@ -27,11 +27,11 @@ from stability.catalogues.optimizers import OPTIMIZERS
 from stability.engine.runs import Registry
 from stability.records import knobs
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, Flag, Integer, Number, Several
+from stability.records.knobs import Choice, Flag, Integer, Number, ChoiceList
 from stability.records.view import View
 
 pytestmark = pytest.mark.page
-SETTINGS = knobs.knobs(Experiment)
+SETTINGS = knobs.knobs_of(Experiment)
 
 
 class Typed(Multiselect):
@@ -44,12 +44,12 @@ class Typed(Multiselect):
 
 def address(at: AppTest) -> dict[str, str]:
     """The settings of the experiment that the address spells."""
-    return {name: text for name, text in query(at).items() if name not in knobs.knobs(View) and "pin" not in name}
+    return {name: text for name, text in query(at).items() if name not in knobs.knobs_of(View) and "pin" not in name}
 
 
 def view(at: AppTest) -> dict[str, str]:
     """The settings of the view that the address spells."""
-    return {name: text for name, text in query(at).items() if name in knobs.knobs(View)}
+    return {name: text for name, text in query(at).items() if name in knobs.knobs_of(View)}
 
 
 def widget(at: AppTest, name: str):
@@ -75,7 +75,7 @@ def test_the_first_visit_trains_three_schemes_to_three_fates_and_says_so():
     assert progress(at) == "step 300 of 300"
     he, xavier, normal = (curve(charts(at)["bands"], scheme) for scheme in Experiment().schemes)
     assert he[-1][1] < 0.1, "it learns"
-    assert xavier[-1][1] > 0.85 * Experiment().data.guessing, "it stalls"
+    assert xavier[-1][1] > 0.85 * Experiment().dataset_row.guessing_loss, "it stalls"
     assert normal[-1][1] is None, "it blows up"
     assert "diverged" in cards(at)
     assert not at.warning, "a first visitor has done nothing to be warned about"
@@ -156,7 +156,7 @@ def test_a_changed_setting_is_marked_and_its_button_brings_the_default_back(name
     group = SETTINGS[name].group
     if not SETTINGS[name].main:
         assert any(re.match(rf"{group}, more · \d changed", part.label) for part in at.sidebar.expander)
-    assert SETTINGS[name].words(getattr(Experiment(), name)) in undo[f"undo_{name}"].proto.help.replace("\\", "")
+    assert SETTINGS[name].label_with_value(getattr(Experiment(), name)) in undo[f"undo_{name}"].proto.help.replace("\\", "")
     at = sound(undo[f"undo_{name}"].click().run())
     assert getattr(state(at), name) == getattr(Experiment(), name)
     assert f"undo_{name}" not in {button.key for button in at.button}
@@ -177,7 +177,7 @@ def extremes(name: str, knob: knobs.Knob) -> list:
     return [True, False] if isinstance(knob, Flag) else [knob.high, knob.low]
 
 
-@pytest.mark.parametrize("name", [name for name, knob in SETTINGS.items() if not isinstance(knob, Several)])
+@pytest.mark.parametrize("name", [name for name, knob in SETTINGS.items() if not isinstance(knob, ChoiceList)])
 def test_a_control_reaches_both_ends_of_what_is_legal(name):
     # One small network, so that even the largest width, batch or depth takes little.
     at = opened(schemes="xavier_normal", depth="2", features="2", steps="2")
@@ -206,7 +206,7 @@ def test_a_free_entry_becomes_a_chip_and_a_curve():
     assert state(at).schemes == ("he_normal", "normal:0.02")
     assert address(at)["schemes"] == "he_normal,normal:0.02"
     assert set(charts(at)["bands"]["scheme"].to_pylist()) == {"he_normal", "normal:0.02"}
-    assert [schemes.title(key) for key in at.multiselect(key="schemes").value] == ["He (normal)", "Normal 0.02"]
+    assert [schemes.scheme_title(key) for key in at.multiselect(key="schemes").value] == ["He (normal)", "Normal 0.02"]
     assert not at.warning
 
 
@@ -309,7 +309,7 @@ LEGAL_SOMEWHERE = "1", "-1", "1e400", "nan", "true", ",", "he_normal", "normal:0
 
 @given(
     link=st.dictionaries(
-        st.sampled_from([*SETTINGS, *knobs.knobs(View), "v", "wings", "", " "]) | st.text(max_size=8),
+        st.sampled_from([*SETTINGS, *knobs.knobs_of(View), "v", "wings", "", " "]) | st.text(max_size=8),
         st.sampled_from(LEGAL_SOMEWHERE) | st.text(max_size=12),
         max_size=4,
     )
@@ -410,7 +410,7 @@ def test_a_new_seed_changes_the_seed_and_nothing_else():
     at = opened(seed="123456")  # beyond those that the button draws
     before, at = charts(at)["bands"], press(at, "New seed")
     assert state(at).seed != 123456
-    assert knobs.values(state(at)) | {"seed": 0} == knobs.values(Experiment.from_query(SMALL)[0])
+    assert knobs.setting_values(state(at)) | {"seed": 0} == knobs.setting_values(Experiment.from_query(SMALL)[0])
     assert address(at)["seed"] == str(state(at).seed) == str(widget(at, "seed").value)
     assert not charts(at)["bands"].equals(before)
 

@@ -11,9 +11,9 @@ from torch import nn
 
 from stability import charts, frames
 from stability.catalogues.schemes import SCHEMES
-from stability.engine.training import batches, begun
+from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.page import table_headings
-from stability.probes.first_layer_gain import gains, sentences
+from stability.probes.first_layer_gain import first_layer_gain, first_layer_sentences
 from stability.records.experiment import Experiment
 
 FAMILIES = "xavier", "lecun", "he"
@@ -29,16 +29,16 @@ SMALL = Experiment(schemes=("he_normal", "pytorch"), depth=3, width=8, features=
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_gains_are_those_of_a_plain_torch_network(dataset, precision):
     e = replace(SMALL, dataset=dataset, precision=precision, replicates=2)
-    found, (stack, data) = gains(e), begun(replace(e, precision="float64"))
-    batch = next(batches(e))
+    found, (stack, data) = first_layer_gain(e), draw_stack_and_data(replace(e, precision="float64"))
+    batch = next(batch_indices(e))
     x, y = data.x[batch], data.y[batch]
-    for n in range(e.networks):
+    for n in range(e.network_count):
         model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, data.y.max() + 1 if
-                              e.data.classes else 1)).double()  # fmt: skip
-        for place, (weights, biases) in enumerate(stack.layers()):
+                              e.dataset_row.classes else 1)).double()  # fmt: skip
+        for place, (weights, biases) in enumerate(stack.weights_and_biases()):
             model[2 * place].load_state_dict({"weight": weights[n].T, "bias": biases[n, 0]})
         z = (x @ model[0].weight.T + model[0].bias).detach().requires_grad_()
-        loss = F.cross_entropy(model[1:](z), y) if e.data.classes else F.mse_loss(model[1:](z), y)
+        loss = F.cross_entropy(model[1:](z), y) if e.dataset_row.classes else F.mse_loss(model[1:](z), y)
         (delta,) = torch.autograd.grad(loss, z)
         weight = model[0].weight.detach()
         place = np.unravel_index(n, found.forward.shape)
@@ -51,7 +51,7 @@ def test_gains_are_those_of_a_plain_torch_network(dataset, precision):
 @pytest.mark.parametrize("settings", [{}, {"depth": 1}, {"normalization": "batch"}, {"dropout": 0.3}])
 def test_every_scheme_has_gains_and_those_that_promise_a_variance_a_prediction(scheme, settings):
     e, _ = Experiment.from_query({"schemes": scheme, "width": "8", "samples": "64"} | {k: str(v) for k, v in settings.items()})
-    found = gains(e)
+    found = first_layer_gain(e)
     assert found.forward.shape == found.backward.shape == found.variance.shape == (1, 1)
     assert np.isfinite(found.forward).all()
     layer, promised = e.layers[0], SCHEMES[scheme].weight_variance(e.layers[0])
@@ -60,28 +60,28 @@ def test_every_scheme_has_gains_and_those_that_promise_a_variance_a_prediction(s
 
 
 def test_an_orthogonal_square_keeps_every_length_both_ways():
-    found = gains(Experiment(schemes=("orthogonal",), features=32, width=32, depth=5, activation="tanh"))
+    found = first_layer_gain(Experiment(schemes=("orthogonal",), features=32, width=32, depth=5, activation="tanh"))
     assert found.forward == pytest.approx(np.ones((1, 1)))
     assert found.backward == pytest.approx(np.ones((1, 1)))
 
 
 def test_zeros_pass_nothing_and_what_is_not_finite_is_not_known():
-    found = gains(Experiment(schemes=("zeros", "normal:1000000"), depth=80))
+    found = first_layer_gain(Experiment(schemes=("zeros", "normal:1000000"), depth=80))
     assert found.forward[0] == found.variance[0] == 0
     assert np.isnan(found.backward).all()
     assert found.forward[1] == pytest.approx(found.predicted_forward[1], rel=0.5)
 
 
 def test_gradients_too_small_for_the_format_still_have_their_gain():
-    found = gains(Experiment(schemes=("normal:0.001",), depth=40, activation="tanh"))
+    found = first_layer_gain(Experiment(schemes=("normal:0.001",), depth=40, activation="tanh"))
     assert found.backward == pytest.approx(found.predicted_backward[:, None], rel=0.5)
 
 
 def test_gains_do_not_depend_on_neighbours_nor_on_what_the_caller_has_switched_off():
-    both, alone = gains(SMALL), gains(replace(SMALL, schemes=("pytorch",)))
+    both, alone = first_layer_gain(SMALL), first_layer_gain(replace(SMALL, schemes=("pytorch",)))
     assert both.backward[1] == pytest.approx(alone.backward[0])
     with torch.inference_mode():
-        assert np.array_equal(gains(SMALL).backward, both.backward)
+        assert np.array_equal(first_layer_gain(SMALL).backward, both.backward)
 
 
 # The law
@@ -91,7 +91,7 @@ def sampled(e: Experiment, seeds: int) -> tuple[np.ndarray, np.ndarray]:
     """Gains over the predicted ones of 16 networks for each of some seeds, `(S, 16 x seeds)`."""
     e, parts = replace(e, replicates=16), []
     for seed in range(seeds):
-        found = gains(replace(e, seed=seed))
+        found = first_layer_gain(replace(e, seed=seed))
         parts.append((found.forward / found.predicted_forward[:, None], found.backward / found.predicted_backward[:, None]))
     return tuple(np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
 
@@ -128,13 +128,13 @@ def test_backward_the_law_is_exact_for_a_delta_that_knows_nothing_of_the_weights
     ratios = []
     for seed in range(16):
         one = replace(e, replicates=16, seed=seed, precision="float64")
-        stack, data = begun(one)
-        batch = next(batches(one))
+        stack, data = draw_stack_and_data(one)
+        batch = next(batch_indices(one))
         weights, seen = stack.weights[0][0].detach(), stack.forward(data.x[batch], 0)
         loss = sum(F.cross_entropy(output, data.y[batch]) for output in seen.output)
         delta = torch.autograd.grad(loss, seen.z[0])[0].unflatten(0, (2, 16)).roll(1, dims=1).flatten(0, 1)
         sent = (delta @ weights).square().mean(dim=(1, 2)) / delta.square().mean(dim=(1, 2))
-        ratios.append(sent.view(2, 16).numpy() / gains(one).predicted_backward[:, None])
+        ratios.append(sent.view(2, 16).numpy() / first_layer_gain(one).predicted_backward[:, None])
     other = np.concatenate(ratios, axis=1)
     assert (np.abs(other.mean(axis=1) - 1) < 4 * errors(other)).all()
 
@@ -149,13 +149,13 @@ def test_networks_lie_beside_the_prediction_by_what_the_directions_filled_allow(
     expected, ratios = [], []
     for seed in range(8):
         one = replace(e, seed=seed, precision="float64")
-        stack, data = begun(one)
-        batch = next(batches(one))
-        x, y, found = data.x[batch], data.y[batch], gains(one)
+        stack, data = draw_stack_and_data(one)
+        batch = next(batch_indices(one))
+        x, y, found = data.x[batch], data.y[batch], first_layer_gain(one)
         z = (x @ stack.weights[0][0].mT + stack.biases[0][0].unsqueeze(1)).detach().requires_grad_()  # (N, batch, width)
         output = one.phi.phi(z) @ stack.weights[1][0].mT
         many = y.expand(16, *y.shape).flatten(0, 1)
-        loss = F.cross_entropy(output.flatten(0, 1), many) if one.data.classes else F.mse_loss(output.flatten(0, 1), many)
+        loss = F.cross_entropy(output.flatten(0, 1), many) if one.dataset_row.classes else F.mse_loss(output.flatten(0, 1), many)
         (delta,) = torch.autograd.grad(loss, z)
         expected.append([2 / (e.layers[0].fan_out * filled(x)), np.mean([2 / (e.layers[0].fan_in * filled(d)) for d in delta])])
         ratios.append([found.forward[0] / found.predicted_forward, found.backward[0] / found.predicted_backward])
@@ -174,7 +174,7 @@ def test_normal_and_uniform_agree_and_xavier_stands_between_both_conditions():
     forward, backward = sampled(e, 8)
     for ratios in (forward, backward):
         assert abs(ratios[0].mean() - ratios[1].mean()) < 4 * np.hypot(*errors(ratios))
-    found = gains(e)
+    found = first_layer_gain(e)
     assert found.predicted_forward == pytest.approx([1.6, 1.6])
     assert found.predicted_backward == pytest.approx([0.4, 0.4])
     assert found.predicted_forward + found.predicted_backward == pytest.approx([2, 2]), "the mean of both is kept"
@@ -214,7 +214,7 @@ def test_tables_hold_what_a_log_axis_can_show_inside_its_limits(e):
 
 def test_a_table_shows_the_median_and_range_over_the_replicates():
     e = PICTURES["wide"]
-    measured, found = frames.gain_tables(e)["gains"].to_pandas(), gains(e)
+    measured, found = frames.gain_tables(e)["gains"].to_pandas(), first_layer_gain(e)
     for name in ("variance", "forward", "backward"):
         values = getattr(found, name)
         assert measured[name].tolist() == np.median(values, axis=1).tolist()
@@ -225,9 +225,9 @@ def test_a_table_shows_the_median_and_range_over_the_replicates():
 def test_the_frame_has_titles_and_headings_for_its_columns():
     e = PICTURES["square"]
     frame = frames.gain_frame(e)
-    assert frame["scheme"].tolist() == [row.title for row in e.rows]
-    assert list(frame.columns) == list(table_headings.GAINS)
-    assert len({heading["label"] for heading in table_headings.GAINS.values()}) == len(table_headings.GAINS)
+    assert frame["scheme"].tolist() == [row.title for row in e.scheme_rows]
+    assert list(frame.columns) == list(table_headings.GAIN_HEADINGS)
+    assert len({heading["label"] for heading in table_headings.GAIN_HEADINGS.values()}) == len(table_headings.GAIN_HEADINGS)
     assert frame["predicted_forward"].isna().tolist() == [False, True]
 
 
@@ -256,6 +256,6 @@ def test_a_chart_does_not_depend_on_what_it_does_not_show():
 
 def test_a_sentence_never_says_nan():
     for e in (Experiment(schemes=("zeros",), width=8), Experiment(schemes=("normal:1e6",), depth=101, width=8)):
-        (sentence,) = sentences(e)
+        (sentence,) = first_layer_sentences(e)
         assert "nan" not in sentence
         assert "backward unknown" in sentence

@@ -15,11 +15,11 @@ from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
 from stability.engine.network import Stack
-from stability.engine.rounding_shares import BY_RANGE, FATES, KINDS
+from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_KINDS
 from stability.engine.runs import Run
-from stability.frames.format_limits import stored_as
-from stability.frames.ladder import along
-from stability.page.sections import CLOSER
+from stability.frames.format_limits import stored_unit
+from stability.frames.ladder import position_on_ladder
+from stability.page.sections import SECTIONS
 from stability.probes import format_ladder
 from stability.records.experiment import Experiment
 from stability.records.view import BENCHES, View
@@ -32,7 +32,7 @@ EXPERIMENTS = {
     "half": Experiment(**SMALL, schemes=("he_normal", "normal:4"), precision="float16"),
     "one": Experiment(**SMALL | {"depth": 1}, schemes=("he_normal",)),
 }
-PLACES = {row.key: place for place, row in enumerate(BY_RANGE)}
+PLACES = {row.key: place for place, row in enumerate(FORMATS_BY_RANGE)}
 
 
 @cache
@@ -47,8 +47,8 @@ def drawn(name: str, step: int = 0) -> dict:
     return frames.ladder_tables(run, len(run.measurements), step)
 
 
-def found(name: str, step: int = 0) -> format_ladder.Rungs:
-    return format_ladder.rungs(finished(name), len(finished(name).measurements), step)
+def found(name: str, step: int = 0) -> format_ladder.FormatLadder:
+    return format_ladder.format_ladder(finished(name), len(finished(name).measurements), step)
 
 
 # States
@@ -57,12 +57,12 @@ def found(name: str, step: int = 0) -> format_ladder.Rungs:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_blocks_of_a_strip_cover_every_layer_once_in_the_order_of_computation(name):
     e, table = EXPERIMENTS[name], drawn(name)["rungs"].to_pandas()
-    assert len(table.groupby(["scheme", "way", "format"])) == len(e.schemes) * 2 * len(BY_RANGE)
+    assert len(table.groupby(["scheme", "way", "format"])) == len(e.schemes) * 2 * len(FORMATS_BY_RANGE)
     for (scheme, way, label), rows in table.groupby(["scheme", "way", "format"]):
         layers = [layer for row in rows.to_dict("records") for layer in range(row["low"], row["high"] + 1)]
         assert layers == list(range(1, e.depth + 1))
-        place = [row.label for row in BY_RANGE].index(label)
-        state = found(name).state[e.schemes.index(scheme), :, list(format_ladder.WAYS).index(way), place]
+        place = [row.label for row in FORMATS_BY_RANGE].index(label)
+        state = found(name).state[e.schemes.index(scheme), :, list(format_ladder.DIRECTIONS).index(way), place]
         expected = [row["state"] for row in rows.to_dict("records") for _ in range(row["low"], row["high"] + 1)]
         assert expected == state.tolist()
         assert (rows["until"] > rows["since"]).all()
@@ -75,7 +75,7 @@ def test_the_blocks_of_a_strip_cover_every_layer_once_in_the_order_of_computatio
 @pytest.mark.parametrize("step", [0, 6])
 def test_the_state_is_the_worst_fate_of_the_numbers_that_are_not_zero(name, step):
     e, fates = EXPERIMENTS[name], finished(name).measurements[step].fates.astype(float)
-    for scheme, layer, place in np.ndindex(len(e.schemes), e.depth, len(BY_RANGE)):
+    for scheme, layer, place in np.ndindex(len(e.schemes), e.depth, len(FORMATS_BY_RANGE)):
         for way, kinds in enumerate(([0], [1, 2])):
             zero, infinite, alive = [], [], []
             for kind in kinds:
@@ -98,14 +98,14 @@ def test_the_state_is_the_worst_fate_of_the_numbers_that_are_not_zero(name, step
 
 @pytest.mark.parametrize("name", ["three", "replicates", "half"])
 def test_what_a_format_holds_every_wider_one_does_that_can_be_judged(name):
-    left = np.isin(found(name).state, format_ladder.LEFT)  # (S, L, 2, FORMATS), the widest first
+    left = np.isin(found(name).state, format_ladder.STATES_OUTSIDE)  # (S, L, 2, FORMATS), the widest first
     assert (left[..., :-1] <= left[..., 1:]).all()
 
 
 def test_the_first_layer_that_overflows_in_float16_is_that_of_the_signal_beyond_its_largest():
     run = finished("three")
     stack = found("three").state[1, :, 0, PLACES["float16"]]
-    layer = format_ladder.first(stack, backward=False)
+    layer = format_ladder.first_layer_outside(stack, backward=False)
     rms = run.measurements[0].signal[1, 0]
     assert rms[layer - 1] < 65504 * 2, "one of a few hundred numbers is at most so many times their RMS"
     assert rms[layer - 1] > 65504 / 6
@@ -115,9 +115,9 @@ def test_the_first_layer_that_overflows_in_float16_is_that_of_the_signal_beyond_
 
 def test_backward_the_first_layer_is_the_last_one_that_has_left():
     state = np.array(["all 0", "some 0", "subnormal", "some 0", "fits"])
-    assert format_ladder.first(state, backward=True) == 4
-    assert format_ladder.first(state, backward=False) == 1
-    assert format_ladder.first(np.array(["fits", "0 already"]), backward=True) == 0
+    assert format_ladder.first_layer_outside(state, backward=True) == 4
+    assert format_ladder.first_layer_outside(state, backward=False) == 1
+    assert format_ladder.first_layer_outside(np.array(["fits", "0 already"]), backward=True) == 0
 
 
 def test_what_left_the_runs_own_format_is_not_judged_in_wider_ones():
@@ -136,7 +136,7 @@ def test_nan_counts_as_infinite():
     run = Run(e)
     assert list(run)
     assert np.isnan(run.measurements[-1].fates).any()
-    state = format_ladder.rungs(run, len(run.measurements), e.steps).state[0, :, :, PLACES["float16"]]
+    state = format_ladder.format_ladder(run, len(run.measurements), e.steps).state[0, :, :, PLACES["float16"]]
     assert state[-1].tolist() == ["infinite", "infinite"]
 
 
@@ -144,7 +144,7 @@ def test_nan_counts_as_infinite():
 def test_the_picture_is_the_newest_up_to_a_step_among_those_seen(count):
     run = finished("three")
     for step in (-1, 0, 1, 3, 100):
-        assert run.picture(count, step).step == max(t for t in run.pictured if t < count and t <= max(0, step))
+        assert run.snapshot(count, step).step == max(t for t in run.snapshot_steps if t < count and t <= max(0, step))
 
 
 # Words
@@ -152,16 +152,16 @@ def test_the_picture_is_the_newest_up_to_a_step_among_those_seen(count):
 
 def test_there_is_one_sentence_a_scheme_and_it_names_the_format_that_is_left_first():
     run = finished("three")
-    said = format_ladder.sentences(run, 7, 0)
-    assert [sentence.partition(":")[0] for sentence in said] == [row.title for row in run.experiment.rows]
+    said = format_ladder.format_sentences(run, 7, 0)
+    assert [sentence.partition(":")[0] for sentence in said] == [row.title for row in run.experiment.scheme_rows]
     for index, sentence in enumerate(said):
-        left = np.isin(found("three").state[index], format_ladder.LEFT).any(axis=(0, 1))
-        assert f"in {BY_RANGE[int(np.argmax(left))].label} " in sentence
+        left = np.isin(found("three").state[index], format_ladder.STATES_OUTSIDE).any(axis=(0, 1))
+        assert f"in {FORMATS_BY_RANGE[int(np.argmax(left))].label} " in sentence
 
 
 def rows(**states: str) -> np.ndarray:
     """Of one scheme with three layers: a state by the key of a format on the way back, else all fits."""
-    state = np.full((3, 2, len(BY_RANGE)), "fits", dtype=object)
+    state = np.full((3, 2, len(FORMATS_BY_RANGE)), "fits", dtype=object)
     for key, layers in states.items():
         state[:, 1, PLACES[key]] = layers.split(",")
     return state
@@ -182,7 +182,7 @@ def rows(**states: str) -> np.ndarray:
     ],
 )  # fmt: skip
 def test_a_sentence_says_what_becomes_of_which_layers_and_what_holds_them(state, text):
-    assert format_ladder.words(state) == text
+    assert format_ladder.describe_formats(state) == text
 
 
 # The chart
@@ -216,27 +216,27 @@ def test_every_scheme_has_a_ladder(key):
 
 def test_every_state_has_a_colour_and_a_sign_of_its_own():
     states = {state for name in EXPERIMENTS for state in found(name).state.ravel()}
-    assert states <= set(palette.STATES)
-    assert len({colour for colour, _ in palette.STATES.values()}) == len(palette.STATES)
-    lost = [palette.STATES[state][1] for state in format_ladder.LEFT]
+    assert states <= set(palette.FORMAT_STATES)
+    assert len({colour for colour, _ in palette.FORMAT_STATES.values()}) == len(palette.FORMAT_STATES)
+    lost = [palette.FORMAT_STATES[state][1] for state in format_ladder.STATES_OUTSIDE]
     assert len(set(lost)) == len(lost)
     assert all(lost)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 20, 101])
 def test_the_way_back_begins_where_the_way_forward_ends_and_mirrors_it(depth):
-    ends = [along(layer, depth, backward) for backward in (False, True) for layer in (0.5, depth + 0.5)]
+    ends = [position_on_ladder(layer, depth, backward) for backward in (False, True) for layer in (0.5, depth + 0.5)]
     assert ends[0] < ends[1] < ends[3] < ends[2]
     assert ends[1] - ends[0] == pytest.approx(ends[2] - ends[3]) == depth
 
 
 def test_the_section_says_and_draws_and_is_offered():
     run = finished("three")
-    pieces = dict(CLOSER["formats"].pieces(run, View(section="formats"), 7))
+    pieces = dict(SECTIONS["formats"].pieces(run, View(section="formats"), 7))
     assert list(pieces) == ["said", "picture", "note"]
     assert "formats" in BENCHES["train"].sections
-    assert CLOSER["formats"].settings == ("moment", "format")
-    assert dict(CLOSER["formats"].pieces(finished("one"), View(), 7)).keys() == pieces.keys()
+    assert SECTIONS["formats"].settings == ("moment", "format")
+    assert dict(SECTIONS["formats"].pieces(finished("one"), View(), 7)).keys() == pieces.keys()
 
 
 # Rules on the log axes
@@ -252,8 +252,8 @@ def test_a_rule_stands_where_a_format_ends_and_only_inside_of_its_axis(format):
         table = tables["rules"].to_pandas()
         for name in names:
             low, high = tables["limits"][name].to_pylist()
-            unit = stored_as(run.experiment, run.measurements[6], name)
-            ends = [end * unit for end in (row.largest, row.smallest_normal, row.smallest_subnormal)]
+            unit = stored_unit(run.experiment, run.measurements[6], name)
+            ends = [end * unit for end in (row.largest_finite, row.smallest_normal, row.smallest_subnormal)]
             rows = table[table["quantity"] == name]
             assert rows["inside"].tolist() == [low <= end <= high for end in ends]
             np.testing.assert_array_equal(rows["height"], np.clip(ends, low, high))
@@ -269,11 +269,11 @@ def test_what_stands_at_a_rule_is_made_of_numbers_of_that_size(name):
     hidden = torch.ones(e.width, e.width)
     count = sum(parameter[:, 0].numel() for parameter in Stack(e, torch.device("cpu")).parameters)
     expected = {"signal_gradient": e.batch, "weight_gradient": hidden.norm().item(), "gradient_norm": math.sqrt(count)}
-    assert stored_as(e, m, name) == pytest.approx(expected[name])
+    assert stored_unit(e, m, name) == pytest.approx(expected[name])
     scaled = replace(m, scale=m.scale * 1024)
-    assert stored_as(e, scaled, name) == pytest.approx(expected[name] / 1024)
+    assert stored_unit(e, scaled, name) == pytest.approx(expected[name] / 1024)
 
 
 def test_kinds_and_fates_are_those_that_the_ladder_knows():
-    assert {kind for way in format_ladder.WAYS.values() for kind in way} == set(KINDS)
-    assert FATES == ("zero", "subnormal", "normal", "infinite")
+    assert {kind for way in format_ladder.DIRECTIONS.values() for kind in way} == set(TENSOR_KINDS)
+    assert OUTCOMES == ("zero", "subnormal", "normal", "infinite")

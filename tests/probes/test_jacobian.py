@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from stability import charts, frames
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.schemes import SCHEMES
-from stability.engine.training import batches, begun
+from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.probes import jacobian
-from stability.probes.jacobian import examples, linear_edge, predicted_edge, singular_values
+from stability.probes.jacobian import example_count, linear_edge, predicted_edge, singular_values
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
 SMALL = Experiment(
@@ -50,10 +50,10 @@ class Hidden(nn.Module):
 
 def reference(e: Experiment) -> np.ndarray:
     """The same values by torch.autograd.functional.jacobian, one network and example at a time, `(S, R, values)`."""
-    stack, data = begun(e)
-    x = data.x[next(batches(e))[: examples(e)]].double()
+    stack, data = draw_stack_and_data(e)
+    x = data.x[next(batch_indices(e))[: example_count(e)]].double()
     found = []
-    for n in range(e.networks):
+    for n in range(e.network_count):
         weights = [matrix[n].detach().double() for group in stack.weights for matrix in group]
         biases = [vector[n].detach().double() for group in stack.biases for vector in group]
         network = Hidden(e, weights[1:-1], biases[1:-1])
@@ -65,7 +65,7 @@ def reference(e: Experiment) -> np.ndarray:
 def assert_same(e: Experiment) -> None:
     """Equal to 1e-12 of the largest; what rounding has swallowed is below that in the reference."""
     values, expected = singular_values(e), reference(e)
-    assert values.shape == expected.shape == (len(e.schemes), e.replicates, examples(e) * e.width)
+    assert values.shape == expected.shape == (len(e.schemes), e.replicates, example_count(e) * e.width)
     largest = expected[..., :1]
     assert (np.abs(np.nan_to_num(values) - expected) <= 1e-12 * largest).all()
 
@@ -217,8 +217,8 @@ def test_he_keeps_the_mean_square_of_rectified_directions():
 def test_where_there_is_nothing_a_sentence_says_why(settings, word):
     e = replace(SMALL, **settings)
     assert singular_values(e).shape == (3, 2, 0)
-    assert word in jacobian.absent(e)
-    assert jacobian.absent(e).endswith(".")
+    assert word in jacobian.why_no_singular_values(e)
+    assert jacobian.why_no_singular_values(e).endswith(".")
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu", "gelu"])
@@ -227,15 +227,15 @@ def test_a_pass_that_leaves_its_range_has_no_singular_value_whatever_the_slope_i
     lost, whole = singular_values(e)
     assert np.isnan(lost).all(), "a slope of 0 at NaN is no vanishing gradient"
     assert np.isfinite(whole).any()
-    assert jacobian.sentences(e)[0].endswith("not finite.")
+    assert jacobian.singular_value_sentences(e)[0].endswith("not finite.")
 
 
 def test_no_more_directions_are_taken_than_a_picture_shows():
-    assert jacobian.absent(SMALL) == ""
+    assert jacobian.why_no_singular_values(SMALL) == ""
     for width in (2, 64, 65, 128, 200, 256):
         e = Experiment(width=width)
-        assert 1 <= examples(e) <= 4
-        assert examples(e) * width <= jacobian.MOST_DIRECTIONS
+        assert 1 <= example_count(e) <= 4
+        assert example_count(e) * width <= jacobian.MOST_DIRECTIONS
     assert MOST_SCHEMES * jacobian.MOST_DIRECTIONS <= 2048
 
 
@@ -259,8 +259,8 @@ def test_tables_hold_what_a_log_axis_can_show_inside_its_limits(e):
     for column in ("value", "edge"):
         shown = frame[column].dropna()
         assert shown.between(low, high).all()
-    assert len(frame) <= frames.POINTS * len(e.schemes)
-    assert bool(len(frame)) != bool(jacobian.absent(e))
+    assert len(frame) <= frames.MOST_LINE_POINTS * len(e.schemes)
+    assert bool(len(frame)) != bool(jacobian.why_no_singular_values(e))
     assert frame["rank"].between(0, 1, inclusive="neither").all()
 
 

@@ -23,14 +23,14 @@ from stability import charts, frames
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
-from stability.engine.input_grid import REACH, SIDE, drawn, grid
+from stability.engine.input_grid import GRID_REACH, GRID_SIDE, plotted_dimensions, grid_points
 from stability.engine.network import Stack
-from stability.engine.quantities import PICTURES, PROFILES
-from stability.engine.runs import Run, picture_size
-from stability.engine.training import MOST, batches, measure, sampled
+from stability.engine.quantities import SNAPSHOTS, PROFILES
+from stability.engine.runs import Run, bytes_of_snapshot
+from stability.engine.training import SAMPLED_STEPS, batch_indices, measure, evenly_spread_steps
 from stability.frames.arrow import NOT_FINITE
-from stability.frames.learned import blocks
-from stability.page.sections import CLOSER
+from stability.frames.learned import merge_equal_cells
+from stability.page.sections import SECTIONS
 from stability.probes import learned_function
 from stability.records.experiment import Experiment
 from stability.records.view import BENCHES, View
@@ -41,7 +41,7 @@ EXPERIMENTS = {
     "replicates": Experiment(**SMALL, schemes=("xavier_normal", "pytorch"), dataset="moons", replicates=3, activation="tanh"),
     "line": Experiment(**SMALL, schemes=("he_normal", "zeros", "normal:1e6"), dataset="sine", learning_rate=0.1),
 }
-REGIONS, CURVES = ([key for key, row in DATASETS.items() if drawn(row) == inputs] for inputs in (2, 1))
+REGIONS, CURVES = ([key for key, row in DATASETS.items() if plotted_dimensions(row) == inputs] for inputs in (2, 1))
 
 
 @cache
@@ -55,21 +55,21 @@ def finished(name: str) -> Run:
 
 
 def test_the_grid_covers_the_square_evenly_and_the_line_from_end_to_end():
-    plane, line = grid(2), grid(1)[:, 0]
-    assert plane.shape == (SIDE**2, 2)
-    assert plane[:SIDE, 1].unique().numel() == 1, "row by row"
-    assert (plane[1:SIDE, 0] > plane[: SIDE - 1, 0]).all()
-    assert plane[0].tolist() == pytest.approx([REACH / SIDE - REACH] * 2)
+    plane, line = grid_points(2), grid_points(1)[:, 0]
+    assert plane.shape == (GRID_SIDE**2, 2)
+    assert plane[:GRID_SIDE, 1].unique().numel() == 1, "row by row"
+    assert (plane[1:GRID_SIDE, 0] > plane[: GRID_SIDE - 1, 0]).all()
+    assert plane[0].tolist() == pytest.approx([GRID_REACH / GRID_SIDE - GRID_REACH] * 2)
     assert torch.allclose(plane.flip(0), -plane)
-    assert (line[0], line[-1]) == (-REACH, REACH)
-    assert grid(0).shape == (0, 0)
+    assert (line[0], line[-1]) == (-GRID_REACH, GRID_REACH)
+    assert grid_points(0).shape == (0, 0)
 
 
 @pytest.mark.parametrize("key", [*REGIONS, *CURVES])
 @pytest.mark.parametrize("noise", [0.1, 10.0])
 def test_nearly_all_data_lie_on_the_grid_however_blurred(key, noise):
     data = DATASETS[key].load(1024, 32, noise, 0, torch.float64)
-    inside = torch.cat([data.x, data.x_test]).abs().amax(dim=1) <= REACH
+    inside = torch.cat([data.x, data.x_test]).abs().amax(dim=1) <= GRID_REACH
     assert inside.double().mean() > (0.99 if noise < 1 else 0.97)
 
 
@@ -89,23 +89,23 @@ def test_what_is_learned_is_what_plain_pytorch_makes_of_the_grid_with_the_same_w
     """Of the first network of each scheme, before training and after twenty-five steps of it."""
     settings = {"dataset": "circles"} | SMALL | ORACLES[name]
     e = Experiment(**settings, schemes=("he_normal", "xavier_normal"), precision="float64")
-    data, stack = e.data.load(e.samples, e.features, e.noise, e.seed, e.format.dtype), Stack(e, CPU)
+    data, stack = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype), Stack(e, CPU)
     first, *_, last = measure(e)
     for index in range(2):
         plain = Plain(stack, index * e.replicates)
         for measurement in (first, last):
             with torch.no_grad():
-                expected = plain(grid(drawn(e.data)), None)
+                expected = plain(grid_points(plotted_dimensions(e.dataset_row)), None)
             np.testing.assert_allclose(measurement.learned[index], expected, rtol=0, atol=1e-10)
             if measurement is first:
-                for step, batch in enumerate(islice(batches(e), e.steps)):
+                for step, batch in enumerate(islice(batch_indices(e), e.steps)):
                     plain.train_on(data, batch, step)
 
 
 def test_the_first_networks_of_a_stack_are_its_own_and_share_its_numbers():
     e = EXPERIMENTS["replicates"]
     stack = Stack(e, CPU)
-    first, x = stack.first(), torch.randn(5, 2)
+    first, x = stack.first_replicates(), torch.randn(5, 2)
     assert torch.equal(first.forward(x).output, stack.forward(x).output[::3])
     assert all(part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
                for part, whole in zip(first.weights, stack.weights, strict=True))  # fmt: skip
@@ -115,13 +115,13 @@ def test_the_first_networks_of_a_stack_are_its_own_and_share_its_numbers():
 def test_functions_are_taken_with_the_other_pictures_and_only_where_they_can_be_drawn():
     for name, e in EXPERIMENTS.items():
         taken = {m.step for m in finished(name).measurements if not np.isnan(m.learned[:2]).all()}
-        assert taken == sampled(e.steps, MOST)
+        assert taken == evenly_spread_steps(e.steps, SAMPLED_STEPS)
         assert finished(name).measurements[0].learned.dtype == np.float32
     for row in DATASETS.values():
         e = Experiment(**SMALL, dataset=row.key, features=2)
-        assert next(measure(e)).learned.shape == (3, len(grid(drawn(row))), row.outputs)
-        assert bool(learned_function.absent(e)) == (drawn(row) == 0)
-    assert "learned" in PICTURES
+        assert next(measure(e)).learned.shape == (3, len(grid_points(plotted_dimensions(row))), row.outputs)
+        assert bool(learned_function.why_not_drawn(e)) == (plotted_dimensions(row) == 0)
+    assert "learned" in SNAPSHOTS
     assert "learned" not in PROFILES
 
 
@@ -137,7 +137,7 @@ def test_the_bytes_of_what_is_learned_are_counted(settings):
     e = Experiment(**SMALL | settings, schemes=schemes, replicates=2)
     first = next(measure(e))
     others = first.fates.nbytes // e.replicates + first.pre_activations.nbytes
-    assert 0 <= picture_size(e) - others - first.learned.nbytes <= 500
+    assert 0 <= bytes_of_snapshot(e) - others - first.learned.nbytes <= 500
     run = Run(e)
     assert list(run)
     real = held(run.measurements)
@@ -148,18 +148,18 @@ def test_a_large_run_keeps_functions_at_the_steps_of_its_other_pictures():
     e = Experiment(**SMALL | {"depth": 60}, schemes=tuple(SCHEMES)[:4], replicates=16, dataset="xor", precision="float64")
     run = Run(e)
     assert list(run)
-    assert len(run.pictured) < MOST
+    assert len(run.snapshot_steps) < SAMPLED_STEPS
     kept = [m for m in run.measurements if not np.isnan(m.learned).all()]
-    assert [m.step for m in kept] == sorted(run.pictured)
+    assert [m.step for m in kept] == sorted(run.snapshot_steps)
 
 
 @pytest.mark.parametrize("key", [key for key, row in DATASETS.items() if not row.classes])
 def test_the_truth_of_a_regression_is_its_target_without_noise_on_the_same_scale(key):
     row = DATASETS[key]
     exact = row.load(64, 3, 0.0, 5, torch.float64)
-    assert torch.allclose(row.truth(64, 3, 0.0, 5), exact.y)
-    noisy, truth = row.load(256, 3, 0.5, 5, torch.float64), row.truth(256, 3, 0.5, 5)
-    raw = [row.draw(256, row.dimension(3), spread, torch.Generator().manual_seed(3))[0] for spread in (0.0, 0.5)]
+    assert torch.allclose(row.noise_free_targets(64, 3, 0.0, 5), exact.y)
+    noisy, truth = row.load(256, 3, 0.5, 5, torch.float64), row.noise_free_targets(256, 3, 0.5, 5)
+    raw = [row.draw(256, row.input_dimension(3), spread, torch.Generator().manual_seed(3))[0] for spread in (0.0, 0.5)]
     assert torch.equal(*raw), "noise is drawn last"
     rest = noisy.y - truth
     assert abs(rest.mean()) < 0.15
@@ -172,14 +172,14 @@ def test_the_truth_of_a_regression_is_its_target_without_noise_on_the_same_scale
 @given(arrays(np.int64, (7, 7), elements=st.integers(-1, 2)))
 def test_blocks_cover_every_cell_once_and_hold_its_key(key):
     seen = np.full(key.shape, -9)
-    for left, right, kind, low, high in blocks(key):
+    for left, right, kind, low, high in merge_equal_cells(key):
         assert (seen[low:high, left:right] == -9).all()
         seen[low:high, left:right] = kind
     assert (seen == key).all()
 
 
 def test_a_square_of_one_kind_is_one_block():
-    assert blocks(np.zeros((5, 5), dtype=int)) == [(0, 5, 0, 0, 5)]
+    assert merge_equal_cells(np.zeros((5, 5), dtype=int)) == [(0, 5, 0, 0, 5)]
 
 
 @pytest.mark.parametrize("name", ["plane", "replicates"])
@@ -190,8 +190,8 @@ def test_regions_reproduce_the_likeliest_class_and_its_probability_in_every_cell
         outputs = torch.from_numpy(run.measurements[step].learned[index]).double()
         table = frames.region_tables(run, 26, scheme, step)["regions"].to_pylist()
         area = sum((row["x2"] - row["x"]) * (row["y2"] - row["y"]) for row in table)
-        assert area == pytest.approx((2 * REACH) ** 2)
-        for (x, y), output in zip(grid(2).tolist(), outputs, strict=True):
+        assert area == pytest.approx((2 * GRID_REACH) ** 2)
+        for (x, y), output in zip(grid_points(2).tolist(), outputs, strict=True):
             (row,) = [row for row in table if row["x"] < x < row["x2"] and row["y"] < y < row["y2"]]
             if output.isfinite().all():
                 likeliest = output.softmax(0).max()
@@ -210,8 +210,8 @@ def test_the_less_likely_a_class_the_paler_its_region():
 
 @pytest.mark.parametrize("size", [1.0, 1e30, 1e300])
 def test_classes_of_outputs_of_any_size_have_probabilities(size):
-    found = learned_function.answers(np.array([[size, -size], [0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0], [-size, size]]))
-    assert found.winner.tolist() == [0, 0, -1, -1, 1]
+    found = learned_function.classify(np.array([[size, -size], [0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0], [-size, size]]))
+    assert found.likeliest_class.tolist() == [0, 0, -1, -1, 1]
     assert found.probability.sum(axis=1).tolist() == pytest.approx([1, 1, math.nan, math.nan, 1], nan_ok=True)
 
 
@@ -220,22 +220,22 @@ def test_classes_of_outputs_of_any_size_have_probabilities(size):
 
 def test_there_is_one_sentence_a_scheme_which_says_what_it_has_learned():
     run = finished("plane")
-    he, zeros, huge = learned_function.sentences(run, 26, 25)
-    assert [sentence.partition(":")[0] for sentence in (he, zeros, huge)] == [row.title for row in run.experiment.rows]
-    winner = learned_function.answers(run.measurements[25].learned[0]).winner
+    he, zeros, huge = learned_function.learned_function_sentences(run, 26, 25)
+    assert [sentence.partition(":")[0] for sentence in (he, zeros, huge)] == [row.title for row in run.experiment.scheme_rows]
+    winner = learned_function.classify(run.measurements[25].learned[0]).likeliest_class
     right = learned_function.part(run.measurements[25].test_accuracy[0, 0])
     assert f"class 1 on {(winner == 1).mean():.0%}".replace("%", " %") in he
     assert he.endswith(f"of the square; {right} of the held-out points are on the right side at step 25.")
     assert "the same answer everywhere, class" in zeros
     assert huge.endswith(f"not a finite number anywhere from step {run.breaks[2, 0].step} on.")
-    he, zeros, _ = learned_function.sentences(run, 26, 0)
+    he, zeros, _ = learned_function.learned_function_sentences(run, 26, 0)
     assert "at step 0" in he
     assert "the same answer everywhere, no class is likelier" in zeros
 
 
 def test_a_curve_has_its_distance_from_the_data_in_words():
     run = finished("line")
-    he, zeros, huge = learned_function.sentences(run, 26, 25)
+    he, zeros, huge = learned_function.learned_function_sentences(run, 26, 25)
     distance = math.sqrt(run.measurements[25].test_loss[0, 0])
     assert float(he.split()[2]) == pytest.approx(distance, rel=0.01)
     assert "flat at" in zeros
@@ -254,7 +254,7 @@ def test_a_curve_has_its_distance_from_the_data_in_words():
     ],
 )
 def test_shares_of_the_square_are_said(outputs, text):
-    assert learned_function.shares(learned_function.answers(np.array(outputs, dtype=float))) == text
+    assert learned_function.describe_class_shares(learned_function.classify(np.array(outputs, dtype=float))) == text
 
 
 def test_numbers_that_are_gone_in_part_are_said_and_do_not_hide_the_rest():
@@ -263,28 +263,28 @@ def test_numbers_that_are_gone_in_part_are_said_and_do_not_hide_the_rest():
     outputs = first.learned.copy()
     outputs[0, ::2] = math.nan
     torn = replace(first, learned=outputs)
-    assert "not a finite number on 50 % of it" in learned_function.region_words(run, torn, 0)
-    assert "same answer everywhere, no class is likelier" in learned_function.region_words(run, torn, 1)
+    assert "not a finite number on 50 % of it" in learned_function.describe_regions(run, torn, 0)
+    assert "same answer everywhere, no class is likelier" in learned_function.describe_regions(run, torn, 1)
     outputs[1] = math.inf
-    assert learned_function.region_words(run, torn, 1) == "not a finite number anywhere at step 0."
+    assert learned_function.describe_regions(run, torn, 1) == "not a finite number anywhere at step 0."
 
 
 @pytest.mark.parametrize(
     ("loss", "text"), [(0.0, "0 standard"), (0.25, "0.5 standard"), (1e24, "10^12.0"), (math.inf, "too far")]
 )
 def test_distances_of_any_size_have_words(loss, text):
-    assert text in learned_function.away(loss)
+    assert text in learned_function.describe_distance(loss)
 
 
 def test_data_of_many_dimensions_have_a_sentence_that_names_those_with_a_picture():
-    said = learned_function.absent(Experiment())
+    said = learned_function.why_not_drawn(Experiment())
     assert said.startswith("Blobs")
-    assert all((row.label in said) == (drawn(row) > 0 or row.key == "blobs") for row in DATASETS.values())
+    assert all((row.label in said) == (plotted_dimensions(row) > 0 or row.key == "blobs") for row in DATASETS.values())
 
 
 def test_batch_norm_is_said_to_depend_on_the_grid():
-    assert len(learned_function.notes(Experiment(dataset="moons"))) == 1
-    assert "Batch norm" in learned_function.notes(Experiment(dataset="moons", normalization="batch"))[1]
+    assert len(learned_function.learned_function_notes(Experiment(dataset="moons"))) == 1
+    assert "Batch norm" in learned_function.learned_function_notes(Experiment(dataset="moons", normalization="batch"))[1]
 
 
 # The pictures
@@ -294,7 +294,7 @@ def drawings(name: str) -> list[tuple[dict, dict]]:
     """Pairs of a spec and its tables."""
     run = finished(name)
     count, e = len(run.measurements), run.experiment
-    if not e.data.classes:
+    if not e.dataset_row.classes:
         return [(charts.fit_spec(e), frames.fit_tables(run, count, 25))]
     return [(charts.region_spec(e, scheme), frames.region_tables(run, count, scheme, 25)) for scheme in e.schemes]
 
@@ -316,7 +316,7 @@ def test_the_charts_ask_for_the_data_that_the_tables_hold_and_for_no_other(name)
 def test_axes_stay_where_they_are_whatever_was_learned(name):
     for spec, _ in drawings(name):
         scales = [node["scale"] for unit, _ in units(spec) for channel, node in channels(unit) if channel in ("x", "y")]
-        assert {tuple(scale["domain"]) for scale in scales} == {(-REACH, REACH)}
+        assert {tuple(scale["domain"]) for scale in scales} == {(-GRID_REACH, GRID_REACH)}
         marks = [node["mark"] for node in nodes(spec) if "mark" in node and "encoding" in node]
         assert all(mark["clip"] for mark in marks)
 
@@ -333,7 +333,7 @@ def test_charts_are_valid_and_the_same_for_every_seed_and_learning_rate():
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_chart_with_data_is_complete_for_a_notebook(name):
     e = EXPERIMENTS[name]
-    plain = charts.region_chart(e, e.schemes[0]) if e.data.classes else charts.fit_chart(e)
+    plain = charts.region_chart(e, e.schemes[0]) if e.dataset_row.classes else charts.fit_chart(e)
     _, tables = drawings(name)[0]
     complete = charts.with_data(plain, tables).to_dict()
     json.dumps(complete, allow_nan=False)
@@ -346,7 +346,7 @@ def test_a_chart_with_data_is_complete_for_a_notebook(name):
 def test_every_scheme_has_its_pictures(key):
     e, _ = Experiment.from_query({"schemes": key, "width": "8", "dataset": "xor"})
     title = charts.region_spec(e, key)["vconcat"][0]["title"]["text"]
-    assert title.endswith(e.rows[0].title)
+    assert title.endswith(e.scheme_rows[0].title)
     assert charts.fit_spec(replace(e, dataset="sine"))["vconcat"]
 
 
@@ -359,7 +359,7 @@ def test_curves_are_the_outputs_and_points_the_data():
         np.testing.assert_array_equal(
             rows[rows["scheme"] == scheme]["value"], np.where(np.isfinite(measured), measured, np.nan)
         )
-    data = e.data.load(e.samples, e.features, e.noise, e.seed, torch.float64)
+    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, torch.float64)
     assert tables["dots"]["value"].to_pylist() == data.y[:150, 0].tolist()
     x = tables["truth"]["x"].to_numpy()
     assert (np.diff(x) > 0).all()
@@ -373,7 +373,7 @@ def test_curves_are_the_outputs_and_points_the_data():
 
 def test_there_are_colours_and_marks_for_the_classes_of_every_picture():
     most = max(DATASETS[key].classes for key in REGIONS)
-    for looks in (palette.CLASSES, palette.DOTS, palette.RINGS, palette.MARKS, learned_function.CLASS_WORDS):
+    for looks in (palette.CLASS_COLOURS, palette.DOT_COLOURS, palette.DOT_RIM_COLOURS, palette.CLASS_SHAPES, learned_function.CLASS_WORDS):
         assert len(set(looks)) == len(looks) >= most
 
 
@@ -386,7 +386,7 @@ def over(colour: str, page: str, opacity: float) -> str:
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("page", ["#ffffff", "#11161c"])
 def test_regions_of_two_classes_stay_apart_for_every_reader_and_differ_in_lightness(reader, page):
-    for pair in combinations(palette.CLASSES, 2):
+    for pair in combinations(palette.CLASS_COLOURS, 2):
         for opacity, apart, lighter in ((0.4, APART, 5), (0.95, 2 * APART, APART)):
             one, other = (lab(READERS[reader] @ linear(over(colour, page, opacity))) for colour in pair)
             assert np.linalg.norm(one - other) >= apart
@@ -394,9 +394,9 @@ def test_regions_of_two_classes_stay_apart_for_every_reader_and_differ_in_lightn
 
 
 def test_points_stand_out_from_every_region_by_their_fill_or_their_rim():
-    for fill, ring in zip(palette.DOTS, palette.RINGS, strict=True):
+    for fill, ring in zip(palette.DOT_COLOURS, palette.DOT_RIM_COLOURS, strict=True):
         assert contrast(fill, ring) >= 4.5
-        for region in palette.CLASSES:
+        for region in palette.CLASS_COLOURS:
             for page in ("#ffffff", "#11161c"):
                 for opacity in (0.3, 0.95):
                     assert max(contrast(look, over(region, page, opacity)) for look in (fill, ring)) >= 3
@@ -411,7 +411,7 @@ def pictures(at) -> list[dict]:
 
 
 def test_the_section_draws_a_panel_for_each_scheme_and_what_a_step_changes_again():
-    run, row = finished("plane"), CLOSER["learned"]
+    run, row = finished("plane"), SECTIONS["learned"]
     pieces = dict(row.pieces(run, View(section="learned"), 26))
     assert list(pieces) == ["said", *(f"panel:{scheme}" for scheme in run.experiment.schemes), "note"]
     assert all(piece.small for name, piece in pieces.items() if name.startswith("panel"))

@@ -16,9 +16,9 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.runs import Run
-from stability.engine.training import MOST, batches, begun, sampled
+from stability.engine.training import SAMPLED_STEPS, batch_indices, draw_stack_and_data, evenly_spread_steps
 from stability.page import table_headings
-from stability.probes.symmetries import SYMMETRIES, absent, changes, row_differences, sentence, tie
+from stability.probes.symmetries import SYMMETRIES, why_no_symmetries, symmetry_changes, row_differences, symmetry_sentence, tie_sentence
 from stability.records.experiment import Experiment
 
 E = Experiment(schemes=("he_normal", "pytorch"), depth=4, width=8, features=5, samples=64, batch=16, bias_std=0.3, replicates=2)
@@ -33,7 +33,7 @@ class Plain(nn.Module):
 
     def __init__(self, e: Experiment, n: int):
         super().__init__()
-        stack, _ = begun(replace(e, precision="float64"))
+        stack, _ = draw_stack_and_data(replace(e, precision="float64"))
         pairs = zip(*[[part[n].detach() for group in groups for part in group] for groups in (stack.weights, stack.biases)],
                     strict=True)  # fmt: skip
         self.phi, self.residual, self.layers = PHI[e.activation](), e.residual, nn.ModuleList()
@@ -74,8 +74,8 @@ def by_hand(plain: Plain, key: str, index: int, i: int, j: int) -> None:
 
 def reference(e: Experiment, key: str, layer: int, units: tuple[int, int], n: int) -> tuple[float, float]:
     """Largest difference of the output, and its largest entry before."""
-    _, data = begun(replace(e, precision="float64"))
-    x, outputs = data.x[next(batches(e))], []
+    _, data = draw_stack_and_data(replace(e, precision="float64"))
+    x, outputs = data.x[next(batch_indices(e))], []
     for done in ("start" if key == "shift" else "", key):
         plain = Plain(e, n)
         for index in range(e.depth - 1) if e.residual else (layer - 1,):
@@ -90,9 +90,9 @@ def reference(e: Experiment, key: str, layer: int, units: tuple[int, int], n: in
 
 def test_layers_have_the_same_output_in_the_reference():
     e = replace(E, precision="float64")
-    stack, data = begun(e)
+    stack, data = draw_stack_and_data(e)
     x = data.x[:7]
-    for n in range(e.networks):
+    for n in range(e.network_count):
         assert torch.allclose(stack.forward(x).output[n], Plain(e, n)(x), rtol=1e-12)
 
 
@@ -101,8 +101,8 @@ def test_layers_have_the_same_output_in_the_reference():
 @pytest.mark.parametrize("settings", [{}, {"residual": True}, {"normalization": "layer"}], ids=["plain", "residual", "layer"])
 def test_the_output_moves_by_as_much_as_that_of_a_plain_torch_network(key, activation, settings):
     e = replace(E, activation=activation, **settings)
-    change = changes(e, 2, (6, 1))[key]
-    for n in range(e.networks):
+    change = symmetry_changes(e, 2, (6, 1))[key]
+    for n in range(e.network_count):
         expected, size = reference(e, key, 2, (6, 1), n)
         assert change.moved.ravel()[n] == pytest.approx(expected, abs=ROUNDING * size)
         assert change.size.ravel()[n] == pytest.approx(size)
@@ -113,9 +113,9 @@ def test_the_output_moves_by_as_much_as_that_of_a_plain_torch_network(key, activ
 def test_a_symmetry_moves_the_output_by_rounding_and_what_is_none_moves_it(activation, normalization):
     e = replace(E, schemes=("normal:1",), activation=activation, normalization=normalization)
     for layer, (key, row) in product((1, 3), SYMMETRIES.items()):
-        change = changes(e, layer, (2, 5))[key]
+        change = symmetry_changes(e, layer, (2, 5))[key]
         share = change.moved / change.size
-        assert (share > 1e-6).all() if row.fails(e, layer) else (share < ROUNDING).all(), (layer, key)
+        assert (share > 1e-6).all() if row.why_broken(e, layer) else (share < ROUNDING).all(), (layer, key)
 
 
 def test_which_symmetries_hold_is_what_mathematics_says():
@@ -123,29 +123,29 @@ def test_which_symmetries_hold_is_what_mathematics_says():
         e = Experiment(activation=activation, normalization=normalization)
         flip, rescale = activation in ODD and normalization != "layer", activation in HOMOGENEOUS and normalization == "none"
         expected = {"swap": True, "swap_incoming": False, "flip": flip, "rescale": rescale, "shift": True}
-        assert {key: not row.fails(e, 19) for key, row in SYMMETRIES.items()} == expected
+        assert {key: not row.why_broken(e, 19) for key, row in SYMMETRIES.items()} == expected
 
 
 def test_a_flipped_sigmoid_leaves_a_constant_that_batch_norm_takes_away_but_not_from_the_output():
     e = replace(E, activation="sigmoid", normalization="batch")
     for layer in (1, 2, 3):
-        assert bool(SYMMETRIES["flip"].fails(e, layer)) == (layer == 3)
-        assert bool(SYMMETRIES["flip"].fails(replace(e, normalization="none"), layer))
-        assert bool(SYMMETRIES["flip"].fails(replace(e, residual=True), layer))
+        assert bool(SYMMETRIES["flip"].why_broken(e, layer)) == (layer == 3)
+        assert bool(SYMMETRIES["flip"].why_broken(replace(e, normalization="none"), layer))
+        assert bool(SYMMETRIES["flip"].why_broken(replace(e, residual=True), layer))
 
 
 @pytest.mark.parametrize("layer", [1, 2, 3])
 def test_every_hidden_layer_and_the_narrowest_one_have_symmetries(layer):
     for e in (E, replace(E, width=2), replace(E, dropout=0.5), replace(E, schemes=("lsuv", "orthogonal"))):
-        change = changes(e, layer)["swap"]
+        change = symmetry_changes(e, layer)["swap"]
         assert (change.moved <= ROUNDING * change.size).all()
 
 
 def test_with_residual_connections_one_layer_alone_has_no_symmetry():
     """The skip hands unit i on past all weights, so that swapping the weights of one layer's units is noticed."""
     e = replace(E, residual=True)
-    assert (changes(e, 2, (0, 1))["swap"].moved < 1e-12).all()
-    _, data = begun(replace(e, precision="float64"))
+    assert (symmetry_changes(e, 2, (0, 1))["swap"].moved < 1e-12).all()
+    _, data = draw_stack_and_data(replace(e, precision="float64"))
     plain, x = Plain(e, 0), data.x[:16]
     before = plain(x)
     by_hand(plain, "swap", 1, 0, 1)
@@ -154,33 +154,33 @@ def test_with_residual_connections_one_layer_alone_has_no_symmetry():
 
 def test_numbers_that_leave_the_range_are_null_and_said_to_be():
     e = Experiment(schemes=("normal:1000000", "zeros"), activation="linear", depth=60, width=8)
-    change = changes(e)["swap"]
+    change = symmetry_changes(e)["swap"]
     assert np.isnan(change.moved[0, 0])
     assert change.moved[1, 0] == 0
-    assert sentence(e, "swap", "normal:1000000").endswith("is not finite.")
-    assert sentence(e, "swap", "zeros").endswith("does not move at all.")
+    assert symmetry_sentence(e, "swap", "normal:1000000").endswith("is not finite.")
+    assert symmetry_sentence(e, "swap", "zeros").endswith("does not move at all.")
 
 
 def test_a_sentence_says_what_was_done_and_by_how_much():
-    words = sentence(replace(E, activation="tanh"), "swap", "he_normal", 2, (3, 6))
+    words = symmetry_sentence(replace(E, activation="tanh"), "swap", "he_normal", 2, (3, 6))
     assert words.startswith("Units 4 and 7 of layer 2 swapped: the output of He (normal) moves by at most ")
-    assert "all hidden layers" in sentence(replace(E, residual=True), "rescale", "pytorch")
+    assert "all hidden layers" in symmetry_sentence(replace(E, residual=True), "rescale", "pytorch")
     for key in SYMMETRIES:
-        assert sentence(E, key, "pytorch").endswith(".")
+        assert symmetry_sentence(E, key, "pytorch").endswith(".")
 
 
 def test_where_there_is_nothing_a_sentence_says_why():
     e = replace(E, depth=1)
-    assert changes(e) == row_differences(e) == {}
-    assert sentence(e, "swap", "he_normal") == absent(e) != ""
-    assert absent(E) == ""
+    assert symmetry_changes(e) == row_differences(e) == {}
+    assert symmetry_sentence(e, "swap", "he_normal") == why_no_symmetries(e) != ""
+    assert why_no_symmetries(E) == ""
     assert len(frames.symmetry_frame(e)) == 0
 
 
 @pytest.mark.parametrize(("layer", "units"), [(0, (0, 1)), (4, (0, 1)), (1, (0, 0)), (1, (0, 8)), (1, (-1, 2))])
 def test_only_hidden_layers_and_two_of_their_units_are_legal(layer, units):
     with pytest.raises(ValueError, match=r"(layer|units) must be"):
-        changes(E, layer, units)
+        symmetry_changes(E, layer, units)
 
 
 @pytest.mark.parametrize("layer", [0, 4])
@@ -192,15 +192,15 @@ def test_gradients_have_rows_of_hidden_units_alone(layer):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_scheme_can_be_swapped_and_no_two_rows_share_a_deed(scheme):
     e, _ = Experiment.from_query({"schemes": scheme, "width": "8", "depth": "4"})
-    change = changes(e)["swap"]
+    change = symmetry_changes(e)["swap"]
     assert (change.moved <= ROUNDING * change.size).all()
-    assert len({row.deed for row in SYMMETRIES.values()}) == len(SYMMETRIES)
+    assert len({row.description for row in SYMMETRIES.values()}) == len(SYMMETRIES)
 
 
 def test_a_change_does_not_depend_on_what_the_caller_has_switched_off():
-    expected = changes(replace(E, seed=5))["flip"].moved
+    expected = symmetry_changes(replace(E, seed=5))["flip"].moved
     with torch.inference_mode():
-        assert np.array_equal(changes(replace(E, seed=5, steps=7))["flip"].moved, expected)
+        assert np.array_equal(symmetry_changes(replace(E, seed=5, steps=7))["flip"].moved, expected)
         assert row_differences(E)["drawn"].moved.shape == (2, 2)
 
 
@@ -223,8 +223,8 @@ def test_gradient_rows_tie_only_where_the_outgoing_weights_do(activation):
 
 def test_row_differences_are_those_of_plain_autograd():
     e = replace(E, schemes=("constant", "he_normal"), bias_std=0.0, activation="tanh", replicates=1, dataset="teacher")
-    found, (stack, data) = row_differences(e, 2), begun(replace(e, precision="float64"))
-    batch = next(batches(e))
+    found, (stack, data) = row_differences(e, 2), draw_stack_and_data(replace(e, precision="float64"))
+    batch = next(batch_indices(e))
     for n in range(2):
         weights = [w[n].detach().clone().requires_grad_() for group in stack.weights for w in group]
         h = data.x[batch]
@@ -255,7 +255,7 @@ def trained(**settings) -> Run:
 
 def distinct(run: Run) -> np.ndarray:
     """`(taken, S, L-1)`."""
-    return np.stack([run.measurements[step].distinct[:, 0] for step in sorted(sampled(run.experiment.steps, MOST))])
+    return np.stack([run.measurements[step].distinct[:, 0] for step in sorted(evenly_spread_steps(run.experiment.steps, SAMPLED_STEPS))])
 
 
 def test_constant_weights_stay_one_unit_wide_and_learn_while_random_ones_start_apart():
@@ -322,7 +322,7 @@ def test_the_table_covers_every_scheme_layer_and_step_taken_with_the_count_measu
     run = finished(name)
     e, count = run.experiment, max(1, int(part * len(run.measurements)))
     frame = frames.symmetry_tables(run, count)["distinct"].to_pandas()
-    taken = [step for step in sorted(sampled(e.steps, MOST)) if step < count]
+    taken = [step for step in sorted(evenly_spread_steps(e.steps, SAMPLED_STEPS)) if step < count]
     assert sorted(set(frame["step"])) == (taken if e.depth > 1 else [])
     found = {(row.scheme, row.step, layer): row for row in frame.itertuples() for layer in range(row.layer, row.last + 1)}
     assert len(found) == (frame["last"] - frame["layer"] + 1).sum() == len(e.schemes) * len(taken) * (e.depth - 1)
@@ -346,8 +346,8 @@ def test_bins_of_steps_follow_one_another_from_the_first_to_the_last():
 def test_counts_at_the_start_are_those_of_brute_force():
     for name in ("replicates", "three fates"):
         e = replace(finished(name).experiment, replicates=1, depth=5)
-        stack, data = begun(e)
-        z = stack.forward(data.x[next(batches(e))], 0).z
+        stack, data = draw_stack_and_data(e)
+        z = stack.forward(data.x[next(batch_indices(e))], 0).z
         frame = frames.symmetry_tables(started(e), 1)["distinct"].to_pandas()
         for row in frame.itertuples():
             for layer in range(row.layer, row.last + 1):
@@ -356,24 +356,24 @@ def test_counts_at_the_start_are_those_of_brute_force():
 
 def started(e: Experiment) -> Run:
     run = Run(e)
-    run.at(0)
+    run.measurement_at(0)
     return run
 
 
 def test_steps_whose_profiles_were_let_go_are_left_out():
     run = Run(replace(finished("replicates").experiment, steps=60), profile_bytes=30_000)
     assert list(run)
-    assert len(run.kept & sampled(60, MOST)) < MOST
-    assert set(frames.symmetry_tables(run)["distinct"]["step"].to_pylist()) == run.kept & sampled(60, MOST)
+    assert len(run.profile_steps & evenly_spread_steps(60, SAMPLED_STEPS)) < SAMPLED_STEPS
+    assert set(frames.symmetry_tables(run)["distinct"]["step"].to_pylist()) == run.profile_steps & evenly_spread_steps(60, SAMPLED_STEPS)
 
 
 def test_the_frame_has_a_row_for_each_symmetry_and_scheme_and_headings_for_its_columns():
     frame = frames.symmetry_frame(E)
     assert len(frame) == len(SYMMETRIES) * len(E.schemes)
-    assert list(frame.columns) == list(table_headings.SYMMETRY)
+    assert list(frame.columns) == list(table_headings.SYMMETRY_HEADINGS)
     assert (frame["share"] < ROUNDING)[frame["unnoticed"]].all()
     assert (frame["note"] == "").equals(frame["unnoticed"])
-    swap = changes(E)["swap_incoming"]
+    swap = symmetry_changes(E)["swap_incoming"]
     assert frame[frame["symmetry"] == SYMMETRIES["swap_incoming"].label]["moved"].tolist() == swap.moved.max(axis=1).tolist()
 
 
@@ -387,7 +387,7 @@ def test_a_chart_has_a_map_for_each_scheme_one_legend_and_asks_for_what_the_tabl
     run = finished(name)
     e, tables, spec = run.experiment, frames.symmetry_tables(run), charts.symmetry_spec(run.experiment)
     assert [panel["title"]["text"].partition(":")[0] for panel in spec["vconcat"]] == [
-        row.title.partition(":")[0] for row in e.rows
+        row.title.partition(":")[0] for row in e.scheme_rows
     ]
     for unit in units(spec):
         assert set(tables) == {unit["data"]["name"]}
@@ -409,8 +409,8 @@ def test_colours_go_from_one_unit_to_all_of_them():
 
 def test_what_ties_equal_units_is_said_and_only_of_them():
     e = Experiment(schemes=("constant:0.1", "zeros", "he_normal"), activation="tanh", depth=3, width=6, features=5)
-    assert "layer 2 gets no gradient" in tie(e, "constant:0.1", 2), "the errors of a softmax add up to 0"
-    assert "layer 2 gets a gradient of equal rows" in tie(replace(e, dataset="linear"), "constant:0.1", 2)
-    assert "would differ by up to" in tie(e, "constant:0.1", 2)
-    assert tie(e, "constant:0.1", 1) == "", "nothing arrives there whatever is above it"
-    assert tie(e, "he_normal", 2) == "", "these were never alike"
+    assert "layer 2 gets no gradient" in tie_sentence(e, "constant:0.1", 2), "the errors of a softmax add up to 0"
+    assert "layer 2 gets a gradient of equal rows" in tie_sentence(replace(e, dataset="linear"), "constant:0.1", 2)
+    assert "would differ by up to" in tie_sentence(e, "constant:0.1", 2)
+    assert tie_sentence(e, "constant:0.1", 1) == "", "nothing arrives there whatever is above it"
+    assert tie_sentence(e, "he_normal", 2) == "", "these were never alike"

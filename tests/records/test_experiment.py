@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability import text
-from stability.catalogues.schemes import SCHEMES, read
+from stability.catalogues.schemes import SCHEMES, parse_scheme
 from stability.records import knobs
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, Flag, Integer, Knob, Real, Several
-from stability.text import decimal
+from stability.records.knobs import Choice, Flag, Integer, Knob, Real, ChoiceList
+from stability.text import exact_number
 
-KNOBS = knobs.knobs(Experiment)
+KNOBS = knobs.knobs_of(Experiment)
 PROMISED = {
     "depth": (1, 101), "width": (2, 512), "features": (1, 1024), "samples": (64, 4096), "batch": (1, 1024),
     "steps": (1, 5000), "replicates": (1, 16),
@@ -24,10 +24,10 @@ PROMISED = {
 
 def scheme_texts() -> st.SearchStrategy[str]:
     """Every family, and those that take a value with any legal one, spelled in any of the ways that people spell numbers."""
-    families = {key: row for key, row in SCHEMES.items() if row.value is not None and not row.whole}
+    families = {key: row for key, row in SCHEMES.items() if row.value is not None and not row.integer_value}
     spelled = st.sampled_from([repr, "{:e}".format, "{:+.3f}".format, "{:.17g}".format])
     counts = st.builds(
-        "{}:{}".format, st.sampled_from([key for key, row in SCHEMES.items() if row.whole]), st.integers(1, 10**6)
+        "{}:{}".format, st.sampled_from([key for key, row in SCHEMES.items() if row.integer_value]), st.integers(1, 10**6)
     )
     return st.sampled_from(list(SCHEMES)) | counts | st.builds(
         lambda key, spell, number: f"{key}:{spell(number if families[key].low < 0 else abs(number))}",
@@ -46,7 +46,7 @@ def legal(knob: Knob) -> st.SearchStrategy:
             return st.booleans()
         case Choice():
             return st.sampled_from(list(knob.rows))
-        case Several():
+        case ChoiceList():
             return st.lists(scheme_texts(), min_size=1, max_size=knob.most)
     raise TypeError(f"no strategy for {knob}")
 
@@ -87,7 +87,7 @@ def test_a_link_is_spelled_with_plain_characters_only(experiment):
 
 @given(experiments())
 def test_equal_settings_are_equal_experiments_with_equal_hashes(experiment):
-    again = Experiment(**knobs.values(experiment))
+    again = Experiment(**knobs.setting_values(experiment))
     assert again == experiment
     assert hash(again) == hash(experiment)
 
@@ -100,7 +100,7 @@ def test_any_mangled_link_opens_and_names_every_key_that_it_could_not_take(query
         if key in KNOBS and key not in overruled and getattr(experiment, key) == parsed(key, spelled):
             continue
         if key != "v":
-            assert any((key in note) if key in KNOBS else (text.shown(key) in note) for note in notes)
+            assert any((key in note) if key in KNOBS else (text.quote(key) in note) for note in notes)
     assert all(note.endswith(".") and "\n" not in note for note in notes)
 
 
@@ -121,7 +121,7 @@ def parsed(key: str, text: str):
 def taken(query: dict[str, str]) -> dict:
     """The settings before disagreements are resolved."""
     read_so_far = {key: value for key, text in query.items() if key in KNOBS and (value := parsed(key, text)) is not None}
-    return knobs.values(Experiment()) | read_so_far
+    return knobs.setting_values(Experiment()) | read_so_far
 
 
 @pytest.mark.parametrize("name", KNOBS)
@@ -129,8 +129,8 @@ def test_a_bad_value_is_refused_by_a_sentence_with_the_field_the_value_and_what_
     bad = object()
     with pytest.raises(ValueError, match=f"^{name} must be ") as caught:
         dataclasses.replace(Experiment(), **{name: bad})
-    assert text.shown(bad) in str(caught.value)
-    assert KNOBS[name].legal() in str(caught.value)
+    assert text.quote(bad) in str(caught.value)
+    assert KNOBS[name].legal_values() in str(caught.value)
 
 
 @pytest.mark.parametrize("name", [name for name, knob in KNOBS.items() if isinstance(knob, knobs.Number)])
@@ -138,7 +138,7 @@ def test_a_number_is_taken_up_to_its_bounds_and_refused_beyond_them(name):
     knob = KNOBS[name]
     for bound, beyond in ((knob.low, math.nextafter(knob.low, -math.inf)), (knob.high, math.nextafter(knob.high, math.inf))):
         further = bound + (1 if beyond > bound else -1) if isinstance(knob, Integer) else beyond
-        assert getattr(Experiment(**agreed(knobs.values(Experiment()) | {name: bound})), name) == bound
+        assert getattr(Experiment(**agreed(knobs.setting_values(Experiment()) | {name: bound})), name) == bound
         with pytest.raises(ValueError, match=f"^{name} must be .* to .*, not "):
             Experiment(**{name: further})
 
@@ -181,7 +181,7 @@ def test_the_value_of_a_scheme_is_canonical(spelled):
 
 @given(scheme_texts())
 def test_the_canonical_spelling_of_a_scheme_is_its_own_canonical_spelling(text):
-    assert read(read(text).key).key == read(text).key
+    assert parse_scheme(parse_scheme(text).key).key == parse_scheme(text).key
 
 
 @given(st.lists(scheme_texts(), min_size=1, max_size=8), st.randoms(use_true_random=False))
@@ -192,10 +192,10 @@ def test_the_same_scheme_spelled_twice_counts_once(texts, random):
 
 @pytest.mark.parametrize(("key", "row"), [(key, row) for key, row in SCHEMES.items() if row.value is not None])
 def test_a_family_and_the_family_with_its_default_value_are_one_scheme(key, row):
-    spelled = f"{key}:{decimal(row.value)}"
+    spelled = f"{key}:{exact_number(row.value)}"
     assert Experiment(schemes=(key, spelled)).schemes == (key,)
     assert Experiment(schemes=(spelled, key)).schemes == (spelled,)
-    assert read(spelled).value == row.value
+    assert parse_scheme(spelled).value == row.value
 
 
 @pytest.mark.parametrize(
@@ -221,8 +221,8 @@ def test_nine_schemes_are_one_too_many_in_python_and_cut_in_a_link():
 def test_the_layers_lead_from_the_features_to_the_outputs_through_the_width(experiment):
     layers = experiment.layers
     sizes = [layers[0].fan_in, *(layer.fan_out for layer in layers)]
-    assert sizes[0] == experiment.data.dimension(experiment.features)
+    assert sizes[0] == experiment.dataset_row.input_dimension(experiment.features)
     assert sizes[1:-1] == [experiment.width] * (experiment.depth - 1)
-    assert sizes[-1] == experiment.data.outputs
+    assert sizes[-1] == experiment.dataset_row.outputs
     assert [layer.index for layer in layers] == list(range(1, experiment.depth + 1))
     assert [layer.fan_in for layer in layers[1:]] == sizes[1:-1]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stability import text
 from stability.records import knobs
-from stability.records.knobs import Choice, Flag, Integer, Real, Several, setting
-from stability.text import decimal
+from stability.records.knobs import Choice, Flag, Integer, Real, ChoiceList, setting
+from stability.text import exact_number
 
 FRUITS = {"apple": 1, "pear": 2, "fig": 3}
 
@@ -31,10 +31,10 @@ class Basket:
     weight: float = setting(0.5, Real, "A", "Weight", "How heavy.", low=0, high=2)
     ripe: bool = setting(False, Flag, "B", "Ripe", "Whether it is ripe.")
     best: str = setting("pear", Choice, "B", "Best", "Which is best.", rows=FRUITS)
-    inside: tuple = setting(("fig",), Several, "B", "Inside", "What is in it.", rows=FRUITS, entry=fruit, same=str, most=2)
+    inside: tuple = setting(("fig",), ChoiceList, "B", "Inside", "What is in it.", rows=FRUITS, entry=fruit, same=str, most=2)
 
     def __post_init__(self):
-        knobs.check(self)
+        knobs.check_settings(self)
 
     @staticmethod
     def disagreements(settings) -> Iterator[tuple[str, str, object]]:
@@ -137,21 +137,21 @@ def test_the_version_of_a_link_is_never_remarked_upon():
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_is_spelled_by_a_text_that_reads_back_as_the_same_number(number):
-    assert float(decimal(number)) == number
-    assert not decimal(number).endswith(".0")
+    assert float(exact_number(number)) == number
+    assert not exact_number(number).endswith(".0")
 
 
 @given(st.text())
 def test_the_number_in_any_text_is_finite_or_missing(words):
-    assert not math.isinf(text.number_in(words))
+    assert not math.isinf(text.parse_number(words))
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200) | st.floats() | st.none())
 def test_a_value_is_shown_on_one_short_line(value):
-    assert len(text.shown(value)) <= 60
-    assert "\n" not in text.shown(value)
+    assert len(text.quote(value)) <= 60
+    assert "\n" not in text.quote(value)
 
 
 def test_every_field_of_a_record_carries_its_knob_in_order():
-    assert list(knobs.knobs(Basket)) == [field.name for field in fields(Basket)]
-    assert list(knobs.values(Basket())) == list(knobs.knobs(Basket()))
+    assert list(knobs.knobs_of(Basket)) == [field.name for field in fields(Basket)]
+    assert list(knobs.setting_values(Basket())) == list(knobs.knobs_of(Basket()))

@@ -10,7 +10,7 @@ from stability.catalogues.schemes import SCHEMES
 from stability.engine.quantities import PROFILES
 from stability.records.experiment import Experiment
 from stability.records.product import Product
-from stability.records.view import PREFIXES, QUANTITIES, Page, View
+from stability.records.view import PIN_PREFIXES, HEAT_MAP_QUANTITIES, Page, View
 
 SCHEME = st.sampled_from([*SCHEMES, "normal:0.3", "orthogonal:2"])
 VIEWS = st.builds(
@@ -18,7 +18,7 @@ VIEWS = st.builds(
     section=st.sampled_from(["", "symmetry", "theory"]),
     layer=st.integers(1, 100),
     heat_scheme=st.sampled_from([""]) | SCHEME,
-    heat_quantity=st.sampled_from(list(QUANTITIES)),
+    heat_quantity=st.sampled_from(list(HEAT_MAP_QUANTITIES)),
 )
 PRODUCTS = st.builds(Product, n=st.integers(1, 256), sigma=st.floats(0, 10), count=st.integers(1, 1000))
 EXPERIMENTS = st.builds(
@@ -85,7 +85,7 @@ def test_any_link_opens_and_each_sentence_names_a_key_of_it(query):
         assert any(name in note or repr(name)[:50] in note for name in query)
 
 
-@given(EXPERIMENTS, VIEWS, st.text().filter(lambda text: text.strip().lower() not in QUANTITIES))
+@given(EXPERIMENTS, VIEWS, st.text().filter(lambda text: text.strip().lower() not in HEAT_MAP_QUANTITIES))
 def test_a_bad_value_of_the_view_is_named_and_harms_nothing_else(experiment, shown, text):
     query = Page(experiment, shown).to_query() | {"heat_quantity": text}
     opened, notes = Page.from_query(query)
@@ -116,7 +116,7 @@ def test_the_heat_map_shows_the_chosen_scheme_while_it_is_there_else_the_first(e
 
 
 def test_every_quantity_of_the_heat_map_is_measured_layer_by_layer():
-    assert set(QUANTITIES) <= set(PROFILES)
+    assert set(HEAT_MAP_QUANTITIES) <= set(PROFILES)
 
 
 # Pins
@@ -138,7 +138,7 @@ def test_what_is_no_pin_is_named_and_kept_out(text):
     assert repr(text) in notes[0]
 
 
-@given(st.dictionaries(st.builds("{}.{}".format, st.sampled_from(PREFIXES), st.sampled_from(["depth", "x", ""])), st.text()))
+@given(st.dictionaries(st.builds("{}.{}".format, st.sampled_from(PIN_PREFIXES), st.sampled_from(["depth", "x", ""])), st.text()))
 def test_a_bad_pin_is_named_and_harms_nothing_else(query):
     page, notes = Page.from_query(query)
     assert (page.experiment, page.view) == (Experiment(), View())
@@ -148,18 +148,18 @@ def test_a_bad_pin_is_named_and_harms_nothing_else(query):
 def test_the_oldest_of_three_pins_makes_room():
     page = Page()
     for depth in (1, 2, 3, 4, 3):
-        page = replace(page, experiment=Experiment(depth=depth)).pinned()
+        page = replace(page, experiment=Experiment(depth=depth)).with_pin()
     assert [pin.depth for pin in page.pins] == [2, 4, 3]
 
 
 def test_a_pin_is_labelled_by_what_differs():
     page = Page(Experiment(depth=10), View(), ())
     assert (
-        page.label(Experiment(depth=30, activation="tanh", residual=True))
+        page.pin_label(Experiment(depth=30, activation="tanh", residual=True))
         == "activation Tanh, depth 30, residual connections on"
     )
-    assert page.label(Experiment(depth=10)) == page.step_from(Experiment(depth=10)) == "this run"
-    assert page.step_from(Experiment(depth=30, activation="tanh")) == "activation Tanh → ReLU, depth 30 → 10"
+    assert page.pin_label(Experiment(depth=10)) == page.change_from_pin(Experiment(depth=10)) == "this run"
+    assert page.change_from_pin(Experiment(depth=30, activation="tanh")) == "activation Tanh → ReLU, depth 30 → 10"
 
 
 # Chips that wait
@@ -167,14 +167,14 @@ def test_a_pin_is_labelled_by_what_differs():
 
 def test_a_scheme_that_does_not_go_with_the_settings_waits_and_comes_back():
     chosen = ("he_normal", "looks_linear")
-    page, notes = replace(Page(), experiment=Experiment(schemes=chosen)).change("width", 63, chosen)
+    page, notes = replace(Page(), experiment=Experiment(schemes=chosen)).with_setting("width", 63, chosen)
     assert (page.experiment.schemes, page.experiment.width, notes) == (("he_normal",), 63, [])
-    page, notes = page.change("width", 62, chosen)
+    page, notes = page.with_setting("width", 62, chosen)
     assert (page.experiment.schemes, notes) == (chosen, [])
 
 
 def test_where_no_scheme_is_left_the_setting_is_mended_and_the_page_says_so():
-    page, (note,) = replace(Page(), experiment=Experiment(schemes=("looks_linear",))).change("width", 63, ("looks_linear",))
+    page, (note,) = replace(Page(), experiment=Experiment(schemes=("looks_linear",))).with_setting("width", 63, ("looks_linear",))
     assert page.experiment == Experiment(schemes=("looks_linear",), width=64)
     assert "width" in note
     assert "63" in note

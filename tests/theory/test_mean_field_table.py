@@ -10,12 +10,12 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.records.experiment import Experiment
-from stability.theory.mean_field_table import SLOWLY, equation, readouts
+from stability.theory.mean_field_table import SINKS_SLOWLY, variance_equation, mean_field_frame
 from stability.theory.prediction import predict
 
 
 def row(e: Experiment, place: int = 0) -> dict:
-    return readouts(e).iloc[place].to_dict()
+    return mean_field_frame(e).iloc[place].to_dict()
 
 
 def test_he_stands_on_the_edge_of_relu_and_its_neighbours_do_not():
@@ -40,7 +40,7 @@ def test_tanh_is_ordered_below_its_edge_and_chaotic_above():
 def test_on_the_edge_without_biases_the_signal_is_said_to_fade_slowly_and_does(activation):
     e = Experiment(schemes=("critical", "scaled_normal:0.8"), activation=activation, depth=100)
     edge, below = row(e), row(e, 1)
-    assert (edge["phase"], edge["q"], edge["note"]) == ("on the edge", 0, SLOWLY)
+    assert (edge["phase"], edge["q"], edge["note"]) == ("on the edge", 0, SINKS_SLOWLY)
     assert below["note"] == "The signal dies out: q runs to 0."
     q = predict(e).signal ** 2
     shares = q[:, 1:-1] / q[:, :-2]
@@ -64,14 +64,14 @@ def test_every_scheme_has_its_row_and_what_has_no_theory_says_so(key):
     assert one["scheme"] == SCHEMES[key].title
     if not SCHEMES[key].variance:
         assert "No theory" in one["note"]
-        assert equation(e, key) == ""
+        assert variance_equation(e, key) == ""
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("settings", [{}, {"residual": True}, {"bias_std": 0.3, "dropout": 0.2}])
 def test_the_formula_adds_up_to_the_prediction(activation, settings):
     e = Experiment(schemes=("xavier_normal",), activation=activation, depth=9, **settings)
-    left, _, numbers, result = re.split(" = ", equation(e, "xavier_normal"))
+    left, _, numbers, result = re.split(" = ", variance_equation(e, "xavier_normal"))
     assert left == r"\mathrm{Var}\,z_{5}"
     values = [[as_number(factor) for factor in part.split(r" \cdot ")] for part in tens(numbers).split(" + ")]
     total = sum(math.prod(factors) for factors in values)
@@ -89,7 +89,7 @@ def as_number(text: str) -> float:
 
 def test_batch_normalization_has_no_formula():
     assert not NORMALIZATIONS["batch"].variance
-    assert equation(Experiment(normalization="batch"), "he_normal") == ""
+    assert variance_equation(Experiment(normalization="batch"), "he_normal") == ""
 
 
 def test_a_network_of_one_layer_has_a_row():

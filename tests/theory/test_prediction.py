@@ -22,14 +22,14 @@ import torch
 
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.datasets import DATASETS
-from stability.catalogues.schemes import SCHEMES, has_edge
-from stability.engine.process_settings import settle
+from stability.catalogues.schemes import SCHEMES, has_edge_of_chaos
+from stability.engine.process_settings import configure_process
 from stability.engine.quantities import Measurement
-from stability.engine.training import MOST, batches, begun, measure, one_step, sampled
+from stability.engine.training import SAMPLED_STEPS, batch_indices, draw_stack_and_data, measure, measure_and_update, evenly_spread_steps
 from stability.records.experiment import Experiment
-from stability.theory.prediction import LOG_Q, SAMPLES, TAILS, predict, softmax_squares, spread
+from stability.theory.prediction import SOFTMAX_LOG_Q, MONTE_CARLO_SAMPLES, BAND_PERCENTILES, predict, expected_softmax_squares, band_factors
 
-settle()  # as on the page: large arrays are kept, instead of fetched from the system again and again
+configure_process()  # as on the page: large arrays are kept, instead of fetched from the system again and again
 
 WIDTH, DEPTH = 128, 4
 ERRORS, BIAS = 4, 5 / WIDTH  # the bias is that of one layer
@@ -49,10 +49,10 @@ NARROW, LAYERS, SEEDS = 24, 8, 60  # where a band is wide, and how many times 16
 
 def start(e: Experiment) -> Measurement:
     """The first batch, measured as at a step at which what takes longest, held-out examples above all, is left out."""
-    e = replace(e, steps=2 * MOST)
-    (stack, data), between = begun(e), min(set(range(e.steps)) - sampled(e.steps, MOST))
+    e = replace(e, steps=2 * SAMPLED_STEPS)
+    (stack, data), between = draw_stack_and_data(e), min(set(range(e.steps)) - evenly_spread_steps(e.steps, SAMPLED_STEPS))
     states = [{} for _ in stack.parameters]
-    return one_step(stack, data, next(batches(e)), between, states, torch.zeros(e.depth, e.networks))[0]
+    return measure_and_update(stack, data, next(batch_indices(e)), between, states, torch.zeros(e.depth, e.network_count))[0]
 
 
 def squares(e: Experiment) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +92,7 @@ def every_scheme(activation: str, residual: bool) -> tuple[tuple[str, ...], tupl
     """The schemes that this activation has, and their ratios; each activation and each kind of network has its own seed."""
     seed = 2 * list(ACTIVATIONS).index(activation) + residual
     common = WIDE | {"activation": activation, "residual": residual, "seed": seed}
-    drawn = [tuple(key for key in keys if key != "critical" or has_edge(activation, 0.0)) for keys in DRAWN]
+    drawn = [tuple(key for key in keys if key != "critical" or has_edge_of_chaos(activation, 0.0)) for keys in DRAWN]
     found = [squares(Experiment(schemes=keys, **common)) for keys in drawn]
     return sum(drawn, ()), tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
@@ -176,8 +176,8 @@ def test_a_network_of_one_layer_is_predicted(dataset):
 def test_the_gradient_of_a_regression_is_four_times_the_variance_of_the_output_and_the_target(value):
     """Of one layer q is Var w |x|^2, and the loss is (z - y)^2. Equal up to the rounding of x and y to float32."""
     e = Experiment(schemes=(f"normal:{value}",), dataset="linear", depth=1, bias_std=0.5, **SMALL)
-    data = e.data.load(e.samples, e.features, e.noise, e.seed, torch.float64)
-    x, y = (part[next(batches(e))].numpy() for part in (data.x, data.y))
+    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, torch.float64)
+    x, y = (part[next(batch_indices(e))].numpy() for part in (data.x, data.y))
     q = value**2 * (x**2).sum(axis=1) + 0.25
     assert predict(e).signal[0, 0] == pytest.approx(math.sqrt(q.mean()), rel=1e-6)
     assert predict(e).signal_gradient[0, 0] == pytest.approx(math.sqrt(4 * (q.mean() + (y**2).mean())), rel=1e-6)
@@ -188,7 +188,7 @@ def test_the_gradient_of_a_classification_lies_between_an_even_guess_and_a_sure_
     schemes = tuple(f"normal:{value}" for value in (0, 1e-6, 0.1, 1, 10, 1e6))
     for dataset in ("blobs", "spirals"):
         e = Experiment(schemes=schemes, dataset=dataset, depth=1, **SMALL)
-        classes, level = e.data.classes, predict(e).signal_gradient[:, 0] ** 2
+        classes, level = e.dataset_row.classes, predict(e).signal_gradient[:, 0] ** 2
         even = (classes - 1) / classes**2
         assert (np.diff(level) > -1e-12).all()  # rounding
         assert level[:2] == pytest.approx([even, even], rel=0.01)  # flat below the table, to first order in its lowest q
@@ -201,11 +201,11 @@ def test_the_softmax_of_two_logits_agrees_with_a_sum_over_their_difference():
     z = np.linspace(-9, 9, 2_000_001)
     weights = np.exp(-(z**2) / 2)
     weights /= weights.sum()
-    for log_q, tabled in zip(LOG_Q[::4], softmax_squares(2)[::4], strict=True):
+    for log_q, tabled in zip(SOFTMAX_LOG_Q[::4], expected_softmax_squares(2)[::4], strict=True):
         share = 1 / (1 + np.exp(-np.minimum(abs(z) * math.sqrt(2 * math.exp(log_q)), 700)))
         values = share**2 + (1 - share) ** 2
         mean = weights @ values
-        error = math.sqrt(weights @ (values - mean) ** 2 / SAMPLES)
+        error = math.sqrt(weights @ (values - mean) ** 2 / MONTE_CARLO_SAMPLES)
         assert abs(tabled - mean) <= ERRORS * error + 1e-6, log_q
 
 
@@ -213,9 +213,9 @@ def test_the_softmax_of_two_logits_agrees_with_a_sum_over_their_difference():
 def test_the_softmax_of_many_logits_agrees_with_draws_of_its_own(classes):
     """Both are means over draws: their variances add."""
     noise = torch.randn(20_000, classes, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    for log_q, tabled in zip(LOG_Q[::6], softmax_squares(classes)[::6], strict=True):
+    for log_q, tabled in zip(SOFTMAX_LOG_Q[::6], expected_softmax_squares(classes)[::6], strict=True):
         values = (noise * math.exp(log_q / 2)).softmax(dim=1).square().sum(dim=1)
-        error = values.std().item() * math.sqrt(1 / len(values) + 1 / SAMPLES)
+        error = values.std().item() * math.sqrt(1 / len(values) + 1 / MONTE_CARLO_SAMPLES)
         assert abs(tabled - values.mean().item()) <= ERRORS * error + 1e-12, log_q
 
 
@@ -227,8 +227,8 @@ def test_schemes_that_are_not_drawn_weight_by_weight_have_no_prediction_and_a_no
     assert np.isfinite(found.signal[-1]).all()
     assert np.isfinite(found.signal_gradient[-1]).all()
     (note,) = found.notes
-    assert all(row.title in note for row in e.rows[:-1])
-    assert e.rows[-1].title not in note
+    assert all(row.title in note for row in e.scheme_rows[:-1])
+    assert e.scheme_rows[-1].title not in note
 
 
 def test_batch_norm_has_no_prediction_and_a_note_says_why():
@@ -289,9 +289,9 @@ def one_example(activation: str) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("activation", ["linear", "relu", "leaky_relu_0.2"])
 def test_nine_of_ten_networks_lie_within_the_band_of_one_example(activation):
     """960 networks, standard error of a share of 0.9: 0.0097. Each end of the band is a percentile of 4096 draws: 0.0034."""
-    share, networks = (TAILS[1] - TAILS[0]) / 100, 16 * SEEDS
-    tail = 1 - TAILS[1] / 100
-    error = math.sqrt(share * (1 - share) / networks + 2 * tail * (1 - tail) / SAMPLES)
+    share, networks = (BAND_PERCENTILES[1] - BAND_PERCENTILES[0]) / 100, 16 * SEEDS
+    tail = 1 - BAND_PERCENTILES[1] / 100
+    error = math.sqrt(share * (1 - share) / networks + 2 * tail * (1 - tail) / MONTE_CARLO_SAMPLES)
     e = Experiment(schemes=("he_normal",), activation=activation, width=NARROW, depth=LAYERS, dataset="linear")
     found = predict(e)
     for ratios, band in zip(one_example(activation), (found.signal_band[0], found.signal_gradient_band[0]), strict=True):
@@ -312,10 +312,10 @@ def test_the_logarithm_of_a_squared_gradient_has_the_variance_of_hanin_and_rolni
         assert abs(seen - 1) <= ERRORS * math.sqrt(2 / (16 * SEEDS)) + 5 / NARROW
     width = 400  # and the band by itself; between 5 and 95 percent of a normal lie 2 x 1.645 standard deviations
     for linear, leading in ((False, 5), (True, 2)):
-        low, high = np.log(spread((width,) * LAYERS, 0.0, linear)[1, :, 0] ** 2)
+        low, high = np.log(band_factors((width,) * LAYERS, 0.0, linear)[1, :, 0] ** 2)
         seen = ((high - low) / (2 * 1.645)) ** 2 / (LAYERS - 1) * width / leading
         # a percentile's error is sqrt(p (1 - p) / n) by the density 0.103 there; twice that of two ends, for a square
-        error = 2 * math.sqrt(2 * 0.05 * 0.95 / SAMPLES) / 0.103 / (2 * 1.645)
+        error = 2 * math.sqrt(2 * 0.05 * 0.95 / MONTE_CARLO_SAMPLES) / 0.103 / (2 * 1.645)
         assert abs(seen - 1) <= ERRORS * error + 5 / width
 
 

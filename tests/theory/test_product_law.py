@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from stability.records.product import FAMILIES, Product, lyapunov_exponents, multiplied, products
+from stability.records.product import PRODUCT_FAMILIES, Product, lyapunov_exponents, log10_norms_by_factor, unit_products
 from stability.theory.product_law import (
     LN10,
     critical_sigma,
-    exponents,
+    product_exponents,
     frobenius_offset,
-    law,
-    said,
-    spread,
-    typical_growth,
+    norm_law,
+    product_sentences,
+    norm_quantiles,
+    typical_log_growth,
 )
 
 SIZES = {1: (1000, 30), 2: (1000, 30), 4: (1000, 30), 16: (400, 30), 64: (120, 12)}  # replicates and further factors
@@ -34,7 +34,7 @@ def gaussian(n: int, **settings) -> Product:
 
 def vector_logs(product: Product) -> np.ndarray:
     """ln |P_k x| for the first unit vector, `(count + 1, replicates)`."""
-    stream = products(product, range(product.replicates))
+    stream = unit_products(product, range(product.replicates))
     return np.stack(
         [torch.linalg.vector_norm(unit[:, :, 0], dim=1).log().numpy() + power.numpy() * LN10 for unit, power in stream]
     )
@@ -42,7 +42,7 @@ def vector_logs(product: Product) -> np.ndarray:
 
 def offsets(product: Product, k: int) -> np.ndarray:
     """ln |P_k| - ln |P_k x|, the mean over the unit vectors x along the axes, `(replicates,)`."""
-    for index, (unit, _) in enumerate(products(product, range(product.replicates))):
+    for index, (unit, _) in enumerate(unit_products(product, range(product.replicates))):
         if index == k:
             return -torch.linalg.vector_norm(unit, dim=1).log().mean(dim=1).numpy()
     raise IndexError(k)
@@ -76,7 +76,7 @@ def test_exponents_of_zeros_are_minus_infinity_and_what_makes_no_sense_is_refuse
 @pytest.mark.parametrize("n", SIZES)
 def test_the_length_of_a_vector_grows_by_the_law_in_mean_and_variance(n, family):
     product = gaussian(n, family=family)
-    logs, known = vector_logs(product), law(product)
+    logs, known = vector_logs(product), norm_law(product)
     for k in (0, product.count):
         sample = logs[k]
         assert sample.mean() == pytest.approx(known.mean[k] * LN10, abs=four_errors(sample))
@@ -89,28 +89,28 @@ def test_the_length_of_a_vector_grows_by_the_law_in_mean_and_variance(n, family)
 def test_nine_of_ten_vectors_lie_in_the_law_s_band(n):
     """After 30 factors the sum of logarithms is nearly a bell curve; the binomial's error besides."""
     product = gaussian(n)
-    logs, known = vector_logs(product)[-1] / LN10, law(product)
+    logs, known = vector_logs(product)[-1] / LN10, norm_law(product)
     inside = np.mean((known.low[-1] < logs) & (logs < known.high[-1]))
     assert inside == pytest.approx(0.9, abs=4 * math.sqrt(0.09 / len(logs)) + 0.01)
 
 
 def test_the_law_says_25_decades_for_the_book_s_product():
-    assert law(Product()).frobenius[-1] == pytest.approx(25, abs=0.2)
+    assert norm_law(Product()).frobenius[-1] == pytest.approx(25, abs=0.2)
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.0, 1.7])
 def test_orthogonal_factors_grow_by_the_law_exactly(gain):
     product = Product(n=5, family="orthogonal", sigma=gain, count=40, replicates=3)
-    known = law(product)
+    known = norm_law(product)
     assert product.log10_norms() == pytest.approx(np.tile(known.frobenius, (3, 1)), abs=1e-11)
     assert known.frobenius[0] == pytest.approx(math.log10(gain * math.sqrt(5)))
     assert np.array_equal(known.low, known.high)
-    assert np.array_equal(exponents(product), np.full(5, math.log10(gain) * LN10))
+    assert np.array_equal(product_exponents(product), np.full(5, math.log10(gain) * LN10))
 
 
 @pytest.mark.parametrize("product", [Product(family="uniform"), Product(family="xavier_uniform"), Product(sigma=0)])
 def test_where_no_law_is_known_none_is_given(product):
-    assert law(product) is None
+    assert norm_law(product) is None
 
 
 # The norm of the matrix
@@ -118,8 +118,8 @@ def test_where_no_law_is_known_none_is_given(product):
 
 @pytest.mark.parametrize("n", SIZES)
 def test_the_first_matrix_has_the_norm_of_the_law(n):
-    norms = next(multiplied(gaussian(n))) * LN10
-    assert norms.mean() == pytest.approx(law(gaussian(n)).frobenius[0] * LN10, abs=four_errors(norms))
+    norms = next(log10_norms_by_factor(gaussian(n))) * LN10
+    assert norms.mean() == pytest.approx(norm_law(gaussian(n)).frobenius[0] * LN10, abs=four_errors(norms))
     exact = (mpmath.digamma(mpmath.mpf(n * n) / 2) - mpmath.digamma(mpmath.mpf(n) / 2)) / 2
     assert frobenius_offset(n, np.array([0]))[0] == pytest.approx(float(exact), abs=1e-13)
 
@@ -157,7 +157,7 @@ def test_at_the_critical_sigma_the_typical_product_neither_grows_nor_shrinks(n):
 
 
 def test_where_the_variance_is_kept_the_typical_product_shrinks_and_that_heals_with_the_size():
-    rates = np.array([typical_growth(n) for n in range(1, 257)])
+    rates = np.array([typical_log_growth(n) for n in range(1, 257)])
     assert (rates < 0).all()
     assert (np.diff(rates) > 0).all()
     assert rates[63:] * 2 * np.arange(64, 257) == pytest.approx(-1, abs=0.01)
@@ -174,19 +174,19 @@ def test_where_the_variance_is_kept_the_median_shrinks_while_the_mean_square_sta
 
 
 def test_quantiles_are_those_of_the_replicates_and_of_zeros_minus_infinity():
-    low, median, high = spread(np.array([np.arange(101.0), np.full(101, -np.inf)]))
+    low, median, high = norm_quantiles(np.array([np.arange(101.0), np.full(101, -np.inf)]))
     assert [low[0], median[0], high[0]] == [5, 50, 95]
     assert (np.array([low[1], median[1], high[1]]) == -np.inf).all()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRODUCT_FAMILIES)
 @pytest.mark.parametrize("n", [1, 4, 40])
 def test_every_product_is_spoken_of_in_a_few_plain_sentences(family, n):
     for sigma in (0.0, 1e-300, n**-0.5, 1.0, 10.0):
         product = Product(n=n, sigma=sigma, family=family, count=20, replicates=3)
-        norms = list(multiplied(product))
+        norms = list(log10_norms_by_factor(product))
         for count in (1, 2, 21):
-            found = said(product, norms[:count])
+            found = product_sentences(product, norms[:count])
             assert 1 <= len(found) <= 4
             for sentence in found:
                 assert re.fullmatch(r"[A-Z].*\.", sentence)
@@ -194,7 +194,7 @@ def test_every_product_is_spoken_of_in_a_few_plain_sentences(family, n):
 
 
 def test_the_book_s_product_is_told_with_its_law_and_where_float16_ends():
-    found = said(Product(), list(multiplied(Product())))
+    found = product_sentences(Product(), list(log10_norms_by_factor(Product())))
     measured, foretold = re.search(r"about 10\^([\d.]+) \(median of 200 .* law says 10\^([\d.]+)\.", found[0]).groups()
     assert float(measured) == pytest.approx(float(foretold), abs=0.6)
     assert found[0].startswith("After 100 further factors ")
@@ -202,15 +202,15 @@ def test_the_book_s_product_is_told_with_its_law_and_where_float16_ends():
 
 
 def test_what_has_come_so_far_is_what_is_spoken_of():
-    norms = list(multiplied(Product(replicates=1)))
-    assert said(Product(replicates=1), norms[:1])[0].startswith("With the first matrix the norm is about ")
-    assert said(Product(replicates=1), norms[:2])[0].startswith("After 1 further factor the norm is about ")
+    norms = list(log10_norms_by_factor(Product(replicates=1)))
+    assert product_sentences(Product(replicates=1), norms[:1])[0].startswith("With the first matrix the norm is about ")
+    assert product_sentences(Product(replicates=1), norms[:2])[0].startswith("After 1 further factor the norm is about ")
 
 
 def test_the_variance_is_said_to_be_preserved_only_where_it_is():
     def words(**settings):
         product = Product(count=5, replicates=3, **settings)
-        return " ".join(said(product, list(multiplied(product))))
+        return " ".join(product_sentences(product, list(log10_norms_by_factor(product))))
 
     assert "preserve the variance" in words(sigma=0.5)
     assert "preserve the variance" in words(family="xavier_normal", n=9)
@@ -222,7 +222,7 @@ def test_the_variance_is_said_to_be_preserved_only_where_it_is():
 
 def test_each_format_that_is_left_is_named_with_the_place():
     norms = [np.array([float(10 * k)]) for k in range(41)]
-    assert said(Product(count=40, replicates=1), norms)[-1] == (
+    assert product_sentences(Product(count=40, replicates=1), norms)[-1] == (
         "The median leaves the range of float16 after 1 further factor, of float32 and bfloat16 after 4 further factors, "
         "of float64 after 31 further factors."
     )
