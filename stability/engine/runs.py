@@ -51,7 +51,7 @@ class Stream:
     """
 
     def __init__(self, record: Any, last_index: int, source: Iterator[Any]):
-        self.record, self.last = record, last_index
+        self.record, self.last_index = record, last_index
         self.measurements: list[Any] = []
         self.finished = False
         self.seconds = 0.0  # of computing, so far
@@ -102,7 +102,7 @@ class Stream:
         except Exception as failure:  # such as too little memory: every reader must hear of it, not only this one
             self._failure = failure
             raise RunError(f"this run stopped before step {len(self.measurements)}: {failure}") from failure
-        if len(self.measurements) > self.last:
+        if len(self.measurements) > self.last_index:
             self.finished = True
             self._source.close()
 
