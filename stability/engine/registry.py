@@ -10,7 +10,9 @@ from typing import Any
 from stability.engine.cost import Cost
 from stability.engine.runs import Stream
 
-COMPUTATION_BYTES = 4096  # of a finished computation: its result is in the cache of the function that made it
+COMPUTATION_BYTES = (
+    4096  # of a finished computation: its result is in the cache of the function that made it
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ class Registry:
             self._streams[record] = stream
             self._streams.move_to_end(record)
             self._count_bytes(stream)
-            for other in [s for s in self._streams.values() if s is not stream and not self._readers[s]]:
+            for other in [
+                s for s in self._streams.values() if s is not stream and not self._readers[s]
+            ]:
                 if self._total_bytes <= self.most_bytes:
                     break
                 del self._streams[other.record]
@@ -123,6 +127,8 @@ class Registry:
 
     def _count_bytes(self, stream: Stream) -> None:
         """Bring the running total up to date for a stream that may have grown. The caller holds the lock."""
-        if self._streams.get(stream.record) is stream:  # one that was dropped meanwhile counts no more
+        if (
+            self._streams.get(stream.record) is stream
+        ):  # one that was dropped meanwhile counts no more
             before, self._bytes[stream] = self._bytes[stream], stream.nbytes
             self._total_bytes += self._bytes[stream] - before

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
+from stability.course.claims import Claim
 from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.runs import ProductRun, Run, Stream
@@ -15,30 +16,17 @@ from stability.page.cards import cards_html, sentences_html
 from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Html, Picture, Piece, RemedyButton, RemedyButtons, Sentences, Slot
 from stability.page.product_sections import PRODUCT_SECTIONS
-from stability.page.sections import TRAIN_SECTIONS, Section
+from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.view import Page
 from stability.theory.product_law import product_sentences
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What a visitor looks at: a stream, the page, the runs pinned behind, and the schemes that wait.
-
-    `waiting`: schemes on chips that do not go with the other settings, and why.
-    """
-
-    stream: Any
-    page: Page
-    pinned: Mapping[str, Run]
-    waiting: Mapping[str, str]
-
-
 class Scene(Protocol):
     """The pieces above the sections of a bench, after the first `count` measurements."""
 
-    def __init__(self, look: Look) -> None: ...
+    def __init__(self, look: "Look") -> None: ...
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
         """Pieces that are quick to draw, for several times a second."""
@@ -50,7 +38,7 @@ class Scene(Protocol):
 class TrainScene:
     """Cards with verdicts and remedies, the training curves, and the profiles through the depth."""
 
-    def __init__(self, look: Look):
+    def __init__(self, look: "Look"):
         self.run, self.page, self.pinned = look.stream, look.page, look.pinned
         self.waiting = look.waiting
         self.pins = tuple(pin.experiment for pin in look.pinned.values())
@@ -71,9 +59,7 @@ class TrainScene:
         e, view = self.page.experiment, self.page.view
         self.heat = frames.heat_table(self.run, view.heat_map_scheme(e), view.heat_quantity, count)
         replay = self.run.finished and count == len(self.run.measurements)
-        tables = frames.depth_tables(
-            self.run, count, self.pinned, view.format, view.moment, replay
-        )
+        tables = frames.depth_tables(self.run, count, self.pinned, view.format, view.moment, replay)
         return {Slot.RIGHT: Picture(charts.depth_spec(e, self.pins), tables)}
 
 
@@ -91,7 +77,7 @@ def remedy_buttons(verdicts: list[Verdict]) -> RemedyButtons:
 class ProductScene:
     """The growth of the norm, and at the end the matrices themselves."""
 
-    def __init__(self, look: Look):
+    def __init__(self, look: "Look"):
         self.run, self.product = look.stream, look.page.record
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
@@ -147,10 +133,49 @@ BENCHES = {
 }
 
 
-def progress_text(bench: Bench, count: int, last_index: int, queue_position: int = 0) -> str:
-    """How far a stream has come, and how many others come first."""
-    reached = f"{bench.unit} {max(0, count - 1)} of {last_index}"
-    if not queue_position:
-        return reached
-    trainings = "training" if queue_position == 1 else "trainings"
-    return f"{queue_position} {trainings} before yours; {reached}"
+def bench_of(record: Any) -> Bench:
+    """The bench on which a record of settings lies."""
+    return next(bench for bench in BENCHES.values() if isinstance(record, bench.record))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """What a visitor looks at: a stream on its bench, the pinned runs behind it, a claim about it.
+
+    `waiting`: schemes on chips that do not go with the other settings, and why.
+    """
+
+    bench: Bench
+    stream: Any
+    page: Page
+    section: OpenSection
+    pinned: Mapping[str, Run]
+    waiting: Mapping[str, str]
+    claim: Claim | None
+    paused: bool
+
+    def streams(self, until: int) -> list[tuple[Stream, int]]:
+        """What must be computed, in this order, and how many measurements of each."""
+        run, computations = (self.stream, until), [(one, 1) for one in self.section.computations]
+        if self.section.section.waits_for_end:
+            streams = [run, *(computations if until > self.stream.last_index else [])]
+        else:  # between the first pictures and the rest of the run
+            streams = [(self.stream, 1), *computations, run] if computations else [run]
+        if not self.paused:
+            streams += [(pin, pin.last_index + 1) for pin in self.pinned.values()]
+        return streams
+
+    def progress_text(self, count: int, queue_position: int) -> str:
+        """How far the stream has come, and how many others come first."""
+        reached = f"{self.bench.unit} {max(0, count - 1)} of {self.stream.last_index}"
+        if queue_position:
+            trainings = "training" if queue_position == 1 else "trainings"
+            return f"{queue_position} {trainings} before yours; {reached}"
+        return f"paused at {reached}" if self.paused else reached
+
+
+def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
+    """The section that a page shows; an empty one where it shows none, or would take too long."""
+    bench = BENCHES[page.view.bench]
+    section = bench.sections.get(page.view.open_section or "", Section())
+    return OpenSection(section, page.record, page.view, bench.unit, affords)

@@ -8,10 +8,9 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from stability.charts import enlarge
-from stability.course.claims import Claim
 from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
-from stability.page.benches import Look, Scene
+from stability.page.benches import Look
 from stability.page.cards import (
     REMEDY_HELP,
     claim_html,
@@ -30,7 +29,6 @@ from stability.page.pieces import (
     Sentences,
     Slot,
 )
-from stability.page.sections import OpenSection
 from stability.records.experiment import MOST_SCHEMES
 
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
@@ -44,13 +42,10 @@ class Renderer:
         self,
         containers: Mapping[Slot, Any],
         look: Look,
-        scene: Scene,
-        section: OpenSection | None = None,
-        claim: Claim | None = None,
-        apply_remedy: Callable[[Remedy, str], None] | None = None,
+        apply_remedy: Callable[[Remedy, str], None],
     ):
-        self.containers, self.look, self.scene = containers, look, scene
-        self.section, self.claim, self.apply_remedy = section, claim, apply_remedy
+        self.containers, self.look, self.apply_remedy = containers, look, apply_remedy
+        self.scene = look.bench.scene(look)
         self._elements: dict[Hashable, Any] = {}
         self._occasional_at = -OCCASIONAL
         self._says_waiting = False
@@ -59,34 +54,39 @@ class Renderer:
         self._remedies = RemedyButtons()
         self._buttons_drawn = 0
 
-    def draw_progress(self, text: str, share: float) -> None:
+    def draw(self, count: int, queue_position: int = 0, at_rest: bool = False) -> None:
+        """Draw the first `count` measurements; what is slow once a second, and where the view rests."""
         bar = self._elements.get(Slot.PROGRESS, self.containers[Slot.PROGRESS])
+        share = max(0, count - 1) / self.look.stream.last_index
+        text = self.look.progress_text(count, queue_position)
         self._elements[Slot.PROGRESS] = bar.progress(share, text=text)
+        if not count:
+            if queue_position:
+                self._draw_waiting()
+        elif at_rest or time.monotonic() - self._occasional_at >= OCCASIONAL:
+            self._occasional_at = time.monotonic()
+            self._draw_all(count)
+        else:
+            for slot, piece in self.scene.frequent_pieces(count).items():
+                self._draw(slot, piece)
 
-    def draw_waiting(self) -> None:
-        """Say that others come first, where the curves of an earlier run would seem to be this one's."""
+    def _draw_all(self, count: int) -> None:
+        stream, claim = self.look.stream, self.look.claim
+        occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
+        pieces: dict[Hashable, Piece] = {**self.scene.frequent_pieces(count), **occasional}
+        pieces |= self.look.section.pieces(stream, count)
+        if claim:
+            pieces[Slot.CLAIM] = Html(claim_html(claim.describe(stream, count)))
+        for key, piece in pieces.items():
+            self._draw(key, piece)
+
+    def _draw_waiting(self) -> None:
+        """Say that others come first, where an earlier run's curves would seem to be this one's."""
         if not self._says_waiting:
             self._says_waiting = True
             self._draw(Slot.CARDS, Html(waiting_html()))
             self._draw(Slot.LEFT, Nothing())
             self._draw(Slot.RIGHT, Nothing())
-
-    def draw(self, count: int, at_rest: bool = False) -> None:
-        """Draw the first `count` measurements; what is slow only once a second, and where the view rests."""
-        if not (at_rest or time.monotonic() - self._occasional_at >= OCCASIONAL):
-            for slot, piece in self.scene.frequent_pieces(count).items():
-                self._draw(slot, piece)
-            return
-        self._occasional_at = time.monotonic()
-        occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
-        for slot, piece in {**self.scene.frequent_pieces(count), **occasional}.items():
-            self._draw(slot, piece)
-        if self.section:
-            for key, piece in self.section.pieces(self.look.stream, count).items():
-                self._draw(key, piece)
-        if self.claim:
-            reading = self.claim.describe(self.look.stream, count)
-            self._draw(Slot.CLAIM, Html(claim_html(reading)))
 
     def _draw(self, key: Hashable, piece: Piece) -> None:
         if isinstance(piece, RemedyButtons):

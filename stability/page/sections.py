@@ -7,6 +7,7 @@ from typing import Any
 
 from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
+from stability.engine.cost import Cost
 from stability.engine.registry import Probe
 from stability.engine.runs import Run, Stream
 from stability.page import table_headings
@@ -30,6 +31,9 @@ from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
 from stability.theory.overflow import format_exit_sentences
+
+
+TOO_LARGE = "This would take too long here: with a smaller width, depth or batch it is shown."
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,19 @@ class Section:
 class OpenSection:
     """The section that a page shows, of one record. It knows whether its static pieces stand already."""
 
-    def __init__(self, section: Section, record: Any, view: View, unit: str = "step"):
+    def __init__(
+        self,
+        section: Section,
+        record: Any,
+        view: View,
+        unit: str = "step",
+        affords: Callable[[Cost], bool] = lambda cost: True,
+    ):
         self.section, self.record, self.view, self.unit = section, record, view, unit
         self.absent = section.absent(record)
         self.probes = [] if self.absent else section.probes(record, view)
+        if not all(affords(probe.cost) for probe in self.probes):
+            self.absent, self.probes = TOO_LARGE, []
         self.computations: Sequence[Stream] = ()  # of the probes, once they are in the queue
         self._complete = False
 
@@ -145,9 +158,7 @@ def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
 
 def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
     layer, units = view.hidden_layer(e), swapped_units(e, view)
-    swaps = [
-        symmetries.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes
-    ]
+    swaps = [symmetries.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
     ties = [symmetries.tie_sentence(e, scheme, layer) for scheme in e.schemes]
     rows = frames.symmetry_frame(e, layer, units)
     return [
@@ -238,9 +249,7 @@ TRAIN_SECTIONS = {
     ),
     "theory": Section(static=theory_pieces),
     "numbers": Section(
-        live=number_pieces,
-        static=lambda e, view: [Sentences([NUMBERS_NOTE])],
-        settings=("moment",),
+        live=number_pieces, static=lambda e, view: [Sentences([NUMBERS_NOTE])], settings=("moment",)
     ),
     "tried": Section(),  # rows that can be clicked: the page draws them itself
 }
