@@ -102,7 +102,10 @@ def main() -> None:
     top.html(HEADING_HTML, width="content")
     server = shared_server()
     with top:
-        presenter_bar(session) if presenting else bench_tabs(session)
+        if presenting:
+            presenter_bar(session)
+        else:
+            bench_tabs(session)
     notices(session)
     claim = open_lesson(server, session) if session.lesson else st.container()
     if session.page.view.bench not in BENCHES:
