@@ -11,7 +11,8 @@ from stability import charts, frames
 from stability.course.lessons import Lesson
 from stability.engine.cost import Speed, estimate_cost, measure_speed, nearest_that_fits, describe_refusal
 from stability.engine.process_settings import configure_process
-from stability.engine.runs import Registry, RunError
+from stability.engine.registry import Registry
+from stability.engine.runs import RunError
 from stability.page import table_headings as heads
 from stability.page.benches import SCENE_TYPES
 from stability.page.cards import (

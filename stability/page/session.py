@@ -26,7 +26,7 @@ class Session:
     """
 
     def __init__(self):
-        self.page, self.chosen, self.notes = Page(), Page().experiment.schemes, []
+        self.page, self.chosen_schemes, self.notes = Page(), Page().experiment.schemes, []
         self.paused, self.position = False, 1  # how many measurements are shown while paused
         self.tried: dict[Experiment, pd.DataFrame] = {}
         self.answers: dict[str, str] = {}  # to lessons, by their keys
@@ -102,7 +102,7 @@ class Session:
     @property
     def lacks_schemes(self) -> bool:
         """Networks are trained here, and no scheme is left on the chips."""
-        return self.page.view.bench_link.trains and not self.chosen
+        return self.page.view.bench_link.trains and not self.chosen_schemes
 
     @property
     def awaits_answer(self) -> bool:
@@ -154,7 +154,7 @@ class Session:
         """What the control of a setting shows."""
         e, view = self.page.experiment, self.page.view
         if isinstance(self.knobs[name], ChoiceList):
-            return list(self.chosen)
+            return list(self.chosen_schemes)
         seen = {"heat_scheme": view.heat_map_scheme(e), "layer": view.hidden_layer(e), "moment": self.moments[-1]}
         return seen.get(name, getattr(view if hasattr(view, name) else self.page.record, name))
 
@@ -181,11 +181,11 @@ class Session:
         if self.page.record != page.record or self.page.view.answer != page.view.answer:
             self.paused, self.position = False, 1
         self.touched, self.page, self.notes = True, page, list(notes)
-        self.chosen = page.experiment.schemes if chosen_schemes is None else chosen_schemes
+        self.chosen_schemes = page.experiment.schemes if chosen_schemes is None else chosen_schemes
 
     def change_setting(self, name: str, value: Any, notes: Sequence[str] = ()) -> None:
         """One setting, by hand."""
-        chosen = value if name == "schemes" else self.chosen
+        chosen = value if name == "schemes" else self.chosen_schemes
         page, more = self.page.with_setting(name, value, chosen)
         self.show_page(page, [*notes, *more], chosen)
 
@@ -195,7 +195,7 @@ class Session:
         if not knob:  # of a bench that has just been left
             return None
         if isinstance(knob, Choice) and (why := knob.absent.get(value)):
-            return self.show_page(self.page, [why], self.chosen)
+            return self.show_page(self.page, [why], self.chosen_schemes)
         if name == "moment" and value == self.page.experiment.steps:
             value = NEWEST_STEP  # of a longer run, too
         if not isinstance(knob, ChoiceList):
@@ -239,10 +239,10 @@ class Session:
         self.change_setting("view", "" if self.page.view.is_presenter_view else "present")
 
     def pin(self) -> None:
-        self.show_page(self.page.with_pin(), chosen_schemes=self.chosen)
+        self.show_page(self.page.with_pin(), chosen_schemes=self.chosen_schemes)
 
     def unpin(self, kept: Experiment) -> None:
-        self.show_page(replace(self.page, pins=tuple(pin for pin in self.page.pins if pin != kept)), chosen_schemes=self.chosen)
+        self.show_page(replace(self.page, pins=tuple(pin for pin in self.page.pins if pin != kept)), chosen_schemes=self.chosen_schemes)
 
     def apply_remedy(self, remedy: Any, sick: str) -> None:
         """Takes a verdict's remedy: a scheme comes beside the sick one; a setting leaves the present run behind, pinned."""
@@ -268,7 +268,7 @@ class Session:
     def open_bench(self, bench: str) -> None:
         """To another bench, or to the list of lessons; what is set on the benches stays."""
         view = replace(self.page.view, bench=bench, lesson="", answer="")
-        self.show_page(replace(self.page, view=view), chosen_schemes=self.chosen)
+        self.show_page(replace(self.page, view=view), chosen_schemes=self.chosen_schemes)
 
     def open_lesson(self, lesson: str) -> None:
         """A lesson, from its question; no key: the list of all of them."""
