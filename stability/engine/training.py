@@ -33,8 +33,7 @@ from stability.engine.quantities import (
 from stability.engine.rounding_shares import SHARES_SHAPE, fates
 from stability.randomness import generator
 from stability.records.experiment import Experiment
-
-SAMPLED_STEPS = 20  # steps at which the costly quantities are taken, the first and the last among them
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
 
 def measure(experiment: Experiment) -> Iterator[Measurement]:
@@ -100,12 +99,6 @@ def nothing(e: Experiment) -> dict[str, np.ndarray]:
     outer = by_layer[:2]
     costly |= {"fates": read_only_nans(*outer, e.depth, *SHARES_SHAPE, dtype=np.float32), "learned": no_outputs_on_grid(e)}
     return costly | dict.fromkeys(("test_loss", "test_accuracy"), read_only_nans(*outer)) | {"scale": read_only_ones(*outer)}
-
-
-def evenly_spread_steps(steps: int, most: int) -> set[int]:
-    """At most `most` steps, evenly spread over 0..steps, the first and the last among them."""
-    count = min(most, steps + 1)
-    return {round(index * steps / (count - 1)) for index in range(count)}
 
 
 def costly(stack: Stack, data: Data, seen: ForwardPass) -> dict[str, Tensor]:
