@@ -109,7 +109,7 @@ def shape(seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def hidden(e: Experiment, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """How the hidden units are; 0 where there are none."""
     if e.depth == 1:
-        return dict.fromkeys(("saturated", "dead", "alike"), np.zeros(len(e.schemes)))
+        return dict.fromkeys(("saturated", "dead", "symmetric_layers"), np.zeros(len(e.schemes)))
     excess = seen["saturated"] - e.phi.saturated_by_design
     return {
         "saturated": excess.mean(axis=1),

@@ -16,7 +16,7 @@ from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, Knob, ChoiceList
 from stability.records.product import Product
-from stability.records.view import BENCHES, NEWEST_STEP, HEAT_MAP_QUANTITIES, Page, View
+from stability.records.view import BENCH_LINKS, NEWEST_STEP, HEAT_MAP_QUANTITIES, Page, View
 
 
 class Session:
@@ -45,11 +45,11 @@ class Session:
 
     def keep_hidden_records(self, page: Page) -> Page:
         """A page with what lies on the benches that it does not show: its link does not spell that, and it may be wanted."""
-        hidden = {row.record_field for row in BENCHES.values()} - {page.view.bench_row.record_field, ""}
+        hidden = {row.record_field for row in BENCH_LINKS.values()} - {page.view.bench_link.record_field, ""}
         for name in hidden:
             if getattr(page, name) == getattr(Page(), name):
                 page = replace(page, **{name: getattr(self.page, name)})
-        return page if page.view.bench_row.trains else replace(page, pins=page.pins or self.page.pins)
+        return page if page.view.bench_link.trains else replace(page, pins=page.pins or self.page.pins)
 
     def link_to_write(self) -> dict[str, str] | None:
         """What the address must spell now. None where it opens this very page already: Back must pass it."""
@@ -97,12 +97,12 @@ class Session:
     @property
     def pins_behind(self) -> list[Experiment]:
         """What is pinned and not on the table itself."""
-        return [pin for pin in self.page.pins if self.page.view.bench_row.trains and pin != self.page.experiment]
+        return [pin for pin in self.page.pins if self.page.view.bench_link.trains and pin != self.page.experiment]
 
     @property
     def lacks_schemes(self) -> bool:
         """Networks are trained here, and no scheme is left on the chips."""
-        return self.page.view.bench_row.trains and not self.chosen_schemes
+        return self.page.view.bench_link.trains and not self.chosen_schemes
 
     @property
     def awaits_answer(self) -> bool:
@@ -117,7 +117,7 @@ class Session:
     @property
     def settings(self) -> dict[str, Knob]:
         """The settings of the bench that mean something now."""
-        fixed = {"features"} if self.page.view.bench_row.trains and self.page.experiment.dataset_row.fixed_features else set()
+        fixed = {"features"} if self.page.view.bench_link.trains and self.page.experiment.dataset_row.fixed_features else set()
         return {name: knob for name, knob in knobs.knobs_of(self.page.record).items() if name not in fixed}
 
     def offered(self, names: Sequence[str]) -> list[str]:
@@ -133,7 +133,7 @@ class Session:
     def default_settings(self) -> Experiment | Product:
         """Those of the bench; a learning rate goes with its optimizer."""
         bench = self.page.record
-        own = {"learning_rate": bench.optimizer_row.learning_rate} if self.page.view.bench_row.trains else {}
+        own = {"learning_rate": bench.optimizer_row.learning_rate} if self.page.view.bench_link.trains else {}
         return replace(type(bench)(), **own)
 
     @property
@@ -216,7 +216,7 @@ class Session:
     @property
     def last_step(self) -> int:
         """The last step of what is on the table; of nothing, 0."""
-        return getattr(self.page.record, self.page.view.bench_row.length_setting, 0)
+        return getattr(self.page.record, self.page.view.bench_link.length_setting, 0)
 
     def pause(self) -> None:
         self.touched, self.paused = True, not self.paused
