@@ -24,15 +24,18 @@ class Probe:
     cost: Cost
 
 
-class Computation(Stream):
+class Computation(Stream[Probe, object]):
     """A probe as a stream of one measurement, its result."""
 
     def __init__(self, probe: Probe):
-        super().__init__(probe, 0, (probe.compute(*probe.arguments) for _ in range(1)))
+        super().__init__(probe, 0, yield_result)
 
-    @property
-    def nbytes(self) -> int:
+    def _count_bytes(self) -> int:
         return COMPUTATION_BYTES
+
+
+def yield_result(probe: Probe) -> Iterator[object]:
+    yield probe.compute(*probe.arguments)
 
 
 class Registry:
