@@ -10,7 +10,6 @@ from stability.course.lessons import all_lessons
 from stability.engine.cost import training_cost
 from stability.page.cards import escape_markdown
 from stability.page.links import read_link
-from stability.page.sections import SECTIONS
 from stability.page.session import Session
 from stability.records import knobs
 from stability.records.product import Product
@@ -206,8 +205,3 @@ def test_each_section_shows_something_that_was_not_there_before(bench, section):
     at = look_closer(at, section)
     assert (set(charts(at)), len(at.dataframe), len(words(at))) != before or section == "tried"
     assert query(at)["section"] == section
-
-
-def test_every_section_that_a_bench_names_has_pieces_and_every_piece_a_bench():
-    named = [section for row in BENCH_LINKS.values() for section in row.sections]
-    assert sorted(named) == sorted(SECTIONS)
