@@ -30,7 +30,7 @@ TRAIN = {
 
 
 def visit(at: AppTest) -> Session:
-    return at.session_state.visit
+    return at.session_state.session
 
 
 def words(at: AppTest) -> str:
