@@ -11,15 +11,7 @@ from stability.engine.cost import Cost
 from stability.engine.registry import Probe
 from stability.engine.runs import Run, Stream
 from stability.page import table_headings
-from stability.page.cards import (
-    EDGE_NOTE,
-    FORMATS_NOTE,
-    GAINS_NOTE,
-    NUMBERS_NOTE,
-    STRETCH_NOTE,
-    SYMMETRIES_NOTE,
-    THEORY_NOTE,
-)
+from stability.page.prose import EDGE_NOTE, FORMATS_NOTE, GAINS_NOTE, NUMBERS_NOTE, STRETCH_NOTE, SYMMETRIES_NOTE, THEORY_NOTE
 from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries

@@ -8,7 +8,7 @@ from stability.records import knobs
 from stability.records.experiment import Experiment, scheme_disagreements
 from stability.records.product import Product
 from stability.records.view import BENCH_LINKS, BenchRecord, View
-from stability.text import capitalize_first, quote
+from stability.text import quote
 
 PIN_PREFIXES = "pin", "pin2", "pin3"
 
@@ -25,7 +25,9 @@ class Page:
     @property
     def last_step(self) -> int:
         """The number of the last measurement of what is on the bench; 0 where nothing is."""
-        return self.record.length if self.view.bench_link.record else 0
+        if not self.view.bench_link.record:
+            return 0
+        return self.record.steps if isinstance(self.record, Experiment) else self.record.count
 
     @property
     def record(self) -> BenchRecord:
@@ -135,7 +137,7 @@ class Page:
             if scheme not in self.experiment.schemes:
                 found = scheme_disagreements(scheme, settings)
                 reasons[scheme] = " ".join(
-                    f"{capitalize_first(sentence)}; {value} is the nearest."
+                    f"{sentence[:1].upper()}{sentence[1:]}; {value} is the nearest."
                     for sentence, _, value in found
                 )
         return reasons

@@ -10,7 +10,8 @@ from stability.page.sections import SECTIONS
 from stability.probes.symmetries import symmetry_changes, row_differences
 from stability.records.experiment import Experiment
 from stability.records.product import Product
-from stability.records.view import BENCH_LINKS, Page, View
+from stability.records.page import Page
+from stability.records.view import BENCH_LINKS, View
 
 E = Experiment(
     schemes=("constant", "xavier_normal"), depth=3, width=4, features=3, samples=64, batch=8, steps=3, activation="tanh"
