@@ -63,7 +63,7 @@ class Server:
     components: dict[str, Callable[..., Any]]
 
     def affords(self, cost: Cost) -> bool:
-        return self.speed.call * cost.calls + self.speed.operation * cost.operations <= MOST_SECONDS and cost.bytes <= MOST_BYTES
+        return self.speed.seconds(cost) <= MOST_SECONDS and cost.bytes <= MOST_BYTES
 
     def fits(self, record: Experiment | Product) -> bool:
         return self.affords(bench_of(record).cost(record))
@@ -363,9 +363,9 @@ def refusal(server: Server, session: Session) -> None:
     """A run that is too large for this server: its estimate, and the nearest settings that fit."""
     record = session.page.record
     bench = bench_of(record)
-    nearest = nearest_that_fits(record, server.fits)
+    nearest = nearest_that_fits(record, server.fits, bench.shrinkable)
     words, sentence = describe_refusal(
-        record, nearest, server.speed, MOST_SECONDS, MOST_BYTES
+        record, nearest, bench.cost(record), server.speed, MOST_SECONDS, MOST_BYTES
     )
     st.warning(sentence, icon=":material/hourglass_disabled:")
     st.button(f"Use {words}", on_click=session.reopen, args=(nearest,), type="primary")

@@ -17,22 +17,25 @@ COMPUTATION_BYTES = (
 
 @dataclass(frozen=True)
 class Probe:
-    """A computation beside a run that takes its turn: `compute(*arguments)`, a function that remembers its results."""
+    """A computation beside a run: `compute(*arguments)`, a function that keeps its results."""
 
     compute: Callable[..., object]
     arguments: tuple[Hashable, ...]
     cost: Cost
 
 
-class Computation(Stream):
+class Computation(Stream[Probe, object]):
     """A probe as a stream of one measurement, its result."""
 
     def __init__(self, probe: Probe):
-        super().__init__(probe, 0, (probe.compute(*probe.arguments) for _ in range(1)))
+        super().__init__(probe, 0, yield_result)
 
-    @property
-    def nbytes(self) -> int:
+    def _count_bytes(self) -> int:
         return COMPUTATION_BYTES
+
+
+def yield_result(probe: Probe) -> Iterator[object]:
+    yield probe.compute(*probe.arguments)
 
 
 class Registry:
@@ -53,7 +56,7 @@ class Registry:
         self._stream_types = {**stream_types, Probe: Computation}
         self._streams: OrderedDict[Hashable, Stream] = OrderedDict()  # least recently opened first
         self._bytes: Counter[Stream] = Counter()  # of each, as last counted
-        self._total_bytes = 0
+        self.total_bytes = 0
         self._readers: Counter[Stream] = Counter()
         self._queue: list[Stream] = []
         self._changed = threading.Condition()  # somebody moved up in the queue
@@ -68,15 +71,15 @@ class Registry:
             for other in [
                 s for s in self._streams.values() if s is not stream and not self._readers[s]
             ]:
-                if self._total_bytes <= self.most_bytes:
+                if self.total_bytes <= self.most_bytes:
                     break
                 del self._streams[other.record]
-                self._total_bytes -= self._bytes.pop(other)
+                self.total_bytes -= self._bytes.pop(other)
             return stream
 
     @contextmanager
     def attend(self, stream: Stream) -> Iterator[None]:
-        """Keep a stream in the queue, until it is finished, and in memory for as long as this lasts."""
+        """Keep a stream in the queue until it is finished, and in memory as long as this lasts."""
         with self._changed:
             self._readers[stream] += 1
             if stream not in self._queue:
@@ -126,9 +129,7 @@ class Registry:
             return self.queue_position(stream)
 
     def _count_bytes(self, stream: Stream) -> None:
-        """Bring the running total up to date for a stream that may have grown. The caller holds the lock."""
-        if (
-            self._streams.get(stream.record) is stream
-        ):  # one that was dropped meanwhile counts no more
+        """Bring the total up to date with a stream that grew. The caller holds the lock."""
+        if self._streams.get(stream.record) is stream:  # else it was dropped meanwhile
             before, self._bytes[stream] = self._bytes[stream], stream.nbytes
-            self._total_bytes += self._bytes[stream] - before
+            self.total_bytes += self._bytes[stream] - before
