@@ -12,14 +12,15 @@ from stability.course.claims import Claim
 from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.runs import ProductRun, Run, Stream
-from stability.page.cards import cards_html, sentences_html
+from stability.page.cards import cards_html
 from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Html, Picture, Piece, RemedyButton, RemedyButtons, Sentences, Slot
 from stability.page.product_sections import PRODUCT_SECTIONS
+from stability.page.safe_text import sentences_html
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
+from stability.records.page import Page
 from stability.records.product import Product
-from stability.records.view import Page
 from stability.theory.product_law import product_sentences
 
 
@@ -174,8 +175,12 @@ class Look:
         return f"paused at {reached}" if self.paused else reached
 
 
+def section_row(page: Page) -> Section:
+    """The row of the section that a page shows; an empty one where it shows none."""
+    return BENCHES[page.view.bench].sections.get(page.view.open_section or "", Section())
+
+
 def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
-    """The section that a page shows; an empty one where it shows none, or would take too long."""
-    bench = BENCHES[page.view.bench]
-    section = bench.sections.get(page.view.open_section or "", Section())
-    return OpenSection(section, page.record, page.view, bench.unit, affords)
+    """The section that a page shows, refused where it would take too long."""
+    unit = BENCHES[page.view.bench].unit
+    return OpenSection(section_row(page), page.record, page.view, unit, affords)

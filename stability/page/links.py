@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from stability.course.lessons import all_lessons
-from stability.records.view import Page
+from stability.records.page import Page
 from stability.text import quote, did_you_mean
 
 

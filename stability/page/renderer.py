@@ -11,13 +11,7 @@ from stability.charts import enlarge
 from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
 from stability.page.benches import Look
-from stability.page.cards import (
-    REMEDY_HELP,
-    claim_html,
-    escape_markdown,
-    sentences_html,
-    waiting_html,
-)
+from stability.page.cards import WAITING_HTML, claim_html
 from stability.page.pieces import (
     DataTable,
     Formula,
@@ -29,6 +23,8 @@ from stability.page.pieces import (
     Sentences,
     Slot,
 )
+from stability.page.prose import REMEDY_HELP
+from stability.page.safe_text import escape_markdown, sentences_html
 from stability.records.experiment import MOST_SCHEMES
 
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
@@ -84,7 +80,7 @@ class Renderer:
         """Say that others come first, where an earlier run's curves would seem to be this one's."""
         if not self._says_waiting:
             self._says_waiting = True
-            self._draw(Slot.CARDS, Html(waiting_html()))
+            self._draw(Slot.CARDS, Html(WAITING_HTML))
             self._draw(Slot.LEFT, Nothing())
             self._draw(Slot.RIGHT, Nothing())
 

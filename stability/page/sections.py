@@ -11,7 +11,8 @@ from stability.engine.cost import Cost
 from stability.engine.registry import Probe
 from stability.engine.runs import Run, Stream
 from stability.page import table_headings
-from stability.page.cards import (
+from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
+from stability.page.prose import (
     EDGE_NOTE,
     FORMATS_NOTE,
     GAINS_NOTE,
@@ -20,7 +21,6 @@ from stability.page.cards import (
     SYMMETRIES_NOTE,
     THEORY_NOTE,
 )
-from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
 from stability.probes.costs import first_batch_cost, jacobian_cost
@@ -31,7 +31,6 @@ from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
 from stability.theory.overflow import format_exit_sentences
-
 
 TOO_LARGE = "This would take too long here: with a smaller width, depth or batch it is shown."
 
@@ -112,7 +111,7 @@ def why_no_hidden_unit(e: Experiment) -> str:
 
 
 def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
-    e, layer = run.experiment, view.hidden_layer(run.experiment)
+    e, layer = run.experiment, view.value_shown("layer", run.experiment)
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     return [
         Sentences(saturation_sentences(run, count, layer, view.moment)),
@@ -150,7 +149,7 @@ def swapped_units(e: Experiment, view: View) -> tuple[int, int]:
 
 
 def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
-    layer, cost = view.hidden_layer(e), first_batch_cost(e, 2 * len(symmetries.SYMMETRIES))
+    layer, cost = view.value_shown("layer", e), first_batch_cost(e, 2 * len(symmetries.SYMMETRIES))
     return [
         Probe(symmetries.symmetry_changes, (e, layer, swapped_units(e, view)), cost),
         Probe(symmetries.row_differences, (e, layer), first_batch_cost(e, 2)),
@@ -158,7 +157,7 @@ def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
 
 
 def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
-    layer, units = view.hidden_layer(e), swapped_units(e, view)
+    layer, units = view.value_shown("layer", e), swapped_units(e, view)
     swaps = [symmetries.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
     ties = [symmetries.tie_sentence(e, scheme, layer) for scheme in e.schemes]
     rows = frames.symmetry_frame(e, layer, units)
@@ -236,7 +235,7 @@ TRAIN_SECTIONS = {
         live=distinct_unit_pieces,
         live_after=1,
         settings=("layer",),
-        actions=(Action("Swap two units", Session.swap),),
+        actions=(Action("Swap two units", Session.swap_units),),
     ),
     "gains": Section(
         probes=lambda e, view: [Probe(first_layer_gain, (e,), first_batch_cost(e, 1))],

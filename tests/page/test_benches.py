@@ -10,7 +10,7 @@ from stability.page.benches import BENCHES, Look, bench_of, open_section
 from stability.page.pieces import RemedyButtons, Slot
 from stability.records.experiment import Experiment
 from stability.records.knobs import knobs_of
-from stability.records.view import Page
+from stability.records.page import Page
 from stability.records.product import Product
 from stability.records.view import BENCH_LINKS, View
 

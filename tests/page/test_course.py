@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from stability.course.lessons import all_lessons
 from stability.engine.cost import product_cost
-from stability.page.cards import escape_markdown
+from stability.page.safe_text import escape_markdown
 from stability.page.links import read_link
 from stability.page.session import Session
 from stability.records import knobs

@@ -7,7 +7,7 @@ from stability.page.benches import BENCHES, Look, open_section
 from stability.page.pieces import Html, Nothing, Picture, RemedyButtons, Slot
 from stability.page.renderer import Renderer, draw_piece
 from stability.records.experiment import MOST_SCHEMES, Experiment
-from stability.records.view import Page
+from stability.records.page import Page
 from stability.records.view import View
 
 E = Experiment(

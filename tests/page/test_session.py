@@ -11,7 +11,7 @@ from stability.page.links import read_link as read
 from stability.page.links import spell_link
 from stability.page.session import Session
 from stability.records.experiment import Experiment
-from stability.records.view import Page
+from stability.records.page import Page
 
 
 def opened(**query: str) -> Session:

@@ -10,7 +10,8 @@ from stability.catalogues.schemes import SCHEMES
 from stability.engine.measurement import PROFILES
 from stability.records.experiment import Experiment
 from stability.records.product import Product
-from stability.records.view import PIN_PREFIXES, HEAT_MAP_QUANTITIES, Page, View
+from stability.records.page import PIN_PREFIXES, Page
+from stability.records.view import HEAT_MAP_QUANTITIES, View
 
 SCHEME = st.sampled_from([*SCHEMES, "normal:0.3", "orthogonal:2"])
 VIEWS = st.builds(
