@@ -17,31 +17,28 @@ from stability.engine.registry import Registry
 from stability.engine.runs import RunError
 from stability.page import table_headings
 from stability.page.benches import BENCHES, Look, bench_of, open_section
-from stability.page.cards import (
-    COURSE_INTRODUCTION,
-    DASHED_NOTE,
-    GREETING,
-    HEADING_HTML,
-    LESSON_MARKS,
-    NO_SCHEMES,
-    escape_markdown,
-    legend_data,
-    lesson_links,
-    page_css,
-)
-from stability.page.components import PARTS
-from stability.page.pieces import Slot
-from stability.page.renderer import FREQUENT, Renderer
-from stability.page.session import Session
-from stability.page.widgets import (
-    NEEDS_RUN,
+from stability.page.cards import HEADING_HTML, legend_data
+from stability.page.components import COMPONENTS
+from stability.page.course_page import (
     answer_feedback,
-    choice_widget,
+    lessons_by_section,
+    neighbour_links,
     option_icon,
-    presenter_buttons,
-    setting_widget,
-    toolbar_buttons,
+    section_links,
 )
+from stability.page.css import page_css
+from stability.page.pieces import Slot
+from stability.page.prose import COURSE_INTRODUCTION, DASHED_NOTE, GREETING, NO_SCHEMES
+from stability.page.renderer import FREQUENT, Renderer
+from stability.page.safe_text import escape_markdown
+from stability.page.session import Session
+from stability.page.settings import (
+    default_record,
+    folded_groups,
+    offered_settings,
+    shown_settings,
+)
+from stability.page.widgets import Button, presenter_buttons, setting_control, toolbar_buttons
 from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import ChoiceList, Knob
@@ -77,7 +74,7 @@ def shared_server() -> Server:
     for pins in ((), (first,)):
         charts.training_spec(first, first.schemes[0], View().heat_quantity, pins)
         charts.depth_spec(first, pins)
-    components = {name: st.components.v2.component(name, **part) for name, part in PARTS.items()}
+    components = {name: st.components.v2.component(name, **part) for name, part in COMPONENTS.items()}
     registry = Registry({bench.record: bench.stream for bench in BENCHES.values()})
     return Server(registry, measure_speed(), components)
 
@@ -146,14 +143,15 @@ def settings_panel(session: Session) -> None:
     words = st.text_input(
         "Find", placeholder="Find a setting", label_visibility="collapsed", icon=":material/search:"
     )
+    shown = shown_settings(session.page)
     if words.strip():
-        found = knobs.settings_matching(session.settings, words)
+        found = knobs.settings_matching(shown, words)
         controls(session, found)
         if not found:
             st.caption(f"No setting speaks of “{escape_markdown(words)}”.")
         return
-    controls(session, {name: knob for name, knob in session.settings.items() if knob.main})
-    for group, (folded, changed) in session.groups.items():
+    controls(session, {name: knob for name, knob in shown.items() if knob.main})
+    for group, (folded, changed) in folded_groups(session.page).items():
         label = f"{group}, more · {changed} changed" if changed else f"{group}, more"
         with st.expander(label, key=f"more_{group}"):
             controls(session, folded)
@@ -161,9 +159,10 @@ def settings_panel(session: Session) -> None:
 
 def controls(session: Session, settings: dict[str, Knob]) -> None:
     """Controls one below another; those that differ from the defaults carry a way back."""
+    defaults = default_record(session.page)
     for name, knob in settings.items():
         value = getattr(session.page.record, name)
-        default = getattr(session.default_settings, name)
+        default = getattr(defaults, name)
         beside = not isinstance(knob, ChoiceList)  # chips need the whole width
         with st.container(
             horizontal=beside,
@@ -186,16 +185,13 @@ def controls(session: Session, settings: dict[str, Knob]) -> None:
 
 def control(session: Session, name: str, key: str = "") -> None:
     """The widget of one setting, under its name unless another widget has that key."""
-    key, knob, value = key or name, session.knobs[name], session.value(name)
-    options = session.options(name)
-    kind, arguments = choice_widget(knob, options) if options else setting_widget(knob, value)
-    st.session_state[key] = value
-    getattr(st, kind)(
-        label=knob.label,
-        help=knob.help,
+    key = key or name
+    found = setting_control(session.page, session.chosen_schemes, name)
+    st.session_state[key] = found.value
+    getattr(st, found.widget)(
         key=key,
         on_change=lambda: session.enter_value(name, st.session_state[key]),
-        **arguments,
+        **found.arguments,
     )
 
 
@@ -215,29 +211,31 @@ def bench_tabs(session: Session) -> None:
     )
 
 
+def draw_button(button: Button, disabled: bool = False) -> None:
+    st.button(
+        button.label,
+        key=button.key,
+        help=button.help,
+        icon=f":material/{button.icon}:",
+        shortcut=button.shortcut,
+        disabled=disabled,
+        on_click=button.press,
+    )
+
+
 def presenter_bar(session: Session) -> None:
     with st.container(**CONTAINER_ROW, width="content"):
-        for label, icon, key, callback, arguments in presenter_buttons(session):
-            st.button(
-                label,
-                icon=f":material/{icon}:",
-                on_click=callback,
-                args=arguments,
-                shortcut=key,
-                key=page_layout.presenter_key(key),
-            )
+        for button in presenter_buttons(session):
+            draw_button(button)
 
 
 def lesson_list(server: Server, session: Session) -> None:
     """All lessons by the book's sections, each a link, marked where it was answered."""
     st.caption(COURSE_INTRODUCTION)
-    for index, (section, lessons) in enumerate(session.lessons_by_section.items()):
+    for index, (section, lessons) in enumerate(lessons_by_section().items()):
         st.header(section)
-        labels = {
-            lesson.key: f"{LESSON_MARKS[session.answered_rightly(lesson)]} {lesson.title}"
-            for lesson in lessons
-        }
-        links_to_lessons(server, session, section, lesson_links(labels), f"section_{index}")
+        links = section_links(lessons, session.answers)
+        links_to_lessons(server, session, section, links, f"section_{index}")
 
 
 def links_to_lessons(
@@ -255,7 +253,7 @@ def open_lesson(server: Server, session: Session) -> DeltaGenerator:
     lesson, presenting = session.lesson, session.page.view.is_presenter_view
     with st.container(key=page_layout.LESSON):
         if not presenting:
-            links = lesson_links(session.neighbouring_lessons, "All lessons")
+            links = neighbour_links(lesson.key)
             links_to_lessons(server, session, "Lessons", links, "neighbours")
         st.header(lesson.section if session.awaits_answer else lesson.title)
         st.markdown(lesson.question)
@@ -316,15 +314,8 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
     """Draw the toolbar. Returns the container beside it, or beneath where there is no room."""
     with st.container(**CONTAINER_ROW, gap="xsmall", key=page_layout.TOOLBAR):
         idle = session.lacks_schemes or not server.fits(session.page.record)
-        for label, icon, deed, words in toolbar_buttons(session):
-            st.button(  # by its key Resume is the same button as Pause
-                label,
-                icon=f":material/{icon}:",
-                help=words,
-                key=f"tool_{deed}",
-                on_click=getattr(session, deed),
-                disabled=idle and deed in NEEDS_RUN,
-            )
+        for button in toolbar_buttons(session):
+            draw_button(button, disabled=idle and button.needs_run)
         copy_link(server, session)
         return st.container(key=page_layout.PROGRESS)
 
@@ -418,7 +409,7 @@ def look_closer(session: Session) -> dict[Slot, DeltaGenerator]:
     section = BENCHES[view.bench].sections.get(view.open_section)
     with st.container(key=page_layout.closer_key(str(view.open_section))):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            for name in session.offered(section.settings) if section else ():
+            for name in offered_settings(session.page, section.settings) if section else ():
                 control(session, name, page_layout.closer_key(name))
             for action in section.actions if section else ():
                 st.button(action.label, on_click=action.press, args=(session,))
@@ -432,12 +423,12 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
     """What was tried in this session, one below another; a click opens it again."""
     if session.page.view.open_section != "tried":
         return
-    if not session.tried:
+    if not session.history:
         container.caption("Each experiment that came to its end is listed here.")
         return
-    rows, owners = session.history
+    rows, owners = session.history.table()
     # A new table has no row chosen, so that any row can be clicked again.
-    key = f"tried_{len(rows)}_{session.reopened}"
+    key = f"tried_{len(rows)}_{session.history.times_reopened}"
 
     def reopen_chosen() -> None:
         for row in st.session_state[key].selection.rows:
@@ -468,7 +459,7 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
 
 def show(server: Server, session: Session, containers: dict[Slot, DeltaGenerator]) -> None:
     """Draw the run while it is computed, then those pinned; or up to the step of a pause."""
-    page, registry = session.page, server.registry
+    page, playback, registry = session.page, session.playback, server.registry
     run, pins = registry.open(page.record), filter(server.fits, session.pins_behind)
     section = open_section(page, server.affords)
     section.computations = [registry.open(probe) for probe in section.probes]
@@ -480,21 +471,21 @@ def show(server: Server, session: Session, containers: dict[Slot, DeltaGenerator
         pinned={page.pin_label(pin): registry.open(pin) for pin in pins},
         waiting=page.waiting_schemes(session.chosen_schemes),
         claim=session.lesson.claim if session.lesson else None,
-        paused=session.paused,
+        paused=playback.paused,
     )
     renderer = Renderer(containers, look, session.apply_remedy)
-    until = session.position if session.paused else run.last_index + 1
+    until = playback.until(run.last_index)
     if len(run.measurements) == until - 1:
         run.measurement_at(until - 1)  # a single step waits for nobody
     for stream, count in look.streams(until):
         with closing(registry.follow(stream, count, FREQUENT)) as queue_positions:
             for queue_position in queue_positions:
-                session.position = max(1, min(until, len(run.measurements)))
+                playback.count = max(1, min(until, len(run.measurements)))
                 renderer.draw(min(until, len(run.measurements)), queue_position)
-    session.position = min(until, len(run.measurements))
-    renderer.draw(session.position, at_rest=True)
-    if page.view.bench_link.trains and not session.paused and page.experiment not in session.tried:
-        session.tried[page.experiment] = frames.summary_frame(run)
+    playback.count = min(until, len(run.measurements))
+    renderer.draw(playback.count, at_rest=True)
+    if page.view.bench_link.trains and not playback.paused and page.experiment not in session.history:
+        session.history.add(page.experiment, frames.summary_frame(run))
         tried_experiments(session, containers[Slot.HISTORY])
 
 

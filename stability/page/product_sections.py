@@ -4,8 +4,8 @@ from stability import charts, frames
 from stability.engine.registry import Probe
 from stability.engine.runs import ProductRun
 from stability.page import table_headings
-from stability.page.prose import BOUNDS_NOTE, EXPONENTS_NOTE, HEALING_NOTE
 from stability.page.pieces import DataTable, Picture, Piece, Sentences
+from stability.page.prose import BOUNDS_NOTE, EXPONENTS_NOTE, HEALING_NOTE
 from stability.page.sections import Section
 from stability.probes.costs import factorization_cost
 from stability.probes.product_singular_values import (

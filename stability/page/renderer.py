@@ -11,9 +11,7 @@ from stability.charts import enlarge
 from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
 from stability.page.benches import Look
-from stability.page.cards import claim_html, WAITING_HTML
-from stability.page.prose import REMEDY_HELP
-from stability.page.safe_text import escape_markdown, sentences_html
+from stability.page.cards import WAITING_HTML, claim_html
 from stability.page.pieces import (
     DataTable,
     Formula,
@@ -25,6 +23,8 @@ from stability.page.pieces import (
     Sentences,
     Slot,
 )
+from stability.page.prose import REMEDY_HELP
+from stability.page.safe_text import escape_markdown, sentences_html
 from stability.records.experiment import MOST_SCHEMES
 
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow

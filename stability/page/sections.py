@@ -11,8 +11,16 @@ from stability.engine.cost import Cost
 from stability.engine.registry import Probe
 from stability.engine.runs import Run, Stream
 from stability.page import table_headings
-from stability.page.prose import EDGE_NOTE, FORMATS_NOTE, GAINS_NOTE, NUMBERS_NOTE, STRETCH_NOTE, SYMMETRIES_NOTE, THEORY_NOTE
 from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
+from stability.page.prose import (
+    EDGE_NOTE,
+    FORMATS_NOTE,
+    GAINS_NOTE,
+    NUMBERS_NOTE,
+    STRETCH_NOTE,
+    SYMMETRIES_NOTE,
+    THEORY_NOTE,
+)
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
 from stability.probes.costs import first_batch_cost, jacobian_cost
@@ -23,7 +31,6 @@ from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
 from stability.theory.overflow import format_exit_sentences
-
 
 TOO_LARGE = "This would take too long here: with a smaller width, depth or batch it is shown."
 
@@ -227,7 +234,7 @@ TRAIN_SECTIONS = {
         live=distinct_unit_pieces,
         live_after=1,
         settings=("layer",),
-        actions=(Action("Swap two units", Session.swap),),
+        actions=(Action("Swap two units", Session.swap_units),),
     ),
     "gains": Section(
         probes=lambda e, view: [Probe(first_layer_gain, (e,), first_batch_cost(e, 1))],

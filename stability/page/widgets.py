@@ -17,7 +17,7 @@ from stability.records.page import Page
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """The widget of one setting: Streamlit's name of it, its value, all but `key` and `on_change`."""
+    """The widget of one setting: its name, its value, and all arguments but key and callback."""
 
     widget: str
     value: Any
