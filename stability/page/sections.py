@@ -97,9 +97,10 @@ class OpenSection:
         if self._complete:
             return keyed_live
         self._complete = True
-        static = self.section.static(self.record, self.view)
         if self.absent:
-            static = [Sentences([self.absent])]
+            static: list[Piece] = [Sentences([self.absent])]
+        else:
+            static = self.section.static(self.record, self.view)
         keyed = [(("static", index), piece) for index, piece in enumerate(static)]
         above, below = keyed[: self.section.live_after], keyed[self.section.live_after :]
         return dict(above) | keyed_live | dict(below)
