@@ -1,4 +1,6 @@
-"""What the page shows of the course: the list of lessons, ways between them, and what is said to an answer."""
+"""What the page shows of the course: the list of lessons, ways between them, and what is said to an
+answer.
+"""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,6 @@
-"""The experiments that one visitor has trained to their end, for the table from which they can be opened again."""
+"""The experiments that one visitor has trained to their end, for the table from which they can be
+opened again.
+"""
 
 import pandas as pd
 
@@ -27,7 +29,9 @@ class History:
         return self.summaries.keys() <= {experiment}
 
     def table(self) -> tuple[pd.DataFrame, list[Experiment]]:
-        """Return all summaries as one table, and for each of its rows the experiment that it belongs to."""
+        """Return all summaries as one table, and for each of its rows the experiment that it
+        belongs to.
+        """
         owners = [
             experiment for experiment, rows in self.summaries.items() for _ in range(len(rows))
         ]

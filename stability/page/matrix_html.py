@@ -43,7 +43,9 @@ def matrix_figure(caption: str, matrix: ScientificMatrix) -> str:
         entries = matrix.mantissa * 10.0**matrix.power
     else:
         factor = f"<span>10<sup>{typographic_minus(str(matrix.power))}</sup> ×</span>"
-    rows = [f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in entry_texts(entries)]
+    rows = [
+        f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in entry_texts(entries)
+    ]
     return (
         f"<figure><figcaption>{caption}</figcaption>"
         f"<div class='scaled'>{factor}<table>{''.join(rows)}</table></div></figure>"
@@ -52,7 +54,9 @@ def matrix_figure(caption: str, matrix: ScientificMatrix) -> str:
 
 def entry_texts(matrix: np.ndarray) -> list[list[str]]:
     """Return the corner of a matrix as texts of four decimals, with dots for what is left out."""
-    rows = [[typographic_minus(f"{value:.4f}") for value in row[:CORNER]] for row in matrix[:CORNER]]
+    rows = [
+        [typographic_minus(f"{value:.4f}") for value in row[:CORNER]] for row in matrix[:CORNER]
+    ]
     if len(matrix) > CORNER:
         rows = [*([*row, "…"] for row in rows), [*["⋮"] * CORNER, "⋱"]]
     return rows
@@ -60,4 +64,8 @@ def entry_texts(matrix: np.ndarray) -> list[list[str]]:
 
 def typographic_minus(text: str) -> str:
     """With a minus as wide as a digit; nothing that was rounded to 0 has one."""
-    return text.replace("-", "−") if any(letter in "123456789" for letter in text) else text.removeprefix("-")
+    return (
+        text.replace("-", "−")
+        if any(letter in "123456789" for letter in text)
+        else text.removeprefix("-")
+    )

@@ -1,4 +1,7 @@
-"""Where one visitor's view of a run stands. Pausing and stepping belong to the viewer, not to the run."""
+"""Where one visitor's view of a run stands.
+
+Pausing and stepping belong to the viewer, not to the run.
+"""
 
 from dataclasses import dataclass
 

@@ -26,4 +26,6 @@ def escape_markdown(text: str) -> str:
     A word joiner, which has no width, cuts what Markdown would turn into a link.
     """
     text = re.sub(r"(?i)https?(?=:)|www(?=\.)|@", "\\g<0>\u2060", text)
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-!|$:~^" else letter for letter in text)
+    return "".join(
+        f"\\{letter}" if letter in r"\`*_{}[]()<>#+-!|$:~^" else letter for letter in text
+    )

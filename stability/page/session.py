@@ -212,6 +212,6 @@ class Session:
         self.answers[self.page.view.lesson] = choice
         self.change_setting("answer", choice)
 
-    def _show_in_this_view(self, page: Page, **changes: str) -> None:
+    def _show_in_this_view(self, page: Page, **changes: Any) -> None:
         view = replace(page.view, view=self.page.view.view, **changes)
         self.show_page(replace(page, view=view))

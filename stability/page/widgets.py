@@ -1,7 +1,7 @@
 """The controls and buttons of the page, as names and arguments that Streamlit's functions take."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,28 @@ from stability.page_layout import presenter_key
 from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
 from stability.records.page import Page
 
+# Buttons of the toolbar: label, icon, what each does, help.
+PAUSE_HELP = "Stops your view; nobody else's."
+MOVES = (
+    ("Start", "first_page", Playback.rewind, "The state before the first step, paused."),
+    ("Step", "skip_next", Playback.step_forward, "One step further, then paused."),
+)
+ACTIONS = (
+    ("New seed", "casino", Session.draw_new_seed, "The same settings, drawn anew."),
+    ("Reset", "restart_alt", Session.reset, "Back to the settings that this page began with."),
+)
+PIN = ("Pin", "keep", Session.pin, "Keeps these curves, grey, behind whatever you set next.")
+PRESENT = (
+    "Present",
+    "slideshow",
+    Session.toggle_presenter_view,
+    "Large, for a room. Space pauses, arrows step and change lessons.",
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """The widget of one setting: Streamlit's name of it, its value, all but `key` and `on_change`."""
+    """The widget of one setting: its name, its value, and all arguments but key and callback."""
 
     widget: str
     value: Any
@@ -83,61 +101,26 @@ class Button:
     kind: str = "secondary"  # or "primary", "tertiary"
 
 
-def pause_button(session: Session, key: str) -> Button:
-    """Return the button that pauses or resumes: with one key, it is one button for Streamlit."""
-    press = partial(session.play, Playback.toggle_pause)
-    if session.playback.paused:
-        return Button("Resume", "play_arrow", press, key)
-    return Button("Pause", "pause", press, key)
-
-
 def toolbar_buttons(session: Session) -> list[Button]:
     """Return the buttons of the toolbar."""
-    pause = replace(pause_button(session, "tool_pause"), help="Stops your view; nobody else's.")
-    rewind, step = (
-        partial(session.play, Playback.rewind),
-        partial(session.play, Playback.step_forward),
-    )
-    run_buttons = [
-        pause,
+    moves = ((*pause_label(session.playback), Playback.toggle_pause, PAUSE_HELP), *MOVES)
+    buttons = [
         Button(
-            "Start", "first_page", rewind, "tool_rewind", "The state before the first step, paused."
-        ),
-        Button("Step", "skip_next", step, "tool_step", "One step further, then paused."),
+            label, icon, partial(session.play, move), f"tool_{move.__name__}", help, needs_run=True
+        )
+        for label, icon, move, help in moves
     ]
-    new_seed = Button(
-        "New seed",
-        "casino",
-        session.draw_new_seed,
-        "tool_new_seed",
-        "The same settings, drawn anew.",
-    )
-    reset = Button(
-        "Reset",
-        "restart_alt",
-        session.reset,
-        "tool_reset",
-        "Back to the settings that this page began with.",
-    )
-    pin = Button(
-        "Pin",
-        "keep",
-        session.pin,
-        "tool_pin",
-        "Keeps these curves, grey, behind whatever you set next.",
-        needs_run=True,
-    )
-    present = Button(
-        "Present",
-        "slideshow",
-        session.toggle_presenter_view,
-        "tool_present",
-        "Large, for a room. Space pauses, arrows step and change lessons.",
-    )
-    buttons = [replace(button, needs_run=True) for button in run_buttons]
-    if session.page.view.bench_link.trains:
-        return [*buttons, new_seed, reset, pin, present]
-    return [*buttons, new_seed, reset, present]
+    rows = [*ACTIONS, PIN, PRESENT] if session.page.view.bench_link.trains else [*ACTIONS, PRESENT]
+    for label, icon, action, help in rows:
+        key, needs_run = f"tool_{action.__name__}", action is Session.pin
+        press = partial(action, session)
+        buttons.append(Button(label, icon, press, key, help, needs_run=needs_run))
+    return buttons
+
+
+def pause_label(playback: Playback) -> tuple[str, str]:
+    """Return label and icon of the button that pauses or resumes."""
+    return ("Resume", "play_arrow") if playback.paused else ("Pause", "pause")
 
 
 def presenter_buttons(session: Session) -> list[Button]:
@@ -147,15 +130,14 @@ def presenter_buttons(session: Session) -> list[Button]:
         show = partial(session.answer_question, "shown")
         buttons.append(presenter_button("Show me", "visibility", show, "Space"))
     elif session.page.view.bench_link.record:
-        pause = pause_button(session, presenter_key("Space"))
-        back, step = (
-            partial(session.play, move) for move in (Playback.step_back, Playback.step_forward)
-        )
-        buttons += [
-            replace(pause, shortcut="Space"),
-            presenter_button("Back", "skip_previous", back, "Left"),
-            presenter_button("Step", "skip_next", step, "Right"),
+        moves = [
+            (*pause_label(session.playback), Playback.toggle_pause, "Space"),
+            ("Back", "skip_previous", Playback.step_back, "Left"),
+            ("Step", "skip_next", Playback.step_forward, "Right"),
         ]
+        for label, icon, move, shortcut in moves:
+            press = partial(session.play, move)
+            buttons.append(presenter_button(label, icon, press, shortcut))
     if session.lesson:
         previous, following = neighbouring_lessons(session.lesson.key)
         if previous:

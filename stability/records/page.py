@@ -1,4 +1,4 @@
-"""All that a link carries: the records on the benches, pinned experiments, and how they are seen."""
+"""All that a link carries: the records on the benches, pinned experiments, and the view."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ PIN_PREFIXES = "pin", "pin2", "pin3"
 
 @dataclass(frozen=True)
 class Page:
-    """All that a link carries: what runs, how it is looked at, and up to three pinned experiments."""
+    """All that a link carries: what runs, how it is looked at, and up to three pins."""
 
     experiment: Experiment = field(default_factory=Experiment)
     view: View = field(default_factory=View)
@@ -36,12 +36,16 @@ class Page:
 
     def record_of(self, kind: type[BenchRecord]) -> BenchRecord:
         """Return the record of one kind, shown or not."""
-        return next(value for value in vars(self).values() if isinstance(value, kind))
+        record: BenchRecord = next(one for one in vars(self).values() if isinstance(one, kind))
+        return record
 
     def with_record(self, record: BenchRecord) -> "Page":
         """Return the page with this record in place of the one of its kind."""
-        name = next(name for name, value in vars(self).items() if isinstance(value, type(record)))
-        return replace(self, **{name: record})
+        kind = type(record)
+        changes: dict[str, Any] = {
+            name: record for name, value in vars(self).items() if isinstance(value, kind)
+        }
+        return replace(self, **changes)
 
     def with_hidden_records(self, other: "Page") -> "Page":
         """Return the page with what lies on the benches of `other` and was not shown here.

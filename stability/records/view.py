@@ -1,4 +1,4 @@
-"""How a run is looked at, as a link carries it beside the settings; and the benches that it knows."""
+"""How a run is looked at, as a link carries it; and the benches that links know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -160,8 +160,12 @@ class View:
         return below[-1] if below else choices[0]
 
     def heat_map_scheme(self, experiment: Experiment) -> str:
-        """Return the scheme of the heat map: the chosen one while it is compared, else the first."""
+        """Return the scheme of the heat map: the chosen one while it is there, else the first."""
         return str(self.value_shown("heat_scheme", experiment))
+
+    def hidden_layer(self, experiment: Experiment) -> int:
+        """Return the hidden layer that is looked into: the chosen one, as far as there are any."""
+        return int(self.value_shown("layer", experiment))
 
     @property
     def open_section(self) -> str | None:
