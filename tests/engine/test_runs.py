@@ -317,3 +317,43 @@ def test_a_failure_inside_the_training_reaches_every_reader_and_keeps_what_was_m
         with pytest.raises(RunError):
             list(run)
         assert not run.finished
+
+
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_run_that_failed_is_tried_again_by_its_next_reader_and_goes_on_where_it_stopped(before):
+    e = small(schemes=("xavier_normal", "normal:1000"))
+    with counting(fails_before=before) as counted:
+        run = Run(e)
+        with pytest.raises(RunError):
+            run.train()
+        kept = list(run.measurements)
+        assert [measurement.step for measurement in kept] == list(range(before))
+        counted.fails_before = None  # there is room again
+        assert run.train() is run
+        assert counted.started[e] == 2
+    assert run.finished
+    assert all(one.loss is other.loss for one, other in zip(kept, run.measurements, strict=False))
+    assert all(equal(a, b, [*SCALARS, *PROFILES]) for a, b in zip(run, measure(e), strict=True))
+    assert run.breaks == Run(e).train().breaks
+
+
+def test_advancing_a_run_that_failed_skips_what_it_has_step_by_step():
+    with counting(fails_before=9) as counted:
+        run = Run(small())
+        with pytest.raises(RunError):
+            run.train()
+        counted.fails_before = None
+        for _ in range(9):
+            run.advance(0.0)
+            assert len(run.measurements) == 9
+        run.advance(0.0)
+        assert len(run.measurements) == 10
+
+
+def test_a_finished_run_counts_its_bytes_once():
+    run = Run(small())
+    *growing, before = [run.nbytes for _ in run]
+    assert growing == sorted(growing)
+    assert before < growing[-1], "the optimizer is gone"
+    run.measurements.clear()
+    assert run.nbytes == before
