@@ -80,7 +80,7 @@ def shares_by_outcome(passed: ForwardPass, backward: BackwardPass) -> Tensor:
     """
     of_weights = [gradient for group in backward.stored_weights for gradient in group]
     kinds = [*passed.h, passed.output], backward.stored_z, of_weights
-    tensors = [at_least_float32(tensor).flatten(1) for kind in kinds for tensor in kind]  # (N, numbers)
+    tensors = [at_least_float32(tensor).flatten(1) for kind in kinds for tensor in kind]
     # Those of one size together: fewer, larger kernels.
     order = sorted(range(len(tensors)), key=lambda index: tensors[index].shape[1])
     stacks = stacks_of_one_shape([tensors[index] for index in order], most_numbers=2**20)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from playwright.sync_api import expect
 from test_charts import APART, READERS, channels, contrast, lab, linear, nodes, units, used
-from small_runs import held
+from small_runs import bytes_kept_alive
 from test_training import CPU, Plain
 
 from stability import charts, frames
@@ -142,7 +142,7 @@ def test_the_bytes_of_what_is_learned_are_counted(settings):
     assert 0 <= bytes_of_snapshot(e) - others - first.learned_outputs.nbytes <= 500
     run = Run(e)
     assert list(run)
-    real = held(run.measurements)
+    real = bytes_kept_alive(run.measurements)
     assert real <= run.nbytes <= 2 * real
 
 
