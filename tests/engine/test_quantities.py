@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stability.catalogues.activations import ACTIVATIONS
 from stability.engine.measurement import PROFILES
 from stability.engine.network import ForwardPass, mean_losses
-from stability.engine.norms import norms, stacks_of_one_shape
+from stability.engine.scaled_norms import norms, stacks_of_one_shape
 from stability.engine.quantities import (
     HISTOGRAM_BINS,
     accuracy,
