@@ -38,12 +38,13 @@ from stability.catalogues import gaussian_moments, mean_field  # noqa: E402
 from stability.catalogues.activations import ACTIVATIONS  # noqa: E402
 from stability.catalogues.number_formats import PRECISIONS  # noqa: E402
 from stability.diagnosis.verdicts import verdicts_before_training  # noqa: E402
-from stability.engine import quantities, runs, training  # noqa: E402
+from stability.engine import quantities, registry, runs, training  # noqa: E402
 from stability.engine.network import Stack  # noqa: E402
 from stability.engine.process_settings import configure_process  # noqa: E402
 from stability.engine.quantities import Measurement  # noqa: E402
+from stability.engine.registry import Registry  # noqa: E402
 from stability.engine.rounding_shares import SHARES_SHAPE  # noqa: E402
-from stability.engine.runs import Registry, Run  # noqa: E402
+from stability.engine.runs import Run  # noqa: E402
 from stability.engine.training import batch_indices, measure  # noqa: E402
 from stability.page.renderer import Renderer  # noqa: E402
 from stability.page.sections import Picture  # noqa: E402
@@ -467,7 +468,7 @@ def memory(quick: bool) -> Iterator[Line]:
     if not Path("/proc/self/statm").exists():
         return
     st.cache_resource.clear()
-    with replaced(runs, "Registry", partial(Registry, most_bytes=2**20)):
+    with replaced(registry, "Registry", partial(Registry, most_bytes=2**20)):
         at = page(depth="5", width="16", steps="20", samples="64", batch="16")
         for _ in range(5 if quick else 30):
             new_seed(at)

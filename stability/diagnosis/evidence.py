@@ -105,7 +105,7 @@ def evidence_during_training(run: Run, count: int) -> list[Evidence]:
     """The schemes after the first `count` measurements: what has left the range of numbers has ended, as it began."""
     cases = evidence_before_training(run.experiment, run.measurements[0], starting_indicators(run, count))
     events = [breaks_of_scheme(run, count, index) for index in range(len(cases))]
-    return [replace(case, broken=found, end=case.start) if found else case for case, found in zip(cases, events, strict=True)]
+    return [replace(case, breaks=found, end=case.start) if found else case for case, found in zip(cases, events, strict=True)]
 
 
 def evidence_after_training(run: Run, count: int) -> list[Evidence]:

@@ -18,7 +18,7 @@ class LossScale:
     """`factor` `(N,)`, a power of two by which the loss of each network is multiplied; 1 for ever unless it is `moving`."""
 
     def __init__(self, networks: int, device: torch.device, dynamic: bool):
-        self.moving = dynamic
+        self.dynamic = dynamic
         self.factor = torch.full((networks,), START if dynamic else 1.0, dtype=torch.float64, device=device)
         self.good_steps = torch.zeros(networks, dtype=torch.int64, device=device)  # steps since the last change
 

@@ -33,8 +33,7 @@ from stability.engine.quantities import (
 from stability.engine.rounding_shares import SHARES_SHAPE, fates
 from stability.randomness import generator
 from stability.records.experiment import Experiment
-
-SAMPLED_STEPS = 20  # steps at which the costly quantities are taken, the first and the last among them
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
 
 def measure(experiment: Experiment) -> Iterator[Measurement]:
@@ -72,12 +71,12 @@ def measure_and_update(
     # The networks share no parameter, so the gradient of the sum is each one's own.
     gradients = torch.autograd.grad(loss, [*stack.parameters, *seen.z], stack.loss_scale.factor.to(loss), materialize_grads=True)
     of_parameters, of_z = gradients[: len(states)], [stack.to_compute_dtype(gradient) for gradient in gradients[len(states) :]]
-    if stack.loss_scale.moving:
+    if stack.loss_scale.dynamic:
         of_parameters = [gradient / stack.loss_scale.factor_for(gradient) for gradient in of_parameters]
     arrays = nothing(e)
     with torch.no_grad():
         found = {"loss": loss, "accuracy": accuracy(seen.output, data.y[batch]), "update": update}
-        found |= {"scale": stack.loss_scale.factor} if stack.loss_scale.moving else {}
+        found |= {"scale": stack.loss_scale.factor} if stack.loss_scale.dynamic else {}
         found |= norms_of_pass(stack, seen, of_parameters, of_z) | saturated_and_dead(e, seen)
         if step in evenly_spread_steps(e.steps, SAMPLED_STEPS):
             found |= costly(stack, data, seen) | {"fates": fates(seen, gradients[: len(stack.weights)], of_z)}
@@ -90,7 +89,7 @@ def measure_and_update(
 
 def held_against(stack: Stack, output: Tensor, y: Tensor) -> Tensor:
     """The losses `(N,)`. With loss scaling in float32, as torch.autocast takes them: 2.3 times 65536 is beyond float16."""
-    return mean_losses(output.float(), y) if stack.loss_scale.moving else mean_losses(output, y, stack.round_to_format)
+    return mean_losses(output.float(), y) if stack.loss_scale.dynamic else mean_losses(output, y, stack.round_to_format)
 
 
 def nothing(e: Experiment) -> dict[str, np.ndarray]:
@@ -100,12 +99,6 @@ def nothing(e: Experiment) -> dict[str, np.ndarray]:
     outer = by_layer[:2]
     costly |= {"fates": read_only_nans(*outer, e.depth, *SHARES_SHAPE, dtype=np.float32), "learned": no_outputs_on_grid(e)}
     return costly | dict.fromkeys(("test_loss", "test_accuracy"), read_only_nans(*outer)) | {"scale": read_only_ones(*outer)}
-
-
-def evenly_spread_steps(steps: int, most: int) -> set[int]:
-    """At most `most` steps, evenly spread over 0..steps, the first and the last among them."""
-    count = min(most, steps + 1)
-    return {round(index * steps / (count - 1)) for index in range(count)}
 
 
 def costly(stack: Stack, data: Data, seen: ForwardPass) -> dict[str, Tensor]:
@@ -125,7 +118,7 @@ def descend(stack: Stack, gradients: Sequence[Tensor], states: list[dict], gradi
     With loss scaling a network whose gradient overflowed stays where it is.
     """
     e, moved = stack.experiment, []
-    overflowed = ~gradient_norm.isfinite() if stack.loss_scale.moving else None
+    overflowed = ~gradient_norm.isfinite() if stack.loss_scale.dynamic else None
     factor = (e.clip / (gradient_norm + 1e-6)).clamp(max=1)  # as torch.nn.utils.clip_grad_norm_
     for index, (parameter, gradient, state) in enumerate(zip(stack.parameters, gradients, states, strict=True)):
         matrices = index < len(stack.weights)

@@ -22,7 +22,7 @@ from stability.frames.ladder import position_on_ladder
 from stability.page.sections import SECTIONS
 from stability.probes import format_ladder
 from stability.records.experiment import Experiment
-from stability.records.view import BENCHES, View
+from stability.records.view import BENCH_LINKS, View
 
 SMALL = {"depth": 12, "width": 16, "samples": 64, "batch": 16, "steps": 6, "features": 16}
 EXPERIMENTS = {
@@ -234,7 +234,7 @@ def test_the_section_says_and_draws_and_is_offered():
     run = finished("three")
     pieces = dict(SECTIONS["formats"].pieces(run, View(section="formats"), 7))
     assert list(pieces) == ["said", "picture", "note"]
-    assert "formats" in BENCHES["train"].sections
+    assert "formats" in BENCH_LINKS["train"].sections
     assert SECTIONS["formats"].settings == ("moment", "format")
     assert dict(SECTIONS["formats"].pieces(finished("one"), View(), 7)).keys() == pieces.keys()
 

@@ -33,7 +33,7 @@ from stability.frames.learned import merge_equal_cells
 from stability.page.sections import SECTIONS
 from stability.probes import learned_function
 from stability.records.experiment import Experiment
-from stability.records.view import BENCHES, View
+from stability.records.view import BENCH_LINKS, View
 
 SMALL = {"depth": 4, "width": 8, "samples": 64, "batch": 16, "steps": 25}
 EXPERIMENTS = {
@@ -415,7 +415,7 @@ def test_the_section_draws_a_panel_for_each_scheme_and_what_a_step_changes_again
     pieces = dict(row.pieces(run, View(section="learned"), 26))
     assert list(pieces) == ["said", *(f"panel:{scheme}" for scheme in run.experiment.schemes), "note"]
     assert all(piece.small for name, piece in pieces.items() if name.startswith("panel"))
-    assert "learned" in BENCHES["train"].sections
+    assert "learned" in BENCH_LINKS["train"].sections
     assert list(dict(row.pieces(finished("line"), View(), 26))) == ["said", "picture", "note"]
 
 
