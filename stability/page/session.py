@@ -112,22 +112,22 @@ class Session:
     @property
     def knobs(self) -> dict[str, Knob]:
         """All that can be set here: of the bench, and of how it is looked at."""
-        return knobs.knobs_of(self.page.record) | knobs.knobs_of(View)
+        return self.page.record.knobs() | View.knobs()
 
     @property
     def settings(self) -> dict[str, Knob]:
         """The settings of the bench that mean something now."""
         fixed = {"features"} if self.page.view.bench_link.trains and self.page.experiment.dataset_row.fixed_features else set()
-        return {name: knob for name, knob in knobs.knobs_of(self.page.record).items() if name not in fixed}
+        return {name: knob for name, knob in self.page.record.knobs().items() if name not in fixed}
 
     def offered(self, names: Sequence[str]) -> list[str]:
         """Of these settings, those that mean something now."""
-        return [name for name in names if name in self.settings or name in knobs.knobs_of(View)]
+        return [name for name in names if name in self.settings or name in View.knobs()]
 
     @property
     def changed_settings(self) -> dict[str, Any]:
         """The settings of the bench that are not the defaults."""
-        return knobs.differing_settings(self.page.record, self.default_settings)
+        return self.page.record.differences(self.default_settings)
 
     @property
     def default_settings(self) -> Experiment | Product:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from stability.catalogues.number_formats import FORMATS
-from stability.records import knobs
 from stability.records.experiment import Experiment, canonical_scheme, scheme_disagreements
 from stability.records.knobs import Choice, Integer, Knob, setting
 from stability.records.product import Product
+from stability.records.record import VERSION, Record
 from stability.text import quote
 
 PIN_PREFIXES = "pin", "pin2", "pin3"
@@ -78,8 +78,8 @@ class LessonKey(Knob):
         return "a name of letters, digits and hyphens"
 
 
-@dataclass(frozen=True)
-class View:
+@dataclass(frozen=True, repr=False)
+class View(Record):
     """Which bench and lesson are open, and how a run is looked at."""
 
     # fmt: off
@@ -103,13 +103,6 @@ class View:
     heat_quantity: str = setting("signal_gradient", Choice, "Heat map", "Quantity",
         "Blue has shrunk below 1, orange has grown above it, grey is exactly 0 or not finite.", rows=HEAT_MAP_QUANTITIES)
     # fmt: on
-
-    def __post_init__(self):
-        knobs.check_settings(self)
-
-    @staticmethod
-    def disagreements(settings: Mapping[str, Any]) -> knobs.Disagreements:
-        yield from ()
 
     def heat_map_scheme(self, experiment: Experiment) -> str:
         """The scheme that is shown: the chosen one while it is in the experiment, else the first."""
@@ -155,14 +148,14 @@ class Page:
         """What differs from `base` (the first visit); pins by what differs from the experiment: `pin.depth=30`, `pin2=same`."""
         base = base or Page()
         view = replace(self.view, section=self.view.open_section or "")
-        query = {"v": knobs.VERSION} | knobs.spell_difference(view, base.view)
+        query = {"v": VERSION} | view.spell_differences(base.view)
         if not self.view.bench_link.record_field:
             return query  # nothing lies on the table
-        query |= knobs.spell_difference(self.record, replace(base, view=self.view).record)
+        query |= self.record.spell_differences(replace(base, view=self.view).record)
         if not self.view.bench_link.trains or self.pins == base.pins:
             return query
         for prefix, pin in zip(PIN_PREFIXES, self.pins, strict=False):
-            differing = knobs.spell_difference(pin, self.experiment)
+            differing = pin.spell_differences(self.experiment)
             query |= {f"{prefix}.{name}": text for name, text in differing.items()} or {prefix: "same"}
         return query if self.pins else query | {"pin": "none"}
 
@@ -172,14 +165,14 @@ class Page:
         Chips that do not go with the settings wait; if none is left, and where other settings disagree, settings are mended,
         and the notes say so.
         """
-        if name in knobs.setting_values(self.view):
+        if name in self.view.settings():
             return replace(self, view=replace(self.view, **{name: value})), []
         if not self.view.bench_link.trains:
-            record, notes = knobs.reconcile(type(self.record), knobs.setting_values(self.record) | {name: value})
+            record, notes = type(self.record).reconcile(self.record.settings() | {name: value})
             return self.with_record(record), notes
-        settings = knobs.setting_values(self.experiment) | {name: value}
+        settings = self.experiment.settings() | {name: value}
         fitting = tuple(scheme for scheme in chosen if not list(scheme_disagreements(scheme, settings)))
-        experiment, notes = knobs.reconcile(Experiment, settings | {"schemes": fitting or chosen or self.experiment.schemes})
+        experiment, notes = Experiment.reconcile(settings | {"schemes": fitting or chosen or self.experiment.schemes})
         typical = self.experiment.optimizer_row.learning_rate
         if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by hand
             experiment = replace(experiment, learning_rate=experiment.optimizer_row.learning_rate)
@@ -192,7 +185,7 @@ class Page:
 
     def waiting_schemes(self, chosen: tuple[str, ...]) -> dict[str, str]:
         """The chosen schemes that do not go with the other settings, each with a sentence that says why."""
-        settings = knobs.setting_values(self.experiment)
+        settings = self.experiment.settings()
         why = {scheme: list(scheme_disagreements(scheme, settings)) for scheme in chosen if scheme not in self.experiment.schemes}
         return {
             scheme: " ".join(f"{sentence[:1].upper()}{sentence[1:]}; {value} is the nearest." for sentence, _, value in found)
@@ -201,12 +194,12 @@ class Page:
 
     def pin_label(self, pin: Experiment) -> str:
         """A pin by what differs from the experiment, in words: `depth 30, activation Tanh`."""
-        differing = knobs.differing_settings(pin, self.experiment).items()
-        return ", ".join(knobs.knobs_of(pin)[name].label_with_value(value) for name, value in differing) or "this run"
+        differing = pin.differences(self.experiment).items()
+        return ", ".join(pin.knobs()[name].label_with_value(value) for name, value in differing) or "this run"
 
     def change_from_pin(self, pin: Experiment) -> str:
         """From a pin to the experiment, in words: `depth 30 → 10, activation Tanh → ReLU`."""
-        now, settings = knobs.differing_settings(self.experiment, pin).items(), knobs.knobs_of(pin)
+        now, settings = self.experiment.differences(pin).items(), pin.knobs()
         words = (f"{settings[name].label_with_value(getattr(pin, name))} → {settings[name].title(value)}" for name, value in now)
         return ", ".join(words) or "this run"
 
@@ -224,13 +217,13 @@ class Page:
                 parts.setdefault(prefix, {}).update({name: text} if dot else {})
             else:
                 parts["view" if key in own else ""][key] = text
-        view, notes = knobs.from_query(View, parts["view"], base.view)
+        view, notes = View.from_query(parts["view"], base.view)
         page = replace(base, view=view)
-        record, more = knobs.from_query(type(page.record), parts[""], page.record)
+        record, more = type(page.record).from_query(parts[""], page.record)
         page = page.with_record(record)
         if not any(prefix in parts for prefix in PIN_PREFIXES) or not view.bench_link.trains:
             return page, more + notes + lost
-        pins = [knobs.from_query(Experiment, parts[prefix], record) for prefix in PIN_PREFIXES if prefix in parts]
+        pins = [Experiment.from_query(parts[prefix], record) for prefix in PIN_PREFIXES if prefix in parts]
         notes += [f"{note[:-1]} (in a pin)." for _, found in pins for note in found]
         kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in pins)
         return replace(page, pins=tuple(kept)), more + notes + lost

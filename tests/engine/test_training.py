@@ -43,7 +43,6 @@ from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.engine.training import Training, batch_indices, measure
 from stability.randomness import generator
 from stability.records.experiment import Experiment
-from stability.records.knobs import reconcile
 
 configure_process()  # as on the page: large arrays are kept, instead of fetched from the system again and again
 
@@ -649,7 +648,7 @@ SETTINGS = {
 
 
 @settings(max_examples=30)
-@given(st.fixed_dictionaries(SETTINGS).map(lambda settings: reconcile(Experiment, settings)[0]))
+@given(st.fixed_dictionaries(SETTINGS).map(lambda settings: Experiment.reconcile(settings)[0]))
 def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
     measurements = list(measure(e))
     assert [measurement.step for measurement in measurements] == list(range(e.steps + 1))

@@ -10,7 +10,7 @@ from stability.catalogues.schemes import SCHEMES
 from stability.engine.measurement import PROFILES
 from stability.records.experiment import Experiment
 from stability.records.product import Product
-from stability.records.view import PIN_PREFIXES, HEAT_MAP_QUANTITIES, Page, View
+from stability.records.view import HEAT_MAP_QUANTITIES, PIN_PREFIXES, Page, View
 
 SCHEME = st.sampled_from([*SCHEMES, "normal:0.3", "orthogonal:2"])
 VIEWS = st.builds(
