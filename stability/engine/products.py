@@ -76,8 +76,10 @@ def factor_matrices(product: Product, replicates: range) -> Iterator[Tensor]:
     shape = numbers_per_draw(n) // n**2, n, n  # by n alone, so that no other setting moves a number
     generators = [generator(product.seed, row.purpose, replicate) for replicate in replicates]
     while True:
-        draws = torch.stack([row.draw(random, *shape) for random in generators], dim=1)
-        yield from row.make_matrices(draws)
+        # Without a name for the draws, which would keep them while the factors are in use.
+        yield from row.make_matrices(
+            torch.stack([row.draw(random, *shape) for random in generators], dim=1)
+        )
 
 
 @dataclass(frozen=True, eq=False)
