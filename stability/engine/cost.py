@@ -11,9 +11,9 @@ import torch
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.input_grid import INPUT_GRIDS
+from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
-from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
 from stability.records.product import Product
 from stability.records.step_sampling import SAMPLED_STEPS
 from stability.text import number
@@ -175,7 +175,8 @@ def describe_refusal(
 ) -> tuple[str, str]:
     """Return what would fit, in words, and the sentence that refuses the record and offers it."""
     changed = nearest.differences(record)
-    words = ", ".join(nearest.knobs()[name].label_with_value(value) for name, value in changed.items())
+    settings = nearest.knobs()
+    words = ", ".join(settings[name].label_with_value(value) for name, value in changed.items())
     seconds, gigabytes = number(speed.seconds(cost)), number(cost.bytes / 2**30)
     limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
     return (

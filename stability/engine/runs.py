@@ -11,10 +11,10 @@ import numpy as np
 
 from stability.engine.cost import state_bytes
 from stability.engine.measurement import PROFILES, SNAPSHOTS, Measurement, finite_networks
+from stability.engine.products import log10_norms_by_factor, numbers_per_draw
 from stability.engine.quantities import missing_arrays
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
-from stability.engine.products import log10_norms_by_factor, numbers_per_draw
 from stability.records.product import Product
 from stability.records.step_sampling import (
     SAMPLED_STEPS,
@@ -132,7 +132,7 @@ class Stream(Generic[Record, Yielded]):
 
 
 class ProductRun(Stream[Product, np.ndarray]):
-    """The stream of `log10_norms_by_factor(product)`: log10 norms `(replicates,)`, after each factor."""
+    """The stream of `log10_norms_by_factor(product)`: `(replicates,)` after each factor."""
 
     def __init__(self, product: Product):
         super().__init__(product, product.count, log10_norms_by_factor)

@@ -20,6 +20,8 @@ class Knob:
     label: str
     help: str
     main: bool = False  # always in sight; the others are folded by group
+    # The values that an experiment allows, with their words; None: all that are legal.
+    choices_for: Callable[[Any], Mapping[Any, str]] | None = None
 
     def check(self, value: Any) -> Any:
         """Return the canonical value. ValueError says what is legal."""

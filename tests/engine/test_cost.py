@@ -1,4 +1,6 @@
-"""The cost of a run grows with every knob, and what is too large is brought to fit by as little as possible."""
+"""The cost of a run grows with every knob, and what is too large is brought to fit by as little as
+possible.
+"""
 
 import math
 from dataclasses import fields, replace
@@ -9,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stability.catalogues.datasets import DATASETS
+from stability.catalogues.product_families import PRODUCT_FAMILIES
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.cost import (
     Cost,
@@ -23,7 +26,6 @@ from stability.engine.cost import (
 )
 from stability.records.experiment import Experiment
 from stability.records.knobs import Integer
-from stability.catalogues.product_families import PRODUCT_FAMILIES
 from stability.records.product import Product
 
 SIZES = [
@@ -89,7 +91,9 @@ def test_no_size_makes_a_run_cheaper(name, e, data):
 @FEW
 @given(experiments())
 def test_every_size_has_a_price(e):
-    """Double it, and something is dearer; where a data set has its own dimension, `features` is none of its sizes."""
+    """Double it, and something is dearer; where a data set has its own dimension, `features` is
+    none of its sizes.
+    """
     for name in SIZES:
         value = getattr(e, name) * 2
         legal = value <= Experiment.knobs()[name].high and (name != "batch" or value <= e.samples)
@@ -251,7 +255,7 @@ def test_no_size_makes_a_product_cheaper_and_twice_the_size_is_dearer(name, p, d
 
 @pytest.mark.parametrize("replicates", [1, 17, 64, 1000])
 def test_one_row_more_makes_no_product_cheaper(replicates):
-    """All sizes: where one replicate fewer fits in a group there is a step, which few draws meet."""
+    """All sizes: where one replicate fewer fits in a group there is a step that few draws meet."""
     found = [
         as_numbers(product_cost(Product(n=n, count=1, replicates=replicates)))
         for n in range(1, 257)
