@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from stability.engine.quantities import Measurement
+from stability.engine.measurement import Measurement
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
 

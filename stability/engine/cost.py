@@ -11,11 +11,12 @@ from typing import TypeVar
 import torch
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
-from stability.engine.input_grid import plotted_dimensions, grid_points
-from stability.engine.training import SAMPLED_STEPS, measure
+from stability.engine.input_grid import INPUT_GRIDS
+from stability.engine.training import measure
 from stability.records.experiment import Experiment
 from stability.records.knobs import differing_settings, knobs_of, reconcile, setting_values
 from stability.records.product import NUMBERS_PER_GROUP, Product, numbers_per_draw, replicate_groups
+from stability.records.step_sampling import SAMPLED_STEPS
 from stability.text import number
 
 SHRINKABLE = {  # what costs, in the order in which giving it up hurts least
@@ -48,7 +49,7 @@ def training_cost(e: Experiment) -> Cost:
     units = e.network_count * sum(layer.fan_out for layer in e.layers)
     looks = min(SAMPLED_STEPS, e.steps + 1)  # at the held-out set and the grid
     step = weights * (6 * e.batch + 20) + units * e.batch * 40
-    points = len(grid_points(plotted_dimensions(e.dataset_row)))  # which the first network of each scheme sees
+    points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])  # which the first network of each scheme sees
     seen = e.network_count * HELD_OUT_EXAMPLES + len(e.schemes) * points
     look = (weights * 2 + units * 8) * seen // e.network_count + units * e.batch * 40
     largest = max(e.network_count * HELD_OUT_EXAMPLES, len(e.schemes) * points)  # one after the other

@@ -16,7 +16,7 @@ from small_runs import counting, in_threads, small
 
 from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.engine.process_settings import configure_process
-from stability.engine.quantities import PROFILES, Measurement
+from stability.engine.measurement import Measurement, PROFILES
 from stability.engine.runs import (
     ARRAY_OVERHEAD,
     PROFILE_BYTES,
@@ -27,13 +27,14 @@ from stability.engine.runs import (
     bytes_of_profiles,
     bytes_of_snapshot,
 )
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps, measure
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
+from stability.engine.training import measure
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 
 configure_process()  # as on the page: who looks for garbage need not walk through all that was imported
 
-SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "fates", *PROFILES)]  # fates: pooled
+SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "rounding_shares", *PROFILES)]  # which are averaged
 EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
 
 
@@ -231,8 +232,8 @@ def test_a_run_at_the_extremes_of_its_knobs_holds_at_most_32_megabytes_of_memory
         e = Experiment(**LARGE, depth=depth, steps=5000)
         run = Run(e)
         first = next(measure(e))
-        picture = size(first.pre_activations) + size(first.fates) / e.replicates
-        kept = held([first]) - size(first.pre_activations) - size(first.fates)
+        picture = size(first.pre_activations) + size(first.rounding_shares) / e.replicates
+        kept = held([first]) - size(first.pre_activations) - size(first.rounding_shares)
         parts = 5001 * thinned, len(run.profile_steps) * kept, len(run.snapshot_steps) * picture
         assert sum(parts) <= 32e6, parts
 
