@@ -7,13 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stability.engine.runs import Run
-from stability.records.step_sampling import thin_steps as spread_out
-from stability.frames.arrow import DEPTH_QUANTITIES, log_axis_limits, hide_unplottable, arrow_table
+from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable, log_axis_limits
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_lines
-from stability.frames.tidy import AFTER_EVERY_STEP, MOST_BINS, median_and_range_columns, prediction_table
+from stability.frames.tidy import (
+    AFTER_EVERY_STEP,
+    MOST_BINS,
+    median_and_range_columns,
+    prediction_table,
+)
 from stability.records.experiment import Experiment
+from stability.records.step_sampling import thin_steps as spread_out
 from stability.theory.prediction import predict
 
 MOST_ROWS = 6000  # of a replay: a browser reads all of them at once

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.frames.arrow import log_axis_limits, hide_unplottable, arrow_table
+from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits
 from stability.frames.tidy import median_and_range_columns
 from stability.probes.first_layer_gain import first_layer_gain
 from stability.records.experiment import Experiment

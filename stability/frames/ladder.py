@@ -8,7 +8,12 @@ from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_
 from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table
 from stability.frames.tidy import key_columns
-from stability.probes.format_ladder import DIRECTIONS, FormatLadder, first_layer_outside, format_ladder
+from stability.probes.format_ladder import (
+    DIRECTIONS,
+    FormatLadder,
+    first_layer_outside,
+    format_ladder,
+)
 
 GAP = 0.06  # of the depth: between the way forward and the way back
 

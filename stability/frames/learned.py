@@ -8,7 +8,7 @@ import torch
 
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE, INPUT_GRIDS
 from stability.engine.runs import Run
-from stability.frames.arrow import NOT_FINITE, hide_unplottable, arrow_table
+from stability.frames.arrow import NOT_FINITE, arrow_table, hide_unplottable
 from stability.probes.learned_function import classify
 from stability.records.experiment import Experiment
 

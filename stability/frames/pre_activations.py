@@ -1,6 +1,5 @@
 """What the activation sees and where it is flat: its curve, and the histograms of a layer's pre-activations."""
 
-from dataclasses import asdict
 from functools import lru_cache
 
 import numpy as np
@@ -8,10 +7,10 @@ import pyarrow as pa
 import torch
 
 from stability.catalogues.activations import ACTIVATIONS
-from stability.engine.quantities import HISTOGRAM_BINS, SATURATION_SLOPE, HISTOGRAM_REACH
+from stability.engine.quantities import HISTOGRAM_BINS, HISTOGRAM_REACH, SATURATION_SLOPE
 from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table
-from stability.probes.saturation import saturation_by_scheme, mean_histogram
+from stability.probes.saturation import mean_histogram, saturation_by_scheme
 
 OUTER_BIN_END = HISTOGRAM_REACH + 1  # where the outer bins are drawn to end
 CURVE_LOW, CURVE_HIGH = -2.0, 3.0  # heights between which a curve is drawn: of a rectifier, enough to see its slope beside it
@@ -82,9 +81,3 @@ def histogram_rows(run: Run, count: int, layer: int, step: int) -> pa.Table:
     highest = bins == np.argmax(np.nan_to_num(shares), axis=1)[:, None]
     marked = (highest | ((bins + 3 * schemes) % MARKS == 0)) & (shares > 0)  # lines that coincide are marked side by side
     return arrow_table(columns | {"share": shares.ravel(), "marked": marked.ravel()})
-
-
-def saturation_table(run: Run, count: int, layer: int, step: int) -> pa.Table:
-    """The rows of `flatness`: scheme, layer, step, pictured, share, by_design, below, above; null where not finite."""
-    rows = [asdict(found) for found in saturation_by_scheme(run, count, layer, step)]
-    return arrow_table({name: [row[name] for row in rows] for name in rows[0]})

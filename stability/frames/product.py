@@ -11,7 +11,15 @@ from stability.frames.arrow import arrow_table
 from stability.probes.product_singular_values import measured_exponents, singular_bounds
 from stability.records.product import Product
 from stability.text import exact_number, power_of_ten, superscript_powers
-from stability.theory.product_law import LN10, FORMAT_LOG10_RANGES, NormLaw, product_exponents, norm_law, norm_quantiles, typical_log_growth
+from stability.theory.product_law import (
+    FORMAT_LOG10_RANGES,
+    LN10,
+    NormLaw,
+    norm_law,
+    norm_quantiles,
+    product_exponents,
+    typical_log_growth,
+)
 
 MOST_FACTORS_DRAWN = 200  # of a line
 FORMAT_END_LABELS = {"float16": "float16 ends", "float32": "float32 and bfloat16 end", "float64": "float64 ends"}

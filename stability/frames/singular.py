@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 
-from stability.frames.arrow import log_axis_limits, hide_unplottable, arrow_table
+from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits
 from stability.frames.tidy import MOST_LINE_POINTS
 from stability.probes.jacobian import predicted_edge, singular_values
 from stability.records.experiment import Experiment

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.engine.measurement import Measurement, PROFILES
+from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.replicates import median_and_range, median_of_finite
 from stability.engine.runs import Run
-from stability.frames.arrow import DEPTH_QUANTITIES, hide_unplottable, arrow_table
+from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable
 from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.theory.prediction import Prediction

@@ -9,13 +9,20 @@ import pyarrow as pa
 from stability.diagnosis.nonfinite import Remark, nonfinite_remarks
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
-from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
-from stability.frames.arrow import log_axis_limits, hide_unplottable, arrow_table
+from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_lines
-from stability.frames.tidy import AFTER_EVERY_STEP, MOST_BINS, MOST_LINE_POINTS, median_and_range_columns, stack_measurements, stack_masked
+from stability.frames.tidy import (
+    AFTER_EVERY_STEP,
+    MOST_BINS,
+    MOST_LINE_POINTS,
+    median_and_range_columns,
+    stack_masked,
+    stack_measurements,
+)
 from stability.records.experiment import Experiment
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 

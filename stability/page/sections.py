@@ -12,26 +12,26 @@ from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.remedies import Remedy
 from stability.engine.runs import ProductRun, Run
-from stability.page import table_headings
+from stability.page import learned_function_sentences, probe_sentences, table_headings
 from stability.page.cards import (
     BOUNDS_NOTE,
     EDGE_NOTE,
     EXPONENTS_NOTE,
+    FORMATS_NOTE,
     GAINS_NOTE,
     HEALING_NOTE,
-    FORMATS_NOTE,
     NUMBERS_NOTE,
     STRETCH_NOTE,
     SYMMETRIES_NOTE,
     THEORY_NOTE,
     sentences_html,
 )
-from stability.probes import first_layer_gain as measured_gains
-from stability.probes import format_ladder, jacobian, learned_function, saturation, symmetries
-from stability.probes.product_singular_values import bounds_sentence, why_shortened
+from stability.page.probe_sentences import bounds_sentence
+from stability.probes import jacobian, learned_function, symmetries
+from stability.probes.product_singular_values import why_shortened
 from stability.records.view import View
 from stability.theory import overflow
-from stability.theory.mean_field_table import variance_equation, mean_field_frame
+from stability.theory.mean_field_table import mean_field_frame, variance_equation
 from stability.theory.product_law import hundred_factors_sentences
 
 
@@ -93,7 +93,7 @@ def pre_activation_pieces(run: Run, view: View, count: int) -> Pieces:
     if e.depth == 1:
         return (yield "said", sentences_html(["A network of one layer has no hidden unit."]))
     layer = min(view.layer, e.depth - 1)
-    yield "said", sentences_html(saturation.saturation_sentences(run, count, layer, view.moment))
+    yield "said", sentences_html(probe_sentences.saturation_sentences(run, count, layer, view.moment))
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     yield "picture", Picture(charts.pre_activation_spec(e), tables)
 
@@ -102,18 +102,18 @@ def learned_function_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
     if why := learned_function.why_not_drawn(e):
         return (yield "said", sentences_html([why]))
-    yield "said", sentences_html(learned_function.learned_function_sentences(run, count, view.moment))
+    yield "said", sentences_html(learned_function_sentences.learned_function_sentences(run, count, view.moment))
     if e.dataset_row.classes:
         for scheme in e.schemes:
             tables = frames.region_tables(run, count, scheme, view.moment)
             yield f"panel:{scheme}", Picture(charts.region_spec(e, scheme), tables, small=True)
     else:
         yield "picture", Picture(charts.fit_spec(e), frames.fit_tables(run, count, view.moment))
-    yield "note", sentences_html(learned_function.learned_function_notes(e))
+    yield "note", sentences_html(learned_function_sentences.learned_function_notes(e))
 
 
 def format_pieces(run: Run, view: View, count: int) -> Pieces:
-    found = format_ladder.format_sentences(run, count, view.moment)
+    found = probe_sentences.format_sentences(run, count, view.moment)
     yield "said", sentences_html([*found, *overflow.format_exit_sentences(run.experiment, view.format)])
     yield "picture", Picture(charts.ladder_spec(run.experiment), frames.ladder_tables(run, count, view.moment))
     yield "note", sentences_html([FORMATS_NOTE])
@@ -125,8 +125,8 @@ def symmetry_pieces(run: Run, view: View, count: int) -> Pieces:
         return (yield "said", sentences_html([why]))
     layer = min(view.layer, e.depth - 1)
     units = 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
-    swaps = [symmetries.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
-    yield "said", sentences_html([*swaps, *filter(None, (symmetries.tie_sentence(e, scheme, layer) for scheme in e.schemes))])
+    swaps = [probe_sentences.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
+    yield "said", sentences_html([*swaps, *filter(None, (probe_sentences.tie_sentence(e, scheme, layer) for scheme in e.schemes))])
     yield "picture", Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, count))
     yield "table", DataTable(frames.symmetry_frame(e, layer, units), table_headings.SYMMETRY_HEADINGS)
     yield "note", sentences_html([SYMMETRIES_NOTE])
@@ -134,7 +134,7 @@ def symmetry_pieces(run: Run, view: View, count: int) -> Pieces:
 
 def gain_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
-    yield "said", sentences_html(measured_gains.first_layer_sentences(e))
+    yield "said", sentences_html(probe_sentences.first_layer_sentences(e))
     yield "picture", Picture(charts.gains_spec(e), frames.gain_tables(e))
     yield "table", DataTable(frames.gain_frame(e), table_headings.GAIN_HEADINGS)
     yield "note", sentences_html([GAINS_NOTE])
@@ -144,7 +144,7 @@ def singular_value_pieces(run: Run, view: View, count: int) -> Pieces:
     e = run.experiment
     if why := jacobian.why_no_singular_values(e):
         return (yield "said", sentences_html([why]))
-    yield "said", sentences_html(jacobian.singular_value_sentences(e))
+    yield "said", sentences_html(probe_sentences.singular_value_sentences(e))
     yield "picture", Picture(charts.singular_spec(e), frames.singular_tables(e))
     yield "note", sentences_html([STRETCH_NOTE, *[EDGE_NOTE] * any(map(math.isfinite, jacobian.predicted_edge(e)))])
 
