@@ -21,7 +21,7 @@ from stability.catalogues.optimizers import OPTIMIZERS
 from stability.diagnosis.evidence import starting_indicators
 from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.diagnosis.verdicts import current_verdicts
-from stability.engine.cost import estimate_cost, state_bytes
+from stability.engine.cost import state_bytes, training_cost
 from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, INITIAL_SCALE
 from stability.engine.network import Stack
 from stability.engine.network import mean_losses
@@ -386,4 +386,4 @@ def test_the_state_of_a_run_is_as_large_as_its_formats_say():
     sizes = {key: state_bytes(Experiment(precision=key)) for key in PRECISIONS}
     assert sizes["float64"] == 2 * sizes["float32"] == 4 * sizes["float16"] == 4 * sizes["bfloat16"]
     assert sizes["float16"] < sizes["float16_scaled"] < sizes["float32"]
-    assert all(estimate_cost(Experiment(precision=key)).bytes > size for key, size in sizes.items())
+    assert all(training_cost(Experiment(precision=key)).bytes > size for key, size in sizes.items())

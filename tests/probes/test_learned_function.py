@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from playwright.sync_api import expect
 from test_charts import APART, READERS, channels, contrast, lab, linear, nodes, units, used
-from test_runs import held
+from small_runs import held
 from test_training import CPU, Plain
 
 from stability import charts, frames
