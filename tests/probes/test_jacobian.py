@@ -304,9 +304,9 @@ def test_the_median_is_that_of_all_directions_also_of_those_that_rounding_swallo
     values = singular_values(replace(linear, replicates=1))[0, 0]
     assert np.isfinite(values).all()
     assert largest_and_median(linear) == pytest.approx(np.array([[values[0], np.median(values)]]))
-    rectified = replace(SMALL, activation="relu", depth=12, schemes=("he_normal", "zeros"))
+    rectified = Experiment(schemes=("he_normal", "zeros"), depth=8, width=32, samples=64)
     values = singular_values(replace(rectified, replicates=1))[0, 0]
-    assert np.isfinite(values).sum() < len(values) / 2, "rounding leaves less than half"
+    assert 0 < np.isfinite(values).sum() < len(values) / 2, "rounding leaves less than half"
     (largest, median), nothing = largest_and_median(rectified)
     assert (largest, nothing.tolist()) == (values[0], [0, 0])
     assert np.isnan(median)
