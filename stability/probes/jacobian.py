@@ -130,7 +130,7 @@ def hidden_jacobians(e: Experiment) -> Tensor:
 
 @torch.enable_grad()
 def gradient_before_norm(stack: Stack, index: int, z: Tensor, by_u: Tensor) -> Tensor:
-    """Return derivatives by u, `(N, examples x outputs, width)`, as derivatives by z, with any norm.
+    """Return derivatives by z, `(N, examples x outputs, width)`, from those by u, for any norm.
 
     By plain autograd on one copy of z for each output: the forward mode of torch keeps its level
     in one global number, which two threads would share.
