@@ -108,7 +108,7 @@ def nulled(frame: pd.DataFrame, name: str) -> list[float | None]:
 
 def test_curves_have_a_row_for_each_network_and_step_that_holds_what_was_measured(run):
     frame, e = frames.curves(run), run.experiment
-    assert list(frame.columns) == ["run", "kind", "scheme", "replicate", "step", *CURVE_QUANTITIES]
+    assert list(frame.columns) == ["kind", "scheme", "replicate", "step", *CURVE_QUANTITIES]
     keys = [(m.step, s, r) for m in run for s in range(len(e.schemes)) for r in range(e.replicates)]
     assert list(zip(frame.step, frame.scheme, frame.replicate, strict=True)) == [
         (t, e.schemes[s], r) for t, s, r in keys
@@ -120,7 +120,7 @@ def test_curves_have_a_row_for_each_network_and_step_that_holds_what_was_measure
 
 def test_layers_have_a_row_for_each_network_kept_step_and_layer_that_holds_what_was_measured(run):
     frame, e = frames.layers(run), run.experiment
-    assert list(frame.columns) == ["run", "kind", "scheme", "replicate", "step", "layer", *PROFILES]
+    assert list(frame.columns) == ["kind", "scheme", "replicate", "step", "layer", *PROFILES]
     steps = [m.step for m in run if m.signal is not None]
     assert set(steps) == run.profile_steps
     expected = [
@@ -149,7 +149,7 @@ def test_layers_have_a_row_for_each_network_kept_step_and_layer_that_holds_what_
 @pytest.mark.parametrize("frame", [frames.curves, frames.layers])
 def test_columns_have_the_types_that_docstrings_say(frame, run):
     for name, kind in frame(run).dtypes.items():
-        if name in ("run", "kind", "scheme"):
+        if name in ("kind", "scheme"):
             assert is_string_dtype(kind), name
         elif name in ("replicate", "step", "layer"):
             assert is_integer_dtype(kind), name
@@ -521,13 +521,13 @@ def test_a_replay_has_the_step_that_is_asked_for_and_the_names_stand_where_its_l
     e = Experiment(**TINY, schemes=("he_normal", "xavier_normal"), depth=5, steps=300)
     run = Run(e)
     list(run)
-    replay = frames.depth_tables(run, moment=moment, replay=True)
+    replay = frames.depth_tables(run, step_shown=moment, replay=True)
     asked = {
         name: replay[name].to_pandas().query(f"since <= {moment} < until")
         for name in ("profiles", "ends")
     }
     assert set(asked["profiles"].step) == {moment}
-    still = frames.depth_tables(run, moment=moment)
+    still = frames.depth_tables(run, step_shown=moment)
     for name in DEPTH_QUANTITIES:
         assert asked["profiles"][name].tolist() == still["profiles"][name].to_pylist()
         assert asked["ends"][name].tolist() == pytest.approx(still["ends"][name].to_pylist())
