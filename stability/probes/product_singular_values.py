@@ -5,6 +5,7 @@ smallest at least that of their smallest. Both bounds are far off, since the dir
 factors hardly ever meet. Everything here is of the first replicate.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -105,7 +106,7 @@ def measured_exponents(product: Product) -> np.ndarray:
     is sigma^2 times chi-square with n - i degrees of freedom, i = 0 .. n - 1, at any k.
     """
     at_scale_1 = exponents_at_scale_1(replace(product, sigma=1.0, replicates=1))
-    return at_scale_1 + product.log10_scale * np.log(10)
+    return at_scale_1 + product.log10_scale * math.log(10)
 
 
 @lru_cache(maxsize=64)
