@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.records.product import Product, factor_matrices, normalize_matrices
+from stability.engine.products import factor_matrices, normalize_matrices
+from stability.records.product import Product
 
 # Factors times n^2 (n + OPERATIONS_PER_CALL) that are computed: half a second on an idle machine.
 OPERATION_BUDGET, OPERATIONS_PER_CALL = 2**28, 64
