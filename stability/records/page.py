@@ -136,15 +136,15 @@ class Page:
 
     def waiting_schemes(self, chosen: tuple[str, ...]) -> dict[str, str]:
         """Return the chosen schemes that do not go with the other settings, and sentences why."""
-        settings, reasons = knobs.setting_values(self.experiment), {}
-        for scheme in chosen:
-            if scheme not in self.experiment.schemes:
-                found = scheme_disagreements(scheme, settings)
-                reasons[scheme] = " ".join(
-                    f"{sentence[:1].upper()}{sentence[1:]}; {value} is the nearest."
-                    for sentence, _, value in found
-                )
-        return reasons
+        settings = knobs.setting_values(self.experiment)
+        return {
+            scheme: " ".join(
+                f"{sentence[:1].upper()}{sentence[1:]}; {value} is the nearest."
+                for sentence, _, value in scheme_disagreements(scheme, settings)
+            )
+            for scheme in chosen
+            if scheme not in self.experiment.schemes
+        }
 
     def pin_label(self, pin: Experiment) -> str:
         """Say how a pin differs from the experiment: `depth 30, activation Tanh`."""
