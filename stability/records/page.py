@@ -95,10 +95,11 @@ class Page:
                 parts["view" if key in view_keys else "record"][key] = text
         view, view_notes = View.from_query(parts["view"], base.view)
         page = replace(base, view=view)
-        record, notes = type(page.record).from_query(parts["record"], page.record)
+        base_record: Any = page.record  # of either kind, as is what is read
+        record, notes = type(base_record).from_query(parts["record"], base_record)
         page, notes = page.with_record(record), notes + view_notes
         if pins and view.bench_link.trains:
-            found = [Experiment.from_query(settings, record) for settings in pins]
+            found = [Experiment.from_query(settings, page.experiment) for settings in pins]
             notes += [f"{note[:-1]} (in a pin)." for _, refused in found for note in refused]
             kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in found)
             page = replace(page, pins=tuple(kept))
