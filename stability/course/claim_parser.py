@@ -78,8 +78,8 @@ class Comparison:
     def evaluate(self, node: ast.expr, value_of: Callable[[Quantity], Any]) -> Any:
         """Return the value of a side or of a part of it."""
         match node:
-            case ast.Constant(value):
-                return np.float64(value)
+            case ast.Constant():
+                return np.float64(segment_of(self.source, node))
             case ast.UnaryOp(_, operand):
                 return np.negative(self.evaluate(operand, value_of))
             case ast.Call(ast.Name(name), [argument]):
@@ -120,7 +120,7 @@ class Comparison:
                 case ast.BinOp(left, operator, right):
                     return ast.BinOp(with_placeholders(left), operator, with_placeholders(right))
                 case ast.Constant():
-                    phrases.append(self.segment(node).replace("-", "−"))
+                    phrases.append(segment_of(self.source, node).replace("-", "−"))
                 case _:
                     phrases.append(phrase_of(self.quantity(node)))
             return ast.Name(f"_{len(phrases) - 1}_")
@@ -137,14 +137,14 @@ class Comparison:
     def check(self, node: ast.expr, depth: int = 1) -> None:
         """Raise a ValueError with the column of what is not allowed in a side."""
         if depth > MAX_NESTING:
-            column = self.column(node)
+            column = column_of(self.source, node)
             raise ValueError(
                 f"column {column}: at most {MAX_NESTING} operations within one another"
             )
         match node:
             case ast.Constant(value) if type(value) in (int, float):
-                if np.isnan(parse_number(self.segment(node))):
-                    self.refuse(node, "a finite decimal number")
+                if np.isnan(parse_number(segment_of(self.source, node))):
+                    refuse(self.source, node, "a finite decimal number")
             case ast.UnaryOp(ast.USub(), operand):
                 self.check(operand, depth + 1)
             case ast.Call(ast.Name(name), [argument], []) if name in FUNCTIONS:
@@ -159,31 +159,14 @@ class Comparison:
         """Return the quantity of a node. ValueError with the column where it is none."""
         indices: list[IndexText] = []
         while isinstance(node, ast.Subscript):
-            index = IndexText(self.segment(node.slice).strip(), self.column(node.slice))
+            index = IndexText(
+                segment_of(self.source, node.slice).strip(), column_of(self.source, node.slice)
+            )
             indices.insert(0, index)
             node = node.value
         if not isinstance(node, ast.Name) or node.id in FUNCTIONS:
-            self.refuse(node, LEGAL_SIDE)
-        return Quantity(node.id, tuple(indices), self.column(node))
-
-    def segment(self, node: ast.expr) -> str:
-        return ast.get_source_segment(self.source, node) or ""
-
-    def column(self, node: ast.expr) -> int:
-        return len(self.source.encode()[: node.col_offset].decode()) + 1  # col_offset counts bytes
-
-    def refuse(self, node: ast.expr, legal: str) -> NoReturn:
-        found = quote(self.segment(node))
-        raise ValueError(f"column {self.column(node)}: {legal} must stand here, not {found}")
-
-
-def operands_of(node: ast.AST) -> Iterator[ast.expr]:
-    """The numbers and quantities of a comparison that was checked, from left to right."""
-    if isinstance(node, ast.Constant | ast.Name | ast.Subscript):
-        yield node
-    else:
-        for child in node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node):
-            yield from operands_of(child)
+            refuse(self.source, node, LEGAL_SIDE)
+        return Quantity(node.id, tuple(indices), column_of(self.source, node))
 
 
 def parse_comparisons(text: str) -> tuple[Comparison, ...]:
@@ -195,16 +178,44 @@ def parse_comparisons(text: str) -> tuple[Comparison, ...]:
         raise ValueError(f"column {error.offset or len(source) + 1}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:  # a null byte, or far too deep
         raise ValueError(f"column 1: this cannot be parsed ({error})") from None
-    joined = isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And)
-    found = []
-    for node in tree.values if joined else [tree]:
-        comparison = Comparison(source, node)
-        if not isinstance(node, ast.Compare):
-            comparison.refuse(node, "a comparison with < <= > >= or ==")
-        for operator, side in zip(node.ops, node.comparators, strict=True):
-            if type(operator) not in COMPARISONS:
-                comparison.refuse(side, "a side compared by < <= > >= or ==")
-        for side in comparison.sides:
-            comparison.check(side)
-        found.append(comparison)
-    return tuple(found)
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        return tuple(checked_comparison(source, node) for node in tree.values)
+    return (checked_comparison(source, tree),)
+
+
+def checked_comparison(source: str, node: ast.expr) -> Comparison:
+    """Return the comparison of a node. ValueError with the column of what is not allowed."""
+    if not isinstance(node, ast.Compare):
+        refuse(source, node, "a comparison with < <= > >= or ==")
+    for operator, side in zip(node.ops, node.comparators, strict=True):
+        if type(operator) not in COMPARISONS:
+            refuse(source, side, "a side compared by < <= > >= or ==")
+    comparison = Comparison(source, node)
+    for side in comparison.sides:
+        comparison.check(side)
+    return comparison
+
+
+def operands_of(node: ast.AST) -> Iterator[ast.expr]:
+    """The numbers and quantities of a comparison that was checked, from left to right."""
+    if isinstance(node, ast.Constant | ast.Name | ast.Subscript):
+        yield node
+    else:
+        for child in node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node):
+            yield from operands_of(child)
+
+
+def segment_of(source: str, node: ast.expr) -> str:
+    """The text from which a node was parsed."""
+    return ast.get_source_segment(source, node) or ""
+
+
+def column_of(source: str, node: ast.expr) -> int:
+    """The column of a node, from 1."""
+    return len(source.encode()[: node.col_offset].decode()) + 1  # col_offset counts bytes
+
+
+def refuse(source: str, node: ast.expr, legal: str) -> NoReturn:
+    """Raise a ValueError with the column of a node, and what is legal in its place."""
+    found = quote(segment_of(source, node))
+    raise ValueError(f"column {column_of(source, node)}: {legal} must stand here, not {found}")
