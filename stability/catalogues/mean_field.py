@@ -172,20 +172,18 @@ def fixed_point(
 ) -> FixedPoint:
     """Return where a deep network settles, and over how many layers, elementwise.
 
-    `q`       the fixed point of the variance map V(q) = sigma_w2 E phi(u)^2 + sigma_b2 to which
-              iteration runs from the first layer, q_1 = sigma_w2 + sigma_b2 (standardised inputs);
-              0 or inf where it runs there; q_1 where every q is fixed
-    `chi_q`   V'(q), Poole et al. 2016
-    `chi_1`   sigma_w2 E phi'(u)^2, the slope of the correlation map
-              C(c) = (sigma_w2 E phi(u1) phi(u2) + sigma_b2) / q at c = 1 and the factor of a
-              squared gradient a layer
-    `c`       the stable fixed point of C: 1 up to chi_1 = 1, less beyond; nan where every c is
-              fixed (linear); at q = 0 that of the limit of small sigma_b2; at q = inf that of
-              correlations of signals that grow
+    `q`      the fixed point of the variance map V(q) = sigma_w2 E phi(u)^2 + sigma_b2 to which
+             iteration runs from the first layer, q_1 = sigma_w2 + sigma_b2 (standardised inputs);
+             0 or inf where it runs there; q_1 where every q is fixed
+    `chi_q`  V'(q), Poole et al. 2016;  `chi_1` sigma_w2 E phi'(u)^2, the factor of a squared
+             gradient a layer and, at c = 1, the slope of the correlation map
+             C(c) = (sigma_w2 E phi(u1) phi(u2) + sigma_b2) / q
+    `c`      the stable fixed point of C: 1 up to chi_1 = 1, less beyond; nan where every c is fixed
+             (linear); at q = 0 that of small sigma_b2, at q = inf that of signals that grow
     `xi_q`, `xi_c`, `xi_gradient`  layers over which distances to q and c and the squared gradient
-              shrink by e: -1 / ln of chi_q, of the slope of C at c, of chi_1; negative where they
-              grow, inf at 1 (Schoenholz et al. 2017)
-    `note`    a sentence where there is no fixed point, or none that is stable, else ""
+             shrink by e: -1 / ln of chi_q, of the slope of C at c, of chi_1; negative where they
+             grow, inf at 1 (Schoenholz et al. 2017)
+    `note`   a sentence where there is no fixed point, or none that is stable, else ""
 
     Fields are floats where both arguments are. ValueError where one is negative or not finite.
     """

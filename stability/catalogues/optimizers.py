@@ -95,19 +95,12 @@ def lars(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: f
     return -update_velocity(lr * ratio * add_weight_decay(param, grad, decay), state)
 
 
-def muon(
-    param: Tensor,
-    grad: Tensor,
-    state: OptimizerState,
-    lr: float,
-    decay: float,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
+def muon(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
     """Orthogonalize a Nesterov momentum of 0.95, scaled to the size of a step of AdamW."""
     if not state:
         state["mean"] = torch.zeros_like(grad)
     mean: Tensor = state["mean"].lerp_(grad, 1 - 0.95)
-    update = orthogonalize(grad.lerp(mean, 0.95), dtype).to(grad.dtype)
+    update = orthogonalize(grad.lerp(mean, 0.95)).to(grad.dtype)
     step: Tensor = update * (-lr * 0.2 * max(grad.shape[-2:]) ** 0.5)
     return step - lr * decay * param if decay else step
 
