@@ -94,7 +94,7 @@ def test_two_fixed_points_are_told_from_none_up_to_where_they_meet(key):
 
 
 def test_the_edge_of_chaos_of_tanh_is_the_published_one():
-    """(1.76, 0.05): Schoenholz et al. 2017, Pennington et al. 2017; without biases 1 / phi'(0)^2."""
+    """(1.76, 0.05): Schoenholz et al. 2017, Pennington et al. 2017; no biases: 1 / phi'(0)^2."""
     assert math.isclose(critical_sigma_w2("tanh", 0.05), 1.76, abs_tol=5e-3)
     assert critical_sigma_w2("tanh", 0.0) == pytest.approx(1, abs=1e-11)
     assert critical_sigma_w2("erf", 0.0) == pytest.approx(math.pi / 4, rel=1e-11)
