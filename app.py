@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from stability import charts, frames
 from stability.course.lessons import Lesson
-from stability.engine.cost import Speed, estimate_cost, measure_speed, nearest_that_fits, describe_refusal
+from stability.engine.cost import Speed, describe_refusal, measure_speed, nearest_that_fits, product_cost, training_cost
 from stability.engine.process_settings import configure_process
 from stability.engine.registry import Registry
 from stability.engine.runs import RunError
@@ -39,6 +39,8 @@ from stability.records.product import Product
 from stability.records.view import BENCH_LINKS, View
 from stability.theory.prediction import predict
 
+COSTS = {Experiment: training_cost, Product: product_cost}
+SHRINKABLE = {Experiment: ("steps", "replicates", "width", "depth", "batch"), Product: ("replicates", "count", "n")}
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
 
 
@@ -51,7 +53,8 @@ class Server:
     components: dict[str, Callable]
 
     def fits(self, settings: Experiment | Product) -> bool:
-        return self.speed.seconds(settings) <= MOST_SECONDS and estimate_cost(settings).bytes <= MOST_BYTES
+        cost = COSTS[type(settings)](settings)
+        return self.speed.seconds(cost) <= MOST_SECONDS and cost.bytes <= MOST_BYTES
 
 
 @st.cache_resource(show_spinner="Getting ready …")
@@ -258,8 +261,9 @@ def notices(visit: Session) -> None:
 
 def refusal(house: Server, visit: Session) -> None:
     """A run that is too large for this server: the estimate, and the nearest setting that fits."""
-    nearest = nearest_that_fits(visit.page.record, house.fits)
-    words, sentence = describe_refusal(visit.page.record, nearest, house.speed, MOST_SECONDS, MOST_BYTES)
+    record = visit.page.record
+    nearest = nearest_that_fits(record, house.fits, SHRINKABLE[type(record)])
+    words, sentence = describe_refusal(record, nearest, COSTS[type(record)](record), house.speed, MOST_SECONDS, MOST_BYTES)
     st.warning(sentence, icon=":material/hourglass_disabled:")
     st.button(f"Use {words}", on_click=visit.reopen, args=(nearest,), type="primary")
 

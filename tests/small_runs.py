@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import fields
 from threading import Barrier
 
 import pytest
 
-from stability.engine.quantities import Measurement
+from stability.engine.measurement import Measurement
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
 
@@ -57,3 +58,21 @@ def in_threads(count: int, work) -> list:
             return [future.result(timeout=60) for future in [pool.submit(begin, index) for index in range(count)]]
     finally:
         sys.setswitchinterval(interval)
+
+
+def held(measurements: list[Measurement]) -> int:
+    """Bytes that these measurements keep alive: the objects, their arrays, and whatever memory the arrays are views of."""
+    objects = {id(thing): thing for thing in [measurements, *measurements]}
+    for measurement in measurements:
+        for field in fields(Measurement):
+            thing = getattr(measurement, field.name)
+            while thing is not None and not isinstance(thing, int):
+                objects[id(thing)] = thing
+                thing = getattr(thing, "base", None)
+    return sum(size(thing) for thing in objects.values())
+
+
+def size(thing: object) -> int:
+    """Of an array with its own numbers, with them; of a view, without; of a tensor, with its record in C++ and its storage."""
+    storage = getattr(thing, "untyped_storage", None)
+    return sys.getsizeof(thing) + (storage().nbytes() + 400 if storage else 0)

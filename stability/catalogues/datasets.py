@@ -51,6 +51,16 @@ class Dataset(Entry):
         """
         return math.log(self.classes) if self.classes else 1.0
 
+    @property
+    def plotted_dimensions(self) -> int:
+        """The inputs of a learned function that is drawn, 2 for classes, 1 for a regression; else 0.
+
+        Only where the data have a dimension of their own: a measurement must not depend on
+        `features`.
+        """
+        drawn = 2 if self.classes else 1
+        return drawn if self.fixed_features == drawn else 0
+
     def input_dimension(self, features: int) -> int:
         return self.fixed_features or features
 

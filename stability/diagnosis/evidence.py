@@ -12,9 +12,9 @@ import numpy as np
 
 from stability.diagnosis.forecast import learning_probability, excess_rate_decades
 from stability.diagnosis.indicators import Indicators, middle, scheme_indicators
-from stability.engine.quantities import Measurement, finite_networks
+from stability.engine.measurement import Measurement, finite_networks
 from stability.engine.runs import Break, Run, locate_break
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.records.experiment import Experiment
 
 LEARNED_SHARE = 0.5  # of the held-out loss at the start: below it a network has learned; and of guessing: below it, well

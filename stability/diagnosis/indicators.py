@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stability.engine.quantities import Measurement, finite_networks
+from stability.engine.measurement import Measurement, finite_networks
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 

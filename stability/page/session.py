@@ -10,7 +10,7 @@ import pandas as pd
 from stability.catalogues.schemes import scheme_title
 from stability.course.lessons import Lesson, all_lessons
 from stability.engine.runs import steps_with_profiles
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.page.links import read_link, spell_link, lesson_start
 from stability.records import knobs
 from stability.records.experiment import Experiment

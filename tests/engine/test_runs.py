@@ -3,7 +3,6 @@
 import gc
 import math
 import random
-import sys
 from dataclasses import fields, replace
 from itertools import islice, product
 
@@ -12,11 +11,11 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from small_runs import counting, in_threads, small
+from small_runs import counting, held, in_threads, size, small
 
 from stability.diagnosis.nonfinite import nonfinite_remarks
+from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.process_settings import configure_process
-from stability.engine.quantities import PROFILES, Measurement
 from stability.engine.runs import (
     ARRAY_OVERHEAD,
     PROFILE_BYTES,
@@ -27,13 +26,14 @@ from stability.engine.runs import (
     bytes_of_profiles,
     bytes_of_snapshot,
 )
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps, measure
+from stability.engine.training import measure
 from stability.records.experiment import Experiment
 from stability.records.product import Product
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
 configure_process()  # as on the page: who looks for garbage need not walk through all that was imported
 
-SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "fates", *PROFILES)]  # fates: pooled
+SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "rounding_shares", *PROFILES)]  # which are averaged
 EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
 
 
@@ -161,24 +161,6 @@ def test_a_thinned_run_keeps_every_number_of_a_step_and_evenly_spread_profiles_w
         assert alike == {measurement.step not in kept}, "all profiles of a step, or none"
 
 
-def held(measurements: list[Measurement]) -> int:
-    """Bytes that these measurements keep alive: the objects, their arrays, and whatever memory the arrays are views of."""
-    objects = {id(thing): thing for thing in [measurements, *measurements]}
-    for measurement in measurements:
-        for field in fields(Measurement):
-            thing = getattr(measurement, field.name)
-            while thing is not None and not isinstance(thing, int):
-                objects[id(thing)] = thing
-                thing = getattr(thing, "base", None)
-    return sum(size(thing) for thing in objects.values())
-
-
-def size(thing: object) -> int:
-    """Of an array with its own numbers, with them; of a view, without; of a tensor, with its record in C++ and its storage."""
-    storage = getattr(thing, "untyped_storage", None)
-    return sys.getsizeof(thing) + (storage().nbytes() + 400 if storage else 0)
-
-
 LARGE = {"schemes": EIGHT, "replicates": 16, "width": 2, "features": 1, "batch": 1, "samples": 64}
 
 
@@ -231,8 +213,8 @@ def test_a_run_at_the_extremes_of_its_knobs_holds_at_most_32_megabytes_of_memory
         e = Experiment(**LARGE, depth=depth, steps=5000)
         run = Run(e)
         first = next(measure(e))
-        picture = size(first.pre_activations) + size(first.fates) / e.replicates
-        kept = held([first]) - size(first.pre_activations) - size(first.fates)
+        picture = size(first.pre_activations) + size(first.rounding_shares) / e.replicates
+        kept = held([first]) - size(first.pre_activations) - size(first.rounding_shares)
         parts = 5001 * thinned, len(run.profile_steps) * kept, len(run.snapshot_steps) * picture
         assert sum(parts) <= 32e6, parts
 

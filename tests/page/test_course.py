@@ -7,7 +7,7 @@ from app_pages import cards, charts, look_closer, notices, page, press, query
 from streamlit.testing.v1 import AppTest
 
 from stability.course.lessons import all_lessons
-from stability.engine.cost import estimate_cost
+from stability.engine.cost import training_cost
 from stability.page.cards import escape_markdown
 from stability.page.links import read_link
 from stability.page.sections import SECTIONS
@@ -182,7 +182,7 @@ def test_a_product_that_takes_too_long_is_refused_with_what_fits():
     with pytest.raises(RuntimeError, match="timed out"):  # what fits runs for up to a minute; a refusal comes at once
         use.click().run(timeout=5)
     taken = seen.page.product
-    assert estimate_cost(taken).operations < estimate_cost(asked).operations
+    assert training_cost(taken).operations < training_cost(asked).operations
     words = [knobs.knobs_of(Product)[name].label_with_value(value) for name, value in knobs.differing_settings(taken, asked).items()]
     assert use.label == f"Use {', '.join(words)}"
 

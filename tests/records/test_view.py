@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.catalogues.schemes import SCHEMES
-from stability.engine.quantities import PROFILES
+from stability.engine.measurement import PROFILES
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.view import PIN_PREFIXES, HEAT_MAP_QUANTITIES, Page, View
