@@ -16,7 +16,7 @@ from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.entry import catalogue
 from stability.catalogues.gaussian_moments import second_moment
 from stability.catalogues.mean_field import critical_sigma_w2
-from stability.catalogues.scheme_entry import Disagreement, Scheme, OtherSettings
+from stability.catalogues.scheme_entry import Disagreement, OtherSettings, Scheme
 from stability.text import did_you_mean, exact_number, parse_number
 
 
