@@ -50,7 +50,7 @@ class Dataset(Entry):
 
     @property
     def guessing_loss(self) -> float:
-        """The loss of a network that has learned nothing: ln(classes), or the targets' variance, 1."""
+        """The loss of a network that has learned nothing: ln(classes), or variance 1 of targets."""
         return math.log(self.classes) if self.classes else 1.0
 
     @property
