@@ -65,18 +65,35 @@ class SchemeIndex(IndexKind):
         return f" of {record.scheme_rows[position].title}"
 
 
-class LayerIndex(IndexKind):
+class NumberIndex(IndexKind):
+    """A whole number, or a name for one; `refusal` ends the sentence about a number too large."""
+
+    refusal: ClassVar[str]
+
+    def named_numbers(self, record: Any, label: str) -> dict[str, int]:
+        """The numbers of the names, the largest legal one among them."""
+        raise NotImplementedError
+
+    def position(self, record: Any, index: str | int, label: str) -> int:
+        named = self.named_numbers(record, label)
+        number, last = named[index] if isinstance(index, str) else index, max(named.values())
+        if number > last:
+            refusal = self.refusal.format(label=label, number=number, last=last)
+            raise ValueError(f"this claim speaks of {refusal}")
+        return number - (self.lowest or 0)
+
+
+class LayerIndex(NumberIndex):
     noun, names, lowest = "a layer", ("first", "middle", "last"), 1
+    refusal = "the {label} at layer {number}, and the last that has it is {last}"
     output_layers = 1  # that have the quantity, beside the hidden ones
 
-    def position(self, record: Experiment, index: str | int, label: str) -> int:
-        last, subject = record.depth - 1 + self.output_layers, f"this claim speaks of the {label}"
+    def named_numbers(self, record: Experiment, label: str) -> dict[str, int]:
+        last = record.depth - 1 + self.output_layers
         if not last:
+            subject = f"this claim speaks of the {label}"
             raise ValueError(f"{subject}, which only hidden layers have, and there are none")
-        layer = number_of(index, first=1, middle=last // 2 + 1, last=last)
-        if layer > last:
-            raise ValueError(f"{subject} at layer {layer}, and the last that has it is {last}")
-        return layer - 1
+        return {"first": 1, "middle": last // 2 + 1, "last": last}
 
     def phrase(self, record: Experiment, position: int) -> str:
         return f", layer {position + 1}"
@@ -86,32 +103,28 @@ class HiddenLayerIndex(LayerIndex):
     output_layers = 0
 
 
-class StepIndex(IndexKind):
+class StepIndex(NumberIndex):
     noun, names, lowest, default = "a step", ("start", "end"), 0, "start"
+    refusal = "step {number}, and the last is {last}"
 
-    def position(self, record: Experiment, index: str | int, label: str) -> int:
-        return number_within("step", index, record.steps)
+    def named_numbers(self, record: Experiment, label: str) -> dict[str, int]:
+        return {"start": 0, "end": record.steps}
 
     def phrase(self, record: Experiment, position: int) -> str:
         return f", step {position}" if position else ", before training"
 
 
-class RankIndex(IndexKind):
+class RankIndex(NumberIndex):
     noun, names, lowest = "a singular value", ("largest", "middle", "smallest"), 1
+    refusal = "singular value {number}, and there are {last}"
 
-    def count(self, record: Experiment) -> int:
+    def named_numbers(self, record: Experiment, label: str) -> dict[str, int]:
         refuse_because(jacobian.why_no_singular_values(record))
-        return jacobian.example_count(record) * record.width
-
-    def position(self, record: Experiment, index: str | int, label: str) -> int:
-        count = self.count(record)
-        rank = number_of(index, largest=1, middle=count // 2 + 1, smallest=count)
-        if rank > count:
-            raise ValueError(f"this claim speaks of singular value {rank}, and there are {count}")
-        return rank - 1
+        count = jacobian.example_count(record) * record.width
+        return {"largest": 1, "middle": count // 2 + 1, "smallest": count}
 
     def phrase(self, record: Experiment, position: int) -> str:
-        count = self.count(record)
+        count = jacobian.example_count(record) * record.width
         ends = {0: ", the largest", count - 1: ", the smallest"}
         return ends.get(position, f", number {position + 1} of {count}")
 
@@ -127,11 +140,12 @@ class SymmetryIndex(IndexKind):
         return f", {symmetries.SYMMETRIES[self.names[position]].label.lower()}"
 
 
-class FactorIndex(IndexKind):
+class FactorIndex(NumberIndex):
     noun, names, lowest = "a number of factors", ("start", "end"), 0
+    refusal = "factor {number}, and the last is {last}"
 
-    def position(self, record: Product, index: str | int, label: str) -> int:
-        return number_within("factor", index, record.count)
+    def named_numbers(self, record: Product, label: str) -> dict[str, int]:
+        return {"start": 0, "end": record.count}
 
     def phrase(self, record: Product, position: int) -> str:
         if not position:
@@ -154,19 +168,6 @@ class SampledFactorIndex(FactorIndex):
     def phrase(self, record: Product, position: int) -> str:
         sampled = sampled_factors(affordable_factors(record))
         return super().phrase(record, int(sampled[position]))
-
-
-def number_of(index: str | int, **names: int) -> int:
-    """Return the number of an index that may be one of these names."""
-    return names[index] if isinstance(index, str) else index
-
-
-def number_within(noun: str, index: str | int, last: int) -> int:
-    """Return the number of an index from `start` to `end`. ValueError where it is beyond."""
-    number = number_of(index, start=0, end=last)
-    if number > last:
-        raise ValueError(f"this claim speaks of {noun} {number}, and the last is {last}")
-    return number
 
 
 def refuse_because(sentence: str) -> None:

@@ -8,7 +8,7 @@ indices in square brackets, which are plain text: `signal[normal:0.2][first]`.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NoReturn
@@ -59,6 +59,7 @@ class Comparison:
 
     source: str  # one line
     node: ast.Compare
+    quantities: tuple[Quantity, ...]  # from left to right
 
     @property
     def sides(self) -> list[ast.expr]:
@@ -87,7 +88,7 @@ class Comparison:
             case ast.BinOp(left, operator, right):
                 values = self.evaluate(left, value_of), self.evaluate(right, value_of)
                 return OPERATORS[type(operator)](*values)
-        return value_of(self.quantity(node))
+        return value_of(quantity_of(self.source, node))
 
     def in_words(self, phrase_of: Callable[[Quantity], str], total_of: Callable[..., str]) -> str:
         """Return the comparison for people.
@@ -122,51 +123,11 @@ class Comparison:
                 case ast.Constant():
                     phrases.append(segment_of(self.source, node).replace("-", "−"))
                 case _:
-                    phrases.append(phrase_of(self.quantity(node)))
+                    phrases.append(phrase_of(quantity_of(self.source, node)))
             return ast.Name(f"_{len(phrases) - 1}_")
 
         text = ast.unparse(with_placeholders(side)).replace("*", "×").replace("-", "−")
         return re.sub(r"_(\d+)_", lambda found: phrases[int(found[1])], text)
-
-    def quantities(self) -> Iterator[Quantity]:
-        """The quantities of all sides, from left to right."""
-        for node in operands_of(self.node):
-            if not isinstance(node, ast.Constant):
-                yield self.quantity(node)
-
-    def check(self, node: ast.expr, depth: int = 1) -> None:
-        """Raise a ValueError with the column of what is not allowed in a side."""
-        if depth > MAX_NESTING:
-            column = column_of(self.source, node)
-            raise ValueError(
-                f"column {column}: at most {MAX_NESTING} operations within one another"
-            )
-        match node:
-            case ast.Constant(value) if type(value) in (int, float):
-                if np.isnan(parse_number(segment_of(self.source, node))):
-                    refuse(self.source, node, "a finite decimal number")
-            case ast.UnaryOp(ast.USub(), operand):
-                self.check(operand, depth + 1)
-            case ast.Call(ast.Name(name), [argument], []) if name in FUNCTIONS:
-                self.check(argument, depth + 1)
-            case ast.BinOp(left, operator, right) if type(operator) in OPERATORS:
-                self.check(left, depth + 1)
-                self.check(right, depth + 1)
-            case _:
-                self.quantity(node)
-
-    def quantity(self, node: ast.expr) -> Quantity:
-        """Return the quantity of a node. ValueError with the column where it is none."""
-        indices: list[IndexText] = []
-        while isinstance(node, ast.Subscript):
-            index = IndexText(
-                segment_of(self.source, node.slice).strip(), column_of(self.source, node.slice)
-            )
-            indices.insert(0, index)
-            node = node.value
-        if not isinstance(node, ast.Name) or node.id in FUNCTIONS:
-            refuse(self.source, node, LEGAL_SIDE)
-        return Quantity(node.id, tuple(indices), column_of(self.source, node))
 
 
 def parse_comparisons(text: str) -> tuple[Comparison, ...]:
@@ -190,19 +151,39 @@ def checked_comparison(source: str, node: ast.expr) -> Comparison:
     for operator, side in zip(node.ops, node.comparators, strict=True):
         if type(operator) not in COMPARISONS:
             refuse(source, side, "a side compared by < <= > >= or ==")
-    comparison = Comparison(source, node)
-    for side in comparison.sides:
-        comparison.check(side)
-    return comparison
+    quantities = [q for side in (node.left, *node.comparators) for q in check(source, side)]
+    return Comparison(source, node, tuple(quantities))
 
 
-def operands_of(node: ast.AST) -> Iterator[ast.expr]:
-    """The numbers and quantities of a comparison that was checked, from left to right."""
-    if isinstance(node, ast.Constant | ast.Name | ast.Subscript):
-        yield node
-    else:
-        for child in node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node):
-            yield from operands_of(child)
+def check(source: str, node: ast.expr, depth: int = 1) -> list[Quantity]:
+    """Return the quantities of a side. ValueError with the column of what is not allowed there."""
+    if depth > MAX_NESTING:
+        column = column_of(source, node)
+        raise ValueError(f"column {column}: at most {MAX_NESTING} operations within one another")
+    match node:
+        case ast.Constant(value) if type(value) in (int, float):
+            if np.isnan(parse_number(segment_of(source, node))):
+                refuse(source, node, "a finite decimal number")
+            return []
+        case ast.UnaryOp(ast.USub(), operand):
+            return check(source, operand, depth + 1)
+        case ast.Call(ast.Name(name), [argument], []) if name in FUNCTIONS:
+            return check(source, argument, depth + 1)
+        case ast.BinOp(left, operator, right) if type(operator) in OPERATORS:
+            return check(source, left, depth + 1) + check(source, right, depth + 1)
+    return [quantity_of(source, node)]
+
+
+def quantity_of(source: str, node: ast.expr) -> Quantity:
+    """Return the quantity of a node. ValueError with the column where it is none."""
+    indices: list[IndexText] = []
+    while isinstance(node, ast.Subscript):
+        text = segment_of(source, node.slice).strip()
+        indices.insert(0, IndexText(text, column_of(source, node.slice)))
+        node = node.value
+    if not isinstance(node, ast.Name) or node.id in FUNCTIONS:
+        refuse(source, node, LEGAL_SIDE)
+    return Quantity(node.id, tuple(indices), column_of(source, node))
 
 
 def segment_of(source: str, node: ast.expr) -> str:

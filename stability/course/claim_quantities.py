@@ -6,17 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stability.course.claim_indices import (
-    FactorIndex,
-    HiddenLayerIndex,
-    IndexKind,
-    LayerIndex,
-    RankIndex,
-    SampledFactorIndex,
-    SchemeIndex,
-    StepIndex,
-    SymmetryIndex,
-)
+from stability.course import claim_indices
 from stability.engine.runs import Stream
 from stability.probes.first_layer_gain import first_layer_gain
 from stability.probes.jacobian import singular_values
@@ -28,8 +18,10 @@ from stability.records.step_sampling import sampled_steps
 from stability.theory.prediction import predict
 from stability.theory.product_law import norm_law
 
-SCHEME, LAYER, HIDDEN_LAYER, STEP = SchemeIndex(), LayerIndex(), HiddenLayerIndex(), StepIndex()
-FACTOR, SAMPLED_FACTOR = FactorIndex(), SampledFactorIndex()
+SCHEME, STEP = claim_indices.SchemeIndex(), claim_indices.StepIndex()
+LAYER, HIDDEN_LAYER = claim_indices.LayerIndex(), claim_indices.HiddenLayerIndex()
+RANK, SYMMETRY = claim_indices.RankIndex(), claim_indices.SymmetryIndex()
+FACTOR, SAMPLED_FACTOR = claim_indices.FactorIndex(), claim_indices.SampledFactorIndex()
 
 
 class PendingError(ValueError):
@@ -68,13 +60,15 @@ class ClaimQuantity:
 
     name: str
     label: str
-    indices: tuple[IndexKind, ...]
+    indices: tuple[claim_indices.IndexKind, ...]
     value_of: Callable[..., Any]
     record: type[Experiment | Product] = Experiment
     step_taken: Callable[[StreamPrefix, int], int] | None = None
 
 
-def measured(name: str, label: str, *layer: IndexKind, sampled: bool = False) -> ClaimQuantity:
+def measured(
+    name: str, label: str, *layer: claim_indices.IndexKind, sampled: bool = False
+) -> ClaimQuantity:
     """A field of a Measurement; `sampled`: NaN but at the sampled steps of a run."""
 
     def measurement(prefix: StreamPrefix, step: int) -> Any:
@@ -163,8 +157,8 @@ CLAIM_QUANTITIES = {quantity.name: quantity for quantity in (
     measured("distinct", "number of distinct units", HIDDEN_LAYER, sampled=True),
     predicted("signal", "predicted signal"),
     predicted("signal_gradient", "predicted signal gradient"),
-    ClaimQuantity("singular_value", "singular value", (SCHEME, RankIndex()), singular_value),
-    ClaimQuantity("moved", "change of the output", (SCHEME, SymmetryIndex()), relative_change),
+    ClaimQuantity("singular_value", "singular value", (SCHEME, RANK), singular_value),
+    ClaimQuantity("moved", "change of the output", (SCHEME, SYMMETRY), relative_change),
     gain("forward", "forward", "forward factor"),
     gain("backward", "backward", "backward factor"),
     gain("forward_predicted", "predicted_forward", "predicted forward factor"),

@@ -106,7 +106,7 @@ class Claim:
     def check_settings(self, record: Any) -> None:
         """Raise a ValueError that says what these settings lack that the claim speaks of."""
         for comparison, scheme in self.cases(record):
-            for quantity in comparison.quantities():
+            for quantity in comparison.quantities:
                 positions_of(quantity, record, scheme)
 
     def holds(self, stream: Stream[Any, Any], count: int | None = None) -> NDArray[np.bool_]:
@@ -143,9 +143,7 @@ class Claim:
 
     def cases(self, record: Any) -> Iterator[tuple[Comparison, str]]:
         for comparison in self.comparisons:
-            texts = {
-                index.text for quantity in comparison.quantities() for index in quantity.indices
-            }
+            texts = {index.text for quantity in comparison.quantities for index in quantity.indices}
             schemes = getattr(record, "schemes", ("",)) if EACH in texts else ("",)
             yield from ((comparison, scheme) for scheme in schemes)
 
@@ -154,7 +152,7 @@ def parse_claim(text: str) -> Claim:
     """Read a claim. ValueError names the column, and what is legal there."""
     claim = Claim(text.strip(), parse_comparisons(text))
     for comparison in claim.comparisons:
-        for quantity in comparison.quantities():
+        for quantity in comparison.quantities:
             resolve(quantity)
     return claim
 

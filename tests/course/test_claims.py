@@ -197,7 +197,7 @@ def test_no_name_is_one_of_the_grammar():
 
 
 def quantity_of(text: str) -> str:
-    return next(parse_comparisons(text)[0].quantities()).name
+    return parse_comparisons(text)[0].quantities[0].name
 
 
 def expectations(e: Experiment) -> dict[str, np.ndarray | float]:

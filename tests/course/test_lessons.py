@@ -100,7 +100,7 @@ def test_a_claim_is_about_what_was_measured(lesson):
     names = {
         quantity.name
         for comparison in lesson.claim.comparisons
-        for quantity in comparison.quantities()
+        for quantity in comparison.quantities
     }
     assert names - {*lesson.page.record.knobs(), "guessing", "law"}
 
