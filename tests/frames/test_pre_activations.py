@@ -158,7 +158,10 @@ def test_the_steps_to_choose_from_are_those_with_histograms_and_the_newest_up_to
 
 
 def test_the_flat_share_is_the_median_of_what_was_measured_and_agrees_with_the_histogram():
-    """ReLU is flat below 0, an edge of the histogram. Layer 1: further on u is exactly 0 where all before it are off."""
+    """ReLU is flat below 0, an edge of the histogram.
+
+    Layer 1, since further on u is exactly 0 where all units before it are off.
+    """
     run = finished("relu")
     rows = saturation.saturation_by_scheme(run, 41, 1, 0)
     shown = saturation.mean_histogram(run, 41, 1, 0)
@@ -225,8 +228,11 @@ def test_the_chart_is_valid_and_both_panels_have_one_and_the_same_axis_below():
     e = EXPERIMENTS["relu"]
     spec = charts.pre_activation_spec(e)
     assert json.dumps(charts.pre_activation_chart(e).to_dict(validate=True)) == json.dumps(spec)
-    domains = {tuple(node["scale"]["domain"]) for node in nodes(spec) if node.get("field") in ("u", "edge", "middle", "from")
-               and "scale" in node}  # fmt: skip
+    domains = {
+        tuple(node["scale"]["domain"])
+        for node in nodes(spec)
+        if node.get("field") in ("u", "edge", "middle", "from") and "scale" in node
+    }
     assert domains == {(-9, 9)}
     assert spec["usermeta"]["embedOptions"]["renderer"] == "canvas"
     assert len(spec["description"]) > 20
@@ -253,8 +259,12 @@ def test_lines_have_the_colours_and_marks_of_their_schemes():
         {"color": palette.SCHEME_COLOURS, "shape": palette.SCHEME_SHAPES},
         palette.scheme_style_indices(e.schemes),
     )
-    scales = [(channel, node["scale"]) for unit, _ in units(charts.pre_activation_spec(e)) for channel, node in channels(unit)
-              if channel in looks]  # fmt: skip
+    scales = [
+        (channel, node["scale"])
+        for unit, _ in units(charts.pre_activation_spec(e))
+        for channel, node in channels(unit)
+        if channel in looks
+    ]
     assert {channel for channel, _ in scales} == set(looks)
     for channel, scale in scales:
         assert scale == {

@@ -1,4 +1,4 @@
-"""The gains of the first layer against plain torch, against the law by Monte Carlo, and as they are drawn."""
+"""The first layer's gains against plain torch, against the law by Monte Carlo, and as drawn."""
 
 import json
 from dataclasses import replace
@@ -46,8 +46,13 @@ def test_gains_are_those_of_a_plain_torch_network(dataset, precision):
     batch = next(batch_indices(e))
     x, y = data.x[batch], data.y[batch]
     for n in range(e.network_count):
-        model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, data.y.max() + 1 if
-                              e.dataset_row.classes else 1)).double()  # fmt: skip
+        model = nn.Sequential(
+            nn.Linear(5, 8),
+            nn.ReLU(),
+            nn.Linear(8, 8),
+            nn.ReLU(),
+            nn.Linear(8, data.y.max() + 1 if e.dataset_row.classes else 1),
+        ).double()
         for place, (weights, biases) in enumerate(stack.layers()):
             model[2 * place].load_state_dict({"weight": weights[n], "bias": biases[n]})
         z = (x @ model[0].weight.T + model[0].bias).detach().requires_grad_()
@@ -149,7 +154,7 @@ def test_forward_the_mean_square_grows_by_fan_in_times_the_variance(features, wi
 @pytest.mark.parametrize(("features", "width"), SIZES)
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_backward_the_mean_square_grows_by_fan_out_times_the_variance(features, width, activation):
-    """Within 4 standard errors and 6% for what errors and slopes know of W_1, which is no independent draw for them."""
+    """Within 4 standard errors and 6%, since errors and slopes are not independent of W_1."""
     e = Experiment(
         schemes=DRAWN, depth=2, features=features, width=width, samples=64, activation=activation
     )
@@ -158,7 +163,10 @@ def test_backward_the_mean_square_grows_by_fan_out_times_the_variance(features, 
 
 
 def test_backward_the_law_is_exact_for_a_delta_that_knows_nothing_of_the_weights():
-    """With two inputs slopes know W_1 so well that the mean lies below; with the delta of another network it does not."""
+    """With two inputs slopes depend so much on W_1 that the mean lies below.
+
+    With the delta of another network it does not.
+    """
     e = Experiment(
         schemes=("he_normal", "lecun_uniform"),
         depth=2,
@@ -192,9 +200,10 @@ def test_backward_the_law_is_exact_for_a_delta_that_knows_nothing_of_the_weights
     "settings", [{}, {"dataset": "teacher", "activation": "linear"}, {"features": 256, "width": 32}]
 )
 def test_networks_lie_beside_the_prediction_by_what_the_directions_filled_allow(settings):
-    """sqrt(2 / (n r)), r = tr(K)^2 / tr(K^2), from the vectors themselves: within a third for 128 networks of normal weights.
+    """sqrt(2 / (n r)), r = tr(K)^2 / tr(K^2), from the vectors themselves.
 
-    Their own standard deviation is known to 1 / sqrt(256) = 6%, and r differs from network to network.
+    Within a third for 128 networks of normal weights: their own standard deviation is known to
+    1 / sqrt(256) = 6%, and r differs from network to network.
     """
     e = Experiment(schemes=("lecun_normal",), depth=2, samples=64, replicates=16, **settings)
     expected, ratios = [], []

@@ -1,4 +1,4 @@
-"""What the networks have learned, on a grid of input space: the numbers, the words, the pictures and the page."""
+"""Learned functions on a grid of input space: numbers, words, pictures and the page."""
 
 import json
 import math
@@ -133,8 +133,10 @@ def test_the_first_networks_of_a_stack_are_its_own_and_share_its_numbers():
     stack = Stack(e, torch.device("cpu"))
     first, x = stack.first_replicates(), torch.randn(5, 2)
     assert torch.equal(first.forward(x).output, stack.forward(x).output[::3])
-    assert all(part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
-               for part, whole in zip(first.weights, stack.weights, strict=True))  # fmt: skip
+    assert all(
+        part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
+        for part, whole in zip(first.weights, stack.weights, strict=True)
+    )
     assert stack.experiment is e
 
 
@@ -548,7 +550,7 @@ def test_the_page_shows_one_panel_a_scheme_with_its_sentence_and_grey_where_noth
 
 
 @pytest.mark.page
-def test_the_page_shows_curves_of_the_sine_and_a_sentence_for_blobs_from_which_two_dimensions_are_one_choice_away():
+def test_the_page_shows_curves_of_the_sine_and_a_sentence_for_blobs_that_leads_to_two_dimensions():
     at = look_closer(opened(dataset="sine"), "learned")
     (picture,) = pictures(at)
     assert "curve" in picture["description"]
