@@ -17,7 +17,7 @@ from stability.page.sections import SECTIONS, RemedyButton, Picture, Pieces, Sec
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.product import Product
 from stability.records.view import Page
-from stability.theory.product_law import product_sentences
+from stability.page.product_sentences import product_sentences
 
 
 @dataclass

@@ -21,11 +21,12 @@ from stability.charts.palette import (
 from stability.course.claims import ClaimReading
 from stability.diagnosis.forecast import FORECAST_ACCURACY
 from stability.diagnosis.nonfinite import nonfinite_remarks
-from stability.diagnosis.verdicts import Verdict, size
+from stability.diagnosis.verdicts import Verdict
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
 from stability.frames import describe_standing
 from stability.records.experiment import Experiment
+from stability.text import rough_number
 
 PROMISE = "What an initialization does to a deep network: same architecture, same data, different first weights."
 COURSE_INTRODUCTION = (
@@ -220,7 +221,7 @@ def layer_strips_html(run: Run, count: int, index: int) -> str:
 
 
 def layer_strip_html(label: str, word: str, values: np.ndarray) -> str:
-    first, last = (size(value) if np.isfinite(value) else "not finite" for value in values[[0, -1]])
+    first, last = (rough_number(value) if np.isfinite(value) else "not finite" for value in values[[0, -1]])
     said = f"{label} by layer, from {first} at the first to {last} at the last: blue is below 1, orange above"
     colours = f"<i style='background: {gradient_stops(values)}'></i>"
     return f"<div class='strip' role='img' aria-label='{said}' title='{said}'>{colours}<span>{word}</span></div>"

@@ -32,7 +32,7 @@ from stability.probes.product_singular_values import bounds_sentence, why_shorte
 from stability.records.view import View
 from stability.theory import overflow
 from stability.theory.mean_field_table import variance_equation, mean_field_frame
-from stability.theory.product_law import hundred_factors_sentences
+from stability.page.product_sentences import hundred_factors_sentences
 
 
 @dataclass(frozen=True)
