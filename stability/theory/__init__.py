@@ -1,4 +1,4 @@
-"""What is predicted before training: signals by mean field, overflow, and the law of products.
+"""Predictions before training: signals by mean field, overflow, and the law of products.
 It may import `engine` and everything beneath it, but neither `diagnosis` nor `probes`. To add a
 prediction, add a function that fills the fields of a measurement."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stability.catalogues.draws import Layer
-from stability.catalogues.mean_field import NOTE_DIES, FixedPoint, fixed_point
+from stability.catalogues.mean_field import NOTE_DIES, fixed_point
 from stability.catalogues.scheme_entry import Scheme
 from stability.catalogues.schemes import critical_sigma_w2_or_none
 from stability.records.experiment import Experiment
@@ -52,26 +52,27 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
         fixed_point(e.phi, sigma_w2, bias_variance),
         critical_sigma_w2_or_none(e.activation, sigma_b),
     )
-    phase = fixed_point_phase(point)
+    chi_1, q = float(point.chi_1), float(point.q)
+    phase = phase_at_depth(chi_1, q)
     return columns | {
-        "chi_1": point.chi_1,
-        "q": point.q,
-        "reach": SURVIVAL_DEPTH_SCALES * abs(point.xi_c),
+        "chi_1": chi_1,
+        "q": q,
+        "reach": SURVIVAL_DEPTH_SCALES * abs(float(point.xi_c)),
         "phase": phase,
         "note": SINKS_SLOWLY if point.note == NOTE_DIES and phase == "on the edge" else point.note,
         "edge": math.sqrt(edge) if edge else math.nan,
     }
 
 
-def fixed_point_phase(point: FixedPoint) -> str:
-    """Return how a wide network behaves in the limit of depth, of one fixed point."""
-    if abs(point.chi_1 - 1) <= EDGE_TOLERANCE:
+def phase_at_depth(chi_1: float, q: float) -> str:
+    """Return how a wide network behaves in the limit of depth, from its fixed point."""
+    if abs(chi_1 - 1) <= EDGE_TOLERANCE:
         return "on the edge"
-    if math.isinf(point.q):
+    if math.isinf(q):
         return "explodes"
-    if point.chi_1 >= 1:
+    if chi_1 >= 1:
         return "chaotic"
-    return "ordered" if point.q else "dies out"
+    return "ordered" if q else "dies out"
 
 
 def variance_equation(e: Experiment, scheme: str) -> str:

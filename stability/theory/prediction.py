@@ -1,4 +1,4 @@
-"""What theory predicts of this very network before training: signals and gradients by layer.
+"""Predictions of theory for this very network before training: signals and gradients by layer.
 
 Each example is followed by its own squared length: q, the mean square of its z over the units of a
 wide layer. Exact in the limit of wide layers for Gaussian weights; for the other families from
@@ -95,7 +95,7 @@ def normalized_variance(e: Experiment, q: np.ndarray) -> np.ndarray:
     """Return the variance of u where z has variance q; it counts as infinite where q is."""
     variance = e.normalization_row.variance
     assert variance, "of a normalization without a formula nothing is predicted"
-    return np.nan_to_num(variance(q), nan=np.inf, posinf=np.inf)
+    return np.asarray(np.nan_to_num(variance(q), nan=np.inf, posinf=np.inf))
 
 
 def propagate_gradient_squares(
@@ -127,7 +127,8 @@ def output_gradient_squares(e: Experiment, q: np.ndarray, y: np.ndarray) -> np.n
         return np.asarray(4 * (q + y**2))  # the loss is (z - y)^2, and z knows nothing of y
     with np.errstate(divide="ignore"):
         squares = np.interp(np.log(q), SOFTMAX_LOG_Q, expected_softmax_squares(classes))
-    return (squares - 2 / classes + 1) / classes  # |softmax(z) - e_y|^2; all classes are as likely
+    # |softmax(z) - e_y|^2, in which every class is as likely
+    return np.asarray((squares - 2 / classes + 1) / classes)
 
 
 @lru_cache
@@ -136,7 +137,8 @@ def expected_softmax_squares(classes: int) -> np.ndarray:
     noise = np.random.default_rng(0).standard_normal((MONTE_CARLO_SAMPLES, classes))
     scale = np.exp(SOFTMAX_LOG_Q / 2)[:, None, None]
     shares = np.exp(scale * (noise - noise.max(axis=1, keepdims=True)))
-    return ((shares / shares.sum(axis=2, keepdims=True)) ** 2).sum(axis=2).mean(axis=1)
+    shares /= shares.sum(axis=2, keepdims=True)
+    return np.asarray((shares**2).sum(axis=2).mean(axis=1))
 
 
 def has_band(e: Experiment, row: Scheme) -> bool:

@@ -1,4 +1,4 @@
-"""What no logarithm can show is said in words: where networks diverged, and what is exactly zero."""
+"""Remarks say what no logarithm can show: where networks diverged, and what is exactly zero."""
 
 import re
 from functools import cache
@@ -18,13 +18,21 @@ TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8}
 EXPERIMENTS = {
     "sound": Experiment(**TINY, schemes=("he_normal", "xavier_normal"), depth=3, steps=5),
     "zeros": Experiment(**TINY, schemes=("zeros", "he_normal"), depth=6, steps=5),
-    "broken at once": Experiment(**TINY, schemes=("zeros", "normal:1e5"), activation="linear", depth=30, steps=3),
+    "broken at once": Experiment(
+        **TINY, schemes=("zeros", "normal:1e5"), activation="linear", depth=30, steps=3
+    ),
     "broken later": Experiment(
-        **TINY, schemes=("normal:1", "normal:0.9"), activation="linear", dataset="teacher", depth=5, steps=14,
-        learning_rate=0.5, replicates=3,
+        **TINY,
+        schemes=("normal:1", "normal:0.9"),
+        activation="linear",
+        dataset="teacher",
+        depth=5,
+        steps=14,
+        learning_rate=0.5,
+        replicates=3,
     ),
     "faded": Experiment(**TINY, schemes=("normal:0.001",), depth=40, steps=3, bias_std=0.0),
-}  # fmt: skip
+}
 
 
 @cache
@@ -48,7 +56,7 @@ def of(run: Run, count: int, scheme: str, diverged: bool) -> list[str]:
 
 
 def breaks(run: Run, scheme: str, count: int) -> list[Break]:
-    """Of one scheme, those that had happened by then, earliest first."""
+    """The breaks of one scheme that had happened by then, earliest first."""
     events = [
         event for (index, _), event in run.breaks.items() if run.experiment.schemes[index] == scheme
     ]

@@ -1,4 +1,6 @@
-"""Verdicts tell the truth: each word where it belongs and not beside it, and forecasts that come true."""
+"""Verdicts tell the truth: each word where it belongs and not beside it, and forecasts that come
+true.
+"""
 
 import math
 import random
@@ -98,16 +100,26 @@ def random_scheme(draw: random.Random) -> str:
 
 
 def random_experiment(draw: random.Random) -> Experiment:
-    """Eight networks of one kind: anything goes, at a tenth to ten times the typical learning rate."""
+    """Eight networks of one kind: any setting, a tenth to ten times the typical learning rate."""
     optimizer, chosen = draw.choice(list(OPTIMIZERS.values())), {}
     e = Experiment(
-        activation=draw.choice(list(ACTIVATIONS)), depth=draw.randint(1, 20), width=2 * draw.randint(2, 16),
-        residual=draw.random() < 0.25, normalization=draw.choice(["none", "none", *NORMALIZATIONS]),
-        dropout=draw.choice([0, 0, 0.2]), bias_std=draw.choice([0, 0, 0.1]), dataset=draw.choice(list(DATASETS)), samples=512,
-        batch=32, steps=draw.randint(50, 100), optimizer=optimizer.key,
-        learning_rate=optimizer.learning_rate * 10 ** draw.uniform(-1, 1), clip=draw.choice([0, 0, 1.0]),
-        weight_decay=draw.choice([0, 0, 0.01]), seed=draw.randrange(2**31),
-    )  # fmt: skip
+        activation=draw.choice(list(ACTIVATIONS)),
+        depth=draw.randint(1, 20),
+        width=2 * draw.randint(2, 16),
+        residual=draw.random() < 0.25,
+        normalization=draw.choice(["none", "none", *NORMALIZATIONS]),
+        dropout=draw.choice([0, 0, 0.2]),
+        bias_std=draw.choice([0, 0, 0.1]),
+        dataset=draw.choice(list(DATASETS)),
+        samples=512,
+        batch=32,
+        steps=draw.randint(50, 100),
+        optimizer=optimizer.key,
+        learning_rate=optimizer.learning_rate * 10 ** draw.uniform(-1, 1),
+        clip=draw.choice([0, 0, 1.0]),
+        weight_decay=draw.choice([0, 0, 0.01]),
+        seed=draw.randrange(2**31),
+    )
     while len(chosen) < MOST_SCHEMES:
         text = random_scheme(draw)
         if not list(scheme_disagreements(text, knobs.setting_values(e))):
@@ -219,7 +231,9 @@ def test_every_remedy_makes_a_legal_experiment_that_differs_and_keeps_the_seed()
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "hardtanh", "leaky_relu"])
 def test_another_normalization_is_offered_only_where_its_own_first_step_promises_more(activation):
-    """Behind batch norm gradients explode with the depth, and behind layer norm those of tanh do, too."""
+    """Behind batch norm gradients explode with the depth, and behind layer norm those of tanh do,
+    too.
+    """
     scheme = ACTIVATIONS[activation].suited_scheme or "xavier_normal"
     e = Experiment(
         schemes=(scheme,),

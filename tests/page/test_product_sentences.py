@@ -61,6 +61,6 @@ def test_the_variance_is_said_to_be_preserved_only_where_it_is():
 def test_each_format_that_is_left_is_named_with_the_place():
     norms = [np.array([float(10 * k)]) for k in range(41)]
     assert product_sentences(Product(count=40, replicates=1), norms)[-1] == (
-        "The median leaves the range of float16 after 1 further factor, of float32 and bfloat16 after 4 further factors, "
-        "of float64 after 31 further factors."
+        "The median leaves the range of float16 after 1 further factor, of float32 and bfloat16 "
+        "after 4 further factors, of float64 after 31 further factors."
     )

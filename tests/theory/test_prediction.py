@@ -1,15 +1,17 @@
 """Predictions against wide random networks, against closed forms, and where there are none.
 
-Sampling errors. A prediction is the root of an expected square, so each network of a sample gives a ratio, measured^2 over
-predicted^2, whose mean is 1; its standard error s / sqrt(n) comes from the sample. Ratios of one layer to the layer it is
-computed from are sharper than the ratios themselves, because the chance of the other layers drops out. Allowed are four
-standard errors and a bias: networks are WIDTH wide and theory holds for infinitely wide ones. The mean square of a layer
-fluctuates by a relative variance of about 5 / width (Hanin & Rolnick 2018), a curved average of it is off by a share of
-that, and a normalization takes 2 of its width dimensions out of the gradient: 5 / width a layer, whatever the layer, where
-width is that of the units that dropout leaves.
+Sampling errors. A prediction is the root of an expected square, so each network of a sample gives a
+ratio, measured^2 over predicted^2, whose mean is 1; its standard error s / sqrt(n) comes from the
+sample. Ratios of one layer to the layer it is computed from are sharper than the ratios themselves,
+because the chance of the other layers drops out. Allowed are four standard errors and a bias:
+networks are WIDTH wide and theory holds for infinitely wide ones. The mean square of a layer
+fluctuates by a relative variance of about 5 / width (Hanin & Rolnick 2018), a curved average of it
+is off by a share of that, and a normalization takes 2 of its width dimensions out of the gradient:
+5 / width a layer, whatever the layer, where width is that of the units that dropout leaves.
 
-Layers have few outputs, 10 at the end, so one activation says little about the last one. Each activation has its own seed, so
-that all together, 240 networks of each scheme, say it: there a variance that is wrong by a factor of 1.2 in any layer shows.
+Layers have few outputs, 10 at the end, so one activation says little about the last one. Each
+activation has its own seed, so that all together, 240 networks of each scheme, say it: there a
+variance that is wrong by a factor of 1.2 in any layer shows.
 """
 
 import math
@@ -37,13 +39,14 @@ from stability.theory.prediction import (
     predict,
 )
 
-configure_process()  # as on the page: large arrays are kept, instead of fetched from the system again and again
+configure_process()  # as on the page: large arrays are kept, not fetched from the system anew
 
 WIDTH, DEPTH = 128, 4
 ERRORS, BIAS = 4, 5 / WIDTH  # the bias is that of one layer
 SMALL = {"features": 100, "samples": 64, "batch": 8, "steps": 1, "replicates": 16}
 WIDE = SMALL | {"width": WIDTH, "depth": DEPTH}
-# Every scheme with a prediction; values where the default would let all signals die, or lets too few weights make a sum.
+# Every scheme with a prediction; values where the default would let all signals die, or lets too few
+# weights make a sum.
 DRAWN = (
     (
         "normal:0.1",
@@ -77,7 +80,9 @@ NARROW, LAYERS, SEEDS = (
 
 
 def start(e: Experiment) -> Measurement:
-    """The first batch, measured as at a step at which what takes longest, held-out examples above all, is left out."""
+    """The first batch, measured as at a step at which what takes longest, held-out examples above
+    all, is left out.
+    """
     e = replace(e, steps=2 * SAMPLED_STEPS)
     training = Training(*draw_stack_and_data(e))
     between = min(set(range(e.steps)) - evenly_spread_steps(e.steps, SAMPLED_STEPS))
@@ -104,7 +109,9 @@ def allowed(ratios: np.ndarray, bias: float | np.ndarray) -> np.ndarray:
 
 
 def agree(found: tuple[np.ndarray, np.ndarray], where: object = "", bias: float = BIAS) -> None:
-    """Asserts that the ratios `(S, n, L)` of signal and gradient have the mean 1, layer after layer and step by step."""
+    """Asserts that the ratios `(S, n, L)` of signal and gradient have the mean 1, layer after layer
+    and step by step.
+    """
     layers = np.arange(1, found[0].shape[-1] + 1)
     for name, ratios, count in zip(FIELDS, found, (layers, layers[::-1]), strict=True):
         assert (abs(ratios.mean(axis=1) - 1) <= allowed(ratios, bias * count)).all(), (
@@ -131,7 +138,9 @@ def ratios_of(e: Experiment, seeds: int) -> tuple[np.ndarray, np.ndarray]:
 def every_scheme(
     activation: str, residual: bool
 ) -> tuple[tuple[str, ...], tuple[np.ndarray, np.ndarray]]:
-    """The schemes that this activation has, and their ratios; each activation and each kind of network has its own seed."""
+    """The schemes that this activation has, and their ratios; each activation and each kind of
+    network has its own seed.
+    """
     seed = 2 * list(ACTIVATIONS).index(activation) + residual
     common = WIDE | {"activation": activation, "residual": residual, "seed": seed}
     drawn = [
@@ -157,7 +166,9 @@ def test_wide_random_networks_have_the_predicted_signals_and_gradients(activatio
 
 @pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
 def test_no_layer_of_any_scheme_is_off_by_a_fifth(residual):
-    """All activations together: there the error allowed is itself below a fifth, in every layer of every scheme."""
+    """All activations together: there the error allowed is itself below a fifth, in every layer of
+    every scheme.
+    """
     parts = {}
     for activation in ACTIVATIONS:
         keys, found = every_scheme(activation, residual)
@@ -189,14 +200,30 @@ def test_layers_that_are_not_square_are_predicted(features, residual):
     )  # a wrong fan would be a factor of 2 or more
 
 
-@pytest.mark.parametrize("settings", [
-    {"dropout": 0.4}, {"dropout": 0.4, "residual": True}, {"dropout": 0.3, "activation": "relu"},
-    {"bias_std": 0.7}, {"bias_std": 0.7, "residual": True}, {"bias_std": 0.7, "activation": "relu"},
-    {"normalization": "layer"}, {"normalization": "layer", "activation": "relu"},
-    {"normalization": "layer", "residual": True, "activation": "softplus"},
-    {"normalization": "rms"}, {"normalization": "rms", "residual": True, "activation": "relu"},
-    {"normalization": "rms", "dropout": 0.4, "bias_std": 0.7, "residual": True, "activation": "gelu"},
-], ids=lambda settings: " ".join(f"{key}={value}" for key, value in settings.items()))  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 0.4},
+        {"dropout": 0.4, "residual": True},
+        {"dropout": 0.3, "activation": "relu"},
+        {"bias_std": 0.7},
+        {"bias_std": 0.7, "residual": True},
+        {"bias_std": 0.7, "activation": "relu"},
+        {"normalization": "layer"},
+        {"normalization": "layer", "activation": "relu"},
+        {"normalization": "layer", "residual": True, "activation": "softplus"},
+        {"normalization": "rms"},
+        {"normalization": "rms", "residual": True, "activation": "relu"},
+        {
+            "normalization": "rms",
+            "dropout": 0.4,
+            "bias_std": 0.7,
+            "residual": True,
+            "activation": "gelu",
+        },
+    ],
+    ids=lambda settings: " ".join(f"{key}={value}" for key, value in settings.items()),
+)
 def test_dropout_biases_and_norms_are_predicted(settings):
     common = WIDE | {"activation": "tanh", "seed": 100, "depth": 4} | settings
     found = ratios_of(
@@ -211,7 +238,9 @@ def test_dropout_biases_and_norms_are_predicted(settings):
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_kind_of_data_is_predicted(dataset):
-    """Three layers of a bell curve of weights: what two features are added up to is normal only then."""
+    """Three layers of a bell curve of weights: what two features are added up to is normal only
+    then.
+    """
     common = WIDE | {
         "dataset": dataset,
         "depth": 3,
@@ -245,7 +274,10 @@ def test_a_network_of_one_layer_is_predicted(dataset):
 def test_the_gradient_of_a_regression_is_four_times_the_variance_of_the_output_and_the_target(
     value,
 ):
-    """Of one layer q is Var w |x|^2, and the loss is (z - y)^2. Equal up to the rounding of x and y to float32."""
+    """With one layer q is Var w |x|^2, and the loss is (z - y)^2.
+
+    Equal up to the rounding of x and y to float32.
+    """
     e = Experiment(schemes=(f"normal:{value}",), dataset="linear", depth=1, bias_std=0.5, **SMALL)
     data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, torch.float64)
     x, y = (part[next(batch_indices(e))].numpy() for part in (data.x, data.y))
@@ -257,7 +289,9 @@ def test_the_gradient_of_a_regression_is_four_times_the_variance_of_the_output_a
 
 
 def test_the_gradient_of_a_classification_lies_between_an_even_guess_and_a_sure_one():
-    """|softmax - e_y|^2 of C classes is 1 - 1/C for even shares, and 2 with the chance 1 - 1/C for a sure and blind guess."""
+    """|softmax - e_y|^2 of C classes is 1 - 1/C for even shares, and 2 with the chance 1 - 1/C for
+    a sure and blind guess.
+    """
     schemes = tuple(f"normal:{value}" for value in (0, 1e-6, 0.1, 1, 10, 1e6))
     for dataset in ("blobs", "spirals"):
         e = Experiment(schemes=schemes, dataset=dataset, depth=1, **SMALL)
@@ -273,8 +307,11 @@ def test_the_gradient_of_a_classification_lies_between_an_even_guess_and_a_sure_
 
 
 def test_the_softmax_of_two_logits_agrees_with_a_sum_over_their_difference():
-    """Their difference d is N(0, 2 q), and |softmax|^2 = 1 - 2 s (1 - s), s = sigmoid(d). The sum is fine to 1e-6; the table's
-    standard error is the spread of |softmax|^2 over draws, by the same sum, over the root of their number."""
+    """Their difference d is N(0, 2 q), and |softmax|^2 = 1 - 2 s (1 - s), s = sigmoid(d).
+
+    The sum is fine to 1e-6; the table's standard error is the spread of |softmax|^2 over draws, by
+    the same sum, over the root of their number.
+    """
     z = np.linspace(-9, 9, 2_000_001)
     weights = np.exp(-(z**2) / 2)
     weights /= weights.sum()
@@ -379,9 +416,11 @@ def test_the_deepest_networks_are_predicted_without_a_warning(
 
 @lru_cache
 def one_example(activation: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ratios `(n, L)` for one example each; those of the gradient by that of the output, which a band leaves out.
+    """Ratios `(n, L)` for one example each; those of the gradient by that of the output, which a
+    band leaves out.
 
-    One output: its error only scales what comes back, so that the law is that of Gaussian matrices and nothing else.
+    One output: its error only scales what comes back, so that the law is that of Gaussian matrices
+    and nothing else.
     """
     common = SMALL | {
         "width": NARROW,
@@ -398,7 +437,10 @@ def one_example(activation: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("activation", ["linear", "relu", "leaky_relu_0.2"])
 def test_nine_of_ten_networks_lie_within_the_band_of_one_example(activation):
-    """960 networks, standard error of a share of 0.9: 0.0097. Each end of the band is a percentile of 4096 draws: 0.0034."""
+    """960 networks, standard error of a share of 0.9: 0.0097.
+
+    Each end of the band is a percentile of 4096 draws: 0.0034.
+    """
     share, networks = (BAND_PERCENTILES[1] - BAND_PERCENTILES[0]) / 100, 16 * SEEDS
     tail = 1 - BAND_PERCENTILES[1] / 100
     error = math.sqrt(share * (1 - share) / networks + 2 * tail * (1 - tail) / MONTE_CARLO_SAMPLES)
@@ -417,7 +459,8 @@ def test_nine_of_ten_networks_lie_within_the_band_of_one_example(activation):
 
 
 def test_the_logarithm_of_a_squared_gradient_has_the_variance_of_hanin_and_rolnick():
-    """5 / n a layer of ReLU to leading order, 2 / n of a linear one; the next order is below 5 / n of that.
+    """5 / n a layer of ReLU to leading order, 2 / n of a linear one; the next order is below 5 / n
+    of that.
 
     A variance of n numbers that are nearly normal has the relative standard error sqrt(2 / n).
     """
@@ -426,20 +469,34 @@ def test_the_logarithm_of_a_squared_gradient_has_the_variance_of_hanin_and_rolni
             np.log(one_example(activation)[1][:, 0]).var(ddof=1) / (LAYERS - 1) * NARROW / leading
         )
         assert abs(seen - 1) <= ERRORS * math.sqrt(2 / (16 * SEEDS)) + 5 / NARROW
-    width = 400  # and the band by itself; between 5 and 95 percent of a normal lie 2 x 1.645 standard deviations
+    width = 400  # the band by itself; 5 to 95 percent of a normal are 2 x 1.645 standard deviations
     for linear, leading in ((False, 5), (True, 2)):
         low, high = np.log(band_factors((width,) * LAYERS, 0.0, linear)[1, :, 0] ** 2)
         seen = ((high - low) / (2 * 1.645)) ** 2 / (LAYERS - 1) * width / leading
-        # a percentile's error is sqrt(p (1 - p) / n) by the density 0.103 there; twice that of two ends, for a square
+        # a percentile's error is sqrt(p (1 - p) / n) by the density 0.103 there; twice that of two
+        # ends, for a square
         error = 2 * math.sqrt(2 * 0.05 * 0.95 / MONTE_CARLO_SAMPLES) / 0.103 / (2 * 1.645)
         assert abs(seen - 1) <= ERRORS * error + 5 / width
 
 
-@pytest.mark.parametrize("settings", [
-    {"activation": "tanh"}, {"activation": "hardtanh"}, {"activation": "gelu"}, {"residual": True}, {"bias_std": 0.1},
-    {"dropout": 0.1}, {"normalization": "layer"}, {"schemes": ("he_uniform",)}, {"schemes": ("orthogonal",)},
-    {"schemes": ("sparse",)}, {"schemes": ("pytorch",)}, {"schemes": ("truncated_normal",)},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"activation": "tanh"},
+        {"activation": "hardtanh"},
+        {"activation": "gelu"},
+        {"residual": True},
+        {"bias_std": 0.1},
+        {"dropout": 0.1},
+        {"normalization": "layer"},
+        {"schemes": ("he_uniform",)},
+        {"schemes": ("orthogonal",)},
+        {"schemes": ("sparse",)},
+        {"schemes": ("pytorch",)},
+        {"schemes": ("truncated_normal",)},
+    ],
+    ids=str,
+)
 def test_where_no_law_of_the_spread_is_known_there_is_no_band(settings):
     found = predict(Experiment(**{"schemes": ("he_normal",), "depth": 4, **SMALL} | settings))
     assert np.isnan([found.signal_band, found.signal_gradient_band]).all()

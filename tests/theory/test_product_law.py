@@ -1,6 +1,7 @@
-"""The laws of random products against Monte Carlo and mpmath, and the sentences about them.
+"""The laws of random products against Monte Carlo and mpmath.
 
-Monte Carlo agrees within 4 standard errors of its own, estimated from the sample; seeds are fixed, so luck plays no part.
+Monte Carlo agrees within 4 standard errors of its own, estimated from the sample; seeds are fixed,
+so luck plays no part.
 """
 
 import math
@@ -104,7 +105,7 @@ def test_the_length_of_a_vector_grows_by_the_law_in_mean_and_variance(n, family)
 
 @pytest.mark.parametrize("n", [4, 16])
 def test_nine_of_ten_vectors_lie_in_the_law_s_band(n):
-    """After 30 factors the sum of logarithms is nearly a bell curve; the binomial's error besides."""
+    """After 30 factors the sum of logarithms is nearly a bell curve; plus the binomial's error."""
     product = gaussian(n)
     logs, known = vector_logs(product)[-1] / LN10, norm_law(product)
     inside = np.mean((known.low[-1] < logs) & (logs < known.high[-1]))
@@ -147,7 +148,7 @@ def test_the_first_matrix_has_the_norm_of_the_law(n):
 
 @pytest.mark.parametrize("n", LENGTHS)
 def test_in_the_end_the_norm_lies_above_one_vector_as_rank_one_has_it(n):
-    """What is left of other directions after so many factors lowers it by less than 0.02."""
+    """Other directions, after so many factors, lower it by less than 0.02."""
     found = offsets(gaussian(n, replicates=1600 // n, count=LENGTHS[n]), LENGTHS[n])
     limit = float((mpmath.digamma(mpmath.mpf(n) / 2) - mpmath.digamma(0.5)) / 2)
     assert found.mean() == pytest.approx(limit, abs=four_errors(found) + 0.02)
