@@ -19,9 +19,9 @@ from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import SCHEMES
 from stability.diagnosis.evidence import evidence_before_training, starting_indicators
+from stability.diagnosis.findings import FORECASTS
 from stability.diagnosis.forecast import FORECAST_ACCURACY, learning_probability
 from stability.diagnosis.indicators import scheme_indicators
-from stability.diagnosis.phrases import FORECASTS
 from stability.diagnosis.remedies import suggest_better_start
 from stability.diagnosis.verdicts import (
     Verdict,
