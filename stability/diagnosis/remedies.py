@@ -10,8 +10,8 @@ from typing import Any
 
 from stability.catalogues import schemes
 from stability.catalogues.optimizers import OPTIMIZERS
-from stability.records import knobs
 from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.knobs import Number
 
 SAME_VARIANCE = 0.1  # schemes that differ by less make the same network but for luck
 
@@ -31,13 +31,12 @@ class Remedy:
             behind = e.schemes.index(sick) + 1
             kept = behind if len(e.schemes) < MOST_SCHEMES else behind - 1
             changes["schemes"] = (*e.schemes[:kept], self.scheme, *e.schemes[behind:])
-        cured: Experiment = knobs.reconcile(Experiment, knobs.setting_values(e) | changes)[0]
-        return cured
+        return Experiment.reconcile(e.settings() | changes)[0]
 
 
 def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
     """Return the remedy of these settings, with a label that spells them."""
-    words = [knobs.knobs_of(e)[name].label_with_value(value) for name, value in settings.items()]
+    words = [e.knobs()[name].label_with_value(value) for name, value in settings.items()]
     return Remedy(f"Try {', '.join(words)}", settings=tuple(settings.items()))
 
 
@@ -101,8 +100,8 @@ def suggest_more_steps(e: Experiment) -> Iterator[Remedy]:
 
 
 def clip_to_legal(e: Experiment, name: str, value: float) -> float:
-    knob = knobs.knobs_of(e)[name]
-    assert isinstance(knob, knobs.Number), f"{name} has no range"
+    knob = e.knobs()[name]
+    assert isinstance(knob, Number), f"{name} has no range"
     return min(max(value, knob.low), knob.high)
 
 

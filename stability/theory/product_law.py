@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stability.records.product import Product, lyapunov_exponents
+from stability.catalogues.product_families import lyapunov_exponents
+from stability.records.product import Product
 
 NINE_OF_TEN_DEVIATIONS = 1.6448536269514722  # standard deviations of a bell curve on either side
 OFFSET_POWER = 1.5  # between the ends of `frobenius_offset`: fitted to Monte Carlo, n = 2 to 64

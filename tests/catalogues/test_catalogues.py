@@ -54,7 +54,7 @@ def test_a_catalogue_is_read_only_and_refuses_two_rows_of_one_key():
 def test_every_row_of_a_choice_can_be_chosen_by_its_key():
     chosen = {
         name: knob.rows
-        for name, knob in knobs.knobs_of(Experiment).items()
+        for name, knob in Experiment.knobs().items()
         if isinstance(knob, knobs.Choice)
     }
     assert {id(rows) for rows in chosen.values()} == {

@@ -5,8 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from stability.catalogues.product_families import PRODUCT_FAMILIES
+from stability.engine.products import log10_norms_by_factor
 from stability.page.product_sentences import product_sentences
-from stability.records.product import PRODUCT_FAMILIES, Product, log10_norms_by_factor
+from stability.records.product import Product
 
 
 @pytest.mark.parametrize("family", PRODUCT_FAMILIES)

@@ -45,7 +45,7 @@ WIDTH, DEPTH = 128, 4
 ERRORS, BIAS = 4, 5 / WIDTH  # the bias is that of one layer
 SMALL = {"features": 100, "samples": 64, "batch": 8, "steps": 1, "replicates": 16}
 WIDE = SMALL | {"width": WIDTH, "depth": DEPTH}
-# Every scheme with a prediction; values where the default would let all signals die, or lets too few
+# Every scheme with a prediction; with values where by default all signals would die, or too few
 # weights make a sum.
 DRAWN = (
     (

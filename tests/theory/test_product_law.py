@@ -11,12 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from stability.records.product import (
-    Product,
-    log10_norms_by_factor,
-    lyapunov_exponents,
-    unit_products,
-)
+from stability.catalogues.product_families import lyapunov_exponents
+from stability.engine.products import log10_norms_by_factor, unit_products
+from stability.records.product import Product
 from stability.theory.product_law import (
     LN10,
     critical_sigma,
