@@ -5,7 +5,7 @@ Numbers are medians over replicates, but one replicate that left the range of nu
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -20,17 +20,11 @@ from stability.engine.runs import Break, Run, locate_break
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 
-LEARNED_SHARE = (
-    0.5  # of the held-out loss at the start: below it, learned; of guessing: learned well
-)
+LEARNED_SHARE = 0.5  # below this share of the first held-out loss: learned; of guessing: well
 HARMED_SHARE = 2.0  # of the held-out loss at the start: above it training has done harm
-HEALTHY_DECADES = (
-    2.0  # from end to end: a step that suits one end is a hundred times off at the other
-)
-OVERSHOOT_DECADES = 1.5  # of networks whose step predicts 30 times the whole loss most do not learn
-MOST_HALVINGS = round(
-    math.log2(INITIAL_SCALE / SMALLEST_SCALE)
-)  # of the loss scale, one a skipped step
+HEALTHY_DECADES = 2.0  # end to end: a step that suits one end is 100 times off at the other
+OVERSHOOT_DECADES = 1.5  # most networks whose step promises 30 times the loss do not learn
+MOST_HALVINGS = round(math.log2(INITIAL_SCALE / SMALLEST_SCALE))  # one per skipped step
 
 
 @dataclass(frozen=True)
@@ -92,41 +86,38 @@ def is_healthy(seen: Indicators) -> bool:
     return seen.is_finite and flat_signal and flat_gradient and within_reach
 
 
-def evidence_before_training(
-    e: Experiment, first: Measurement, starts: list[Indicators]
-) -> list[Evidence]:
-    """Return the evidence of the first measurement, `starts` the indicators of the schemes."""
-    finite, found = finite_networks(e, first), []
-    for index, (scheme, start) in enumerate(zip(e.schemes, starts, strict=True)):
+def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence]:
+    """Return the evidence of the first measurement alone."""
+    finite, starts, found = finite_networks(e, first), scheme_indicators(e, first), []
+    for index, scheme in enumerate(e.schemes):
         broken = np.flatnonzero(~finite[index]).tolist()
         breaks = earliest_first(locate_break(first, (index, replicate)) for replicate in broken)
-        found.append(Evidence(e, scheme, start, breaks))
+        found.append(Evidence(e, scheme, starts[index], breaks))
     return found
 
 
 def evidence_during_training(run: Run, count: int) -> list[Evidence]:
     """Return the evidence of the first `count` measurements: a scheme that diverged has ended."""
-    starts = starting_indicators(run, count)
-    found = evidence_before_training(run.experiment, run.measurements[0], starts)
-    for index, evidence in enumerate(found):
-        if breaks := breaks_of_scheme(run, count, index):
-            found[index] = replace(evidence, breaks=breaks, end=evidence.start)
+    found = []
+    for index, start in enumerate(starting_indicators(run, count)):
+        breaks = breaks_of_scheme(run, count, index)
+        end, scheme = start if breaks else None, run.experiment.schemes[index]
+        found.append(Evidence(run.experiment, scheme, start, breaks, end))
     return found
 
 
 def evidence_after_training(run: Run, count: int) -> list[Evidence]:
     """Return the evidence of the first `count` measurements as if training ended there."""
     e = run.experiment
-    last = max(step for step in sampled_steps(e.steps) if step < count)
-    # only at those steps is the held-out loss taken
-    losses = [median_or_worst(run.measurements[step].test_loss).tolist() for step in (0, last)]
+    last = max(step for step in sampled_steps(e.steps) if step < count)  # with a held-out loss
+    before, after = (median_or_worst(run.measurements[step].test_loss) for step in (0, last))
     starts = starting_indicators(run, count)
     ends = remembered_indicators(run, run.newest_profiles(count).step)
-    rows = enumerate(zip(e.schemes, starts, ends, *losses, strict=True))
-    return [
-        Evidence(e, scheme, start, breaks_of_scheme(run, count, index), end, first_loss, last_loss)
-        for index, (scheme, start, end, first_loss, last_loss) in rows
-    ]
+    found = []
+    for index, scheme in enumerate(e.schemes):
+        breaks, losses = breaks_of_scheme(run, count, index), (before[index], after[index])
+        found.append(Evidence(e, scheme, starts[index], breaks, ends[index], *map(float, losses)))
+    return found
 
 
 def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:

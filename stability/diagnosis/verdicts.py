@@ -45,8 +45,7 @@ def forecast(experiment: Experiment) -> list[Verdict]:
 
 def verdicts_before_training(experiment: Experiment, first: Measurement) -> list[Verdict]:
     """Return what is likely, from the measurement at step 0 alone; in the order of the schemes."""
-    starts = scheme_indicators(experiment, first)
-    return [judge(evidence) for evidence in evidence_before_training(experiment, first, starts)]
+    return [judge(evidence) for evidence in evidence_before_training(experiment, first)]
 
 
 def verdicts_after_training(run: Run, count: int) -> list[Verdict]:
@@ -66,10 +65,17 @@ def current_verdicts(run: Run, count: int) -> list[Verdict]:
 
 
 def judge(evidence: Evidence) -> Verdict:
+    """Return the verdict, with the remedy chosen."""
     finding = decide(evidence)
     remedy = choose_remedy(finding.remedies, evidence)
-    number, is_forecast = float(finding.number), not evidence.end
-    return Verdict(evidence.scheme, finding.word, finding.sentence, number, remedy, is_forecast)
+    return Verdict(
+        evidence.scheme,
+        finding.word,
+        finding.sentence,
+        float(finding.number),
+        remedy,
+        forecast=not evidence.end,
+    )
 
 
 def choose_remedy(candidates: Iterable[Remedy], evidence: Evidence) -> Remedy | None:

@@ -256,8 +256,7 @@ def test_another_normalization_is_offered_only_where_its_own_first_step_promises
 
 def test_where_nothing_else_is_left_half_the_depth_is_a_remedy():
     e = Experiment(schemes=("he_normal",), normalization="layer", residual=True, depth=9)
-    first = next(measure(e))
-    (evidence,) = evidence_before_training(e, first, scheme_indicators(e, first))
+    (evidence,) = evidence_before_training(e, next(measure(e)))
     assert choose_remedy(suggest_better_start(e, "he_normal"), evidence).settings == (("depth", 4),)
 
 
