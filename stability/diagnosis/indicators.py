@@ -81,10 +81,7 @@ def scheme_indicators(e: Experiment, measurement: Measurement) -> list[Indicator
 
 
 def impute_overflowed(seen: dict[str, np.ndarray]) -> None:
-    """Replace gradients that overflowed by the next layer's (1 at the output).
-
-    So a step that loss scaling skips can still be judged.
-    """
+    """Replace overflowed gradients by the next layer's (1 at the output): for skipped steps."""
     for name in ("signal_gradient", "weight_gradient"):
         seen[name], following = seen[name].copy(), np.ones(len(seen[name]))
         for layer in seen[name].T[::-1]:

@@ -26,10 +26,7 @@ class Remark:
 
 
 def nonfinite_remarks(run: Run, count: int) -> list[Remark]:
-    """Return where schemes diverged, and the exact zeros in their newest profiles.
-
-    Of the first `count` measurements, in the order of the schemes.
-    """
+    """Return where schemes diverged so far, and the exact zeros in their newest profiles."""
     remarks = []
     for index, finite in enumerate(run.counts_before_divergence(count)):
         shown = run.newest_profiles(finite)

@@ -1,7 +1,4 @@
-"""Remedies for a sick scheme: a scheme to put beside it, or settings to change.
-
-A remedy is data that a button applies.
-"""
+"""Remedies for a sick scheme: data that a button applies."""
 
 import math
 from collections.abc import Iterator
@@ -41,10 +38,7 @@ def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
 
 
 def suggest_better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
-    """Yield the scheme that suits the activation, then what makes the start matter less.
-
-    The scheme is left out where it gives the weights the size that they have.
-    """
+    """Yield the suited scheme if it changes Var W, then settings that make starts matter less."""
     suited = e.phi.suited_scheme
     if suited and not have_similar_variance(e, sick, suited):
         yield Remedy(f"Compare with {schemes.scheme_title(suited)}", scheme=suited)

@@ -75,10 +75,7 @@ def law_sentences(product: Product) -> str:
 
 
 def balance_sentences(product: Product) -> list[str]:
-    """Return what the variance keeps and what the typical product needs.
-
-    Only where entries are drawn one by one.
-    """
+    """Return what keeps the variance, and what the norm, if entries are drawn one by one."""
     n, row = product.n, product.family_row
     if row.variance and not row.is_gaussian:
         return []
@@ -87,21 +84,17 @@ def balance_sentences(product: Product) -> list[str]:
         if not row.is_gaussian:
             return []
         unit = number(n**-0.5 / row.scale(n), 4)
-        return [
-            f"Sigma {critical} would keep the typical norm, sigma {unit} the mean of its square."
-        ]
-    kept = (
-        "These factors preserve the variance: the mean of the squared norm stays as it is for ever"
-    )
+        norms = "would keep the typical norm"
+        return [f"Sigma {critical} {norms}, sigma {unit} the mean of its square."]
+    kept = "the mean of the squared norm stays as it is for ever"
+    carried, rate = "because a few huge ones carry the mean", typical_log_growth(n) / LN10
     if not row.is_gaussian:
-        return [
-            f"{kept}, and yet the typical product shrinks, because a few huge ones carry the mean."
-        ]
+        carried = f"and yet the typical product shrinks, {carried}"
+        return [f"These factors preserve the variance: {kept}, {carried}."]
     return [
-        f"{kept}. Yet the typical product shrinks, each time to "
-        f"{number_of_log10(typical_log_growth(n) / LN10)} of itself, because a few huge ones carry "
-        "the mean. That heals as matrices grow, like 1/(2n) in the natural logarithm; sigma "
-        f"{critical} would keep the typical norm instead."
+        f"These factors preserve the variance: {kept}. Yet the typical product shrinks, each time "
+        f"to {number_of_log10(rate)} of itself, {carried}. That heals as matrices grow, like "
+        f"1/(2n) in the natural logarithm; sigma {critical} would keep the typical norm instead."
     ]
 
 
@@ -119,10 +112,7 @@ def format_sentence(median: np.ndarray) -> str:
 
 
 def hundred_factors_sentences(product: Product) -> list[str]:
-    """Return what a hundred factors do to the typical product that preserves the variance.
-
-    At the size of this product and at a large one.
-    """
+    """Return how typical products of this size, and of a large one, shrink in 100 factors."""
     shrunk = [
         f"{n} x {n} by {number_of_log10(100 * typical_log_growth(n) / LN10)}"
         for n in dict.fromkeys((product.n, 256))

@@ -76,10 +76,7 @@ def phase_at_depth(chi_1: float, q: float) -> str:
 
 
 def variance_equation(e: Experiment, scheme: str) -> str:
-    """Return the variance of z in the middle layer as LaTeX, with this network's numbers put in.
-
-    It is empty where there is no theory.
-    """
+    """Return Var z of the middle layer as LaTeX with its numbers; empty where no theory is."""
     index, middle = e.schemes.index(scheme), len(e.layers) // 2
     layer, row, q = e.layers[middle], e.scheme_rows[index], predict(e).signal[index] ** 2
     variance, bias_variance = row.weight_variance(layer), row.bias_variance(layer)

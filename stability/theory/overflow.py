@@ -34,10 +34,7 @@ class FormatExit:
 
 
 def median_largest_normal(count: int) -> float:
-    """The median of the largest absolute value among so many of N(0, 1).
-
-    1 - 2 (1 - Phi(m)) = 2^(-1 / count).
-    """
+    """The median m of the largest of so many abs(N(0, 1)): 1 - 2 (1 - Phi(m)) = 2^(-1 / count)."""
     return -NormalDist().inv_cdf(-math.expm1(-math.log(2) / count) / 2)
 
 
@@ -55,17 +52,10 @@ def leaving(e: Experiment, format: str = "") -> tuple[FormatExit, ...]:
         over = prediction.signal * largest > row.largest_finite
         gradient = prediction.signal_gradient * largest / e.batch * scale
         under = gradient <= row.smallest_subnormal / 2
-    exits = []
-    for index, scheme in enumerate(e.schemes):
-        forward = np.flatnonzero(over[index]) + 1
-        backward = np.flatnonzero(under[index]) + 1
-        exits.append(
-            FormatExit(
-                scheme,
-                int(forward[0]) if len(forward) else None,
-                int(backward[-1]) if len(backward) else None,
-            )
-        )
+    layers, exits = np.arange(e.depth) + 1, []
+    for scheme, beyond, zero in zip(e.schemes, over, under, strict=True):
+        forward, backward = layers[beyond].tolist(), layers[zero].tolist()
+        exits.append(FormatExit(scheme, min(forward, default=None), max(backward, default=None)))
     return tuple(exits)
 
 

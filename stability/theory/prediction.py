@@ -40,10 +40,7 @@ class Prediction:
 
 @lru_cache(maxsize=256)
 def predict(experiment: Experiment) -> Prediction:
-    """Return the root of the expected squares over networks drawn anew.
-
-    The data and the first batch are those of this experiment.
-    """
+    """Return the root of the expected squares over networks drawn anew, for this first batch."""
     e, widths = experiment, tuple(layer.fan_out for layer in experiment.layers)
     signal, gradient = np.full((2, len(e.schemes), e.depth), np.nan)
     bands = np.full((2, len(e.schemes), 2, e.depth), np.nan)
@@ -75,10 +72,7 @@ def first_batch_squares(e: Experiment) -> tuple[np.ndarray, np.ndarray]:
 def propagate_variances(
     e: Experiment, rows: Sequence[Scheme], squares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the variances q of z `(S, L, batch)`, and those of the weights `(S, L)`.
-
-    `squares` are the mean squares of x.
-    """
+    """Return Var z `(S, L, batch)`, from the mean squares of x, and Var W `(S, L)`."""
     layers = e.layers
     weights = np.array([[row.weight_variance(layer) for layer in layers] for row in rows])
     biases = np.array([[row.bias_variance(layer) for layer in layers] for row in rows])[..., None]
@@ -101,10 +95,7 @@ def normalized_variance(e: Experiment, q: np.ndarray) -> np.ndarray:
 def propagate_gradient_squares(
     e: Experiment, q: np.ndarray, weight_variances: np.ndarray, last: np.ndarray
 ) -> np.ndarray:
-    """Return the expected squares of batch x d(loss)/dz of one unit, `(S, L, batch)`.
-
-    They go from those of the `last` layer back through the others.
-    """
+    """Return E (batch x d(loss)/dz)^2 of one unit, `(S, L, batch)`, back from the `last` layer."""
     u = normalized_variance(e, q[:, :-1])
     # dh/dz squared: of phi by u, of u by z, and of what dropout lets through
     normalization = np.where((q[:, :-1] > 0) & (q[:, :-1] < np.inf), u / q[:, :-1], 1)
@@ -118,10 +109,7 @@ def propagate_gradient_squares(
 
 
 def output_gradient_squares(e: Experiment, q: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the expected square of batch x d(loss)/dz at the output.
-
-    Outputs are normal with variance q `(S, batch)`.
-    """
+    """Return E (batch x d(loss)/dz)^2 at outputs that are normal with variance q `(S, batch)`."""
     classes = e.dataset_row.classes
     if not classes:
         return np.asarray(4 * (q + y**2))  # the loss is (z - y)^2, and z knows nothing of y
@@ -142,10 +130,7 @@ def expected_softmax_squares(classes: int) -> np.ndarray:
 
 
 def has_band(e: Experiment, row: Scheme) -> bool:
-    """True if the spread over networks is known.
-
-    So it is for Gaussian weights, activations of straight lines from 0, and nothing else.
-    """
+    """True if the spread over networks is known: Gaussian weights, straight lines from 0 alone."""
     straight = e.phi.corners is not None and all(at == 0 for at, _ in e.phi.corners)
     silent = not any(row.bias_variance(layer) for layer in e.layers)
     plain = not (e.normalization_row.has_gain or e.dropout or e.residual)

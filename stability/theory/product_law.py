@@ -18,12 +18,9 @@ NINE_OF_TEN_DEVIATIONS = 1.6448536269514722  # standard deviations of a bell cur
 OFFSET_POWER = 1.5  # between the ends of `frobenius_offset`: fitted to Monte Carlo, n = 2 to 64
 LN10 = math.log(10)
 FORMAT_LOG10_RANGES = {  # log10 of the smallest normal number and of the largest
-    name: (math.log10(torch.finfo(dtype).tiny), math.log10(torch.finfo(dtype).max))
-    for name, dtype in (
-        ("float16", torch.float16),
-        ("float32", torch.float32),
-        ("float64", torch.float64),
-    )
+    name: (math.log10(number.tiny), math.log10(number.max))
+    for name in ("float16", "float32", "float64")
+    for number in [torch.finfo(getattr(torch, name))]
 }
 
 
@@ -50,10 +47,7 @@ def critical_sigma(n: int) -> float:
 
 
 def typical_log_growth(n: int) -> float:
-    """Natural logarithm of |P x| a factor at sigma 1 / sqrt(n), where the mean of |P x|^2 stays.
-
-    It is about -1 / (2n).
-    """
+    """ln |P x| per factor at sigma 1/sqrt(n), where the mean of |P x|^2 stays: about -1 / (2n)."""
     return float(lyapunov_exponents(n, n**-0.5)[0])
 
 
@@ -93,10 +87,7 @@ def norm_law(product: Product) -> NormLaw | None:
 
 
 def norm_quantiles(norms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the 5 % quantile, the median and the 95 % quantile, `(k,)` each; -inf for 0.
-
-    `norms` are log10 norms `(k, replicates)`.
-    """
+    """Return quantiles 0.05, 0.5, 0.95 `(k,)` of log10 norms `(k, replicates)`; -inf for 0."""
     finite = np.where(np.isfinite(norms), norms, -1e300)  # between two infinities is no number
     quantiles = np.quantile(finite, (0.05, 0.5, 0.95), axis=1)
     low, median, high = np.where(quantiles < -1e290, -np.inf, quantiles)
