@@ -8,10 +8,12 @@ from stability.charts.interaction import dimmed, guides, now, readings, seen, ti
 from stability.charts.palette import GREY
 from stability.charts.panels import WIDTH, axis, below, outlined, panel
 from stability.charts.parameters import SYMBOL, Kind, colour, shape, zoomed
-from stability.frames.line_labels import PANEL_HEIGHTS
 
 LINE_NAME_WIDTH = 104  # pixels right of a panel for the names of its lines, where the window is wide enough
 ROOMY = "(windowSize()[0] >= 1312 || windowSize()[0] >= 640 && windowSize()[0] < 1152)"  # as the page's CSS has it
+# Of the panels, in pixels; frames.line_labels leaves 13 of them for a label.
+PANEL_HEIGHTS = {"loss": 140, "accuracy": 80, "gradient_norm": 100}
+PANEL_HEIGHTS |= {"signal": 145, "signal_gradient": 145, "weight_gradient": 145}
 FIRST = "loss", "signal"  # the panels that stand above all others of their chart
 UNITS = {"loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm"}
 UNITS |= {"signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW"}
