@@ -1,99 +1,141 @@
-"""What the networks have learned: regions of classes, a small square for each scheme; or the curves of all over a line."""
+"""Learned functions: a square of class regions for each scheme, or the curves of all over a line."""
+
+from typing import Any
 
 import altair as alt
 
-from stability.charts.palette import CLASS_COLOURS, SCHEME_COLOURS, DOT_COLOURS, GREY, CLASS_SHAPES, DOT_RIM_COLOURS, SCHEME_SYMBOLS, scheme_style_indices
-from stability.charts.panels import EXTENT, built, colour, finished, looks, panel, shape
+from stability.charts.palette import (
+    CLASS_COLOURS,
+    CLASS_SHAPES,
+    DOT_COLOURS,
+    DOT_RIM_COLOURS,
+    GREY,
+    SCHEME_COLOURS,
+    SCHEME_SYMBOLS,
+    scheme_style_indices,
+)
+from stability.charts.panels import (
+    DASHED,
+    EXTENT,
+    data_set,
+    number_tips,
+    panel,
+    stack_panels,
+    word_tips,
+    x_channel,
+    y_channel,
+)
+from stability.charts.parameters import colour, fill_schemes, shape
+from stability.charts.spec_cache import ChartTemplate, Filling
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE
 from stability.frames.arrow import NOT_FINITE
 from stability.records.experiment import Experiment
 
-CELL = 6  # pixels
-TICKS = -2, 0, 2
+SQUARE = 6 * GRID_SIDE  # pixels: whole ones for each cell, or seams would show
+CLASSES = ["class 0", "class 1"]  # data in the plane have two
+GRID_AXIS: dict[str, Any] = {"values": (-2, 0, 2), "grid": False, "format": "d", "labelPadding": 3}
 
 
-def region_chart(experiment: Experiment, scheme: str) -> alt.VConcatChart:
-    """One scheme's square of input space: the class of every point, the fainter the less likely, and training points over it.
-
-    As wide as it is drawn, framed in the scheme's colour. Data sets: `regions`, `dots`, as in
-    `stability.frames.region_tables`.
-    """
-    index, row = scheme_style_indices(experiment.schemes)[scheme], experiment.scheme_rows[experiment.schemes.index(scheme)]
-    square = panel(f"{SCHEME_SYMBOLS[index]} {row.title}", CELL * GRID_SIDE, regions(experiment), dots(experiment))
-    square = square.properties(width=CELL * GRID_SIDE, view=alt.ViewConfig(stroke=SCHEME_COLOURS[index], strokeWidth=3))
-    square.title.limit = CELL * GRID_SIDE
-    return finished(
-        [square.resolve_scale(color="independent")],
-        f"{row.title}: which class each point of the plane gets, with training points over it.",
+def fill_region(experiment: Experiment, scheme: str) -> Filling[None]:
+    """Return the filling of one scheme's square."""
+    index = scheme_style_indices(experiment.schemes)[scheme]
+    title = experiment.scheme_rows[experiment.schemes.index(scheme)].title
+    return Filling(
+        None,
+        {"heading": f"{SCHEME_SYMBOLS[index]} {title}", "frame": SCHEME_COLOURS[index]},
+        f"{title}: which class each point of the plane gets, with training points over it.",
     )
 
 
-def region_spec(experiment: Experiment, scheme: str) -> dict:
-    return built(region_chart, looks(experiment), scheme)
+def build_region(kind: None = None) -> alt.VConcatChart:
+    """One scheme's square of input space: the class of every point, and training points over it.
 
-
-def along(kind: type, name: str, title: str | None = None) -> alt.X | alt.Y:
-    """An axis of input space, the same for every seed, or of the target, which is standardised, too.
-
-    Places are whole pixels: blocks that ended between two of them would show seams.
+    The fainter, the less likely. As wide as it is drawn, framed in the scheme's colour. Data sets:
+    `regions`, `dots`, as in `stability.frames.region_tables`.
     """
-    narrow = {"minExtent": 16, "maxExtent": 16} if title is None else EXTENT
-    axis = alt.Axis(values=TICKS, grid=False, format="d", labelPadding=3, **(narrow if kind is alt.Y else {}))
-    scale = alt.Scale(domain=[-GRID_REACH, GRID_REACH], nice=False, round=title is None)
-    return kind(name, type="quantitative", scale=scale, title=title, axis=axis)
+    square = panel(alt.ExprRef("heading"), SQUARE, class_regions(), class_dots())
+    frame = alt.ViewConfig(stroke=alt.ExprRef("frame"), strokeWidth=3)
+    square = square.properties(width=SQUARE, view=frame)
+    square.title.limit = SQUARE
+    return stack_panels([square.resolve_scale(color="independent")], "The class of each point.")
 
 
-def class_scale(e: Experiment, looks: tuple[str, ...], *more: str) -> alt.Scale:
-    names = [f"class {label}" for label in range(e.dataset_row.outputs)]
-    return alt.Scale(domain=names + [NOT_FINITE] * len(more), range=[*looks[: len(names)], *more])
+def grid_scale(in_whole_pixels: bool) -> alt.Scale:
+    """Input space, the same for every seed; blocks that end between two pixels would show seams."""
+    return alt.Scale(domain=[-GRID_REACH, GRID_REACH], nice=False, round=in_whole_pixels)
 
 
-def regions(e: Experiment) -> alt.Chart:
+def plane_channels(x: str, y: str) -> dict[str, Any]:
+    """The two dimensions of input space."""
+    scale = grid_scale(in_whole_pixels=True)
+    y_axis = alt.Axis(**GRID_AXIS, minExtent=16, maxExtent=16)
+    return {"x": x_channel(x, scale, alt.Axis(**GRID_AXIS)), "y": y_channel(y, scale, y_axis)}
+
+
+def class_regions() -> alt.Chart:
     """Blocks of cells that look alike."""
-    ends = [alt.Tooltip(name, type="quantitative", format=".1f", title=title)
-            for name, title in (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))]  # fmt: skip
-    tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip("class", type="nominal")]
-    tips += [alt.Tooltip("probability", type="quantitative", format=".0%"), *ends, alt.Tooltip("step", type="quantitative")]
-    fill = alt.Color("class", type="nominal", scale=class_scale(e, CLASS_COLOURS, GREY), legend=None)
-    shade = alt.Opacity("shade", type="quantitative", scale=None, legend=None)
-    base = alt.Chart(alt.NamedData("regions")).mark_rect(clip=True, strokeWidth=0)
-    return base.encode(x=along(alt.X, "x"), x2="x2", y=along(alt.Y, "y"), y2="y2", color=fill, opacity=shade, tooltip=tips)
+    ends = (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))
+    tips = [
+        *word_tips("scheme", "class"),
+        *number_tips("probability", format=".0%"),
+        *(alt.Tooltip(f"{name}:Q", format=".1f", title=title) for name, title in ends),
+        *number_tips("step"),
+    ]
+    scale = alt.Scale(domain=[*CLASSES, NOT_FINITE], range=[*CLASS_COLOURS, GREY])
+    base = data_set("regions").mark_rect(clip=True, strokeWidth=0)
+    return base.encode(
+        **plane_channels("x", "y"),
+        x2="x2",
+        y2="y2",
+        color=alt.Color("class:N", scale=scale, legend=None),
+        opacity=alt.Opacity("shade:Q", scale=None, legend=None),
+        tooltip=tips,
+    )
 
 
-def dots(e: Experiment) -> alt.Chart:
-    """Training points: a class has its shape, its shade, and a rim that stands out from any region."""
-    looks = {"color": DOT_COLOURS, "stroke": DOT_RIM_COLOURS, "shape": CLASS_SHAPES}
-    kinds = {"color": alt.Color, "stroke": alt.Stroke, "shape": alt.Shape}
-    told = {name: kinds[name]("class", type="nominal", scale=class_scale(e, look), legend=None) for name, look in looks.items()}
-    tips = [alt.Tooltip("class", type="nominal", title="training point")]
-    tips += [alt.Tooltip(name, type="quantitative", format=".2f") for name in ("x1", "x2")]
-    base = alt.Chart(alt.NamedData("dots")).mark_point(filled=True, size=26, strokeWidth=0.8, opacity=1, clip=True)
-    return base.encode(x=along(alt.X, "x1"), y=along(alt.Y, "x2"), tooltip=tips, **told)
+def class_dots() -> alt.Chart:
+    """Training points: a class has its shape, its shade, and a rim that no region hides."""
+    looks = {
+        "color": (alt.Color, DOT_COLOURS),
+        "stroke": (alt.Stroke, DOT_RIM_COLOURS),
+        "shape": (alt.Shape, CLASS_SHAPES),
+    }
+    channels = {
+        name: channel("class:N", scale=alt.Scale(domain=CLASSES, range=list(look)), legend=None)
+        for name, (channel, look) in looks.items()
+    }
+    tips = [alt.Tooltip("class:N", title="training point"), *number_tips("x1", "x2", format=".2f")]
+    base = data_set("dots").mark_point(filled=True, size=26, strokeWidth=0.8, opacity=1, clip=True)
+    return base.encode(**plane_channels("x1", "x2"), **channels, tooltip=tips)
 
 
-def fit_chart(experiment: Experiment) -> alt.VConcatChart:
-    """The functions of all schemes over a line, training points behind them, and dashed what these are without noise.
+def build_fit(kind: None = None) -> alt.VConcatChart:
+    """The functions of all schemes over a line, over training points; dashed: without noise.
 
     Data sets: `curves`, `dots`, `truth`, as in `stability.frames.fit_tables`.
     """
-    e = experiment
-    tips = [alt.Tooltip(name, type="quantitative", format=".3~f") for name in ("x", "value")]
-    points, noiseless, base = (
-        alt.Chart(alt.NamedData(name)).encode(x=along(alt.X, "x", ""), y=along(alt.Y, "value", ""))
-        for name in ("dots", "truth", "curves")
-    )
-    base = base.encode(color=colour(e))
-    named = [alt.Tooltip("scheme", type="nominal"), *tips, alt.Tooltip("step", type="quantitative")]
-    marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).transform_filter("datum.marked")
-    layers = (
-        points.mark_point(size=14, color=GREY, opacity=0.7, clip=True).encode(tooltip=tips),
-        noiseless.mark_line(strokeDash=[5, 4], strokeWidth=1.5, color=GREY, clip=True),
+    scale = grid_scale(in_whole_pixels=False)  # the target is standardised, too
+    x = alt.X("x:Q", scale=scale, title="", axis=alt.Axis(**GRID_AXIS))
+    y = alt.Y("value:Q", scale=scale, title="", axis=alt.Axis(**GRID_AXIS, **EXTENT))
+    tips = number_tips("x", "value", format=".3~f")
+    dots, truth, base = (data_set(name).encode(x=x, y=y) for name in ("dots", "truth", "curves"))
+    base = base.encode(color=colour())
+    marks = base.mark_point(filled=True, size=45, opacity=1, clip=True)
+    drawn = panel(
+        "Output over input; dashed: without noise",
+        260,
+        dots.mark_point(size=14, color=GREY, opacity=0.7, clip=True).encode(tooltip=tips),
+        truth.mark_line(**DASHED, color=GREY, clip=True),
         base.mark_line(strokeWidth=2, clip=True),
-        marked.encode(shape=shape(e), tooltip=named),
+        marks.transform_filter("datum.marked").encode(
+            shape=shape(), tooltip=[*word_tips("scheme"), *tips, *number_tips("step")]
+        ),
     )
-    title = "Output over input; dashed: without noise"
-    return finished([panel(title, 260, *layers)], "The curve that each initialization has learned, over the training points.")
+    words = "The curve that each initialization has learned, over the training points."
+    return stack_panels([drawn], words)
 
 
-def fit_spec(experiment: Experiment) -> dict:
-    return built(fit_chart, looks(experiment))
+region_template = ChartTemplate(build_region, fill_region)
+region_chart, region_spec = region_template.chart, region_template.spec
+fit_template = ChartTemplate(build_fit, fill_schemes)
+fit_chart, fit_spec = fit_template.chart, fit_template.spec

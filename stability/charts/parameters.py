@@ -1,75 +1,57 @@
-"""What a training or depth chart is given with an experiment: parameters. So one chart serves all of its kind, built once,
-whatever is changed: Altair takes a third of a second for one.
-"""
+"""The parameters by which a chart knows its schemes, and the channels and expressions that use them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
 
-from stability.charts.palette import SCHEME_COLOURS, GREY, SCHEME_SHAPES, SCHEME_SYMBOLS, scheme_style_indices
-from stability.charts.panels import reach
+from stability.charts.palette import (
+    GREY,
+    SCHEME_COLOURS,
+    SCHEME_SHAPES,
+    SCHEME_SYMBOLS,
+    scheme_style_indices,
+)
+from stability.charts.spec_cache import Filling
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
-PLACE = "indexof(schemes, datum.scheme)"
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-SYMBOL = f"symbols[{PLACE}]"  # the mark of a row's scheme, as text
+SCHEME_INDEX = "indexof(schemes, datum.scheme)"
+SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What a chart is made of: a regression has no accuracy, one replicate no range, plain training no loss scale."""
-
-    classes: bool
-    ranges: bool
-    scaled: bool
-    pinned: bool
-
-
-def kind_of(e: Experiment, pins: tuple[Experiment, ...]) -> Kind:
-    return Kind(e.dataset_row.classes is not None, e.replicates > 1, e.number_format.scales_loss, bool(pins))
-
-
-def given(e: Experiment, pins: tuple[Experiment, ...], along: str) -> dict[str, Any]:
-    """The parameters of a chart whose panels run along the "step" or the "layer"; the pins stand behind."""
-    looks = list(scheme_style_indices(e.schemes).values())
+def scheme_parameters(e: Experiment) -> dict[str, Any]:
+    """Return the names, titles, symbols, colours and shapes of the schemes, by parameter."""
+    indices = list(scheme_style_indices(e.schemes).values())
+    unused = MOST_SCHEMES - len(indices)
     return {
-        "along": along,
-        "reach": list(reach((e, *pins), along)),
-        "depth": e.depth,
-        "steps": e.steps,
-        "guessing": e.dataset_row.guessing_loss,
         "schemes": list(e.schemes),
-        "symbols": [SCHEME_SYMBOLS[index] for index in looks],
-        "colours": [SCHEME_COLOURS[index] for index in looks] + [GREY] * (MOST_SCHEMES - len(looks)),
-        "shapes": [SCHEME_SHAPES[index] for index in looks] + [SCHEME_SHAPES[0]] * (MOST_SCHEMES - len(looks)),
+        "symbols": [SCHEME_SYMBOLS[index] for index in indices],
+        "colours": [SCHEME_COLOURS[index] for index in indices] + [GREY] * unused,
+        "shapes": [SCHEME_SHAPES[index] for index in indices] + [SCHEME_SHAPES[0]] * unused,
     }
 
 
-def parameters(values: Mapping[str, Any]) -> list[alt.VariableParameter]:
-    return [alt.VariableParameter(name=name, value=value) for name, value in values.items()]
-
-
-def filled(spec: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A built spec with the parameters that it was built without."""
-    return spec | {"params": spec["params"] + [{"name": name, "value": value} for name, value in values.items()]}
+def fill_schemes(experiment: Experiment) -> Filling[None]:
+    """Return the filling of a chart that differs between experiments by their schemes alone."""
+    return Filling(None, scheme_parameters(experiment))
 
 
 def colour() -> alt.Color:
-    """No legend: the page has one, and `with_data` adds one for a chart on its own."""
-    return alt.Color("scheme", type="nominal", scale=scale("colours"), legend=None)
+    """The colour of a row's scheme. No legend: the page has one, and `with_data` adds one."""
+    return alt.Color("scheme:N", scale=style_scale("colours"), legend=None)
 
 
 def shape() -> alt.Shape:
-    return alt.Shape("scheme", type="nominal", scale=scale("shapes"), legend=None)
+    """The mark of a row's scheme, without a legend as its colour."""
+    return alt.Shape("scheme:N", scale=style_scale("shapes"), legend=None)
 
 
-def scale(looks: str) -> alt.Scale:
-    return alt.Scale(domain=alt.ExprRef("schemes"), range=[alt.ExprRef(f"{looks}[{index}]") for index in range(MOST_SCHEMES)])
+def style_scale(parameter: str) -> alt.Scale:
+    """The scale from schemes to the entries of a parameter."""
+    entries = [alt.ExprRef(f"{parameter}[{index}]") for index in range(MOST_SCHEMES)]
+    return alt.Scale(domain=alt.ExprRef("schemes"), range=entries)
 
 
-def zoomed() -> alt.Scale:
-    """From one end of the reach to the other, or what was zoomed into; the same in all panels."""
-    return alt.Scale(domain=[alt.ExprRef(f"zoom ? zoom[{end}] : reach[{end}]") for end in (0, 1)], nice=False)
+def first_that_holds(cases: Iterable[tuple[str, str]], otherwise: str) -> str:
+    """Return the expression that is the value of the first `(test, value)` whose test holds."""
+    return "".join(f"{test} ? {value} : " for test, value in cases) + otherwise

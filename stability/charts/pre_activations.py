@@ -1,75 +1,124 @@
-"""The activation and its slope, and beneath them what a layer really feeds it."""
+"""The activation and its slope, and beneath them the pre-activations that a layer really feeds it."""
 
 import altair as alt
 
 from stability.charts.palette import GREY
-from stability.charts.panels import EXTENT, built, colour, finished, looks, panel, shape
+from stability.charts.panels import (
+    DOTTED,
+    EXTENT,
+    data_set,
+    hold_axes,
+    number_tips,
+    one_row,
+    panel,
+    stack_panels,
+    word_tips,
+    x_channel,
+    y_channel,
+)
+from stability.charts.parameters import colour, fill_schemes, first_that_holds, shape
+from stability.charts.spec_cache import ChartTemplate
 from stability.engine.quantities import HISTOGRAM_REACH
 from stability.frames.pre_activations import OUTER_BIN_END
-from stability.records.experiment import Experiment
 
 TICKS = -OUTER_BIN_END + 0.5, -4, 0, 4, OUTER_BIN_END - 0.5
-TICK = f"datum.value < -{HISTOGRAM_REACH} ? 'u < −{HISTOGRAM_REACH}' : datum.value > {HISTOGRAM_REACH} ? '> {HISTOGRAM_REACH}' : format(datum.value, 'd')"
-SHARES = 0, 0.01, 0.05, 0.2, 0.5, 1
+TICK_CASES = (
+    (f"datum.value < -{HISTOGRAM_REACH}", f"'u < −{HISTOGRAM_REACH}'"),
+    (f"datum.value > {HISTOGRAM_REACH}", f"'> {HISTOGRAM_REACH}'"),
+)
+TICK_LABEL = first_that_holds(TICK_CASES, "format(datum.value, 'd')")
+SHARE_TICKS = 0, 0.01, 0.05, 0.2, 0.5, 1
 
 
-def pre_activation_chart(experiment: Experiment) -> alt.VConcatChart:
-    """phi and phi' over u; below, each scheme's histogram of u. Grey: where phi is flat. The outer bins hold what lies beyond.
+def build_pre_activations(kind: None = None) -> alt.VConcatChart:
+    """phi and phi' over u; below, each scheme's histogram of u. Grey: where phi is flat.
 
-    Data sets: `curve`, `flat`, `limits`, `histogram`, as in `stability.frames.pre_activation_tables`.
+    The outer bins hold what lies beyond. Data sets: `curve`, `flat`, `limits`, `histogram`, as in
+    `stability.frames.pre_activation_tables`.
     """
     panels = [
-        panel("The activation φ and its slope φ′; grey: flat", 130, flat_region(False), *curve_layers()),
-        panel("Share of the pre-activations u in each bin (√)", 170, flat_region(True), *limit_rules(),
-              *histogram_layers(experiment)),
-    ]  # fmt: skip
-    words = "The activation and its slope, and a histogram of the layer's pre-activations for each initialization."
-    return finished(panels, words)
+        panel(
+            "The activation φ and its slope φ′; grey: flat",
+            130,
+            flat_region(is_labelled=False),
+            *activation_lines(),
+        ),
+        panel(
+            "Share of the pre-activations u in each bin (√)",
+            170,
+            flat_region(is_labelled=True),
+            *(reach_rule(end) for end in (-HISTOGRAM_REACH, HISTOGRAM_REACH)),
+            *histogram_outlines(),
+        ),
+    ]
+    words = (
+        "The activation and its slope, and a histogram of the layer's pre-activations"
+        " for each initialization."
+    )
+    return stack_panels(panels, words)
 
 
-def pre_activation_spec(experiment: Experiment) -> dict:
-    return built(pre_activation_chart, looks(experiment))
+def u_axis(name: str, is_labelled: bool) -> alt.X:
+    """Pre-activations; only the lower panel labels them."""
+    axis = alt.Axis(values=TICKS, labels=False, ticks=False)
+    if is_labelled:
+        axis = alt.Axis(values=TICKS, labelExpr=TICK_LABEL, labelPadding=4, labelFlush=True)
+    return x_channel(name, alt.Scale(domain=[-OUTER_BIN_END, OUTER_BIN_END], nice=False), axis)
 
 
-def along(name: str, labelled: bool) -> alt.X:
-    words = {"labelExpr": TICK, "labelPadding": 4, "labelFlush": True} if labelled else {"labels": False, "ticks": False}
-    scale = alt.Scale(domain=[-OUTER_BIN_END, OUTER_BIN_END], nice=False)
-    return alt.X(name, type="quantitative", scale=scale, title=None, axis=alt.Axis(values=TICKS, **words))
+def flat_region(is_labelled: bool) -> alt.Chart:
+    """The pre-activations at which the activation is flat."""
+    base = data_set("flat").mark_rect(color=GREY, opacity=0.16, tooltip=None)
+    return base.encode(x=u_axis("from", is_labelled), x2="until")
 
 
-def flat_region(labelled: bool) -> alt.Chart:
-    base = alt.Chart(alt.NamedData("flat")).mark_rect(color=GREY, opacity=0.16, tooltip=None)
-    return base.encode(x=along("from", labelled), x2="until")
-
-
-def curve_layers() -> list[alt.Chart]:
-    """phi, and phi' dashed, each named on its line; `limits` hold the axis."""
+def activation_lines() -> list[alt.Chart]:
+    """phi, and phi' dashed, each named on its line."""
     axis = alt.Axis(**EXTENT, tickCount=4, format="~g")
-    height = {"type": "quantitative", "scale": alt.Scale(nice=False, zero=False), "title": None, "axis": axis}
-    base, layers = alt.Chart(alt.NamedData("curve")).encode(x=along("u", False)), []
-    for name, symbol, width, dash, align in (("phi", "φ", 2.5, [1, 0], "right"), ("dphi", "φ′", 1.5, [5, 4], "right")):
+    scale = alt.Scale(nice=False, zero=False)
+    layers = [hold_axes(y_channel("value", scale, axis))]
+    base = data_set("curve").encode(x=u_axis("u", is_labelled=False))
+    for name, symbol, width, dash in (("phi", "φ", 2.5, [1, 0]), ("dphi", "φ′", 1.5, [5, 4])):
+        y = y_channel(name, scale, axis)
         line = base.mark_line(color=GREY, strokeWidth=width, strokeDash=dash, clip=True)
-        text = base.mark_text(text=symbol, align=align, baseline="bottom", dx=-4, dy=-2, fontSize=14, fontWeight="bold")
-        layers += [mark.encode(y=alt.Y(name, **height)) for mark in (line, text.transform_filter(f"datum.{name}_named"))]
-    ends = alt.Chart(alt.NamedData("limits")).mark_point(opacity=0, tooltip=None)
-    return [ends.encode(y=alt.Y("value", **height)), *layers]
+        word = base.mark_text(
+            text=symbol,
+            align="right",
+            baseline="bottom",
+            dx=-4,
+            dy=-2,
+            fontSize=14,
+            fontWeight="bold",
+        )
+        layers += [line.encode(y=y), word.transform_filter(f"datum.{name}_named").encode(y=y)]
+    return layers
 
 
-def limit_rules() -> list[alt.Chart]:
-    """Thin lines between the histogram and what lies beyond it."""
-    base = alt.Chart(alt.sequence(1)).mark_rule(strokeDash=[2, 3], opacity=0.6, color=GREY)
-    return [base.encode(x=alt.datum(end, type="quantitative")) for end in (-HISTOGRAM_REACH, HISTOGRAM_REACH)]
+def reach_rule(u: float) -> alt.Chart:
+    """A thin rule between the histogram and what lies beyond it."""
+    base = one_row().mark_rule(**DOTTED, opacity=0.6)
+    return base.encode(x=alt.datum(u, type="quantitative"))
 
 
-def histogram_layers(e: Experiment) -> list[alt.Chart]:
-    """The outline of each scheme's bins. The root shows the width of a bell beside a bin that holds everything."""
-    axis = alt.Axis(**EXTENT, values=SHARES, format="%", labelOverlap=False)
-    scale = alt.Scale(type="sqrt", domain=[0, 1], nice=False)
-    y = alt.Y("share", type="quantitative", scale=scale, title=None, axis=axis)
-    base = alt.Chart(alt.NamedData("histogram")).encode(y=y, color=colour(e))
-    ends = base.transform_fold(["u", "until"], as_=["side", "edge"])  # both ends of each bin, in the order of the data
-    line = ends.mark_line(strokeWidth=2, clip=True, strokeJoin="round").encode(x=along("edge", True), order=alt.OrderValue(0))
-    tips = ["scheme:N", *(alt.Tooltip(name, type="quantitative") for name in ("u", "until")),
-            alt.Tooltip("share", type="quantitative", format=".2~%")]  # fmt: skip
-    marked = base.mark_point(filled=True, size=45, opacity=1).transform_filter("datum.marked")
-    return [line, marked.encode(x=along("middle", True), shape=shape(e), tooltip=tips)]
+def histogram_outlines() -> list[alt.Chart]:
+    """The outline of each scheme's bins.
+
+    The root shows the width of a bell beside a bin that holds everything.
+    """
+    axis = alt.Axis(**EXTENT, values=SHARE_TICKS, format="%", labelOverlap=False)
+    share = y_channel("share", alt.Scale(type="sqrt", domain=[0, 1], nice=False), axis)
+    base = data_set("histogram").encode(y=share, color=colour())
+    # Both ends of each bin, in the order of the data.
+    ends = base.transform_fold(["u", "until"], as_=["side", "edge"])
+    line = ends.mark_line(strokeWidth=2, clip=True, strokeJoin="round")
+    tips = [*word_tips("scheme"), *number_tips("u", "until"), *number_tips("share", format=".2~%")]
+    marks = base.mark_point(filled=True, size=45, opacity=1).transform_filter("datum.marked")
+    return [
+        line.encode(x=u_axis("edge", is_labelled=True), order=alt.OrderValue(0)),
+        marks.encode(x=u_axis("middle", is_labelled=True), shape=shape(), tooltip=tips),
+    ]
+
+
+pre_activation_template = ChartTemplate(build_pre_activations, fill_schemes)
+pre_activation_chart = pre_activation_template.chart
+pre_activation_spec = pre_activation_template.spec

@@ -3,41 +3,46 @@
 import altair as alt
 
 from stability.charts.panels import (
-    axis,
-    built,
-    colour,
-    corners,
-    finished,
-    held,
-    looks,
+    DASHED,
+    data_set,
+    hold_axes,
+    log_scale,
+    number_tips,
     panel,
-    shape,
+    share_axis,
+    stack_panels,
+    value_axis,
+    word_tips,
+    x_channel,
+    y_channel,
 )
-from stability.records.experiment import Experiment
+from stability.charts.parameters import colour, fill_schemes, shape
+from stability.charts.spec_cache import ChartTemplate
 
 
-def singular_chart(experiment: Experiment) -> alt.VConcatChart:
-    """How far each direction is stretched from the first hidden layer to the last, the furthest first; dashed: the edge.
+def build_singular(kind: None = None) -> alt.VConcatChart:
+    """The stretch of each direction from the first hidden layer to the last, the furthest first.
 
-    Data sets: `singular`, `limits`, as in `stability.frames.singular_tables`.
+    Dashed: the edge of the law. Data sets: `singular`, `limits`, as in
+    `stability.frames.singular_tables`.
     """
-    share = alt.Axis(format="%", tickCount=5, labelPadding=4, labelFlush=True)
-    x = alt.X("rank", type="quantitative", scale=alt.Scale(domain=[0, 1], nice=False), title=None, axis=share)
-    y, edge = (
-        alt.Y(name, type="quantitative", scale=held("value", type="log", nice=False), title=None, axis=axis(""))
-        for name in ("value", "edge")
+    scale = log_scale("value")
+    value, edge = (y_channel(name, scale, value_axis()) for name in ("value", "edge"))
+    ranks = x_channel("rank", alt.Scale(domain=[0, 1], nice=False), share_axis())
+    base = data_set("singular").encode(x=ranks, color=colour())
+    tips = [*word_tips("scheme"), *number_tips("rank", "value", "edge", format=".3~e")]
+    marks = base.mark_point(filled=True, size=45, opacity=1, clip=True)
+    drawn = panel(
+        "Singular values, by share of directions (log)",
+        200,
+        hold_axes(y_channel("value", scale)),
+        base.mark_line(**DASHED, clip=True).encode(y=edge),
+        base.mark_line(strokeWidth=2, clip=True).encode(y=value),
+        marks.transform_filter("datum.marked").encode(y=value, shape=shape(), tooltip=tips),
     )
-    base = alt.Chart(alt.NamedData("singular")).encode(x=x, color=colour(experiment))
-    tips = ["scheme:N", *(alt.Tooltip(name, type="quantitative", format=".3~e") for name in ("rank", "value", "edge"))]
-    marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).transform_filter("datum.marked")
-    layers = (
-        base.mark_line(strokeWidth=1.5, strokeDash=[5, 4], clip=True).encode(y=edge),
-        base.mark_line(strokeWidth=2, clip=True).encode(y=y),
-        marked.encode(y=y, shape=shape(experiment), tooltip=tips),
-    )
-    drawn = panel("Singular values, by share of directions (log)", 200, corners("value"), *layers)
-    return finished([drawn], "Singular values of the hidden layers before training, from the largest.")
+    words = "Singular values of the hidden layers before training, from the largest."
+    return stack_panels([drawn], words)
 
 
-def singular_spec(experiment: Experiment) -> dict:
-    return built(singular_chart, looks(experiment))
+singular_template = ChartTemplate(build_singular, fill_schemes)
+singular_chart, singular_spec = singular_template.chart, singular_template.spec
