@@ -9,9 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from stability import charts, frames
 from stability.course.lessons import Lesson
-from stability.engine.cost import Speed, estimate_cost, measure_speed, nearest_that_fits, describe_refusal
+from stability.engine.cost import Speed, describe_refusal, measure_speed, nearest_that_fits, product_cost, training_cost
 from stability.engine.process_settings import configure_process
-from stability.engine.runs import Registry, RunError
+from stability.engine.registry import Registry
+from stability.engine.runs import RunError
 from stability.page import table_headings as heads
 from stability.page.benches import SCENE_TYPES
 from stability.page.cards import (
@@ -35,9 +36,11 @@ from stability.records import knobs
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.knobs import ChoiceList
 from stability.records.product import Product
-from stability.records.view import BENCHES, View
+from stability.records.view import BENCH_LINKS, View
 from stability.theory.prediction import predict
 
+COSTS = {Experiment: training_cost, Product: product_cost}
+SHRINKABLE = {Experiment: ("steps", "replicates", "width", "depth", "batch"), Product: ("replicates", "count", "n")}
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
 
 
@@ -50,7 +53,8 @@ class Server:
     components: dict[str, Callable]
 
     def fits(self, settings: Experiment | Product) -> bool:
-        return self.speed.seconds(settings) <= MOST_SECONDS and estimate_cost(settings).bytes <= MOST_BYTES
+        cost = COSTS[type(settings)](settings)
+        return self.speed.seconds(cost) <= MOST_SECONDS and cost.bytes <= MOST_BYTES
 
 
 @st.cache_resource(show_spinner="Getting ready …")
@@ -83,7 +87,7 @@ def main() -> None:
         bar(visit)
     notices(visit)
     places = {"claim": lesson(house, visit) if visit.lesson else st.container()}
-    if not visit.page.view.bench_row.record_field:
+    if not visit.page.view.bench_link.record_field:
         lesson_list(house, visit)
     elif not visit.awaits_answer:
         places["progress"] = st.container() if presents else toolbar(house, visit)
@@ -111,7 +115,7 @@ def main_area(house: Server, visit: Session, places: dict[str, DeltaGenerator]) 
 
 def controls(visit: Session) -> None:
     """What matters most in sight, the rest folded by group; or, while somebody searches, what was found."""
-    if visit.awaits_answer or not visit.page.view.bench_row.record_field:
+    if visit.awaits_answer or not visit.page.view.bench_link.record_field:
         return st.caption("The settings appear here, once an experiment is shown.")
     words = st.text_input("Find", placeholder="Find a setting", label_visibility="collapsed", icon=":material/search:")
     if words.strip():
@@ -153,7 +157,7 @@ def control(visit: Session, name: str, key: str = "") -> None:
 def bench_tabs(visit: Session) -> None:
     st.session_state["nav"] = "course" if visit.lesson else visit.page.view.bench
     st.segmented_control(
-        "Bench", list(BENCHES), format_func=lambda bench: BENCHES[bench].label, key="nav", label_visibility="collapsed",
+        "Bench", list(BENCH_LINKS), format_func=lambda bench: BENCH_LINKS[bench].label, key="nav", label_visibility="collapsed",
         required=not visit.lesson, on_change=lambda: visit.open_bench(st.session_state["nav"] or "course"),
     )  # fmt: skip
 
@@ -239,7 +243,7 @@ def toolbar(house: Server, visit: Session) -> DeltaGenerator:
 def pins(house: Server, visit: Session) -> None:
     """What is kept behind the curves; a click lets go of it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pins"):  # empty, it holds the place
-        shown = visit.page.pins if visit.page.view.bench_row.trains else ()
+        shown = visit.page.pins if visit.page.view.bench_link.trains else ()
         if shown:
             st.caption("Pinned, in grey:", width="content")
         for index, kept in enumerate(shown):
@@ -257,8 +261,9 @@ def notices(visit: Session) -> None:
 
 def refusal(house: Server, visit: Session) -> None:
     """A run that is too large for this server: the estimate, and the nearest setting that fits."""
-    nearest = nearest_that_fits(visit.page.record, house.fits)
-    words, sentence = describe_refusal(visit.page.record, nearest, house.speed, MOST_SECONDS, MOST_BYTES)
+    record = visit.page.record
+    nearest = nearest_that_fits(record, house.fits, SHRINKABLE[type(record)])
+    words, sentence = describe_refusal(record, nearest, COSTS[type(record)](record), house.speed, MOST_SECONDS, MOST_BYTES)
     st.warning(sentence, icon=":material/hourglass_disabled:")
     st.button(f"Use {words}", on_click=visit.reopen, args=(nearest,), type="primary")
 
@@ -284,7 +289,7 @@ def show(house: Server, visit: Session, places: dict[str, DeltaGenerator]) -> No
                     running.advance(DRAW if running.measurements else 0.0, most)
                 stage.draw(min(until, len(run.measurements)), place)
     stage.draw(min(until, len(run.measurements)), still=True)
-    if page.view.bench_row.trains and not visit.paused and page.experiment not in visit.tried:
+    if page.view.bench_link.trains and not visit.paused and page.experiment not in visit.tried:
         visit.tried[page.experiment] = frames.summary_frame(run)
         tried(visit, stage.containers["tried"])
 
@@ -292,7 +297,7 @@ def show(house: Server, visit: Session, places: dict[str, DeltaGenerator]) -> No
 def lay_out(house: Server, visit: Session) -> dict[str, DeltaGenerator]:
     """The places of all pieces, by name, and what between them never changes."""
     places = {"cards": st.container()}  # not st.empty(): a rerun keeps them until it draws anew
-    train = visit.page.view.bench_row.trains
+    train = visit.page.view.bench_link.trains
     remedies = st.container(key="remedies" if train else None, horizontal=True)
     places |= {f"remedy_{index}": remedies.empty() for index in range(MOST_SCHEMES)}
     around = st
@@ -319,7 +324,7 @@ def legend(house: Server, visit: Session) -> None:
 
 def closer(visit: Session) -> dict[str, DeltaGenerator]:
     """What is made only when it is looked at: the choice of it, its own controls, and its places."""
-    view, sections = visit.page.view, visit.page.view.bench_row.sections
+    view, sections = visit.page.view, visit.page.view.bench_link.sections
     st.session_state["section"] = view.open_section
     st.segmented_control(
         "Look closer", list(sections), format_func=sections.get, key="section",

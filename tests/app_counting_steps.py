@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import app
 from stability.engine import runs
-from stability.engine.quantities import Measurement
+from stability.engine.measurement import Measurement
 from stability.records.experiment import Experiment
 
 

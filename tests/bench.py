@@ -38,12 +38,14 @@ from stability.catalogues import gaussian_moments, mean_field  # noqa: E402
 from stability.catalogues.activations import ACTIVATIONS  # noqa: E402
 from stability.catalogues.number_formats import PRECISIONS  # noqa: E402
 from stability.diagnosis.verdicts import verdicts_before_training  # noqa: E402
-from stability.engine import quantities, runs, training  # noqa: E402
+from stability.engine import quantities, registry, runs, training  # noqa: E402
+from stability.engine.input_grid import INPUT_GRIDS  # noqa: E402
+from stability.engine.measurement import Measurement  # noqa: E402
 from stability.engine.network import Stack  # noqa: E402
 from stability.engine.process_settings import configure_process  # noqa: E402
-from stability.engine.quantities import Measurement  # noqa: E402
+from stability.engine.registry import Registry  # noqa: E402
 from stability.engine.rounding_shares import SHARES_SHAPE  # noqa: E402
-from stability.engine.runs import Registry, Run  # noqa: E402
+from stability.engine.runs import Run  # noqa: E402
 from stability.engine.training import batch_indices, measure  # noqa: E402
 from stability.page.renderer import Renderer  # noqa: E402
 from stability.page.sections import Picture  # noqa: E402
@@ -51,6 +53,7 @@ from stability.page.session import Session  # noqa: E402
 from stability.randomness import generator  # noqa: E402
 from stability.records.experiment import Experiment  # noqa: E402
 from stability.records.product import Product  # noqa: E402
+from stability.records.step_sampling import sampled_steps  # noqa: E402
 from stability.theory.prediction import predict  # noqa: E402
 
 FORTY = Experiment(
@@ -203,21 +206,20 @@ def products(stack: Stack) -> Iterator[None]:
 
 def shares(quick: bool) -> Iterator[Line]:
     """What it adds to count, for every format, what the numbers become: at 20 steps, and spread over all of them."""
-    e, real = Experiment(), training.fates
+    e, real = Experiment(), quantities.shares_by_outcome
     nothing = torch.full((e.depth, *SHARES_SHAPE, e.network_count), np.nan)
 
     def step_with(count: Callable, step: int) -> Callable[[], object]:
         def work():
-            with replaced(training, "fates", count):
-                training.measure_and_update(stack, data, batch, step, states, update)
+            with replaced(quantities, "shares_by_outcome", count):
+                trained.measure_and_update(step, batch)
 
         return work
 
-    (stack, data), batch = training.draw_stack_and_data(e), next(batch_indices(e))
-    states, update = [{} for _ in stack.parameters], torch.zeros(e.depth, e.network_count)
+    trained, batch = training.Training(*training.draw_stack_and_data(e)), next(batch_indices(e))
     works = step_with(real, 0), step_with(lambda *tensors: nothing, 0), step_with(real, 1)
     turns = in_turns(20 if quick else 60, *works)[1:]
-    taken = len(training.evenly_spread_steps(e.steps, training.SAMPLED_STEPS))
+    taken = len(sampled_steps(e.steps))
     added = [(with_it - without) * taken / ((e.steps + 1) * plain) for with_it, without, plain in turns]
     yield Line("shares in every format, a step with over one without", [1 + share for share in added], "x", at_most=1.25)
     yield Line("  at the steps at which they are taken", [with_it / without for with_it, without, _ in turns], "x")
@@ -226,12 +228,12 @@ def shares(quick: bool) -> Iterator[Line]:
 def functions(quick: bool) -> Iterator[Line]:
     """What it adds to a run of two inputs to ask its networks, at 20 steps, for their answers all over the plane."""
     e = Experiment(dataset="spirals")
-    (stack, data), batch = training.draw_stack_and_data(e), next(batch_indices(e))
-    states, update = [{} for _ in stack.parameters], torch.zeros(e.depth, e.network_count)
-    one_step = partial(training.measure_and_update, stack, data, batch, 1, states, update)
+    stack, data = training.draw_stack_and_data(e)
+    one_step = partial(training.Training(stack, data).measure_and_update, 1, next(batch_indices(e)))
     with torch.no_grad():
-        turns = in_turns(20 if quick else 60, lambda: quantities.outputs_on_grid(stack), one_step)[1:]
-    taken = len(training.evenly_spread_steps(e.steps, training.SAMPLED_STEPS))
+        ask = lambda: stack.first_replicates().forward(INPUT_GRIDS[2])  # noqa: E731
+        turns = in_turns(20 if quick else 60, ask, one_step)[1:]
+    taken = len(sampled_steps(e.steps))
     added = [1 + asked * taken / ((e.steps + 1) * plain) for asked, plain in turns]
     yield Line("learned functions, a run of spirals with them over one without", added, "x", at_most=1.25)
 
@@ -467,7 +469,7 @@ def memory(quick: bool) -> Iterator[Line]:
     if not Path("/proc/self/statm").exists():
         return
     st.cache_resource.clear()
-    with replaced(runs, "Registry", partial(Registry, most_bytes=2**20)):
+    with replaced(registry, "Registry", partial(Registry, most_bytes=2**20)):
         at = page(depth="5", width="16", steps="20", samples="64", batch="16")
         for _ in range(5 if quick else 30):
             new_seed(at)

@@ -30,7 +30,7 @@ ROWS_JS = f"""
 
 def tables(chart: VegaLiteChart) -> dict[str, pa.Table]:
     """The data sets of one chart message, by name."""
-    return {one.name: pa.ipc.open_stream(one.dataset_row.data).read_all() for one in chart.datasets}
+    return {one.name: pa.ipc.open_stream(one.data.data).read_all() for one in chart.datasets}
 
 
 def curve(bands: pa.Table, scheme: str, name: str = "loss") -> list[tuple[int, float | None]]:

@@ -84,11 +84,8 @@ def described(element: Any) -> list[str]:
     if element.type in ("arrow_data_frame", "dataframe"):
         frame = element.value.drop(columns="seconds", errors="ignore")
         return [f"table: {frame.to_csv(index=False)}", *sorted(re.findall(r'"label": "([^"]*)"', element.proto.columns))]
-    return [
-        f"{element.type}: {text}"
-        for text in strings(MessageToDict(element.proto), "")
-        if "<style" not in text and not re.search(r"\$\$ID-|^[0-9a-f]{32,}", text)
-    ]
+    texts = (re.sub(r"(?s)<style>.*?</style>", "", text) for text in strings(MessageToDict(element.proto), ""))
+    return [f"{element.type}: {text}" for text in texts if text and not re.search(r"\$\$ID-|^[0-9a-f]{32,}", text)]
 
 
 def strings(value: Any, key: str) -> list[str]:

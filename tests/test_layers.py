@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A file imports from its own package and from lines above its package's; packages on one line do not import each other.
 LAYERS = (
-    ("text", "randomness"),
+    ("text", "randomness", "page_layout"),
     ("catalogues",),
     ("records",),
     ("engine",),

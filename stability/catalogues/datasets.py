@@ -45,6 +45,15 @@ class Dataset(Entry):
         """The loss of a network that has learned nothing and says so: ln(classes), or the variance of the target, 1."""
         return math.log(self.classes) if self.classes else 1.0
 
+    @property
+    def plotted_dimensions(self) -> int:
+        """Inputs of the learned function where it is drawn: 2 of classes, 1 of a regression; else 0.
+
+        Only where the data have a dimension of their own: a measurement must not depend on `features`.
+        """
+        drawn = 2 if self.classes else 1
+        return drawn if self.fixed_features == drawn else 0
+
     def input_dimension(self, features: int) -> int:
         return self.fixed_features or features
 

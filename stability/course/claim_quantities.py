@@ -8,7 +8,7 @@ import numpy as np
 
 from stability.catalogues import schemes
 from stability.engine.runs import Stream
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.probes import jacobian, symmetries
 from stability.probes.first_layer_gain import first_layer_gain
 from stability.probes.product_singular_values import sampled_factors, affordable_factors, why_shortened, singular_bounds

@@ -166,7 +166,7 @@ class Matter:
         if notes:
             self.refuse(key, f"{key}: {' '.join(notes)}")
         view = page.view
-        if view.lesson or view.answer or not view.bench_row.record_field:
+        if view.lesson or view.answer or not view.bench_link.record_field:
             self.refuse(key, f"{key}: a lesson opens a bench, neither the course nor another lesson")
         if view.section and not view.open_section:
             self.refuse(key, f"{key}: this bench has no section {view.section}")

@@ -12,9 +12,9 @@ import numpy as np
 
 from stability.diagnosis.forecast import learning_probability, excess_rate_decades
 from stability.diagnosis.indicators import Indicators, middle, scheme_indicators
-from stability.engine.quantities import Measurement, finite_networks
+from stability.engine.measurement import Measurement, finite_networks
 from stability.engine.runs import Break, Run, locate_break
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.records.experiment import Experiment
 
 LEARNED_SHARE = 0.5  # of the held-out loss at the start: below it a network has learned; and of guessing: below it, well
@@ -105,7 +105,7 @@ def evidence_during_training(run: Run, count: int) -> list[Evidence]:
     """The schemes after the first `count` measurements: what has left the range of numbers has ended, as it began."""
     cases = evidence_before_training(run.experiment, run.measurements[0], starting_indicators(run, count))
     events = [breaks_of_scheme(run, count, index) for index in range(len(cases))]
-    return [replace(case, broken=found, end=case.start) if found else case for case, found in zip(cases, events, strict=True)]
+    return [replace(case, breaks=found, end=case.start) if found else case for case, found in zip(cases, events, strict=True)]
 
 
 def evidence_after_training(run: Run, count: int) -> list[Evidence]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stability.engine.quantities import Measurement, finite_networks
+from stability.engine.measurement import Measurement, finite_networks
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 
@@ -59,8 +59,8 @@ def scheme_indicators(e: Experiment, measurement: Measurement) -> list[Indicator
     seen |= impute_overflowed(seen) if e.number_format.scales_loss else {}
     with np.errstate(all="ignore"):
         columns = shape(seen) | hidden(e, seen) | promise(e, seen)
-    columns["height"] = seen["test_loss"] / e.dataset_row.guessing_loss
-    columns["finite"] = finite_networks(e, measurement).all(axis=1)
+    columns["relative_loss"] = seen["test_loss"] / e.dataset_row.guessing_loss
+    columns["is_finite"] = finite_networks(e, measurement).all(axis=1)
     values = {name: column.tolist() for name, column in columns.items()}
     rows = zip(*values.values(), strict=True)
     return [
@@ -109,12 +109,12 @@ def shape(seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def hidden(e: Experiment, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """How the hidden units are; 0 where there are none."""
     if e.depth == 1:
-        return dict.fromkeys(("saturated", "dead", "alike"), np.zeros(len(e.schemes)))
+        return dict.fromkeys(("saturated", "dead", "symmetric_layers"), np.zeros(len(e.schemes)))
     excess = seen["saturated"] - e.phi.saturated_by_design
     return {
         "saturated": excess.mean(axis=1),
         "dead": seen["dead"].max(axis=1),
-        "alike": (seen["distinct"] == 1).cumprod(axis=1).sum(axis=1),
+        "symmetric_layers": (seen["distinct"] == 1).cumprod(axis=1).sum(axis=1),
     }
 
 
@@ -125,9 +125,9 @@ def promise(e: Experiment, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     falls = descents(e, np.nan_to_num(gradient * kept), weight) / kept / seen["loss"][:, None]  # (TRIES, S, L)
     whole = falls[:-1].sum(axis=0) + falls[-1] * max(0, e.steps - TRIAL_STEPS + 1)
     return {
-        "log_promise": power(whole.sum(axis=1)),
-        "log_least": power(whole.min(axis=1)),
-        "log_pace": power(falls[-1].sum(axis=1)),
+        "log_predicted_drop": power(whole.sum(axis=1)),
+        "log_weakest_layer_drop": power(whole.min(axis=1)),
+        "log_step_drop": power(falls[-1].sum(axis=1)),
     }
 
 

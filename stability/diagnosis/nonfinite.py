@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stability.engine.quantities import Measurement
+from stability.engine.measurement import Measurement
 from stability.engine.runs import Break, Run
 from stability.text import layer_range
 

@@ -22,7 +22,7 @@ from stability.diagnosis.remedies import (
     suggest_random_start,
     suggest_smaller_steps,
 )
-from stability.engine.quantities import Measurement
+from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.engine.training import measure
 from stability.records.experiment import Experiment

@@ -1,14 +1,50 @@
-"""Reductions over the replicates of one scheme."""
+"""The one place that reduces over the replicates of a scheme: axis 1 of every measurement.
 
-import math
+A network that diverged is spoken of by its break and its verdict; it does not drag the number of
+the others along. So the median, the range and the mean are those of the finite values.
+"""
 
 import numpy as np
 
 
-def ranged(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median, smallest and largest of the finite numbers along the last axis, that of the replicates; NaN where none is."""
-    ordered = np.sort(np.where(np.isfinite(values), values, math.nan))  # NaN last
-    finite = np.isfinite(values).sum(axis=-1)
-    at = [np.maximum(index, 0)[..., None] for index in ((finite - 1) // 2, finite // 2, finite - 1)]
-    left, right, high = (np.take_along_axis(ordered, index, axis=-1)[..., 0] for index in at)
-    return np.where(left == right, left, (left + right) / 2), ordered[..., 0], high
+def median_and_range(
+    values: np.ndarray, axis: int = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the median, the smallest and the largest of the finite values; NaN where none is.
+
+    The median of an even number of values is the mean of the middle two.
+    """
+    finite = np.isfinite(values)
+    ordered = np.sort(np.where(finite, values, np.nan), axis=axis)  # NaN last
+    ordered = np.moveaxis(ordered, axis, -1)
+    count = finite.sum(axis=axis)
+    left, right, high = (
+        np.take_along_axis(ordered, np.maximum(index, 0)[..., None], axis=-1)[..., 0]
+        for index in ((count - 1) // 2, count // 2, count - 1)
+    )
+    median = np.where(left == right, left, (left + right) / 2)  # equal ones may be too large to add
+    return median, ordered[..., 0], high
+
+
+def median_of_finite(values: np.ndarray, axis: int = 1) -> np.ndarray:
+    """Return the median of the finite values; NaN where none is."""
+    return median_and_range(values, axis)[0]
+
+
+def worst_replicate(values: np.ndarray, axis: int = 1) -> np.ndarray:
+    """Return the largest value; NaN where one is NaN."""
+    return np.asarray(np.max(values, axis=axis))
+
+
+def median_or_worst(values: np.ndarray, axis: int = 1) -> np.ndarray:
+    """Return the median of the finite values; where none is, the worst: infinite or NaN."""
+    any_finite = np.isfinite(values).any(axis=axis)
+    return np.where(any_finite, median_of_finite(values, axis), worst_replicate(values, axis))
+
+
+def mean_of_finite(values: np.ndarray, axis: int = 1) -> np.ndarray:
+    """Return the mean of the finite values, NaN where none is: for shares that add up to 1."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=axis)
+    total = np.where(finite, values, 0).sum(axis=axis)
+    return np.where(count, total / np.maximum(count, 1), np.nan)

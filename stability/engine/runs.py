@@ -1,40 +1,155 @@
-"""Runs: a stream that remembers and is shared, the registry that keeps them, and who may train now."""
+"""Runs: a stream that remembers what it computed, and is read by many."""
 
 import math
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
 from stability.engine.cost import state_bytes
-from stability.engine.quantities import (
-    HISTOGRAM_BINS,
-    SNAPSHOTS,
-    PROFILES,
-    Measurement,
-    finite_networks,
-    no_outputs_on_grid,
-    read_only_nans,
-)
-from stability.engine.rounding_shares import SHARES_SHAPE
-from stability.engine.training import SAMPLED_STEPS, measure, evenly_spread_steps
+from stability.engine.measurement import PROFILES, SNAPSHOTS, Measurement, finite_networks
+from stability.engine.quantities import missing_arrays
+from stability.engine.training import measure
 from stability.records.experiment import Experiment
-from stability.records.product import Product, numbers_per_draw, log10_norms_by_factor
+from stability.records.product import Product, log10_norms_by_factor, numbers_per_draw
+from stability.records.step_sampling import (
+    SAMPLED_STEPS,
+    evenly_spread_steps,
+    sampled_steps,
+    thin_steps,
+)
 
-ARRAY_OVERHEAD = 160  # bytes of an array or a measurement besides its numbers
-# For the profiles of one run, and as much for its histograms, fates and learned functions: with every loss and the objects
+# Bytes of an array or a measurement besides its numbers.
+ARRAY_OVERHEAD = 160
+# For the profiles of one run, and as much for its snapshots: with every curve and the objects
 # around them it stays under 32 MB.
 PROFILE_BYTES = 6 * 2**20
+
+Record = TypeVar("Record")  # of settings
+Yielded = TypeVar("Yielded")
+Start = Callable[[Record], Iterator[Yielded]]
+
+
+class RunError(RuntimeError):
+    """A run that stopped; to read on is to try again."""
+
+
+class Stream(Generic[Record, Yielded]):
+    """All that an iterator yields for a record of settings, computed once, read by many threads.
+
+    Iterable any number of times, also while it grows; `measurements` holds all of it so far,
+    `last_index` + 1 in the end.
+    """
+
+    def __init__(self, record: Record, last_index: int, start: Start[Record, Yielded]):
+        self.record, self.last_index = record, last_index
+        self.measurements: list[Yielded] = []
+        self.finished = False
+        self.seconds = 0.0  # of computing, so far
+        self._start = start
+        self._source: Iterator[Yielded] | None = None
+        self._to_skip = 0  # measurements that the source yields again after a failure
+        self._bytes_when_finished: int | None = None
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Yielded]:
+        index = 0
+        while (measurement := self.measurement_at(index)) is not None:
+            yield measurement
+            index += 1
+
+    def measurement_at(self, index: int) -> Yielded | None:
+        """Return measurement `index`, computed now if nobody has; None past the end."""
+        while len(self.measurements) <= index and not self.finished:
+            with self._lock:
+                if len(self.measurements) <= index:
+                    self._pull()
+        return self.measurements[index] if index < len(self.measurements) else None
+
+    def train(self) -> Self:
+        """Compute all that is left. Returns the stream itself."""
+        self.measurement_at(self.last_index)
+        return self
+
+    def advance(self, seconds: float, most: float = math.inf, patience: float = 0.25) -> None:
+        """Compute for about so long, one step at least, until there are `most` measurements.
+
+        Or wait at most `patience` seconds while another reader does.
+        """
+        # Not 0: readers who wait for the first step would spin, and slow it.
+        if self._lock.acquire(timeout=patience):
+            try:
+                end, taken = time.monotonic() + seconds, self.measurements
+                self._pull()
+                while not self.finished and len(taken) < most and time.monotonic() < end:
+                    self._pull()
+            finally:
+                self._lock.release()
+
+    def _pull(self) -> None:
+        """Take one more measurement. The caller holds the lock: no generator is entered twice.
+
+        After a failure, such as too little memory, the stream starts anew with the next pull, and
+        what it yields again is skipped: equal records give equal streams.
+        """
+        if self.finished:
+            return
+        start = time.monotonic()
+        try:
+            if self._source is None:
+                self._source, self._to_skip = self._start(self.record), len(self.measurements)
+            measurement = next(self._source)
+            if self._to_skip:
+                self._to_skip -= 1
+            else:
+                self._remember(measurement)
+        except Exception as failure:
+            self._source = None
+            message = f"this run stopped before step {len(self.measurements)}: {failure}"
+            raise RunError(message) from failure
+        self.seconds += time.monotonic() - start
+        if len(self.measurements) > self.last_index:
+            self.finished, self._source = True, None
+
+    def _remember(self, measurement: Yielded) -> None:
+        self.measurements.append(measurement)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that this holds, with those that the next step needs; counted once if finished."""
+        if not self.finished:
+            return self._count_bytes()
+        if self._bytes_when_finished is None:
+            self._bytes_when_finished = self._count_bytes()
+        return self._bytes_when_finished
+
+    def _count_bytes(self) -> int:
+        raise NotImplementedError
+
+
+class ProductRun(Stream[Product, np.ndarray]):
+    """The stream of `log10_norms_by_factor(product)`: log10 norms `(replicates,)`, after each factor."""
+
+    def __init__(self, product: Product):
+        super().__init__(product, product.count, log10_norms_by_factor)
+        self.product = product
+
+    def _count_bytes(self) -> int:
+        p = self.product
+        # The products, and the factors that are drawn.
+        state = 0 if self.finished else 8 * p.replicates * (p.n**2 + numbers_per_draw(p.n))
+        return len(self.measurements) * array_bytes(p.replicates) + state
 
 
 @dataclass(frozen=True)
 class Break:
-    """Where a network left the range of numbers: `layer` counts from 1; 0 where every layer's numbers are still finite."""
+    """The place where a network left the range of numbers.
+
+    `layer` counts from 1; it is 0 where every layer's numbers are still finite.
+    """
 
     step: int
     layer: int
@@ -42,263 +157,109 @@ class Break:
     backward: bool  # found in the gradient, the signal being finite
 
 
-class RunError(RuntimeError):
-    """A run that cannot go on."""
+class Run(Stream[Experiment, Measurement]):
+    """The stream of `measure(experiment)`.
 
-
-class Stream:
-    """What an iterator yields for a record of settings, computed once and read by many threads.
-
-    Iterable any number of times, also while it grows; `measurements` holds all of it so far, `last` + 1 in the end.
-    """
-
-    def __init__(self, record: Any, last_index: int, source: Iterator[Any]):
-        self.record, self.last = record, last_index
-        self.measurements: list[Any] = []
-        self.finished = False
-        self.seconds = 0.0  # of computing, so far
-        self._source = source
-        self._failure: Exception | None = None
-        self._lock = threading.Lock()
-
-    def __iter__(self) -> Iterator[Any]:
-        index = 0
-        while (measurement := self.measurement_at(index)) is not None:
-            yield measurement
-            index += 1
-
-    def measurement_at(self, index: int) -> Any:
-        """Measurement `index`, computed now if nobody has; None past the end."""
-        while len(self.measurements) <= index and not self.finished:
-            with self._lock:
-                if len(self.measurements) <= index:
-                    self._pull()
-        return self.measurements[index] if index < len(self.measurements) else None
-
-    def advance(self, seconds: float, most: float = math.inf, patience: float = 0.25) -> None:
-        """Computes for about so long, one step at least, until there are `most` measurements.
-
-        Or waits at most `patience` seconds while another reader does.
-        """
-        if self._lock.acquire(timeout=patience):  # not 0: readers who wait for the first step would spin, and slow it
-            try:
-                end = time.monotonic() + seconds
-                self._pull()
-                while not self.finished and len(self.measurements) < most and time.monotonic() < end:
-                    self._pull()
-            finally:
-                self._lock.release()
-
-    def _pull(self) -> None:
-        """One more measurement. The caller holds the lock: a generator must not be entered twice."""
-        if self.finished:
-            return
-        if self._failure:
-            raise RunError(f"this run stopped before step {len(self.measurements)}: {self._failure}") from self._failure
-        start = time.monotonic()
-        try:
-            self._remember(next(self._source))
-            self.seconds += time.monotonic() - start
-        except StopIteration:
-            self.finished = True
-        except Exception as failure:  # such as too little memory: every reader must hear of it, not only this one
-            self._failure = failure
-            raise RunError(f"this run stopped before step {len(self.measurements)}: {failure}") from failure
-        if len(self.measurements) > self.last:
-            self.finished = True
-            self._source.close()
-
-    def _remember(self, measurement: Any) -> None:
-        self.measurements.append(measurement)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that this holds, what the next step needs among them."""
-        raise NotImplementedError
-
-
-class ProductRun(Stream):
-    """What `multiplied(product)` yields: log10 of the norms `(replicates,)`, after each further factor."""
-
-    def __init__(self, product: Product):
-        super().__init__(product, product.count, log10_norms_by_factor(product))
-        self.product = product
-
-    @property
-    def nbytes(self) -> int:
-        p = self.product
-        state = 8 * p.replicates * (p.n**2 + numbers_per_draw(p.n))  # the products, and the factors that are drawn
-        return len(self.measurements) * array_bytes(p.replicates) + (0 if self.finished else state)
-
-
-class Run(Stream):
-    """What `measure(experiment)` yields.
-
-    Of a long run the profiles are kept at evenly spread steps and None at the others, every loss is kept; of large networks,
-    the pictures, fates as means over the replicates, are kept at the steps `pictured`, NaN elsewhere. `breaks` tells where
-    networks diverged.
+    Every curve is kept. Of a long run the profiles are kept at `profile_steps` and are None at the
+    others; of large networks the snapshots are kept at `snapshot_steps` and are NaN elsewhere.
+    Rounding shares are kept as means over the replicates. `breaks` holds by (scheme, replicate)
+    where networks diverged.
     """
 
     def __init__(self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES):
-        super().__init__(experiment, experiment.steps, measure(experiment))
+        super().__init__(experiment, experiment.steps, measure)
         self.experiment = experiment
-        self.breaks: dict[tuple[int, int], Break] = {}  # by (scheme, replicate)
+        self.breaks: dict[tuple[int, int], Break] = {}
         self.profile_steps = steps_with_profiles(experiment, profile_bytes)
-        self.snapshot_steps = thin_steps(evenly_spread_steps(experiment.steps, SAMPLED_STEPS), max(2, PROFILE_BYTES // bytes_of_snapshot(experiment)))
+        most = max(2, PROFILE_BYTES // bytes_of_snapshot(experiment))
+        self.snapshot_steps = thin_steps(sampled_steps(experiment.steps), most)
 
     def newest_profiles(self, count: int) -> Measurement:
-        """The newest of the first `count` measurements whose profiles are kept."""
+        """Return the newest of the first `count` measurements whose profiles are kept."""
         return next(m for m in reversed(self.measurements[:count]) if m.signal is not None)
 
     def snapshot(self, count: int, step: int) -> Measurement:
-        """The newest measurement up to `step`, of the first `count`, whose pictures are kept."""
-        return self.measurements[max(taken for taken in self.snapshot_steps if taken < count and taken <= max(0, step))]
+        """Return the newest up to `step`, of the first `count`, whose snapshots are kept."""
+        last = min(count - 1, max(0, step))
+        return self.measurements[max(taken for taken in self.snapshot_steps if taken <= last)]
 
     def counts_before_divergence(self, count: int) -> list[int]:
-        """For each scheme, how many of the first `count` measurements came before its first network diverged; 1 at least."""
-        first = [count] * len(self.experiment.schemes)
+        """Return how many of the first `count` came before a scheme's first break, at least 1."""
+        counts = [count] * len(self.experiment.schemes)
         for (scheme, _), event in self.breaks.items():
-            first[scheme] = min(first[scheme], max(1, event.step))
-        return first
+            counts[scheme] = min(counts[scheme], max(1, event.step))
+        return counts
 
     def _remember(self, measurement: Measurement) -> None:
-        # A signal of -inf is 0 behind a ReLU, so that loss and gradient may be finite: the profiles are asked, too.
-        # With loss scaling a gradient that overflows is no end: its step is skipped.
-        scaled = self.experiment.number_format.scales_loss
-        profiles = np.concatenate([measurement.signal, measurement.signal_gradient][: 1 if scaled else 2], axis=2)
-        whole = finite_networks(self.experiment, measurement) & np.isfinite(profiles).all(axis=2)
-        lost = [tuple(map(int, network)) for network in np.argwhere(~whole)]
-        if new := {network: locate_break(measurement, network) for network in lost if network not in self.breaks}:
-            self.breaks = self.breaks | new  # another one, for whoever reads the old one meanwhile
+        # A signal of -inf is 0 behind a ReLU, so that loss and gradient may be finite: the profiles
+        # are asked, too. With loss scaling a gradient that overflows is no end but a skipped step.
+        e = self.experiment
+        finite = finite_networks(e, measurement) & np.isfinite(measurement.signal).all(axis=2)
+        if not e.number_format.scales_loss:
+            finite &= np.isfinite(measurement.signal_gradient).all(axis=2)
+        broken = [(int(scheme), int(replicate)) for scheme, replicate in np.argwhere(~finite)]
+        new = [network for network in broken if network not in self.breaks]
+        if new:  # another dict, for whoever reads the present one meanwhile
+            self.breaks = self.breaks | {n: locate_break(measurement, n) for n in new}
+        if measurement.step in sampled_steps(e.steps):
+            shares = measurement.rounding_shares
+            mean = np.broadcast_to(shares.mean(axis=1, keepdims=True), shares.shape)
+            measurement = replace(measurement, rounding_shares=mean)
         if self.measurements:
-            self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is whole until it is not
-        if measurement.step in evenly_spread_steps(self.experiment.steps, SAMPLED_STEPS):
-            measurement = replace(measurement, fates=average_replicates(measurement.fates))
+            self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is whole
         self.measurements.append(measurement)
 
     def _thinned(self, measurement: Measurement) -> Measurement:
-        dropped = {} if measurement.step in self.profile_steps else dict.fromkeys(PROFILES)
-        if measurement.step in evenly_spread_steps(self.experiment.steps, SAMPLED_STEPS) - self.snapshot_steps:
-            for name in SNAPSHOTS:
-                held = getattr(measurement, name)
-                dropped[name] = read_only_nans(*held.shape, dtype=held.dtype.type)
+        """Return the measurement without profiles and snapshots that are not kept at its step."""
+        e, step = self.experiment, measurement.step
+        dropped: dict[str, Any] = {}
+        if step not in self.profile_steps:
+            dropped |= dict.fromkeys(PROFILES)
+        if step in sampled_steps(e.steps) and step not in self.snapshot_steps:
+            dropped |= {name: missing_arrays(e)[name] for name in SNAPSHOTS}
         return replace(measurement, **dropped) if dropped else measurement
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes that this run holds: its measurements, and what a step needs to go on while it is not finished."""
+    def _count_bytes(self) -> int:
         e, steps = self.experiment, len(self.measurements)
-        always = 4 if e.number_format.scales_loss else 3
-        scalars = steps * (always * array_bytes(e.network_count) + ARRAY_OVERHEAD) + min(steps, SAMPLED_STEPS) * 2 * array_bytes(e.network_count)
+        curves = 4 if e.number_format.scales_loss else 3
+        scalars = steps * (curves * array_bytes(e.network_count) + ARRAY_OVERHEAD)
+        scalars += min(steps, SAMPLED_STEPS) * 2 * array_bytes(e.network_count)
         profiles = sum(step < steps for step in self.profile_steps) * bytes_of_profiles(e)
-        pictures = sum(step < steps for step in self.snapshot_steps) * bytes_of_snapshot(e)
-        return scalars + profiles + pictures + (0 if self.finished else state_bytes(e))
+        snapshots = sum(step < steps for step in self.snapshot_steps) * bytes_of_snapshot(e)
+        return scalars + profiles + snapshots + (0 if self.finished else state_bytes(e))
 
 
-def steps_with_profiles(experiment: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:
-    """The steps of which a run keeps the profiles: all, or as many evenly spread ones as fit."""
-    scales = experiment.number_format.scales_loss * experiment.steps * array_bytes(experiment.network_count)  # they take from the room
-    return evenly_spread_steps(experiment.steps, max(2, (profile_bytes - scales) // bytes_of_profiles(experiment)))
+def steps_with_profiles(e: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:
+    """Return the steps of which a run keeps the profiles: all, or as many as fit, evenly spread."""
+    if e.number_format.scales_loss:  # the loss scales of all steps take from the room
+        profile_bytes -= e.steps * array_bytes(e.network_count)
+    return evenly_spread_steps(e.steps, max(2, profile_bytes // bytes_of_profiles(e)))
 
 
 def array_bytes(numbers: int) -> int:
     return 8 * numbers + ARRAY_OVERHEAD
 
 
-def bytes_of_profiles(experiment: Experiment) -> int:
-    """Bytes of the profiles of one measurement."""
-    return len(PROFILES) * array_bytes(experiment.network_count * experiment.depth)
+def bytes_of_profiles(e: Experiment) -> int:
+    """Return the bytes of the profiles of one measurement."""
+    return len(PROFILES) * array_bytes(e.network_count * e.depth)
 
 
-def bytes_of_snapshot(experiment: Experiment) -> int:
-    """Bytes of the histograms, the fates and the learned functions of one measurement."""
-    e = experiment
-    histograms, learned = e.network_count * (e.depth - 1) * (HISTOGRAM_BINS + 2), no_outputs_on_grid(e)
-    shared = learned.nbytes + ARRAY_OVERHEAD if learned.size else 0
-    return 4 * (histograms + len(e.schemes) * e.depth * math.prod(SHARES_SHAPE)) + 2 * ARRAY_OVERHEAD + shared
+def bytes_of_snapshot(e: Experiment) -> int:
+    """Return the bytes of histograms, rounding shares and learned outputs of one measurement."""
+    arrays = missing_arrays(e)  # of the same shapes and dtypes
+    shares = arrays["rounding_shares"].nbytes // e.replicates  # one for all of them
+    learned = arrays["learned_outputs"]
+    learned_bytes = learned.nbytes + ARRAY_OVERHEAD if learned.size else 0
+    return arrays["pre_activations"].nbytes + shares + 2 * ARRAY_OVERHEAD + learned_bytes
 
 
-def average_replicates(fates: np.ndarray) -> np.ndarray:
-    """Means over the replicates, in the shape of all of them; NaN where one is NaN."""
-    return np.broadcast_to(fates.mean(axis=1, keepdims=True), fates.shape)
-
-
-def thin_steps(steps: set[int], most: int) -> set[int]:
-    """At most `most` of these steps, evenly spread, the first and the last among them."""
-    ordered = sorted(steps)
-    return {ordered[index] for index in evenly_spread_steps(len(ordered) - 1, most)}
-
-
-def locate_break(measurement: Measurement, network: tuple) -> Break:
-    """The first layer, in the order of computation, whose numbers are not finite: signals forward, then gradients backward."""
-    forward, backward = measurement.signal[network], measurement.signal_gradient[network][::-1]
-    for profile, is_backward in ((forward, False), (backward, True)):
-        found = np.flatnonzero(~np.isfinite(profile))
-        if len(found):
-            layer = len(profile) - int(found[0]) if is_backward else int(found[0]) + 1
-            return Break(measurement.step, layer, "NaN" if np.isnan(profile[found[0]]) else "inf", is_backward)
-    return Break(measurement.step, 0, "NaN" if np.isnan(measurement.loss[network]) else "inf", False)
-
-
-POLL = 0.02  # seconds until somebody who waits asks again
-STREAM_TYPES: dict[type, type[Stream]] = {Experiment: Run, Product: ProductRun}
-
-
-class Registry:
-    """Every stream of a server, by its settings. Equal settings never train twice.
-
-    `slots` runs train at once, first come first served; a run that nobody attends leaves its place and can be resumed.
-    Beyond `most_bytes` the least recently opened runs that nobody attends are dropped.
-    """
-
-    def __init__(self, most_bytes: int = 2**29, slots: int = 1):
-        self.most_bytes, self.slots = most_bytes, slots
-        self._runs: OrderedDict[Any, Stream] = OrderedDict()  # least recently opened first
-        self._viewers: Counter[Stream] = Counter()
-        self._queue: list[Stream] = []
-        self._lock = threading.Lock()
-
-    def open(self, record: Any) -> Any:
-        """The one stream of these settings, new if there is none: of an Experiment a Run, of a Product a Growth."""
-        with self._lock:
-            run = self._runs.setdefault(record, None) or STREAM_TYPES[type(record)](record)
-            self._runs[record] = run
-            self._runs.move_to_end(record)
-            self._drop(besides=record)
-            return run
-
-    def _drop(self, besides: Any) -> None:
-        held = sum(run.nbytes for run in self._runs.values())
-        for record in [key for key, run in self._runs.items() if key != besides and not self._viewers[run]]:
-            if held <= self.most_bytes:
-                return
-            held -= self._runs.pop(record).nbytes
-
-    @contextmanager
-    def attend(self, run: Stream) -> Iterator[None]:
-        """While inside, the run is wanted: it stands in the queue until it is finished, and is not dropped."""
-        with self._lock:
-            self._viewers[run] += 1
-            if run not in self._queue:
-                self._queue.append(run)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._viewers[run] -= 1
-                if not self._viewers[run]:
-                    del self._viewers[run]
-                    self._queue.remove(run)
-
-    def queue_position(self, run: Stream) -> int:
-        """How many trainings must end before this one may go on; 0: it is its turn."""
-        with self._lock:
-            waiting = [other for other in self._queue if not other.finished]
-            return max(0, waiting.index(run) + 1 - self.slots) if run in waiting else 0
-
-    def wait_for_turn(self, run: Stream, seconds: float) -> int:
-        """Its place, as soon as that is 0; or after so long."""
-        end = time.monotonic() + seconds
-        while (place := self.queue_position(run)) and time.monotonic() < end:
-            time.sleep(POLL)
-        return place
+def locate_break(measurement: Measurement, network: tuple[int, int]) -> Break:
+    """Return the first layer in the order of computation, forward then backward, that broke."""
+    signal, gradient = measurement.signal[network], measurement.signal_gradient[network]
+    layers = len(signal)
+    order = [(signal[index], index + 1, False) for index in range(layers)]
+    order += [(gradient[index], index + 1, True) for index in reversed(range(layers))]
+    order += [(measurement.loss[network], 0, False)]
+    value, layer, backward = next((r for r in order if not np.isfinite(r[0])), order[-1])
+    return Break(measurement.step, layer, "NaN" if np.isnan(value) else "inf", backward)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stability.engine.runs import Run
-from stability.engine.runs import thin_steps as spread_out
+from stability.records.step_sampling import thin_steps as spread_out
 from stability.frames.arrow import DEPTH_QUANTITIES, log_axis_limits, hide_unplottable, arrow_table
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table

@@ -5,7 +5,7 @@ import math
 import pyarrow as pa
 
 from stability.catalogues.number_formats import FORMATS
-from stability.engine.quantities import Measurement
+from stability.engine.measurement import Measurement
 from stability.frames.arrow import arrow_table
 from stability.records.experiment import Experiment
 

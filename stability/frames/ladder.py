@@ -58,7 +58,7 @@ def rounding_frame(run: Run) -> pd.DataFrame:
     """All shares that are kept. Columns: run, kind ("measured"), scheme, replicate, step, layer, tensor (of KINDS), format (its
     key); FATES, of all numbers: what is left of 1 is exactly 0 already. Gradients are those of the mean loss, as stored."""
     kept = [m for m in list(run.measurements) if m.step in run.snapshot_steps]
-    values = np.stack([m.fates for m in kept])  # (steps, S, R, L, KINDS, F, FATES)
+    values = np.stack([m.rounding_shares for m in kept])  # (steps, S, R, L, KINDS, F, FATES)
     inner = len(TENSOR_KINDS) * len(FORMATS_BY_RANGE)
     keys = key_columns(run.experiment, [m.step for m in kept], run.experiment.depth)
     columns = {name: np.repeat(value, inner) if isinstance(value, np.ndarray) else value for name, value in keys.items()}

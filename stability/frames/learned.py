@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from stability.engine.input_grid import GRID_REACH, GRID_SIDE, grid_points
+from stability.engine.input_grid import GRID_REACH, GRID_SIDE, INPUT_GRIDS
 from stability.engine.runs import Run
 from stability.frames.arrow import NOT_FINITE, hide_unplottable, arrow_table
 from stability.probes.learned_function import classify
@@ -25,7 +25,7 @@ def region_tables(run: Run, count: int, scheme: str, step: int) -> dict[str, pa.
     """
     e = run.experiment
     seen = run.snapshot(count, step)
-    found = classify(seen.learned[e.schemes.index(scheme)])
+    found = classify(seen.learned_outputs[e.schemes.index(scheme)])
     level = np.rint(LEVELS * found.probability.max(axis=1))
     key = np.where(found.likeliest_class < 0, -1, found.likeliest_class * (LEVELS + 1) + level).astype(int)
     left, right, key, low, high = np.array(merge_equal_cells(key.reshape(GRID_SIDE, GRID_SIDE))).T
@@ -78,10 +78,10 @@ def fit_tables(run: Run, count: int, step: int) -> dict[str, pa.Table]:
     `curves`: scheme, x, value (null where not finite), marked, step. `truth`: x and value, without noise, where there are data.
     """
     e = run.experiment
-    seen, x = run.snapshot(count, step), grid_points(1)[:, 0].numpy()
+    seen, x = run.snapshot(count, step), INPUT_GRIDS[1][:, 0].numpy()
     place = np.arange(len(x)) + 7 * np.arange(len(e.schemes))[:, None]  # lines that coincide are marked side by side
     columns = {"scheme": np.repeat(e.schemes, len(x)), "x": np.tile(x, len(e.schemes)), "marked": (place % 40 == 20).ravel()}
-    columns |= {"value": hide_unplottable("value", seen.learned[:, :, 0].astype(float)).ravel()}
+    columns |= {"value": hide_unplottable("value", seen.learned_outputs[:, :, 0].astype(float)).ravel()}
     columns["step"] = np.repeat(seen.step, len(columns["x"]))
     return {"curves": arrow_table(columns), "dots": training_points(*drawn_from(e)), "truth": noiseless_curve(*drawn_from(e))}
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stability.engine.runs import Run
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.frames.arrow import arrow_table
 from stability.probes.symmetries import SYMMETRIES, symmetry_changes
 from stability.records.experiment import Experiment

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.engine.quantities import PROFILES, Measurement
-from stability.engine.replicates import ranged
+from stability.engine.measurement import Measurement, PROFILES
+from stability.engine.replicates import median_and_range, median_of_finite
 from stability.engine.runs import Run
 from stability.frames.arrow import DEPTH_QUANTITIES, hide_unplottable, arrow_table
 from stability.records import knobs
@@ -90,10 +90,10 @@ def summary_frame(run: Run) -> pd.DataFrame:
         {
             "settings": words,
             "scheme": [row.title for row in e.scheme_rows],
-            "loss": ranged(last.loss)[0],
-            "test_accuracy": ranged(stack_masked([last], "test_accuracy")[0])[0],
-            "first_gradient": ranged(first.signal_gradient[:, :, 0])[0],
-            "last_gradient": ranged(first.signal_gradient[:, :, -1])[0],
+            "loss": median_of_finite(last.loss),
+            "test_accuracy": median_of_finite(stack_masked([last], "test_accuracy")[0]),
+            "first_gradient": median_of_finite(first.signal_gradient[:, :, 0]),
+            "last_gradient": median_of_finite(first.signal_gradient[:, :, -1]),
             "diverged": [min(steps[scheme], default=math.nan) for scheme in range(len(e.schemes))],
             "seconds": run.seconds,
         }
@@ -108,12 +108,12 @@ def describe_standing(run: Run, count: int, scheme: str) -> str:
     if not finite.any():
         return "loss: not finite"
     right = f", {100 * np.median(shares[finite]):.0f} % right" if run.experiment.dataset_row.classes else ""
-    return f"loss {ranged(losses)[0]:.2g}{right}" + ("" if finite.all() else f" ({finite.sum()} of {len(finite)} replicates)")
+    return f"loss {median_of_finite(losses, axis=0):.2g}{right}" + ("" if finite.all() else f" ({finite.sum()} of {len(finite)} replicates)")
 
 
 def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """Median and range over the finite replicates of values `(points, S, R)`, schemes outermost."""
-    middle, low, high = (values[..., 0],) * 3 if values.shape[2] == 1 else ranged(values)
+    middle, low, high = (values[..., 0],) * 3 if values.shape[2] == 1 else median_and_range(values, axis=2)
     return {name: middle.T.ravel(), f"{name}_low": low.T.ravel(), f"{name}_high": high.T.ravel()}
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from stability.diagnosis.nonfinite import Remark, nonfinite_remarks
-from stability.engine.replicates import ranged
+from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.frames.arrow import log_axis_limits, hide_unplottable, arrow_table
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
@@ -95,7 +95,7 @@ def heat_table(run: Run, scheme: str, quantity: str, count: int | None = None) -
     ends = [*starts[1:], min(count, e.steps + 1)]
     index = e.schemes.index(scheme)
     raw = np.stack([getattr(run.measurements[step], quantity)[index] for step in starts])  # (bins, R, L)
-    value = ranged(np.moveaxis(raw, 1, 2))[0]  # (bins, L)
+    value = median_of_finite(raw)  # (bins, L)
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.where(np.isfinite(value) & (value > 0), np.log10(value), math.nan)
     state = np.where(value == 0, "zero", np.where(np.isfinite(value), "finite", "not finite"))

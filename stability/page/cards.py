@@ -22,7 +22,7 @@ from stability.course.claims import ClaimReading
 from stability.diagnosis.forecast import FORECAST_ACCURACY
 from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.diagnosis.verdicts import Verdict, size
-from stability.engine.replicates import ranged
+from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
 from stability.frames import describe_standing
 from stability.records.experiment import Experiment
@@ -216,7 +216,7 @@ def layer_strips_html(run: Run, count: int, index: int) -> str:
     """The layers of one scheme from left to right: signal above, signal gradient below, coloured as in the heat map."""
     shown = run.newest_profiles(run.counts_before_divergence(count)[index])
     rows = {"signal": ("Signal", "signal"), "signal_gradient": ("Signal gradient", "gradient")}
-    return "".join(layer_strip_html(*words, ranged(getattr(shown, name)[index].T)[0]) for name, words in rows.items())
+    return "".join(layer_strip_html(*words, median_of_finite(getattr(shown, name)[index], axis=0)) for name, words in rows.items())
 
 
 def layer_strip_html(label: str, word: str, values: np.ndarray) -> str:

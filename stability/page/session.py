@@ -10,13 +10,13 @@ import pandas as pd
 from stability.catalogues.schemes import scheme_title
 from stability.course.lessons import Lesson, all_lessons
 from stability.engine.runs import steps_with_profiles
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.page.links import read_link, spell_link, lesson_start
 from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, Knob, ChoiceList
 from stability.records.product import Product
-from stability.records.view import BENCHES, NEWEST_STEP, HEAT_MAP_QUANTITIES, Page, View
+from stability.records.view import BENCH_LINKS, NEWEST_STEP, HEAT_MAP_QUANTITIES, Page, View
 
 
 class Session:
@@ -26,7 +26,7 @@ class Session:
     """
 
     def __init__(self):
-        self.page, self.chosen, self.notes = Page(), Page().experiment.schemes, []
+        self.page, self.chosen_schemes, self.notes = Page(), Page().experiment.schemes, []
         self.paused, self.position = False, 1  # how many measurements are shown while paused
         self.tried: dict[Experiment, pd.DataFrame] = {}
         self.answers: dict[str, str] = {}  # to lessons, by their keys
@@ -45,11 +45,11 @@ class Session:
 
     def keep_hidden_records(self, page: Page) -> Page:
         """A page with what lies on the benches that it does not show: its link does not spell that, and it may be wanted."""
-        hidden = {row.record_field for row in BENCHES.values()} - {page.view.bench_row.record_field, ""}
+        hidden = {row.record_field for row in BENCH_LINKS.values()} - {page.view.bench_link.record_field, ""}
         for name in hidden:
             if getattr(page, name) == getattr(Page(), name):
                 page = replace(page, **{name: getattr(self.page, name)})
-        return page if page.view.bench_row.trains else replace(page, pins=page.pins or self.page.pins)
+        return page if page.view.bench_link.trains else replace(page, pins=page.pins or self.page.pins)
 
     def link_to_write(self) -> dict[str, str] | None:
         """What the address must spell now. None where it opens this very page already: Back must pass it."""
@@ -97,12 +97,12 @@ class Session:
     @property
     def pins_behind(self) -> list[Experiment]:
         """What is pinned and not on the table itself."""
-        return [pin for pin in self.page.pins if self.page.view.bench_row.trains and pin != self.page.experiment]
+        return [pin for pin in self.page.pins if self.page.view.bench_link.trains and pin != self.page.experiment]
 
     @property
     def lacks_schemes(self) -> bool:
         """Networks are trained here, and no scheme is left on the chips."""
-        return self.page.view.bench_row.trains and not self.chosen
+        return self.page.view.bench_link.trains and not self.chosen_schemes
 
     @property
     def awaits_answer(self) -> bool:
@@ -117,7 +117,7 @@ class Session:
     @property
     def settings(self) -> dict[str, Knob]:
         """The settings of the bench that mean something now."""
-        fixed = {"features"} if self.page.view.bench_row.trains and self.page.experiment.dataset_row.fixed_features else set()
+        fixed = {"features"} if self.page.view.bench_link.trains and self.page.experiment.dataset_row.fixed_features else set()
         return {name: knob for name, knob in knobs.knobs_of(self.page.record).items() if name not in fixed}
 
     def offered(self, names: Sequence[str]) -> list[str]:
@@ -133,7 +133,7 @@ class Session:
     def default_settings(self) -> Experiment | Product:
         """Those of the bench; a learning rate goes with its optimizer."""
         bench = self.page.record
-        own = {"learning_rate": bench.optimizer_row.learning_rate} if self.page.view.bench_row.trains else {}
+        own = {"learning_rate": bench.optimizer_row.learning_rate} if self.page.view.bench_link.trains else {}
         return replace(type(bench)(), **own)
 
     @property
@@ -154,7 +154,7 @@ class Session:
         """What the control of a setting shows."""
         e, view = self.page.experiment, self.page.view
         if isinstance(self.knobs[name], ChoiceList):
-            return list(self.chosen)
+            return list(self.chosen_schemes)
         seen = {"heat_scheme": view.heat_map_scheme(e), "layer": view.hidden_layer(e), "moment": self.moments[-1]}
         return seen.get(name, getattr(view if hasattr(view, name) else self.page.record, name))
 
@@ -181,11 +181,11 @@ class Session:
         if self.page.record != page.record or self.page.view.answer != page.view.answer:
             self.paused, self.position = False, 1
         self.touched, self.page, self.notes = True, page, list(notes)
-        self.chosen = page.experiment.schemes if chosen_schemes is None else chosen_schemes
+        self.chosen_schemes = page.experiment.schemes if chosen_schemes is None else chosen_schemes
 
     def change_setting(self, name: str, value: Any, notes: Sequence[str] = ()) -> None:
         """One setting, by hand."""
-        chosen = value if name == "schemes" else self.chosen
+        chosen = value if name == "schemes" else self.chosen_schemes
         page, more = self.page.with_setting(name, value, chosen)
         self.show_page(page, [*notes, *more], chosen)
 
@@ -195,7 +195,7 @@ class Session:
         if not knob:  # of a bench that has just been left
             return None
         if isinstance(knob, Choice) and (why := knob.absent.get(value)):
-            return self.show_page(self.page, [why], self.chosen)
+            return self.show_page(self.page, [why], self.chosen_schemes)
         if name == "moment" and value == self.page.experiment.steps:
             value = NEWEST_STEP  # of a longer run, too
         if not isinstance(knob, ChoiceList):
@@ -216,7 +216,7 @@ class Session:
     @property
     def last_step(self) -> int:
         """The last step of what is on the table; of nothing, 0."""
-        return getattr(self.page.record, self.page.view.bench_row.length_setting, 0)
+        return getattr(self.page.record, self.page.view.bench_link.length_setting, 0)
 
     def pause(self) -> None:
         self.touched, self.paused = True, not self.paused
@@ -239,10 +239,10 @@ class Session:
         self.change_setting("view", "" if self.page.view.is_presenter_view else "present")
 
     def pin(self) -> None:
-        self.show_page(self.page.with_pin(), chosen_schemes=self.chosen)
+        self.show_page(self.page.with_pin(), chosen_schemes=self.chosen_schemes)
 
     def unpin(self, kept: Experiment) -> None:
-        self.show_page(replace(self.page, pins=tuple(pin for pin in self.page.pins if pin != kept)), chosen_schemes=self.chosen)
+        self.show_page(replace(self.page, pins=tuple(pin for pin in self.page.pins if pin != kept)), chosen_schemes=self.chosen_schemes)
 
     def apply_remedy(self, remedy: Any, sick: str) -> None:
         """Takes a verdict's remedy: a scheme comes beside the sick one; a setting leaves the present run behind, pinned."""
@@ -268,7 +268,7 @@ class Session:
     def open_bench(self, bench: str) -> None:
         """To another bench, or to the list of lessons; what is set on the benches stays."""
         view = replace(self.page.view, bench=bench, lesson="", answer="")
-        self.show_page(replace(self.page, view=view), chosen_schemes=self.chosen)
+        self.show_page(replace(self.page, view=view), chosen_schemes=self.chosen_schemes)
 
     def open_lesson(self, lesson: str) -> None:
         """A lesson, from its question; no key: the list of all of them."""

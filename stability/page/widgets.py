@@ -22,7 +22,7 @@ NEEDS_RUN = {"pause", "rewind", "step", "pin"}  # for which there must be one
 def toolbar_buttons(visit: Session) -> list[tuple[str, str, str, str]]:
     """The toolbar: label and icon of each button, what it does to the visit, and its help."""
     pause = *pause_label(visit), "pause", "Stops your view; nobody else's."
-    return [pause, *MOVES, *[PIN] * visit.page.view.bench_row.trains, PRESENT]
+    return [pause, *MOVES, *[PIN] * visit.page.view.bench_link.trains, PRESENT]
 
 
 def pause_label(visit: Session) -> tuple[str, str]:
@@ -38,7 +38,7 @@ def presenter_buttons(visit: Session) -> list[tuple[str, str, str, Callable, tup
         rows = [(label, *icons[label], visit.open_lesson, (key,)) for label, key in ways.items()] + rows
     if visit.awaits_answer:
         return [("Show me", "visibility", "Space", visit.answer_question, ("shown",)), *rows]
-    if not visit.page.view.bench_row.record_field:
+    if not visit.page.view.bench_link.record_field:
         return rows
     moves = ("Back", "skip_previous", "Left", visit.back, ()), ("Step", "skip_next", "Right", visit.step, ())
     return [(*pause_label(visit), "Space", visit.pause, ()), *moves, *rows]

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.engine.quantities import to_schemes_and_replicates, mean_losses, norms
-from stability.engine.replicates import ranged
+from stability.engine.quantities import to_schemes_and_replicates
+from stability.engine.network import mean_losses
+from stability.engine.norms import norms
+from stability.engine.replicates import median_of_finite
 from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.records.experiment import Experiment
 from stability.text import number
@@ -67,7 +69,7 @@ def root_mean_square(values: Tensor) -> Tensor:
 def first_layer_sentences(e: Experiment) -> list[str]:
     """What the first layer of each scheme does to mean squares on the way forward and back, medians over the replicates."""
     found = first_layer_gain(e)
-    rows = zip(e.scheme_rows, ranged(found.forward)[0], ranged(found.backward)[0], strict=True)
+    rows = zip(e.scheme_rows, median_of_finite(found.forward), median_of_finite(found.backward), strict=True)
     return [f"{row.title}: {describe_gain(forward, 'forward')}, {describe_gain(back, 'backward')}." for row, forward, back in rows]
 
 

@@ -32,8 +32,8 @@ class FormatLadder:
 
 def format_ladder(run: Run, count: int, step: int) -> FormatLadder:
     seen = run.snapshot(count, step)
-    whole = np.nan_to_num(seen.fates.astype(float), nan=0.0)  # (S, R, L, KINDS, F, FATES)
-    whole[..., -1] = np.where(np.isnan(seen.fates[..., -1]), 1.0, whole[..., -1])
+    whole = np.nan_to_num(seen.rounding_shares.astype(float), nan=0.0)  # (S, R, L, KINDS, F, FATES)
+    whole[..., -1] = np.where(np.isnan(seen.rounding_shares[..., -1]), 1.0, whole[..., -1])
     alive = whole.sum(axis=-1)
     shares = (whole / np.where(alive > 0, alive, 1)[..., None]).mean(axis=1)  # (S, L, KINDS, F, FATES)
     dead = (alive == 0).all(axis=1)  # (S, L, KINDS, F)

@@ -72,12 +72,13 @@ def hidden_jacobians(e: Experiment) -> Tensor:
     From the last hidden layer back, with all outputs at once as rows: J_l = J_{l+1} W_{l+1} diag(phi'(u_l)) d u_l / d z_l.
     """
     stack, x = stack_and_examples_in_float64(e)
-    z, weights = hidden_layers(stack, x)
+    z = stack.forward(x, every_layer=True).z[:-1]
+    weights = [matrix for matrix, _ in stack.layers()]  # (N, fan_out, fan_in)
     outputs = torch.eye(e.width, dtype=x.dtype).repeat(len(x), 1).expand(e.network_count, -1, -1)
     for index in range(e.depth - 2, 0, -1):
         u = stack.normalize(z[index - 1], index)
         slope = e.phi.dphi(u, e.phi.phi(u)).repeat_interleave(e.width, dim=1)
-        branch = gradient_before_norm(stack, index, z[index - 1], outputs @ weights[index].mT * slope)
+        branch = gradient_before_norm(stack, index, z[index - 1], outputs @ weights[index] * slope)
         outputs = branch + outputs if e.residual else branch
     lost = ~torch.stack([values.isfinite().all(dim=2) for values in z]).all(dim=0)  # a slope of 0 would hide it
     return torch.where(lost[:, :, None, None], torch.nan, outputs.unflatten(1, (len(x), e.width)))
@@ -86,22 +87,8 @@ def hidden_jacobians(e: Experiment) -> Tensor:
 def stack_and_examples_in_float64(e: Experiment) -> tuple[Stack, Tensor]:
     """The networks as training finds them, and the examples `(examples, features)`: both in float64, on the CPU."""
     stack, data = draw_stack_and_data(e)
-    for name in ("weights", "biases", "gains", "shifts"):
-        setattr(stack, name, [tensor.detach().cpu().double() for tensor in getattr(stack, name)])
-    stack.experiment, stack.device = replace(e, precision="float64"), torch.device("cpu")
+    stack = stack.mapped(lambda tensor: tensor.detach().cpu().double(), precision="float64")
     return stack, data.x[next(batch_indices(e))[: example_count(e)]].cpu().double()
-
-
-def hidden_layers(stack: Stack, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """z `(N, examples, width)` and weights `(N, fan_in, fan_out)` of the hidden layers."""
-    e, z, kept = stack.experiment, [], []
-    h = x.expand(e.network_count, *x.shape)
-    for index, (weights, biases) in enumerate(stack.weights_and_biases(), start=1):
-        if index < e.depth:
-            z.append(stack.pre_activation(index, h, z, weights, biases))
-            kept.append(weights)
-            h = e.phi.phi(stack.normalize(z[-1], index))
-    return z, kept
 
 
 @torch.enable_grad()

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stability.catalogues.datasets import DATASETS
-from stability.engine.input_grid import plotted_dimensions
-from stability.engine.quantities import Measurement
+from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.records.experiment import Experiment
 from stability.text import listed, number, part, number_of_log10
@@ -46,9 +45,9 @@ class Classification:
 
 def why_not_drawn(e: Experiment) -> str:
     """Why there is no picture, in a sentence; empty where there is one."""
-    if plotted_dimensions(e.dataset_row):
+    if e.dataset_row.plotted_dimensions:
         return ""
-    regions, curves = (listed([row.label for row in DATASETS.values() if plotted_dimensions(row) == inputs], "or") for inputs in (2, 1))
+    regions, curves = (listed([row.label for row in DATASETS.values() if row.plotted_dimensions == inputs], "or") for inputs in (2, 1))
     return f"{e.dataset_row.label}: a function of so many inputs cannot be drawn. Choose {regions} for regions, {curves} for a curve."
 
 
@@ -74,7 +73,7 @@ def learned_function_sentences(run: Run, count: int, step: int) -> list[str]:
 
 
 def describe_regions(run: Run, seen: Measurement, index: int) -> str:
-    found = classify(seen.learned[index])
+    found = classify(seen.learned_outputs[index])
     lost = (found.likeliest_class < 0).mean()
     if lost == 1:
         return describe_nonfinite(run, seen, index)
@@ -98,7 +97,7 @@ def describe_class_shares(found: Classification) -> str:
 
 
 def describe_curve(run: Run, seen: Measurement, index: int) -> str:
-    values = seen.learned[index, :, 0].astype(float)
+    values = seen.learned_outputs[index, :, 0].astype(float)
     finite = values[np.isfinite(values)]
     if not len(finite):
         return describe_nonfinite(run, seen, index)

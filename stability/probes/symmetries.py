@@ -19,7 +19,8 @@ from torch import Tensor
 from stability.catalogues.draws import Draws
 from stability.catalogues.entry import Entry, catalogue
 from stability.engine.network import Stack
-from stability.engine.quantities import to_schemes_and_replicates, mean_losses
+from stability.engine.quantities import to_schemes_and_replicates
+from stability.engine.network import mean_losses
 from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.records.experiment import Experiment
 

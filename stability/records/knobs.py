@@ -22,6 +22,7 @@ class Knob:
     label: str
     help: str
     main: bool = False  # always in sight; the others are folded by group
+    choices_for: Callable[[Any], Mapping[Any, str]] | None = None  # the values that an experiment allows, with their words
 
     @property
     def search_text(self) -> str:

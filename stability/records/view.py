@@ -15,7 +15,7 @@ PIN_PREFIXES = "pin", "pin2", "pin3"
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchLink:
     """A row: what can be looked at closer on it, the field of a Page that lies on it, and the setting that says how long."""
 
     label: str
@@ -25,8 +25,8 @@ class Bench:
     trains: bool = False  # schemes on chips, pins, a heat map, and a list of what was tried
 
 
-BENCHES = {
-    "train": Bench(
+BENCH_LINKS = {
+    "train": BenchLink(
         "Train", record_field="experiment", length_setting="steps", trains=True,
         sections={
             "pre_activations": "Pre-activations",
@@ -40,11 +40,11 @@ BENCHES = {
             "tried": "Tried",
         },
     ),
-    "product": Bench(
+    "product": BenchLink(
         "Products", record_field="product", length_setting="count",
         sections={"healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values", "norms": "Numbers"},
     ),
-    "course": Bench("Course"),
+    "course": BenchLink("Course"),
 }  # fmt: skip
 VIEW_LABELS = {"": "Desk", "present": "Lecture hall"}
 NO_SECTION = {"": "Nothing more"}
@@ -83,12 +83,12 @@ class View:
     """Which bench and lesson are open, and how a run is looked at."""
 
     # fmt: off
-    bench: str = setting("train", Choice, "Page", "Bench", "What is on the table.", rows=BENCHES)
+    bench: str = setting("train", Choice, "Page", "Bench", "What is on the table.", rows=BENCH_LINKS)
     lesson: str = setting("", LessonKey, "Page", "Lesson", "The lesson that is open.")
     view: str = setting("", Choice, "Page", "View", "For one reader, or large, without the sidebar, for a room.", rows=VIEW_LABELS)
     answer: str = setting("", Choice, "Page", "Answer", "What was answered to its question.", rows=ANSWER_LABELS)
     section: str = setting("", Choice, "Page", "Look closer", "What is shown beneath the charts.",
-        rows=NO_SECTION | {key: label for bench in BENCHES.values() for key, label in bench.sections.items()})
+        rows=NO_SECTION | {key: label for bench in BENCH_LINKS.values() for key, label in bench.sections.items()})
     layer: int = setting(1, Integer, "Look closer", "Layer",
         "The hidden layer that is looked into.", low=1, high=100)
     moment: int = setting(NEWEST_STEP, Integer, "Look closer", "Step",
@@ -122,7 +122,7 @@ class View:
     @property
     def open_section(self) -> str | None:
         """The section that is open, where this bench has it."""
-        return self.section if self.section in self.bench_row.sections else None
+        return self.section if self.section in self.bench_link.sections else None
 
     @property
     def is_presenter_view(self) -> bool:
@@ -130,8 +130,8 @@ class View:
         return bool(self.view)
 
     @property
-    def bench_row(self) -> Bench:
-        return BENCHES[self.bench]
+    def bench_link(self) -> BenchLink:
+        return BENCH_LINKS[self.bench]
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Page:
     @property
     def record(self) -> Experiment | Product:
         """The settings of what is on the table."""
-        return getattr(self, self.view.bench_row.record_field or "experiment")
+        return getattr(self, self.view.bench_link.record_field or "experiment")
 
     def with_record(self, record: Experiment | Product) -> "Page":
         return replace(self, **{"product" if isinstance(record, Product) else "experiment": record})
@@ -156,10 +156,10 @@ class Page:
         base = base or Page()
         view = replace(self.view, section=self.view.open_section or "")
         query = {"v": knobs.VERSION} | knobs.spell_difference(view, base.view)
-        if not self.view.bench_row.record_field:
+        if not self.view.bench_link.record_field:
             return query  # nothing lies on the table
         query |= knobs.spell_difference(self.record, replace(base, view=self.view).record)
-        if not self.view.bench_row.trains or self.pins == base.pins:
+        if not self.view.bench_link.trains or self.pins == base.pins:
             return query
         for prefix, pin in zip(PIN_PREFIXES, self.pins, strict=False):
             differing = knobs.spell_difference(pin, self.experiment)
@@ -174,7 +174,7 @@ class Page:
         """
         if name in knobs.setting_values(self.view):
             return replace(self, view=replace(self.view, **{name: value})), []
-        if not self.view.bench_row.trains:
+        if not self.view.bench_link.trains:
             record, notes = knobs.reconcile(type(self.record), knobs.setting_values(self.record) | {name: value})
             return self.with_record(record), notes
         settings = knobs.setting_values(self.experiment) | {name: value}
@@ -228,7 +228,7 @@ class Page:
         page = replace(base, view=view)
         record, more = knobs.from_query(type(page.record), parts[""], page.record)
         page = page.with_record(record)
-        if not any(prefix in parts for prefix in PIN_PREFIXES) or not view.bench_row.trains:
+        if not any(prefix in parts for prefix in PIN_PREFIXES) or not view.bench_link.trains:
             return page, more + notes + lost
         pins = [knobs.from_query(Experiment, parts[prefix], record) for prefix in PIN_PREFIXES if prefix in parts]
         notes += [f"{note[:-1]} (in a pin)." for _, found in pins for note in found]

@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 
 from stability.catalogues.number_formats import FORMATS
-from stability.engine.loss_scaling import START
+from stability.engine.loss_scaling import INITIAL_SCALE
 from stability.records.experiment import Experiment
 from stability.theory.prediction import predict
 
@@ -43,7 +43,7 @@ def leaving(e: Experiment, format: str = "") -> tuple[FormatExit, ...]:
     with. Gradients are predicted as if none had been lost before: of what is left of them, half a layer is soon all.
     """
     row = FORMATS[format] if format else e.number_format
-    found, times = predict(e), START if row.scales_loss else 1.0
+    found, times = predict(e), INITIAL_SCALE if row.scales_loss else 1.0
     count = np.array([layer.fan_out * e.batch for layer in e.layers])
     most = np.array([median_largest_normal(int(n)) for n in count])
     with np.errstate(invalid="ignore", over="ignore"):

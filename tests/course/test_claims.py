@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from stability.course.claim_parser import FUNCTIONS, MOST_NESTED, parse_comparisons
 from stability.course.claim_quantities import HIDDEN_ONLY, PROFILE_LABELS, CURVE_LABELS, CLAIM_QUANTITIES, PendingError
 from stability.course.claims import ClaimReading, parse_claim
-from stability.engine.quantities import PROFILES, Measurement
+from stability.engine.measurement import Measurement, PROFILES
 from stability.engine.runs import ProductRun, Run
-from stability.engine.training import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.probes import symmetries
 from stability.probes.first_layer_gain import first_layer_gain
 from stability.probes.jacobian import singular_values

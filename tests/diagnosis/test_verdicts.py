@@ -20,7 +20,7 @@ from stability.diagnosis.forecast import FORECAST_ACCURACY, learning_probability
 from stability.diagnosis.indicators import scheme_indicators
 from stability.diagnosis.remedies import suggest_better_start, first_effective_remedy
 from stability.diagnosis.verdicts import VERDICTS, Verdict, verdicts_after_training, verdicts_before_training, size, current_verdicts
-from stability.engine.quantities import Measurement
+from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.engine.training import measure
 from stability.records import knobs

@@ -21,10 +21,10 @@ from stability.catalogues.optimizers import OPTIMIZERS
 from stability.diagnosis.evidence import starting_indicators
 from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.diagnosis.verdicts import current_verdicts
-from stability.engine.cost import estimate_cost, state_bytes
-from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, START
+from stability.engine.cost import state_bytes, training_cost
+from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, INITIAL_SCALE
 from stability.engine.network import Stack
-from stability.engine.quantities import mean_losses
+from stability.engine.network import mean_losses
 from stability.engine.runs import Run
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.page.cards import cards_html
@@ -157,7 +157,7 @@ class Native:
 
     def __init__(self, own: Stack, e: Experiment):
         self.e, dtype = e, e.number_format.dtype
-        layers = ((weights.detach(), biases.detach()) for weights, biases in own.weights_and_biases())
+        layers = ((weights.mT, biases.unsqueeze(1)) for weights, biases in own.layers())
         self.layers = [(w.to(dtype).requires_grad_(), b.to(dtype).requires_grad_()) for w, b in layers]
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -238,7 +238,8 @@ def test_every_optimizer_works_in_every_format(key, optimizer):
 def plain_scaler(e: Experiment, start: float) -> Iterator[tuple[float, float, list[Tensor]]]:
     """(scale, loss, weights) step by step: torch.amp.GradScaler and a torch.optim optimizer, float32 masters, one network."""
     own, data = draw_stack_and_data(e)
-    layers = [(w.detach()[0].clone().requires_grad_(), b.detach()[0].clone().requires_grad_()) for w, b in own.weights_and_biases()]
+    stored = ((own.to_compute_dtype(weights)[0].T, own.to_compute_dtype(biases)) for weights, biases in own.layers())
+    layers = [(w.clone().requires_grad_(), b.clone().requires_grad_()) for w, b in stored]
     masters = [tensor for pair in layers for tensor in pair]
     kinds = {"sgd": torch.optim.SGD, "momentum": torch.optim.SGD, "adam": torch.optim.Adam}
     more = {"momentum": 0.9} if e.optimizer == "momentum" else {}
@@ -260,7 +261,7 @@ def plain_scaler(e: Experiment, start: float) -> Iterator[tuple[float, float, li
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_loss_scaling_is_that_of_torchs_own_scaler_skipped_steps_among_them(optimizer, monkeypatch):
     """From a scale of 2^24 the first steps overflow; masters follow those of float16 products in another order."""
-    monkeypatch.setattr("stability.engine.loss_scaling.START", 2.0**24)
+    monkeypatch.setattr("stability.engine.training.INITIAL_SCALE", 2.0**24)
     e = Experiment(schemes=("he_normal",), precision="float16_scaled", optimizer=optimizer, learning_rate=0.002,
                    activation="tanh", **{**SMALL, "steps": 130})  # fmt: skip
     halved = 0
@@ -275,7 +276,7 @@ def test_loss_scaling_is_that_of_torchs_own_scaler_skipped_steps_among_them(opti
 
 def test_a_skipped_step_moves_nothing_and_is_no_break(monkeypatch):
     """Neither weights nor what Adam knows: after skips the network goes on as one that started then."""
-    monkeypatch.setattr("stability.engine.loss_scaling.START", 2.0**30)
+    monkeypatch.setattr("stability.engine.training.INITIAL_SCALE", 2.0**30)
     e = Experiment(schemes=("he_normal", "normal:1"), precision="float16_scaled", optimizer="adam", learning_rate=0.001,
                    **{**SMALL, "steps": 40})  # fmt: skip
     run = Run(e)
@@ -297,7 +298,7 @@ def test_the_scale_doubles_after_a_hundred_good_steps_and_measurements_do_not_sh
     e = Experiment(schemes=("xavier_normal",), precision="float16_scaled", learning_rate=1e-6, activation="tanh",
                    **{**SMALL, "steps": 150})  # fmt: skip
     scales, norms = zip(*((m.scale.item(), m.gradient_norm.item()) for m in measure(e)), strict=True)
-    assert scales == tuple(START * 2 ** (step // GOOD_STEPS_TO_GROW) for step in range(151))
+    assert scales == tuple(INITIAL_SCALE * 2 ** (step // GOOD_STEPS_TO_GROW) for step in range(151))
     plain = [m.gradient_norm.item() for m in measure(replace(e, precision="float32"))]
     assert norms == pytest.approx(plain, rel=0.01)
 
@@ -393,4 +394,4 @@ def test_the_state_of_a_run_is_as_large_as_its_formats_say():
     sizes = {key: state_bytes(Experiment(precision=key)) for key in PRECISIONS}
     assert sizes["float64"] == 2 * sizes["float32"] == 4 * sizes["float16"] == 4 * sizes["bfloat16"]
     assert sizes["float16"] < sizes["float16_scaled"] < sizes["float32"]
-    assert all(estimate_cost(Experiment(precision=key)).bytes > size for key, size in sizes.items())
+    assert all(training_cost(Experiment(precision=key)).bytes > size for key, size in sizes.items())

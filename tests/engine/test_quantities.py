@@ -11,18 +11,10 @@ from hypothesis import strategies as st
 
 from stability.catalogues.activations import ACTIVATIONS
 from stability.engine.network import ForwardPass
-from stability.engine.quantities import (
-    HISTOGRAM_BINS,
-    PROFILES,
-    accuracy,
-    to_schemes_and_replicates,
-    distinct_by_layer,
-    mean_losses,
-    norms,
-    pre_activation_histograms,
-    saturated_and_dead,
-    stacks_of_one_shape,
-)
+from stability.engine.quantities import HISTOGRAM_BINS, accuracy, distinct_by_layer, pre_activation_histograms, saturated_and_dead, to_schemes_and_replicates
+from stability.engine.measurement import PROFILES
+from stability.engine.network import mean_losses
+from stability.engine.norms import norms, stacks_of_one_shape
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
 
@@ -144,7 +136,7 @@ EDGES = np.concatenate([[-np.inf], np.arange(-32, 33) / 4, [np.inf]])  # 64 bins
 def test_the_bins_hold_what_numpy_counts_in_every_layer_and_network(scale, dtype):
     """At 1e-40 half of a bell lies below 0, however small it is."""
     u = (rows(2, 3, 8, 16, dtype=torch.float64) * scale).to(dtype)
-    found = pre_activation_histograms(Experiment(**ONE), one_pass(u))
+    found = pre_activation_histograms(one_pass(u))
     assert found.shape == (2, HISTOGRAM_BINS + 2, 3)
     for layer in range(2):
         for network in range(3):
@@ -157,7 +149,7 @@ def test_an_edge_lies_in_the_bin_at_its_right_and_infinities_lie_outside():
     entries = torch.tensor(
         [-math.inf, -8.0, -0.25, -0.0, 0.0, 0.25, 7.75, math.nextafter(8.0, 0), 8.0, math.inf, -9.0, 1e38], dtype=torch.float64
     )
-    found = pre_activation_histograms(Experiment(**ONE), one_pass(entries.view(1, 1, 3, 4)))[0, :, 0] * 12
+    found = pre_activation_histograms(one_pass(entries.view(1, 1, 3, 4)))[0, :, 0] * 12
     at = {0: 2, 1: 1, 32: 1, 33: 2, 34: 1, 64: 2, 65: 3}  # 0 and 65: outside
     assert found.tolist() == pytest.approx([at.get(index, 0) for index in range(HISTOGRAM_BINS + 2)])
 
@@ -165,7 +157,7 @@ def test_an_edge_lies_in_the_bin_at_its_right_and_infinities_lie_outside():
 def test_pre_activations_with_nan_among_them_have_no_histogram_and_their_neighbours_have():
     u = rows(1, 2, 8, 16)
     u[0, 1, 3, 4] = math.nan
-    found = pre_activation_histograms(Experiment(**ONE), one_pass(u))[0]
+    found = pre_activation_histograms(one_pass(u))[0]
     assert found[:, 1].isnan().all()
     assert found[:, 0].sum().item() == pytest.approx(1)
 
@@ -195,7 +187,7 @@ def test_planted_units_are_counted_once_each(planted, scale, dtype):
     copies = units[..., torch.arange(16) % planted] * scale
     rounding = torch.finfo(dtype).eps * rows(1, 2, 32, 16, dtype=torch.float64)
     seen = one_pass((copies * (1 + rounding)).to(dtype))
-    assert distinct_by_layer(Experiment(**ONE), seen).tolist() == [[planted, planted]]
+    assert distinct_by_layer(seen).tolist() == [[planted, planted]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -208,20 +200,20 @@ def test_units_are_distinct_from_a_hundred_thousandth_of_the_rms_on_at_any_one_e
             u = torch.randn(batch, 1, generator=random, dtype=torch.float64).expand(batch, 16).clone()
             u[example, ::2] += limits * 1e-5 * u.square().mean().sqrt()
             u *= 1 + torch.finfo(dtype).eps * torch.randn(batch, 16, generator=random, dtype=torch.float64)
-            counted[example, limits] = distinct_by_layer(Experiment(**ONE), one_pass(u.to(dtype)[None, None])).item()
+            counted[example, limits] = distinct_by_layer(one_pass(u.to(dtype)[None, None])).item()
     assert counted == {(example, limits): 1 + (limits > 1) for example, limits in counted}
 
 
 def test_zeros_are_one_distinct_unit_and_random_units_are_all_distinct():
     u = torch.stack([torch.zeros(32, 16), rows(32, 16)]).unsqueeze(0)
-    assert distinct_by_layer(Experiment(**ONE), one_pass(u)).tolist() == [[1, 16]]
+    assert distinct_by_layer(one_pass(u)).tolist() == [[1, 16]]
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf])
 def test_units_that_are_no_numbers_are_not_counted(odd):
     u = rows(1, 2, 32, 16)
     u[0, 1, 3, 4] = odd
-    assert distinct_by_layer(Experiment(**ONE), one_pass(u)).isnan().tolist() == [[False, True]]
+    assert distinct_by_layer(one_pass(u)).isnan().tolist() == [[False, True]]
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
@@ -268,5 +260,5 @@ def test_arrays_are_arranged_with_schemes_outermost_then_replicates_then_layers(
 def test_the_profiles_are_the_quantities_that_have_a_layer_axis():
     measurement = next(measure(Experiment(schemes=("zeros",), depth=3, width=4, steps=1)))
     with_layers = {name for name in measurement.__slots__ if np.ndim(getattr(measurement, name)) == 3}
-    with_layers -= {"learned"}  # whose axes are schemes, points and outputs
+    with_layers -= {"learned_outputs"}  # whose axes are schemes, points and outputs
     assert set(PROFILES) == with_layers

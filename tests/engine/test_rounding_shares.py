@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from stability import frames
-from stability.engine.network import ForwardPass
-from stability.engine.quantities import PROFILES, mean_losses
-from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_KINDS, SHARES_SHAPE, magnitude_cuts, fates, rounding_limits
+from stability.engine.network import BackwardPass, ForwardPass
+from stability.engine.measurement import PROFILES
+from stability.engine.network import mean_losses
+from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, SHARES_SHAPE, TENSOR_KINDS, magnitude_cuts, rounding_limits, shares_by_outcome
 from stability.engine.runs import PROFILE_BYTES, Run, bytes_of_snapshot
-from stability.engine.training import SAMPLED_STEPS, batch_indices, draw_stack_and_data, measure, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
+from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
 
 SMALL = {"depth": 4, "width": 8, "samples": 64, "batch": 16, "steps": 30, "features": 8}
@@ -29,7 +31,8 @@ WIDTHS = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=st
 def one_layer(x: Tensor) -> Tensor:
     """The shares `(FORMATS, FATES)` of one layer whose activations are x."""
     nothing = torch.zeros(1, 1, 1, 1, dtype=x.dtype)
-    return fates(ForwardPass(z=[x.view(1, 1, -1)]), [nothing], [nothing[0]])[0, 0, :, :, 0]
+    backward = BackwardPass([], [], nothing, [nothing], [nothing[0]], nothing)
+    return shares_by_outcome(ForwardPass(z=[x.view(1, 1, -1)]), backward)[0, 0, :, :, 0]
 
 
 def count(x: Tensor, row) -> list[int]:
@@ -147,7 +150,7 @@ def by_autograd(e: Experiment) -> list[list[Tensor]]:
 @pytest.mark.parametrize("change", [{}, {"dataset": "sine"}, {"width": 16, "batch": 16}, {"depth": 1}], ids=str)
 def test_a_measurement_has_the_shares_of_every_tensor_of_every_network(change):
     e = Experiment(**SMALL | change, schemes=("he_normal", "normal:1e-6", "normal:300"), replicates=2)
-    found, expected = next(measure(e)).fates, by_autograd(e)
+    found, expected = next(measure(e)).rounding_shares, by_autograd(e)
     assert found.shape == (3, 2, e.depth, *SHARES_SHAPE)
     assert found.dtype == np.float32
     for kind, layer, network, place in product(range(len(TENSOR_KINDS)), range(e.depth), range(6), range(len(FORMATS_BY_RANGE))):
@@ -158,16 +161,16 @@ def test_a_measurement_has_the_shares_of_every_tensor_of_every_network(change):
 
 def test_a_run_has_shares_at_the_costly_steps_alone_and_they_are_no_profile():
     e = Experiment(**SMALL, schemes=("he_normal",))
-    taken = {m.step for m in measure(e) if not np.isnan(m.fates).all()}
+    taken = {m.step for m in measure(e) if not np.isnan(m.rounding_shares).all()}
     assert taken == evenly_spread_steps(e.steps, SAMPLED_STEPS)
-    assert "fates" not in PROFILES
+    assert "rounding_shares" not in PROFILES
 
 
 def test_gradients_of_a_scaled_loss_are_counted_as_they_are_stored():
     """Times 2^16: what float16 loses of the plain loss it holds of the scaled one."""
     plain = Experiment(**SMALL | {"depth": 12}, schemes=("xavier_normal",), activation="sigmoid", precision="float32")
     names, at = list(TENSOR_KINDS), [row.key for row in FORMATS_BY_RANGE].index("float16")
-    lost = [next(measure(replace(plain, precision=key))).fates[0, 0, 0, names.index("signal_gradient"), at, 0]
+    lost = [next(measure(replace(plain, precision=key))).rounding_shares[0, 0, 0, names.index("signal_gradient"), at, 0]
             for key in ("float32", "float16_scaled")]  # fmt: skip
     assert lost[0] > 0.9
     assert lost[1] < 0.1
@@ -182,7 +185,7 @@ def test_large_networks_keep_few_pictures_and_small_ones_all():
 def test_the_bytes_of_a_picture_are_counted():
     e = Experiment(**SMALL, schemes=("he_normal", "zeros"))
     first = next(measure(e))
-    assert 0 <= bytes_of_snapshot(e) - first.fates.nbytes // e.replicates - first.pre_activations.nbytes <= 400
+    assert 0 <= bytes_of_snapshot(e) - first.rounding_shares.nbytes // e.replicates - first.pre_activations.nbytes <= 400
 
 
 def test_the_frame_has_a_row_for_every_tensor_and_format():
@@ -192,7 +195,7 @@ def test_the_frame_has_a_row_for_every_tensor_and_format():
     frame = frames.rounding_frame(run)
     assert len(frame) == len(run.snapshot_steps) * 2 * 2 * e.depth * len(TENSOR_KINDS) * len(FORMATS_BY_RANGE)
     for step, layer, kind in ((0, 2, "activation"), (30, 4, "weight_gradient")):
-        found = run.measurements[step].fates[1, 0, layer - 1, list(TENSOR_KINDS).index(kind)]
+        found = run.measurements[step].rounding_shares[1, 0, layer - 1, list(TENSOR_KINDS).index(kind)]
         asked = {"scheme": e.schemes[1], "replicate": 0, "step": step, "layer": layer, "tensor": kind}
         rows = frame[(frame[list(asked)] == list(asked.values())).all(axis=1)]
         assert rows["format"].tolist() == [row.key for row in FORMATS_BY_RANGE]

@@ -3,101 +3,42 @@
 import gc
 import math
 import random
-import sys
-import weakref
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from itertools import islice, product
-from threading import Barrier
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from small_runs import counting, held, in_threads, size, small
 
 from stability.diagnosis.nonfinite import nonfinite_remarks
+from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.process_settings import configure_process
-from stability.engine.quantities import PROFILES, Measurement
 from stability.engine.runs import (
     ARRAY_OVERHEAD,
     PROFILE_BYTES,
     Break,
     ProductRun,
-    Registry,
     Run,
     RunError,
-    bytes_of_snapshot,
     bytes_of_profiles,
+    bytes_of_snapshot,
 )
-from stability.engine.training import SAMPLED_STEPS, measure, evenly_spread_steps
+from stability.engine.training import measure
 from stability.records.experiment import Experiment
 from stability.records.product import Product
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
 configure_process()  # as on the page: who looks for garbage need not walk through all that was imported
 
-SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "fates", *PROFILES)]  # fates: pooled
+SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "rounding_shares", *PROFILES)]  # which are averaged
 EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
-
-
-def small(**settings) -> Experiment:
-    """An experiment whose steps take about a millisecond."""
-    plain = {"schemes": ("he_normal",), "depth": 2, "width": 2, "features": 2, "samples": 64, "batch": 2, "steps": 12}
-    return Experiment(**plain | settings)
-
-
-class Counted:
-    """The real `measure`, counted: how often it was started, and how many measurements were taken from it."""
-
-    def __init__(self, fails_before: int | None = None):
-        self.started, self.pulled, self.fails_before = Counter(), Counter(), fails_before
-
-    def __call__(self, experiment: Experiment) -> Iterator[Measurement]:
-        self.started[experiment] += 1
-        for measurement in measure(experiment):
-            if measurement.step == self.fails_before:
-                raise MemoryError("no room")
-            self.pulled[experiment] += 1
-            yield measurement
-
-
-@contextmanager
-def counting(**how) -> Iterator[Counted]:
-    counted = Counted(**how)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stability.engine.runs.measure", counted)
-        yield counted
 
 
 def equal(a: Measurement, b: Measurement, names: list[str] = SCALARS) -> bool:
     return all(np.array_equal(getattr(a, name), getattr(b, name), equal_nan=True) for name in names)
-
-
-def in_threads(count: int, work) -> list:
-    """What `work(index)` returned in each of so many threads that start together; raises what any of them raised."""
-    start, interval = Barrier(count), sys.getswitchinterval()
-
-    def begin(index: int):
-        start.wait(timeout=60)
-        return work(index)
-
-    sys.setswitchinterval(1e-5)  # threads change places in the middle of everything
-    try:
-        with ThreadPoolExecutor(count) as pool:
-            return [future.result(timeout=60) for future in [pool.submit(begin, index) for index in range(count)]]
-    finally:
-        sys.setswitchinterval(interval)
 
 
 # One stream, many readers
@@ -220,24 +161,6 @@ def test_a_thinned_run_keeps_every_number_of_a_step_and_evenly_spread_profiles_w
         assert alike == {measurement.step not in kept}, "all profiles of a step, or none"
 
 
-def held(measurements: list[Measurement]) -> int:
-    """Bytes that these measurements keep alive: the objects, their arrays, and whatever memory the arrays are views of."""
-    objects = {id(thing): thing for thing in [measurements, *measurements]}
-    for measurement in measurements:
-        for field in fields(Measurement):
-            thing = getattr(measurement, field.name)
-            while thing is not None and not isinstance(thing, int):
-                objects[id(thing)] = thing
-                thing = getattr(thing, "base", None)
-    return sum(size(thing) for thing in objects.values())
-
-
-def size(thing: object) -> int:
-    """Of an array with its own numbers, with them; of a view, without; of a tensor, with its record in C++ and its storage."""
-    storage = getattr(thing, "untyped_storage", None)
-    return sys.getsizeof(thing) + (storage().nbytes() + 400 if storage else 0)
-
-
 LARGE = {"schemes": EIGHT, "replicates": 16, "width": 2, "features": 1, "batch": 1, "samples": 64}
 
 
@@ -290,8 +213,8 @@ def test_a_run_at_the_extremes_of_its_knobs_holds_at_most_32_megabytes_of_memory
         e = Experiment(**LARGE, depth=depth, steps=5000)
         run = Run(e)
         first = next(measure(e))
-        picture = size(first.pre_activations) + size(first.fates) / e.replicates
-        kept = held([first]) - size(first.pre_activations) - size(first.fates)
+        picture = size(first.pre_activations) + size(first.rounding_shares) / e.replicates
+        kept = held([first]) - size(first.pre_activations) - size(first.rounding_shares)
         parts = 5001 * thinned, len(run.profile_steps) * kept, len(run.snapshot_steps) * picture
         assert sum(parts) <= 32e6, parts
 
@@ -374,189 +297,6 @@ def test_thinning_does_not_hide_a_break():
     assert whole.breaks == thinned.breaks != {}
 
 
-# The registry
-
-
-def test_equal_experiments_have_one_run_and_others_have_their_own():
-    registry = Registry()
-    run = registry.open(small(seed=1))
-    assert registry.open(small(seed=1)) is run
-    assert registry.open(small(seed=2)) is not run
-    assert registry.open(Experiment.from_query(small(seed=1).to_query())[0]) is run
-
-
-def test_readers_who_open_one_experiment_together_get_one_run():
-    for _ in range(20):
-        registry = Registry()
-        assert len({id(run) for run in in_threads(8, lambda index, registry=registry: registry.open(small()))}) == 1
-
-
-def alive(runs: list[weakref.ref]) -> list[int]:
-    """The places in the list of the runs that something still holds."""
-    gc.collect()
-    return [index for index, run in enumerate(runs) if run() is not None]
-
-
-def opened(registry: Registry, seed: int) -> weakref.ref:
-    """A finished run that nothing but the registry holds."""
-    run = registry.open(small(seed=seed))
-    assert list(run)
-    return weakref.ref(run)
-
-
-def test_the_least_recently_opened_runs_are_dropped_by_bytes():
-    one = Run(small())
-    assert list(one)
-    registry = Registry(most_bytes=int(one.nbytes * 4.5))
-    runs = [opened(registry, seed) for seed in range(4)]
-    assert alive(runs) == [0, 1, 2, 3]
-    registry.open(small(seed=0))  # now 1 is the oldest
-    runs += [opened(registry, seed) for seed in (4, 5)]
-    assert 0 in alive(runs)
-    assert alive(runs)[-2:] == [4, 5]
-    assert 1 not in alive(runs)
-    registry.open(small(seed=0))
-    assert sum(runs[index]().nbytes for index in alive(runs)) <= registry.most_bytes
-
-
-def test_a_run_that_somebody_attends_is_never_dropped():
-    registry = Registry(most_bytes=0)
-    with registry.attend(registry.open(small(seed=0))):
-        runs = [opened(registry, seed) for seed in range(5)]
-        assert alive(runs) == [0, 4], "the attended one and the newest"
-    registry.open(small(seed=9))
-    assert alive(runs) == []
-
-
-def test_a_run_that_was_dropped_while_somebody_still_had_it_in_hand_does_not_block_its_successor():
-    """Between opening and attending others may open theirs."""
-    registry = Registry(most_bytes=0)
-    dropped = registry.open(small(seed=0))
-    registry.open(small(seed=1))
-    with ExitStack() as late:
-        with registry.attend(dropped):
-            successor = registry.open(small(seed=0))
-            late.enter_context(registry.attend(successor))
-            assert [registry.queue_position(run) for run in (dropped, successor)] == [0, 1]
-        assert registry.queue_position(successor) == 0
-        runs = [opened(registry, seed) for seed in range(2, 4)]
-        assert alive(runs) == [1]
-        assert registry.open(small(seed=0)) is successor, "it is attended"
-    other = registry.open(small(seed=2))
-    with registry.attend(other):
-        assert registry.queue_position(other) == 0
-
-
-# The queue
-
-
-class Visitors(RuleBasedStateMachine):
-    """Any order of opening, attending, training and leaving, against a list of who came first."""
-
-    opened = Bundle("opened")
-
-    @initialize(slots=st.integers(1, 3), most_bytes=st.sampled_from([0, 2**29]))
-    def start(self, slots: int, most_bytes: int):
-        self.registry = Registry(most_bytes, slots)
-        self.visits: list[tuple[Run, ExitStack]] = []
-        self.queue: list[Run] = []  # who is attended, first come first
-        self.registered: set[Run] = set()  # those that were opened last for their settings, and attended ever since
-
-    @rule(target=opened, seed=st.integers(0, 2))
-    def open(self, seed: int):
-        run = self.registry.open(small(seed=seed, steps=3))
-        self.registered.intersection_update(self.queue)
-        assert {run} >= {one for one in self.registered if one.experiment == run.experiment}
-        self.registered.add(run)
-        return run
-
-    @rule(run=opened)
-    def attend(self, run: Run):
-        visit = ExitStack()
-        visit.enter_context(self.registry.attend(run))
-        self.visits.append((run, visit))
-        self.queue += [run] if run not in self.queue else []
-
-    @rule(data=st.data())
-    def leave(self, data):
-        if self.visits:
-            run, visit = self.visits.pop(data.draw(st.integers(0, len(self.visits) - 1)))
-            visit.close()
-            if run not in [other for other, _ in self.visits]:
-                self.queue.remove(run)
-
-    @rule(data=st.data(), count=st.integers(1, 3))
-    def train(self, data, count: int):
-        mine = [run for run in self.queue if self.registry.queue_position(run) == 0]
-        if mine:
-            run = data.draw(st.sampled_from(mine))
-            for _ in range(count):
-                run.advance(0)
-
-    @invariant()
-    def first_come_first_served(self):
-        waiting = [run for run in self.queue if not run.finished]
-        for index, run in enumerate(waiting):
-            assert self.registry.queue_position(run) == max(0, index + 1 - self.registry.slots)
-        for run in self.queue:
-            assert not run.finished or self.registry.queue_position(run) == 0
-
-    def teardown(self):
-        for _, visit in getattr(self, "visits", []):
-            visit.close()
-
-
-def test_trainings_run_one_after_another_in_the_order_in_which_they_were_asked_for():
-    run_state_machine_as_test(Visitors, settings=settings(max_examples=60, stateful_step_count=25))
-
-
-def test_who_waits_sees_how_many_trainings_come_first_and_moves_up_as_they_end_or_are_left():
-    registry = Registry()
-    runs = [registry.open(small(seed=seed)) for seed in range(4)]
-    with ExitStack() as stay:
-        visits = [stay.enter_context(ExitStack()) for _ in runs]
-        for run, visit in zip(runs, visits, strict=True):
-            visit.enter_context(registry.attend(run))
-        assert [registry.queue_position(run) for run in runs] == [0, 1, 2, 3]
-        assert list(runs[0])  # the first ends
-        assert [registry.queue_position(run) for run in runs] == [0, 0, 1, 2]
-        visits[2].close()  # a waiting one is left
-        assert [registry.queue_position(run) for run in runs[1::2]] == [0, 1]
-        visits[1].close()  # the training one is left
-        assert registry.queue_position(runs[3]) == 0
-        with registry.attend(runs[1]):  # and comes back, behind
-            assert registry.queue_position(runs[1]) == 1
-
-
-def test_a_second_viewer_of_a_run_waits_no_longer_than_the_first_and_keeps_its_place_when_the_first_leaves():
-    registry = Registry()
-    first, second = registry.open(small(seed=0)), registry.open(small(seed=1))
-    with ExitStack() as early, registry.attend(second), registry.attend(first):
-        early.enter_context(registry.attend(first))
-        assert (registry.queue_position(second), registry.queue_position(first)) == (0, 1)
-    with registry.attend(first):
-        with registry.attend(second), registry.attend(first):
-            assert (registry.queue_position(first), registry.queue_position(second)) == (0, 1)
-        assert registry.queue_position(first) == 0
-
-
-def test_a_run_that_everybody_left_has_stopped_and_can_be_resumed():
-    registry = Registry()
-    with counting() as counted:
-        run = registry.open(small())
-        with registry.attend(run):
-            run.advance(0)
-        other = registry.open(small(seed=1))
-        with registry.attend(other):
-            assert registry.queue_position(other) == 0
-            assert list(other)
-        assert counted.pulled[run.experiment] == 1
-        with registry.attend(registry.open(small())):
-            assert len(list(run)) == 13
-        assert counted.pulled[run.experiment] == 13
-        assert counted.started[run.experiment] == 1
-
-
 # Failures
 
 
@@ -577,27 +317,3 @@ def test_a_failure_inside_the_training_reaches_every_reader_and_keeps_what_was_m
         with pytest.raises(RunError):
             list(run)
         assert not run.finished
-
-
-def test_a_failed_training_does_not_hold_up_the_queue():
-    registry = Registry()
-    with counting(fails_before=2):
-        failing = registry.open(small(seed=0))
-        waiting = registry.open(small(seed=1, steps=1))
-        with ExitStack() as stay:
-            with registry.attend(failing):
-                stay.enter_context(registry.attend(waiting))
-                assert registry.queue_position(waiting) == 1
-                with pytest.raises(RunError):
-                    list(failing)
-            assert registry.queue_position(waiting) == 0
-            assert len(list(waiting)) == 2
-
-
-def test_leaving_by_an_exception_leaves_the_queue():
-    registry = Registry()
-    run, other = registry.open(small(seed=0)), registry.open(small(seed=1))
-    with pytest.raises(KeyboardInterrupt), registry.attend(run):
-        raise KeyboardInterrupt
-    with registry.attend(other):
-        assert registry.queue_position(other) == 0

@@ -32,12 +32,15 @@ from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import SCHEMES
-from stability.engine.input_grid import plotted_dimensions, grid_points
+from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.network import Stack
 from stability.engine.process_settings import configure_process
-from stability.engine.quantities import HISTOGRAM_BINS, Measurement, mean_losses
+from stability.engine.quantities import HISTOGRAM_BINS
+from stability.engine.measurement import Measurement
+from stability.engine.network import mean_losses
 from stability.engine.rounding_shares import SHARES_SHAPE
-from stability.engine.training import SAMPLED_STEPS, batch_indices, measure, measure_and_update, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
+from stability.engine.training import Training, batch_indices, measure
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 from stability.records.knobs import reconcile
@@ -48,7 +51,7 @@ CPU = torch.device("cpu")
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 ROUNDING = {"float64": 1e-15, "float32": 1e-7}
 QUANTITIES = [field.name for field in fields(Measurement)][1:]
-COMPARED = [name for name in QUANTITIES if name not in ("fates", "learned")]  # which have oracles in files of their own
+COMPARED = [name for name in QUANTITIES if name not in ("rounding_shares", "learned_outputs")]  # which have oracles in files of their own
 
 PHI = {  # the others are called in torch.nn.functional as they are here
     "linear": lambda u: u,
@@ -351,14 +354,14 @@ def unstacked(tensors: list[Tensor], n: int) -> list[Tensor]:
 
 def engine(e: Experiment, data) -> Iterator[list[dict[str, list]]]:
     """What a step of the engine leaves behind, network by network: tensors from inside, and what it measured."""
-    stack, update = Stack(e, CPU), torch.zeros(e.depth, e.network_count)
-    states = [{} for _ in stack.parameters]
+    stack = Stack(e, CPU)
+    training = Training(stack, data)
     for step, batch in enumerate(islice(batch_indices(e), e.steps + 1)):
         seen = stack.forward(data.x[batch], step)
         loss, count = mean_losses(seen.output, data.y[batch]).sum(), len(stack.parameters)
         gradients = torch.autograd.grad(loss, [*stack.parameters, *seen.z])
         before = [parameter.detach().clone() for parameter in stack.parameters]
-        measurement, update = measure_and_update(stack, data, batch, step, states, update)
+        measurement = training.measure_and_update(step, batch)
         steps = [after.double() - start.double() for after, start in zip(stack.parameters, before, strict=True)]
         arrays = {name: getattr(measurement, name).reshape(e.network_count, -1) for name in COMPARED}
         yield [
@@ -652,13 +655,13 @@ def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
     assert [measurement.step for measurement in measurements] == list(range(e.steps + 1))
     outer = len(e.schemes), e.replicates
     for measurement in measurements:
-        assert measurement.learned.shape == (len(e.schemes), len(grid_points(plotted_dimensions(e.dataset_row))), e.dataset_row.outputs)
-        for name in [*COMPARED, "fates"]:
+        assert measurement.learned_outputs.shape == (len(e.schemes), len(INPUT_GRIDS[e.dataset_row.plotted_dimensions]), e.dataset_row.outputs)
+        for name in [*COMPARED, "rounding_shares"]:
             array, hidden = getattr(measurement, name), name in ("saturated", "dead", "distinct", "pre_activations")
             by_layer = name in ("signal", "signal_gradient", "weight_gradient", "weight", "update")
-            pictured = {"pre_activations": [HISTOGRAM_BINS + 2], "fates": SHARES_SHAPE}.get(name, [])
+            pictured = {"pre_activations": [HISTOGRAM_BINS + 2], "rounding_shares": SHARES_SHAPE}.get(name, [])
             assert array.dtype == (np.float32 if pictured else np.float64)
-            layers = [e.depth] if by_layer or name == "fates" else [e.depth - 1] if hidden else []
+            layers = [e.depth] if by_layer or name == "rounding_shares" else [e.depth - 1] if hidden else []
             assert array.shape == (*outer, *layers, *pictured)
             assert not (array < 0).any()
         assert np.isnan(measurement.accuracy).all() == (e.dataset_row.classes is None)
@@ -708,7 +711,7 @@ def test_the_steps_of_costly_quantities_are_spread_evenly_and_hold_the_first_and
 def test_costly_quantities_are_taken_at_sixty_steps_at_most_and_are_nan_between(steps):
     e = Experiment(schemes=("he_normal",), depth=2, width=4, samples=64, batch=8, steps=steps, dataset="moons")
     measurements = list(measure(e))
-    for name in ("test_loss", "test_accuracy", "distinct", "pre_activations", "fates", "learned"):
+    for name in ("test_loss", "test_accuracy", "distinct", "pre_activations", "rounding_shares", "learned_outputs"):
         taken = [not np.isnan(getattr(measurement, name)).any() for measurement in measurements]
         assert taken[0]
         assert taken[-1]

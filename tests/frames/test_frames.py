@@ -15,7 +15,7 @@ from pandas.api.types import is_integer_dtype, is_string_dtype
 
 from stability import frames
 from stability.diagnosis.nonfinite import nonfinite_remarks
-from stability.engine.quantities import PROFILES, Measurement
+from stability.engine.measurement import Measurement, PROFILES
 from stability.engine.runs import Run
 from stability.frames import MOST_BINS, MOST_LINE_POINTS, CURVE_QUANTITIES, arrow
 from stability.frames.arrow import LOG_QUANTITIES, DEPTH_QUANTITIES

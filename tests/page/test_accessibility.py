@@ -17,7 +17,7 @@ from stability.charts import palette
 from stability.charts.panels import INK
 from stability.course.lessons import all_lessons
 from stability.records.experiment import Experiment
-from stability.records.view import BENCHES
+from stability.records.view import BENCH_LINKS
 
 pytestmark = pytest.mark.browser
 SMALL = "depth=4&width=8&features=8&samples=64&batch=8&steps=12&seed=51"
@@ -36,8 +36,8 @@ STATES = {
     "for a room": f"{SMALL}&view=present",
     "a question for a room": f"lesson={LESSON}&view=present",
 }
-STATES |= {f"train, {key}": f"{SMALL}&dataset=moons&section={key}" for key in BENCHES["train"].sections}
-STATES |= {f"products, {key}": f"{FEW}&section={key}" for key in BENCHES["product"].sections}
+STATES |= {f"train, {key}": f"{SMALL}&dataset=moons&section={key}" for key in BENCH_LINKS["train"].sections}
+STATES |= {f"products, {key}": f"{FEW}&section={key}" for key in BENCH_LINKS["product"].sections}
 ALLOWED: dict[tuple[str, str], str] = {}  # rule of axe and selector: the reason why it may stay
 GRAVE = {"serious", "critical"}
 
@@ -125,7 +125,7 @@ def test_behind_a_button_of_every_chart_is_its_table(page, server, query):
 
 
 def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(page, server):
-    for key in BENCHES["train"].sections:
+    for key in BENCH_LINKS["train"].sections:
         opened(page, server, f"{SMALL}&dataset=moons&section={key}")
         expect(page.get_by_test_id("stVegaLiteChart").nth(1)).to_be_visible()
         still(page)

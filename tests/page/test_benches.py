@@ -10,7 +10,7 @@ from stability.page.sections import SECTIONS
 from stability.probes.symmetries import symmetry_changes, row_differences
 from stability.records.experiment import Experiment
 from stability.records.product import Product
-from stability.records.view import BENCHES, Page, View
+from stability.records.view import BENCH_LINKS, Page, View
 
 E = Experiment(
     schemes=("constant", "xavier_normal"), depth=3, width=4, features=3, samples=64, batch=8, steps=3, activation="tanh"
@@ -32,7 +32,7 @@ def product_scene(section: str, **settings: int) -> ProductScene:
     return ProductScene(ProductRun(page.product), page, {}, {})
 
 
-@pytest.mark.parametrize("section", [key for key in BENCHES["train"].sections if key != "tried"])
+@pytest.mark.parametrize("section", [key for key in BENCH_LINKS["train"].sections if key != "tried"])
 def test_a_section_is_whole_at_first_and_then_only_what_a_step_may_change(section):
     shown, live = set(), SECTIONS[section].live
     for e in (E, replace(E, dataset="moons"), replace(E, dataset="sine")):
@@ -54,7 +54,7 @@ def test_what_says_the_same_at_every_step_is_computed_once():
     assert SECTIONS["symmetry"].live == ("picture",)
 
 
-@pytest.mark.parametrize("section", list(BENCHES["product"].sections))
+@pytest.mark.parametrize("section", list(BENCH_LINKS["product"].sections))
 def test_what_takes_long_waits_for_the_last_factor_and_is_drawn_once(section):
     scene = product_scene(section, count=5)
     scene.run.measurement_at(2)

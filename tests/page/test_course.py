@@ -7,14 +7,14 @@ from app_pages import cards, charts, look_closer, notices, page, press, query
 from streamlit.testing.v1 import AppTest
 
 from stability.course.lessons import all_lessons
-from stability.engine.cost import estimate_cost
+from stability.engine.cost import training_cost
 from stability.page.cards import escape_markdown
 from stability.page.links import read_link
 from stability.page.sections import SECTIONS
 from stability.page.session import Session
 from stability.records import knobs
 from stability.records.product import Product
-from stability.records.view import BENCHES
+from stability.records.view import BENCH_LINKS
 
 pytestmark = pytest.mark.page
 SMALL = {"bench": "product", "n": "3", "count": "12", "replicates": "5"}
@@ -182,7 +182,7 @@ def test_a_product_that_takes_too_long_is_refused_with_what_fits():
     with pytest.raises(RuntimeError, match="timed out"):  # what fits runs for up to a minute; a refusal comes at once
         use.click().run(timeout=5)
     taken = seen.page.product
-    assert estimate_cost(taken).operations < estimate_cost(asked).operations
+    assert training_cost(taken).operations < training_cost(asked).operations
     words = [knobs.knobs_of(Product)[name].label_with_value(value) for name, value in knobs.differing_settings(taken, asked).items()]
     assert use.label == f"Use {', '.join(words)}"
 
@@ -199,7 +199,7 @@ def test_what_is_set_on_one_bench_is_there_when_one_comes_back():
 # What is looked at closer
 
 
-@pytest.mark.parametrize(("bench", "section"), [(bench, section) for bench, row in BENCHES.items() for section in row.sections])
+@pytest.mark.parametrize(("bench", "section"), [(bench, section) for bench, row in BENCH_LINKS.items() for section in row.sections])
 def test_each_section_shows_something_that_was_not_there_before(bench, section):
     at = page(**SMALL) if bench == "product" else page(**TRAIN, dataset="moons")  # of which all can be drawn
     before = set(charts(at)), len(at.dataframe), len(words(at))
@@ -209,5 +209,5 @@ def test_each_section_shows_something_that_was_not_there_before(bench, section):
 
 
 def test_every_section_that_a_bench_names_has_pieces_and_every_piece_a_bench():
-    named = [section for row in BENCHES.values() for section in row.sections]
+    named = [section for row in BENCH_LINKS.values() for section in row.sections]
     assert sorted(named) == sorted(SECTIONS)

@@ -24,7 +24,7 @@ from streamlit.testing.v1.element_tree import Multiselect
 
 from stability.catalogues import schemes
 from stability.catalogues.optimizers import OPTIMIZERS
-from stability.engine.runs import Registry
+from stability.engine.registry import Registry
 from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, Flag, Integer, Number, ChoiceList

@@ -35,8 +35,8 @@ def test_gains_are_those_of_a_plain_torch_network(dataset, precision):
     for n in range(e.network_count):
         model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, data.y.max() + 1 if
                               e.dataset_row.classes else 1)).double()  # fmt: skip
-        for place, (weights, biases) in enumerate(stack.weights_and_biases()):
-            model[2 * place].load_state_dict({"weight": weights[n].T, "bias": biases[n, 0]})
+        for place, (weights, biases) in enumerate(stack.layers()):
+            model[2 * place].load_state_dict({"weight": weights[n], "bias": biases[n]})
         z = (x @ model[0].weight.T + model[0].bias).detach().requires_grad_()
         loss = F.cross_entropy(model[1:](z), y) if e.dataset_row.classes else F.mse_loss(model[1:](z), y)
         (delta,) = torch.autograd.grad(loss, z)

@@ -22,7 +22,7 @@ from stability.frames.ladder import position_on_ladder
 from stability.page.sections import SECTIONS
 from stability.probes import format_ladder
 from stability.records.experiment import Experiment
-from stability.records.view import BENCHES, View
+from stability.records.view import BENCH_LINKS, View
 
 SMALL = {"depth": 12, "width": 16, "samples": 64, "batch": 16, "steps": 6, "features": 16}
 EXPERIMENTS = {
@@ -74,7 +74,7 @@ def test_the_blocks_of_a_strip_cover_every_layer_once_in_the_order_of_computatio
 @pytest.mark.parametrize("name", ["three", "replicates"])
 @pytest.mark.parametrize("step", [0, 6])
 def test_the_state_is_the_worst_fate_of_the_numbers_that_are_not_zero(name, step):
-    e, fates = EXPERIMENTS[name], finished(name).measurements[step].fates.astype(float)
+    e, fates = EXPERIMENTS[name], finished(name).measurements[step].rounding_shares.astype(float)
     for scheme, layer, place in np.ndindex(len(e.schemes), e.depth, len(FORMATS_BY_RANGE)):
         for way, kinds in enumerate(([0], [1, 2])):
             zero, infinite, alive = [], [], []
@@ -135,7 +135,7 @@ def test_nan_counts_as_infinite():
     e = replace(EXPERIMENTS["beyond"], schemes=("normal:1e6",))
     run = Run(e)
     assert list(run)
-    assert np.isnan(run.measurements[-1].fates).any()
+    assert np.isnan(run.measurements[-1].rounding_shares).any()
     state = format_ladder.format_ladder(run, len(run.measurements), e.steps).state[0, :, :, PLACES["float16"]]
     assert state[-1].tolist() == ["infinite", "infinite"]
 
@@ -234,7 +234,7 @@ def test_the_section_says_and_draws_and_is_offered():
     run = finished("three")
     pieces = dict(SECTIONS["formats"].pieces(run, View(section="formats"), 7))
     assert list(pieces) == ["said", "picture", "note"]
-    assert "formats" in BENCHES["train"].sections
+    assert "formats" in BENCH_LINKS["train"].sections
     assert SECTIONS["formats"].settings == ("moment", "format")
     assert dict(SECTIONS["formats"].pieces(finished("one"), View(), 7)).keys() == pieces.keys()
 

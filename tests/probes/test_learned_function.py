@@ -16,24 +16,25 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from playwright.sync_api import expect
 from test_charts import APART, READERS, channels, contrast, lab, linear, nodes, units, used
-from test_runs import held
+from small_runs import held
 from test_training import CPU, Plain
 
 from stability import charts, frames
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
-from stability.engine.input_grid import GRID_REACH, GRID_SIDE, plotted_dimensions, grid_points
+from stability.engine.input_grid import GRID_REACH, GRID_SIDE, INPUT_GRIDS
 from stability.engine.network import Stack
-from stability.engine.quantities import SNAPSHOTS, PROFILES
+from stability.engine.measurement import PROFILES, SNAPSHOTS
 from stability.engine.runs import Run, bytes_of_snapshot
-from stability.engine.training import SAMPLED_STEPS, batch_indices, measure, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
+from stability.engine.training import batch_indices, measure
 from stability.frames.arrow import NOT_FINITE
 from stability.frames.learned import merge_equal_cells
 from stability.page.sections import SECTIONS
 from stability.probes import learned_function
 from stability.records.experiment import Experiment
-from stability.records.view import BENCHES, View
+from stability.records.view import BENCH_LINKS, View
 
 SMALL = {"depth": 4, "width": 8, "samples": 64, "batch": 16, "steps": 25}
 EXPERIMENTS = {
@@ -41,7 +42,7 @@ EXPERIMENTS = {
     "replicates": Experiment(**SMALL, schemes=("xavier_normal", "pytorch"), dataset="moons", replicates=3, activation="tanh"),
     "line": Experiment(**SMALL, schemes=("he_normal", "zeros", "normal:1e6"), dataset="sine", learning_rate=0.1),
 }
-REGIONS, CURVES = ([key for key, row in DATASETS.items() if plotted_dimensions(row) == inputs] for inputs in (2, 1))
+REGIONS, CURVES = ([key for key, row in DATASETS.items() if row.plotted_dimensions == inputs] for inputs in (2, 1))
 
 
 @cache
@@ -55,14 +56,14 @@ def finished(name: str) -> Run:
 
 
 def test_the_grid_covers_the_square_evenly_and_the_line_from_end_to_end():
-    plane, line = grid_points(2), grid_points(1)[:, 0]
+    plane, line = INPUT_GRIDS[2], INPUT_GRIDS[1][:, 0]
     assert plane.shape == (GRID_SIDE**2, 2)
     assert plane[:GRID_SIDE, 1].unique().numel() == 1, "row by row"
     assert (plane[1:GRID_SIDE, 0] > plane[: GRID_SIDE - 1, 0]).all()
     assert plane[0].tolist() == pytest.approx([GRID_REACH / GRID_SIDE - GRID_REACH] * 2)
     assert torch.allclose(plane.flip(0), -plane)
     assert (line[0], line[-1]) == (-GRID_REACH, GRID_REACH)
-    assert grid_points(0).shape == (0, 0)
+    assert INPUT_GRIDS[0].shape == (0, 0)
 
 
 @pytest.mark.parametrize("key", [*REGIONS, *CURVES])
@@ -95,8 +96,8 @@ def test_what_is_learned_is_what_plain_pytorch_makes_of_the_grid_with_the_same_w
         plain = Plain(stack, index * e.replicates)
         for measurement in (first, last):
             with torch.no_grad():
-                expected = plain(grid_points(plotted_dimensions(e.dataset_row)), None)
-            np.testing.assert_allclose(measurement.learned[index], expected, rtol=0, atol=1e-10)
+                expected = plain(INPUT_GRIDS[e.dataset_row.plotted_dimensions], None)
+            np.testing.assert_allclose(measurement.learned_outputs[index], expected, rtol=0, atol=1e-10)
             if measurement is first:
                 for step, batch in enumerate(islice(batch_indices(e), e.steps)):
                     plain.train_on(data, batch, step)
@@ -114,21 +115,21 @@ def test_the_first_networks_of_a_stack_are_its_own_and_share_its_numbers():
 
 def test_functions_are_taken_with_the_other_pictures_and_only_where_they_can_be_drawn():
     for name, e in EXPERIMENTS.items():
-        taken = {m.step for m in finished(name).measurements if not np.isnan(m.learned[:2]).all()}
+        taken = {m.step for m in finished(name).measurements if not np.isnan(m.learned_outputs[:2]).all()}
         assert taken == evenly_spread_steps(e.steps, SAMPLED_STEPS)
-        assert finished(name).measurements[0].learned.dtype == np.float32
+        assert finished(name).measurements[0].learned_outputs.dtype == np.float32
     for row in DATASETS.values():
         e = Experiment(**SMALL, dataset=row.key, features=2)
-        assert next(measure(e)).learned.shape == (3, len(grid_points(plotted_dimensions(row))), row.outputs)
-        assert bool(learned_function.why_not_drawn(e)) == (plotted_dimensions(row) == 0)
-    assert "learned" in SNAPSHOTS
-    assert "learned" not in PROFILES
+        assert next(measure(e)).learned_outputs.shape == (3, len(INPUT_GRIDS[row.plotted_dimensions]), row.outputs)
+        assert bool(learned_function.why_not_drawn(e)) == (row.plotted_dimensions == 0)
+    assert "learned_outputs" in SNAPSHOTS
+    assert "learned_outputs" not in PROFILES
 
 
 def test_what_float64_holds_is_not_lost():
     e = Experiment(**SMALL | {"depth": 30}, schemes=("normal:1e4",), dataset="moons", precision="float64")
-    assert np.isfinite(next(measure(e)).learned).all()
-    assert not np.isfinite(next(measure(replace(e, precision="float32"))).learned).all()
+    assert np.isfinite(next(measure(e)).learned_outputs).all()
+    assert not np.isfinite(next(measure(replace(e, precision="float32"))).learned_outputs).all()
 
 
 @pytest.mark.parametrize("settings", [{"dataset": "moons"}, {"dataset": "sine"}, {"dataset": "xor", "precision": "float64"}])
@@ -136,8 +137,8 @@ def test_the_bytes_of_what_is_learned_are_counted(settings):
     schemes = tuple(f"normal:{std}" for std in range(1, 9))
     e = Experiment(**SMALL | settings, schemes=schemes, replicates=2)
     first = next(measure(e))
-    others = first.fates.nbytes // e.replicates + first.pre_activations.nbytes
-    assert 0 <= bytes_of_snapshot(e) - others - first.learned.nbytes <= 500
+    others = first.rounding_shares.nbytes // e.replicates + first.pre_activations.nbytes
+    assert 0 <= bytes_of_snapshot(e) - others - first.learned_outputs.nbytes <= 500
     run = Run(e)
     assert list(run)
     real = held(run.measurements)
@@ -149,7 +150,7 @@ def test_a_large_run_keeps_functions_at_the_steps_of_its_other_pictures():
     run = Run(e)
     assert list(run)
     assert len(run.snapshot_steps) < SAMPLED_STEPS
-    kept = [m for m in run.measurements if not np.isnan(m.learned).all()]
+    kept = [m for m in run.measurements if not np.isnan(m.learned_outputs).all()]
     assert [m.step for m in kept] == sorted(run.snapshot_steps)
 
 
@@ -187,11 +188,11 @@ def test_a_square_of_one_kind_is_one_block():
 def test_regions_reproduce_the_likeliest_class_and_its_probability_in_every_cell(name, step):
     run = finished(name)
     for index, scheme in enumerate(run.experiment.schemes):
-        outputs = torch.from_numpy(run.measurements[step].learned[index]).double()
+        outputs = torch.from_numpy(run.measurements[step].learned_outputs[index]).double()
         table = frames.region_tables(run, 26, scheme, step)["regions"].to_pylist()
         area = sum((row["x2"] - row["x"]) * (row["y2"] - row["y"]) for row in table)
         assert area == pytest.approx((2 * GRID_REACH) ** 2)
-        for (x, y), output in zip(grid_points(2).tolist(), outputs, strict=True):
+        for (x, y), output in zip(INPUT_GRIDS[2].tolist(), outputs, strict=True):
             (row,) = [row for row in table if row["x"] < x < row["x2"] and row["y"] < y < row["y2"]]
             if output.isfinite().all():
                 likeliest = output.softmax(0).max()
@@ -222,7 +223,7 @@ def test_there_is_one_sentence_a_scheme_which_says_what_it_has_learned():
     run = finished("plane")
     he, zeros, huge = learned_function.learned_function_sentences(run, 26, 25)
     assert [sentence.partition(":")[0] for sentence in (he, zeros, huge)] == [row.title for row in run.experiment.scheme_rows]
-    winner = learned_function.classify(run.measurements[25].learned[0]).likeliest_class
+    winner = learned_function.classify(run.measurements[25].learned_outputs[0]).likeliest_class
     right = learned_function.part(run.measurements[25].test_accuracy[0, 0])
     assert f"class 1 on {(winner == 1).mean():.0%}".replace("%", " %") in he
     assert he.endswith(f"of the square; {right} of the held-out points are on the right side at step 25.")
@@ -260,9 +261,9 @@ def test_shares_of_the_square_are_said(outputs, text):
 def test_numbers_that_are_gone_in_part_are_said_and_do_not_hide_the_rest():
     run = Run(EXPERIMENTS["plane"])
     first = next(iter(run))
-    outputs = first.learned.copy()
+    outputs = first.learned_outputs.copy()
     outputs[0, ::2] = math.nan
-    torn = replace(first, learned=outputs)
+    torn = replace(first, learned_outputs=outputs)
     assert "not a finite number on 50 % of it" in learned_function.describe_regions(run, torn, 0)
     assert "same answer everywhere, no class is likelier" in learned_function.describe_regions(run, torn, 1)
     outputs[1] = math.inf
@@ -279,7 +280,7 @@ def test_distances_of_any_size_have_words(loss, text):
 def test_data_of_many_dimensions_have_a_sentence_that_names_those_with_a_picture():
     said = learned_function.why_not_drawn(Experiment())
     assert said.startswith("Blobs")
-    assert all((row.label in said) == (plotted_dimensions(row) > 0 or row.key == "blobs") for row in DATASETS.values())
+    assert all((row.label in said) == (row.plotted_dimensions > 0 or row.key == "blobs") for row in DATASETS.values())
 
 
 def test_batch_norm_is_said_to_depend_on_the_grid():
@@ -355,7 +356,7 @@ def test_curves_are_the_outputs_and_points_the_data():
     e, tables = run.experiment, frames.fit_tables(run, 26, 25)
     rows = tables["curves"].to_pandas()
     for index, scheme in enumerate(e.schemes):
-        measured = run.measurements[25].learned[index, :, 0].astype(float)
+        measured = run.measurements[25].learned_outputs[index, :, 0].astype(float)
         np.testing.assert_array_equal(
             rows[rows["scheme"] == scheme]["value"], np.where(np.isfinite(measured), measured, np.nan)
         )
@@ -415,7 +416,7 @@ def test_the_section_draws_a_panel_for_each_scheme_and_what_a_step_changes_again
     pieces = dict(row.pieces(run, View(section="learned"), 26))
     assert list(pieces) == ["said", *(f"panel:{scheme}" for scheme in run.experiment.schemes), "note"]
     assert all(piece.small for name, piece in pieces.items() if name.startswith("panel"))
-    assert "learned" in BENCHES["train"].sections
+    assert "learned" in BENCH_LINKS["train"].sections
     assert list(dict(row.pieces(finished("line"), View(), 26))) == ["said", "picture", "note"]
 
 

@@ -16,7 +16,8 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.runs import Run
-from stability.engine.training import SAMPLED_STEPS, batch_indices, draw_stack_and_data, evenly_spread_steps
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
+from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.page import table_headings
 from stability.probes.symmetries import SYMMETRIES, why_no_symmetries, symmetry_changes, row_differences, symmetry_sentence, tie_sentence
 from stability.records.experiment import Experiment

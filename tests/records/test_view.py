@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.catalogues.schemes import SCHEMES
-from stability.engine.quantities import PROFILES
+from stability.engine.measurement import PROFILES
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.view import PIN_PREFIXES, HEAT_MAP_QUANTITIES, Page, View
@@ -111,7 +111,7 @@ def test_what_is_no_scheme_is_refused_with_what_is_legal(text):
 
 @given(EXPERIMENTS, VIEWS)
 def test_the_heat_map_shows_the_chosen_scheme_while_it_is_there_else_the_first(experiment, shown):
-    scheme = shown.scheme(experiment)
+    scheme = shown.heat_map_scheme(experiment)
     assert scheme == (shown.heat_scheme if shown.heat_scheme in experiment.schemes else experiment.schemes[0])
 
 

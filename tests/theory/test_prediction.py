@@ -24,8 +24,9 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES, has_edge_of_chaos
 from stability.engine.process_settings import configure_process
-from stability.engine.quantities import Measurement
-from stability.engine.training import SAMPLED_STEPS, batch_indices, draw_stack_and_data, measure, measure_and_update, evenly_spread_steps
+from stability.engine.measurement import Measurement
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
+from stability.engine.training import batch_indices, Training, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
 from stability.theory.prediction import SOFTMAX_LOG_Q, MONTE_CARLO_SAMPLES, BAND_PERCENTILES, predict, expected_softmax_squares, band_factors
 
@@ -50,9 +51,9 @@ NARROW, LAYERS, SEEDS = 24, 8, 60  # where a band is wide, and how many times 16
 def start(e: Experiment) -> Measurement:
     """The first batch, measured as at a step at which what takes longest, held-out examples above all, is left out."""
     e = replace(e, steps=2 * SAMPLED_STEPS)
-    (stack, data), between = draw_stack_and_data(e), min(set(range(e.steps)) - evenly_spread_steps(e.steps, SAMPLED_STEPS))
-    states = [{} for _ in stack.parameters]
-    return measure_and_update(stack, data, next(batch_indices(e)), between, states, torch.zeros(e.depth, e.network_count))[0]
+    training = Training(*draw_stack_and_data(e))
+    between = min(set(range(e.steps)) - evenly_spread_steps(e.steps, SAMPLED_STEPS))
+    return training.measure_and_update(between, next(batch_indices(e)))
 
 
 def squares(e: Experiment) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,60 @@
+"""The public record of one step: everything that is measured, as NumPy arrays."""
+
+from dataclasses import dataclass, fields
+from typing import Annotated
+
+import numpy as np
+
+from stability.records.experiment import Experiment
+
+Curve = Annotated[np.ndarray, "one number a network; kept at every step"]
+Profile = Annotated[np.ndarray, "one number a network and layer; of long runs kept at some steps"]
+Snapshot = Annotated[
+    np.ndarray, "large; measured at few steps, and of large networks kept at fewer"
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurement:
+    """The pass on batch `step` with the weights after `step` updates.
+
+    S schemes, R replicates, L layers. float64; snapshots float32, but for the learned outputs of
+    float64 networks. Gradients are those of the loss itself, however it was scaled; where they
+    overflowed in the format they are infinite or NaN, as they were stored. With loss scaling such a
+    step is skipped: the next update is 0 and the next scale half of this one.
+    """
+
+    step: int
+    loss: Curve  # (S, R) mean over the batch
+    accuracy: Curve  # (S, R) share right; NaN for regression
+    test_loss: Curve  # (S, R) held out; NaN where not measured
+    test_accuracy: Curve  # (S, R)
+    gradient_norm: Curve  # (S, R) over all parameters, before clipping
+    scale: Curve  # (S, R) what the loss is multiplied by on the way back; 1 without loss scaling
+    signal: Profile  # (S, R, L) RMS of z
+    signal_gradient: Profile  # (S, R, L) RMS of batch x d(loss)/dz
+    weight_gradient: Profile  # (S, R, L) Frobenius norm of d(loss)/dW
+    weight: Profile  # (S, R, L) Frobenius norm of W
+    update: Profile  # (S, R, L) Frobenius norm of the step that led to W; 0 at step 0
+    saturated: Profile  # (S, R, L-1) share of u in the flat region
+    dead: Profile  # (S, R, L-1) share of units with slope 0 on the whole batch
+    distinct: Profile  # (S, R, L-1) number of different hidden units; NaN where not measured
+    # Share of u in each bin, (S, R, L-1, HISTOGRAM_BINS + 2), outer ones included.
+    pre_activations: Snapshot
+    # Shares of the numbers as stored, (S, R, L, TENSOR_KINDS, FORMATS, OUTCOMES).
+    rounding_shares: Snapshot
+    # Outputs of the first replicates on the input grid, (S, points, outputs).
+    learned_outputs: Snapshot
+
+
+PROFILES = tuple(field.name for field in fields(Measurement) if field.type is Profile)
+SNAPSHOTS = tuple(field.name for field in fields(Measurement) if field.type is Snapshot)
+
+
+def finite_networks(e: Experiment, measurement: Measurement) -> np.ndarray:
+    """Return for each network `(S, R)` if its loss and gradient are finite.
+
+    With loss scaling only the loss counts, since a step can be skipped.
+    """
+    gradient = 0 if e.number_format.scales_loss else measurement.gradient_norm
+    return np.asarray(np.isfinite(measurement.loss + gradient))

@@ -1,0 +1,49 @@
+"""Breakpoints, sizes and element keys on which app.py, the style sheets and the charts must agree.
+
+An element with `key="left_chart"` carries the CSS class `st-key-left_chart`.
+"""
+
+# Widths of the window in rem, which media queries count in the browser's own, whatever size the page sets.
+REM = 16  # pixels
+NAMED_LINES_ONE_COLUMN = 40  # from here a single column of charts has room for the names of its lines
+TWO_COLUMNS = 72  # from here the charts stand side by side
+NAMED_LINES_TWO_COLUMNS = 82  # from here both have room for the names of their lines
+
+AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
+LINE_NAME_WIDTH = 104  # pixels right of a panel for the names of its lines, where there is room
+PRESENTER_SCALE = 1.4  # how much larger everything is in a lecture hall
+
+PAGE_STYLE = "css"
+LEFT_CHART = "left_chart"
+RIGHT_CHART = "right_chart"
+CLOSER_CHART = "closer_chart"
+REMEDIES = "remedies"
+TOOLBAR = "toolbar"
+PROGRESS = "progress"
+LESSON = "lesson"
+PINS = "pins"
+LEGEND = "strip"
+# Containers around the charts; as values of these elements the charts and their legend share what is chosen.
+SHARED_STEP = "moment-shown"
+SHARED_SCHEME = "scheme-alone"
+PRESENTER_BUTTON = "conduct"  # the keys of all these buttons begin so
+
+
+def setting_key(name: str) -> str:
+    """Return the key of the row that holds a setting's control and its undo button."""
+    return f"setting_{name}"
+
+
+def undo_key(name: str) -> str:
+    """Return the key of the button that brings a setting's default back."""
+    return f"undo_{name}"
+
+
+def presenter_key(shortcut: str) -> str:
+    """Return the key of a button of the presenter view."""
+    return f"{PRESENTER_BUTTON}_{shortcut}"
+
+
+def closer_key(name: str) -> str:
+    """Return the key of a section of "Look closer", or of the control of a setting within it."""
+    return f"closer_{name}"

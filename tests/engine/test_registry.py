@@ -1,0 +1,234 @@
+"""The registry: one run for equal settings, what it drops, and who may train now."""
+
+import gc
+import weakref
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from small_runs import counting, in_threads, small
+
+from stability.engine.process_settings import configure_process
+from stability.engine.registry import Registry
+from stability.engine.runs import Run, RunError
+from stability.records.experiment import Experiment
+
+configure_process()  # as on the page: who looks for garbage need not walk through all that was imported
+
+
+def test_equal_experiments_have_one_run_and_others_have_their_own():
+    registry = Registry()
+    run = registry.open(small(seed=1))
+    assert registry.open(small(seed=1)) is run
+    assert registry.open(small(seed=2)) is not run
+    assert registry.open(Experiment.from_query(small(seed=1).to_query())[0]) is run
+
+
+def test_readers_who_open_one_experiment_together_get_one_run():
+    for _ in range(20):
+        registry = Registry()
+        assert len({id(run) for run in in_threads(8, lambda index, registry=registry: registry.open(small()))}) == 1
+
+
+def alive(runs: list[weakref.ref]) -> list[int]:
+    """The places in the list of the runs that something still holds."""
+    gc.collect()
+    return [index for index, run in enumerate(runs) if run() is not None]
+
+
+def opened(registry: Registry, seed: int) -> weakref.ref:
+    """A finished run that nothing but the registry holds."""
+    run = registry.open(small(seed=seed))
+    assert list(run)
+    return weakref.ref(run)
+
+
+def test_the_least_recently_opened_runs_are_dropped_by_bytes():
+    one = Run(small())
+    assert list(one)
+    registry = Registry(most_bytes=int(one.nbytes * 4.5))
+    runs = [opened(registry, seed) for seed in range(4)]
+    assert alive(runs) == [0, 1, 2, 3]
+    registry.open(small(seed=0))  # now 1 is the oldest
+    runs += [opened(registry, seed) for seed in (4, 5)]
+    assert 0 in alive(runs)
+    assert alive(runs)[-2:] == [4, 5]
+    assert 1 not in alive(runs)
+    registry.open(small(seed=0))
+    assert sum(runs[index]().nbytes for index in alive(runs)) <= registry.most_bytes
+
+
+def test_a_run_that_somebody_attends_is_never_dropped():
+    registry = Registry(most_bytes=0)
+    with registry.attend(registry.open(small(seed=0))):
+        runs = [opened(registry, seed) for seed in range(5)]
+        assert alive(runs) == [0, 4], "the attended one and the newest"
+    registry.open(small(seed=9))
+    assert alive(runs) == []
+
+
+def test_a_run_that_was_dropped_while_somebody_still_had_it_in_hand_does_not_block_its_successor():
+    """Between opening and attending others may open theirs."""
+    registry = Registry(most_bytes=0)
+    dropped = registry.open(small(seed=0))
+    registry.open(small(seed=1))
+    with ExitStack() as late:
+        with registry.attend(dropped):
+            successor = registry.open(small(seed=0))
+            late.enter_context(registry.attend(successor))
+            assert [registry.queue_position(run) for run in (dropped, successor)] == [0, 1]
+        assert registry.queue_position(successor) == 0
+        runs = [opened(registry, seed) for seed in range(2, 4)]
+        assert alive(runs) == [1]
+        assert registry.open(small(seed=0)) is successor, "it is attended"
+    other = registry.open(small(seed=2))
+    with registry.attend(other):
+        assert registry.queue_position(other) == 0
+
+
+# The queue
+
+
+class Visitors(RuleBasedStateMachine):
+    """Any order of opening, attending, training and leaving, against a list of who came first."""
+
+    opened = Bundle("opened")
+
+    @initialize(slots=st.integers(1, 3), most_bytes=st.sampled_from([0, 2**29]))
+    def start(self, slots: int, most_bytes: int):
+        self.registry = Registry(most_bytes, slots)
+        self.visits: list[tuple[Run, ExitStack]] = []
+        self.queue: list[Run] = []  # who is attended, first come first
+        self.registered: set[Run] = set()  # those that were opened last for their settings, and attended ever since
+
+    @rule(target=opened, seed=st.integers(0, 2))
+    def open(self, seed: int):
+        run = self.registry.open(small(seed=seed, steps=3))
+        self.registered.intersection_update(self.queue)
+        assert {run} >= {one for one in self.registered if one.experiment == run.experiment}
+        self.registered.add(run)
+        return run
+
+    @rule(run=opened)
+    def attend(self, run: Run):
+        visit = ExitStack()
+        visit.enter_context(self.registry.attend(run))
+        self.visits.append((run, visit))
+        self.queue += [run] if run not in self.queue else []
+
+    @rule(data=st.data())
+    def leave(self, data):
+        if self.visits:
+            run, visit = self.visits.pop(data.draw(st.integers(0, len(self.visits) - 1)))
+            visit.close()
+            if run not in [other for other, _ in self.visits]:
+                self.queue.remove(run)
+
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def train(self, data, count: int):
+        mine = [run for run in self.queue if self.registry.queue_position(run) == 0]
+        if mine:
+            run = data.draw(st.sampled_from(mine))
+            for _ in range(count):
+                run.advance(0)
+
+    @invariant()
+    def first_come_first_served(self):
+        waiting = [run for run in self.queue if not run.finished]
+        for index, run in enumerate(waiting):
+            assert self.registry.queue_position(run) == max(0, index + 1 - self.registry.slots)
+        for run in self.queue:
+            assert not run.finished or self.registry.queue_position(run) == 0
+
+    def teardown(self):
+        for _, visit in getattr(self, "visits", []):
+            visit.close()
+
+
+def test_trainings_run_one_after_another_in_the_order_in_which_they_were_asked_for():
+    run_state_machine_as_test(Visitors, settings=settings(max_examples=60, stateful_step_count=25))
+
+
+def test_who_waits_sees_how_many_trainings_come_first_and_moves_up_as_they_end_or_are_left():
+    registry = Registry()
+    runs = [registry.open(small(seed=seed)) for seed in range(4)]
+    with ExitStack() as stay:
+        visits = [stay.enter_context(ExitStack()) for _ in runs]
+        for run, visit in zip(runs, visits, strict=True):
+            visit.enter_context(registry.attend(run))
+        assert [registry.queue_position(run) for run in runs] == [0, 1, 2, 3]
+        assert list(runs[0])  # the first ends
+        assert [registry.queue_position(run) for run in runs] == [0, 0, 1, 2]
+        visits[2].close()  # a waiting one is left
+        assert [registry.queue_position(run) for run in runs[1::2]] == [0, 1]
+        visits[1].close()  # the training one is left
+        assert registry.queue_position(runs[3]) == 0
+        with registry.attend(runs[1]):  # and comes back, behind
+            assert registry.queue_position(runs[1]) == 1
+
+
+def test_a_second_viewer_of_a_run_waits_no_longer_than_the_first_and_keeps_its_place_when_the_first_leaves():
+    registry = Registry()
+    first, second = registry.open(small(seed=0)), registry.open(small(seed=1))
+    with ExitStack() as early, registry.attend(second), registry.attend(first):
+        early.enter_context(registry.attend(first))
+        assert (registry.queue_position(second), registry.queue_position(first)) == (0, 1)
+    with registry.attend(first):
+        with registry.attend(second), registry.attend(first):
+            assert (registry.queue_position(first), registry.queue_position(second)) == (0, 1)
+        assert registry.queue_position(first) == 0
+
+
+def test_a_run_that_everybody_left_has_stopped_and_can_be_resumed():
+    registry = Registry()
+    with counting() as counted:
+        run = registry.open(small())
+        with registry.attend(run):
+            run.advance(0)
+        other = registry.open(small(seed=1))
+        with registry.attend(other):
+            assert registry.queue_position(other) == 0
+            assert list(other)
+        assert counted.pulled[run.experiment] == 1
+        with registry.attend(registry.open(small())):
+            assert len(list(run)) == 13
+        assert counted.pulled[run.experiment] == 13
+        assert counted.started[run.experiment] == 1
+
+
+
+
+# Failures
+
+
+def test_a_failed_training_does_not_hold_up_the_queue():
+    registry = Registry()
+    with counting(fails_before=2):
+        failing = registry.open(small(seed=0))
+        waiting = registry.open(small(seed=1, steps=1))
+        with ExitStack() as stay:
+            with registry.attend(failing):
+                stay.enter_context(registry.attend(waiting))
+                assert registry.queue_position(waiting) == 1
+                with pytest.raises(RunError):
+                    list(failing)
+            assert registry.queue_position(waiting) == 0
+            assert len(list(waiting)) == 2
+
+
+def test_leaving_by_an_exception_leaves_the_queue():
+    registry = Registry()
+    run, other = registry.open(small(seed=0)), registry.open(small(seed=1))
+    with pytest.raises(KeyboardInterrupt), registry.attend(run):
+        raise KeyboardInterrupt
+    with registry.attend(other):
+        assert registry.queue_position(other) == 0
