@@ -2,9 +2,9 @@
 
 Vega-Lite has no parameter that remembers where a button went down until it is released. So a chart
 is valid, and static, with constant parameters; `with_interaction` puts Vega's own signals of the
-same names in their place: `at` is the step or layer at the pointer, `brush` the stretch that is
-dragged over, `zoom` the one that fills the panels, `step_shown` the step of the profiles, `alone`
-the scheme that stands alone.
+same names in their place: `at` is the step or layer at the pointer, `brush` the stretch dragged
+over, `zoom` the one that fills the panels, `step_shown` the step of the profiles, `alone` the
+scheme that stands alone.
 """
 
 import json
@@ -14,17 +14,11 @@ from typing import Any
 
 import altair as alt
 
+from stability.charts import channels, vega_names
 from stability.charts.palette import GREY
 from stability.charts.panels import one_row
-from stability.charts.parameters import SCHEME_INDEX, SCHEME_SYMBOL, colour, first_that_holds
 from stability.charts.spec_cache import Spec
-from stability.charts.vega_names import (
-    PANEL_WIDTH,
-    POINTER_IN_PANEL,
-    POINTER_X,
-    with_signals,
-    x_in_pixels,
-)
+from stability.charts.vega_names import PANEL_WIDTH, POINTER_IN_PANEL, POINTER_X
 from stability.page_layout import PRESENTER_SCALE, SHARED_SCHEME, SHARED_STEP
 
 UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": ""}
@@ -35,58 +29,35 @@ SYMBOL_WIDTH, LETTER_WIDTH = 11, 7  # pixels of the symbol before a value, and o
 BESIDE_TITLE: dict[str, Any] = {"y": -6, "align": "left", "baseline": "bottom"}
 TITLE_OFFSET = -12  # pixels of a title above all else in its panel, that stands beside readings
 
-DRAG = "[pointerdown, window:pointerup] > pointermove"
-DRAGGED = f"brush && abs({x_in_pixels('brush[1]')} - {x_in_pixels('brush[0]')}) > {CLICK}"
+BEGIN, END = (vega_names.x_in_pixels(f"brush[{end}]") for end in (0, 1))
+DRAGGED = f"brush && abs({END} - {BEGIN}) > {CLICK}"
 STRETCH = "[min(brush[0], brush[1]), max(brush[0], brush[1])]"
 CLICKED = "toString(min(round(brush[0]), steps))"
-EVENTS = {
+TOGGLED = "(datum.scheme == alone ? '' : datum.scheme)"
+DRAG = "[pointerdown, window:pointerup] > pointermove"
+EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expression of the new value
     "at": [
-        {
-            "events": "pointermove, pointerdown",
-            "update": f"{POINTER_IN_PANEL} ? round({POINTER_X}) : null",
-        },
-        {"events": "view:pointerout", "update": "null"},
+        ("pointermove, pointerdown", f"{POINTER_IN_PANEL} ? round({POINTER_X}) : null"),
+        ("view:pointerout", "null"),
     ],
     "brush": [
-        {
-            "events": "pointerdown",
-            "update": f"{POINTER_IN_PANEL} ? [{POINTER_X}, {POINTER_X}] : null",
-        },
-        {
-            "events": DRAG,
-            "update": f"brush && {POINTER_IN_PANEL} ? [brush[0], {POINTER_X}] : brush",
-        },
-        {"events": {"signal": "zoom"}, "update": "null"},
+        ("pointerdown", f"{POINTER_IN_PANEL} ? [{POINTER_X}, {POINTER_X}] : null"),
+        (DRAG, f"brush && {POINTER_IN_PANEL} ? [brush[0], {POINTER_X}] : brush"),
+        ({"signal": "zoom"}, "null"),
     ],
-    "zoom": [
-        {"events": "window:pointerup", "update": f"{DRAGGED} ? {STRETCH} : zoom"},
-        {"events": "dblclick", "update": "null"},
-    ],
+    "zoom": [("window:pointerup", f"{DRAGGED} ? {STRETCH} : zoom"), ("dblclick", "null")],
     "step_shown": [  # only a step of the run itself, though a pinned run may be longer
-        {
-            "events": "click",
-            "update": f"along === 'step' && brush && {POINTER_IN_PANEL} ? {CLICKED} : step_shown",
-        },
-        {"events": "dblclick", "update": "along === 'step' ? '' : step_shown"},
+        ("click", f"along === 'step' && brush && {POINTER_IN_PANEL} ? {CLICKED} : step_shown"),
+        ("dblclick", "along === 'step' ? '' : step_shown"),
     ],
-    "alone": [
-        {
-            "events": "text:click",
-            "update": "datum && datum.scheme ? (datum.scheme == alone ? '' : datum.scheme) : alone",
-        }
-    ],
+    "alone": [("text:click", f"datum && datum.scheme ? {TOGGLED} : alone")],
 }
-
-# A row of profiles is that of the step shown, or of the newest one.
-OF_STEP_SHOWN = (
-    "datum.since <= (step_shown ? toNumber(step_shown) : 1e9)"
-    " && (step_shown ? toNumber(step_shown) : 1e9) < datum.until"
-)
-
-SIZES = frozenset(
-    "width height fontSize limit offset strokeWidth size minExtent maxExtent y y2 dx dy"
-    " labelFontSize labelLimit gradientLength gradientThickness spacing".split()
-)
+STEP_SHOWN = "(step_shown ? toNumber(step_shown) : 1e9)"  # the newest, where none was chosen
+SIZES = (
+    "width", "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent",
+    "maxExtent", "y", "y2", "dx", "dy", "labelFontSize", "labelLimit", "gradientLength",
+    "gradientThickness", "spacing",
+)  # fmt: skip
 
 
 def static_parameters() -> dict[str, Any]:
@@ -102,12 +73,13 @@ def with_interaction(spec: Mapping[str, Any]) -> Spec:
     """
     signals = []
     for name, value in UNTOUCHED.items():
-        signal = {"name": name, "value": value, "on": EVENTS[name]}
+        events = [{"events": events, "update": update} for events, update in EVENTS[name]]
+        signal = {"name": name, "value": value, "on": events}
         if key := SHARED_PARAMETERS.get(name):
             signal["bind"] = {"element": f".st-key-{key}", "event": key}
         signals.append(signal)
     kept = [parameter for parameter in spec["params"] if parameter["name"] not in UNTOUCHED]
-    return with_signals(spec, signals) | {"params": kept}
+    return vega_names.with_signals(spec, signals) | {"params": kept}
 
 
 def share_scales(spec: Spec) -> Spec:
@@ -138,23 +110,17 @@ def enlarge(spec: Spec) -> Spec:
     large: Spec = enlarge_sizes(spec)
     config = large.get("config", {})
     type_size = {"labelFontSize": 12 * PRESENTER_SCALE}
-    return large | {
-        "config": config | {name: config.get(name, {}) | type_size for name in ("axis", "legend")}
-    }
+    words = {name: config.get(name, {}) | type_size for name in ("axis", "legend")}
+    return large | {"config": config | words}
 
 
-def enlarge_sizes(node: Any) -> Any:
-    """Enlarge the sizes in a part of a spec."""
+def enlarge_sizes(node: Any, name: str = "") -> Any:
+    """Enlarge the sizes in a part of a spec that has this name."""
     if isinstance(node, list):
         return [enlarge_sizes(child) for child in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        name: PRESENTER_SCALE * child
-        if name in SIZES and type(child) in (int, float)
-        else enlarge_sizes(child)
-        for name, child in node.items()
-    }
+    if isinstance(node, dict):
+        return {key: enlarge_sizes(child, key) for key, child in node.items()}
+    return PRESENTER_SCALE * node if name in SIZES and type(node) in (int, float) else node
 
 
 def zoomed_scale() -> alt.Scale:
@@ -176,21 +142,30 @@ def dimmed(opacity: float = 1.0) -> Any:
     return alt.condition(test, alt.value(opacity), alt.value(opacity / 8))
 
 
-def opacity_where(test: str, opacity: float) -> Any:
-    """An opacity where a test holds, else 0."""
-    return alt.condition(test, alt.value(opacity), alt.value(0))
-
-
 def under_pointer(along: str) -> str:
     """The test of a row, of a step until the next one or of a layer, for the pointer's place."""
-    if along == "step":
-        return "isNumber(at) && datum.step <= at && at < datum.until"
-    return "isNumber(at) && datum.layer == at"
+    row = "datum.step <= at && at < datum.until" if along == "step" else "datum.layer == at"
+    return f"isNumber(at) && {row}"
 
 
 def of_step_shown(chart: alt.Chart, along: str) -> alt.Chart:
     """Keep a profile's rows of the step shown; curves show all steps."""
-    return chart if along == "step" else chart.transform_filter(OF_STEP_SHOWN)
+    if along == "step":
+        return chart
+    return chart.transform_filter(f"datum.since <= {STEP_SHOWN} && {STEP_SHOWN} < datum.until")
+
+
+def guides(along: str) -> list[alt.Chart]:
+    """The stretch that is dragged over, room for readings, and the rules at the pointer."""
+    stretch = one_row().mark_rect(color=GREY, clip=True, tooltip=None)
+    stretch = stretch.encode(
+        x=at_value("brush ? brush[0] : 0"),
+        x2=alt.X2Datum(alt.ExprRef("brush ? brush[1] : 0")),
+        opacity=alt.condition(DRAGGED, alt.value(0.2), alt.value(0)),
+    )
+    # A title stands above all that is drawn: this keeps it as high without readings as with them.
+    room = one_row().mark_text(text=" ", x=0, **BESIDE_TITLE)
+    return [stretch, room, *pointer_rules(along)]
 
 
 def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
@@ -205,45 +180,29 @@ def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
     return [
         one_row()
         .mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=width, **piece)
-        .encode(x=at_value(f"toNumber({name})"), opacity=opacity_where(test, 0.9))
+        .encode(
+            x=at_value(f"toNumber({name})"),
+            opacity=alt.condition(test, alt.value(0.9), alt.value(0)),
+        )
         for name, test, width in rules
         for piece in pieces
     ]
-
-
-def guides(along: str) -> list[alt.Chart]:
-    """The stretch that is dragged over, room for readings, and the pointer's rules."""
-    begin, end = (f"brush ? brush[{index}] : 0" for index in (0, 1))
-    stretch = one_row().mark_rect(color=GREY, clip=True, tooltip=None)
-    stretch = stretch.encode(
-        x=at_value(begin), x2=alt.X2Datum(alt.ExprRef(end)), opacity=opacity_where(DRAGGED, 0.2)
-    )
-    # A title stands above all that is drawn: this keeps it as high without readings as with them.
-    room = one_row().mark_text(text=" ", x=0, **BESIDE_TITLE)
-    return [stretch, room, *pointer_rules(along)]
 
 
 def readings(rows: alt.Chart, name: str, along: str, format: str) -> list[alt.Chart]:
     """The value of every scheme at the pointer, beside the title, each behind its mark."""
     value = f"datum.{name}"
     rows = rows.transform_filter(f"{under_pointer(along)} && isValid({value})")
-    left = f"{PANEL_WIDTH} - slot.size * (length(schemes) - {SCHEME_INDEX})"
+    left = f"{PANEL_WIDTH} - slot.size * (length(schemes) - {channels.SCHEME_INDEX})"
     after_symbol = f"{left} + {SYMBOL_WIDTH} * slot.size / {READING_WIDTH}"
-    short = f"format({value}, '.0{format}')"
+    number = f"format({value}, '.0{format}')"
     if not format.endswith("%"):  # five letters or so
-        is_extreme = f"{value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000)"
-        short = f"({is_extreme} ? format({value}, '.0e') : format({value}, '.2~g'))"
-    symbol, number = (
-        rows.mark_text(
-            text=alt.ExprRef(text),
-            x=alt.ExprRef(x),
-            fontWeight="bold",
-            tooltip=None,
-            **BESIDE_TITLE,
-        )
-        for text, x in ((SCHEME_SYMBOL, left), (short, after_symbol))
-    )
-    return [symbol.encode(color=colour()), number]
+        extreme = f"{value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000)"
+        number = f"({extreme} ? format({value}, '.0e') : format({value}, '.2~g'))"
+    bold = {"fontWeight": "bold", "tooltip": None, **BESIDE_TITLE}
+    symbols = rows.mark_text(text=alt.ExprRef(channels.SCHEME_SYMBOL), x=alt.ExprRef(left), **bold)
+    numbers = rows.mark_text(text=alt.ExprRef(number), x=alt.ExprRef(after_symbol), **bold)
+    return [symbols.encode(color=channels.colour()), numbers]
 
 
 def title_at_pointer(title: str, along: str) -> alt.ExprRef:
@@ -256,16 +215,17 @@ def title_at_pointer(title: str, along: str) -> alt.ExprRef:
     first_words = re.split("[:(]", title)[0].strip()
     pointed = []
     for wording in dict.fromkeys((f"{title}, ", f"{shorter}, ", f"{first_words}, ", "")):
-        needed = (
-            f"({LETTER_WIDTH * len(f'{wording}{along} 100')} + {READING_WIDTH} * length(schemes))"
-        )
+        letters = LETTER_WIDTH * len(f"{wording}{along} 100")
+        needed = f"({letters} + {READING_WIDTH} * length(schemes))"
         pointed.append((fits(needed), f"{json.dumps(wording + along)} + ' ' + at"))
-    rested = [(fits(str(LETTER_WIDTH * len(title))), json.dumps(title))]
-    at_rest = f"({first_that_holds(rested, json.dumps(shorter))})"
+    whole = [(fits(str(LETTER_WIDTH * len(title))), json.dumps(title))]
+    at_rest = f"({channels.first_that_holds(whole, json.dumps(shorter))})"
     if along == "layer":
         at_rest += " + (step_shown ? ', step ' + step_shown : '')"
     nothing = "'\u00a0'"  # as high as words are
-    return alt.ExprRef(f"isNumber(at) ? ({first_that_holds(pointed, nothing)}) : {at_rest}")
+    return alt.ExprRef(
+        f"isNumber(at) ? ({channels.first_that_holds(pointed, nothing)}) : {at_rest}"
+    )
 
 
 def fits(needed: str) -> str:

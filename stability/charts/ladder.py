@@ -4,21 +4,9 @@ import json
 
 import altair as alt
 
-from stability.charts.palette import FORMAT_STATES, GREY
-from stability.charts.panels import (
-    DOTTED,
-    EXTENT,
-    INK,
-    data_set,
-    number_tips,
-    one_row,
-    panel,
-    stack_panels,
-    word_tips,
-    x_channel,
-    y_channel,
-)
-from stability.charts.parameters import first_that_holds
+from stability.charts import channels, panels
+from stability.charts.channels import first_that_holds
+from stability.charts.palette import FORMAT_STATES
 from stability.charts.spec_cache import ChartTemplate, Filling
 from stability.charts.vega_names import MARK_PANEL_WIDTH, PANEL_WIDTH
 from stability.engine.rounding_shares import FORMATS_BY_RANGE
@@ -27,28 +15,27 @@ from stability.records.experiment import Experiment
 
 ROW_HEIGHT = 14  # pixels of one format
 LETTER_SIZE = 5.6  # pixels of one letter at font size 10
-# The ink of words on a block, else black.
-STATE_INKS = {"all 0": "'white'", "0 already": "'white'", "fits": INK, "not known": INK}
+STATE_INKS = {  # of words on a block, else black
+    "all 0": "'white'", "0 already": "'white'", "fits": panels.INK, "not known": panels.INK,
+}  # fmt: skip
 
 
 def fill_ladder(experiment: Experiment) -> Filling[int]:
     """Return the filling of a ladder; its kind is the number of schemes."""
     depth = experiment.depth
     layers = sorted({1, (depth + 1) // 2, depth})
-    way_back = [position_on_ladder(layer, depth, True) for layer in reversed(layers)]
-    loss = (depth + 0.5 + position_on_ladder(depth + 0.5, depth, True)) / 2
     titles = [row.title for row in experiment.scheme_rows]
     titles[0] += ": forward, then backward →"
     parameters = {
         "schemes": list(experiment.schemes),
         "titles": titles,
         "depth": depth,
-        "ticks": [*layers, *way_back],
-        "layer_0": position_on_ladder(0, depth, True),  # on the way back
+        "ticks": layers + [position_on_ladder(layer, depth, True) for layer in reversed(layers)],
+        "layer_0": position_on_ladder(0, depth, True),  # on the way back, which begins at the loss
+        "loss": (depth + 0.5 + position_on_ladder(depth + 0.5, depth, True)) / 2,
         "way_end": position_on_ladder(0.5, depth, True),
-        "loss": loss,
     }
-    return Filling(len(experiment.schemes), parameters)
+    return Filling(len(titles), parameters)
 
 
 def build_ladder(schemes: int) -> alt.VConcatChart:
@@ -56,29 +43,25 @@ def build_ladder(schemes: int) -> alt.VConcatChart:
 
     Data set: `rungs`, as in `stability.frames.ladder_tables`.
     """
-    panels = [ladder_panel(index, is_last=index == schemes - 1) for index in range(schemes)]
+    drawn = [ladder_panel(index, is_last=index == schemes - 1) for index in range(schemes)]
     words = (
         "Which layer leaves which number format first, forward and backward,"
         " for each initialization."
     )
-    return stack_panels(panels, words, {"letter": {"size": LETTER_SIZE}})
+    return panels.stack(drawn, words, {"letter": {"size": LETTER_SIZE}})
 
 
 def ladder_panel(index: int, is_last: bool) -> alt.LayerChart:
     """One scheme's formats, the widest range on top; the last panel has the axis and the legend."""
-    base = (
-        data_set("rungs")
-        .transform_filter(f"datum.scheme == schemes[{index}]")
-        .transform_calculate(
-            top="datum.row + 0.05", bottom="datum.row + 0.95", middle="datum.row + 0.5"
-        )
+    base = panels.data_set("rungs").transform_filter(f"datum.scheme == schemes[{index}]")
+    base = base.transform_calculate(
+        top="datum.row + 0.05", bottom="datum.row + 0.95", middle="datum.row + 0.5"
     )
-    # The loss stands where the way back begins.
-    loss = one_row().mark_rule(**DOTTED, opacity=0.8)
+    loss = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.8)
     loss = loss.encode(x=alt.XDatum(alt.ExprRef("loss"), type="quantitative"))
-    title = alt.ExprRef(f"titles[{index}]")
+    layers = state_blocks(base, is_last), state_words(base, is_last), loss
     height = ROW_HEIGHT * len(FORMATS_BY_RANGE)
-    return panel(title, height, state_blocks(base, is_last), state_words(base, is_last), loss)
+    return panels.panel(alt.ExprRef(f"titles[{index}]"), height, *layers)
 
 
 def way_axis(name: str, is_last: bool) -> alt.X:
@@ -94,29 +77,25 @@ def way_axis(name: str, is_last: bool) -> alt.X:
         labelOverlap=True,
         labelPadding=4,
     )
-    return x_channel(name, alt.Scale(domain=[0.5, alt.ExprRef("way_end")], nice=False), axis)
+    return channels.x(name, channels.up_to(0.5, "way_end"), axis)
 
 
 def format_axis(name: str) -> alt.Y:
     """The formats below one another, by names as short as the axis is."""
-    names = [
-        (
-            f"datum.value == {row + 0.5}",
-            f"'{format.key.replace('float8_', '').replace('float', 'f')}'",
-        )
-        for row, format in enumerate(FORMATS_BY_RANGE)
+    names = [format.key.replace("float8_", "").replace("float", "f") for format in FORMATS_BY_RANGE]
+    middles = [row + 0.5 for row in range(len(names))]
+    labels = [
+        (f"datum.value == {at}", f"'{name}'") for at, name in zip(middles, names, strict=True)
     ]
+    words = {
+        "labelExpr": first_that_holds(labels, "''"),
+        "labelOverlap": False,
+        "labelFontSize": 10,
+    }
     axis = alt.Axis(
-        **EXTENT,
-        values=[row + 0.5 for row in range(len(FORMATS_BY_RANGE))],
-        labelExpr=first_that_holds(names, "''"),
-        grid=False,
-        ticks=False,
-        labelOverlap=False,
-        labelFontSize=10,
-        domain=False,
+        **channels.EXTENT, **words, values=middles, grid=False, ticks=False, domain=False
     )
-    return y_channel(name, alt.Scale(domain=[len(FORMATS_BY_RANGE), 0], nice=False), axis)
+    return channels.y(name, alt.Scale(domain=[len(names), 0], nice=False), axis)
 
 
 def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
@@ -135,42 +114,38 @@ def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
     )
     colours = [colour for colour, _ in FORMAT_STATES.values()]
     scale = alt.Scale(domain=list(FORMAT_STATES), range=colours)
+    shares = channels.formatted_tips(".2~%", "zero", "subnormal", "infinite")
     return base.mark_rect(clip=True).encode(
         x=way_axis("since", is_last),
         x2="until",
         y=format_axis("top"),
         y2="bottom",
         color=alt.Color("state:N", scale=scale, legend=legend if is_last else None),
-        tooltip=[
-            *word_tips("format", "way", "state"),
-            *number_tips("low", "high", "step"),
-            *number_tips("zero", "subnormal", "infinite", format=".2~%"),
-        ],
+        tooltip=["format:N", "way:N", "state:N", "low:Q", "high:Q", "step:Q", *shares],
     )
 
 
 def state_words(base: alt.Chart, is_last: bool) -> alt.Chart:
-    """The state in a block that has room for it, and from which layer on; a sign in a smaller one."""
-    room = f"abs(datum.until - datum.since) / (way_end - 0.5) * {MARK_PANEL_WIDTH}"
-    signs = [
-        (f"datum.state == {json.dumps(state)}", f"'{sign}'")
-        for state, (_, sign) in FORMAT_STATES.items()
-    ]
-    words = [
-        (f"{room} > letter.size * length(datum.words) + 6", "datum.words"),
-        (f"{room} > 2 * letter.size", f"({first_that_holds(signs, chr(39) * 2)})"),
-    ]
-    inks = [(f"datum.state == '{state}'", f"({ink})") for state, ink in STATE_INKS.items()]
-    return (
-        base.transform_calculate(centre="(datum.since + datum.until) / 2")
-        .mark_text(
-            text=alt.ExprRef(first_that_holds(words, "''")),
-            color=alt.ExprRef(first_that_holds(inks, "'black'")),
-            fontSize=10,
-            tooltip=None,
-        )
-        .encode(x=way_axis("centre", is_last), y=format_axis("middle"))
+    """The state in a block with room for it, and from which layer on; a sign in a smaller one."""
+    signs = first_that_holds(
+        (
+            (f"datum.state == {json.dumps(state)}", f"'{sign}'")
+            for state, (_, sign) in FORMAT_STATES.items()
+        ),
+        "''",
     )
+    room = f"abs(datum.until - datum.since) / (way_end - 0.5) * {MARK_PANEL_WIDTH}"
+    words = (
+        (f"{room} > letter.size * length(datum.words) + 6", "datum.words"),
+        (f"{room} > 2 * letter.size", f"({signs})"),
+    )
+    inks = ((f"datum.state == '{state}'", f"({ink})") for state, ink in STATE_INKS.items())
+    text, ink = (
+        alt.ExprRef(first_that_holds(*pair)) for pair in ((words, "''"), (inks, "'black'"))
+    )
+    base = base.transform_calculate(centre="(datum.since + datum.until) / 2")
+    base = base.encode(x=way_axis("centre", is_last), y=format_axis("middle"))
+    return base.mark_text(text=text, color=ink, fontSize=10, tooltip=None)
 
 
 ladder_template = ChartTemplate(build_ladder, fill_ladder)

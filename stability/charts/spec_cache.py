@@ -1,7 +1,7 @@
 """One chart for all experiments of a kind, built once: what else differs is a parameter's value.
 
-Altair takes a third of a second to build a chart. Values of parameters are filled in for nothing, so
-nobody waits for a chart while moving a control.
+Altair takes a third of a second to build a chart. Values of parameters are filled in for nothing,
+so nobody waits for a chart while moving a control.
 """
 
 import threading

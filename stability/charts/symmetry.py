@@ -2,19 +2,7 @@
 
 import altair as alt
 
-from stability.charts.palette import ZERO_OR_NOT_FINITE
-from stability.charts.panels import (
-    CELL_STROKE,
-    EXTENT,
-    LEGEND_LENGTH,
-    data_set,
-    number_tips,
-    panel,
-    shared_axis,
-    stack_panels,
-    x_channel,
-    y_channel,
-)
+from stability.charts import channels, panels
 from stability.charts.spec_cache import ChartTemplate, Filling
 from stability.records.experiment import Experiment
 
@@ -22,7 +10,7 @@ from stability.records.experiment import Experiment
 def fill_symmetry(experiment: Experiment) -> Filling[int]:
     """Return the filling of a symmetry chart; its kind is the number of schemes."""
     units = experiment.width
-    powers = [count for count in (2, 4, 8, 16, 32, 64, 128, 256) if 2 * count <= units]
+    powers = [count for count in (4, 16, 64, 256) if 2 * count <= units]
     titles = [f"{row.title}: different units" for row in experiment.scheme_rows]
     titles[0] += ", layer by step"
     parameters = {
@@ -31,9 +19,9 @@ def fill_symmetry(experiment: Experiment) -> Filling[int]:
         "steps": experiment.steps,
         "hidden_layers": max(2, experiment.depth) - 1,
         "units": units,
-        "legend_counts": [1, *powers[1::2], units],  # from all units alike to all different
+        "counts": [1, *powers, units],  # of the legend, from all units alike to all different
     }
-    return Filling(len(experiment.schemes), parameters)
+    return Filling(len(titles), parameters)
 
 
 def build_symmetry(schemes: int) -> alt.VConcatChart:
@@ -41,58 +29,33 @@ def build_symmetry(schemes: int) -> alt.VConcatChart:
 
     Data set: `distinct`, as in `stability.frames.symmetry_tables`.
     """
-    panels = [count_map(index, is_last=index == schemes - 1) for index in range(schemes)]
+    drawn = [count_map(index, is_last=index == schemes - 1) for index in range(schemes)]
     words = (
         "Number of different hidden units by layer and step, a heat map for each initialization."
     )
-    return stack_panels(panels, words)
+    return panels.stack(drawn, words)
 
 
 def count_map(index: int, is_last: bool) -> alt.LayerChart:
     """One scheme's layers by step; the last panel has the axis of steps and the legend."""
-    layers = alt.Scale(domain=[0.5, alt.ExprRef("hidden_layers + 0.5")], nice=False)
-    steps = alt.Scale(domain=[0, alt.ExprRef("steps")], nice=False)
-    axis = alt.Axis(**EXTENT, tickMinStep=1, tickCount=3, format="d")
-    base = (
-        data_set("distinct")
-        .transform_filter(f"datum.scheme == schemes[{index}]")
-        .transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
-        .mark_rect(clip=True, strokeWidth=CELL_STROKE)
-        .encode(
-            x=x_channel("since", steps, shared_axis("step", is_last)),
-            x2="until",
-            y=y_channel("bottom", layers, axis),
-            y2="top",
-            tooltip=[
-                *number_tips("layer", "last", "step", "distinct"),
-                *number_tips("share", format=".0%"),
-            ],
-        )
+    base = panels.data_set("distinct").transform_filter(f"datum.scheme == schemes[{index}]")
+    base = base.transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
+    axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=3, format="d")
+    counts = ["layer:Q", "last:Q", "step:Q", "distinct:Q"]
+    base = base.encode(
+        x=channels.x("since", channels.up_to(0, "steps"), channels.shared_axis("step", is_last)),
+        x2="until",
+        y=channels.y("bottom", channels.up_to(0.5, "hidden_layers + 0.5"), axis),
+        y2="top",
+        tooltip=[*counts, *channels.formatted_tips(".0%", "share")],
     )
     scale = alt.Scale(type="log", domain=[1, alt.ExprRef("units")], range="ramp", nice=False)
-    legend = count_legend() if is_last else None
-    counted = base.transform_filter("isValid(datum.distinct)").encode(
-        color=alt.Color("distinct:Q", scale=scale, legend=legend),
-        stroke=alt.Stroke("distinct:Q", scale=scale, legend=None),
-    )
-    # As in the heat map of training: what has no number has no colour, so it is a layer of its own.
-    grey = alt.value(ZERO_OR_NOT_FINITE)
-    broken = base.transform_filter("!isValid(datum.distinct)").encode(color=grey, stroke=grey)
-    return panel(alt.ExprRef(f"titles[{index}]"), 64, broken, counted)
-
-
-def count_legend() -> alt.Legend:
-    """The legend of all heat maps."""
-    return alt.Legend(
-        title=None,
-        orient="bottom",
-        direction="horizontal",
-        gradientLength=alt.ExprRef(LEGEND_LENGTH),
-        gradientThickness=8,
-        values=alt.ExprRef("legend_counts"),
-        format="d",
-        labelOverlap=True,
-    )
+    legend = None
+    if is_last:
+        values = alt.ExprRef("counts")
+        legend = panels.gradient_legend(values=values, format="d", labelOverlap=True)
+    cells = panels.heat_cells(base, "distinct", "isValid(datum.distinct)", scale, legend)
+    return panels.panel(alt.ExprRef(f"titles[{index}]"), 64, *cells)
 
 
 symmetry_template = ChartTemplate(build_symmetry, fill_symmetry)
