@@ -23,3 +23,12 @@ from stability.charts.product import (
 from stability.charts.profiles import depth_chart, depth_spec
 from stability.charts.singular import singular_chart, singular_spec
 from stability.charts.symmetry import symmetry_chart, symmetry_spec
+
+__all__ = [
+    "SHARED_PARAMETERS", "bound_chart", "bound_spec", "depth", "depth_chart", "depth_spec", "enlarge",
+    "exponent_chart", "exponent_spec", "fit_chart", "fit_spec", "gains_chart", "gains_spec",
+    "healing_chart", "healing_spec", "ladder_chart", "ladder_spec", "pre_activation_chart",
+    "pre_activation_spec", "product_chart", "product_spec", "region_chart", "region_spec",
+    "singular_chart", "singular_spec", "symmetry_chart", "symmetry_spec", "training",
+    "training_chart", "training_spec", "with_data",
+]  # fmt: skip

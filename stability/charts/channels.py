@@ -13,7 +13,10 @@ from stability.charts.spec_cache import Filling
 from stability.page_layout import AXIS_WIDTH
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
-EXTENT = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}  # every panel starts at one place
+EXTENT: dict[str, Any] = {
+    "minExtent": AXIS_WIDTH,
+    "maxExtent": AXIS_WIDTH,
+}  # every panel starts at one place
 SCHEME_INDEX = "indexof(schemes, datum.scheme)"
 SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
 EXPONENT = "log(datum.value) / LN10"
@@ -77,7 +80,7 @@ def formatted_tips(format: str, *names: str) -> list[alt.Tooltip]:
 
 def value_axis(format: str = "", **more: Any) -> alt.Axis:
     """An axis as wide in every panel; without a format its labels are powers of ten, as 1e-3."""
-    labels = {"format": format} if format else {"labelExpr": POWERS_OF_TEN}
+    labels: dict[str, Any] = {"format": format} if format else {"labelExpr": POWERS_OF_TEN}
     return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **labels, **more)
 
 

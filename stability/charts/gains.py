@@ -45,8 +45,9 @@ def build_gains(has_ranges: bool) -> alt.VConcatChart:
 
 def variance_axis() -> alt.X:
     """The variance of a weight."""
-    words = {"labelExpr": channels.POWERS_OF_TEN, "labelOverlap": True, "labelPadding": 4}
-    axis = alt.Axis(**words, tickCount=4, grid=False)
+    axis = alt.Axis(
+        labelExpr=channels.POWERS_OF_TEN, tickCount=4, labelOverlap=True, labelPadding=4, grid=False
+    )
     return alt.X("variance:Q", scale=LOG, title="Variance of a weight (log)", axis=axis)
 
 
@@ -60,7 +61,7 @@ def condition_rules() -> list[alt.Chart]:
     base = panels.data_set("conditions").encode(x=variance_axis())
     rule = base.mark_rule(**panels.DOTTED, opacity=0.8, clip=True)
     # Words stand below one another, or they would meet; each on the side that has more room.
-    height = alt.YValue(alt.ExprRef("3 + line.size * datum.row"))
+    height = alt.value(alt.ExprRef("3 + line.size * datum.row"))
     align = alt.ExprRef("datum.after ? 'left' : 'right'")
     dx = alt.ExprRef("datum.after ? 4 : -4")
     words = panels.outlined_text(base, align=align, baseline="top", dx=dx)

@@ -74,7 +74,7 @@ def with_interaction(spec: Mapping[str, Any]) -> Spec:
     signals = []
     for name, value in UNTOUCHED.items():
         events = [{"events": events, "update": update} for events, update in EVENTS[name]]
-        signal = {"name": name, "value": value, "on": events}
+        signal: dict[str, Any] = {"name": name, "value": value, "on": events}
         if key := SHARED_PARAMETERS.get(name):
             signal["bind"] = {"element": f".st-key-{key}", "event": key}
         signals.append(signal)
@@ -173,6 +173,7 @@ def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
 
     With the height `edges_of` of a panel, only ticks at its edges: nothing may cover its tooltips.
     """
+    pieces: list[dict[str, Any]]
     pieces = [{"y": 0, "y2": 6}, {"y": edges_of - 6, "y2": edges_of}] if edges_of else [{}]
     rules = [("at", "isNumber(at)", 1)]
     if along == "step":

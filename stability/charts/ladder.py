@@ -87,13 +87,15 @@ def format_axis(name: str) -> alt.Y:
     labels = [
         (f"datum.value == {at}", f"'{name}'") for at, name in zip(middles, names, strict=True)
     ]
-    words = {
-        "labelExpr": first_that_holds(labels, "''"),
-        "labelOverlap": False,
-        "labelFontSize": 10,
-    }
     axis = alt.Axis(
-        **channels.EXTENT, **words, values=middles, grid=False, ticks=False, domain=False
+        **channels.EXTENT,
+        values=middles,
+        labelExpr=first_that_holds(labels, "''"),
+        labelOverlap=False,
+        labelFontSize=10,
+        grid=False,
+        ticks=False,
+        domain=False,
     )
     return channels.y(name, alt.Scale(domain=[len(names), 0], nice=False), axis)
 

@@ -50,7 +50,7 @@ def encode_plane(base: alt.Chart, x: str, y: str) -> alt.Chart:
 def class_regions() -> alt.Chart:
     """Blocks of cells that look alike."""
     ends = (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))
-    tips = ["scheme:N", "class:N", *channels.formatted_tips(".0%", "probability")]
+    tips: list[Any] = ["scheme:N", "class:N", *channels.formatted_tips(".0%", "probability")]
     tips += [alt.Tooltip(f"{name}:Q", format=".1f", title=title) for name, title in ends]
     colours = [*palette.CLASS_COLOURS, palette.GREY]
     scale = alt.Scale(domain=[*CLASSES, NOT_FINITE], range=colours)

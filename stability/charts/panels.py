@@ -48,7 +48,7 @@ def panel(title: Any, height: int, *layers: alt.Chart, offset: int = 6) -> alt.L
     """Lay charts over one another under a title, words or an expression, `offset` pixels above."""
     words = alt.TitleParams(title, anchor="start", frame="group", fontSize=13, offset=offset)
     words.limit = alt.ExprRef(PANEL_WIDTH)
-    return alt.layer(*layers, height=height, title=words)
+    return alt.LayerChart(layer=list(layers), height=height, title=words)
 
 
 def data_set(name: str) -> alt.Chart:

@@ -1,5 +1,7 @@
 """The activation and its slope, and beneath them the pre-activations that a layer feeds it."""
 
+from typing import Any
+
 import altair as alt
 
 from stability.charts import channels, panels
@@ -55,7 +57,7 @@ def activation_lines() -> list[alt.Chart]:
     axis = alt.Axis(**channels.EXTENT, tickCount=4, format="~g")
     scale = alt.Scale(nice=False, zero=False)
     layers = [panels.hold_axes(channels.y("value", scale, axis))]
-    where = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -2}
+    where: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -2}
     for name, symbol, width, dash in (("phi", "φ", 2.5, [1, 0]), ("dphi", "φ′", 1.5, [5, 4])):
         base = panels.data_set("curve").encode(
             x=u_axis("u", False), y=channels.y(name, scale, axis)

@@ -80,11 +80,12 @@ def format_ends() -> list[alt.Chart]:
 
 def law_words(base: alt.Chart, text: str, is_above: bool) -> list[alt.Chart]:
     """A label beside a line, on the side where it runs away from the words."""
-    where = {"baseline": "bottom", "dy": -8} if is_above else {"baseline": "top", "dy": 8}
-    sides = ("right", "left") if is_above else ("left", "right")
+    where: dict[str, Any] = {"text": text, "baseline": "top", "dy": 8}
+    if is_above:
+        where |= {"baseline": "bottom", "dy": -8}
     return [
-        base.mark_text(**where, text=text, align=align).transform_filter(test)
-        for test, align in zip((RISING, FALLING), sides, strict=True)
+        base.mark_text(**where, align="right" if is_above else "left").transform_filter(RISING),
+        base.mark_text(**where, align="left" if is_above else "right").transform_filter(FALLING),
     ]
 
 
@@ -118,7 +119,12 @@ def build_healing(kind: None) -> alt.VConcatChart:
 
     Data sets: `healing`, `here` (this product), `limits`, as in `stability.frames.healing_tables`.
     """
-    words = {"format": "d", "labelFlush": True, "labelOverlap": True, "labelPadding": 4}
+    words: dict[str, Any] = {
+        "format": "d",
+        "labelFlush": True,
+        "labelOverlap": True,
+        "labelPadding": 4,
+    }
     axis = alt.Axis(values=[2**power for power in range(9)], **words)
     x = channels.x("n", alt.Scale(type="log", base=2, domain=[1, 256], nice=False), axis)
     y = power_axis("height")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import altair as alt
-from altair.utils.schemapi import debug_mode
+from altair.utils.schemapi import UndefinedType, debug_mode
 
 Asked = ParamSpec("Asked")
 Kind = TypeVar("Kind", bound=Hashable)
@@ -47,8 +47,8 @@ class ChartTemplate(Generic[Asked, Kind]):
         """Build the chart anew, without data: `with_data` completes it."""
         filling = self.fill(*args, **kwargs)
         chart = self.build(filling.kind)
-        built = [] if chart.params is alt.Undefined else list(chart.params)
-        chart.params = built + variable_parameters(filling.parameters)
+        built = () if isinstance(chart.params, UndefinedType) else chart.params
+        chart.params = [*built, *variable_parameters(filling.parameters)]
         if filling.description:
             chart.description = filling.description
         return chart
