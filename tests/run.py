@@ -16,7 +16,7 @@ from local_server import CHROMIUMS, ROOT, chromium
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 REQUIREMENTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
-SLOWEST_FIRST = """page/test_browser.py engine/test_training.py page/test_accessibility.py page/test_screenshots.py
+SLOWEST_FIRST = """page/test_browser.py engine/test_oracle.py page/test_accessibility.py page/test_screenshots.py
     page/test_course_walk.py page/test_page.py page/test_course.py page/test_journeys.py page/test_interaction.py
     course/test_lessons.py probes/test_learned_function.py""".split()
 # Two processes, each file in one: its fixtures are made once. In this order, not by how many tests are in a file.

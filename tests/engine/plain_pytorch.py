@@ -1,0 +1,246 @@
+"""The reference of the engine's tests: one network of a stack in plain torch.nn and torch.optim,
+written as a textbook would.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from lars import Lars
+from torch import Tensor, nn
+
+from stability.catalogues.datasets import Data
+from stability.engine.network import Stack
+from stability.randomness import generator
+from stability.records.experiment import Experiment
+
+PHI = {  # the others are called in torch.nn.functional as they are here
+    "linear": lambda u: u,
+    "erf": torch.erf,
+    "leaky_relu_0.2": lambda u: F.leaky_relu(u, 0.2),
+}
+NORM = {
+    "none": lambda width: nn.Identity(),
+    "batch": lambda width: nn.BatchNorm1d(width, track_running_stats=False),
+    "layer": nn.LayerNorm,
+    "rms": nn.RMSNorm,
+}
+OPTIMIZER = {  # each takes groups of parameters: hidden matrices, the first and the last, vectors
+    "sgd": lambda groups, rate: [torch.optim.SGD(groups, rate)],
+    "momentum": lambda groups, rate: [torch.optim.SGD(groups, rate, momentum=0.9)],
+    "nesterov": lambda groups, rate: [torch.optim.SGD(groups, rate, momentum=0.9, nesterov=True)],
+    "adam": lambda groups, rate: [torch.optim.Adam(groups, rate)],
+    "adamw": lambda groups, rate: [torch.optim.AdamW(groups, rate)],
+    "rmsprop": lambda groups, rate: [torch.optim.RMSprop(groups, rate)],
+    "lars": lambda groups, rate: [
+        Lars(groups[:2], rate),
+        torch.optim.SGD(groups[2:], rate, momentum=0.9),
+    ],
+    "muon": lambda groups, rate: [
+        torch.optim.Muon(groups[:1], rate, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(groups[1:], rate),
+    ],
+}
+
+
+class PlainNetwork(nn.Module):
+    """Network `n` of a stack. Its parameters are copies; `load` takes them from the stack anew."""
+
+    def __init__(self, stack: Stack, n: int):
+        super().__init__()
+        e = self.e = stack.experiment
+        self.n, self.dtype = n, e.number_format.dtype
+        sizes = [(layer.fan_in, layer.fan_out) for layer in e.layers]
+        self.linears = nn.ModuleList(nn.Linear(*size, dtype=self.dtype) for size in sizes)
+        self.norms = nn.ModuleList(NORM[e.normalization](e.width).to(self.dtype) for _ in sizes[1:])
+        self.load(stack.parameters)
+
+    @torch.no_grad()
+    def load(self, parameters: list[Tensor]) -> None:
+        for own, stacked in zip(self.ordered(), unstack(parameters, self.n), strict=True):
+            own.copy_(stacked)
+
+    def ordered(self) -> list[nn.Parameter]:
+        """Weights, biases, gains, shifts, each from the first to the last layer, as a stack has
+        them.
+        """
+        norms = [list(norm.parameters()) for norm in self.norms]
+        weights, biases = (
+            [getattr(one, name) for one in self.linears] for name in ("weight", "bias")
+        )
+        return [
+            *weights,
+            *biases,
+            *(p[0] for p in norms if p),
+            *(p[1] for p in norms if len(p) > 1),
+        ]
+
+    def forward(self, x: Tensor, step: int | None) -> Tensor:
+        """The output; `z` and `u` of every layer stay on the network.
+
+        Without a step there is no dropout.
+        """
+        h, self.z, self.u = x, [], []
+        for number, linear in enumerate(self.linears, start=1):
+            z = linear(h)
+            if self.e.residual and 1 < number < self.e.depth:
+                z = self.z[-1] + z
+            self.z.append(z)
+            if number < self.e.depth:
+                self.u.append(self.norms[number - 1](z))
+                h = phi_of(self.e.activation)(self.u[-1])
+                if step is not None and self.e.dropout:
+                    h = h * self.mask(h.shape, number, step)
+        return z
+
+    def mask(self, shape: torch.Size, number: int, step: int) -> Tensor:
+        """The mask of the definition: drawn by (seed, replicate, step, layer), the same for all
+        schemes.
+        """
+        source = generator(self.e.seed, "dropout", self.n % self.e.replicates, number, step)
+        kept = torch.rand(shape, generator=source) >= self.e.dropout
+        return kept.to(self.dtype) / (1 - self.e.dropout)
+
+    def loss(self, output: Tensor, y: Tensor) -> Tensor:
+        return (
+            F.mse_loss(output, y)
+            if self.e.dataset_row.classes is None
+            else F.cross_entropy(output, y)
+        )
+
+    def accuracy(self, output: Tensor, y: Tensor) -> float:
+        """The share of right answers; an output with NaN in it is never right."""
+        if not self.e.dataset_row.classes:
+            return torch.nan
+        return ((output.argmax(dim=1) == y) & ~output.isnan().any(dim=1)).double().mean().item()
+
+    def measure(self, data: Data, batch: Tensor, step: int) -> dict[str, list]:
+        """The pass on one batch, and every quantity by its definition: lists of tensors or numbers,
+        by layer.
+        """
+        x, y = data.x[batch], data.y[batch]
+        output = self(x, step)
+        for z in self.z:
+            z.retain_grad()
+        self.zero_grad()
+        loss = self.loss(output, y)
+        loss.backward()
+        gradients = [parameter.grad for parameter in self.ordered()]
+        found = {
+            "output": [output],
+            "z": self.z,
+            "dz": [z.grad for z in self.z],
+            "gradient": gradients,
+        }
+        found |= {"loss": [loss.item()], "accuracy": [self.accuracy(output, y)], "scale": [1.0]}
+        found["signal"] = [root_mean_square(z) for z in self.z]
+        found["signal_gradient"] = [root_mean_square(len(x) * z.grad.double()) for z in self.z]
+        found["weight_gradient"] = [norm(gradient) for gradient in gradients[: self.e.depth]]
+        found["weight"] = [norm(linear.weight) for linear in self.linears]
+        found["gradient_norm"] = [norm(torch.cat([gradient.flatten() for gradient in gradients]))]
+        if step in (0, self.e.steps):
+            found |= self.shares() | self.held_out(data)
+        return found
+
+    def shares(self) -> dict[str, list]:
+        """Shares of units, layer by layer; of a layer with NaN in it there is none."""
+        phi, found = (
+            phi_of(self.e.activation),
+            {"saturated": [], "dead": [], "distinct": [], "pre_activations": []},
+        )
+        for z, u in zip(self.z, self.u, strict=False):
+            slope, own = (derivative(phi, one).abs() for one in (u.detach().double(), u.detach()))
+            lost = torch.nan if u.isnan().any() else 0.0
+            found["saturated"].append(
+                (slope < 0.005 * steepest_slope(phi)).double().mean().item() + lost
+            )
+            found["dead"].append((own == 0).all(dim=0).double().mean().item() + lost)
+            found["distinct"].append(count_distinct_units(z) + lost)
+            found["pre_activations"].append(histogram(u) + lost)
+        return found
+
+    @torch.no_grad()
+    def held_out(self, data: Data) -> dict[str, list[float]]:
+        output = self(data.x_test, None)
+        loss, accuracy = self.loss(output, data.y_test), self.accuracy(output, data.y_test)
+        return {"test_loss": [loss.item()], "test_accuracy": [accuracy]}
+
+
+class PlainOptimizer:
+    """torch.optim on float64 copies of one network's parameters, so that a step is known to all its
+    digits.
+    """
+
+    def __init__(self, e: Experiment, parameters: list[Tensor]):
+        self.clip = e.clip
+        self.books = [nn.Parameter(parameter.detach().double()) for parameter in parameters]
+        parts = (
+            self.books[1 : e.depth - 1],
+            [self.books[0], self.books[e.depth - 1]],
+            self.books[e.depth :],
+        )
+        decays = e.weight_decay, e.weight_decay, 0.0
+        groups = [
+            {"params": part, "weight_decay": decay}
+            for part, decay in zip(parts, decays, strict=True)
+        ]
+        self.optimizers = OPTIMIZER[e.optimizer](groups, e.learning_rate)
+
+    def step(self, parameters: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
+        """One update of these parameters by these gradients: what it adds to each."""
+        for book, parameter, gradient in zip(self.books, parameters, gradients, strict=True):
+            book.data.copy_(parameter.detach())
+            book.grad = gradient.double()
+        if self.clip:
+            nn.utils.clip_grad_norm_(self.books, self.clip)
+        before = [book.detach().clone() for book in self.books]
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return [book.detach() - start for book, start in zip(self.books, before, strict=True)]
+
+
+def unstack(tensors: list[Tensor], n: int) -> list[Tensor]:
+    """Network `n` of a list of stacks `(layers, N, ...)`, layer after layer."""
+    return [layer.detach().clone() for stack in tensors for layer in stack[:, n].unbind()]
+
+
+def phi_of(activation: str) -> Callable[[Tensor], Tensor]:
+    return PHI.get(activation, getattr(F, activation, None))
+
+
+def derivative(phi: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
+    u = u.clone().requires_grad_()
+    return torch.autograd.grad(phi(u).sum(), u)[0]
+
+
+def steepest_slope(phi: Callable[[Tensor], Tensor]) -> Tensor:
+    return derivative(phi, torch.linspace(-30, 30, 60001, dtype=torch.float64)).abs().max()
+
+
+def norm(tensor: Tensor) -> float:
+    """The 2-norm in float64, scaled: squares of some of these networks leave even float64."""
+    entries = tensor.detach().double().flatten()
+    largest = entries.abs().max()
+    scale = largest if 0 < largest < torch.inf else 1.0
+    return float((entries / scale).norm() * scale)
+
+
+def root_mean_square(tensor: Tensor) -> float:
+    return norm(tensor) / tensor.numel() ** 0.5
+
+
+def count_distinct_units(z: Tensor) -> float:
+    """Different units of a layer: two are alike if they differ nowhere by more than 1e-5 of the
+    layer's RMS.
+    """
+    units = (z.detach().double() / (root_mean_square(z) or 1)).T  # (width, batch)
+    alike = torch.cdist(units, units, p=torch.inf) <= 1e-5
+    return float(len(units) - alike.tril(-1).any(dim=1).sum())
+
+
+def histogram(u: Tensor) -> Tensor:
+    """Shares of u below -8, in 64 bins of a quarter, and above 8."""
+    edges = torch.cat([torch.arange(-32, 33) / 4, torch.tensor([torch.inf])])
+    below = (u.detach().double().flatten()[:, None] < edges).sum(dim=0)
+    below[-1] = u.numel()
+    return below.diff(prepend=torch.zeros(1, dtype=torch.int64)) / u.numel()
