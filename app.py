@@ -1,364 +1,374 @@
-"""The page. `main` is its table of contents; the state is one Visit, and the link spells its Page."""
+"""The page. `main` is its table of contents; the state is one Session, and a link spells its Page."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stability import charts, frames
+from stability import frames, page_layout
 from stability.course.lessons import Lesson
-from stability.engine.cost import Speed, describe_refusal, measure_speed, nearest_that_fits, product_cost, training_cost
 from stability.engine.process_settings import configure_process
-from stability.engine.registry import Registry
 from stability.engine.runs import RunError
-from stability.page import table_headings as heads
-from stability.page.benches import SCENE_TYPES
-from stability.page.cards import (
-    COURSE_INTRODUCTION,
-    DASHED_NOTE,
-    NO_SCHEMES,
-    HEADING_HTML,
-    GREETING,
-    LESSON_MARKS,
-    escape_markdown,
-    lesson_links,
-    page_css,
-    legend_data,
-)
-from stability.page.components import PARTS
-from stability.page.renderer import DRAW, Renderer
-from stability.page.sections import SECTIONS
+from stability.page import buttons, course_page, prose, settings, widgets
+from stability.page.benches import BENCHES
+from stability.page.cards import HEADING_HTML, legend_data
+from stability.page.components import COMPONENTS
+from stability.page.css import page_css
+from stability.page.pieces import Slot
+from stability.page.renderer import FREQUENT, Renderer
+from stability.page.safe_text import escape_markdown
+from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
-from stability.page.widgets import NEEDS_RUN, choice_widget, presenter_buttons, option_icon, answer_feedback, toolbar_buttons, setting_widget
-from stability.records import knobs
-from stability.records.experiment import MOST_SCHEMES, Experiment
-from stability.records.knobs import ChoiceList
-from stability.records.product import Product
-from stability.records.view import BENCH_LINKS, View
+from stability.page.table_headings import TRIED_HEADINGS
+from stability.page.widgets import Button
+from stability.records.knobs import ChoiceList, Knob, settings_matching
+from stability.records.view import BENCH_LINKS
 from stability.theory.prediction import predict
 
-COSTS = {Experiment: training_cost, Product: product_cost}
-SHRINKABLE = {Experiment: ("steps", "replicates", "width", "depth", "batch"), Product: ("replicates", "count", "n")}
-MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30  # of one run on this page; the library knows no such limit
-
-
-@dataclass(frozen=True)
-class Server:
-    """What all visitors share."""
-
-    registry: Registry
-    speed: Speed
-    components: dict[str, Callable]
-
-    def fits(self, settings: Experiment | Product) -> bool:
-        cost = COSTS[type(settings)](settings)
-        return self.speed.seconds(cost) <= MOST_SECONDS and cost.bytes <= MOST_BYTES
+Containers = dict[Slot, DeltaGenerator]
+CENTRED: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
 
 
 @st.cache_resource(show_spinner="Getting ready …")
 def shared_server() -> Server:
     configure_process()
-    first = Experiment()
-    predict(first)  # its tables and charts, before anybody waits for them
-    for pins in ((), (first,)):
-        charts.training_spec(first, first.schemes[0], View().heat_quantity, pins)
-        charts.depth_spec(first, pins)
-    parts = {name: st.components.v2.component(name, **part) for name, part in PARTS.items()}
-    return Server(Registry(), measure_speed(), parts)
+    prepare_first_visit()
+    component = st.components.v2.component
+    return Server({name: component(name, **files) for name, files in COMPONENTS.items()})
 
 
 def main() -> None:
     st.set_page_config("Stability: what an initialization does", page_icon="⚖️", layout="wide")
-    visit = st.session_state.setdefault("visit", Session())
-    visit.follow_link(st.query_params.to_dict())
-    presents = visit.page.view.is_presenter_view
-    if not presents:
+    # After a touch Streamlit runs this script in a new thread while the former one still ends, and
+    # gives each its own lock around the one session state: a widget that walks through that state
+    # may meet "dictionary changed size during iteration". It is rare, and gone with the next run.
+    # Only `runner.fastReruns = false` avoids it, and then a touch waits for a step of training.
+    session = st.session_state.setdefault("session", Session())
+    session.follow_link(st.query_params.to_dict())
+    presenting = session.page.view.is_presenter_view
+    if not presenting:
         with st.sidebar:
-            controls(visit)
-    if address := visit.link_to_write():
-        st.query_params.from_dict(address)
-    st.container(key="css").markdown(page_css(presents), unsafe_allow_html=True)  # HTML comes later, and charts would jump
-    top = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+            sidebar(session)
+    if link := session.link_to_write():
+        st.query_params.from_dict(link)
+    # The style sheet comes before all HTML and charts, or charts would change their width.
+    st.container(key=page_layout.PAGE_STYLE).markdown(page_css(presenting), unsafe_allow_html=True)
+    top = st.container(**CENTRED, horizontal_alignment="distribute")
     top.html(HEADING_HTML, width="content")
-    house, bar = shared_server(), presenter_bar if presents else bench_tabs
+    server, navigation = shared_server(), presenter_bar if presenting else bench_tabs
     with top:
-        bar(visit)
-    notices(visit)
-    places = {"claim": lesson(house, visit) if visit.lesson else st.container()}
-    if not visit.page.view.bench_link.record_field:
-        lesson_list(house, visit)
-    elif not visit.awaits_answer:
-        places["progress"] = st.container() if presents else toolbar(house, visit)
-        pins(house, visit)
-        main_area(house, visit, places)
+        navigation(session)
+    notices(session)
+    claim = open_lesson(server, session, session.lesson) if session.lesson else st.container()
+    if session.page.view.bench not in BENCHES:
+        lesson_list(server, session)
+    elif not session.awaits_answer:
+        progress = st.container() if presenting else toolbar(server, session)
+        pinned_runs(server, session)
+        main_area(server, session, {Slot.CLAIM: claim, Slot.PROGRESS: progress})
 
 
-def main_area(house: Server, visit: Session, places: dict[str, DeltaGenerator]) -> None:
-    """What is on the table, or why it is not."""
-    place = st.empty()  # as in `notices`
-    if visit.lacks_schemes:
-        place.info(NO_SCHEMES, icon=":material/add_chart:")
-    elif not house.fits(visit.page.record):
-        with place.container():
-            refusal(house, visit)
+def main_area(server: Server, session: Session, containers: Containers) -> None:
+    """The current run, or why it cannot be shown."""
+    message = st.empty()  # as in `notices`
+    if session.lacks_schemes:
+        message.info(prose.NO_SCHEMES, icon=":material/add_chart:")
+    elif not server.fits(session.page.record):
+        with message.container():
+            nearest, words, sentence = server.refusal(session.page.record)
+            st.warning(sentence, icon=":material/hourglass_disabled:")
+            st.button(f"Use {words}", on_click=session.reopen, args=(nearest,), type="primary")
     else:
+        containers |= bench_area(server, session)
         try:
-            show(house, visit, places)
+            show(server, session, containers)
         except RunError as failure:
-            st.error(f"{escape_markdown(str(failure).capitalize())}. Other settings still work.", icon=":material/error:")
+            reason = escape_markdown(str(failure).capitalize())
+            st.error(f"{reason}. Other settings still work.", icon=":material/error:")
+            st.button("Try again", icon=":material/refresh:")  # as does every run of this script
 
 
 # The sidebar
 
 
-def controls(visit: Session) -> None:
-    """What matters most in sight, the rest folded by group; or, while somebody searches, what was found."""
-    if visit.awaits_answer or not visit.page.view.bench_link.record_field:
-        return st.caption("The settings appear here, once an experiment is shown.")
-    words = st.text_input("Find", placeholder="Find a setting", label_visibility="collapsed", icon=":material/search:")
+def sidebar(session: Session) -> None:
+    """What matters most in sight, the rest folded by group; or, during a search, what was found."""
+    if session.awaits_answer or session.page.view.bench not in BENCHES:
+        st.caption("The settings appear here, once an experiment is shown.")
+        return
+    icon, hint = ":material/search:", "Find a setting"
+    words = st.text_input("Find", placeholder=hint, label_visibility="collapsed", icon=icon)
+    shown = settings.shown_settings(session.page)
     if words.strip():
-        found = knobs.settings_matching(visit.settings, words)
-        return controls_of(visit, found) if found else st.caption(f"No setting speaks of “{escape_markdown(words)}”.")
-    controls_of(visit, {name: knob for name, knob in visit.settings.items() if knob.main})
-    for group, (folded, count) in visit.groups.items():
-        with st.expander(f"{group}, more" + f" · {count} changed" * bool(count), key=f"more_{group}"):
-            controls_of(visit, folded)
+        found = settings_matching(shown, words)
+        controls(session, found)
+        if not found:
+            st.caption(f"No setting speaks of “{escape_markdown(words)}”.")
+        return
+    controls(session, {name: knob for name, knob in shown.items() if knob.main})
+    for group, (folded, changed) in settings.folded_groups(session.page).items():
+        label = f"{group}, more · {changed} changed" if changed else f"{group}, more"
+        with st.expander(label, key=f"more_{group}"):
+            controls(session, folded)
 
 
-def controls_of(visit: Session, settings: dict[str, knobs.Knob]) -> None:
+def controls(session: Session, shown: Mapping[str, Knob]) -> None:
     """Controls one below another; those that differ from the defaults carry a way back."""
-    for name, knob in settings.items():
-        value, default = getattr(visit.page.record, name), getattr(visit.default_settings, name)
+    record, defaults = session.page.record, settings.default_record(session.page)
+    for name, knob in shown.items():
         beside = not isinstance(knob, ChoiceList)  # chips need the whole width
-        with st.container(horizontal=beside, vertical_alignment="bottom", gap="small", key=f"setting_{name}"):
-            control(visit, name)
-            if value != default:
-                st.button(
-                    "", icon=":material/undo:", key=f"undo_{name}", type="tertiary", on_click=visit.change_setting,
-                    args=(name, default), help=f"Changed; back to {escape_markdown(knob.label_with_value(default))}",
-                )  # fmt: skip
+        row = {"horizontal": beside, "vertical_alignment": "bottom", "gap": "small"}
+        with st.container(**row, key=page_layout.setting_key(name)):
+            control(session, name)
+            default = getattr(defaults, name)
+            if getattr(record, name) != default:
+                draw_button(buttons.undo_button(session, name, default))
 
 
-def control(visit: Session, name: str, key: str = "") -> None:
-    """The widget of one setting. Its key is the setting's name, if no other widget has that; it reports to the visit."""
-    key, knob, value = key or name, visit.knobs[name], visit.value(name)
-    options = visit.options(name)
-    kind, arguments = choice_widget(knob, options) if options else setting_widget(knob, value)
-    st.session_state[key] = value
-    shared = {"label": knob.label, "help": knob.help, "key": key}
-    getattr(st, kind)(**shared, **arguments, on_change=lambda: visit.enter_value(name, st.session_state[key]))
+def control(session: Session, name: str, key: str = "") -> None:
+    """The widget of one setting, under its name unless another widget has that key."""
+    key = key or name
+    found = widgets.setting_control(session.page, session.chosen_schemes, name)
+    st.session_state[key] = found.value
+
+    def report() -> None:
+        session.enter_value(name, st.session_state[key])
+
+    getattr(st, found.widget)(key=key, on_change=report, **found.arguments)
+
+
+def draw_button(button: Button, disabled: bool = False) -> None:
+    st.button(
+        button.label,
+        key=button.key,
+        help=button.help,
+        icon=f":material/{button.icon}:" if button.icon else None,
+        type=button.kind,
+        shortcut=button.shortcut,
+        disabled=disabled,
+        on_click=button.press,
+    )
+
+
+def draw_buttons(row: Iterable[Button]) -> None:
+    for button in row:
+        draw_button(button)
+
+
+def draw_choices(
+    label: str, labels: Mapping[str, str], key: str, chosen: str | None, **more: Any
+) -> None:
+    """One of several, side by side."""
+    st.session_state[key] = chosen
+    st.segmented_control(label, list(labels), format_func=labels.get, key=key, **more)
 
 
 # The course
 
 
-def bench_tabs(visit: Session) -> None:
-    st.session_state["nav"] = "course" if visit.lesson else visit.page.view.bench
-    st.segmented_control(
-        "Bench", list(BENCH_LINKS), format_func=lambda bench: BENCH_LINKS[bench].label, key="nav", label_visibility="collapsed",
-        required=not visit.lesson, on_change=lambda: visit.open_bench(st.session_state["nav"] or "course"),
-    )  # fmt: skip
+def bench_tabs(session: Session) -> None:
+    chosen = "course" if session.lesson else session.page.view.bench
+    draw_choices(
+        "Bench",
+        {key: link.label for key, link in BENCH_LINKS.items()},
+        "nav",
+        chosen,
+        label_visibility="collapsed",
+        required=not session.lesson,
+        on_change=lambda: session.open_bench(st.session_state["nav"] or "course"),
+    )
 
 
-def presenter_bar(visit: Session) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", width="content"):
-        for label, icon, key, deed, to in presenter_buttons(visit):
-            st.button(label, icon=f":material/{icon}:", on_click=deed, args=to, shortcut=key, key=f"conduct_{key}")
+def presenter_bar(session: Session) -> None:
+    with st.container(**CENTRED, width="content"):
+        draw_buttons(widgets.presenter_buttons(session))
 
 
-def lesson_list(house: Server, visit: Session) -> None:
-    """All lessons, by the book's sections, each a link; and which were answered in this visit."""
-    st.caption(COURSE_INTRODUCTION)
-    for index, (section, lessons) in enumerate(visit.lessons_by_section.items()):
+def lesson_list(server: Server, session: Session) -> None:
+    """All lessons by the book's sections, each a link, marked where it was answered."""
+    st.caption(prose.COURSE_INTRODUCTION)
+    for index, (section, lessons) in enumerate(course_page.lessons_by_section().items()):
         st.header(section)
-        ways = {found.key: f"{LESSON_MARKS[visit.answered_rightly(found)]} {found.title}" for found in lessons}
-        links(house, visit, section, lesson_links(ways), f"section_{index}")
+        links = course_page.section_links(lessons, session.answers)
+        lesson_links(server, session, section, links, f"section_{index}")
 
 
-def links(house: Server, visit: Session, label: str, ways: list[dict[str, str]], key: str) -> None:
-    data = {"label": label, "links": ways, "kind": key.partition("_")[0]}
-    house.components["links"](data=data, key=key, on_chosen_change=lambda: visit.open_lesson(st.session_state[key].chosen))
+def lesson_links(
+    server: Server, session: Session, label: str, links: list[dict[str, str]], key: str
+) -> None:
+    def open_chosen() -> None:
+        session.open_lesson(st.session_state[key].chosen)
+
+    data = {"label": label, "links": links, "kind": key.partition("_")[0]}
+    server.components["links"](data=data, key=key, on_chosen_change=open_chosen)
 
 
-def lesson(house: Server, visit: Session) -> DeltaGenerator:
-    """The open lesson: its question, then what it teaches. Returns the place of its claim."""
-    found = visit.lesson
-    with st.container(key="lesson"):
-        if not visit.page.view.is_presenter_view:
-            links(house, visit, "Lessons", lesson_links(visit.neighbouring_lessons, "All lessons"), "neighbours")
-        st.header(found.section if visit.awaits_answer else found.title)
-        st.markdown(found.question)
-        if visit.awaits_answer or not visit.page.view.is_presenter_view:
-            options(visit, found)
-        if visit.awaits_answer:
-            copy_link(house, visit)
+def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenerator:
+    """Show a lesson: its question, then what it teaches. Returns the container of its claim."""
+    view, waits = session.page.view, session.awaits_answer
+    with st.container(key=page_layout.LESSON):
+        if not view.is_presenter_view:
+            links = course_page.neighbour_links(lesson.key)
+            lesson_links(server, session, "Lessons", links, "neighbours")
+        st.header(lesson.section if waits else lesson.title)
+        st.markdown(lesson.question)
+        if waits or not view.is_presenter_view:
+            with st.container(horizontal=True):
+                draw_buttons(buttons.option_buttons(session))
+        if waits:
+            copy_link(server, session)
             return st.container()
-        return answered(visit, found)
+        return answer_feedback(lesson, view.answer, view.is_presenter_view)
 
 
-def answered(visit: Session, found: Lesson) -> DeltaGenerator:
-    """The answer and what it teaches; for a room it is folded, so that the pictures are in sight. Returns the claim's place."""
-    right, why, look = answer_feedback(found, visit.page.view.answer)
-    if visit.page.view.is_presenter_view:
-        with st.expander(right):
-            st.markdown(f"{why}\n\n{look}")
+def answer_feedback(lesson: Lesson, answer: str, folded: bool) -> DeltaGenerator:
+    """What a lesson says to an answer; folded for a room, where the pictures must be in sight."""
+    verdict, why, look_for = course_page.answer_feedback(lesson, answer)
+    if folded:
+        with st.expander(verdict):
+            st.markdown(f"{why}\n\n{look_for}")
         return st.container()
-    left, side = st.columns(2, gap="medium")
-    left.markdown(f"{right} {why}")
-    side.markdown(look)
-    return side.container()
+    left, right = st.columns(2, gap="medium")
+    left.markdown(f"{verdict} {why}")
+    right.markdown(look_for)
+    return right.container()
 
 
-def copy_link(house: Server, visit: Session) -> None:
-    data = {"query": urlencode(visit.link, safe=",:")}
-    house.components["copy_link"](data=data, key="copy_link", width="content", height="content")
-
-
-def options(visit: Session, found: Lesson) -> None:
-    """What may be answered, and once it was, whether it was right."""
-    with st.container(horizontal=True):
-        for number, option in enumerate(found.options, 1):
-            icon = option_icon(found, visit.page.view.answer, number)
-            st.button(option, key=f"option_{number}", on_click=visit.answer_question, args=(str(number),), icon=icon)
-        if visit.awaits_answer and not visit.page.view.is_presenter_view:
-            st.button("Just show me", key="option_shown", on_click=visit.answer_question, args=("shown",), type="tertiary")
+def copy_link(server: Server, session: Session) -> None:
+    data, size = {"query": urlencode(session.link, safe=",:")}, "content"
+    server.components["copy_link"](data=data, key="copy_link", width=size, height=size)
 
 
 # The main area
 
 
-def toolbar(house: Server, visit: Session) -> DeltaGenerator:
-    """Returns the place beside it, or beneath where there is no room."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="toolbar"):
-        idle = visit.lacks_schemes or not house.fits(visit.page.record)
-        for label, icon, deed, words in toolbar_buttons(visit):
-            does = {"key": f"tool_{deed}", "on_click": getattr(visit, deed), "disabled": idle and deed in NEEDS_RUN}
-            st.button(label, icon=f":material/{icon}:", help=words, **does)  # by its key Resume is the same button as Pause
-        copy_link(house, visit)
-        return st.container(key="progress")
+def toolbar(server: Server, session: Session) -> DeltaGenerator:
+    """Draw the toolbar. Returns the container beside it, or beneath where there is no room."""
+    idle = session.lacks_schemes or not server.fits(session.page.record)
+    with st.container(**CENTRED, gap="xsmall", key=page_layout.TOOLBAR):
+        for button in widgets.toolbar_buttons(session):
+            draw_button(button, disabled=idle and button.needs_run)
+        copy_link(server, session)
+        return st.container(key=page_layout.PROGRESS)
 
 
-def pins(house: Server, visit: Session) -> None:
-    """What is kept behind the curves; a click lets go of it."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pins"):  # empty, it holds the place
-        shown = visit.page.pins if visit.page.view.bench_link.trains else ()
-        if shown:
+def pinned_runs(server: Server, session: Session) -> None:
+    """The pinned runs; a click on one unpins it."""
+    with st.container(**CENTRED, gap="small", key=page_layout.PINS):  # stands there if empty, too
+        if pins := buttons.unpin_buttons(session, server.fits):
             st.caption("Pinned, in grey:", width="content")
-        for index, kept in enumerate(shown):
-            words = visit.page.change_from_pin(kept) + " (too large here: not drawn)" * (not house.fits(kept))
-            st.button(words, f"unpin_{index}", "Let go of it.", visit.unpin, (kept,), icon=":material/close:")
+            draw_buttons(pins)
 
 
-def notices(visit: Session) -> None:
-    place = st.empty()  # always there, or all that follows would move, and what was there before stay behind it
-    if visit.is_fresh:
-        place.info(GREETING, icon=":material/waving_hand:")
-    elif visit.notes:
-        place.warning("\n\n".join(escape_markdown(note) for note in visit.notes), icon=":material/info:")
+def notices(session: Session) -> None:
+    # Always there, or all that follows would move, and what was there before stay behind it.
+    container = st.empty()
+    if session.notes:
+        notes = "\n\n".join(escape_markdown(note) for note in session.notes)
+        container.warning(notes, icon=":material/info:")
+    elif session.is_fresh:
+        container.info(prose.GREETING, icon=":material/waving_hand:")
 
 
-def refusal(house: Server, visit: Session) -> None:
-    """A run that is too large for this server: the estimate, and the nearest setting that fits."""
-    record = visit.page.record
-    nearest = nearest_that_fits(record, house.fits, SHRINKABLE[type(record)])
-    words, sentence = describe_refusal(record, nearest, COSTS[type(record)](record), house.speed, MOST_SECONDS, MOST_BYTES)
-    st.warning(sentence, icon=":material/hourglass_disabled:")
-    st.button(f"Use {words}", on_click=visit.reopen, args=(nearest,), type="primary")
+def bench_area(server: Server, session: Session) -> Containers:
+    """Lay out the containers of all pieces, and what between them never changes."""
+    page, trains = session.page, session.page.view.bench_link.trains
+    containers = {Slot.CARDS: st.container()}  # not st.empty(): a rerun keeps them until it draws
+    remedies = page_layout.REMEDIES if trains else None
+    containers[Slot.REMEDIES] = st.container(key=remedies, horizontal=True)
+    # What the charts share is carried by elements around them.
+    with st.container(key=page_layout.SHARED_STEP).container(key=page_layout.SHARED_SCHEME):
+        if trains:
+            legend(server, session)
+        left, right = st.columns(2, gap="medium")
+    containers[Slot.LEFT] = left.container(key=page_layout.LEFT_CHART)
+    containers[Slot.RIGHT] = right.container(key=page_layout.RIGHT_CHART)
+    if trains:
+        with left.container(horizontal=True):
+            control(session, "heat_scheme")
+            control(session, "heat_quantity")
+        right.caption(" ".join([prose.DASHED_NOTE, *predict(page.experiment).notes]))
+    return containers | look_closer(session)
+
+
+def legend(server: Server, session: Session) -> None:
+    """The legend of the charts and the step of the profiles, which act in the browser."""
+    key = page_layout.LEGEND
+
+    def show_step() -> None:  # for the link
+        session.show_step(st.session_state[key].moment)
+
+    data = legend_data(session.page.experiment, session.page.view.moment)
+    server.components[key](data=data, key=key, on_moment_change=show_step)
+
+
+def look_closer(session: Session) -> Containers:
+    """The choice of a section, its own controls, and its containers."""
+    page, key = session.page, page_layout.closer_key(str(session.page.view.open_section))
+
+    def open_section() -> None:
+        session.enter_value("section", st.session_state["section"] or "")
+
+    labels = page.view.bench_link.sections
+    draw_choices("Look closer", labels, "section", page.view.open_section, on_change=open_section)
+    with st.container(key=key):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            for name in buttons.section_settings(page):
+                control(session, name, page_layout.closer_key(name))
+            draw_buttons(buttons.section_buttons(session))
+        section = st.container(key=page_layout.CLOSER_CHART)
+        history = st.empty()
+    tried_experiments(session, history)
+    return {Slot.SECTION: section, Slot.HISTORY: history}
+
+
+def tried_experiments(session: Session, container: DeltaGenerator) -> None:
+    """What was tried in this session, one below another; a click opens it again."""
+    if session.page.view.open_section != "tried":
+        return
+    if not session.history:
+        container.caption("Each experiment that came to its end is listed here.")
+        return
+    rows, owners = session.history.table()
+    # A new table has no row chosen, so that any row can be clicked again.
+    key = f"tried_{len(rows)}_{session.history.times_reopened}"
+    table = {"hide_index": True, "selection_mode": "single-row", "column_config": TRIED_HEADINGS}
+
+    def reopen_chosen() -> None:
+        for row in st.session_state[key].selection.rows:
+            session.reopen(owners[row])
+
+    with container.container():
+        st.caption("Click the box before a row to open its settings again.")
+        st.dataframe(rows, key=key, on_select=reopen_chosen, **table)
+        file = rows.to_csv(index=False), "tried.csv", "text/csv"
+        st.download_button("Download as CSV", *file, on_click="ignore", key=f"download_{key}")
 
 
 # The stream and its pictures
 
 
-def show(house: Server, visit: Session, places: dict[str, DeltaGenerator]) -> None:
-    """Draws what there is at once; attends the run until its end, and then those pinned, or until the step of a pause."""
-    page, run = visit.page, house.registry.open(visit.page.record)
-    pinned = {page.pin_label(pin): house.registry.open(pin) for pin in visit.pins_behind if house.fits(pin)}
-    scene = SCENE_TYPES[type(page.record)](run, page, page.waiting_schemes(visit.chosen_schemes), pinned, visit.lesson and visit.lesson.claim)
-    stage = Renderer(visit, scene, lay_out(house, visit) | places)
-    until = visit.position if visit.paused else run.last_index + 1
+def show(server: Server, session: Session, containers: Containers) -> None:
+    """Draw the run while it is computed, then those pinned; or up to the step of a pause."""
+    look, playback = server.look(session), session.playback
+    run, until = look.stream, playback.until(look.stream.last_index)
+    renderer = Renderer(containers, look, session.apply_remedy)
     if len(run.measurements) == until - 1:
         run.measurement_at(until - 1)  # a single step waits for nobody
-    for running, most in ((run, until), *((kept, kept.last_index + 1) for kept in pinned.values() if not visit.paused)):
-        with house.registry.attend(running):
-            while not running.finished and len(running.measurements) < most:
-                # At first for longer: one's own run that was just left may hold the place, and of that nothing is told.
-                place = house.registry.wait_for_turn(running, DRAW if stage.waits else 2 * DRAW)
-                if not place:
-                    running.advance(DRAW if running.measurements else 0.0, most)
-                stage.draw(min(until, len(run.measurements)), place)
-    stage.draw(min(until, len(run.measurements)), still=True)
-    if page.view.bench_link.trains and not visit.paused and page.experiment not in visit.tried:
-        visit.tried[page.experiment] = frames.summary_frame(run)
-        tried(visit, stage.containers["tried"])
-
-
-def lay_out(house: Server, visit: Session) -> dict[str, DeltaGenerator]:
-    """The places of all pieces, by name, and what between them never changes."""
-    places = {"cards": st.container()}  # not st.empty(): a rerun keeps them until it draws anew
-    train = visit.page.view.bench_link.trains
-    remedies = st.container(key="remedies" if train else None, horizontal=True)
-    places |= {f"remedy_{index}": remedies.empty() for index in range(MOST_SCHEMES)}
-    around = st
-    for key in charts.SHARED_PARAMETERS.values():  # what the charts share is carried by elements around them
-        around = around.container(key=key)
-    with around:
-        if train:
-            legend(house, visit)
-        left, right = st.columns(2, gap="medium")
-    places |= {"left": left.container(key="left_chart"), "right": right.container(key="right_chart")}
-    if train:
-        with left.container(horizontal=True):
-            control(visit, "heat_scheme")
-            control(visit, "heat_quantity")
-        right.caption(" ".join([DASHED_NOTE, *predict(visit.page.experiment).notes]))
-    return places | closer(visit)
-
-
-def legend(house: Server, visit: Session) -> None:
-    """The charts' legend and the step of the profiles; both act in the browser, and the step comes here for the link."""
-    data = legend_data(visit.page.experiment, visit.page.view.moment)
-    house.components["strip"](data=data, key="strip", on_moment_change=lambda: visit.show_step(st.session_state["strip"].moment))
-
-
-def closer(visit: Session) -> dict[str, DeltaGenerator]:
-    """What is made only when it is looked at: the choice of it, its own controls, and its places."""
-    view, sections = visit.page.view, visit.page.view.bench_link.sections
-    st.session_state["section"] = view.open_section
-    st.segmented_control(
-        "Look closer", list(sections), format_func=sections.get, key="section",
-        on_change=lambda: visit.enter_value("section", st.session_state["section"] or ""),
-    )  # fmt: skip
-    section = SECTIONS.get(view.open_section)
-    with st.container(key=f"closer_{view.open_section}"):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            for name in visit.offered(section.settings) if section else ():
-                control(visit, name, key=f"closer_{name}")
-            for label, deed in section.actions if section else ():
-                st.button(label, on_click=getattr(visit, deed))
-        places = {"closer": st.container(key="closer_chart"), "tried": st.empty()}
-    tried(visit, places["tried"])
-    return places
-
-
-def tried(visit: Session, place: DeltaGenerator) -> None:
-    """What was tried in this visit, one below another; a click opens it again."""
-    if visit.page.view.open_section != "tried":
-        return
-    if not visit.tried:
-        place.caption("Each experiment that came to its end is listed here.")
-        return
-    rows, owners = visit.history
-    key = f"tried_{len(rows)}_{visit.reopened}"  # a new table has no row chosen, so that any row can be clicked again
-    with place.container():
-        st.caption("Click the box before a row to open its settings again.")
-        st.dataframe(
-            rows, hide_index=True, key=key, selection_mode="single-row", column_config=heads.TRIED_HEADINGS,
-            on_select=lambda: [visit.reopen(owners[row]) for row in st.session_state[key].selection.rows],
-        )  # fmt: skip
-        csv = rows.to_csv(index=False)
-        st.download_button("Download as CSV", csv, "tried.csv", "text/csv", on_click="ignore", key=f"download_{key}")
+    for stream, count in look.streams(until):
+        with closing(server.registry.follow(stream, count, FREQUENT)) as queue_positions:
+            for queue_position in queue_positions:
+                shown = min(until, len(run.measurements))
+                playback.count = max(1, shown)
+                renderer.draw(shown, queue_position)
+    playback.count = min(until, len(run.measurements))
+    renderer.draw(playback.count, at_rest=True)
+    if look.page.view.bench_link.trains and not look.paused and run.record not in session.history:
+        session.history.add(run.record, frames.summary_frame(run))
+        tried_experiments(session, containers[Slot.HISTORY])
 
 
 if __name__ == "__main__":

@@ -1,35 +1,32 @@
-"""See what an initialization does to a deep network. The public names, loaded when they are first used.
+"""See what an initialization does to a deep network. Here are the public names.
 
 >>> from stability import Experiment, measure
 >>> experiment = Experiment(schemes=("xavier_normal", "he_normal"), depth=10, steps=2)
 >>> first = next(measure(experiment))
 >>> first.signal.shape  # schemes, replicates, layers
 (2, 1, 10)
->>> xavier, he = first.signal[:, 0, -2]  # ReLU halves the second moment at each layer, and He makes up for it
+>>> xavier, he = first.signal[:, 0, -2]  # ReLU halves the second moment, He makes up for it
 >>> bool(xavier < he / 5)
 True
 >>> experiment.to_query()
 {'v': '1', 'schemes': 'xavier_normal,he_normal', 'depth': '10', 'steps': '2'}
 """
 
-from importlib import import_module
-from typing import Any
+from stability.diagnosis.verdicts import Verdict, current_verdicts
+from stability.engine import runs
+from stability.engine.measurement import Measurement
+from stability.engine.training import measure
+from stability.records.experiment import Experiment
+from stability.records.product import Product
+from stability.theory.prediction import predict
 
-_HOMES = {
-    "Experiment": "records.experiment",
-    "measure": "engine.training",
-    "predict": "theory.prediction",
-    "Run": "engine.runs",
-    "Product": "records.product",
-}
-__all__ = list(_HOMES)
+__all__ = ["Experiment", "Measurement", "Product", "Run", "measure", "predict"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'stability' has no attribute {name!r}")
-    return getattr(import_module(f"stability.{_HOMES[name]}"), name)
+class Run(runs.Run):
+    """A run that knows its verdicts, too: they are made of measurements, so the engine cannot."""
 
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    def verdicts(self) -> list[Verdict]:
+        """Return what is known of each scheme now, in their order: forecasts before the end."""
+        self.measurement_at(0)
+        return current_verdicts(self, len(self.measurements))

@@ -3,9 +3,11 @@
 An element with `key="left_chart"` carries the CSS class `st-key-left_chart`.
 """
 
-# Widths of the window in rem, which media queries count in the browser's own, whatever size the page sets.
+# Widths of the window in rem, which media queries count in the browser's own, whatever size the
+# page sets.
 REM = 16  # pixels
-NAMED_LINES_ONE_COLUMN = 40  # from here a single column of charts has room for the names of its lines
+# from here a single column of charts has room for the names of its lines
+NAMED_LINES_ONE_COLUMN = 40
 TWO_COLUMNS = 72  # from here the charts stand side by side
 NAMED_LINES_TWO_COLUMNS = 82  # from here both have room for the names of their lines
 
@@ -23,7 +25,8 @@ PROGRESS = "progress"
 LESSON = "lesson"
 PINS = "pins"
 LEGEND = "strip"
-# Containers around the charts; as values of these elements the charts and their legend share what is chosen.
+# Containers around the charts; as values of these elements the charts and their legend share what
+# is chosen.
 SHARED_STEP = "moment-shown"
 SHARED_SCHEME = "scheme-alone"
 PRESENTER_BUTTON = "conduct"  # the keys of all these buttons begin so

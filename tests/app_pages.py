@@ -30,12 +30,12 @@ def sound(at: AppTest) -> AppTest:
     """The same page; its run met no exception, and its address spells its state."""
     assert [error.value for error in at.exception] == []
     assert not at.json, "a bare expression that Streamlit writes on the page"
-    assert links.spell_link(links.read_link(query(at))[0]) == at.session_state.visit.link
+    assert links.spell_link(links.read_link(query(at))[0]) == at.session_state.session.link
     return at
 
 
 def state(at: AppTest) -> Experiment:
-    return at.session_state.visit.page.experiment
+    return at.session_state.session.page.experiment
 
 
 def query(at: AppTest) -> dict[str, str]:
@@ -60,5 +60,5 @@ def cards(at: AppTest) -> str:
 
 
 def look_closer(at: AppTest, section: str) -> AppTest:
-    at.session_state.visit.enter_value("section", section)
+    at.session_state.session.enter_value("section", section)
     return sound(at.run())

@@ -47,9 +47,8 @@ from stability.engine.registry import Registry  # noqa: E402
 from stability.engine.rounding_shares import SHARES_SHAPE  # noqa: E402
 from stability.engine.runs import Run  # noqa: E402
 from stability.engine.training import batch_indices, measure  # noqa: E402
-from stability.page.renderer import Renderer  # noqa: E402
-from stability.page.sections import Picture  # noqa: E402
-from stability.page.session import Session  # noqa: E402
+from stability.page.pieces import Picture  # noqa: E402
+from stability.page.renderer import draw_piece  # noqa: E402
 from stability.randomness import generator  # noqa: E402
 from stability.records.experiment import Experiment  # noqa: E402
 from stability.records.product import Product  # noqa: E402
@@ -321,7 +320,6 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
     e = Experiment()
     run = Run(e)
     list(run)
-    put = Renderer(Session(), scene=None, containers={}).draw_piece
     heat = {"heat": frames.heat_table(run, e.schemes[0], "signal")}
     asked = e, e.schemes[0], "signal"
     charts.training_spec(*asked), charts.depth_spec(e)
@@ -332,8 +330,8 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
 
     return in_turns(
         turns,
-        lambda: put(place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)),
-        lambda: put(place, Picture(charts.depth_spec(e), frames.depth_tables(run))),
+        lambda: draw_piece(place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)),
+        lambda: draw_piece(place, Picture(charts.depth_spec(e), frames.depth_tables(run))),
         lambda: frames.heat_table(run, e.schemes[0], "signal"),
         anew,
     )

@@ -1,4 +1,6 @@
-"""Small experiments, a counted `measure`, and readers in threads: for the tests of runs and their registry."""
+"""Small experiments, a counted `measure`, and readers in threads: for the tests of runs and their
+registry.
+"""
 
 import sys
 from collections import Counter
@@ -17,12 +19,22 @@ from stability.records.experiment import Experiment
 
 def small(**settings) -> Experiment:
     """An experiment whose steps take about a millisecond."""
-    plain = {"schemes": ("he_normal",), "depth": 2, "width": 2, "features": 2, "samples": 64, "batch": 2, "steps": 12}
+    plain = {
+        "schemes": ("he_normal",),
+        "depth": 2,
+        "width": 2,
+        "features": 2,
+        "samples": 64,
+        "batch": 2,
+        "steps": 12,
+    }
     return Experiment(**plain | settings)
 
 
 class Counted:
-    """The real `measure`, counted: how often it was started, and how many measurements were taken from it."""
+    """The real `measure`, counted: how often it was started, and how many measurements were taken
+    from it.
+    """
 
     def __init__(self, fails_before: int | None = None):
         self.started, self.pulled, self.fails_before = Counter(), Counter(), fails_before
@@ -45,7 +57,10 @@ def counting(**how) -> Iterator[Counted]:
 
 
 def in_threads(count: int, work) -> list:
-    """What `work(index)` returned in each of so many threads that start together; raises what any of them raised."""
+    """Return what `work(index)` returned in each of so many threads that start together.
+
+    Raises what any of them raised.
+    """
     start, interval = Barrier(count), sys.getswitchinterval()
 
     def begin(index: int):
@@ -55,13 +70,19 @@ def in_threads(count: int, work) -> list:
     sys.setswitchinterval(1e-5)  # threads change places in the middle of everything
     try:
         with ThreadPoolExecutor(count) as pool:
-            return [future.result(timeout=60) for future in [pool.submit(begin, index) for index in range(count)]]
+            return [
+                future.result(timeout=60)
+                for future in [pool.submit(begin, index) for index in range(count)]
+            ]
     finally:
         sys.setswitchinterval(interval)
 
 
-def held(measurements: list[Measurement]) -> int:
-    """Bytes that these measurements keep alive: the objects, their arrays, and whatever memory the arrays are views of."""
+def bytes_kept_alive(measurements: list[Measurement]) -> int:
+    """Return the bytes that these measurements keep alive.
+
+    They are the objects, their arrays, and whatever memory the arrays are views of.
+    """
     objects = {id(thing): thing for thing in [measurements, *measurements]}
     for measurement in measurements:
         for field in fields(Measurement):
@@ -69,10 +90,13 @@ def held(measurements: list[Measurement]) -> int:
             while thing is not None and not isinstance(thing, int):
                 objects[id(thing)] = thing
                 thing = getattr(thing, "base", None)
-    return sum(size(thing) for thing in objects.values())
+    return sum(bytes_of_object(thing) for thing in objects.values())
 
 
-def size(thing: object) -> int:
-    """Of an array with its own numbers, with them; of a view, without; of a tensor, with its record in C++ and its storage."""
+def bytes_of_object(thing: object) -> int:
+    """Return the bytes of an array with its own numbers, of a view without them.
+
+    Those of a tensor are counted with its record in C++ and its storage.
+    """
     storage = getattr(thing, "untyped_storage", None)
     return sys.getsizeof(thing) + (storage().nbytes() + 400 if storage else 0)

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from stability.course.claims import Claim, parse_claim
-from stability.records.view import ANSWER_LABELS, Page
+from stability.records.page import Page
+from stability.records.view import ANSWER_LABELS
 from stability.text import quote, did_you_mean
 
 LESSON_KEYS = {
@@ -166,7 +167,7 @@ class Matter:
         if notes:
             self.refuse(key, f"{key}: {' '.join(notes)}")
         view = page.view
-        if view.lesson or view.answer or not view.bench_link.record_field:
+        if view.lesson or view.answer or not view.bench_link.record:
             self.refuse(key, f"{key}: a lesson opens a bench, neither the course nor another lesson")
         if view.section and not view.open_section:
             self.refuse(key, f"{key}: this bench has no section {view.section}")

@@ -175,7 +175,8 @@ def describe_refusal(
 ) -> tuple[str, str]:
     """Return what would fit, in words, and the sentence that refuses the record and offers it."""
     changed = differing_settings(nearest, record)
-    words = ", ".join(knobs_of(nearest)[name].label_with_value(value) for name, value in changed.items())
+    settings = knobs_of(nearest)
+    words = ", ".join(settings[name].label_with_value(value) for name, value in changed.items())
     seconds, gigabytes = number(speed.seconds(cost)), number(cost.bytes / 2**30)
     limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
     return (

@@ -35,24 +35,24 @@ def skip_overflowed(rule: StepRule, overflowed: Tensor) -> StepRule:
     """
     any_overflowed = bool(overflowed.any())
 
-    def step_of_the_others(
-        parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float
+    def careful_step(
+        parameter: Tensor, gradient: Tensor, state: OptimizerState, *settings: float
     ) -> Tensor:
         skipped = per_network(overflowed, gradient)
         before: OptimizerState = {}
         if any_overflowed:
-            before = {name: value.clone() for name, value in state.items() if isinstance(value, Tensor)}
+            before = {name: torch.as_tensor(value).clone() for name, value in state.items()}
             gradient = torch.where(skipped, 0, gradient)
-        step = rule(parameter, gradient, state, learning_rate, weight_decay)
+        step = rule(parameter, gradient, state, *settings)
         for name, after in state.items():
             if not isinstance(after, Tensor):  # a count of steps: in float64, for powers of it
-                counts = torch.full_like(overflowed, after, dtype=torch.float64)
-                after = per_network(counts, gradient)
-            state[name] = (
-                torch.where(skipped, before.get(name, 0), after) if any_overflowed else after
-            )
+                after = torch.full_like(overflowed, after, dtype=torch.float64)
+                after = per_network(after, gradient)
+            if any_overflowed:
+                after = torch.where(skipped, before.get(name, 0), after)
+            state[name] = after
         if any_overflowed:
             step = torch.where(skipped, 0, step)
         return step.to(gradient.dtype)
 
-    return step_of_the_others
+    return careful_step

@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stability.catalogues.draws import Layer, Draws
+from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.number_formats import at_least_float32
-from stability.engine.norms import norms
+from stability.engine.scaled_norms import norms
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 
@@ -54,7 +54,7 @@ class BackwardPass:
 
 
 class Stack:
-    """The parameters as leaves that autograd sees: a tensor `(layers, N, ...)` a group."""
+    """The parameters of all networks, as leaves: a tensor `(layers, N, ...)` a group of layers."""
 
     def __init__(self, experiment: Experiment, device: torch.device):
         self.experiment = experiment
@@ -63,14 +63,10 @@ class Stack:
         self.compute_dtype = experiment.number_format.compute_dtype(device)
         self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
         self.biases: list[Tensor] = []  # (layers, N, fan_out)
-        self.group_is_hidden: list[bool] = []  # the first and the last layer stand alone
-        first, hidden, last = (
-            layers[:1],
-            layers[1:-1],
-            layers[1:][-1:],
-        )  # of one layer, it is the first
-        for group in filter(None, (first, hidden, last)):
-            self.group_is_hidden.append(group is hidden)
+        self.group_is_hidden: list[bool] = []
+        # The first and the last layer stand alone; a single layer is the first.
+        for group in filter(None, (layers[:1], layers[1:-1], layers[1:][-1:])):
+            self.group_is_hidden.append(not group[0].is_end)
             weights, biases = zip(*(draw_layer(experiment, layer) for layer in group), strict=True)
             self.weights.append(self._leaf(torch.stack(weights)))
             self.biases.append(self._leaf(torch.stack(biases)))
@@ -136,7 +132,8 @@ class Stack:
         e, passed = self.experiment, ForwardPass()
         keep = step is not None if every_layer is None else every_layer
         layers = zip(self._by_layer(self.weights), self._by_layer(self.biases), strict=True)
-        h, z = self.to_compute_dtype(x).expand(e.network_count, *x.shape), None  # (N, batch, features)
+        h = self.to_compute_dtype(x).expand(e.network_count, *x.shape)  # (N, batch, features)
+        z = None
         for index, (weights, biases) in enumerate(layers, start=1):
             z_before, z = z, self.pre_activation(index, h, z, weights, biases)
             rounds = ADJUST_ROUNDS

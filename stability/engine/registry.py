@@ -1,75 +1,135 @@
-"""The registry that keeps the runs of a server, and decides who may train now."""
+"""The streams that all visitors of one server share, and the queue in which they are computed."""
 
 import threading
-import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from stability.engine.runs import ProductRun, Run, Stream
-from stability.records.experiment import Experiment
-from stability.records.product import Product
+from stability.engine.cost import Cost
+from stability.engine.runs import Stream
 
-POLL = 0.02  # seconds until somebody who waits asks again
-STREAM_TYPES: dict[type, type[Stream]] = {Experiment: Run, Product: ProductRun}
+COMPUTATION_BYTES = (
+    4096  # of a finished computation: its result is in the cache of the function that made it
+)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A computation beside a run: `compute(*arguments)`, a function that keeps its results."""
+
+    compute: Callable[..., object]
+    arguments: tuple[Hashable, ...]
+    cost: Cost
+
+
+class Computation(Stream[Probe, object]):
+    """A probe as a stream of one measurement, its result."""
+
+    def __init__(self, probe: Probe):
+        super().__init__(probe, 0, yield_result)
+
+    def _count_bytes(self) -> int:
+        return COMPUTATION_BYTES
+
+
+def yield_result(probe: Probe) -> Iterator[object]:
+    yield probe.compute(*probe.arguments)
 
 
 class Registry:
-    """Every stream of a server, by its settings. Equal settings never train twice.
+    """Every stream of a server, by its record: equal settings are never computed twice.
 
-    `slots` runs train at once, first come first served; a run that nobody attends leaves its place and can be resumed.
-    Beyond `most_bytes` the least recently opened runs that nobody attends are dropped.
+    `slots` streams advance at once, first come first served; one that nobody attends leaves the
+    queue and can be resumed. When all together hold more than `most_bytes`, the least recently
+    opened ones that nobody attends are dropped.
     """
 
-    def __init__(self, most_bytes: int = 2**29, slots: int = 1):
+    def __init__(
+        self,
+        stream_types: Mapping[type, Callable[[Any], Stream]],
+        most_bytes: int = 2**29,
+        slots: int = 1,
+    ):
         self.most_bytes, self.slots = most_bytes, slots
-        self._runs: OrderedDict[Any, Stream] = OrderedDict()  # least recently opened first
-        self._viewers: Counter[Stream] = Counter()
+        self._stream_types = {**stream_types, Probe: Computation}
+        self._streams: OrderedDict[Hashable, Stream] = OrderedDict()  # least recently opened first
+        self._bytes: Counter[Stream] = Counter()  # of each, as last counted
+        self.total_bytes = 0
+        self._readers: Counter[Stream] = Counter()
         self._queue: list[Stream] = []
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()  # somebody moved up in the queue
 
-    def open(self, record: Any) -> Any:
-        """The one stream of these settings, new if there is none: of an Experiment a Run, of a Product a Growth."""
-        with self._lock:
-            run = self._runs.setdefault(record, None) or STREAM_TYPES[type(record)](record)
-            self._runs[record] = run
-            self._runs.move_to_end(record)
-            self._drop(besides=record)
-            return run
-
-    def _drop(self, besides: Any) -> None:
-        held = sum(run.nbytes for run in self._runs.values())
-        for record in [key for key, run in self._runs.items() if key != besides and not self._viewers[run]]:
-            if held <= self.most_bytes:
-                return
-            held -= self._runs.pop(record).nbytes
+    def open(self, record: Hashable) -> Any:
+        """The one stream of this record, made if there is none, of the type that belongs to it."""
+        with self._changed:
+            stream = self._streams.get(record) or self._stream_types[type(record)](record)
+            self._streams[record] = stream
+            self._streams.move_to_end(record)
+            self._count_bytes(stream)
+            for other in [
+                s for s in self._streams.values() if s is not stream and not self._readers[s]
+            ]:
+                if self.total_bytes <= self.most_bytes:
+                    break
+                del self._streams[other.record]
+                self.total_bytes -= self._bytes.pop(other)
+            return stream
 
     @contextmanager
-    def attend(self, run: Stream) -> Iterator[None]:
-        """While inside, the run is wanted: it stands in the queue until it is finished, and is not dropped."""
-        with self._lock:
-            self._viewers[run] += 1
-            if run not in self._queue:
-                self._queue.append(run)
+    def attend(self, stream: Stream) -> Iterator[None]:
+        """Keep a stream in the queue until it is finished, and in memory as long as this lasts."""
+        with self._changed:
+            self._readers[stream] += 1
+            if stream not in self._queue:
+                self._queue.append(stream)
         try:
             yield
         finally:
-            with self._lock:
-                self._viewers[run] -= 1
-                if not self._viewers[run]:
-                    del self._viewers[run]
-                    self._queue.remove(run)
+            with self._changed:
+                self._readers[stream] -= 1
+                self._count_bytes(stream)
+                if not self._readers[stream]:
+                    del self._readers[stream]
+                    self._queue.remove(stream)
+                    self._changed.notify_all()
 
-    def queue_position(self, run: Stream) -> int:
-        """How many trainings must end before this one may go on; 0: it is its turn."""
-        with self._lock:
+    def follow(self, stream: Stream, until: int, patience: float) -> Iterator[int]:
+        """Advance a stream, whenever it is its turn, until it has `until` measurements.
+
+        Yields the queue position about every `patience` seconds, 0 after each advance. Close the
+        iterator (`contextlib.closing`) to leave the queue at once.
+        """
+        waited = False
+        with self.attend(stream):
+            while not stream.finished and len(stream.measurements) < until:
+                # Twice as long at first: the run that this visitor has just left may still hold
+                # the slot, and "waiting" must not flash up for it.
+                position = self._wait_for_turn(stream, patience if waited else 2 * patience)
+                waited = waited or position > 0
+                if not position:
+                    stream.advance(patience if stream.measurements else 0.0, until)
+                    with self._changed:
+                        self._count_bytes(stream)
+                        if stream.finished:
+                            self._changed.notify_all()
+                yield position
+
+    def queue_position(self, stream: Stream) -> int:
+        """How many others must end before this one may go on; 0 when it is its turn."""
+        with self._changed:
             waiting = [other for other in self._queue if not other.finished]
-            return max(0, waiting.index(run) + 1 - self.slots) if run in waiting else 0
+            return max(0, waiting.index(stream) + 1 - self.slots) if stream in waiting else 0
 
-    def wait_for_turn(self, run: Stream, seconds: float) -> int:
-        """Its place, as soon as that is 0; or after so long."""
-        end = time.monotonic() + seconds
-        while (place := self.queue_position(run)) and time.monotonic() < end:
-            time.sleep(POLL)
-        return place
+    def _wait_for_turn(self, stream: Stream, seconds: float) -> int:
+        """Return the queue position as soon as it is 0, or after so many seconds."""
+        with self._changed:  # a Condition may be entered again by the thread that holds it
+            self._changed.wait_for(lambda: not self.queue_position(stream), seconds)
+            return self.queue_position(stream)
+
+    def _count_bytes(self, stream: Stream) -> None:
+        """Bring the total up to date with a stream that grew. The caller holds the lock."""
+        if self._streams.get(stream.record) is stream:  # else it was dropped meanwhile
+            before, self._bytes[stream] = self._bytes[stream], stream.nbytes
+            self.total_bytes += self._bytes[stream] - before

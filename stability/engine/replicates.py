@@ -22,7 +22,8 @@ def median_and_range(
         np.take_along_axis(ordered, np.maximum(index, 0)[..., None], axis=-1)[..., 0]
         for index in ((count - 1) // 2, count // 2, count - 1)
     )
-    median = np.where(left == right, left, (left + right) / 2)  # equal ones may be too large to add
+    with np.errstate(over="ignore"):  # two equal ones may be too large to add
+        median = np.where(left == right, left, (left + right) / 2)
     return median, ordered[..., 0], high
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stability.catalogues.number_formats import FORMATS, Format, at_least_float32
 from stability.engine.network import BackwardPass, ForwardPass
-from stability.engine.norms import stacks_of_one_shape
+from stability.engine.scaled_norms import stacks_of_one_shape
 
 # By range: what one format holds, all before it hold.
 FORMATS_BY_RANGE = tuple(sorted(FORMATS.values(), key=lambda row: -row.largest_finite))
@@ -80,7 +80,7 @@ def shares_by_outcome(passed: ForwardPass, backward: BackwardPass) -> Tensor:
     """
     of_weights = [gradient for group in backward.stored_weights for gradient in group]
     kinds = [*passed.h, passed.output], backward.stored_z, of_weights
-    tensors = [at_least_float32(tensor).flatten(1) for kind in kinds for tensor in kind]  # (N, numbers)
+    tensors = [at_least_float32(tensor).flatten(1) for kind in kinds for tensor in kind]
     # Those of one size together: fewer, larger kernels.
     order = sorted(range(len(tensors)), key=lambda index: tensors[index].shape[1])
     stacks = stacks_of_one_shape([tensors[index] for index in order], most_numbers=2**20)

@@ -131,7 +131,7 @@ class Stream(Generic[Record, Yielded]):
 
 
 class ProductRun(Stream[Product, np.ndarray]):
-    """The stream of `log10_norms_by_factor(product)`: log10 norms `(replicates,)`, after each factor."""
+    """The stream of `log10_norms_by_factor(product)`: `(replicates,)` after each factor."""
 
     def __init__(self, product: Product):
         super().__init__(product, product.count, log10_norms_by_factor)

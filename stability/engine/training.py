@@ -17,13 +17,13 @@ from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.measurement import Measurement
 from stability.engine.network import BackwardPass, Stack, per_network
-from stability.engine.norms import norms
 from stability.engine.quantities import (
     accuracy,
     build_measurement,
     quantities_of_step,
     sampled_quantities,
 )
+from stability.engine.scaled_norms import norms
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
@@ -82,7 +82,7 @@ class Training:
         self.scale = torch.full((e.network_count,), scale, dtype=torch.float64, device=stack.device)
         self.good_steps = torch.zeros(e.network_count, dtype=torch.int64, device=stack.device)
         self.states: list[OptimizerState] = [{} for _ in stack.parameters]  # of the optimizer
-        self.update = torch.zeros(e.depth, e.network_count)  # norms of the step that led here, (L, N)
+        self.update = torch.zeros(e.depth, e.network_count)  # norms of the last step, (L, N)
 
     # A paused run waits at the yield of `measure` and must hold no activations there: here they are
     # local. Modes are set by decorators, whatever the caller has switched off, so that nothing is

@@ -1,8 +1,8 @@
-"""What each bench shows of a stream, as pieces with the names of their places: words, pictures, tables."""
+"""The benches of the page, a row each: what is computed on one, what it costs, and what is shown of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -10,101 +10,177 @@ from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
 from stability.course.claims import Claim
 from stability.diagnosis.verdicts import Verdict, current_verdicts
-from stability.engine.runs import Stream
-from stability.page.cards import cards_html, claim_html, sentences_html
+from stability.engine.cost import Cost, product_cost, training_cost
+from stability.engine.runs import ProductRun, Run, Stream
+from stability.page.cards import cards_html
 from stability.page.matrix_html import matrices_html
-from stability.page.sections import SECTIONS, RemedyButton, Picture, Pieces, Section
-from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.page.pieces import Html, Picture, Piece, RemedyButton, RemedyButtons, Sentences, Slot
+from stability.page.product_sections import PRODUCT_SECTIONS
+from stability.page.safe_text import sentences_html
+from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
+from stability.records.experiment import Experiment
+from stability.records.page import Page
 from stability.records.product import Product
-from stability.records.view import Page
 from stability.theory.product_law import product_sentences
 
 
-@dataclass
-class Scene:
-    """A stream and the page that looks at it: the bench's own pieces, `main`, and beneath them what is looked at closer."""
+class Scene(Protocol):
+    """The pieces above the sections of a bench, after the first `count` measurements."""
 
-    run: Any  # a Run or a Growth
+    def __init__(self, look: "Look") -> None: ...
+
+    def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
+        """Pieces that are quick to draw, for several times a second."""
+
+    def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
+        """Pieces that take long or move little, for once a second and where the stream stands still."""
+
+
+class TrainScene:
+    """Cards with verdicts and remedies, the training curves, and the profiles through the depth."""
+
+    def __init__(self, look: "Look"):
+        self.run, self.page, self.pinned = look.stream, look.page, look.pinned
+        self.waiting = look.waiting
+        self.pins = tuple(pin.experiment for pin in look.pinned.values())
+        self.heat: pa.Table | None = None  # as it was last drawn
+
+    def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
+        e, view = self.page.experiment, self.page.view
+        verdicts = current_verdicts(self.run, count)
+        spec = charts.training_spec(e, view.heat_map_scheme(e), view.heat_quantity, self.pins)
+        tables = frames.training_tables(self.run, count, self.pinned, view.format)
+        return {
+            Slot.CARDS: Html(cards_html(self.run, count, verdicts, self.waiting)),
+            Slot.REMEDIES: remedy_buttons(verdicts),
+            Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),
+        }
+
+    def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
+        e, view = self.page.experiment, self.page.view
+        self.heat = frames.heat_table(self.run, view.heat_map_scheme(e), view.heat_quantity, count)
+        replay = self.run.finished and count == len(self.run.measurements)
+        tables = frames.depth_tables(self.run, count, self.pinned, view.format, view.moment, replay)
+        return {Slot.RIGHT: Picture(charts.depth_spec(e, self.pins), tables)}
+
+
+def remedy_buttons(verdicts: list[Verdict]) -> RemedyButtons:
+    """The remedies of all verdicts that have one."""
+    buttons = []
+    for verdict in verdicts:
+        if remedy := verdict.remedy:
+            label = f"{remedy.label[:1].lower()}{remedy.label[1:]}"
+            label = f"{scheme_title(verdict.scheme)}: {label}"
+            buttons.append(RemedyButton(label, remedy, verdict.scheme))
+    return RemedyButtons(tuple(buttons))
+
+
+class ProductScene:
+    """The growth of the norm, and at the end the matrices themselves."""
+
+    def __init__(self, look: "Look"):
+        self.run, self.product = look.stream, look.page.record
+
+    def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
+        norms = self.run.measurements[:count]
+        tables = frames.product_tables(self.product, norms)
+        return {
+            Slot.CARDS: Sentences(product_sentences(self.product, norms)),
+            Slot.LEFT: Picture(charts.product_spec(self.product), tables),
+        }
+
+    def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
+        if not self.run.finished:
+            return {}
+        return {Slot.RIGHT: Html(matrices_html(self.product))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A bench of the page.
+
+    `record` is the type of its settings, of which `shrinkable` ones are lowered where a run costs
+    too much, in the order in which that hurts least. A measurement is one `unit` of its stream.
+    """
+
+    record: type
+    unit: str
+    stream: Callable[[Any], Stream]
+    cost: Callable[[Any], Cost]
+    shrinkable: tuple[str, ...]
+    scene: type[Scene]
+    sections: Mapping[str, Section]
+
+
+BENCHES = {
+    "train": Bench(
+        record=Experiment,
+        unit="step",
+        stream=Run,
+        cost=training_cost,
+        shrinkable=("steps", "replicates", "width", "depth", "batch"),
+        scene=TrainScene,
+        sections=TRAIN_SECTIONS,
+    ),
+    "product": Bench(
+        record=Product,
+        unit="factor",
+        stream=ProductRun,
+        cost=product_cost,
+        shrinkable=("replicates", "count", "n"),
+        scene=ProductScene,
+        sections=PRODUCT_SECTIONS,
+    ),
+}
+
+
+def bench_of(record: Any) -> Bench:
+    """The bench on which a record of settings lies."""
+    return next(bench for bench in BENCHES.values() if isinstance(record, bench.record))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """What a visitor looks at: a stream on its bench, the pinned runs behind it, a claim about it.
+
+    `waiting`: schemes on chips that do not go with the other settings, and why.
+    """
+
+    bench: Bench
+    stream: Any
     page: Page
-    waiting: Mapping[str, str]  # schemes on chips that do not go with the settings, and why
-    pinned: Mapping[str, Stream]
-    claim: Claim | None = None
-    unit: ClassVar[str] = "step"
-    closed_up: bool = False  # what no step changes has been shown
+    section: OpenSection
+    pinned: Mapping[str, Run]
+    waiting: Mapping[str, str]
+    claim: Claim | None
+    paused: bool
 
-    def pieces(self, count: int, slow: bool) -> Pieces:
-        """After the first `count` measurements; what takes long, or moves little, only where `slow`."""
-        yield from self.main(count, slow)
-        section = SECTIONS.get(self.page.view.open_section)
-        if section and slow:
-            yield from self.close_up(section, count)
-        if self.claim and slow:
-            yield "claim", claim_html(self.claim.describe(self.run, count))
+    def streams(self, until: int) -> list[tuple[Stream, int]]:
+        """What must be computed, in this order, and how many measurements of each."""
+        run, computations = (self.stream, until), [(one, 1) for one in self.section.computations]
+        if self.section.section.waits_for_end:
+            streams = [run, *(computations if until > self.stream.last_index else [])]
+        else:  # between the first pictures and the rest of the run
+            streams = [(self.stream, 1), *computations, run] if computations else [run]
+        if not self.paused:
+            streams += [(pin, pin.last_index + 1) for pin in self.pinned.values()]
+        return streams
 
-    def close_up(self, section: Section, count: int) -> Pieces:
-        """A section, whole at first, then what a step may have changed."""
-        again, self.closed_up = self.closed_up, not section.late or self.run.finished
-        if not self.closed_up:
-            yield "said", sentences_html([f"Drawn after the last {self.unit}."])
-        elif section.live or not again:
-            pieces = section.pieces(self.run, self.page.view, count)
-            yield from ((name, piece) for name, piece in pieces if not again or name.partition(":")[0] in section.live)
-
-    def main(self, count: int, slow: bool) -> Pieces:
-        raise NotImplementedError
-
-    def progress(self, count: int, place: int) -> str:
-        words = f"{self.unit} {max(0, count - 1)} of {self.run.last_index}"
-        return f"{place} training{'s' * (place > 1)} before yours; {words}" if place else words
+    def progress_text(self, count: int, queue_position: int) -> str:
+        """How far the stream has come, and how many others come first."""
+        reached = f"{self.bench.unit} {max(0, count - 1)} of {self.stream.last_index}"
+        if queue_position:
+            trainings = "training" if queue_position == 1 else "trainings"
+            return f"{queue_position} {trainings} before yours; {reached}"
+        return f"paused at {reached}" if self.paused else reached
 
 
-@dataclass
-class TrainScene(Scene):
-    """Cards, training charts and profiles."""
-
-    heat: pa.Table | None = None
-    offered: list[RemedyButton] = field(default_factory=list)
-
-    def main(self, count: int, slow: bool) -> Pieces:
-        run, e, view = self.run, self.page.experiment, self.page.view
-        pins = tuple(kept.experiment for kept in self.pinned.values())
-        found, scheme = current_verdicts(run, count), view.heat_map_scheme(e)
-        yield "cards", cards_html(run, count, found, self.waiting)
-        yield from self.offers([remedy_button(verdict) for verdict in found if verdict.remedy])
-        if slow:
-            self.heat = frames.heat_table(run, scheme, view.heat_quantity, count)
-        tables = frames.training_tables(run, count, self.pinned, view.format) | {"heat": self.heat}
-        yield "left", Picture(charts.training_spec(e, scheme, view.heat_quantity, pins), tables)
-        if slow:
-            replay = run.finished and count == len(run.measurements)
-            tables = frames.depth_tables(run, count, self.pinned, view.format, view.moment, replay)
-            yield "right", Picture(charts.depth_spec(e, pins), tables)
-
-    def offers(self, offers: list[RemedyButton]) -> Pieces:
-        """What is offered where that is another than before; each in a place of its own, which can be emptied alone."""
-        if offers != self.offered:
-            self.offered = offers
-            for index in range(MOST_SCHEMES):
-                yield f"remedy_{index}", offers[index] if index < len(offers) else None
+def section_row(page: Page) -> Section:
+    """The row of the section that a page shows; an empty one where it shows none."""
+    return BENCHES[page.view.bench].sections.get(page.view.open_section or "", Section())
 
 
-def remedy_button(verdict: Verdict) -> RemedyButton:
-    """A verdict's remedy, in words that fit a button."""
-    remedy = verdict.remedy
-    return RemedyButton(f"{scheme_title(verdict.scheme)}: {remedy.label[:1].lower()}{remedy.label[1:]}", remedy, verdict.scheme)
-
-
-class ProductScene(Scene):
-    """The growth of a norm, and the matrices themselves."""
-
-    unit = "factor"
-
-    def main(self, count: int, slow: bool) -> Pieces:
-        product, norms = self.page.product, self.run.measurements[:count]
-        yield "cards", sentences_html(product_sentences(product, norms))
-        yield "left", Picture(charts.product_spec(product), frames.product_tables(product, norms))
-        if slow and self.run.finished:
-            yield "right", matrices_html(product)
-
-
-SCENE_TYPES = {Experiment: TrainScene, Product: ProductScene}
+def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
+    """The section that a page shows, refused where it would take too long."""
+    unit = BENCHES[page.view.bench].unit
+    return OpenSection(section_row(page), page.record, page.view, unit, affords)

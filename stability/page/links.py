@@ -3,36 +3,48 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stability.course.lessons import all_lessons
-from stability.records.view import Page
-from stability.text import quote, did_you_mean
+from stability.course.lessons import Lesson, all_lessons
+from stability.records.page import Page
+from stability.text import did_you_mean, quote
 
 
 def read_link(query: Mapping[str, str]) -> tuple[Page, list[str]]:
-    """The page that a link opens, and what could not be taken of it. A lesson is a page; the rest of the link changes it."""
-    rest, key = dict(query), query.get("lesson", "").strip().lower()
-    rest.pop("lesson", None)
+    """Return the page that a link opens, and sentences on what could not be taken of it."""
+    rest, lessons = dict(query), all_lessons()
+    key = rest.pop("lesson", "").strip().lower()
     if not key:
         return Page.from_query(rest)
-    if key not in all_lessons():
-        page, notes = Page.from_query(rest | {"bench": "course"})
-        return page, [f"{quote(key)} is no lesson{did_you_mean(key, all_lessons())}. Here are all of them.", *notes]
-    said = [f"A lesson has its own bench, so {quote(rest.pop('bench'))} was left out."] if "bench" in rest else []
-    page, notes = Page.from_query(rest, lesson_start(key))
-    choice, options = page.view.answer, all_lessons()[key].options
-    if choice.isdecimal() and int(choice) > len(options):
-        said.append(f"answer must be shown or 1 to {len(options)} in this lesson, not {choice}; shown is used instead.")
+    if key in lessons:
+        return read_lesson_link(lessons[key], rest)
+    page, notes = Page.from_query(rest | {"bench": "course"})
+    unknown = f"{quote(key)} is no lesson{did_you_mean(key, lessons)}. Here are all of them."
+    return page, [unknown, *notes]
+
+
+def read_lesson_link(lesson: Lesson, query: Mapping[str, str]) -> tuple[Page, list[str]]:
+    """Return the page of a lesson, changed by the rest of its link, and sentences as above."""
+    rest, notes, most = dict(query), [], len(lesson.options)
+    if "bench" in rest:
+        bench = quote(rest.pop("bench"))
+        notes.append(f"A lesson has its own bench, so {bench} was left out.")
+    page, more = Page.from_query(rest, lesson_start(lesson.key))
+    answer = page.view.answer
+    if answer.isdecimal() and int(answer) > most:
+        notes.append(
+            f"answer must be shown or 1 to {most} in this lesson, not {answer}; "
+            "shown is used instead."
+        )
         page = replace(page, view=replace(page.view, answer="shown"))
-    return page, said + notes
+    return page, notes + more
 
 
 def spell_link(page: Page) -> dict[str, str]:
-    """The link that opens this page: in a lesson what differs from its start."""
+    """Return the link that opens this page: in a lesson what differs from its start."""
     key = page.view.lesson
     return {"lesson": key} | page.to_query(lesson_start(key)) if key else page.to_query()
 
 
 def lesson_start(key: str) -> Page:
-    """The page of a lesson, as it is opened."""
+    """Return the page of a lesson as it is opened, before its question is answered."""
     page = all_lessons()[key].page
     return replace(page, view=replace(page.view, lesson=key))

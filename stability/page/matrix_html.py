@@ -1,4 +1,4 @@
-"""The first replicate's matrices before and after, as the book prints them: HTML that takes its colours from the page."""
+"""The first replicate's matrices before and after the product, as the book prints them, in HTML."""
 
 from dataclasses import replace
 
@@ -7,51 +7,65 @@ import numpy as np
 from stability.records.product import Product, ScientificMatrix, end_matrices
 
 CORNER = 4  # rows and columns that are printed
-MOST_OPERATIONS, OPERATIONS_PER_DRAW = 2**33, 800  # operations that what is printed may take, half a second; and those of drawing a number
-POWERS_WITHOUT_FACTOR = range(-1, 4)  # powers of ten of the largest entry that need no factor before the matrix
-MATRICES_CSS = """<style>
-.matrices { display: flex; flex-wrap: wrap; gap: 0.5rem 2.5rem; font-size: 0.875rem; }
-.matrices figure { margin: 0; max-width: 100%; overflow-x: auto; }
-.matrices figcaption { opacity: 0.75; margin-bottom: 0.25rem; }
-.matrices .scaled { display: flex; align-items: center; gap: 0.5rem; white-space: nowrap; }
-.matrices table { border: 0 solid; border-width: 0 1.5px; border-radius: 0.4rem; border-collapse: separate; margin: 0; }
-.matrices td { border: 0; padding: 0.1rem 0.5rem; text-align: right; font-variant-numeric: tabular-nums; }
-</style>"""
+MOST_OPERATIONS = 2**33  # that printing may take: half a second
+OPERATIONS_PER_DRAW = 800  # of a random number
+POWERS_WITHOUT_FACTOR = range(-1, 4)  # of ten, of the largest entry: no factor before the matrix
 
 
 def matrices_html(product: Product) -> str:
-    """The first matrix and the product after all further factors, or as many as take no long; of large ones the corner."""
-    shown, further = product_to_print(product), f"further factor{'s' * (product.count > 1)}"
-    found, of = end_matrices(shown), f" of {product.count}" * (shown.count < product.count)
-    parts = (("The first matrix", found.first), (f"After {shown.count}{of} {further}", found.last))
-    return f"{MATRICES_CSS}<div class='matrices'>{''.join(matrix_figure(caption, matrix) for caption, matrix in parts)}</div>"
+    """Return the first matrix and the product after all further factors, of large ones the corner.
+
+    Where all factors would take too long, fewer are multiplied, and the caption says so.
+    """
+    printed = product_to_print(product)
+    factors = "further factor" if product.count == 1 else "further factors"
+    if printed.count < product.count:
+        factors = f"of {product.count} {factors}"
+    ends = end_matrices(printed)
+    first = matrix_figure("The first matrix", ends.first)
+    last = matrix_figure(f"After {printed.count} {factors}", ends.last)
+    return f"<div class='matrices'>{first}{last}</div>"
 
 
 def product_to_print(product: Product) -> Product:
-    """The product of fewer factors, where all of them would take too long."""
+    """Return the product of as many factors as can be multiplied in half a second."""
     n = product.n
-    each = n**2 * (2 * n + OPERATIONS_PER_DRAW) + product.family_row.making_operations(n)
-    return replace(product, count=min(product.count, MOST_OPERATIONS // each))
+    operations = n**2 * (2 * n + OPERATIONS_PER_DRAW) + product.family_row.making_operations(n)
+    return replace(product, count=min(product.count, MOST_OPERATIONS // operations))
 
 
 def matrix_figure(caption: str, matrix: ScientificMatrix) -> str:
-    n = len(matrix.mantissa)
-    corner = f", its first {CORNER} rows and columns of {n}" if n > CORNER else ""
-    plain = matrix.power in POWERS_WITHOUT_FACTOR
-    factor = "" if plain else f"<span>10<sup>{with_typographic_minus(str(matrix.power))}</sup> ×</span>"
-    rows = entry_texts(matrix.mantissa * 10.0**matrix.power if plain else matrix.mantissa)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<figure><figcaption>{caption}{corner}</figcaption><div class='scaled'>{factor}<table>{body}</table></div></figure>"
+    """Return one matrix with its caption, a power of ten before it where that is needed."""
+    n, factor, entries = len(matrix.mantissa), "", matrix.mantissa
+    if n > CORNER:
+        caption = f"{caption}, its first {CORNER} rows and columns of {n}"
+    if matrix.power in POWERS_WITHOUT_FACTOR:
+        entries = matrix.mantissa * 10.0**matrix.power
+    else:
+        factor = f"<span>10<sup>{typographic_minus(str(matrix.power))}</sup> ×</span>"
+    rows = [
+        f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in entry_texts(entries)
+    ]
+    return (
+        f"<figure><figcaption>{caption}</figcaption>"
+        f"<div class='scaled'>{factor}<table>{''.join(rows)}</table></div></figure>"
+    )
 
 
 def entry_texts(matrix: np.ndarray) -> list[list[str]]:
-    """Texts of four decimals, with dots for what is left out."""
-    rows = [[with_typographic_minus(f"{value:.4f}") for value in row[:CORNER]] for row in matrix[:CORNER]]
+    """Return the corner of a matrix as texts of four decimals, with dots for what is left out."""
+    rows = [
+        [typographic_minus(f"{value:.4f}") for value in row[:CORNER]] for row in matrix[:CORNER]
+    ]
     if len(matrix) > CORNER:
-        rows = [*([*row, "…"] for row in rows), ["⋮"] * CORNER + ["⋱"]]
+        rows = [*([*row, "…"] for row in rows), [*["⋮"] * CORNER, "⋱"]]
     return rows
 
 
-def with_typographic_minus(text: str) -> str:
+def typographic_minus(text: str) -> str:
     """With a minus as wide as a digit; nothing that was rounded to 0 has one."""
-    return text.replace("-", "−") if any(letter in "123456789" for letter in text) else text.removeprefix("-")
+    return (
+        text.replace("-", "−")
+        if any(letter in "123456789" for letter in text)
+        else text.removeprefix("-")
+    )

@@ -1,74 +1,150 @@
-"""Puts the pieces of a scene in their places on a page, again and again."""
+"""Draws the pieces of a bench into containers of the page, again and again while a stream grows.
+
+A container is what Streamlit calls a delta generator; nothing here needs to know more about it.
+"""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from stability.charts import enlarge
+from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
-from stability.page.benches import Scene
-from stability.page.cards import REMEDY_HELP, escape_markdown, waiting_html
-from stability.page.sections import Formula, DataTable, RemedyButton, Picture, Piece
-from stability.page.session import Session
+from stability.page.benches import Look
+from stability.page.cards import WAITING_HTML, claim_html
+from stability.page.pieces import (
+    DataTable,
+    Formula,
+    Html,
+    Nothing,
+    Picture,
+    Piece,
+    RemedyButtons,
+    Sentences,
+    Slot,
+)
+from stability.page.prose import REMEDY_HELP
+from stability.page.safe_text import escape_markdown, sentences_html
+from stability.records.experiment import MOST_SCHEMES
 
-DRAW, REDRAW_SLOW = 0.25, 1.0  # seconds between draws of the training curves, and of profiles and heat map
+FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
+REMEDY_ICON = ":material/healing:"
 
 
-@dataclass
 class Renderer:
-    """A scene, and the places of its pieces: what Streamlit calls delta generators."""
+    """Keeps, by slot or by section and key, the element that each piece was drawn as."""
 
-    visit: Session
-    scene: Scene
-    containers: dict[str, Any]
-    drawn_slow: float = -REDRAW_SLOW
-    offers: int = 0
-    waits: bool = False
+    def __init__(
+        self,
+        containers: Mapping[Slot, Any],
+        look: Look,
+        apply_remedy: Callable[[Remedy, str], None],
+    ):
+        self.containers, self.look, self.apply_remedy = containers, look, apply_remedy
+        self.scene = look.bench.scene(look)
+        self._elements: dict[Hashable, Any] = {}
+        self._occasional_at = -OCCASIONAL
+        self._says_waiting = False
+        # Each button stands in a container of its own, which can be emptied alone.
+        self._remedy_containers = [containers[Slot.REMEDIES].empty() for _ in range(MOST_SCHEMES)]
+        self._remedies = RemedyButtons()
+        self._buttons_drawn = 0
 
-    def draw(self, count: int, place: int = 0, still: bool = False) -> None:
-        """The first `count` measurements; profiles and heat map only once a second, and where the view stands still."""
-        words = ("paused at " if self.visit.paused and not place else "") + self.scene.progress(count, place)
-        self.containers["progress"] = self.containers["progress"].progress(max(0, count - 1) / self.scene.run.last_index, text=words)
+    def draw(self, count: int, queue_position: int = 0, at_rest: bool = False) -> None:
+        """Draw the first `count` measurements; what is slow once a second, and where the view rests."""
+        bar = self._elements.get(Slot.PROGRESS, self.containers[Slot.PROGRESS])
+        share = max(0, count - 1) / self.look.stream.last_index
+        text = self.look.progress_text(count, queue_position)
+        self._elements[Slot.PROGRESS] = bar.progress(share, text=text)
         if not count:
-            return self.wait(place)
-        self.visit.position = count
-        if slow := still or time.monotonic() - self.drawn_slow >= REDRAW_SLOW:
-            self.drawn_slow = time.monotonic()
-        for name, piece in self.scene.pieces(count, slow):
-            self.containers[name] = self.draw_piece(self.containers[name] if name in self.containers else self.home(piece), piece)
+            if queue_position:
+                self._draw_waiting()
+        elif at_rest or time.monotonic() - self._occasional_at >= OCCASIONAL:
+            self._occasional_at = time.monotonic()
+            self._draw_all(count)
+        else:
+            for slot, piece in self.scene.frequent_pieces(count).items():
+                self._draw(slot, piece)
 
-    def home(self, piece: Piece) -> Any:
-        """Where a piece goes that has no place yet: beneath what is looked at closer; small ones into one row, that wraps."""
+    def _draw_all(self, count: int) -> None:
+        stream, claim = self.look.stream, self.look.claim
+        occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
+        pieces: dict[Hashable, Piece] = {**self.scene.frequent_pieces(count), **occasional}
+        pieces |= self.look.section.pieces(stream, count)
+        if claim:
+            pieces[Slot.CLAIM] = Html(claim_html(claim.describe(stream, count)))
+        for key, piece in pieces.items():
+            self._draw(key, piece)
+
+    def _draw_waiting(self) -> None:
+        """Say that others come first, where an earlier run's curves would seem to be this one's."""
+        if not self._says_waiting:
+            self._says_waiting = True
+            self._draw(Slot.CARDS, Html(WAITING_HTML))
+            self._draw(Slot.LEFT, Nothing())
+            self._draw(Slot.RIGHT, Nothing())
+
+    def _draw(self, key: Hashable, piece: Piece) -> None:
+        if isinstance(piece, RemedyButtons):
+            self._draw_remedies(piece)
+            return
+        if key not in self._elements:
+            self._elements[key] = self._container(key, piece)
+        presenting = self.look.page.view.is_presenter_view
+        self._elements[key] = draw_piece(self._elements[key], piece, presenting)
+
+    def _container(self, key: Hashable, piece: Piece) -> Any:
+        """Where a piece is drawn first: its slot, or in the section; small pictures in a row that wraps."""
+        if isinstance(key, Slot):
+            return self.containers[key]
+        section = self.containers[Slot.SECTION]
         if not (isinstance(piece, Picture) and piece.small):
-            return self.containers["closer"]
-        if "panels" not in self.containers:
-            self.containers["panels"] = self.containers["closer"].container(horizontal=True)
-        return self.containers["panels"]
+            return section
+        if "small pictures" not in self._elements:
+            self._elements["small pictures"] = section.container(horizontal=True)
+        return self._elements["small pictures"]
 
-    def wait(self, place: int) -> None:
-        """Says that others come first, where the curves of a former run would seem to be those of this one."""
-        if place and not self.waits:
-            self.waits = True
-            self.containers["cards"] = self.draw_piece(self.containers["cards"], waiting_html())
-            for name in ("left", "right"):
-                self.containers[name] = self.draw_piece(self.containers[name], None)
+    def _draw_remedies(self, remedies: RemedyButtons) -> None:
+        if remedies == self._remedies:
+            return
+        self._remedies = remedies
+        for index, container in enumerate(self._remedy_containers):
+            if index >= len(remedies.buttons):
+                container.empty()
+                continue
+            button = remedies.buttons[index]
+            self._buttons_drawn += 1  # a widget that is drawn twice in one run needs two keys
+            container.button(
+                button.label,
+                icon=REMEDY_ICON,
+                key=f"remedy_{self._buttons_drawn}",
+                help=REMEDY_HELP,
+                on_click=self.apply_remedy,
+                args=(button.remedy, button.sick_scheme),
+            )
 
-    def draw_piece(self, place: Any, piece: Piece) -> Any:
-        """One piece in its place. Of the same spec with new data the browser keeps its picture, and moves the lines."""
-        match piece:
-            case Picture(spec, tables, small):
-                spec = enlarge(spec) if self.visit.page.view.is_presenter_view else spec
-                datasets = {name: arrow.to_arrow_bytes(table) for name, table in tables.items()}
-                return place.vega_lite_chart(None, spec | {"datasets": datasets}, width="content" if small else "stretch")
-            case DataTable(rows, heads):
-                return place.dataframe(rows, hide_index=True, column_config=heads, width="stretch")
-            case Formula(of, latex):
-                return place.markdown(f"{escape_markdown(of)}: ${latex}$")
-            case RemedyButton(words, remedy, sick):
-                self.offers += 1  # a widget that is drawn twice in one run needs two keys
-                deed = {"on_click": self.visit.apply_remedy, "args": (remedy, sick), "help": REMEDY_HELP}
-                place.button(words, icon=":material/healing:", key=f"cure_{self.offers}", **deed)
-                return place
-            case None:
-                return place.empty()
-        return place.html(piece)
+
+def draw_piece(container: Any, piece: Piece, presenting: bool = False) -> Any:
+    """Draw one piece and return its element, which the next drawing replaces.
+
+    Of the same spec with new data the browser keeps its picture, and moves the lines.
+    """
+    match piece:
+        case Html(text):
+            return container.html(text)
+        case Sentences(texts):
+            return container.html(sentences_html(texts))
+        case Picture(spec, tables, small):
+            spec = enlarge(spec) if presenting else spec
+            datasets = {name: arrow.to_arrow_bytes(table) for name, table in tables.items()}
+            width = "content" if small else "stretch"
+            return container.vega_lite_chart(None, spec | {"datasets": datasets}, width=width)
+        case DataTable(rows, headings):
+            return container.dataframe(
+                rows, hide_index=True, column_config=headings, width="stretch"
+            )
+        case Formula(title, latex):
+            return container.markdown(f"{escape_markdown(title)}: ${latex}$")
+        case Nothing():
+            return container.empty()
+    raise TypeError(f"{type(piece).__name__} is no piece that stands alone")

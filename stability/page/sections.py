@@ -1,203 +1,255 @@
-"""What is looked at closer, beneath the charts of a bench: one row a section, whose pieces a page puts in their places."""
+"""The sections of "Look closer" on the Train bench, a row each; `Section` serves all benches."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
-
 from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
-from stability.diagnosis.remedies import Remedy
-from stability.engine.runs import ProductRun, Run
+from stability.engine.cost import Cost
+from stability.engine.registry import Probe
+from stability.engine.runs import Run, Stream
 from stability.page import table_headings
-from stability.page.cards import (
-    BOUNDS_NOTE,
+from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
+from stability.page.prose import (
     EDGE_NOTE,
-    EXPONENTS_NOTE,
-    GAINS_NOTE,
-    HEALING_NOTE,
     FORMATS_NOTE,
+    GAINS_NOTE,
     NUMBERS_NOTE,
     STRETCH_NOTE,
     SYMMETRIES_NOTE,
     THEORY_NOTE,
-    sentences_html,
 )
-from stability.probes import first_layer_gain as measured_gains
-from stability.probes import format_ladder, jacobian, learned_function, saturation, symmetries
-from stability.probes.product_singular_values import bounds_sentence, why_shortened
+from stability.page.session import Session
+from stability.probes import jacobian, learned_function, symmetries
+from stability.probes.costs import first_batch_cost, jacobian_cost
+from stability.probes.first_layer_gain import first_layer_gain, first_layer_sentences
+from stability.probes.format_ladder import format_sentences
+from stability.probes.saturation import saturation_sentences
+from stability.records.experiment import Experiment
 from stability.records.view import View
-from stability.theory import overflow
-from stability.theory.mean_field_table import variance_equation, mean_field_frame
-from stability.theory.product_law import hundred_factors_sentences
+from stability.theory.mean_field_table import mean_field_frame, variance_equation
+from stability.theory.overflow import format_exit_sentences
+
+TOO_LARGE = "This would take too long here: with a smaller width, depth or batch it is shown."
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A Vega-Lite dict and the tables that it names; `small` ones keep their width, and stand side by side."""
+class Action:
+    """A button of a section, and the method of the session that it calls."""
 
-    spec: dict
-    tables: Mapping[str, pa.Table]
-    small: bool = False
-
-
-@dataclass(frozen=True)
-class DataTable:
-    """A table, and how its columns are headed."""
-
-    rows: pd.DataFrame
-    headings: dict[str, dict]
+    label: str
+    press: Callable[[Session], None]
 
 
-@dataclass(frozen=True)
-class Formula:
-    """LaTeX, after a word that says of what."""
-
-    title: str
-    latex: str
-
-
-@dataclass(frozen=True)
-class RemedyButton:
-    """A remedy for a sick scheme, and its words."""
-
-    words: str
-    remedy: Remedy
-    sick: str
-
-
-Piece = str | Picture | DataTable | Formula | RemedyButton | None  # text is HTML; None: nothing any more
-Pieces = Iterator[tuple[str, Piece]]  # each with the name of its place
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Section:
-    """Its pieces, of a stream after `count` measurements; `live`, those that a step may change; settings that it repeats.
+    """What can be looked at closer, beneath the charts of a bench.
 
-    A name of a piece may say after a colon whose it is: "panel:he_normal" is a live one where "panel" is.
-    `late` ones take long, say nothing about the stream's course, and wait for its end.
+    `static(record, view)` gives the pieces that no step changes, which are drawn once, and
+    `live(stream, view, count)` those that show the first `count` measurements and are drawn again
+    and again: above the static ones, or beneath the first `live_after` of them. Where `absent`
+    gives a reason, that is all there is.
+    `probes`: what must have been computed, in its turn, before the static pieces can be made.
+    `waits_for_end`: all of it takes long, says nothing about the course of the stream, and is
+    drawn after its last step.
+    `settings`: those whose controls stand in the section, too.
     """
 
-    pieces: Callable[[Any, View, int], Pieces]
-    live: tuple[str, ...] = ()
-    late: bool = False
+    static: Callable[[Any, View], list[Piece]] = lambda record, view: []
+    live: Callable[[Any, View, int], list[Piece]] = lambda stream, view, count: []
+    live_after: int = 0
+    absent: Callable[[Any], str] = lambda record: ""
+    probes: Callable[[Any, View], list[Probe]] = lambda record, view: []
+    waits_for_end: bool = False
     settings: tuple[str, ...] = ()
-    actions: tuple[tuple[str, str], ...] = ()  # buttons, and what each does to the visit
+    actions: tuple[Action, ...] = ()
 
 
-def pre_activation_pieces(run: Run, view: View, count: int) -> Pieces:
-    e = run.experiment
-    if e.depth == 1:
-        return (yield "said", sentences_html(["A network of one layer has no hidden unit."]))
-    layer = min(view.layer, e.depth - 1)
-    yield "said", sentences_html(saturation.saturation_sentences(run, count, layer, view.moment))
+class OpenSection:
+    """The section that a page shows, of one record. It knows whether its static pieces stand already."""
+
+    def __init__(
+        self,
+        section: Section,
+        record: Any,
+        view: View,
+        unit: str = "step",
+        affords: Callable[[Cost], bool] = lambda cost: True,
+    ):
+        self.section, self.record, self.view, self.unit = section, record, view, unit
+        self.absent = section.absent(record)
+        self.probes = [] if self.absent else section.probes(record, view)
+        if not all(affords(probe.cost) for probe in self.probes):
+            self.absent, self.probes = TOO_LARGE, []
+        self.computations: Sequence[Stream] = ()  # of the probes, once they are in the queue
+        self._complete = False
+
+    def pieces(self, stream: Stream, count: int) -> Mapping[tuple[str, int], Piece]:
+        """The pieces to draw after the first `count` measurements, by a key that stays, from the top."""
+        if self.section.waits_for_end and not stream.finished:
+            return {("static", 0): Sentences([f"Drawn after the last {self.unit}."])}
+        if not all(computation.finished for computation in self.computations):
+            return {}
+        live = [] if self.absent else self.section.live(stream, self.view, count)
+        keyed_live = {("live", index): piece for index, piece in enumerate(live)}
+        if self._complete:
+            return keyed_live
+        self._complete = True
+        if self.absent:
+            static: list[Piece] = [Sentences([self.absent])]
+        else:
+            static = self.section.static(self.record, self.view)
+        keyed = [(("static", index), piece) for index, piece in enumerate(static)]
+        above, below = keyed[: self.section.live_after], keyed[self.section.live_after :]
+        return dict(above) | keyed_live | dict(below)
+
+
+def why_no_hidden_unit(e: Experiment) -> str:
+    return "A network of one layer has no hidden unit." if e.depth == 1 else ""
+
+
+def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
+    e, layer = run.experiment, view.value_shown("layer", run.experiment)
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
-    yield "picture", Picture(charts.pre_activation_spec(e), tables)
+    return [
+        Sentences(saturation_sentences(run, count, layer, view.moment)),
+        Picture(charts.pre_activation_spec(e), tables),
+    ]
 
 
-def learned_function_pieces(run: Run, view: View, count: int) -> Pieces:
-    e = run.experiment
-    if why := learned_function.why_not_drawn(e):
-        return (yield "said", sentences_html([why]))
-    yield "said", sentences_html(learned_function.learned_function_sentences(run, count, view.moment))
-    if e.dataset_row.classes:
-        for scheme in e.schemes:
-            tables = frames.region_tables(run, count, scheme, view.moment)
-            yield f"panel:{scheme}", Picture(charts.region_spec(e, scheme), tables, small=True)
-    else:
-        yield "picture", Picture(charts.fit_spec(e), frames.fit_tables(run, count, view.moment))
-    yield "note", sentences_html(learned_function.learned_function_notes(e))
+def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
+    e, step = run.experiment, view.moment
+    sentences = Sentences(learned_function.learned_function_sentences(run, count, step))
+    if not e.dataset_row.classes:
+        return [sentences, Picture(charts.fit_spec(e), frames.fit_tables(run, count, step))]
+    panels = [
+        Picture(
+            charts.region_spec(e, scheme),
+            frames.region_tables(run, count, scheme, step),
+            small=True,
+        )
+        for scheme in e.schemes
+    ]
+    return [sentences, *panels]
 
 
-def format_pieces(run: Run, view: View, count: int) -> Pieces:
-    found = format_ladder.format_sentences(run, count, view.moment)
-    yield "said", sentences_html([*found, *overflow.format_exit_sentences(run.experiment, view.format)])
-    yield "picture", Picture(charts.ladder_spec(run.experiment), frames.ladder_tables(run, count, view.moment))
-    yield "note", sentences_html([FORMATS_NOTE])
+def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
+    e, found = run.experiment, format_sentences(run, count, view.moment)
+    return [
+        Sentences([*found, *format_exit_sentences(e, view.format)]),
+        Picture(charts.ladder_spec(e), frames.ladder_tables(run, count, view.moment)),
+    ]
 
 
-def symmetry_pieces(run: Run, view: View, count: int) -> Pieces:
-    e = run.experiment
-    if why := symmetries.why_no_symmetries(e):
-        return (yield "said", sentences_html([why]))
-    layer = min(view.layer, e.depth - 1)
-    units = 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
+def swapped_units(e: Experiment, view: View) -> tuple[int, int]:
+    """The two hidden units that are swapped: each time two others."""
+    return 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
+
+
+def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
+    layer, cost = view.value_shown("layer", e), first_batch_cost(e, 2 * len(symmetries.SYMMETRIES))
+    return [
+        Probe(symmetries.symmetry_changes, (e, layer, swapped_units(e, view)), cost),
+        Probe(symmetries.row_differences, (e, layer), first_batch_cost(e, 2)),
+    ]
+
+
+def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
+    layer, units = view.value_shown("layer", e), swapped_units(e, view)
     swaps = [symmetries.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
-    yield "said", sentences_html([*swaps, *filter(None, (symmetries.tie_sentence(e, scheme, layer) for scheme in e.schemes))])
-    yield "picture", Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, count))
-    yield "table", DataTable(frames.symmetry_frame(e, layer, units), table_headings.SYMMETRY_HEADINGS)
-    yield "note", sentences_html([SYMMETRIES_NOTE])
+    ties = [symmetries.tie_sentence(e, scheme, layer) for scheme in e.schemes]
+    rows = frames.symmetry_frame(e, layer, units)
+    return [
+        Sentences([*swaps, *filter(None, ties)]),
+        DataTable(rows, table_headings.SYMMETRY_HEADINGS),
+        Sentences([SYMMETRIES_NOTE]),
+    ]
 
 
-def gain_pieces(run: Run, view: View, count: int) -> Pieces:
-    e = run.experiment
-    yield "said", sentences_html(measured_gains.first_layer_sentences(e))
-    yield "picture", Picture(charts.gains_spec(e), frames.gain_tables(e))
-    yield "table", DataTable(frames.gain_frame(e), table_headings.GAIN_HEADINGS)
-    yield "note", sentences_html([GAINS_NOTE])
+def distinct_unit_pieces(run: Run, view: View, count: int) -> list[Piece]:
+    return [Picture(charts.symmetry_spec(run.experiment), frames.symmetry_tables(run, count))]
 
 
-def singular_value_pieces(run: Run, view: View, count: int) -> Pieces:
-    e = run.experiment
-    if why := jacobian.why_no_singular_values(e):
-        return (yield "said", sentences_html([why]))
-    yield "said", sentences_html(jacobian.singular_value_sentences(e))
-    yield "picture", Picture(charts.singular_spec(e), frames.singular_tables(e))
-    yield "note", sentences_html([STRETCH_NOTE, *[EDGE_NOTE] * any(map(math.isfinite, jacobian.predicted_edge(e)))])
+def gain_pieces(e: Experiment, view: View) -> list[Piece]:
+    return [
+        Sentences(first_layer_sentences(e)),
+        Picture(charts.gains_spec(e), frames.gain_tables(e)),
+        DataTable(frames.gain_frame(e), table_headings.GAIN_HEADINGS),
+        Sentences([GAINS_NOTE]),
+    ]
 
 
-def theory_pieces(run: Run, view: View, count: int) -> Pieces:
-    e = run.experiment
-    yield "table", DataTable(mean_field_frame(e), table_headings.THEORY_HEADINGS)
-    yield "note", sentences_html([THEORY_NOTE])
-    for scheme in e.schemes:
-        if words := variance_equation(e, scheme):
-            yield f"equation_{scheme}", Formula(scheme_title(scheme), words)
+def singular_value_pieces(e: Experiment, view: View) -> list[Piece]:
+    notes = [STRETCH_NOTE]
+    if any(map(math.isfinite, jacobian.predicted_edge(e))):
+        notes.append(EDGE_NOTE)
+    return [
+        Sentences(jacobian.singular_value_sentences(e)),
+        Picture(charts.singular_spec(e), frames.singular_tables(e)),
+        Sentences(notes),
+    ]
 
 
-def number_pieces(run: Run, view: View, count: int) -> Pieces:
-    yield "table", DataTable(frames.step_frame(run, count), table_headings.STEP_HEADINGS)
-    yield "layers", DataTable(frames.layer_frame(run, count, view.moment), table_headings.LAYER_HEADINGS)
-    yield "note", sentences_html([NUMBERS_NOTE])
+def singular_value_probes(e: Experiment, view: View) -> list[Probe]:
+    return [Probe(jacobian.singular_values, (e,), jacobian_cost(e))]
 
 
-def norm_pieces(growth: ProductRun, view: View, count: int) -> Pieces:
-    yield "table", DataTable(frames.norm_frame(growth.product, growth.measurements[:count]), table_headings.NORM_HEADINGS)
+def theory_pieces(e: Experiment, view: View) -> list[Piece]:
+    equations = {scheme: variance_equation(e, scheme) for scheme in e.schemes}
+    return [
+        DataTable(mean_field_frame(e), table_headings.THEORY_HEADINGS),
+        Sentences([THEORY_NOTE]),
+        *(Formula(scheme_title(scheme), latex) for scheme, latex in equations.items() if latex),
+    ]
 
 
-def healing_pieces(growth: ProductRun, view: View, count: int) -> Pieces:
-    yield "said", sentences_html(hundred_factors_sentences(growth.product))
-    yield "picture", Picture(charts.healing_spec(growth.product), frames.healing_tables(growth.product))
-    yield "note", sentences_html([HEALING_NOTE])
+def number_pieces(run: Run, view: View, count: int) -> list[Piece]:
+    layers = frames.layer_frame(run, count, view.moment)
+    return [
+        DataTable(frames.step_frame(run, count), table_headings.STEP_HEADINGS),
+        DataTable(layers, table_headings.LAYER_HEADINGS),
+    ]
 
 
-def exponent_pieces(growth: ProductRun, view: View, count: int) -> Pieces:
-    yield "said", sentences_html([why_shortened(growth.product)])
-    yield "picture", Picture(charts.exponent_spec(growth.product), frames.exponent_tables(growth.product))
-    yield "note", sentences_html([EXPONENTS_NOTE])
-
-
-def bound_pieces(growth: ProductRun, view: View, count: int) -> Pieces:
-    yield "said", sentences_html(filter(None, [bounds_sentence(growth.product), why_shortened(growth.product)]))
-    yield "picture", Picture(charts.bound_spec(growth.product), frames.bound_tables(growth.product))
-    yield "note", sentences_html([BOUNDS_NOTE])
-
-
-SECTIONS = {
-    "numbers": Section(number_pieces, live=("table", "layers"), settings=("moment",)),
-    "norms": Section(norm_pieces, live=("table",)),
-    "healing": Section(healing_pieces),
-    "exponents": Section(exponent_pieces, late=True),
-    "bounds": Section(bound_pieces, late=True),
-    "pre_activations": Section(pre_activation_pieces, live=("said", "picture"), settings=("layer", "moment")),
-    "learned": Section(learned_function_pieces, live=("said", "panel", "picture"), settings=("dataset", "moment")),
-    "formats": Section(format_pieces, live=("said", "picture"), settings=("moment", "format")),
-    "symmetry": Section(symmetry_pieces, live=("picture",), settings=("layer",), actions=(("Swap two units", "swap"),)),
-    "gains": Section(gain_pieces, settings=("features", "width")),
-    "singular_values": Section(singular_value_pieces),
-    "theory": Section(theory_pieces),
-    "tried": Section(lambda run, view, count: iter(())),  # the page's own: rows that can be clicked
+TRAIN_SECTIONS = {
+    "pre_activations": Section(
+        absent=why_no_hidden_unit, live=pre_activation_pieces, settings=("layer", "moment")
+    ),
+    "learned": Section(
+        absent=learned_function.why_not_drawn,
+        live=learned_function_pieces,
+        static=lambda e, view: [Sentences(learned_function.learned_function_notes(e))],
+        settings=("dataset", "moment"),
+    ),
+    "formats": Section(
+        live=format_pieces,
+        static=lambda e, view: [Sentences([FORMATS_NOTE])],
+        settings=("moment", "format"),
+    ),
+    "symmetry": Section(
+        absent=symmetries.why_no_symmetries,
+        probes=symmetry_probes,
+        static=symmetry_pieces,
+        live=distinct_unit_pieces,
+        live_after=1,
+        settings=("layer",),
+        actions=(Action("Swap two units", Session.swap_units),),
+    ),
+    "gains": Section(
+        probes=lambda e, view: [Probe(first_layer_gain, (e,), first_batch_cost(e, 1))],
+        static=gain_pieces,
+        settings=("features", "width"),
+    ),
+    "singular_values": Section(
+        absent=jacobian.why_no_singular_values,
+        probes=singular_value_probes,
+        static=singular_value_pieces,
+    ),
+    "theory": Section(static=theory_pieces),
+    "numbers": Section(
+        live=number_pieces, static=lambda e, view: [Sentences([NUMBERS_NOTE])], settings=("moment",)
+    ),
+    "tried": Section(),  # rows that can be clicked: the page draws them itself
 }

@@ -1,87 +1,155 @@
-"""Which widget fits a setting, as a name and the arguments that every page library has a place for."""
+"""The controls and buttons of the page, as names and arguments that Streamlit's functions take."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from stability.catalogues.schemes import scheme_title
-from stability.course.lessons import Lesson
+from stability.page.course_page import neighbouring_lessons
+from stability.page.playback import Playback
 from stability.page.session import Session
-from stability.records.knobs import Choice, Flag, Integer, Knob, Number, Real, ChoiceList
+from stability.page.settings import page_knobs
+from stability.page_layout import presenter_key
+from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
+from stability.records.page import Page
 
-MOVES = (  # the button, its icon, what it does to the visit, and its help
-    ("Start", "first_page", "rewind", "The state before the first step, paused."),
-    ("Step", "skip_next", "step", "One step further, then paused."),
-    ("New seed", "casino", "draw_anew", "The same settings, drawn anew."),
-    ("Reset", "restart_alt", "reset", "Back to the settings that this page began with."),
+# Buttons of the toolbar: label, icon, what each does, help.
+PAUSE_HELP = "Stops your view; nobody else's."
+MOVES = (
+    ("Start", "first_page", Playback.rewind, "The state before the first step, paused."),
+    ("Step", "skip_next", Playback.step_forward, "One step further, then paused."),
 )
-PIN = "Pin", "keep", "pin", "Keeps these curves, grey, behind whatever you set next."
-PRESENT = "Present", "slideshow", "present", "Large, for a room. Space pauses, arrows step and change lessons."
-NEEDS_RUN = {"pause", "rewind", "step", "pin"}  # for which there must be one
+ACTIONS = (
+    ("New seed", "casino", Session.draw_new_seed, "The same settings, drawn anew."),
+    ("Reset", "restart_alt", Session.reset, "Back to the settings that this page began with."),
+)
+PIN = ("Pin", "keep", Session.pin, "Keeps these curves, grey, behind whatever you set next.")
+PRESENT = (
+    "Present",
+    "slideshow",
+    Session.toggle_presenter_view,
+    "Large, for a room. Space pauses, arrows step and change lessons.",
+)
 
 
-def toolbar_buttons(visit: Session) -> list[tuple[str, str, str, str]]:
-    """The toolbar: label and icon of each button, what it does to the visit, and its help."""
-    pause = *pause_label(visit), "pause", "Stops your view; nobody else's."
-    return [pause, *MOVES, *[PIN] * visit.page.view.bench_link.trains, PRESENT]
+@dataclass(frozen=True, eq=False)
+class Control:
+    """The widget of one setting: its name, its value, and all arguments but key and callback."""
+
+    widget: str
+    value: Any
+    arguments: dict[str, Any]
 
 
-def pause_label(visit: Session) -> tuple[str, str]:
-    return ("Resume", "play_arrow") if visit.paused else ("Pause", "pause")
-
-
-def presenter_buttons(visit: Session) -> list[tuple[str, str, str, Callable, tuple]]:
-    """What one person does while many look: label, icon and key of each button, what it does, and to what."""
-    rows = [("Leave", "close_fullscreen", "Esc", visit.present, ())]
-    if visit.lesson:
-        icons = {"Previous": ("arrow_upward", "Up"), "Next": ("arrow_downward", "Down")}
-        ways = {label.strip("←→ "): key for key, label in visit.neighbouring_lessons.items()}
-        rows = [(label, *icons[label], visit.open_lesson, (key,)) for label, key in ways.items()] + rows
-    if visit.awaits_answer:
-        return [("Show me", "visibility", "Space", visit.answer_question, ("shown",)), *rows]
-    if not visit.page.view.bench_link.record_field:
-        return rows
-    moves = ("Back", "skip_previous", "Left", visit.back, ()), ("Step", "skip_next", "Right", visit.step, ())
-    return [(*pause_label(visit), "Space", visit.pause, ()), *moves, *rows]
+def setting_control(page: Page, chosen_schemes: Sequence[str], name: str) -> Control:
+    """Return the control of one setting of the bench or of the view."""
+    knob, value = page_knobs(page)[name], getattr(page.record, name, None)
+    if isinstance(knob, ChoiceList):
+        value = list(chosen_schemes)
+    if knob.choices_for is None:
+        widget, arguments = setting_widget(knob, value)
+    else:
+        value = page.view.value_shown(name, page.experiment)
+        choices = knob.choices_for(page.experiment)
+        slides = isinstance(knob, Integer) and len(choices) > 1
+        widget = "select_slider" if slides else "selectbox"
+        arguments = {"options": list(choices), "format_func": choices.get}
+    return Control(widget, value, {"label": knob.label, "help": knob.help} | arguments)
 
 
 def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
-    """The widget for a setting of a bench: Streamlit's name of it, and its arguments beside label, help and key."""
+    """Return the widget that fits a setting of a bench, and the arguments of its own."""
     match knob:
-        case ChoiceList():  # a value is a list of chips
-            options = list({scheme_title(option): option for option in [*knob.rows, *value]}.values())  # one for each title
-            more = {"max_selections": knob.most, "accept_new_options": True, "placeholder": "Add one"}
-            return "multiselect", {"options": options, "format_func": scheme_title} | more
+        case ChoiceList():
+            by_title = {scheme_title(key): key for key in [*knob.rows, *value]}
+            return "multiselect", {
+                "options": list(by_title.values()),
+                "format_func": scheme_title,
+                "max_selections": knob.most,
+                "accept_new_options": True,
+                "placeholder": "Add one",
+            }
         case Choice():
-            return "selectbox", {"options": list(knob.menu_labels), "format_func": knob.menu_labels.get}
+            labels = knob.menu_labels
+            return "selectbox", {"options": list(labels), "format_func": labels.get}
         case Flag():
             return "toggle", {}
         case Number(log=True):
-            return "select_slider", {"options": knob.slider_stops(value), "format_func": knob.spell}
+            stops = knob.slider_stops(value)
+            return "select_slider", {"options": stops, "format_func": knob.spell}
         case Real():
-            return "number_input", number_bounds(knob, float) | {"step": 0.05, "format": "%g"}
-    return ("slider" if knob.high < 1000 else "number_input"), number_bounds(knob, int)
+            bounds = {"min_value": float(knob.low), "max_value": float(knob.high)}
+            return "number_input", bounds | {"step": 0.05, "format": "%g"}
+        case Integer():
+            widget = "slider" if knob.high < 1000 else "number_input"
+            return widget, {"min_value": int(knob.low), "max_value": int(knob.high)}
+    raise TypeError(f"no widget for {type(knob).__name__}")
 
 
-def choice_widget(knob: Knob, options: Mapping[Any, str]) -> tuple[str, dict[str, Any]]:
-    """The widget for a setting of the view, of which only these values make sense now, each with its words."""
-    kind = "select_slider" if isinstance(knob, Integer) and len(options) > 1 else "selectbox"
-    return kind, {"options": list(options), "format_func": options.get}
+@dataclass(frozen=True, eq=False)
+class Button:
+    """A button; `needs_run`: it does nothing where nothing runs."""
+
+    label: str
+    icon: str
+    press: Callable[[], None]
+    key: str
+    help: str | None = None
+    shortcut: str | None = None
+    needs_run: bool = False
+    kind: str = "secondary"  # or "primary", "tertiary"
 
 
-def number_bounds(knob: Number, kind: type) -> dict[str, Any]:
-    return {"min_value": kind(knob.low), "max_value": kind(knob.high)}
+def toolbar_buttons(session: Session) -> list[Button]:
+    """Return the buttons of the toolbar."""
+    moves = ((*pause_label(session.playback), Playback.toggle_pause, PAUSE_HELP), *MOVES)
+    buttons = [
+        Button(
+            label, icon, partial(session.play, move), f"tool_{move.__name__}", help, needs_run=True
+        )
+        for label, icon, move, help in moves
+    ]
+    rows = [*ACTIONS, PIN, PRESENT] if session.page.view.bench_link.trains else [*ACTIONS, PRESENT]
+    for label, icon, action, help in rows:
+        key, needs_run = f"tool_{action.__name__}", action is Session.pin
+        press = partial(action, session)
+        buttons.append(Button(label, icon, press, key, help, needs_run=needs_run))
+    return buttons
 
 
-def option_icon(lesson: Lesson, given: str, number: int) -> str | None:
-    """The icon of an option once the question was answered: which was right, and which was chosen wrongly."""
-    if given and lesson.options[number - 1] == lesson.answer:
-        return ":material/check:"
-    return ":material/close:" if given == str(number) else None
+def pause_label(playback: Playback) -> tuple[str, str]:
+    """Return label and icon of the button that pauses or resumes."""
+    return ("Resume", "play_arrow") if playback.paused else ("Pause", "pause")
 
 
-def answer_feedback(lesson: Lesson, given: str) -> tuple[str, str, str]:
-    """What is said to an answer, an option's number or "shown" for none: the right one, why it is so, what to look for."""
-    right = option_icon(lesson, given, int(given)) == ":material/check:" if given.isdecimal() else None
-    word = {True: "Right", False: "Not quite", None: "The answer"}[right]
-    why, look, what = lesson.prose.partition("**Look for**")
-    return f"**{word}: {lesson.answer[:1].lower()}{lesson.answer[1:]}.**", why, look + what
+def presenter_buttons(session: Session) -> list[Button]:
+    """Return what one person presses while many look, each with its key on the keyboard."""
+    buttons = []
+    if session.awaits_answer:
+        show = partial(session.answer_question, "shown")
+        buttons.append(presenter_button("Show me", "visibility", show, "Space"))
+    elif session.page.view.bench_link.record:
+        moves = [
+            (*pause_label(session.playback), Playback.toggle_pause, "Space"),
+            ("Back", "skip_previous", Playback.step_back, "Left"),
+            ("Step", "skip_next", Playback.step_forward, "Right"),
+        ]
+        for label, icon, move, shortcut in moves:
+            press = partial(session.play, move)
+            buttons.append(presenter_button(label, icon, press, shortcut))
+    if session.lesson:
+        previous, following = neighbouring_lessons(session.lesson.key)
+        if previous:
+            go = partial(session.open_lesson, previous)
+            buttons.append(presenter_button("Previous", "arrow_upward", go, "Up"))
+        if following:
+            go = partial(session.open_lesson, following)
+            buttons.append(presenter_button("Next", "arrow_downward", go, "Down"))
+    leave = presenter_button("Leave", "close_fullscreen", session.toggle_presenter_view, "Esc")
+    return [*buttons, leave]
+
+
+def presenter_button(label: str, icon: str, press: Callable[[], None], shortcut: str) -> Button:
+    """Return a button that a key on the keyboard presses, too."""
+    return Button(label, icon, press, presenter_key(shortcut), shortcut=shortcut)

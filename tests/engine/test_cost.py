@@ -1,4 +1,6 @@
-"""The cost of a run grows with every knob, and what is too large is brought to fit by as little as possible."""
+"""The cost of a run grows with every knob, and what is too large is brought to fit by as little as
+possible.
+"""
 
 import math
 from dataclasses import fields, replace
@@ -88,7 +90,9 @@ def test_no_size_makes_a_run_cheaper(name, e, data):
 @FEW
 @given(experiments())
 def test_every_size_has_a_price(e):
-    """Double it, and something is dearer; where a data set has its own dimension, `features` is none of its sizes."""
+    """Double it, and something is dearer; where a data set has its own dimension, `features` is
+    none of its sizes.
+    """
     for name in SIZES:
         value = getattr(e, name) * 2
         legal = value <= knobs_of(Experiment)[name].high and (name != "batch" or value <= e.samples)
@@ -250,7 +254,7 @@ def test_no_size_makes_a_product_cheaper_and_twice_the_size_is_dearer(name, p, d
 
 @pytest.mark.parametrize("replicates", [1, 17, 64, 1000])
 def test_one_row_more_makes_no_product_cheaper(replicates):
-    """All sizes: where one replicate fewer fits in a group there is a step, which few draws meet."""
+    """All sizes: where one replicate fewer fits in a group there is a step that few draws meet."""
     found = [
         as_numbers(product_cost(Product(n=n, count=1, replicates=replicates)))
         for n in range(1, 257)

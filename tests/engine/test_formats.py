@@ -1,4 +1,6 @@
-"""Number formats: their limits, their rounding, and training in them against torch's own tensors of 16 bits."""
+"""Number formats: their limits, their rounding, and training in them against torch's own tensors of
+16 bits.
+"""
 
 import math
 import re
@@ -23,22 +25,26 @@ from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import state_bytes, training_cost
 from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, INITIAL_SCALE
-from stability.engine.network import Stack
-from stability.engine.network import mean_losses
+from stability.engine.network import Stack, mean_losses
 from stability.engine.runs import Run
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.page.cards import cards_html
 from stability.records.experiment import Experiment
-from stability.theory.overflow import median_largest_normal, leaving
+from stability.theory.overflow import leaving, median_largest_normal
 
 CPU = torch.device("cpu")
 HALVES = ["bfloat16", "float16"]
-# Bits of the exponent and of the fraction, and the largest exponent; E4M3 gives up infinity for one more power of two, of
+# Bits of the exponent and of the fraction, and the largest exponent; E4M3 gives up infinity for one
+# more power of two, of
 # whose fractions only the last is NaN. IEEE 754-2019, table 3.5; Micikevicius et al. 2022, table 1.
 PARTS = {
-    "float64": (11, 52, 1023), "float32": (8, 23, 127), "bfloat16": (8, 7, 127), "float16": (5, 10, 15),
-    "float8_e4m3": (4, 3, 8), "float8_e5m2": (5, 2, 15),
-}  # fmt: skip
+    "float64": (11, 52, 1023),
+    "float32": (8, 23, 127),
+    "bfloat16": (8, 7, 127),
+    "float16": (5, 10, 15),
+    "float8_e4m3": (4, 3, 8),
+    "float8_e5m2": (5, 2, 15),
+}
 SMALL = {"depth": 4, "width": 8, "features": 5, "samples": 64, "batch": 16, "steps": 6, "seed": 3}
 
 
@@ -57,15 +63,24 @@ def test_the_limits_follow_from_the_bits_of_exponent_and_fraction(key):
 @pytest.mark.parametrize("row", FORMATS.values(), ids=FORMATS)
 def test_the_limits_are_those_of_torch_and_of_its_own_rounding(row):
     known = torch.finfo(row.dtype)
-    assert (row.largest_finite, row.smallest_normal, row.epsilon) == (known.max, known.tiny, known.eps)
-    held = torch.tensor([row.largest_finite, row.smallest_normal, row.smallest_subnormal, 1 + row.epsilon], dtype=torch.float64)
+    assert (row.largest_finite, row.smallest_normal, row.epsilon) == (
+        known.max,
+        known.tiny,
+        known.eps,
+    )
+    held = torch.tensor(
+        [row.largest_finite, row.smallest_normal, row.smallest_subnormal, 1 + row.epsilon],
+        dtype=torch.float64,
+    )
     assert torch.equal(held.to(row.dtype).double(), held)
     lost = torch.tensor([row.smallest_subnormal / 2, 1 + row.epsilon / 2], dtype=torch.float64)
     assert lost.to(row.dtype).double().tolist() == [0, 1]
 
 
 def test_networks_train_in_every_format_but_those_of_one_byte():
-    assert {key for key, row in FORMATS.items() if not row.is_trainable} == {key for key, row in FORMATS.items() if row.itemsize == 1}
+    assert {key for key, row in FORMATS.items() if not row.is_trainable} == {
+        key for key, row in FORMATS.items() if row.itemsize == 1
+    }
     assert [*PRECISIONS][:-1] == [key for key, row in FORMATS.items() if row.is_trainable]
     assert all(row.why_unavailable(CPU) == "" for row in PRECISIONS.values())
 
@@ -82,7 +97,9 @@ def test_a_format_that_is_shown_alone_is_refused_with_a_sentence(key):
 
 def test_a_device_that_cannot_multiply_is_named_with_the_reason():
     for row in PRECISIONS.values():
-        why = row.why_unavailable(torch.device("meta", 0)) or row.why_unavailable(torch.device("xla"))
+        why = row.why_unavailable(torch.device("meta", 0)) or row.why_unavailable(
+            torch.device("xla")
+        )
         assert why.startswith("This machine (")
         assert why.endswith(".")
 
@@ -109,8 +126,13 @@ def near(dtype: torch.dtype) -> st.SearchStrategy[float]:
 @given(data=st.data())
 def test_rounding_is_bitwise_that_of_torch_on_the_way_forward_and_back(key, data):
     dtype = FORMATS[key].dtype
-    entries = st.one_of(st.floats(width=32), near(dtype), st.floats(-(2.0**-24), 2.0**-24, width=32))
-    x, slope = (torch.tensor(data.draw(st.lists(entries, min_size=3, max_size=3)), dtype=torch.float32) for _ in range(2))
+    entries = st.one_of(
+        st.floats(width=32), near(dtype), st.floats(-(2.0**-24), 2.0**-24, width=32)
+    )
+    x, slope = (
+        torch.tensor(data.draw(st.lists(entries, min_size=3, max_size=3)), dtype=torch.float32)
+        for _ in range(2)
+    )
     start = x.clone().requires_grad_()
     made = stack(precision=key).round_to_format(start * 1)
     (back,) = torch.autograd.grad(made, start, slope)
@@ -131,8 +153,14 @@ def test_what_needs_no_rounding_is_not_touched(key):
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize("key", [*HALVES, "float16_scaled"])
 def test_every_number_of_a_pass_is_one_of_the_format(key, normalization):
-    """Signals, activations, gradients of both; of the parameters too, and what they are stored in."""
-    settings = {"normalization": normalization, "residual": True, "dropout": 0.3, "activation": "gelu", "bias_std": 0.5}
+    """Signals, activations, gradients of both and of the parameters, and how they are stored."""
+    settings = {
+        "normalization": normalization,
+        "residual": True,
+        "dropout": 0.3,
+        "activation": "gelu",
+        "bias_std": 0.5,
+    }
     e = Experiment(schemes=("lsuv", "he_normal"), precision=key, **SMALL, **settings)
     own, data = draw_stack_and_data(e)
     batch, row = next(batch_indices(e)), e.number_format
@@ -153,12 +181,16 @@ def test_every_number_of_a_pass_is_one_of_the_format(key, normalization):
 
 
 class Native:
-    """One scheme in torch's own 16 bits: weights, signals, gradients, and sgd; `(N, ...)` lists of tensors."""
+    """One scheme in torch's own 16 bits: weights, signals, gradients, and sgd; `(N, ...)` lists of
+    tensors.
+    """
 
     def __init__(self, own: Stack, e: Experiment):
         self.e, dtype = e, e.number_format.dtype
         layers = ((weights.mT, biases.unsqueeze(1)) for weights, biases in own.layers())
-        self.layers = [(w.to(dtype).requires_grad_(), b.to(dtype).requires_grad_()) for w, b in layers]
+        self.layers = [
+            (w.to(dtype).requires_grad_(), b.to(dtype).requires_grad_()) for w, b in layers
+        ]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         h, z = x.to(self.e.number_format.dtype).expand(self.e.network_count, *x.shape), []
@@ -170,22 +202,35 @@ class Native:
     def gradients(self, x: Tensor, y: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         z = self.forward(x)
         loss = mean_losses(z[-1], y)
-        wanted = [*z, *(weights for weights, _ in self.layers), *(biases for _, biases in self.layers)]
+        wanted = [
+            *z,
+            *(weights for weights, _ in self.layers),
+            *(biases for _, biases in self.layers),
+        ]
         return z, loss, list(torch.autograd.grad(loss.sum(), wanted))
 
 
 def apart(found: Tensor, expected: Tensor) -> float:
     """The largest difference, in units in the last place of the largest entry of each network."""
-    found, expected = at_least_float32(found.detach()).double(), at_least_float32(expected.detach()).double()
-    return ((found - expected).abs().flatten(1).amax(1) / expected.abs().flatten(1).amax(1)).max().item()
+    found, expected = (
+        at_least_float32(found.detach()).double(),
+        at_least_float32(expected.detach()).double(),
+    )
+    return (
+        ((found - expected).abs().flatten(1).amax(1) / expected.abs().flatten(1).amax(1))
+        .max()
+        .item()
+    )
 
 
 @pytest.mark.parametrize("dataset", ["blobs", "teacher"])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "sigmoid"])
 @pytest.mark.parametrize("key", HALVES)
 def test_a_pass_is_that_of_torchs_own_tensors_but_for_the_order_of_sums(key, activation, dataset):
-    """Sums of products are taken in float32 by both and rounded once, yet in another order: an entry that lies on an edge falls
-    to either side, and the layers behind it see that. So 1 unit in the last place of the largest entry a layer, both ways."""
+    """Sums of products are taken in float32 by both and rounded once, yet in another order: an
+    entry that lies on an edge falls to either side, and the layers behind it see that. So 1 unit in
+    the last place of the largest entry a layer, both ways.
+    """
     settings = {**SMALL, "activation": activation, "dataset": dataset, "bias_std": 0.1}
     e = Experiment(schemes=("he_normal", "xavier_normal"), precision=key, **settings)
     (own, data), batch = draw_stack_and_data(e), next(batch_indices(e))
@@ -194,8 +239,16 @@ def test_a_pass_is_that_of_torchs_own_tensors_but_for_the_order_of_sums(key, act
     mine = mean_losses(seen.output, data.y[batch], own.round_to_format)
     weights, biases = own.weights, own.biases
     gradients = torch.autograd.grad(mine.sum(), [*seen.z, *weights, *biases])
-    of_z, of_weights, of_biases = gradients[:4], gradients[4 : 4 + len(weights)], gradients[4 + len(weights) :]
-    found = [*of_z, *(g.mT for group in of_weights for g in group), *(g.unsqueeze(1) for group in of_biases for g in group)]
+    of_z, of_weights, of_biases = (
+        gradients[:4],
+        gradients[4 : 4 + len(weights)],
+        gradients[4 + len(weights) :],
+    )
+    found = [
+        *of_z,
+        *(g.mT for group in of_weights for g in group),
+        *(g.unsqueeze(1) for group in of_biases for g in group),
+    ]
     allowed = e.depth * e.number_format.epsilon
     assert max(apart(*pair) for pair in zip(seen.z, z, strict=True)) <= allowed
     assert apart(mine.view(-1, 1), loss.view(-1, 1)) <= allowed
@@ -204,7 +257,9 @@ def test_a_pass_is_that_of_torchs_own_tensors_but_for_the_order_of_sums(key, act
 
 @pytest.mark.parametrize("key", HALVES)
 def test_two_steps_leave_weights_that_torchs_own_tensors_have_too(key):
-    e = Experiment(schemes=("he_normal",), precision=key, **{**SMALL, "steps": 2, "learning_rate": 0.1})
+    e = Experiment(
+        schemes=("he_normal",), precision=key, **{**SMALL, "steps": 2, "learning_rate": 0.1}
+    )
     own, data = draw_stack_and_data(e)
     plain = Native(own, e)
     found = list(measure(e))
@@ -221,10 +276,19 @@ def test_two_steps_leave_weights_that_torchs_own_tensors_have_too(key):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("key", [*HALVES, "float16_scaled"])
 def test_every_optimizer_works_in_every_format(key, optimizer):
-    """Not those that divide by a square root of 1e-8 and less, in float16: 1e-8 is 0 there, and 0 / 0 is no number."""
+    """Not those that divide by a square root of 1e-8 and less, in float16: 1e-8 is 0 there, and 0 /
+    0 is no number.
+    """
     rate = OPTIMIZERS[optimizer].learning_rate
-    e = Experiment(schemes=("he_normal",), precision=key, optimizer=optimizer, learning_rate=rate, weight_decay=0.01, clip=1.0,
-                   **{**SMALL, "steps": 40})  # fmt: skip
+    e = Experiment(
+        schemes=("he_normal",),
+        precision=key,
+        optimizer=optimizer,
+        learning_rate=rate,
+        weight_decay=0.01,
+        clip=1.0,
+        **{**SMALL, "steps": 40},
+    )
     loss = [measurement.loss.item() for measurement in measure(e)]
     if key == "float16" and optimizer in ("adam", "adamw", "rmsprop", "muon"):
         assert math.isnan(loss[-1])
@@ -236,9 +300,14 @@ def test_every_optimizer_works_in_every_format(key, optimizer):
 
 
 def plain_scaler(e: Experiment, start: float) -> Iterator[tuple[float, float, list[Tensor]]]:
-    """(scale, loss, weights) step by step: torch.amp.GradScaler and a torch.optim optimizer, float32 masters, one network."""
+    """(scale, loss, weights) step by step: torch.amp.GradScaler and a torch.optim optimizer,
+    float32 masters, one network.
+    """
     own, data = draw_stack_and_data(e)
-    stored = ((own.to_compute_dtype(weights)[0].T, own.to_compute_dtype(biases)) for weights, biases in own.layers())
+    stored = (
+        (own.to_compute_dtype(weights)[0].T, own.to_compute_dtype(biases))
+        for weights, biases in own.layers()
+    )
     layers = [(w.clone().requires_grad_(), b.clone().requires_grad_()) for w, b in stored]
     masters = [tensor for pair in layers for tensor in pair]
     kinds = {"sgd": torch.optim.SGD, "momentum": torch.optim.SGD, "adam": torch.optim.Adam}
@@ -250,7 +319,10 @@ def plain_scaler(e: Experiment, start: float) -> Iterator[tuple[float, float, li
         for index, (weights, biases) in enumerate(layers):
             h = torch.addmm(biases.half(), h, weights.half())
             h = e.phi.phi(h) if index < e.depth - 1 else h
-        loss = mean_losses(h.float().unsqueeze(0), data.y[batch].float() if data.y.is_floating_point() else data.y[batch])[0]
+        loss = mean_losses(
+            h.float().unsqueeze(0),
+            data.y[batch].float() if data.y.is_floating_point() else data.y[batch],
+        )[0]
         yield scaler.get_scale(), loss.item(), [weights.detach().clone() for weights, _ in layers]
         optimizer.zero_grad()
         scaler.scale(loss).backward()
@@ -260,12 +332,22 @@ def plain_scaler(e: Experiment, start: float) -> Iterator[tuple[float, float, li
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_loss_scaling_is_that_of_torchs_own_scaler_skipped_steps_among_them(optimizer, monkeypatch):
-    """From a scale of 2^24 the first steps overflow; masters follow those of float16 products in another order."""
+    """From a scale of 2^24 the first steps overflow; masters follow those of float16 products in
+    another order.
+    """
     monkeypatch.setattr("stability.engine.training.INITIAL_SCALE", 2.0**24)
-    e = Experiment(schemes=("he_normal",), precision="float16_scaled", optimizer=optimizer, learning_rate=0.002,
-                   activation="tanh", **{**SMALL, "steps": 130})  # fmt: skip
+    e = Experiment(
+        schemes=("he_normal",),
+        precision="float16_scaled",
+        optimizer=optimizer,
+        learning_rate=0.002,
+        activation="tanh",
+        **{**SMALL, "steps": 130},
+    )
     halved = 0
-    for measurement, (scale, loss, weights) in zip(measure(e), plain_scaler(e, 2.0**24), strict=True):
+    for measurement, (scale, loss, weights) in zip(
+        measure(e), plain_scaler(e, 2.0**24), strict=True
+    ):
         assert measurement.scale.item() == scale
         assert measurement.loss.item() == pytest.approx(loss, rel=0.02, abs=0.002)
         sizes = [w.norm().item() for w in weights]
@@ -275,10 +357,17 @@ def test_loss_scaling_is_that_of_torchs_own_scaler_skipped_steps_among_them(opti
 
 
 def test_a_skipped_step_moves_nothing_and_is_no_break(monkeypatch):
-    """Neither weights nor what Adam knows: after skips the network goes on as one that started then."""
+    """Neither weights nor what Adam knows: after skips the network goes on as one that started
+    then.
+    """
     monkeypatch.setattr("stability.engine.training.INITIAL_SCALE", 2.0**30)
-    e = Experiment(schemes=("he_normal", "normal:1"), precision="float16_scaled", optimizer="adam", learning_rate=0.001,
-                   **{**SMALL, "steps": 40})  # fmt: skip
+    e = Experiment(
+        schemes=("he_normal", "normal:1"),
+        precision="float16_scaled",
+        optimizer="adam",
+        learning_rate=0.001,
+        **{**SMALL, "steps": 40},
+    )
     run = Run(e)
     measurements = list(run)
     assert not run.breaks
@@ -295,9 +384,16 @@ def test_a_skipped_step_moves_nothing_and_is_no_break(monkeypatch):
 
 
 def test_the_scale_doubles_after_a_hundred_good_steps_and_measurements_do_not_show_it():
-    e = Experiment(schemes=("xavier_normal",), precision="float16_scaled", learning_rate=1e-6, activation="tanh",
-                   **{**SMALL, "steps": 150})  # fmt: skip
-    scales, norms = zip(*((m.scale.item(), m.gradient_norm.item()) for m in measure(e)), strict=True)
+    e = Experiment(
+        schemes=("xavier_normal",),
+        precision="float16_scaled",
+        learning_rate=1e-6,
+        activation="tanh",
+        **{**SMALL, "steps": 150},
+    )
+    scales, norms = zip(
+        *((m.scale.item(), m.gradient_norm.item()) for m in measure(e)), strict=True
+    )
     assert scales == tuple(INITIAL_SCALE * 2 ** (step // GOOD_STEPS_TO_GROW) for step in range(151))
     plain = [m.gradient_norm.item() for m in measure(replace(e, precision="float32"))]
     assert norms == pytest.approx(plain, rel=0.01)
@@ -315,11 +411,26 @@ def test_a_network_whose_signal_overflows_breaks_with_loss_scaling_too():
     assert (event.step, event.backward) == (0, False)
 
 
-@pytest.mark.parametrize("settings", [{"activation": "linear", "depth": 6}, {"depth": 20}, {"activation": "relu", "depth": 8}])
-def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips_and_heat_map(settings):
-    """The gradients of step 0 are infinite, in the profiles too; once a step is taken, its gradients are those of the start."""
-    e = Experiment(schemes=("scaled_normal:3", "xavier_normal"), precision="float16_scaled", learning_rate=1e-4, width=32,
-                   steps=24, samples=128, batch=16, **{"activation": "tanh"} | settings)  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [{"activation": "linear", "depth": 6}, {"depth": 20}, {"activation": "relu", "depth": 8}],
+)
+def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips_and_heat_map(
+    settings,
+):
+    """The gradients of step 0 are infinite, in the profiles too; once a step is taken, its
+    gradients are those of the start.
+    """
+    e = Experiment(
+        schemes=("scaled_normal:3", "xavier_normal"),
+        precision="float16_scaled",
+        learning_rate=1e-4,
+        width=32,
+        steps=24,
+        samples=128,
+        batch=16,
+        **{"activation": "tanh"} | settings,
+    )
     run = Run(e)
     first, *_ = list(run)
     assert not np.isfinite(first.signal_gradient[0]).all()
@@ -331,11 +442,15 @@ def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips
         assert not any(re.search(r"nan|inf\b|10\^\d\d\d", verdict.sentence) for verdict in found)
         assert all(math.isfinite(verdict.number) for verdict in found)
         assert cards_html(run, count, found, {}).count("class='strip'") == 4
-        assert "diverged" not in str(frames.training_tables(run, count, {}, "")["marks"].to_pylist())
-        assert set(frames.heat_table(run, e.schemes[0], "signal_gradient", count)["state"].to_pylist()) == {"finite", "not finite"}
+        marks = frames.training_tables(run, count, {}, "")["marks"]
+        assert "diverged" not in str(marks.to_pylist())
+        heat = frames.heat_table(run, e.schemes[0], "signal_gradient", count)
+        assert set(heat["state"].to_pylist()) == {"finite", "not finite"}
     taken = next(m for m in run.measurements if np.isfinite(m.gradient_norm[0]).all())
-    assert starting_indicators(run, 25)[0].log_gradient == pytest.approx(math.log10(np.divide(*taken.signal_gradient[0, 0, [0, -1]])))
-    assert starting_indicators(run, 25)[0].step == taken.step > 0 == starting_indicators(run, 1)[0].step
+    ratio = np.divide(*taken.signal_gradient[0, 0, [0, -1]])
+    start = starting_indicators(run, 25)[0]
+    assert start.log_gradient == pytest.approx(math.log10(ratio))
+    assert start.step == taken.step > 0 == starting_indicators(run, 1)[0].step
 
 
 # Where it overflows, and what it costs
@@ -344,14 +459,26 @@ def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips
 def test_the_largest_of_many_normal_numbers_is_half_of_the_time_below_its_median():
     noise = torch.randn(4000, 1000, generator=torch.Generator().manual_seed(0))
     for count in (1, 10, 1000):
-        below = (noise[:, :count].abs().amax(dim=1) < median_largest_normal(count)).double().mean().item()
+        below = (
+            (noise[:, :count].abs().amax(dim=1) < median_largest_normal(count))
+            .double()
+            .mean()
+            .item()
+        )
         assert abs(below - 0.5) < 5 * 0.5 / 4000**0.5
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_weights_of_variance_four_over_n_overflow_in_float16_where_foreseen(seed):
-    e = Experiment(schemes=("scaled_normal:2",), activation="linear", width=256, depth=24, steps=1, seed=seed,
-                   precision="float16")  # fmt: skip
+    e = Experiment(
+        schemes=("scaled_normal:2",),
+        activation="linear",
+        width=256,
+        depth=24,
+        steps=1,
+        seed=seed,
+        precision="float16",
+    )
     (found,), first = leaving(e), next(measure(e))
     measured = int(np.flatnonzero(~np.isfinite(first.signal[0, 0]))[0]) + 1
     assert abs(found.forward - measured) <= 2
@@ -362,8 +489,15 @@ def test_weights_of_variance_four_over_n_overflow_in_float16_where_foreseen(seed
 @pytest.mark.parametrize("key", ["float16", "float16_scaled"])
 @pytest.mark.parametrize("seed", range(3))
 def test_gradients_are_lost_where_foreseen(key, seed):
-    e = Experiment(schemes=("scaled_normal:0.3", "xavier_normal"), activation="tanh", width=128, depth=30, steps=1, seed=seed,
-                   precision=key)  # fmt: skip
+    e = Experiment(
+        schemes=("scaled_normal:0.3", "xavier_normal"),
+        activation="tanh",
+        width=128,
+        depth=30,
+        steps=1,
+        seed=seed,
+        precision=key,
+    )
     found, gradient = leaving(e), next(measure(e)).signal_gradient[:, 0]
     measured = int(np.flatnonzero(gradient[0] == 0)[-1]) + 1
     assert abs(found[0].backward - measured) <= 2
@@ -372,19 +506,33 @@ def test_gradients_are_lost_where_foreseen(key, seed):
 
 
 def test_where_nothing_is_predicted_nothing_leaves():
-    (found,) = leaving(Experiment(schemes=("orthogonal",), normalization="batch", precision="float16"))
+    (found,) = leaving(
+        Experiment(schemes=("orthogonal",), normalization="batch", precision="float16")
+    )
     assert (found.forward, found.backward) == (None, None)
 
 
 def test_small_weights_stall_in_float16_and_learn_in_bfloat16_and_with_loss_scaling():
-    """LARS asks for a direction alone. Gradients through seven linear layers of 0.01 are below 6e-8: in float16 they are 0."""
+    """LARS asks for a direction alone.
+
+    Gradients through seven linear layers of 0.01 are below 6e-8: in float16 they are 0.
+    """
     e = Experiment(
-        schemes=("normal:0.01",), activation="linear", depth=7, width=32, optimizer="lars", learning_rate=4, replicates=2
+        schemes=("normal:0.01",),
+        activation="linear",
+        depth=7,
+        width=32,
+        optimizer="lars",
+        learning_rate=4,
+        replicates=2,
     )
     late = {}
     for key in (*HALVES, "float16_scaled"):
         first, *others = measure(replace(e, precision=key))
-        late[key] = np.mean([measurement.loss for measurement in others[-20:]], axis=0) / e.dataset_row.guessing_loss  # (1, 2)
+        late[key] = (
+            np.mean([measurement.loss for measurement in others[-20:]], axis=0)
+            / e.dataset_row.guessing_loss
+        )  # (1, 2)
         assert (first.weight_gradient == 0).all() == (key == "float16")
     assert max(late["bfloat16"].max(), late["float16_scaled"].max()) < 0.5
     assert late["float16"].min() > 0.9

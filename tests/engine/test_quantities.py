@@ -1,4 +1,6 @@
-"""Each quantity against its definition, taken by brute force, and norms to the ends of the range of numbers."""
+"""Each quantity against its definition, taken by brute force, and norms to the ends of the range of
+numbers.
+"""
 
 import math
 from dataclasses import replace
@@ -10,11 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.catalogues.activations import ACTIVATIONS
-from stability.engine.network import ForwardPass
-from stability.engine.quantities import HISTOGRAM_BINS, accuracy, distinct_by_layer, pre_activation_histograms, saturated_and_dead, to_schemes_and_replicates
 from stability.engine.measurement import PROFILES
-from stability.engine.network import mean_losses
-from stability.engine.norms import norms, stacks_of_one_shape
+from stability.engine.network import ForwardPass, mean_losses
+from stability.engine.quantities import (
+    HISTOGRAM_BINS,
+    accuracy,
+    distinct_by_layer,
+    pre_activation_histograms,
+    saturated_and_dead,
+    to_schemes_and_replicates,
+)
+from stability.engine.scaled_norms import norms, stacks_of_one_shape
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
 
@@ -24,7 +32,9 @@ SINGLE = 1e-4
 
 
 def rows(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(dtype)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(
+        dtype
+    )
 
 
 def ratio(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -32,9 +42,13 @@ def ratio(a: torch.Tensor, b: torch.Tensor) -> float:
     return ((a - b).abs() / b.abs()).max().item()
 
 
-@pytest.mark.parametrize("scale", [1e-44, 1e-38, 1e-30, 1e-23, 1e-19, 1e-12, 1.0, 1e15, 1e19, 1e30, 1e37])
+@pytest.mark.parametrize(
+    "scale", [1e-44, 1e-38, 1e-30, 1e-23, 1e-19, 1e-12, 1.0, 1e15, 1e19, 1e30, 1e37]
+)
 def test_norms_are_right_wherever_the_numbers_themselves_can_be_written(scale):
-    entries = (rows(3, 4, 5, 6).double() * scale).float()  # what is left of the digits below 1e-38 is the input
+    entries = (
+        rows(3, 4, 5, 6).double() * scale
+    ).float()  # what is left of the digits below 1e-38 is the input
     expected = torch.linalg.vector_norm(entries.double().flatten(2), dim=2)
     assert ratio(norms(entries), expected) < 1e-6  # 30 squares, each rounded to 6e-8
 
@@ -55,7 +69,9 @@ def test_norms_equal_the_plain_norm_wherever_its_squares_stay_in_range(exponent)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_zeros_infinities_and_nan_stay_what_they_are(dtype):
     inf, nan = math.inf, math.nan
-    entries = torch.tensor([[[0, 0], [inf, 1], [-inf, 0], [nan, 1], [nan, inf], [3, 4], [0, 1e-30]]], dtype=dtype)
+    entries = torch.tensor(
+        [[[0, 0], [inf, 1], [-inf, 0], [nan, 1], [nan, inf], [3, 4], [0, 1e-30]]], dtype=dtype
+    )
     expected = torch.tensor([[0, inf, inf, nan, nan, 5, 1e-30]], dtype=torch.float64)
     assert torch.allclose(norms(entries), expected, rtol=1e-6, equal_nan=True)
 
@@ -66,7 +82,9 @@ def test_norms_of_a_mixed_stack_do_not_depend_on_their_neighbours():
     assert torch.equal(norms(entries), alone)
 
 
-@given(st.lists(st.sampled_from([(2, 3, 4), (2, 5, 4), (2, 3, 9)]), max_size=12), st.integers(1, 100))
+@given(
+    st.lists(st.sampled_from([(2, 3, 4), (2, 5, 4), (2, 3, 9)]), max_size=12), st.integers(1, 100)
+)
 def test_stacking_keeps_every_tensor_in_its_place(shapes, most):
     tensors = [torch.full(shape, float(index)) for index, shape in enumerate(shapes)]
     unstacked = [tensor for stack in stacks_of_one_shape(tensors, most) for tensor in stack]
@@ -76,12 +94,20 @@ def test_stacking_keeps_every_tensor_in_its_place(shapes, most):
 
 @pytest.mark.parametrize("scheme", ["normal:1", "normal:0.0015", "orthogonal:8"])
 @pytest.mark.parametrize("dataset", ["blobs", "spirals"])
-def test_a_linear_network_that_leaves_the_squared_range_of_float32_is_reported_rightly(scheme, dataset):
-    """Width 64: the signal grows 8-fold a layer, to 1e27, or shrinks 80-fold, to 1e-34. Squares of both are out of range."""
+def test_a_linear_network_that_leaves_the_squared_range_of_float32_is_reported_rightly(
+    scheme, dataset
+):
+    """Width 64: the signal grows 8-fold a layer, to 1e27, or shrinks 80-fold, to 1e-34.
+
+    Squares of both are out of range.
+    """
     depth = 18 if scheme == "normal:0.0015" else 30
-    e = Experiment(schemes=(scheme,), activation="linear", depth=depth, width=64, dataset=dataset, steps=1)
+    e = Experiment(
+        schemes=(scheme,), activation="linear", depth=depth, width=64, dataset=dataset, steps=1
+    )
     single, double = (next(measure(replace(e, precision=key))) for key in ("float32", "float64"))
-    # Not `gradient_norm` of a loss that has saturated: softmax of logits of 1e27 is 0 or 1, the same in both formats.
+    # Not `gradient_norm` of a loss that has saturated: softmax of logits of 1e27 is 0 or 1, the
+    # same in both formats.
     for name in ("signal", "signal_gradient", "weight_gradient", "weight"):
         seen, expected = getattr(single, name), getattr(double, name)
         assert ((expected > 1e20) | (expected < 1e-20)).any() or name == "weight"
@@ -89,24 +115,34 @@ def test_a_linear_network_that_leaves_the_squared_range_of_float32_is_reported_r
 
 
 def test_the_signal_of_a_linear_network_grows_by_its_gain_at_every_layer():
-    """Orthogonal weights of gain 8 multiply every length by 8, so the profile is known exactly, up to 8^35 = 4e31."""
-    e = Experiment(schemes=("orthogonal:8",), activation="linear", depth=36, width=32, features=32, steps=1)
+    """Orthogonal weights of gain 8 multiply every length by 8, so the profile is known exactly, up
+    to 8^35 = 4e31.
+    """
+    e = Experiment(
+        schemes=("orthogonal:8",), activation="linear", depth=36, width=32, features=32, steps=1
+    )
     signal = next(measure(e)).signal[0, 0, :-1]
     assert np.abs(signal[1:] / signal[:-1] / 8 - 1).max() < 1e-5  # two layers of float32
     assert signal[-1] > 1e31
 
 
 def one_pass(u: torch.Tensor, activation: str = "relu") -> ForwardPass:
-    """A pass of hidden pre-activations `(layers, N, batch, width)`, with an output layer that is not looked at."""
+    """A pass of hidden pre-activations `(layers, N, batch, width)`, with an output layer that is
+    not looked at.
+    """
     layers = list(u.unbind())
-    return ForwardPass(z=[*layers, layers[0]], u=layers, h=[ACTIVATIONS[activation].phi(layer) for layer in layers])
+    return ForwardPass(
+        z=[*layers, layers[0]], u=layers, h=[ACTIVATIONS[activation].phi(layer) for layer in layers]
+    )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("scale", [0.1, 1.0, 5.0, 40.0])
 def test_saturated_and_dead_units_are_counted_as_by_hand(activation, scale):
     u = rows(2, 3, 8, 16, dtype=torch.float64) * scale
-    u[:, :, :, :5] = -u[:, :, :, :5].abs() * 40  # rectifiers: some units that are off on the whole batch
+    u[:, :, :, :5] = (
+        -u[:, :, :, :5].abs() * 40
+    )  # rectifiers: some units that are off on the whole batch
     phi = ACTIVATIONS[activation].phi
     found = saturated_and_dead(Experiment(**ONE, activation=activation), one_pass(u, activation))
     grid = torch.linspace(-20, 20, 400_001, dtype=torch.float64).requires_grad_()
@@ -115,9 +151,14 @@ def test_saturated_and_dead_units_are_counted_as_by_hand(activation, scale):
         for network in range(3):
             points = u[layer, network].clone().requires_grad_()
             (slope,) = torch.autograd.grad(phi(points).sum(), points)
-            saturated = sum(bool(entry.abs() < 0.005 * steepest) for entry in slope.flatten()) / slope.numel()
+            saturated = (
+                sum(bool(entry.abs() < 0.005 * steepest) for entry in slope.flatten())
+                / slope.numel()
+            )
             dead = sum(all(entry == 0 for entry in unit) for unit in slope.T) / 16
-            assert found["saturated"][layer, network].item() == pytest.approx(saturated, abs=1e-6)  # a mean of 0 and 1
+            assert found["saturated"][layer, network].item() == pytest.approx(
+                saturated, abs=1e-6
+            )  # a mean of 0 and 1
             assert found["dead"][layer, network].item() == pytest.approx(dead, abs=1e-6)
 
 
@@ -128,7 +169,9 @@ def test_a_share_of_units_that_are_nan_is_no_share():
     assert found["dead"].isnan().tolist() == found["saturated"].isnan().tolist() == [[False, True]]
 
 
-EDGES = np.concatenate([[-np.inf], np.arange(-32, 33) / 4, [np.inf]])  # 64 bins of a quarter, and the two beside them
+EDGES = np.concatenate(
+    [[-np.inf], np.arange(-32, 33) / 4, [np.inf]]
+)  # 64 bins of a quarter, and the two beside them
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -147,11 +190,27 @@ def test_the_bins_hold_what_numpy_counts_in_every_layer_and_network(scale, dtype
 
 def test_an_edge_lies_in_the_bin_at_its_right_and_infinities_lie_outside():
     entries = torch.tensor(
-        [-math.inf, -8.0, -0.25, -0.0, 0.0, 0.25, 7.75, math.nextafter(8.0, 0), 8.0, math.inf, -9.0, 1e38], dtype=torch.float64
+        [
+            -math.inf,
+            -8.0,
+            -0.25,
+            -0.0,
+            0.0,
+            0.25,
+            7.75,
+            math.nextafter(8.0, 0),
+            8.0,
+            math.inf,
+            -9.0,
+            1e38,
+        ],
+        dtype=torch.float64,
     )
     found = pre_activation_histograms(one_pass(entries.view(1, 1, 3, 4)))[0, :, 0] * 12
     at = {0: 2, 1: 1, 32: 1, 33: 2, 34: 1, 64: 2, 65: 3}  # 0 and 65: outside
-    assert found.tolist() == pytest.approx([at.get(index, 0) for index in range(HISTOGRAM_BINS + 2)])
+    assert found.tolist() == pytest.approx(
+        [at.get(index, 0) for index in range(HISTOGRAM_BINS + 2)]
+    )
 
 
 def test_pre_activations_with_nan_among_them_have_no_histogram_and_their_neighbours_have():
@@ -164,7 +223,13 @@ def test_pre_activations_with_nan_among_them_have_no_histogram_and_their_neighbo
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer", "rms"])
 def test_the_histogram_is_that_of_what_the_activation_sees_after_normalization(normalization):
-    e = Experiment(**ONE | {"schemes": ("he_normal", "normal:1")}, normalization=normalization, samples=64, batch=16, steps=1)
+    e = Experiment(
+        **ONE | {"schemes": ("he_normal", "normal:1")},
+        normalization=normalization,
+        samples=64,
+        batch=16,
+        steps=1,
+    )
     stack, data = draw_stack_and_data(e)
     seen, found = stack.forward(data.x[next(batch_indices(e))], 0), next(measure(e)).pre_activations
     for layer, (u, z) in enumerate(zip(seen.u, seen.z, strict=False)):
@@ -175,7 +240,12 @@ def test_the_histogram_is_that_of_what_the_activation_sees_after_normalization(n
 
 
 def test_a_network_without_hidden_layers_has_no_histograms():
-    assert next(measure(Experiment(**ONE | {"depth": 1}, steps=1))).pre_activations.shape == (1, 1, 0, HISTOGRAM_BINS + 2)
+    assert next(measure(Experiment(**ONE | {"depth": 1}, steps=1))).pre_activations.shape == (
+        1,
+        1,
+        0,
+        HISTOGRAM_BINS + 2,
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -192,14 +262,24 @@ def test_planted_units_are_counted_once_each(planted, scale, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("batch", [64, 1024])
-def test_units_are_distinct_from_a_hundred_thousandth_of_the_rms_on_at_any_one_example(batch, dtype):
-    """Half of the copies, all of them with rounding, differ at one example: by half of the limit, or by twice the limit."""
+def test_units_are_distinct_from_a_hundred_thousandth_of_the_rms_on_at_any_one_example(
+    batch, dtype
+):
+    """Half of the copies, all of them with rounding, differ at one example: by half of the limit,
+    or by twice the limit.
+    """
     random, counted = torch.Generator().manual_seed(3), {}
     for example in range(0, batch, batch // 64):
         for limits in (0.5, 2):
-            u = torch.randn(batch, 1, generator=random, dtype=torch.float64).expand(batch, 16).clone()
+            u = (
+                torch.randn(batch, 1, generator=random, dtype=torch.float64)
+                .expand(batch, 16)
+                .clone()
+            )
             u[example, ::2] += limits * 1e-5 * u.square().mean().sqrt()
-            u *= 1 + torch.finfo(dtype).eps * torch.randn(batch, 16, generator=random, dtype=torch.float64)
+            u *= 1 + torch.finfo(dtype).eps * torch.randn(
+                batch, 16, generator=random, dtype=torch.float64
+            )
             counted[example, limits] = distinct_by_layer(one_pass(u.to(dtype)[None, None])).item()
     assert counted == {(example, limits): 1 + (limits > 1) for example, limits in counted}
 
@@ -218,11 +298,17 @@ def test_units_that_are_no_numbers_are_not_counted(odd):
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_constant_networks_keep_one_distinct_unit_while_they_train_and_random_ones_keep_all(activation, precision):
+def test_constant_networks_keep_one_distinct_unit_while_they_train_and_random_ones_keep_all(
+    activation, precision
+):
     e = Experiment(
-        schemes=("constant", "zeros", "scaled_normal"), activation=activation, depth=4, width=24,
-        steps=40, precision=precision,
-    )  # fmt: skip
+        schemes=("constant", "zeros", "scaled_normal"),
+        activation=activation,
+        depth=4,
+        width=24,
+        steps=40,
+        precision=precision,
+    )
     for measurement in measure(e):
         counts = measurement.distinct
         if not np.isnan(counts).any():
@@ -236,11 +322,17 @@ def test_losses_and_accuracy_are_means_over_the_batch():
     for network in range(2):
         chances = [row.exp() / row.exp().sum() for row in output[network]]
         expected = -sum(chance[y].log() for chance, y in zip(chances, classes, strict=True)) / 5
-        assert mean_losses(output, classes)[network].item() == pytest.approx(expected.item(), rel=1e-6)
-        right = sum(int(row.argmax() == y) for row, y in zip(output[network], classes, strict=True)) / 5
+        assert mean_losses(output, classes)[network].item() == pytest.approx(
+            expected.item(), rel=1e-6
+        )
+        right = (
+            sum(int(row.argmax() == y) for row, y in zip(output[network], classes, strict=True)) / 5
+        )
         assert accuracy(output, classes)[network].item() == pytest.approx(right)
         squares = (output[network] - values).square()
-        assert mean_losses(output, values)[network].item() == pytest.approx(squares.mean().item(), rel=1e-6)
+        assert mean_losses(output, values)[network].item() == pytest.approx(
+            squares.mean().item(), rel=1e-6
+        )
     assert accuracy(output, values).isnan().all()
 
 
@@ -259,6 +351,8 @@ def test_arrays_are_arranged_with_schemes_outermost_then_replicates_then_layers(
 
 def test_the_profiles_are_the_quantities_that_have_a_layer_axis():
     measurement = next(measure(Experiment(schemes=("zeros",), depth=3, width=4, steps=1)))
-    with_layers = {name for name in measurement.__slots__ if np.ndim(getattr(measurement, name)) == 3}
+    with_layers = {
+        name for name in measurement.__slots__ if np.ndim(getattr(measurement, name)) == 3
+    }
     with_layers -= {"learned_outputs"}  # whose axes are schemes, points and outputs
     assert set(PROFILES) == with_layers

@@ -1,8 +1,10 @@
 """The registry: one run for equal settings, what it drops, and who may train now."""
 
 import gc
+import threading
 import weakref
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import pytest
 from hypothesis import settings
@@ -17,16 +19,21 @@ from hypothesis.stateful import (
 )
 from small_runs import counting, in_threads, small
 
+from stability.engine.cost import Cost
 from stability.engine.process_settings import configure_process
-from stability.engine.registry import Registry
+from stability.engine.registry import Probe, Registry
 from stability.engine.runs import Run, RunError
 from stability.records.experiment import Experiment
 
-configure_process()  # as on the page: who looks for garbage need not walk through all that was imported
+configure_process()  # as on the page: the garbage collector skips all that was imported
+
+
+def registry_of_runs(**limits) -> Registry:
+    return Registry({Experiment: Run}, **limits)
 
 
 def test_equal_experiments_have_one_run_and_others_have_their_own():
-    registry = Registry()
+    registry = registry_of_runs()
     run = registry.open(small(seed=1))
     assert registry.open(small(seed=1)) is run
     assert registry.open(small(seed=2)) is not run
@@ -35,8 +42,18 @@ def test_equal_experiments_have_one_run_and_others_have_their_own():
 
 def test_readers_who_open_one_experiment_together_get_one_run():
     for _ in range(20):
-        registry = Registry()
-        assert len({id(run) for run in in_threads(8, lambda index, registry=registry: registry.open(small()))}) == 1
+        registry = registry_of_runs()
+        assert (
+            len(
+                {
+                    id(run)
+                    for run in in_threads(
+                        8, lambda index, registry=registry: registry.open(small())
+                    )
+                }
+            )
+            == 1
+        )
 
 
 def alive(runs: list[weakref.ref]) -> list[int]:
@@ -48,14 +65,15 @@ def alive(runs: list[weakref.ref]) -> list[int]:
 def opened(registry: Registry, seed: int) -> weakref.ref:
     """A finished run that nothing but the registry holds."""
     run = registry.open(small(seed=seed))
-    assert list(run)
+    with registry.attend(run):
+        assert list(run)
     return weakref.ref(run)
 
 
 def test_the_least_recently_opened_runs_are_dropped_by_bytes():
     one = Run(small())
     assert list(one)
-    registry = Registry(most_bytes=int(one.nbytes * 4.5))
+    registry = registry_of_runs(most_bytes=int(one.nbytes * 4.5))
     runs = [opened(registry, seed) for seed in range(4)]
     assert alive(runs) == [0, 1, 2, 3]
     registry.open(small(seed=0))  # now 1 is the oldest
@@ -68,7 +86,7 @@ def test_the_least_recently_opened_runs_are_dropped_by_bytes():
 
 
 def test_a_run_that_somebody_attends_is_never_dropped():
-    registry = Registry(most_bytes=0)
+    registry = registry_of_runs(most_bytes=0)
     with registry.attend(registry.open(small(seed=0))):
         runs = [opened(registry, seed) for seed in range(5)]
         assert alive(runs) == [0, 4], "the attended one and the newest"
@@ -78,7 +96,7 @@ def test_a_run_that_somebody_attends_is_never_dropped():
 
 def test_a_run_that_was_dropped_while_somebody_still_had_it_in_hand_does_not_block_its_successor():
     """Between opening and attending others may open theirs."""
-    registry = Registry(most_bytes=0)
+    registry = registry_of_runs(most_bytes=0)
     dropped = registry.open(small(seed=0))
     registry.open(small(seed=1))
     with ExitStack() as late:
@@ -95,6 +113,31 @@ def test_a_run_that_was_dropped_while_somebody_still_had_it_in_hand_does_not_blo
         assert registry.queue_position(other) == 0
 
 
+class WeighedRun(Run):
+    """A run that counts how often it is asked for its bytes."""
+
+    asked = 0
+
+    @property
+    def nbytes(self) -> int:
+        self.asked += 1
+        return super().nbytes
+
+
+def test_the_total_of_all_bytes_is_kept_and_nobody_else_is_asked_when_a_run_is_opened():
+    registry = Registry({Experiment: WeighedRun})
+    runs = [registry.open(small(seed=seed)) for seed in range(5)]
+    for run in runs:
+        assert list(registry.follow(run, run.last_index + 1, 1.0))
+    assert registry.total_bytes == sum(run.nbytes for run in runs)
+    before = [run.asked for run in runs]
+    registry.open(small(seed=0))
+    assert [run.asked for run in runs[1:]] == before[1:]
+    registry.most_bytes = 0
+    registry.open(small(seed=9))
+    assert registry.total_bytes == registry.open(small(seed=9)).nbytes
+
+
 # The queue
 
 
@@ -105,10 +148,12 @@ class Visitors(RuleBasedStateMachine):
 
     @initialize(slots=st.integers(1, 3), most_bytes=st.sampled_from([0, 2**29]))
     def start(self, slots: int, most_bytes: int):
-        self.registry = Registry(most_bytes, slots)
+        self.registry = registry_of_runs(most_bytes=most_bytes, slots=slots)
         self.visits: list[tuple[Run, ExitStack]] = []
         self.queue: list[Run] = []  # who is attended, first come first
-        self.registered: set[Run] = set()  # those that were opened last for their settings, and attended ever since
+        self.registered: set[Run] = (
+            set()
+        )  # those that were opened last for their settings, and attended ever since
 
     @rule(target=opened, seed=st.integers(0, 2))
     def open(self, seed: int):
@@ -159,7 +204,7 @@ def test_trainings_run_one_after_another_in_the_order_in_which_they_were_asked_f
 
 
 def test_who_waits_sees_how_many_trainings_come_first_and_moves_up_as_they_end_or_are_left():
-    registry = Registry()
+    registry = registry_of_runs()
     runs = [registry.open(small(seed=seed)) for seed in range(4)]
     with ExitStack() as stay:
         visits = [stay.enter_context(ExitStack()) for _ in runs]
@@ -176,8 +221,8 @@ def test_who_waits_sees_how_many_trainings_come_first_and_moves_up_as_they_end_o
             assert registry.queue_position(runs[1]) == 1
 
 
-def test_a_second_viewer_of_a_run_waits_no_longer_than_the_first_and_keeps_its_place_when_the_first_leaves():
-    registry = Registry()
+def test_a_second_viewer_waits_no_longer_than_the_first_and_stays_when_the_first_leaves():
+    registry = registry_of_runs()
     first, second = registry.open(small(seed=0)), registry.open(small(seed=1))
     with ExitStack() as early, registry.attend(second), registry.attend(first):
         early.enter_context(registry.attend(first))
@@ -189,7 +234,7 @@ def test_a_second_viewer_of_a_run_waits_no_longer_than_the_first_and_keeps_its_p
 
 
 def test_a_run_that_everybody_left_has_stopped_and_can_be_resumed():
-    registry = Registry()
+    registry = registry_of_runs()
     with counting() as counted:
         run = registry.open(small())
         with registry.attend(run):
@@ -205,13 +250,11 @@ def test_a_run_that_everybody_left_has_stopped_and_can_be_resumed():
         assert counted.started[run.experiment] == 1
 
 
-
-
 # Failures
 
 
 def test_a_failed_training_does_not_hold_up_the_queue():
-    registry = Registry()
+    registry = registry_of_runs()
     with counting(fails_before=2):
         failing = registry.open(small(seed=0))
         waiting = registry.open(small(seed=1, steps=1))
@@ -226,9 +269,106 @@ def test_a_failed_training_does_not_hold_up_the_queue():
 
 
 def test_leaving_by_an_exception_leaves_the_queue():
-    registry = Registry()
+    registry = registry_of_runs()
     run, other = registry.open(small(seed=0)), registry.open(small(seed=1))
     with pytest.raises(KeyboardInterrupt), registry.attend(run):
         raise KeyboardInterrupt
     with registry.attend(other):
         assert registry.queue_position(other) == 0
+
+
+# Following
+
+
+def test_who_follows_gets_the_measurements_that_were_asked_for_and_leaves_the_queue():
+    registry = registry_of_runs()
+    run, other = registry.open(small(seed=0)), registry.open(small(seed=1))
+    positions = list(registry.follow(run, 5, 0.0))
+    assert set(positions) == {0}
+    assert len(run.measurements) == 5
+    assert list(registry.follow(run, 5, 0.0)) == []
+    with registry.attend(other):
+        assert registry.queue_position(other) == 0
+
+
+def test_who_closes_the_iterator_has_left():
+    registry = registry_of_runs()
+    run, other = registry.open(small(seed=0)), registry.open(small(seed=1))
+    with registry.attend(other), closing(registry.follow(run, 13, 0.01)) as positions:
+        assert next(positions) == 1
+        assert registry.queue_position(run) == 1
+    assert registry.queue_position(run) == 0
+    assert run.measurements == []
+
+
+def test_who_waits_goes_on_at_once_when_the_run_before_ends_or_is_left():
+    registry, patience = registry_of_runs(), 60.0  # longer than anybody waits here
+    first, second = registry.open(small(seed=0)), registry.open(small(seed=1))
+    started = threading.Event()
+
+    def follow_second() -> list[int]:
+        started.set()
+        return list(registry.follow(second, 13, patience))
+
+    with ThreadPoolExecutor(1) as pool:
+        with registry.attend(first):
+            waiting = pool.submit(follow_second)
+            assert started.wait(patience)
+        assert set(waiting.result(patience)) == {0}
+    assert second.finished
+
+
+def test_many_who_follow_many_runs_see_each_of_them_finished_and_trained_once():
+    registry = registry_of_runs()
+
+    def follow(index: int) -> int:
+        run = registry.open(small(seed=index % 3))
+        assert all(position >= 0 for position in registry.follow(run, 13, 0.01))
+        return len(run.measurements)
+
+    with counting() as counted:
+        assert in_threads(9, follow) == [13] * 9
+    assert set(counted.pulled.values()) == {13}
+
+
+# Computations beside a run
+
+
+def probe_of(compute, *arguments) -> Probe:
+    return Probe(compute, arguments, Cost(calls=1, operations=1, bytes=1))
+
+
+def test_a_computation_takes_its_turn_and_is_made_once_for_all():
+    calls, registry = [], registry_of_runs()
+
+    def double(number: int) -> int:
+        calls.append(number)
+        return 2 * number
+
+    computation = registry.open(probe_of(double, 21))
+    assert registry.open(probe_of(double, 21)) is computation
+    with registry.attend(registry.open(small())):
+        with closing(registry.follow(computation, 1, 0.0)) as positions:
+            assert next(positions) == 1
+        assert calls == []
+    for _ in range(2):
+        list(registry.follow(computation, 1, 0.0))
+    assert computation.measurements == [42]
+    assert calls == [21]
+    assert computation.finished
+
+
+def test_a_computation_that_failed_can_be_tried_again():
+    fails, registry = [True], registry_of_runs()
+
+    def once_too_large() -> str:
+        if fails:
+            fails.clear()
+            raise MemoryError("no room")
+        return "done"
+
+    computation = registry.open(probe_of(once_too_large))
+    with pytest.raises(RunError, match="no room"):
+        list(registry.follow(computation, 1, 0.0))
+    list(registry.follow(registry.open(probe_of(once_too_large)), 1, 0.0))
+    assert computation.measurements == ["done"]

@@ -1,4 +1,4 @@
-"""What numbers become in every format: counted against limits, held against the casts of torch and exact fractions."""
+"""Rounding shares against limits, the casts of torch, and exact fractions."""
 
 import math
 from dataclasses import replace
@@ -13,17 +13,26 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from stability import frames
-from stability.engine.network import BackwardPass, ForwardPass
 from stability.engine.measurement import PROFILES
-from stability.engine.network import mean_losses
-from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, SHARES_SHAPE, TENSOR_KINDS, magnitude_cuts, rounding_limits, shares_by_outcome
+from stability.engine.network import BackwardPass, ForwardPass, mean_losses
+from stability.engine.rounding_shares import (
+    FORMATS_BY_RANGE,
+    OUTCOMES,
+    SHARES_SHAPE,
+    TENSOR_KINDS,
+    magnitude_cuts,
+    rounding_limits,
+    shares_by_outcome,
+)
 from stability.engine.runs import PROFILE_BYTES, Run, bytes_of_snapshot
-from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
 SMALL = {"depth": 4, "width": 8, "samples": 64, "batch": 16, "steps": 30, "features": 8}
-CLIPPED = torch.float8_e4m3fn  # torch's cast clips what lies beyond its largest number: that is no fate that can be seen
+CLIPPED = (
+    torch.float8_e4m3fn
+)  # torch's cast clips what lies beyond its largest number: that is no fate that can be seen
 ROWS = pytest.mark.parametrize("row", FORMATS_BY_RANGE, ids=lambda row: row.key)
 WIDTHS = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
@@ -37,16 +46,22 @@ def one_layer(x: Tensor) -> Tensor:
 
 def count(x: Tensor, row) -> list[int]:
     """The same as numbers of numbers, of one format."""
-    return [round(share * x.numel()) for share in one_layer(x)[FORMATS_BY_RANGE.index(row)].tolist()]
+    return [
+        round(share * x.numel()) for share in one_layer(x)[FORMATS_BY_RANGE.index(row)].tolist()
+    ]
 
 
 def cast(x: Tensor, row) -> list[int]:
-    """How many become what, by torch's own cast; but float64 is rounded once, as torch does not do to the short formats."""
+    """How many become what, by torch's own cast; but float64 is rounded once, as torch does not do
+    to the short formats.
+    """
     made, exact = x.to(row.dtype).double().abs(), x.double().abs()
     beyond = exact > 464 if row.dtype == CLIPPED else made.isinf()
     lost, alive = (made == 0) & (exact > 0), (made > 0) & ~beyond
     tiny = torch.finfo(row.dtype).tiny
-    return [int(mask.sum()) for mask in (lost, alive & (made < tiny), alive & (made >= tiny), beyond)]
+    return [
+        int(mask.sum()) for mask in (lost, alive & (made < tiny), alive & (made >= tiny), beyond)
+    ]
 
 
 def rounded(value: Fraction, row) -> Fraction | None:
@@ -72,9 +87,14 @@ def exact(x: Tensor, row) -> list[int]:
 
 
 def around(row, dtype: torch.dtype) -> Tensor:
-    """Numbers of a type at the limits of a format and either side of them, and the format's own ends."""
+    """Numbers of a type at the limits of a format and either side of them, and the format's own
+    ends.
+    """
     ends = [float(min(limit, Fraction(1e308))) for limit, _ in rounding_limits(row)]
-    at = torch.tensor([*ends, row.largest_finite, row.smallest_normal, row.smallest_subnormal, 0.0], dtype=torch.float64).to(dtype)
+    at = torch.tensor(
+        [*ends, row.largest_finite, row.smallest_normal, row.smallest_subnormal, 0.0],
+        dtype=torch.float64,
+    ).to(dtype)
     at = at[at.isfinite()]
     up, down = (torch.nextafter(at, torch.tensor(side, dtype=dtype)) for side in (math.inf, 0.0))
     return torch.cat([at, up, down, -at, torch.tensor([math.inf, -math.inf], dtype=dtype)])
@@ -147,13 +167,19 @@ def by_autograd(e: Experiment) -> list[list[Tensor]]:
     return [[*seen.h, seen.output], list(of_z), [layer for group in of_weights for layer in group]]
 
 
-@pytest.mark.parametrize("change", [{}, {"dataset": "sine"}, {"width": 16, "batch": 16}, {"depth": 1}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{}, {"dataset": "sine"}, {"width": 16, "batch": 16}, {"depth": 1}], ids=str
+)
 def test_a_measurement_has_the_shares_of_every_tensor_of_every_network(change):
-    e = Experiment(**SMALL | change, schemes=("he_normal", "normal:1e-6", "normal:300"), replicates=2)
+    e = Experiment(
+        **SMALL | change, schemes=("he_normal", "normal:1e-6", "normal:300"), replicates=2
+    )
     found, expected = next(measure(e)).rounding_shares, by_autograd(e)
     assert found.shape == (3, 2, e.depth, *SHARES_SHAPE)
     assert found.dtype == np.float32
-    for kind, layer, network, place in product(range(len(TENSOR_KINDS)), range(e.depth), range(6), range(len(FORMATS_BY_RANGE))):
+    for kind, layer, network, place in product(
+        range(len(TENSOR_KINDS)), range(e.depth), range(6), range(len(FORMATS_BY_RANGE))
+    ):
         x = expected[kind][layer][network]
         shares = found[network // 2, network % 2, layer, kind, place]
         assert np.rint(shares * x.numel()).tolist() == cast(x, FORMATS_BY_RANGE[place])
@@ -168,24 +194,43 @@ def test_a_run_has_shares_at_the_costly_steps_alone_and_they_are_no_profile():
 
 def test_gradients_of_a_scaled_loss_are_counted_as_they_are_stored():
     """Times 2^16: what float16 loses of the plain loss it holds of the scaled one."""
-    plain = Experiment(**SMALL | {"depth": 12}, schemes=("xavier_normal",), activation="sigmoid", precision="float32")
+    plain = Experiment(
+        **SMALL | {"depth": 12},
+        schemes=("xavier_normal",),
+        activation="sigmoid",
+        precision="float32",
+    )
     names, at = list(TENSOR_KINDS), [row.key for row in FORMATS_BY_RANGE].index("float16")
-    lost = [next(measure(replace(plain, precision=key))).rounding_shares[0, 0, 0, names.index("signal_gradient"), at, 0]
-            for key in ("float32", "float16_scaled")]  # fmt: skip
+    lost = [
+        next(measure(replace(plain, precision=key))).rounding_shares[
+            0, 0, 0, names.index("signal_gradient"), at, 0
+        ]
+        for key in ("float32", "float16_scaled")
+    ]
     assert lost[0] > 0.9
     assert lost[1] < 0.1
 
 
-def test_large_networks_keep_few_pictures_and_small_ones_all():
+def test_large_networks_keep_few_snapshots_and_small_ones_all():
     few = Experiment(depth=101, replicates=16, steps=30)
-    assert len(Run(few).snapshot_steps) == max(2, PROFILE_BYTES // bytes_of_snapshot(few)) < SAMPLED_STEPS
+    assert (
+        len(Run(few).snapshot_steps)
+        == max(2, PROFILE_BYTES // bytes_of_snapshot(few))
+        < SAMPLED_STEPS
+    )
     assert Run(Experiment(**SMALL)).snapshot_steps == evenly_spread_steps(30, SAMPLED_STEPS)
 
 
-def test_the_bytes_of_a_picture_are_counted():
+def test_the_bytes_of_a_snapshot_are_counted():
     e = Experiment(**SMALL, schemes=("he_normal", "zeros"))
     first = next(measure(e))
-    assert 0 <= bytes_of_snapshot(e) - first.rounding_shares.nbytes // e.replicates - first.pre_activations.nbytes <= 400
+    assert (
+        0
+        <= bytes_of_snapshot(e)
+        - first.rounding_shares.nbytes // e.replicates
+        - first.pre_activations.nbytes
+        <= 400
+    )
 
 
 def test_the_frame_has_a_row_for_every_tensor_and_format():
@@ -193,10 +238,20 @@ def test_the_frame_has_a_row_for_every_tensor_and_format():
     run = Run(e)
     assert list(run)
     frame = frames.rounding_frame(run)
-    assert len(frame) == len(run.snapshot_steps) * 2 * 2 * e.depth * len(TENSOR_KINDS) * len(FORMATS_BY_RANGE)
+    assert len(frame) == len(run.snapshot_steps) * 2 * 2 * e.depth * len(TENSOR_KINDS) * len(
+        FORMATS_BY_RANGE
+    )
     for step, layer, kind in ((0, 2, "activation"), (30, 4, "weight_gradient")):
-        found = run.measurements[step].rounding_shares[1, 0, layer - 1, list(TENSOR_KINDS).index(kind)]
-        asked = {"scheme": e.schemes[1], "replicate": 0, "step": step, "layer": layer, "tensor": kind}
+        found = run.measurements[step].rounding_shares[
+            1, 0, layer - 1, list(TENSOR_KINDS).index(kind)
+        ]
+        asked = {
+            "scheme": e.schemes[1],
+            "replicate": 0,
+            "step": step,
+            "layer": layer,
+            "tensor": kind,
+        }
         rows = frame[(frame[list(asked)] == list(asked.values())).all(axis=1)]
         assert rows["format"].tolist() == [row.key for row in FORMATS_BY_RANGE]
         np.testing.assert_array_equal(rows[list(OUTCOMES)].to_numpy(), found)

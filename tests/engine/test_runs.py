@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from small_runs import counting, held, in_threads, size, small
+from small_runs import bytes_kept_alive, bytes_of_object, counting, in_threads, small
 
 from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.engine.measurement import PROFILES, Measurement
@@ -31,9 +31,14 @@ from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
-configure_process()  # as on the page: who looks for garbage need not walk through all that was imported
+# as on the page: who looks for garbage need not walk through all that was imported
+configure_process()
 
-SCALARS = [field.name for field in fields(Measurement) if field.name not in ("step", "rounding_shares", *PROFILES)]  # which are averaged
+SCALARS = [
+    field.name
+    for field in fields(Measurement)
+    if field.name not in ("step", "rounding_shares", *PROFILES)
+]  # which are averaged
 EIGHT = tuple(f"normal:{std}" for std in range(1, 9))
 
 
@@ -45,7 +50,9 @@ def equal(a: Measurement, b: Measurement, names: list[str] = SCALARS) -> bool:
 
 
 def visit(run: Run, how: random.Random) -> list[tuple[int, Measurement]]:
-    """Joins, reads some of the stream in one of three ways, and leaves: pairs of an index and what was seen there."""
+    """Joins, reads some of the stream in one of three ways, and leaves: pairs of an index and what
+    was seen there.
+    """
     way, first = how.randrange(3), how.randrange(run.experiment.steps + 2)
     if way == 0:
         return list(enumerate(islice(run, first)))
@@ -59,8 +66,14 @@ def visit(run: Run, how: random.Random) -> list[tuple[int, Measurement]]:
 
 
 @settings(max_examples=15)
-@given(seed=st.integers(0, 2**32), steps=st.integers(1, 25), profile_bytes=st.sampled_from([0, 2000, PROFILE_BYTES]))
-def test_eight_readers_who_join_and_leave_at_random_see_one_stream_that_is_computed_once(seed, steps, profile_bytes):
+@given(
+    seed=st.integers(0, 2**32),
+    steps=st.integers(1, 25),
+    profile_bytes=st.sampled_from([0, 2000, PROFILE_BYTES]),
+)
+def test_eight_readers_who_join_and_leave_at_random_see_one_stream_that_is_computed_once(
+    seed, steps, profile_bytes
+):
     with counting() as counted:
         run = Run(small(steps=steps, schemes=("he_normal", "normal:1000")), profile_bytes)
 
@@ -74,7 +87,10 @@ def test_eight_readers_who_join_and_leave_at_random_see_one_stream_that_is_compu
         assert counted.started[run.experiment] == 1
     assert run.finished
     assert [measurement.step for measurement in whole] == list(range(steps + 1))
-    for index, measurement in seen:  # profiles may be let go of, numbers of a step are the same objects for everyone
+    for (
+        index,
+        measurement,
+    ) in seen:  # profiles may be let go of, numbers of a step are the same objects for everyone
         assert all(getattr(measurement, name) is getattr(whole[index], name) for name in SCALARS)
 
 
@@ -143,7 +159,9 @@ def test_advance_takes_one_step_at_least_and_ends_with_the_run():
 
 @settings(max_examples=12)
 @given(steps=st.integers(1, 30), profile_bytes=st.integers(0, 6000), replicates=st.integers(1, 3))
-def test_a_thinned_run_keeps_every_number_of_a_step_and_evenly_spread_profiles_with_both_ends(steps, profile_bytes, replicates):
+def test_a_thinned_run_keeps_every_number_of_a_step_and_evenly_spread_profiles_with_both_ends(
+    steps, profile_bytes, replicates
+):
     e = small(steps=steps, replicates=replicates)
     run = Run(e, profile_bytes)
     for count, measurement in enumerate(run, start=1):
@@ -169,21 +187,25 @@ def test_a_run_says_truly_how_many_bytes_it_holds(depth, steps):
     for profile_bytes in (0, PROFILE_BYTES):
         run = Run(Experiment(**LARGE, depth=depth, steps=steps), profile_bytes)
         assert list(run)
-        real = held(run.measurements)
+        real = bytes_kept_alive(run.measurements)
         assert real <= run.nbytes <= 2 * real
 
 
 def test_a_small_network_of_many_steps_says_truly_how_many_bytes_it_holds():
     run = Run(small(depth=1, batch=1, steps=800))
     assert list(run)
-    real = held(run.measurements)
+    real = bytes_kept_alive(run.measurements)
     assert real <= run.nbytes <= 2 * real
 
 
-@pytest.mark.parametrize("settings", [{"n": 4}, {"n": 40}, {"n": 256, "replicates": 4}, {"n": 2, "family": "orthogonal"}])
+@pytest.mark.parametrize(
+    "settings", [{"n": 4}, {"n": 40}, {"n": 256, "replicates": 4}, {"n": 2, "family": "orthogonal"}]
+)
 def test_a_growth_says_truly_how_many_bytes_it_holds_with_the_factors_that_are_drawn(settings):
     def tensors() -> dict[int, int]:
-        storages = [thing.untyped_storage() for thing in gc.get_objects() if type(thing) is torch.Tensor]
+        storages = [
+            thing.untyped_storage() for thing in gc.get_objects() if type(thing) is torch.Tensor
+        ]
         return {storage.data_ptr(): storage.nbytes() for storage in storages}
 
     before, growth = tensors(), ProductRun(Product(**{"replicates": 30, "count": 20} | settings))
@@ -196,34 +218,49 @@ def test_a_growth_says_truly_how_many_bytes_it_holds_with_the_factors_that_are_d
 
 def test_a_run_holds_at_most_32_megabytes_whatever_the_knobs():
     """By its own account, which the tests above hold against the memory itself."""
-    for schemes, replicates, depth, steps in product((EIGHT[:1], EIGHT), (1, 16), (1, 2, 101), (1, 30, 1000, 5000)):
-        run = Run(Experiment(schemes=schemes, replicates=replicates, depth=depth, width=2, steps=steps))
+    for schemes, replicates, depth, steps in product(
+        (EIGHT[:1], EIGHT), (1, 16), (1, 2, 101), (1, 30, 1000, 5000)
+    ):
+        run = Run(
+            Experiment(schemes=schemes, replicates=replicates, depth=depth, width=2, steps=steps)
+        )
         run.measurements, run.finished = [None] * (steps + 1), True
         assert run.nbytes <= 32e6, (len(schemes), replicates, depth, steps)
 
 
 def test_a_run_at_the_extremes_of_its_knobs_holds_at_most_32_megabytes_of_memory():
-    """5000 steps of 128 networks, from what a few of them really hold: thinned steps are alike, and so are kept ones."""
+    """5000 steps of 128 networks, from what a few of them really hold: thinned steps are alike, and
+    so are kept ones.
+    """
     run = Run(Experiment(**LARGE, depth=1, steps=90), profile_bytes=0)
     assert list(run)
     thinned = [m for m in run.measurements[1:-1] if np.isnan(m.test_loss).all()]
     assert all(m.signal is None for m in thinned)
-    thinned = held(thinned) / len(thinned)
+    thinned = bytes_kept_alive(thinned) / len(thinned)
     for depth in (1, 101):
         e = Experiment(**LARGE, depth=depth, steps=5000)
         run = Run(e)
         first = next(measure(e))
-        picture = size(first.pre_activations) + size(first.rounding_shares) / e.replicates
-        kept = held([first]) - size(first.pre_activations) - size(first.rounding_shares)
-        parts = 5001 * thinned, len(run.profile_steps) * kept, len(run.snapshot_steps) * picture
+        snapshot = (
+            bytes_of_object(first.pre_activations)
+            + bytes_of_object(first.rounding_shares) / e.replicates
+        )
+        kept = (
+            bytes_kept_alive([first])
+            - bytes_of_object(first.pre_activations)
+            - bytes_of_object(first.rounding_shares)
+        )
+        parts = 5001 * thinned, len(run.profile_steps) * kept, len(run.snapshot_steps) * snapshot
         assert sum(parts) <= 32e6, parts
 
 
-def test_a_large_run_keeps_its_histograms_at_evenly_spread_steps_with_both_ends_and_says_so():
+def test_a_large_run_keeps_its_snapshots_at_evenly_spread_steps_with_both_ends_and_says_so():
     e = Experiment(**LARGE, depth=40, steps=25)
     run, taken = Run(e), sorted(evenly_spread_steps(e.steps, SAMPLED_STEPS))
     for count, measurement in enumerate(run, start=1):
-        assert np.isfinite(measurement.pre_activations).any() == (count - 1 in taken), "the newest is whole"
+        assert np.isfinite(measurement.pre_activations).any() == (count - 1 in taken), (
+            "the newest is whole"
+        )
     shown = [m.step for m in run if np.isfinite(m.pre_activations).any()]
     assert shown == sorted(run.snapshot_steps)
     assert {0, e.steps} <= set(shown)
@@ -231,7 +268,9 @@ def test_a_large_run_keeps_its_histograms_at_evenly_spread_steps_with_both_ends_
     gaps = np.diff([taken.index(step) for step in shown])
     assert gaps.max() - gaps.min() <= 1
     assert sum(m.pre_activations.nbytes for m in run if m.step in shown) <= PROFILE_BYTES
-    assert held(run.measurements) <= run.nbytes <= 2 * held(run.measurements)
+    assert (
+        bytes_kept_alive(run.measurements) <= run.nbytes <= 2 * bytes_kept_alive(run.measurements)
+    )
     assert Run(replace(e, schemes=EIGHT[:1])).snapshot_steps == set(taken), "a small one keeps all"
 
 
@@ -239,7 +278,9 @@ def test_a_large_run_keeps_its_histograms_at_evenly_spread_steps_with_both_ends_
 
 
 def first_break(measurements: list[Measurement], network: tuple[int, int]) -> Break | None:
-    """By brute force: the first step at which any number of the network is not finite, and there the first layer."""
+    """By brute force: the first step at which any number of the network is not finite, and there
+    the first layer.
+    """
     for m in measurements:
         forward, backward = m.signal[network], m.signal_gradient[network]
         for layer, value in enumerate(forward, start=1):
@@ -270,12 +311,22 @@ def word(value: float) -> str:
     seed=0,
 )  # a signal of -inf, which ReLU makes 0
 @given(
-    schemes=st.lists(st.sampled_from(["zeros", "normal:1", "normal:30", "normal:1e6", "constant:-1e4", "he_normal"]),
-                     min_size=1, max_size=3, unique=True),
-    activation=st.sampled_from(["linear", "tanh", "relu", "gelu"]), dataset=st.sampled_from(["blobs", "teacher"]),
-    depth=st.integers(1, 14), learning_rate=st.sampled_from([0.01, 1.0, 100.0]), replicates=st.integers(1, 2),
-    residual=st.booleans(), seed=st.integers(0, 99),
-)  # fmt: skip
+    schemes=st.lists(
+        st.sampled_from(
+            ["zeros", "normal:1", "normal:30", "normal:1e6", "constant:-1e4", "he_normal"]
+        ),
+        min_size=1,
+        max_size=3,
+        unique=True,
+    ),
+    activation=st.sampled_from(["linear", "tanh", "relu", "gelu"]),
+    dataset=st.sampled_from(["blobs", "teacher"]),
+    depth=st.integers(1, 14),
+    learning_rate=st.sampled_from([0.01, 1.0, 100.0]),
+    replicates=st.integers(1, 2),
+    residual=st.booleans(),
+    seed=st.integers(0, 99),
+)
 def test_breaks_are_the_first_step_and_layer_whose_numbers_are_not_finite(**settings):
     e = small(**settings, width=4, steps=6)
     run = Run(e)
@@ -310,10 +361,50 @@ def test_a_failure_inside_the_training_reaches_every_reader_and_keeps_what_was_m
                 run.advance(3600) if index % 2 else run.measurement_at(12)
             return str(raised.value)
 
-        for told in in_threads(8, reader):
-            assert f"step {before}" in told
-            assert "no room" in told
+        for message in in_threads(8, reader):
+            assert f"step {before}" in message
+            assert "no room" in message
         assert [run.measurement_at(index).step for index in range(before)] == list(range(before))
         with pytest.raises(RunError):
             list(run)
         assert not run.finished
+
+
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_run_that_failed_is_tried_again_by_its_next_reader_and_goes_on_where_it_stopped(before):
+    e = small(schemes=("xavier_normal", "normal:1000"))
+    with counting(fails_before=before) as counted:
+        run = Run(e)
+        with pytest.raises(RunError):
+            run.train()
+        kept = list(run.measurements)
+        assert [measurement.step for measurement in kept] == list(range(before))
+        counted.fails_before = None  # there is room again
+        assert run.train() is run
+        assert counted.started[e] == 2
+    assert run.finished
+    assert all(one.loss is other.loss for one, other in zip(kept, run.measurements, strict=False))
+    assert all(equal(a, b, [*SCALARS, *PROFILES]) for a, b in zip(run, measure(e), strict=True))
+    assert run.breaks == Run(e).train().breaks
+
+
+def test_advancing_a_run_that_failed_skips_what_it_has_step_by_step():
+    with counting(fails_before=9) as counted:
+        run = Run(small())
+        with pytest.raises(RunError):
+            run.train()
+        counted.fails_before = None
+        for _ in range(9):
+            run.advance(0.0)
+            assert len(run.measurements) == 9
+        run.advance(0.0)
+        assert len(run.measurements) == 10
+
+
+def test_a_finished_run_counts_its_bytes_once():
+    run = Run(small())
+    *growing, before = [run.nbytes for _ in run]
+    assert growing == sorted(growing)
+    assert before < growing[-1], "the optimizer is gone"
+    run.measurements.clear()
+    assert run.nbytes == before

@@ -1,74 +1,102 @@
-"""What a scene yields again as its stream goes on, and what waits for the end."""
+"""The rows of the benches: each whole, and what a look at one computes and shows."""
 
 from dataclasses import replace
 
 import pytest
 
+from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
-from stability.page.benches import ProductScene, TrainScene
-from stability.page.sections import SECTIONS
-from stability.probes.symmetries import symmetry_changes, row_differences
+from stability.page.benches import BENCHES, Look, bench_of, open_section
+from stability.page.pieces import RemedyButtons, Slot
 from stability.records.experiment import Experiment
+from stability.records.knobs import knobs_of
+from stability.records.page import Page
 from stability.records.product import Product
-from stability.records.view import BENCH_LINKS, Page, View
+from stability.records.view import BENCH_LINKS, View
 
 E = Experiment(
-    schemes=("constant", "xavier_normal"), depth=3, width=4, features=3, samples=64, batch=8, steps=3, activation="tanh"
+    schemes=("normal:0.001",), depth=6, width=4, features=3, samples=64, batch=8, steps=3
 )
-OWN = {"cards", "remedies", "left", "right"}  # of the bench
+P = Product(n=3, replicates=2, count=5)
 
 
-def names(scene: TrainScene | ProductScene, count: int) -> list[str]:
-    return [name for name, _ in scene.pieces(count, slow=True) if name not in OWN]
+def look_at(page: Page, paused: bool = False, pins: int = 0) -> Look:
+    bench = BENCHES[page.view.bench]
+    section = open_section(page, lambda cost: True)
+    section.computations = [Registry({}).open(probe) for probe in section.probes]
+    return Look(
+        bench=bench,
+        stream=bench.stream(page.record),
+        page=page,
+        section=section,
+        pinned={f"seed {seed}": Run(replace(E, seed=seed)) for seed in range(1, pins + 1)},
+        waiting={},
+        claim=None,
+        paused=paused,
+    )
 
 
-def kind(name: str) -> str:
-    """Without whose it is."""
-    return name.partition(":")[0]
+def test_every_bench_that_a_link_can_show_is_one_whole_row():
+    shown = {key: link for key, link in BENCH_LINKS.items() if key in BENCHES}
+    assert BENCH_LINKS.keys() - shown.keys() == {"course"}
+    for key, bench in BENCHES.items():
+        record = bench.record()
+        assert bench_of(record) is bench
+        assert bench.stream(record).record == record
+        assert bench.cost(record).operations > 0
+        assert set(bench.shrinkable) <= set(knobs_of(record))
+        assert list(bench.sections) and set(bench.sections) == set(shown[key].sections)
 
 
-def product_scene(section: str, **settings: int) -> ProductScene:
-    page = Page(view=View(bench="product", section=section), product=Product(n=3, replicates=2, **settings))
-    return ProductScene(ProductRun(page.product), page, {}, {})
+def test_the_section_of_a_page_is_computed_between_the_first_pictures_and_the_rest():
+    look = look_at(Page(experiment=E, view=View(section="gains")), pins=2)
+    run, (computation,) = look.stream, look.section.computations
+    pins = [(pin, 4) for pin in look.pinned.values()]
+    assert look.streams(4) == [(run, 1), (computation, 1), (run, 4), *pins]
+    assert look_at(Page(experiment=E, view=View())).streams(4)[0][1] == 4
 
 
-@pytest.mark.parametrize("section", [key for key in BENCH_LINKS["train"].sections if key != "tried"])
-def test_a_section_is_whole_at_first_and_then_only_what_a_step_may_change(section):
-    shown, live = set(), SECTIONS[section].live
-    for e in (E, replace(E, dataset="moons"), replace(E, dataset="sine")):
-        page, run = Page(experiment=e, view=View(section=section)), Run(e)
-        assert list(run)
-        scene = TrainScene(run, page, {}, {})
-        whole = names(scene, 1)
-        assert whole
-        shown |= {kind(name) for name in whole}
-        for count in (2, 4):
-            assert names(scene, count) == [name for name in whole if kind(name) in live]
-        assert names(TrainScene(run, page, {}, {}), 4) == whole
-    assert set(live) <= shown
+def test_who_pauses_waits_for_no_pins_and_for_nothing_that_comes_after_the_end():
+    look = look_at(Page(experiment=E), paused=True, pins=1)
+    assert look.streams(2) == [(look.stream, 2)]
+    page = Page(view=View(bench="product", section="bounds")).with_record(P)
+    look = look_at(page, paused=True)
+    assert look.streams(2) == [(look.stream, 2)]
+    assert [count for _, count in look.streams(6)] == [6, 1]
 
 
-def test_what_says_the_same_at_every_step_is_computed_once():
-    assert symmetry_changes(E, 2) is symmetry_changes(E, 2)
-    assert row_differences(E, 2) is row_differences(E, 2)
-    assert SECTIONS["symmetry"].live == ("picture",)
+@pytest.mark.parametrize(
+    ("paused", "position", "text"),
+    [
+        (False, 0, "step 1 of 3"),
+        (True, 0, "paused at step 1 of 3"),
+        (False, 1, "1 training before yours; step 1 of 3"),
+        (True, 2, "2 trainings before yours; step 1 of 3"),
+    ],
+)
+def test_progress_says_how_far_the_run_is_and_who_comes_first(paused, position, text):
+    assert look_at(Page(experiment=E), paused).progress_text(2, position) == text
 
 
-@pytest.mark.parametrize("section", list(BENCH_LINKS["product"].sections))
-def test_what_takes_long_waits_for_the_last_factor_and_is_drawn_once(section):
-    scene = product_scene(section, count=5)
-    scene.run.measurement_at(2)
-    before = dict(scene.pieces(3, slow=True))
-    assert ("Drawn after the last factor." in before.get("said", "")) == SECTIONS[section].late
-    shown = "table" if "table" in SECTIONS[section].live else "picture"
-    assert (shown in before) != SECTIONS[section].late
-    assert list(scene.run)
-    after = names(scene, 6)
-    assert after == [shown] * (SECTIONS[section].late or shown in SECTIONS[section].live) or SECTIONS[section].late
-    assert names(scene, 6) == list(SECTIONS[section].live)
+def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():
+    look = look_at(Page(experiment=E))
+    look.stream.train()
+    scene = look.bench.scene(look)
+    assert set(scene.occasional_pieces(4)) == {Slot.RIGHT}
+    pieces = scene.frequent_pieces(4)
+    assert set(pieces) == {Slot.CARDS, Slot.REMEDIES, Slot.LEFT}
+    remedies = pieces[Slot.REMEDIES]
+    assert isinstance(remedies, RemedyButtons)
+    assert [button.sick_scheme for button in remedies.buttons] == ["normal:0.001"]
+    assert remedies == scene.frequent_pieces(4)[Slot.REMEDIES]
 
 
-def test_quick_draws_leave_sections_alone():
-    scene = product_scene("healing", count=5)
-    assert list(scene.run)
-    assert [name for name, _ in scene.pieces(6, slow=False)] == ["cards", "left"]
+def test_a_product_shows_its_matrices_after_the_last_factor():
+    look = look_at(Page(view=View(bench="product")).with_record(P))
+    assert isinstance(look.stream, ProductRun)
+    scene = look.bench.scene(look)
+    look.stream.measurement_at(2)
+    assert set(scene.frequent_pieces(3)) == {Slot.CARDS, Slot.LEFT}
+    assert scene.occasional_pieces(3) == {}
+    look.stream.train()
+    assert set(scene.occasional_pieces(6)) == {Slot.RIGHT}

@@ -6,11 +6,11 @@ import pytest
 from app_pages import cards, charts, look_closer, notices, page, press, query
 from streamlit.testing.v1 import AppTest
 
-from stability.course.lessons import all_lessons
-from stability.engine.cost import training_cost
-from stability.page.cards import escape_markdown
+from stability.course.lessons import Lesson, all_lessons
+from stability.engine.cost import product_cost
+from stability.page.safe_text import escape_markdown
+from stability.page.course_page import answered_rightly, lessons_by_section, neighbour_links
 from stability.page.links import read_link
-from stability.page.sections import SECTIONS
 from stability.page.session import Session
 from stability.records import knobs
 from stability.records.product import Product
@@ -30,7 +30,17 @@ TRAIN = {
 
 
 def visit(at: AppTest) -> Session:
-    return at.session_state.visit
+    return at.session_state.session
+
+
+def answered(at: AppTest, lesson: Lesson) -> bool | None:
+    return answered_rightly(lesson, visit(at).answers.get(lesson.key, ""))
+
+
+def ways(at: AppTest) -> dict[str, str]:
+    """The links that lead on from the open lesson: their lessons by label."""
+    links = neighbour_links(visit(at).page.view.lesson)
+    return {link["label"]: link["key"] for link in links if link["key"]}
 
 
 def words(at: AppTest) -> str:
@@ -64,24 +74,24 @@ FIRST, SECOND, *_, LAST = all_lessons()
 
 def test_the_list_names_every_lesson_and_what_was_answered():
     at = page(bench="course")
-    assert list(visit(at).lessons_by_section) == list(dict.fromkeys(lesson.section for lesson in all_lessons().values()))
-    assert [heading.value for heading in at.header] == list(visit(at).lessons_by_section)
-    assert {visit(at).answered_rightly(lesson) for lesson in all_lessons().values()} == {None}
+    assert list(lessons_by_section()) == list(dict.fromkeys(lesson.section for lesson in all_lessons().values()))
+    assert [heading.value for heading in at.header] == list(lessons_by_section())
+    assert {answered(at, lesson) for lesson in all_lessons().values()} == {None}
     lesson = all_lessons()[FIRST]
     for number, option in enumerate(lesson.options, 1):
         visit(at).open_lesson(FIRST)
         visit(at).answer_question(str(number))
-        assert visit(at).answered_rightly(lesson) == (option == lesson.answer)
+        assert answered(at, lesson) == (option == lesson.answer)
 
 
 def test_from_each_lesson_one_step_leads_on_and_one_back():
     at, seen = page(lesson=FIRST), [FIRST]
-    assert list(visit(at).neighbouring_lessons.values()) == ["Next →"]
-    while (way := {label: key for key, label in visit(at).neighbouring_lessons.items()}).get("Next →"):
-        visit(at).open_lesson(way["Next →"])
-        seen.append(way["Next →"])
+    assert list(ways(at)) == ["Next →"]
+    while following := ways(at).get("Next →"):
+        visit(at).open_lesson(following)
+        seen.append(following)
     assert seen == list(all_lessons())
-    assert list(visit(at).neighbouring_lessons.values()) == ["← Previous"]
+    assert list(ways(at)) == ["← Previous"]
 
 
 @pytest.mark.parametrize("lesson", all_lessons().values(), ids=list(all_lessons()))
@@ -117,7 +127,7 @@ def test_whoever_wants_no_question_is_shown_the_lesson_at_once():
     at = press(page(lesson=FIRST), "Just show me")
     assert query(at)["answer"] == "shown"
     assert "**The answer:" in words(at)
-    assert visit(at).answered_rightly(all_lessons()[FIRST]) is None
+    assert answered(at, all_lessons()[FIRST]) is None
 
 
 def test_a_link_may_open_a_lesson_answered_and_changed():
@@ -182,7 +192,7 @@ def test_a_product_that_takes_too_long_is_refused_with_what_fits():
     with pytest.raises(RuntimeError, match="timed out"):  # what fits runs for up to a minute; a refusal comes at once
         use.click().run(timeout=5)
     taken = seen.page.product
-    assert training_cost(taken).operations < training_cost(asked).operations
+    assert product_cost(taken).operations < product_cost(asked).operations
     words = [knobs.knobs_of(Product)[name].label_with_value(value) for name, value in knobs.differing_settings(taken, asked).items()]
     assert use.label == f"Use {', '.join(words)}"
 
@@ -206,8 +216,3 @@ def test_each_section_shows_something_that_was_not_there_before(bench, section):
     at = look_closer(at, section)
     assert (set(charts(at)), len(at.dataframe), len(words(at))) != before or section == "tried"
     assert query(at)["section"] == section
-
-
-def test_every_section_that_a_bench_names_has_pieces_and_every_piece_a_bench():
-    named = [section for row in BENCH_LINKS.values() for section in row.sections]
-    assert sorted(named) == sorted(SECTIONS)

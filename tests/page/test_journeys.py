@@ -5,7 +5,7 @@ from conftest import EYES, PATIENCE, WIDE
 from playwright.sync_api import Locator, Page, expect
 
 from stability.course.lessons import all_lessons
-from stability.page.cards import PROMISE
+from stability.page.prose import PROMISE
 
 pytestmark = pytest.mark.browser
 FIRST, SECOND, *_ = all_lessons().values()

@@ -317,7 +317,7 @@ LEGAL_SOMEWHERE = "1", "-1", "1e400", "nan", "true", ",", "he_normal", "normal:0
 @settings(max_examples=20)
 def test_any_link_opens_a_page_with_curves_or_the_course(link):
     at = opened(**link)
-    assert {"bands", "growth"} & set(charts(at)) or at.session_state.visit.page.view.bench == "course"
+    assert {"bands", "growth"} & set(charts(at)) or at.session_state.session.page.view.bench == "course"
 
 
 def test_a_key_given_twice_opens_a_page():
@@ -552,7 +552,7 @@ def test_a_format_that_no_network_is_trained_in_is_in_the_menu_and_says_why():
 
 
 def cures(at: AppTest) -> list:
-    return [button for button in at.button if (button.key or "").startswith("cure_")]
+    return [button for button in at.button if (button.key or "").startswith("remedy_")]
 
 
 def test_a_scheme_as_a_remedy_comes_beside_the_sick_one():
@@ -571,7 +571,7 @@ def test_a_setting_as_a_remedy_is_taken_and_the_present_run_stays_pinned():
     (button,) = cures(at)
     before = state(at)
     at = sound(button.click().run())
-    assert at.session_state.visit.page.pins == (before,)
+    assert at.session_state.session.page.pins == (before,)
     assert state(at) != before
     assert state(at).schemes == before.schemes
 

@@ -19,10 +19,11 @@ from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_
 from stability.engine.runs import Run
 from stability.frames.format_limits import stored_unit
 from stability.frames.ladder import position_on_ladder
-from stability.page.sections import SECTIONS
+from stability.page.pieces import Picture, Sentences
+from stability.page.sections import TRAIN_SECTIONS, OpenSection
 from stability.probes import format_ladder
 from stability.records.experiment import Experiment
-from stability.records.view import BENCH_LINKS, View
+from stability.records.view import View
 
 SMALL = {"depth": 12, "width": 16, "samples": 64, "batch": 16, "steps": 6, "features": 16}
 EXPERIMENTS = {
@@ -232,11 +233,11 @@ def test_the_way_back_begins_where_the_way_forward_ends_and_mirrors_it(depth):
 
 def test_the_section_says_and_draws_and_is_offered():
     run = finished("three")
-    pieces = dict(SECTIONS["formats"].pieces(run, View(section="formats"), 7))
-    assert list(pieces) == ["said", "picture", "note"]
-    assert "formats" in BENCH_LINKS["train"].sections
-    assert SECTIONS["formats"].settings == ("moment", "format")
-    assert dict(SECTIONS["formats"].pieces(finished("one"), View(), 7)).keys() == pieces.keys()
+    section, view = TRAIN_SECTIONS["formats"], View(section="formats")
+    assert section.settings == ("moment", "format")
+    for one in (run, finished("one")):
+        pieces = OpenSection(section, one.experiment, view).pieces(one, 7).values()
+        assert [type(piece) for piece in pieces] == [Sentences, Picture, Sentences]
 
 
 # Rules on the log axes

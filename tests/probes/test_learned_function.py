@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from playwright.sync_api import expect
 from test_charts import APART, READERS, channels, contrast, lab, linear, nodes, units, used
-from small_runs import held
+from small_runs import bytes_kept_alive
 from test_training import CPU, Plain
 
 from stability import charts, frames
@@ -31,10 +31,11 @@ from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.engine.training import batch_indices, measure
 from stability.frames.arrow import NOT_FINITE
 from stability.frames.learned import merge_equal_cells
-from stability.page.sections import SECTIONS
+from stability.page.pieces import Picture, Sentences
+from stability.page.sections import TRAIN_SECTIONS, OpenSection
 from stability.probes import learned_function
 from stability.records.experiment import Experiment
-from stability.records.view import BENCH_LINKS, View
+from stability.records.view import View
 
 SMALL = {"depth": 4, "width": 8, "samples": 64, "batch": 16, "steps": 25}
 EXPERIMENTS = {
@@ -141,7 +142,7 @@ def test_the_bytes_of_what_is_learned_are_counted(settings):
     assert 0 <= bytes_of_snapshot(e) - others - first.learned_outputs.nbytes <= 500
     run = Run(e)
     assert list(run)
-    real = held(run.measurements)
+    real = bytes_kept_alive(run.measurements)
     assert real <= run.nbytes <= 2 * real
 
 
@@ -412,12 +413,14 @@ def pictures(at) -> list[dict]:
 
 
 def test_the_section_draws_a_panel_for_each_scheme_and_what_a_step_changes_again():
-    run, row = finished("plane"), SECTIONS["learned"]
-    pieces = dict(row.pieces(run, View(section="learned"), 26))
-    assert list(pieces) == ["said", *(f"panel:{scheme}" for scheme in run.experiment.schemes), "note"]
-    assert all(piece.small for name, piece in pieces.items() if name.startswith("panel"))
-    assert "learned" in BENCH_LINKS["train"].sections
-    assert list(dict(row.pieces(finished("line"), View(), 26))) == ["said", "picture", "note"]
+    section, view = TRAIN_SECTIONS["learned"], View(section="learned")
+    plane, line = finished("plane"), finished("line")
+    pieces = list(OpenSection(section, plane.experiment, view).pieces(plane, 26).values())
+    panels = [Picture] * len(plane.experiment.schemes)
+    assert [type(piece) for piece in pieces] == [Sentences, *panels, Sentences]
+    assert all(piece.small for piece in pieces if isinstance(piece, Picture))
+    pieces = OpenSection(section, line.experiment, view).pieces(line, 26).values()
+    assert [type(piece) for piece in pieces] == [Sentences, Picture, Sentences]
 
 
 @pytest.mark.page

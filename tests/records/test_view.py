@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.measurement import PROFILES
 from stability.records.experiment import Experiment
+from stability.records.page import PIN_PREFIXES, Page
 from stability.records.product import Product
-from stability.records.view import PIN_PREFIXES, HEAT_MAP_QUANTITIES, Page, View
+from stability.records.view import HEAT_MAP_QUANTITIES, View
 
 SCHEME = st.sampled_from([*SCHEMES, "normal:0.3", "orthogonal:2"])
 VIEWS = st.builds(
@@ -20,7 +21,9 @@ VIEWS = st.builds(
     heat_scheme=st.sampled_from([""]) | SCHEME,
     heat_quantity=st.sampled_from(list(HEAT_MAP_QUANTITIES)),
 )
-PRODUCTS = st.builds(Product, n=st.integers(1, 256), sigma=st.floats(0, 10), count=st.integers(1, 1000))
+PRODUCTS = st.builds(
+    Product, n=st.integers(1, 256), sigma=st.floats(0, 10), count=st.integers(1, 1000)
+)
 EXPERIMENTS = st.builds(
     Experiment,
     schemes=st.lists(SCHEME, min_size=1, max_size=8, unique_by=lambda text: text).map(tuple),
@@ -31,7 +34,9 @@ EXPERIMENTS = st.builds(
 )
 
 
-PAGES = st.builds(Page, EXPERIMENTS, VIEWS, st.lists(EXPERIMENTS, max_size=3, unique=True).map(tuple))
+PAGES = st.builds(
+    Page, EXPERIMENTS, VIEWS, st.lists(EXPERIMENTS, max_size=3, unique=True).map(tuple)
+)
 
 
 @given(PAGES)
@@ -41,7 +46,9 @@ def test_a_link_carries_experiment_view_and_pins_and_gives_them_back(page):
 
 @given(PAGES, PRODUCTS)
 def test_a_link_to_products_carries_their_settings_and_leaves_out_what_is_not_seen(page, product):
-    page = replace(page, product=product, view=replace(page.view, bench="product", section="bounds"))
+    page = replace(
+        page, product=product, view=replace(page.view, bench="product", section="bounds")
+    )
     assert Page.from_query(page.to_query()) == (Page(view=page.view, product=product), [])
 
 
@@ -77,7 +84,12 @@ def test_no_setting_of_a_bench_is_called_as_one_of_the_view():
     }
 
 
-@given(st.dictionaries(st.sampled_from([field.name for field in (*fields(Experiment), *fields(View))]) | st.text(), st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from([field.name for field in (*fields(Experiment), *fields(View))]) | st.text(),
+        st.text(),
+    )
+)
 def test_any_link_opens_and_each_sentence_names_a_key_of_it(query):
     page, notes = Page.from_query(query)
     assert Page.from_query(page.to_query()) == (page, [])
@@ -85,7 +97,11 @@ def test_any_link_opens_and_each_sentence_names_a_key_of_it(query):
         assert any(name in note or repr(name)[:50] in note for name in query)
 
 
-@given(EXPERIMENTS, VIEWS, st.text().filter(lambda text: text.strip().lower() not in HEAT_MAP_QUANTITIES))
+@given(
+    EXPERIMENTS,
+    VIEWS,
+    st.text().filter(lambda text: text.strip().lower() not in HEAT_MAP_QUANTITIES),
+)
 def test_a_bad_value_of_the_view_is_named_and_harms_nothing_else(experiment, shown, text):
     query = Page(experiment, shown).to_query() | {"heat_quantity": text}
     opened, notes = Page.from_query(query)
@@ -95,9 +111,15 @@ def test_a_bad_value_of_the_view_is_named_and_harms_nothing_else(experiment, sho
     assert "heat_quantity" in note
 
 
-@pytest.mark.parametrize(("text", "canonical"), [("NORMAL:1e-2", "normal:0.01"), (" he_normal ", "he_normal"), ("", "")])
+@pytest.mark.parametrize(
+    ("text", "canonical"), [("NORMAL:1e-2", "normal:0.01"), (" he_normal ", "he_normal"), ("", "")]
+)
 def test_the_scheme_of_the_heat_map_is_canonical(text, canonical):
-    assert Page.from_query({"heat_scheme": text})[0].view.heat_scheme == canonical == View(heat_scheme=text).heat_scheme
+    assert (
+        Page.from_query({"heat_scheme": text})[0].view.heat_scheme
+        == canonical
+        == View(heat_scheme=text).heat_scheme
+    )
 
 
 @pytest.mark.parametrize("text", ["he_norma", "normal:-1", "he_normal,zeros", "zeros:1"])
@@ -112,7 +134,9 @@ def test_what_is_no_scheme_is_refused_with_what_is_legal(text):
 @given(EXPERIMENTS, VIEWS)
 def test_the_heat_map_shows_the_chosen_scheme_while_it_is_there_else_the_first(experiment, shown):
     scheme = shown.heat_map_scheme(experiment)
-    assert scheme == (shown.heat_scheme if shown.heat_scheme in experiment.schemes else experiment.schemes[0])
+    assert scheme == (
+        shown.heat_scheme if shown.heat_scheme in experiment.schemes else experiment.schemes[0]
+    )
 
 
 def test_every_quantity_of_the_heat_map_is_measured_layer_by_layer():
@@ -124,7 +148,9 @@ def test_every_quantity_of_the_heat_map_is_measured_layer_by_layer():
 
 def test_a_link_spells_of_a_pin_only_what_differs():
     page = Page(
-        Experiment(depth=10), View(), (Experiment(depth=30), Experiment(depth=10), Experiment(depth=10, activation="tanh"))
+        Experiment(depth=10),
+        View(),
+        (Experiment(depth=30), Experiment(depth=10), Experiment(depth=10, activation="tanh")),
     )
     pinned = {name: text for name, text in page.to_query().items() if name.startswith("pin")}
     assert pinned == {"pin.depth": "30", "pin2": "same", "pin3.activation": "tanh"}
@@ -138,7 +164,14 @@ def test_what_is_no_pin_is_named_and_kept_out(text):
     assert repr(text) in notes[0]
 
 
-@given(st.dictionaries(st.builds("{}.{}".format, st.sampled_from(PIN_PREFIXES), st.sampled_from(["depth", "x", ""])), st.text()))
+@given(
+    st.dictionaries(
+        st.builds(
+            "{}.{}".format, st.sampled_from(PIN_PREFIXES), st.sampled_from(["depth", "x", ""])
+        ),
+        st.text(),
+    )
+)
 def test_a_bad_pin_is_named_and_harms_nothing_else(query):
     page, notes = Page.from_query(query)
     assert (page.experiment, page.view) == (Experiment(), View())
@@ -158,8 +191,15 @@ def test_a_pin_is_labelled_by_what_differs():
         page.pin_label(Experiment(depth=30, activation="tanh", residual=True))
         == "activation Tanh, depth 30, residual connections on"
     )
-    assert page.pin_label(Experiment(depth=10)) == page.change_from_pin(Experiment(depth=10)) == "this run"
-    assert page.change_from_pin(Experiment(depth=30, activation="tanh")) == "activation Tanh → ReLU, depth 30 → 10"
+    assert (
+        page.pin_label(Experiment(depth=10))
+        == page.change_from_pin(Experiment(depth=10))
+        == "this run"
+    )
+    assert (
+        page.change_from_pin(Experiment(depth=30, activation="tanh"))
+        == "activation Tanh → ReLU, depth 30 → 10"
+    )
 
 
 # Chips that wait
@@ -167,14 +207,18 @@ def test_a_pin_is_labelled_by_what_differs():
 
 def test_a_scheme_that_does_not_go_with_the_settings_waits_and_comes_back():
     chosen = ("he_normal", "looks_linear")
-    page, notes = replace(Page(), experiment=Experiment(schemes=chosen)).with_setting("width", 63, chosen)
+    page, notes = replace(Page(), experiment=Experiment(schemes=chosen)).with_setting(
+        "width", 63, chosen
+    )
     assert (page.experiment.schemes, page.experiment.width, notes) == (("he_normal",), 63, [])
     page, notes = page.with_setting("width", 62, chosen)
     assert (page.experiment.schemes, notes) == (chosen, [])
 
 
 def test_where_no_scheme_is_left_the_setting_is_mended_and_the_page_says_so():
-    page, (note,) = replace(Page(), experiment=Experiment(schemes=("looks_linear",))).with_setting("width", 63, ("looks_linear",))
+    page, (note,) = replace(Page(), experiment=Experiment(schemes=("looks_linear",))).with_setting(
+        "width", 63, ("looks_linear",)
+    )
     assert page.experiment == Experiment(schemes=("looks_linear",), width=64)
     assert "width" in note
     assert "63" in note

@@ -1,0 +1,34 @@
+"""The page's style sheets: files beside the components, filled with keys, sizes and colours."""
+
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+from stability import page_layout
+from stability.charts.palette import DIVERGING_DARK, DIVERGING_LIGHT, ZERO_OR_NOT_FINITE
+from stability.page import components
+
+
+@cache
+def page_css(presenting: bool) -> str:
+    """Return all styles of the page as one `<style>` element, at a desk or in the presenter view.
+
+    One, since Markdown goes on after the end of the first.
+    """
+    colours = zip(DIVERGING_LIGHT, DIVERGING_DARK, strict=True)
+    decades = [
+        f"--decades-{index}: light-dark({light}, {dark})"
+        for index, (light, dark) in enumerate(colours)
+    ]
+    values = vars(page_layout) | {
+        "BELOW_TWO_COLUMNS": page_layout.TWO_COLUMNS - 0.01,
+        "SETTING_SCHEMES": page_layout.setting_key("schemes"),
+        "UNDO_SCHEMES": page_layout.undo_key("schemes"),
+        "ZERO_OR_NOT_FINITE": ZERO_OR_NOT_FINITE,
+        "DECADES": "; ".join(decades),
+    }
+    names = ["page", "cards", "matrices"]
+    if presenting:
+        names.append("presenter")
+    sheets = [(files(components) / f"{name}.css").read_text(encoding="utf-8") for name in names]
+    return f"<style>{Template(''.join(sheets)).substitute(values)}</style>"

@@ -1,0 +1,31 @@
+"""Text made safe for HTML and for Markdown, with the powers of ten in it raised."""
+
+import re
+from collections.abc import Iterable
+from html import escape
+
+
+def sentence_html(sentence: str) -> str:
+    """Return a sentence as HTML: `10^-12.5` with a raised power, and no line break within 3e-5."""
+
+    def raise_power(power: re.Match[str]) -> str:
+        return f"<sup>{power[1].replace('-', '−')}</sup>"
+
+    sentence = re.sub(r"(?<=\d)e-(?=\d)", "e−", sentence)
+    return re.sub(r"\^(-?[\d.]*\d)", raise_power, escape(sentence))
+
+
+def sentences_html(sentences: Iterable[str]) -> str:
+    """Return sentences as paragraphs of HTML."""
+    return "".join(f"<p class='said'>{sentence_html(sentence)}</p>" for sentence in sentences)
+
+
+def escape_markdown(text: str) -> str:
+    """Return text that Markdown shows as it is.
+
+    A word joiner, which has no width, cuts what Markdown would turn into a link.
+    """
+    text = re.sub(r"(?i)https?(?=:)|www(?=\.)|@", "\\g<0>\u2060", text)
+    return "".join(
+        f"\\{letter}" if letter in r"\`*_{}[]()<>#+-!|$:~^" else letter for letter in text
+    )

@@ -1,0 +1,69 @@
+"""What all visitors of one server share, and what one of them looks at there."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stability import charts
+from stability.engine.cost import Cost, describe_refusal, measure_speed, nearest_that_fits
+from stability.engine.registry import Registry
+from stability.page.benches import BENCHES, Look, bench_of, open_section
+from stability.page.session import Session
+from stability.records.experiment import Experiment
+from stability.records.view import BenchRecord, View
+from stability.theory.prediction import predict
+
+# The most that one run may take on this page; the library knows no such limit.
+MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30
+
+
+class Server:
+    """The registry of streams, the speed of the machine, and the components by name."""
+
+    def __init__(self, components: Mapping[str, Callable[..., Any]]):
+        self.components = components
+        self.registry = Registry({bench.record: bench.stream for bench in BENCHES.values()})
+        self.speed = measure_speed()
+
+    def affords(self, cost: Cost) -> bool:
+        """True if this takes neither too long nor too much memory here."""
+        return self.speed.seconds(cost) <= MOST_SECONDS and cost.bytes <= MOST_BYTES
+
+    def fits(self, record: BenchRecord) -> bool:
+        """True if a run of these settings is affordable."""
+        return self.affords(bench_of(record).cost(record))
+
+    def refusal(self, record: BenchRecord) -> tuple[BenchRecord, str, str]:
+        """The nearest settings that fit, in words, too, and a sentence with the estimated cost."""
+        bench = bench_of(record)
+        nearest = nearest_that_fits(record, self.fits, bench.shrinkable)
+        cost = bench.cost(record)
+        words, sentence = describe_refusal(
+            record, nearest, cost, self.speed, MOST_SECONDS, MOST_BYTES
+        )
+        return nearest, words, sentence
+
+    def look(self, session: Session) -> Look:
+        """Everything that a visitor looks at: runs shared with all who look at equal settings."""
+        page, registry = session.page, self.registry
+        section = open_section(page, self.affords)
+        section.computations = [registry.open(probe) for probe in section.probes]
+        pins = [pin for pin in session.pins_behind if self.fits(pin)]
+        return Look(
+            bench=BENCHES[page.view.bench],
+            stream=registry.open(page.record),
+            page=page,
+            section=section,
+            pinned={page.pin_label(pin): registry.open(pin) for pin in pins},
+            waiting=page.waiting_schemes(session.chosen_schemes),
+            claim=session.lesson.claim if session.lesson else None,
+            paused=session.playback.paused,
+        )
+
+
+def prepare_first_visit() -> None:
+    """Build the tables and charts of the first page, before anybody waits for them."""
+    first = Experiment()
+    predict(first)
+    for pins in ((), (first,)):
+        charts.training_spec(first, first.schemes[0], View().heat_quantity, pins)
+        charts.depth_spec(first, pins)

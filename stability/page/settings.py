@@ -1,0 +1,48 @@
+"""The settings of a page: which mean something now, and how the sidebar groups them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stability.records import knobs
+from stability.records.experiment import Experiment
+from stability.records.knobs import Knob
+from stability.records.page import Page
+from stability.records.view import BenchRecord, View
+
+
+def page_knobs(page: Page) -> dict[str, Knob]:
+    """Return the knobs of all that can be set: on the bench, and of how it is looked at."""
+    return knobs.knobs_of(page.record) | knobs.knobs_of(View)
+
+
+def shown_settings(page: Page) -> dict[str, Knob]:
+    """Return the settings of the bench that mean something now."""
+    settings, record = dict(knobs.knobs_of(page.record)), page.record
+    if isinstance(record, Experiment) and record.dataset_row.fixed_features:
+        del settings["features"]
+    return settings
+
+
+def offered_settings(page: Page, names: Sequence[str]) -> list[str]:
+    """Return those of these settings, of the bench or of the view, that mean something now."""
+    offered = shown_settings(page).keys() | knobs.knobs_of(View).keys()
+    return [name for name in names if name in offered]
+
+
+def default_record(page: Page) -> BenchRecord:
+    """Return the defaults of the bench, but the learning rate that is typical of the optimizer."""
+    record = page.record
+    if isinstance(record, Experiment):
+        return replace(Experiment(), learning_rate=record.optimizer_row.learning_rate)
+    return type(record)()
+
+
+def folded_groups(page: Page) -> dict[str, tuple[dict[str, Knob], int]]:
+    """Return the settings that are folded, by group, and how many of them were changed."""
+    changed = knobs.differing_settings(page.record, default_record(page)).keys()
+    groups: dict[str, dict[str, Knob]] = {}
+    for name, knob in shown_settings(page).items():
+        group = groups.setdefault(knob.group, {})
+        if not knob.main:
+            group[name] = knob
+    return {label: (group, len(group.keys() & changed)) for label, group in groups.items() if group}

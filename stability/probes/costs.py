@@ -1,0 +1,37 @@
+"""What the probes cost, so that one takes its turn like a run and is refused where it is too large."""
+
+from stability.engine.cost import Cost
+from stability.probes.jacobian import example_count
+from stability.probes.product_singular_values import affordable_factors
+from stability.records.experiment import Experiment
+from stability.records.product import Product
+
+FACTORIZATION = 25  # times n^3 operations: the singular values, or Q and R, of one n x n matrix
+
+
+def first_batch_cost(e: Experiment, passes: int) -> Cost:
+    """Drawing all networks in float64, then `passes` times forward and backward on the first batch."""
+    weights = e.network_count * sum(layer.fan_in * layer.fan_out for layer in e.layers)
+    values = e.network_count * e.batch * sum(layer.fan_out for layer in e.layers)
+    return Cost(
+        calls=(e.depth + 8) * (passes + 1),
+        operations=40 * weights + passes * (6 * e.batch * weights + 40 * values),
+        bytes=8 * (3 * weights + 6 * values),
+    )
+
+
+def jacobian_cost(e: Experiment) -> Cost:
+    """Multiplying the matrices of all layers, then the singular values of their products."""
+    jacobians = e.network_count * example_count(e)
+    drawn = first_batch_cost(e, passes=1)
+    return Cost(
+        calls=drawn.calls + 2 * e.depth,
+        operations=drawn.operations + jacobians * e.width**3 * (2 * e.depth + FACTORIZATION),
+        bytes=drawn.bytes + 8 * 4 * jacobians * e.width**2,
+    )
+
+
+def factorization_cost(p: Product, a_factor: int = 1) -> Cost:
+    """Factorizing `a_factor` matrices of size n x n at each factor that is looked at."""
+    count = a_factor * affordable_factors(p)
+    return Cost(2 * count, count * FACTORIZATION * p.n**3, 8 * 10 * p.n**2)

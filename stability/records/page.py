@@ -1,0 +1,187 @@
+"""All that a link carries: the records on the benches, pinned experiments, and the view."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from stability.records import knobs
+from stability.records.experiment import Experiment, scheme_disagreements
+from stability.records.product import Product
+from stability.records.view import BENCH_LINKS, BenchRecord, View
+from stability.text import quote
+
+PIN_PREFIXES = "pin", "pin2", "pin3"
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a link carries: what runs, how it is looked at, and up to three pins."""
+
+    experiment: Experiment = field(default_factory=Experiment)
+    view: View = field(default_factory=View)
+    pins: tuple[Experiment, ...] = ()
+    product: Product = field(default_factory=Product)
+
+    @property
+    def last_step(self) -> int:
+        """The number of the last measurement of what is on the bench; 0 where nothing is."""
+        if not self.view.bench_link.record:
+            return 0
+        return self.record.steps if isinstance(self.record, Experiment) else self.record.count
+
+    @property
+    def record(self) -> BenchRecord:
+        """The settings of what is on the bench; the experiment, where nothing is."""
+        return self.record_of(self.view.bench_link.record or Experiment)
+
+    def record_of(self, kind: type[BenchRecord]) -> BenchRecord:
+        """Return the record of one kind, shown or not."""
+        record: BenchRecord = next(one for one in vars(self).values() if isinstance(one, kind))
+        return record
+
+    def with_record(self, record: BenchRecord) -> "Page":
+        """Return the page with this record in place of the one of its kind."""
+        kind = type(record)
+        changes: dict[str, Any] = {
+            name: record for name, value in vars(self).items() if isinstance(value, kind)
+        }
+        return replace(self, **changes)
+
+    def with_hidden_records(self, other: "Page") -> "Page":
+        """Return the page with what lies on the benches of `other` and was not shown here.
+
+        A link does not spell what it does not show, and a visitor who goes on to that bench may
+        want it.
+        """
+        shown, page = self.view.bench_link.record, self
+        for kind in {link.record for link in BENCH_LINKS.values()} - {shown, None}:
+            if kind and page.record_of(kind) == kind():
+                page = page.with_record(other.record_of(kind))
+        return page if self.view.bench_link.trains else replace(page, pins=page.pins or other.pins)
+
+    def to_query(self, base: "Page | None" = None) -> dict[str, str]:
+        """Return the text of a link: what differs from `base` (the first visit).
+
+        Pins are spelled by what differs from the experiment: `pin.depth=30`, `pin2=same`.
+        """
+        base = base or Page()
+        view = replace(self.view, section=self.view.open_section or "")
+        query = {"v": knobs.VERSION} | knobs.spell_difference(view, base.view)
+        if not view.bench_link.record:
+            return query
+        query |= knobs.spell_difference(self.record, replace(base, view=view).record)
+        if not view.bench_link.trains or self.pins == base.pins:
+            return query
+        if not self.pins:
+            return query | {"pin": "none"}
+        for prefix, pin in zip(PIN_PREFIXES, self.pins, strict=False):
+            differing = knobs.spell_difference(pin, self.experiment)
+            query |= {f"{prefix}.{name}": text for name, text in differing.items()} or {
+                prefix: "same"
+            }
+        return query
+
+    @classmethod
+    def from_query(
+        cls, query: Mapping[str, str], base: "Page | None" = None
+    ) -> tuple["Page", list[str]]:
+        """Read any link; what it does not name is as in `base` (the first visit).
+
+        Returns the page, and one sentence for every key that could not be taken as it was.
+        """
+        base, view_keys = base or cls(), knobs.knobs_of(View)
+        parts: dict[str, dict[str, str]] = {"view": {}, "record": {}}
+        pins, pin_notes = read_pin_settings(query)
+        for key, text in query.items():
+            if key.partition(".")[0] not in PIN_PREFIXES:
+                parts["view" if key in view_keys else "record"][key] = text
+        view, view_notes = knobs.from_query(View, parts["view"], base.view)
+        page = replace(base, view=view)
+        record, notes = knobs.from_query(type(page.record), parts["record"], page.record)
+        page, notes = page.with_record(record), notes + view_notes
+        if pins and view.bench_link.trains:
+            found = [knobs.from_query(Experiment, settings, record) for settings in pins]
+            notes += [f"{note[:-1]} (in a pin)." for _, refused in found for note in refused]
+            kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in found)
+            page = replace(page, pins=tuple(kept))
+        return page, notes + pin_notes
+
+    def with_setting(
+        self, name: str, value: Any, chosen: tuple[str, ...]
+    ) -> tuple["Page", list[str]]:
+        """Return the page with one setting changed by hand; `chosen` are the schemes on chips.
+
+        Chips that do not go with the settings wait. If none is left, and where other settings
+        disagree, settings are changed as well, and the notes say so.
+        """
+        if name in knobs.setting_values(self.view):
+            return replace(self, view=replace(self.view, **{name: value})), []
+        settings = knobs.setting_values(self.record) | {name: value}
+        if not self.view.bench_link.trains:
+            record, notes = knobs.reconcile(type(self.record), settings)
+            return self.with_record(record), notes
+        fitting = tuple(key for key in chosen if not list(scheme_disagreements(key, settings)))
+        settings["schemes"] = fitting or chosen or self.experiment.schemes
+        experiment, notes = knobs.reconcile(Experiment, settings)
+        typical = self.experiment.optimizer_row.learning_rate
+        if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by hand
+            typical = experiment.optimizer_row.learning_rate
+            experiment = replace(experiment, learning_rate=typical)
+        return replace(self, experiment=experiment), notes
+
+    def with_pin(self) -> "Page":
+        """Return the page with its own experiment pinned; the oldest pin makes room."""
+        pins = [pin for pin in self.pins if pin != self.experiment]
+        return replace(self, pins=(*pins, self.experiment)[-len(PIN_PREFIXES) :])
+
+    def waiting_schemes(self, chosen: tuple[str, ...]) -> dict[str, str]:
+        """Return the chosen schemes that do not go with the other settings, and sentences why."""
+        settings, reasons = knobs.setting_values(self.experiment), {}
+        for scheme in chosen:
+            if scheme not in self.experiment.schemes:
+                found = scheme_disagreements(scheme, settings)
+                reasons[scheme] = " ".join(
+                    f"{sentence[:1].upper()}{sentence[1:]}; {value} is the nearest."
+                    for sentence, _, value in found
+                )
+        return reasons
+
+    def pin_label(self, pin: Experiment) -> str:
+        """Say how a pin differs from the experiment: `depth 30, activation Tanh`."""
+        settings = knobs.knobs_of(pin)
+        differing = knobs.differing_settings(pin, self.experiment).items()
+        words = [settings[name].label_with_value(value) for name, value in differing]
+        return ", ".join(words) or "this run"
+
+    def change_from_pin(self, pin: Experiment) -> str:
+        """Say what leads from a pin to the experiment: `depth 30 → 10, activation Tanh → ReLU`."""
+        settings = knobs.knobs_of(pin)
+        differing = knobs.differing_settings(self.experiment, pin).items()
+        words = [
+            f"{settings[name].label_with_value(getattr(pin, name))} → {settings[name].title(value)}"
+            for name, value in differing
+        ]
+        return ", ".join(words) or "this run"
+
+
+def read_pin_settings(query: Mapping[str, str]) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the settings of each pin that a link spells, and sentences on what spells none.
+
+    `pin=none` stands for no pin, where another page's would be kept.
+    """
+    pins: dict[str, dict[str, str]] = {}
+    notes = []
+    for key, text in query.items():
+        prefix, dot, name = key.partition(".")
+        if prefix not in PIN_PREFIXES:
+            continue
+        if dot:
+            pins.setdefault(prefix, {})[name] = text
+        elif text == "same" or (prefix, text) == ("pin", "none"):
+            pins.setdefault(prefix, {})
+        else:
+            notes.append(
+                f"{prefix} must be same, or settings as in {prefix}.depth=30, "
+                f"so {quote(text)} was left out."
+            )
+    return [pins[prefix] for prefix in PIN_PREFIXES if prefix in pins], notes

@@ -1,0 +1,123 @@
+"""Where pieces are drawn, and what is left alone, on containers that write down what they are told."""
+
+import pytest
+
+from stability.engine.runs import Run
+from stability.page.benches import BENCHES, Look, open_section
+from stability.page.pieces import Html, Nothing, Picture, RemedyButtons, Slot
+from stability.page.renderer import Renderer, draw_piece
+from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.page import Page
+from stability.records.view import View
+
+E = Experiment(
+    schemes=("normal:0.001", "he_normal"),
+    depth=6,
+    width=4,
+    features=3,
+    samples=64,
+    batch=8,
+    steps=3,
+)
+
+
+class Container:
+    """A place of the page: what is drawn in it is written down, and is a place again."""
+
+    def __init__(self, name: str, log: list[tuple[str, str]]):
+        self.name, self.log = name, log
+
+    def __getattr__(self, kind: str):
+        def draw(*arguments, **named) -> "Container":
+            self.log.append((self.name, kind))
+            return Container(f"{self.name}/{kind}", self.log)
+
+        return draw
+
+
+def renderer_of(section: str = "", experiment: Experiment = E) -> tuple[Renderer, list]:
+    page = Page(experiment=experiment, view=View(section=section))
+    look = Look(
+        bench=BENCHES["train"],
+        stream=Run(experiment).train(),
+        page=page,
+        section=open_section(page, lambda cost: True),
+        pinned={},
+        waiting={},
+        claim=None,
+        paused=False,
+    )
+    log: list[tuple[str, str]] = []
+    containers = {slot: Container(slot.name, log) for slot in Slot}
+    return Renderer(containers, look, lambda remedy, scheme: None), log
+
+
+def test_every_piece_is_drawn_where_it_was_drawn_before():
+    renderer, log = renderer_of("numbers")
+    renderer.draw(1, at_rest=True)
+    first = log.copy()
+    assert ("SECTION", "dataframe") in first
+    log.clear()
+    renderer.draw(2, at_rest=True)
+    assert {name for name, _ in log} == {
+        "PROGRESS/progress",
+        "CARDS/html",
+        "LEFT/vega_lite_chart",
+        "RIGHT/vega_lite_chart",
+        "SECTION/dataframe",
+    }
+
+
+def test_between_two_slow_draws_only_what_is_quick_is_drawn():
+    renderer, log = renderer_of("numbers")
+    renderer.draw(1)
+    log.clear()
+    renderer.draw(2)
+    drawn = {name.partition("/")[0] for name, _ in log}
+    assert drawn <= {"PROGRESS", "CARDS", "REMEDIES", "LEFT"}
+
+
+def test_remedies_are_drawn_only_where_they_changed_and_each_can_go_alone():
+    renderer, log = renderer_of()
+    assert log == [("REMEDIES", "empty")] * MOST_SCHEMES
+    renderer.draw(4, at_rest=True)
+    drawn = [kind for name, kind in log[MOST_SCHEMES:] if name.startswith("REMEDIES")]
+    assert drawn.count("button") >= 1
+    assert len(drawn) == MOST_SCHEMES
+    log.clear()
+    renderer.draw(4, at_rest=True)
+    assert not [name for name, _ in log if name.startswith("REMEDIES")]
+
+
+def test_who_waits_is_told_once_and_old_curves_go():
+    renderer, log = renderer_of()
+    log.clear()
+    for _ in range(2):
+        renderer.draw(0, queue_position=1)
+    assert [name for name, _ in log if not name.startswith("PROGRESS")] == [
+        "CARDS",
+        "LEFT",
+        "RIGHT",
+    ]
+    renderer.draw(0)
+    assert len([name for name, _ in log if name.startswith("CARDS")]) == 1
+
+
+def test_small_pictures_stand_in_one_row_that_wraps():
+    e = Experiment(**{"schemes": E.schemes, "depth": 3, "width": 4, "samples": 64, "batch": 8},
+                   steps=3, dataset="moons")  # fmt: skip
+    renderer, log = renderer_of("learned", e)
+    renderer.draw(4, at_rest=True)
+    assert log.count(("SECTION", "container")) == 1
+    assert log.count(("SECTION/container", "vega_lite_chart")) == len(e.schemes)
+
+
+def test_a_spec_is_not_changed_by_being_drawn_and_larger_in_a_room():
+    spec, log = {"vconcat": [], "config": {}}, []
+    element = draw_piece(Container("here", log), Picture(spec, {}))
+    assert spec == {"vconcat": [], "config": {}}
+    assert element.name == "here/vega_lite_chart"
+    assert draw_piece(Container("here", log), Nothing()).name == "here/empty"
+    assert draw_piece(Container("here", log), Html("x")).name == "here/html"
+    with pytest.raises(TypeError, match="RemedyButtons"):
+        draw_piece(Container("here", log), RemedyButtons())

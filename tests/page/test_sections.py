@@ -1,0 +1,114 @@
+"""What a section draws at first, again as its stream goes on, and only in its turn or at the end."""
+
+from dataclasses import replace
+
+import pytest
+
+from stability.engine.registry import Registry
+from stability.engine.runs import ProductRun, Run
+from stability.page.pieces import Picture, Sentences
+from stability.page.product_sections import PRODUCT_SECTIONS
+from stability.page.sections import TOO_LARGE, TRAIN_SECTIONS, OpenSection, Section
+from stability.probes.symmetries import row_differences, symmetry_changes
+from stability.records.experiment import Experiment
+from stability.records.product import Product
+from stability.records.view import View
+
+E = Experiment(
+    schemes=("constant", "xavier_normal"),
+    depth=3,
+    width=4,
+    features=3,
+    samples=64,
+    batch=8,
+    steps=3,
+    activation="tanh",
+)
+P = Product(n=3, replicates=2, count=5)
+
+
+@pytest.mark.parametrize("key", [key for key in TRAIN_SECTIONS if key != "tried"])
+def test_a_section_is_whole_at_first_and_then_only_what_a_step_may_change(key):
+    section, view = TRAIN_SECTIONS[key], View(section=key)
+    for e in (E, replace(E, dataset="moons"), replace(E, dataset="sine"), replace(E, depth=1)):
+        run = Run(e).train()
+        opened = OpenSection(section, e, view)
+        whole = opened.pieces(run, 1)
+        assert whole
+        for count in (2, 4):
+            assert list(opened.pieces(run, count)) == [
+                place for place in whole if place[0] == "live"
+            ]
+        assert list(OpenSection(section, e, view).pieces(run, 4)) == list(whole)
+
+
+@pytest.mark.parametrize("key", list(PRODUCT_SECTIONS))
+def test_what_takes_long_waits_for_the_last_factor_and_is_drawn_once(key):
+    section, run = PRODUCT_SECTIONS[key], ProductRun(P)
+    opened = OpenSection(section, P, View(bench="product", section=key), "factor")
+    run.measurement_at(2)
+    before = opened.pieces(run, 3)
+    waits = Sentences(["Drawn after the last factor."]) in before.values()
+    assert waits == section.waits_for_end
+    run.train()
+    after = opened.pieces(run, 6)
+    assert waits == any(isinstance(piece, Picture) for piece in after.values())
+    assert set(opened.pieces(run, 6)) == {place for place in before if place[0] == "live"}
+
+
+def test_what_no_step_changes_is_made_once():
+    made = []
+    section = Section(
+        static=lambda e, view: made.append(e) or [Sentences(["static"])],
+        live=lambda run, view, count: [Sentences([f"live {count}"])],
+    )
+    opened = OpenSection(section, E, View())
+    for count in (1, 2, 3):
+        opened.pieces(Run(E), count)
+    assert made == [E]
+    assert symmetry_changes(E, 2) is symmetry_changes(E, 2)
+    assert row_differences(E, 2) is row_differences(E, 2)
+
+
+def test_live_pieces_stand_beneath_as_many_static_ones_as_the_section_says():
+    section = Section(
+        static=lambda e, view: [Sentences(["above"]), Sentences(["below"])],
+        live=lambda run, view, count: [Sentences(["between"])],
+        live_after=1,
+    )
+    pieces = OpenSection(section, E, View()).pieces(Run(E), 1)
+    assert [piece.texts for piece in pieces.values()] == [["above"], ["between"], ["below"]]
+
+
+@pytest.mark.parametrize("key", ["pre_activations", "symmetry", "singular_values"])
+def test_where_there_is_nothing_to_see_the_reason_stands_alone_and_nothing_is_computed(key):
+    e = replace(E, depth=1)
+    opened = OpenSection(TRAIN_SECTIONS[key], e, View(section=key))
+    assert opened.probes == []
+    (reason,) = opened.pieces(Run(e), 1).values()
+    assert reason == Sentences([TRAIN_SECTIONS[key].absent(e)])
+
+
+@pytest.mark.parametrize("key", ["symmetry", "gains", "singular_values"])
+def test_what_must_be_computed_takes_its_turn_before_it_is_drawn(key):
+    registry, run = Registry({Experiment: Run}), Run(E).train()
+    opened = OpenSection(TRAIN_SECTIONS[key], E, View(section=key))
+    assert opened.probes
+    opened.computations = [registry.open(probe) for probe in opened.probes]
+    assert opened.pieces(run, 1) == {}
+    for computation in opened.computations:
+        assert list(registry.follow(computation, 1, 1.0))
+    assert opened.pieces(run, 1)
+
+
+@pytest.mark.parametrize("key", ["symmetry", "gains", "singular_values"])
+def test_what_would_take_too_long_is_refused_in_a_sentence(key):
+    asked = []
+    view = View(section=key)
+    opened = OpenSection(TRAIN_SECTIONS[key], E, view, affords=asked.append)
+    assert opened.probes == []
+    assert list(opened.pieces(Run(E), 1).values()) == [Sentences([TOO_LARGE])]
+    larger = []
+    OpenSection(TRAIN_SECTIONS[key], replace(E, width=64), view, affords=larger.append)
+    assert larger[0].operations > asked[0].operations
+    assert larger[0].bytes > asked[0].bytes
