@@ -5,7 +5,7 @@ and everything beneath. To add a chart, add a file with a `ChartTemplate` and ha
 
 from stability.charts.curves import training_chart, training_spec
 from stability.charts.gains import gains_chart, gains_spec
-from stability.charts.interaction import SHARED_PARAMETERS, enlarge
+from stability.charts.interaction import enlarge
 from stability.charts.ladder import ladder_chart, ladder_spec
 from stability.charts.learned import fit_chart, fit_spec, region_chart, region_spec
 from stability.charts.notebook import depth, training, with_data
@@ -25,7 +25,7 @@ from stability.charts.singular import singular_chart, singular_spec
 from stability.charts.symmetry import symmetry_chart, symmetry_spec
 
 __all__ = [
-    "SHARED_PARAMETERS", "bound_chart", "bound_spec", "depth", "depth_chart", "depth_spec", "enlarge",
+    "bound_chart", "bound_spec", "depth", "depth_chart", "depth_spec", "enlarge",
     "exponent_chart", "exponent_spec", "fit_chart", "fit_spec", "gains_chart", "gains_spec",
     "healing_chart", "healing_spec", "ladder_chart", "ladder_spec", "pre_activation_chart",
     "pre_activation_spec", "product_chart", "product_spec", "region_chart", "region_spec",
