@@ -12,7 +12,6 @@ from stability.charts.interaction import dimmed
 from stability.charts.palette import GREY
 from stability.charts.spec_cache import Filling
 from stability.charts.vega_names import PANEL_WIDTH
-from stability.frames.line_labels import PANEL_HEIGHTS
 from stability.records.experiment import Experiment
 
 # The page leaves room right of the panels in windows of these widths.
@@ -34,6 +33,8 @@ UNITS = {
     "signal_gradient": "RMS of dL/dz",
     "weight_gradient": "norm of dL/dW",
 }
+# Pixels; `frames.line_labels` leaves 13 of them for a name.
+PANEL_HEIGHTS = dict.fromkeys(UNITS, 145) | {"loss": 140, "accuracy": 80, "gradient_norm": 100}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from stability.catalogues.draws import Layer
 from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
 from stability.catalogues.number_formats import FORMATS, PRECISIONS, Format
 from stability.catalogues.optimizers import OPTIMIZERS, Optimizer
-from stability.catalogues.schemes import SCHEMES, Scheme
+from stability.catalogues.scheme_entry import Scheme
+from stability.catalogues.schemes import SCHEMES
 from stability.records import knobs
 from stability.records.knobs import Choice, Flag, Integer, Real, ChoiceList, setting
 

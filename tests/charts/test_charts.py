@@ -16,6 +16,7 @@ from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
 from stability.charts.interaction import share_scales, with_interaction
+from stability.engine.input_grid import GRID_REACH
 from stability.engine.runs import Run
 from stability.frames.arrow import LOG_QUANTITIES
 from stability.records.experiment import Experiment
@@ -192,19 +193,19 @@ def test_a_chart_with_data_is_complete_and_leaves_the_original_as_it_was(case):
     assert before == plain.to_dict(validate=False)
     assert complete["datasets"] == {key: table.to_pylist() for key, table in tables.items()}
     json.dumps(complete, allow_nan=False)  # what a file of a notebook takes
-    shown = [
-        (channel, unit["encoding"][channel])
+    legends = [
+        unit["encoding"][channel]
         for unit, _ in units(complete)
         for channel in ("color", "shape")
-        if unit.get("encoding", {}).get(channel, {}).get("field") == "scheme"
+        if unit.get("encoding", {}).get(channel, {}).get("field") in ("scheme", "class")
         and unit["encoding"][channel].get("legend") is not None
     ]
-    shapes = [unit.get("encoding", {}).get("shape", {}) for unit, _ in units(case.spec())]
-    drawn = {shape.get("field") for shape in shapes}
-    assert [channel for channel, _ in shown] == (["color", "shape"] if "scheme" in drawn else [])
-    for _, legend in shown:
-        schemes = list(case.arguments[0].schemes)
-        assert scheme_scale(legend["scale"], complete)["domain"] == schemes
+    has_shapes = any("shape" in unit.get("encoding", {}) for unit, _ in units(case.spec()))
+    assert len(legends) == (2 if has_shapes else 0), "of colours and of marks"
+    for legend in legends:
+        if legend["field"] == "scheme":
+            schemes = list(case.arguments[0].schemes)
+            assert scheme_scale(legend["scale"], complete)["domain"] == schemes
 
 
 def test_lines_and_marks_have_the_colours_and_shapes_of_their_schemes(case):
@@ -364,14 +365,22 @@ def test_colours_of_distinct_units_go_from_one_unit_to_all_of_them():
     assert parameter_values(built)["units"] == 4
 
 
-def test_both_panels_of_pre_activations_have_one_and_the_same_axis_below():
-    positions = [
-        node["scale"]["domain"]
-        for unit, _ in units(charts.pre_activation_spec(EXPERIMENTS["classes"]))
+@pytest.mark.parametrize(
+    ("key", "spec", "reach"),
+    [
+        ("classes", charts.pre_activation_spec, 9),
+        ("line", charts.fit_spec, GRID_REACH),
+        ("eight schemes", lambda e: charts.region_spec(e, "zeros"), GRID_REACH),
+    ],
+)
+def test_axes_of_activations_and_inputs_stay_where_they_are(key, spec, reach):
+    scales = [
+        node["scale"]
+        for unit, _ in units(spec(EXPERIMENTS[key]))
         for channel, node in channels(unit)
-        if channel == "x"
+        if channel == "x" or (channel == "y" and reach == GRID_REACH)
     ]
-    assert all(domain == positions[0] for domain in positions)
+    assert {tuple(scale["domain"]) for scale in scales} == {(-reach, reach)}
 
 
 OF_PRODUCTS = [name for name, case in CASES.items() if isinstance(case.arguments[0], Product)]

@@ -14,13 +14,16 @@ Readings, zoom and crosshair of all charts hang on these names. Look the new one
 
 @pytest.mark.browser
 def test_a_browser_knows_every_name_inside_vega_that_charts_speak_of(page, server):
-    page.goto(f"{server.url}?schemes=he_normal&depth=3&width=4&features=4&samples=64&batch=8&steps=5")
+    page.goto(
+        f"{server.url}?schemes=he_normal&depth=3&width=4&features=4&samples=64&batch=8&steps=5"
+    )
     page.wait_for_function("views().length == 2")
     found = page.evaluate(
         """() => {
           const view = views()[0], scale = view.scale("concat_0_x"), panels = [];
           const look = (item) => {
-            if (item.mark?.group && item.mark.marktype !== "group") panels.push(item.mark.group.width);
+            const mark = item.mark ?? {};
+            if (mark.group && mark.marktype !== "group") panels.push(mark.group.width);
             (item.items ?? []).forEach(look);
           };
           look(view.scenegraph().root);
