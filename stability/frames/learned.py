@@ -34,7 +34,7 @@ def region_tables(run: Run, count: int, scheme: str, step_shown: int) -> dict[st
     blocks = merge_equal_cells(look.reshape(GRID_SIDE, GRID_SIDE))
     left, right, look, low, high = np.array(blocks).T
     probability = np.where(look < 0, np.nan, look % (LEVELS + 1) / LEVELS)
-    guessing = 1 / e.dataset_row.classes
+    guessing = 1 / found.probability.shape[1]
     certainty = np.where(look < 0, 0.5, (probability - guessing) / (1 - guessing))
     columns = {
         "scheme": np.repeat(scheme, len(look)),

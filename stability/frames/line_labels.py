@@ -1,6 +1,7 @@
 """The heights of the labels at the ends of lines, none of which covers another."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,8 @@ def label_table(
     null where a line has no end, and where not all labels fit. `axes`: the values at the bottom and
     the top of a quantity's panel.
     """
-    columns = {"scheme": list(e.schemes), "text": [scheme_title(scheme) for scheme in e.schemes]}
+    texts = [scheme_title(scheme) for scheme in e.schemes]
+    columns: dict[str, Any] = {"scheme": list(e.schemes), "text": texts}
     for name, values in last.items():
         low, high = axes[name]
         if name in LOG_QUANTITIES:

@@ -12,7 +12,6 @@ from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.replicates import median_and_range, median_of_finite
 from stability.engine.runs import Run
 from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable
-from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.text import number, percent
 from stability.theory.prediction import Prediction
@@ -128,8 +127,8 @@ def summary_frame(run: Run) -> pd.DataFrame:
     step, or null), seconds (of the whole run).
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
-    changed = knobs.differing_settings(replace(e, schemes=Experiment().schemes), Experiment())
-    words = [knobs.knobs_of(e)[name].label_with_value(value) for name, value in changed.items()]
+    changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
+    words = [e.knobs()[name].label_with_value(value) for name, value in changed.items()]
     breaks = [(scheme, event.step) for (scheme, _), event in run.breaks.items()]
     diverged = [
         min((step for broken, step in breaks if broken == scheme), default=math.nan)

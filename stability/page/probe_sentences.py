@@ -98,7 +98,7 @@ def describe_losses(numbers: str, state: np.ndarray) -> Iterator[str]:
     for name, becomes in words.items():
         layers = np.flatnonzero(state == name) + 1
         if len(layers):
-            yield f"{numbers} of {layer_range(layers)} {becomes}"
+            yield f"{numbers} of {layer_range(layers.tolist())} {becomes}"
 
 
 # Symmetries

@@ -5,6 +5,7 @@ n_in = n_out, and Xavier's variance settles halfway. Glorot & Bengio 2010, sec. 
 gradients are real ones, of the first batch before training.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -72,4 +73,4 @@ def first_layer_gain(experiment: Experiment) -> FirstLayerGain:
 
 def root_mean_square(values: Tensor) -> Tensor:
     """Return the RMS `(N,)` of `(N, ...)`, by a scaled norm that neither over- nor underflows."""
-    return norms(values.unsqueeze(0))[0] / values[0].numel() ** 0.5
+    return norms(values.unsqueeze(0))[0] / math.sqrt(values[0].numel())

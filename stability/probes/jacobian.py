@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.catalogues.schemes import Scheme
+from stability.catalogues.scheme_entry import Scheme
 from stability.engine.network import Stack
 from stability.engine.training import draw_stack_and_data, first_batch
 from stability.records.experiment import Experiment
@@ -124,7 +124,7 @@ def hidden_jacobians(e: Experiment) -> Tensor:
         outputs = by_z + outputs if e.residual else by_z
     hidden = torch.stack(passed.z[:-1])  # (L - 1, N, examples, width)
     finite = hidden.isfinite().all(dim=3).all(dim=0)  # a slope of 0 would hide what is not
-    jacobians = outputs.unflatten(1, (len(x), e.width))
+    jacobians = outputs.view(len(hidden[0]), len(x), e.width, e.width)
     return torch.where(finite[:, :, None, None], jacobians, torch.nan)
 
 
@@ -159,19 +159,17 @@ def predicted_edge(e: Experiment) -> np.ndarray:
     edges = np.full(len(e.schemes), np.nan)
     is_linear = e.phi.corners == () and not (e.residual or e.normalization_row.has_gain)
     if is_linear and not why_no_singular_values(e):
+        between = e.layers[1:-1]
         for index, row in enumerate(e.scheme_rows):
             if is_gaussian(row):
-                edges[index] = gaussian_edge(e, row)
+                variances = [row.weight_variance(layer) or 0.0 for layer in between]
+                gains = [layer.fan_in * v for layer, v in zip(between, variances, strict=True)]
+                edges[index] = math.sqrt(linear_edge(len(between))) * math.prod(
+                    map(math.sqrt, gains)
+                )
     return np.where(np.isfinite(edges), edges, np.nan)
 
 
 def is_gaussian(row: Scheme) -> bool:
     """Return True if the weights are independent draws from one normal distribution."""
     return bool(row.variance and row.distribution == "normal" and not row.weights)
-
-
-def gaussian_edge(e: Experiment, row: Scheme) -> float:
-    """Return the edge of a linear network with Gaussian weights of this scheme."""
-    between = e.layers[1:-1]
-    gains = [math.sqrt(layer.fan_in * row.weight_variance(layer)) for layer in between]
-    return math.prod(gains, start=math.sqrt(linear_edge(len(between))))

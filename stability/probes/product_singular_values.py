@@ -5,6 +5,7 @@ smallest at least that of their smallest. Both bounds are far off, since the dir
 factors hardly ever meet. Everything here is of the first replicate.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.records.product import Product, factor_matrices, normalize_matrices
+from stability.engine.products import factor_matrices, normalize_matrices
+from stability.records.product import Product
 
 # Factors times n^2 (n + OPERATIONS_PER_CALL) that are computed: half a second on an idle machine.
 OPERATION_BUDGET, OPERATIONS_PER_CALL = 2**28, 64
@@ -105,7 +107,7 @@ def measured_exponents(product: Product) -> np.ndarray:
     is sigma^2 times chi-square with n - i degrees of freedom, i = 0 .. n - 1, at any k.
     """
     at_scale_1 = exponents_at_scale_1(replace(product, sigma=1.0, replicates=1))
-    return at_scale_1 + product.log10_scale * np.log(10)
+    return at_scale_1 + product.log10_scale * math.log(10)
 
 
 @lru_cache(maxsize=64)

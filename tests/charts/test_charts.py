@@ -17,10 +17,11 @@ from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
 from stability.charts.interaction import share_scales, with_interaction
 from stability.engine.input_grid import GRID_REACH
+from stability.engine.products import log10_norms_by_factor
 from stability.engine.runs import Run
 from stability.frames.arrow import LOG_QUANTITIES
 from stability.records.experiment import Experiment
-from stability.records.product import Product, log10_norms_by_factor
+from stability.records.product import Product
 from stability.records.view import HEAT_MAP_QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8, "steps": 6}

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pytest
 
 from stability import frames
+from stability.catalogues.product_families import PRODUCT_FAMILIES
+from stability.engine.products import log10_norms_by_factor
 from stability.frames.product import MOST_FACTORS_DRAWN, rounded_range
-from stability.records.product import PRODUCT_FAMILIES, Product, log10_norms_by_factor
+from stability.records.product import Product
 
 PRODUCTS = {
     "book": Product(replicates=20),

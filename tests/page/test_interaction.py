@@ -105,7 +105,7 @@ def test_the_buttons_of_a_chart_cover_nothing_that_can_be_pressed(shown, chart):
     buttons = shown.get_by_test_id("stElementToolbar").nth(chart)
     expect(buttons).to_have_css("opacity", "1")
     box = buttons.bounding_box()
-    controls = shown.locator(".st-key-strip button, .st-key-strip input, .stSelectbox").all()
+    controls = shown.locator(".st-key-legend button, .st-key-strip input, .stSelectbox").all()
     assert len(controls) >= 5, "two names, the slider, and what the heat map shows"
     for control in controls:
         other = control.bounding_box()

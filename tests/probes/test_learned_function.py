@@ -14,9 +14,9 @@ from colour_vision import APART, READERS, contrast, lab, linear
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from plain_pytorch import PlainNetwork, PlainOptimizer
 from playwright.sync_api import expect
 from small_runs import bytes_kept_alive
-from test_training import CPU, Plain
 
 from stability import frames
 from stability.catalogues.datasets import DATASETS
@@ -106,11 +106,12 @@ def test_what_is_learned_is_what_plain_pytorch_makes_of_the_grid_with_the_same_w
     e = Experiment(**settings, schemes=("he_normal", "xavier_normal"), precision="float64")
     data, stack = (
         e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype),
-        Stack(e, CPU),
+        Stack(e, torch.device("cpu")),
     )
     first, *_, last = measure(e)
     for index in range(2):
-        plain = Plain(stack, index * e.replicates)
+        plain = PlainNetwork(stack, index * e.replicates)
+        optimizer = PlainOptimizer(e, plain.ordered())
         for measurement in (first, last):
             with torch.no_grad():
                 expected = plain(INPUT_GRIDS[e.dataset_row.plotted_dimensions], None)
@@ -119,12 +120,16 @@ def test_what_is_learned_is_what_plain_pytorch_makes_of_the_grid_with_the_same_w
             )
             if measurement is first:
                 for step, batch in enumerate(islice(batch_indices(e), e.steps)):
-                    plain.train_on(data, batch, step)
+                    plain.measure(data, batch, step)
+                    optimizer.step(plain.ordered(), [p.grad for p in plain.ordered()])
+                    with torch.no_grad():
+                        for own, trained in zip(plain.ordered(), optimizer.books, strict=True):
+                            own.copy_(trained)
 
 
 def test_the_first_networks_of_a_stack_are_its_own_and_share_its_numbers():
     e = EXPERIMENTS["replicates"]
-    stack = Stack(e, CPU)
+    stack = Stack(e, torch.device("cpu"))
     first, x = stack.first_replicates(), torch.randn(5, 2)
     assert torch.equal(first.forward(x).output, stack.forward(x).output[::3])
     assert all(part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()

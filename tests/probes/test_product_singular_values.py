@@ -6,6 +6,8 @@ import mpmath
 import numpy as np
 import pytest
 
+from stability.catalogues.product_families import PRODUCT_FAMILIES
+from stability.engine.products import factor_matrices
 from stability.page.probe_sentences import bounds_sentence
 from stability.probes.product_singular_values import (
     MOST_SAMPLES,
@@ -15,7 +17,7 @@ from stability.probes.product_singular_values import (
     singular_bounds,
     why_shortened,
 )
-from stability.records.product import PRODUCT_FAMILIES, Product, factor_matrices
+from stability.records.product import Product
 from stability.theory.product_law import product_exponents
 
 

@@ -17,4 +17,4 @@ def read_component(name: str) -> Mapping[str, str]:
     }
 
 
-COMPONENTS = {name: read_component(name) for name in ("copy_link", "links", "strip")}
+COMPONENTS = {name: read_component(name) for name in ("copy_link", "links", "legend")}
