@@ -1,6 +1,5 @@
 """The first layer's gains against plain torch, against the law by Monte Carlo, and as drawn."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.page import table_headings
@@ -315,31 +314,6 @@ def test_the_frame_has_titles_and_headings_for_its_columns():
         table_headings.GAIN_HEADINGS
     )
     assert frame["predicted_forward"].isna().tolist() == [False, True]
-
-
-@pytest.mark.parametrize("e", PICTURES.values(), ids=PICTURES)
-def test_a_chart_asks_for_nothing_that_tables_do_not_give_and_is_complete_with_them(e):
-    tables, spec, asked = frames.gain_tables(e), charts.gains_spec(e), set()
-    (panel,) = spec["vconcat"]
-    for layer in panel["layer"]:
-        fields = {channel["field"] for channel in layer["encoding"].values() if "field" in channel}
-        if "name" in layer["data"]:
-            asked.add(layer["data"]["name"])
-            assert fields <= set(tables[layer["data"]["name"]].column_names)
-        else:
-            assert not fields
-    assert asked == set(tables)
-    assert charts.gains_chart(e).to_dict(validate=True)["vconcat"][0]["title"] == panel["title"]
-    complete = charts.with_data(charts.gains_chart(e), tables).to_dict()
-    json.dumps(complete, allow_nan=False)
-    assert "legend" in json.dumps(complete)
-
-
-def test_a_chart_does_not_depend_on_what_it_does_not_show():
-    e = PICTURES["square"]
-    assert charts.gains_spec(e) == charts.gains_spec(
-        replace(e, seed=3, features=9, activation="tanh", learning_rate=0.3)
-    )
 
 
 def test_a_sentence_never_says_nan():

@@ -1,6 +1,5 @@
 """The format ladder in tables, words and chart; and the rules on the log axes."""
 
-import json
 import math
 from dataclasses import replace
 from functools import cache
@@ -8,11 +7,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from test_charts import nodes, units, used
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.number_formats import FORMATS
-from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
 from stability.engine.network import Stack
 from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_KINDS
@@ -225,34 +222,6 @@ def test_a_sentence_says_what_becomes_of_which_layers_and_what_holds_them(state,
 
 
 # The chart
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_chart_asks_for_the_data_that_the_table_holds(name):
-    tables = drawn(name)
-    for unit, data in units(charts.ladder_spec(EXPERIMENTS[name])):
-        if data and "name" in data:
-            made = {step["as"] for step in unit.get("transform", ()) if "calculate" in step}
-            assert used(unit)[0] - made <= set(tables[data["name"]].column_names)
-            assert set(tables) == {data["name"]}
-
-
-def test_the_chart_is_valid_and_the_same_for_every_seed_and_format():
-    e = EXPERIMENTS["three"]
-    spec = charts.ladder_spec(e)
-    assert json.dumps(charts.ladder_chart(e).to_dict(validate=True)) == json.dumps(spec)
-    assert charts.ladder_spec(replace(e, seed=3, precision="float16", activation="elu")) is spec
-    assert len(spec["vconcat"]) == len(e.schemes)
-    assert (
-        len([node for node in nodes(spec["vconcat"]) if isinstance(node.get("legend"), dict)]) == 1
-    )
-    assert len(spec["description"]) > 20
-
-
-@pytest.mark.parametrize("key", SCHEMES)
-def test_every_scheme_has_a_ladder(key):
-    e, _ = Experiment.from_query({"schemes": key, "width": "8"})
-    assert charts.ladder_spec(e)["vconcat"]
 
 
 def test_every_state_has_a_colour_and_a_sign_of_its_own():

@@ -4,7 +4,6 @@ Laws are tested with the deviation that finite width leaves, stated where it is 
 fixed, so luck plays no part.
 """
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.training import batch_indices, draw_stack_and_data
@@ -400,23 +399,3 @@ def test_a_table_goes_from_the_largest_value_of_the_first_network_to_the_smalles
         )
         assert rows["edge"].notna().all() == (scheme == "lecun_normal")
         assert 5 <= rows["marked"].sum() <= 8
-
-
-@pytest.mark.parametrize("e", DRAWN.values(), ids=DRAWN)
-def test_a_chart_asks_for_nothing_that_tables_do_not_give_and_is_complete_with_them(e):
-    tables, spec = frames.singular_tables(e), charts.singular_spec(e)
-    (panel,) = spec["vconcat"]
-    for layer in panel["layer"]:
-        table = tables[layer["data"]["name"]]
-        fields = {channel["field"] for channel in layer["encoding"].values() if "field" in channel}
-        assert fields <= set(table.column_names)
-    assert charts.singular_chart(e).to_dict(validate=True) == spec
-    complete = charts.with_data(charts.singular_chart(e), tables).to_dict()
-    json.dumps(complete, allow_nan=False)
-    assert "legend" in json.dumps(complete)
-
-
-def test_a_chart_depends_on_the_schemes_alone():
-    assert charts.singular_spec(SMALL) == charts.singular_spec(
-        replace(SMALL, seed=3, depth=9, width=8, activation="tanh")
-    )

@@ -1,6 +1,5 @@
 """Symmetries of hidden units against plain torch.nn; and what breaks ties between units."""
 
-import json
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise, product
@@ -11,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.schemes import SCHEMES
@@ -499,39 +498,6 @@ def units(node: dict) -> list[dict]:
         for panel in node["vconcat"]
         for unit in panel["layer"]
     ]
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_a_chart_has_a_map_for_each_scheme_one_legend_and_asks_for_what_the_table_has(name):
-    run = finished(name)
-    e, tables, spec = (
-        run.experiment,
-        frames.symmetry_tables(run),
-        charts.symmetry_spec(run.experiment),
-    )
-    assert [panel["title"]["text"].partition(":")[0] for panel in spec["vconcat"]] == [
-        row.title.partition(":")[0] for row in e.scheme_rows
-    ]
-    for unit in units(spec):
-        assert set(tables) == {unit["data"]["name"]}
-        computed = {"bottom", "top"}
-        fields = {channel["field"] for channel in unit["encoding"].values() if "field" in channel}
-        assert fields - computed <= set(tables["distinct"].column_names)
-    legends = [
-        unit["encoding"]["color"].get("legend")
-        for unit in units(spec)
-        if "scale" in unit["encoding"]["color"]
-    ]
-    assert [bool(legend) for legend in legends] == [False] * (len(e.schemes) - 1) + [True]
-    assert charts.symmetry_chart(e).to_dict(validate=True) == spec
-    assert charts.symmetry_spec(replace(e, seed=9, learning_rate=0.3)) == spec
-    json.dumps(charts.with_data(charts.symmetry_chart(e), tables).to_dict(), allow_nan=False)
-
-
-def test_colours_go_from_one_unit_to_all_of_them():
-    for unit in units(charts.symmetry_spec(E)):
-        scale = unit["encoding"]["color"].get("scale")
-        assert scale is None or (scale["domain"], scale["range"]) == ([1, E.width], "ramp")
 
 
 def test_what_ties_equal_units_is_said_and_only_of_them():
