@@ -1,4 +1,4 @@
-"""The benches of the page, a row each: what is computed on one, what it costs, and what is shown of it."""
+"""The benches of the page, a row each: what one computes, what that costs, and what it shows."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from stability.page.cards import cards_html
 from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Html, Picture, Piece, RemedyButton, RemedyButtons, Sentences, Slot
 from stability.page.product_sections import PRODUCT_SECTIONS
-from stability.page.safe_text import sentences_html
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -33,7 +32,7 @@ class Scene(Protocol):
         """Pieces that are quick to draw, for several times a second."""
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        """Pieces that take long or move little, for once a second and where the stream stands still."""
+        """Pieces that take long or move little, for once a second and where the view rests."""
 
 
 class TrainScene:

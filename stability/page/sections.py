@@ -68,7 +68,7 @@ class Section:
 
 
 class OpenSection:
-    """The section that a page shows, of one record. It knows whether its static pieces stand already."""
+    """The section that a page shows of one record; it draws its static pieces once."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class OpenSection:
         self._complete = False
 
     def pieces(self, stream: Stream, count: int) -> Mapping[tuple[str, int], Piece]:
-        """The pieces to draw after the first `count` measurements, by a key that stays, from the top."""
+        """Pieces to draw after the first `count` measurements, from the top, by keys that stay."""
         if self.section.waits_for_end and not stream.finished:
             return {("static", 0): Sentences([f"Drawn after the last {self.unit}."])}
         if not all(computation.finished for computation in self.computations):

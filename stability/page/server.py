@@ -1,12 +1,13 @@
 """What all visitors of one server share, and what one of them looks at there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from stability import charts
 from stability.engine.cost import Cost, describe_refusal, measure_speed, nearest_that_fits
 from stability.engine.registry import Registry
 from stability.page.benches import BENCHES, Look, bench_of, open_section
+from stability.page.renderer import FREQUENT
 from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.records.view import BenchRecord, View
@@ -58,6 +59,14 @@ class Server:
             claim=session.lesson.claim if session.lesson else None,
             paused=session.playback.paused,
         )
+
+    def follow(self, look: Look, until: int) -> Iterator[int]:
+        """Compute all that a visitor looks at, in its turn. Yields queue positions, to draw at."""
+        run = look.stream
+        if len(run.measurements) == until - 1:
+            run.measurement_at(until - 1)  # a single step waits for nobody
+        for stream, count in look.streams(until):
+            yield from self.registry.follow(stream, count, FREQUENT)
 
 
 def prepare_first_visit() -> None:
