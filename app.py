@@ -34,7 +34,7 @@ CENTRED: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
 def shared_server() -> Server:
     configure_process()
     prepare_first_visit()
-    component = st.components.v2.component
+    component: Any = st.components.v2.component
     return Server({name: component(name, **files) for name, files in COMPONENTS.items()})
 
 
@@ -93,7 +93,7 @@ def main_area(server: Server, session: Session, containers: Containers) -> None:
 
 
 def sidebar(session: Session) -> None:
-    """What matters most in sight, the rest folded by group; or, during a search, what was found."""
+    """The main settings in sight, the rest folded by group; or, during a search, those found."""
     if session.awaits_answer or session.page.view.bench not in BENCHES:
         st.caption("The settings appear here, once an experiment is shown.")
         return
@@ -117,8 +117,8 @@ def controls(session: Session, shown: Mapping[str, Knob]) -> None:
     record, defaults = session.page.record, settings.default_record(session.page)
     for name, knob in shown.items():
         beside = not isinstance(knob, ChoiceList)  # chips need the whole width
-        row = {"horizontal": beside, "vertical_alignment": "bottom", "gap": "small"}
-        with st.container(**row, key=page_layout.setting_key(name)):
+        row: dict[str, Any] = {"horizontal": beside, "gap": "small"}
+        with st.container(**row, vertical_alignment="bottom", key=page_layout.setting_key(name)):
             control(session, name)
             if getattr(record, name) != (default := getattr(defaults, name)):
                 draw_buttons(buttons.undo_button(session, name, default))
@@ -201,7 +201,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
         st.markdown(lesson.question)
         if waits or not view.is_presenter_view:
             with st.container(horizontal=True):
-                draw_buttons(*buttons.option_buttons(session))
+                draw_buttons(*buttons.option_buttons(session, lesson))
         if waits:
             copy_link(server, session)
             return st.container()
@@ -209,7 +209,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
 
 
 def feedback(lesson: Lesson, answer: str, folded: bool) -> DeltaGenerator:
-    """What a lesson says to an answer; folded for a room, where the pictures must be in sight."""
+    """The lesson's reply; folded for a room. Returns the container of the claim."""
     verdict, why, look_for = course_page.answer_feedback(lesson, answer)
     if folded:
         with st.expander(verdict):
@@ -292,7 +292,7 @@ def look_closer(session: Session) -> Containers:
     st.segmented_control(
         "Look closer",
         list(labels),
-        format_func=labels.get,
+        format_func=lambda name: labels[name],
         key=key,
         on_change=lambda: session.enter_value(key, st.session_state[key] or ""),
     )
@@ -307,7 +307,7 @@ def look_closer(session: Session) -> Containers:
 
 
 def tried_experiments(session: Session, container: DeltaGenerator) -> None:
-    """What was tried in this session, one below another; a click opens it again."""
+    """The table of all experiments that came to their end; a click opens one again."""
     if session.page.view.open_section != "tried":
         return
     if not session.history:
@@ -316,7 +316,7 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
     rows, owners = session.history.table()
     # A new table has no row chosen, so that any row can be clicked again.
     key = f"tried_{len(rows)}_{session.history.times_reopened}"
-    table = {"hide_index": True, "selection_mode": "single-row", "column_config": TRIED_HEADINGS}
+    table: dict[str, Any] = {"selection_mode": "single-row", "column_config": TRIED_HEADINGS}
 
     def reopen_chosen() -> None:
         for row in st.session_state[key].selection.rows:
@@ -324,7 +324,7 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
 
     with container.container():
         st.caption("Click the box before a row to open its settings again.")
-        st.dataframe(rows, key=key, on_select=reopen_chosen, **table)
+        st.dataframe(rows, key=key, on_select=reopen_chosen, hide_index=True, **table)
         file = rows.to_csv(index=False), "tried.csv", "text/csv"
         st.download_button("Download as CSV", *file, on_click="ignore", key=f"download_{key}")
 

@@ -55,7 +55,7 @@ def press(at: AppTest, label: str) -> AppTest:
 
 
 def notices(at: AppTest) -> str:
-    """Everything that the page says in its notices, as a reader sees it: without backslashes and what has no width."""
+    """All that the page says in its notices, as a reader sees it: without backslashes."""
     return re.sub(r"[\\\u200b\u2060]", "", "\n".join(element.value for element in at.warning))
 
 

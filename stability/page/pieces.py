@@ -1,4 +1,4 @@
-"""What the page draws: typed pieces, and the slots that every bench has for them."""
+"""The pieces that the page draws, and the slots that every bench has for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

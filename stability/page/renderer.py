@@ -74,12 +74,12 @@ class Renderer:
     def _draw_all(self, count: int) -> None:
         stream, claim = self.look.stream, self.look.claim
         occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
-        pieces: dict[Hashable, Piece] = {**self.scene.frequent_pieces(count), **occasional}
-        pieces |= self.look.section.pieces(stream, count)
-        if claim:
-            pieces[Slot.CLAIM] = Html(claim_html(claim.describe(stream, count)))
-        for key, piece in pieces.items():
+        for slot, piece in {**self.scene.frequent_pieces(count), **occasional}.items():
+            self._draw(slot, piece)
+        for key, piece in self.look.section.pieces(stream, count).items():
             self._draw(key, piece)
+        if claim:
+            self._draw(Slot.CLAIM, Html(claim_html(claim.describe(stream, count))))
 
     def _draw_waiting(self) -> None:
         """Say that others come first, where an earlier run's curves would seem to be this one's."""
@@ -99,7 +99,7 @@ class Renderer:
         self._elements[key] = draw_piece(self._elements[key], piece, presenting)
 
     def _container(self, key: Hashable, piece: Piece) -> Any:
-        """The container of a new piece: its slot, or the section; for small pictures one row."""
+        """Return where a new piece goes: its slot, or the section; small pictures in one row."""
         if isinstance(key, Slot):
             return self.containers[key]
         section = self.containers[Slot.SECTION]

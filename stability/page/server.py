@@ -1,6 +1,6 @@
-"""What all visitors of one server share, and what one of them looks at there."""
+"""The server that all visitors share: its runs, its speed, and how much it affords."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from stability import charts
@@ -34,7 +34,7 @@ class Server:
         return self.affords(bench_of(record).cost(record))
 
     def refusal(self, record: BenchRecord) -> tuple[BenchRecord, str, str]:
-        """The nearest settings that fit, in words, too, and a sentence with the estimated cost."""
+        """Return the nearest settings that fit, what they change, and a sentence that refuses."""
         bench = bench_of(record)
         nearest = nearest_that_fits(record, self.fits, bench.shrinkable)
         cost = bench.cost(record)
@@ -44,7 +44,7 @@ class Server:
         return nearest, words, sentence
 
     def look(self, session: Session) -> Look:
-        """Everything that a visitor looks at: runs shared with all who look at equal settings."""
+        """Return all that a visitor looks at: runs are shared by all who look at equal settings."""
         page, registry = session.page, self.registry
         section = open_section(page, self.affords)
         section.computations = [registry.open(probe) for probe in section.probes]
@@ -60,7 +60,7 @@ class Server:
             paused=session.playback.paused,
         )
 
-    def follow(self, look: Look, until: int) -> Iterator[int]:
+    def follow(self, look: Look, until: int) -> Generator[int, None, None]:
         """Compute all that a visitor looks at, in its turn. Yields queue positions, to draw at."""
         run = look.stream
         if len(run.measurements) == until - 1:

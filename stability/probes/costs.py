@@ -1,4 +1,4 @@
-"""What the probes cost, so that one takes its turn like a run and is refused where it is too large."""
+"""The costs of probes: one takes its turn like a run, and is refused where it is too large."""
 
 from stability.engine.cost import Cost
 from stability.probes.jacobian import example_count
