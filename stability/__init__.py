@@ -27,6 +27,6 @@ class Run(runs.Run):
     """A run that knows its verdicts, too: they are made of measurements, so the engine cannot."""
 
     def verdicts(self) -> list[Verdict]:
-        """Return what is known of each scheme now, in their order; forecasts until it is decided."""
+        """Return what is known of each scheme now, in their order: forecasts before the end."""
         self.measurement_at(0)
         return current_verdicts(self, len(self.measurements))

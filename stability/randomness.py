@@ -1,18 +1,29 @@
-"""Where every random number comes from: CPU generators seeded by one integer mix, never the global one.
+"""Random numbers: CPU generators seeded by one integer mix, never the global generator.
 
-The mix is the finaliser of SplitMix64 (Steele, Lea & Flood 2014), folded over (seed, replicate, layer, purpose):
-state = mix(state + number + 0x9E3779B97F4A7C15) modulo 2^64, from state 0. The device does not enter.
+The mix is the finaliser of SplitMix64 (Steele, Lea & Flood 2014), folded over (seed, replicate,
+layer, purpose): state = mix(state + number + 0x9E3779B97F4A7C15) modulo 2^64, from state 0. The
+device does not enter.
 """
 
 import torch
 
-PURPOSES = ("data", "batches", "dropout", "normal", "uniform", "truncated_normal", "orthogonal", "sparse", "biases")
+PURPOSES = (
+    "data", "batches", "dropout", "normal", "uniform", "truncated_normal", "orthogonal", "sparse",
+    "biases",
+)  # fmt: skip
 MASK = 2**64 - 1
 
 
-def generator(seed: int, purpose: str, replicate: int = 0, layer: int = 0, step: int = 0) -> torch.Generator:
-    """A fresh CPU generator that depends on nothing but its arguments. ValueError for an unknown purpose."""
-    numbers = (seed, replicate, layer, PURPOSES.index(purpose), *([step] if step else []))
+def generator(
+    seed: int, purpose: str, replicate: int = 0, layer: int = 0, step: int = 0
+) -> torch.Generator:
+    """Return a fresh CPU generator that its arguments alone determine.
+
+    ValueError for an unknown purpose.
+    """
+    numbers = [seed, replicate, layer, PURPOSES.index(purpose)]
+    if step:
+        numbers.append(step)
     state = 0
     for number in numbers:
         state = mix((state + number + 0x9E3779B97F4A7C15) & MASK)

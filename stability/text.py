@@ -1,61 +1,99 @@
-"""How values are written for people and links, and numbers read back."""
+"""How numbers, lists of words and quoted values are spelled for people and in links.
+
+Sentences are plain ASCII (`4e-9`, `10^-12.5`): the page's HTML sets the minus signs and raises the
+powers, and charts, which know no markup, use `superscript_powers`.
+"""
 
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
-def quote(value: Any, most: int = 60) -> str:
-    """A value as a reader may see it: quoted if a text, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= most else text[: most - 1] + "…"
+def number(value: float, digits: int = 3) -> str:
+    """Return a measured number, rounded: 2.81, 1200, 1.2e-5, NaN, inf.
+
+    Powers of ten are written from a million on and below 1e-4.
+    """
+    rounded = float(f"{value:.{digits}g}")
+    if math.isnan(rounded):
+        return "NaN"
+    if rounded == 0 or math.isinf(rounded) or 1e-4 <= abs(rounded) < 1e6:
+        return exact_number(rounded)
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    return f"{exact_number(float(mantissa))}e{int(exponent)}"
 
 
-def parse_number(text: str) -> float:
-    """The finite number that a text spells; NaN, which no bound admits, where it spells none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
+def rough_number(value: float) -> str:
+    """Return a number to two digits, or only its order where it is far from 1: 2.8, 4e-9, 10^14."""
+    if value and math.isfinite(value) and not 1e-12 < abs(value) < 1e6:
+        return f"10^{round(math.log10(abs(value)))}"
+    return number(value, 2)
 
 
 def exact_number(value: float) -> str:
-    """The shortest text that reads back as this number: 1, 0.02, 1e-12."""
+    """Return the shortest text that reads back as this number: 1, 0.02, 1e-12."""
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-def did_you_mean(key: str | None, rows: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(key or "", rows, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
-def number(value: float) -> str:
-    """A measured number for a sentence: three digits."""
-    return exact_number(float(f"{value:.3g}"))
-
-
 def power_of_ten(exponent: float) -> str:
-    """A power of ten for a sentence, whatever its size: 10^24.3."""
-    return f"10^{round(float(exponent), 1) + 0.0}"
-
-
-def superscript_powers(text: str) -> str:
-    """Powers of ten for a chart, which knows no markup: 10⁻⁵·⁹."""
-    return re.sub(r"\^(-?[\d.]+)", lambda power: power[1].translate(SUPERSCRIPTS), text)
+    """Return ten to this power in a form that no exponent overflows: 10^24.3."""
+    return f"10^{round(float(exponent), 1) + 0.0}"  # + 0.0 makes -0.0 a 0.0
 
 
 def number_of_log10(exponent: float) -> str:
-    """Ten to this power for a sentence, as a plain number where that is short: 1.75."""
+    """Return ten to this power as a plain number where that is short, else as a power: 1.75."""
     return number(10 ** float(exponent)) if abs(exponent) < 3 else power_of_ten(exponent)
 
 
+def percent(share: float) -> str:
+    """Return a share in whole percents: 47 %."""
+    return f"{share:.0%}".replace("%", " %")
+
+
+def share_in_words(share: float) -> str:
+    """Return a share in percents; one that is neither nothing nor all never reads 0 % or 100 %."""
+    if 0 < share < 0.01:
+        return "less than 1 %"
+    if 0.99 < share < 1 - 1e-6:  # a mean of many is 1 but for rounding
+        return "more than 99 %"
+    return percent(share) if share else "none"
+
+
+def latex_number(value: float, digits: int = 3) -> str:
+    r"""Return a number for a formula: 0.02, 1.2 \cdot 10^{-5}."""
+    mantissa, _, exponent = number(value, digits).partition("e")
+    return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else mantissa
+
+
+def superscript_powers(text: str) -> str:
+    """Return the text with its powers raised, for a chart, which knows no markup: 10⁻⁵·⁹."""
+    return re.sub(r"\^(-?[\d.]+)", lambda power: power[1].translate(SUPERSCRIPTS), text)
+
+
+def typographic_minus(text: str) -> str:
+    """Return a number's text with minus signs as wide as a digit, and none before a rounded 0."""
+    if any(letter in "123456789" for letter in text):
+        return text.replace("-", "−")
+    return text.removeprefix("-")
+
+
+def join_words(words: Sequence[str], last: str = "and") -> str:
+    """Return the words as a list within a sentence: a, b and c."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def capitalize_first(text: str) -> str:
+    """Return the text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def layer_range(layers: Sequence[int]) -> str:
-    """`layer 3`, `layers 1 to 19`, or `3 layers between 2 and 9`."""
+    """Return `layer 3`, `layers 1 to 19`, or `3 layers between 2 and 9`."""
     first, last = int(layers[0]), int(layers[-1])
     if first == last:
         return f"layer {first}"
@@ -64,18 +102,22 @@ def layer_range(layers: Sequence[int]) -> str:
     return f"{len(layers)} layers between {first} and {last}"
 
 
-def percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")
+def quote(value: object, most: int = 60) -> str:
+    """Return a value as a reader may see it: in quotes if it is a text, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def part(share: float) -> str:
-    """A share that is neither nothing nor all is never written as 0 % or 100 %."""
-    if 0 < share < 0.01:
-        return "less than 1 %"
-    if 0.99 < share < 1 - 1e-6:  # a mean of many is 1 but for rounding
-        return "more than 99 %"
-    return percent(share) if share else "none"
+def parse_number(text: str) -> float:
+    """Return the finite number that a text spells, or NaN, which no bound admits."""
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) else math.nan
 
 
-def listed(words: Sequence[str], last: str = "and") -> str:
-    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+def did_you_mean(key: str | None, keys: Iterable[str]) -> str:
+    """Return ` (did you mean relu?)` for the nearest key, or nothing where none is near."""
+    near = difflib.get_close_matches(key or "", list(keys), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -57,8 +57,9 @@ def counting(**how) -> Iterator[Counted]:
 
 
 def in_threads(count: int, work) -> list:
-    """What `work(index)` returned in each of so many threads that start together; raises what any
-    of them raised.
+    """Return what `work(index)` returned in each of so many threads that start together.
+
+    Raises what any of them raised.
     """
     start, interval = Barrier(count), sys.getswitchinterval()
 
@@ -78,8 +79,9 @@ def in_threads(count: int, work) -> list:
 
 
 def bytes_kept_alive(measurements: list[Measurement]) -> int:
-    """Bytes that these measurements keep alive: the objects, their arrays, and whatever memory the
-    arrays are views of.
+    """Return the bytes that these measurements keep alive.
+
+    They are the objects, their arrays, and whatever memory the arrays are views of.
     """
     objects = {id(thing): thing for thing in [measurements, *measurements]}
     for measurement in measurements:
@@ -92,8 +94,9 @@ def bytes_kept_alive(measurements: list[Measurement]) -> int:
 
 
 def bytes_of_object(thing: object) -> int:
-    """Of an array with its own numbers, with them; of a view, without; of a tensor, with its record
-    in C++ and its storage.
+    """Return the bytes of an array with its own numbers, of a view without them.
+
+    Those of a tensor are counted with its record in C++ and its storage.
     """
     storage = getattr(thing, "untyped_storage", None)
     return sys.getsizeof(thing) + (storage().nbytes() + 400 if storage else 0)

@@ -15,10 +15,10 @@ from stability.catalogues.entry import Entry, catalogue
 class Activation(Entry):
     """A row: `phi(u)`, and `dphi(u, h)` where h = phi(u), elementwise on tensors of any shape.
 
-    `steepest` is the largest abs(phi'); `flat_share` the share of u ~ N(0, 1) that is flat by design (ReLU 1/2);
-    `negative_slope` that of the leaky ReLUs, 0 for all others. `corners` are the points u where straight lines meet and the
-    jump of phi' there, None for an activation that is curved anywhere. `suits` is the scheme made for it, empty where none
-    helps.
+    `max_slope` is the largest abs(phi'); `saturated_by_design` the share of u ~ N(0, 1) that is
+    flat on purpose (ReLU 1/2); `negative_slope` that of the leaky ReLUs, else 0. `corners` are
+    the points u where straight lines meet, with the jump of phi' there; None for an activation that
+    is curved anywhere. `suited_scheme` is the scheme made for it, empty where none helps.
     """
 
     phi: Callable[[Tensor], Tensor]
@@ -45,89 +45,105 @@ def mish_derivative(u: Tensor, h: Tensor) -> Tensor:
     return gate + u * torch.sigmoid(u) * (1 - gate.square())
 
 
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017: fixed point of mean 0, variance 1
+def leaky_relu(key: str, slope: float) -> Activation:
+    """Return the row of a ReLU with this slope on the negative side."""
+    return Activation(
+        key=key, label=f"Leaky ReLU {slope}", source="Maas et al. 2013",
+        formula=rf"\phi(u) = \max(u, {slope} u)",
+        summary=f"A ReLU that lets {slope:.0%} of the negative side through, so that no unit is "
+        f"ever dead.",
+        phi=lambda u: F.leaky_relu(u, slope),
+        dphi=lambda u, h: torch.where(u > 0, torch.ones_like(u), slope), suited_scheme="he_normal",
+        negative_slope=slope, corners=((0.0, 1 - slope),),
+    )  # fmt: skip
 
+
+# Klambauer et al. 2017: the fixed point of mean 0 and variance 1
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 ACTIVATIONS = catalogue(
     Activation(
-        key="linear", label="Linear", source="Saxe et al. 2014", formula=r"\phi(u) = u", suited_scheme="orthogonal",
-        summary="No activation at all: a product of matrices, and the cleanest place to see one explode.",
-        phi=lambda u: u, dphi=lambda u, h: torch.ones_like(u), corners=(),
+        key="linear", label="Linear", source="Saxe et al. 2014", formula=r"\phi(u) = u",
+        summary="No activation at all: a product of matrices, and the cleanest place to see one "
+        "explode.",
+        phi=lambda u: u, dphi=lambda u, h: torch.ones_like(u), suited_scheme="orthogonal",
+        corners=(),
     ),
     Activation(
-        key="sigmoid", label="Sigmoid", source="Rumelhart, Hinton & Williams 1986", suited_scheme="",
+        key="sigmoid", label="Sigmoid", source="Rumelhart, Hinton & Williams 1986",
         formula=r"\phi(u) = 1 / (1 + e^{-u})",
         summary="Squeezes into (0, 1). Its slope is at most 1/4, so every layer cuts the gradient.",
-        phi=torch.sigmoid, dphi=lambda u, h: h * (1 - h), max_slope=0.25,
+        phi=torch.sigmoid, dphi=lambda u, h: h * (1 - h), suited_scheme="", max_slope=0.25,
     ),
     Activation(
         key="tanh", label="Tanh", source="LeCun et al. 1998", formula=r"\phi(u) = \tanh u",
-        summary="Squeezes into (-1, 1), slope 1 at zero: a linear unit for small signals, flat for large ones.",
-        phi=torch.tanh, dphi=lambda u, h: 1 - h.square(),
+        summary="Squeezes into (-1, 1), slope 1 at zero: a linear unit for small signals, flat for "
+        "large ones.", phi=torch.tanh, dphi=lambda u, h: 1 - h.square(),
     ),
     Activation(
-        key="hardtanh", label="Hard tanh", source="Collobert 2004", formula=r"\phi(u) = \min(\max(u, -1), 1)",
+        key="hardtanh", label="Hard tanh", source="Collobert 2004",
+        formula=r"\phi(u) = \min(\max(u, -1), 1)",
         summary="Tanh with corners: slope exactly 1 inside (-1, 1) and exactly 0 outside.",
-        phi=F.hardtanh, dphi=lambda u, h: (u.abs() < 1).to(u.dtype), saturated_by_design=math.erfc(math.sqrt(0.5)),
-        corners=((-1.0, 1.0), (1.0, -1.0)),
+        phi=F.hardtanh, dphi=lambda u, h: (u.abs() < 1).to(u.dtype),
+        saturated_by_design=math.erfc(math.sqrt(0.5)), corners=((-1.0, 1.0), (1.0, -1.0)),
     ),
     Activation(
-        key="softsign", label="Softsign", source="Glorot & Bengio 2010", formula=r"\phi(u) = u / (1 + |u|)",
-        summary="Bounded like tanh, but it flattens slowly: it takes a large signal to saturate it.",
-        phi=F.softsign, dphi=lambda u, h: (1 - h.abs()).square(),
+        key="softsign", label="Softsign", source="Glorot & Bengio 2010",
+        formula=r"\phi(u) = u / (1 + |u|)",
+        summary="Bounded like tanh, but it flattens slowly: it takes a large signal to saturate "
+        "it.", phi=F.softsign, dphi=lambda u, h: (1 - h.abs()).square(),
     ),
     Activation(
         key="erf", label="Erf", source="Williams 1997", formula=r"\phi(u) = \mathrm{erf}(u)",
         summary="A sharper tanh whose averages over bell curves have closed forms.",
-        phi=torch.erf, dphi=lambda u, h: 2 / math.sqrt(math.pi) * torch.exp(-u.square()), max_slope=2 / math.sqrt(math.pi),
+        phi=torch.erf, dphi=lambda u, h: 2 / math.sqrt(math.pi) * torch.exp(-u.square()),
+        max_slope=2 / math.sqrt(math.pi),
         saturated_by_design=math.erfc(math.sqrt(-math.log(0.005) / 2)),
     ),
     Activation(
-        key="relu", label="ReLU", source="Nair & Hinton 2010", formula=r"\phi(u) = \max(u, 0)", suited_scheme="he_normal",
-        summary="Passes what is positive, cuts the rest: half of the signal's second moment is gone at each layer.",
-        phi=torch.relu, dphi=lambda u, h: torch.gt(u, 0, out=torch.empty_like(u)), saturated_by_design=0.5,
-        corners=((0.0, 1.0),),
+        key="relu", label="ReLU", source="Nair & Hinton 2010", formula=r"\phi(u) = \max(u, 0)",
+        summary="Passes what is positive, cuts the rest: half of the signal's second moment is "
+        "gone at each layer.",
+        phi=torch.relu, dphi=lambda u, h: torch.gt(u, 0, out=torch.empty_like(u)),
+        suited_scheme="he_normal", saturated_by_design=0.5, corners=((0.0, 1.0),),
     ),
-    *(
-        Activation(
-            key=key, label=f"Leaky ReLU {slope}", source="Maas et al. 2013", negative_slope=slope, corners=((0.0, 1 - slope),),
-            suited_scheme="he_normal",
-            formula=rf"\phi(u) = \max(u, {slope} u)",
-            summary=f"A ReLU that lets {slope:.0%} of the negative side through, so that no unit is ever dead.",
-            phi=lambda u, slope=slope: F.leaky_relu(u, slope),
-            dphi=lambda u, h, slope=slope: torch.where(u > 0, torch.ones_like(u), slope),
-        )
-        for key, slope in (("leaky_relu", 0.01), ("leaky_relu_0.2", 0.2))
-    ),
+    leaky_relu("leaky_relu", 0.01),
+    leaky_relu("leaky_relu_0.2", 0.2),
     Activation(
-        key="elu", label="ELU", source="Clevert et al. 2016", formula=r"\phi(u) = u \text{ if } u > 0 \text{ else } e^u - 1",
+        key="elu", label="ELU", source="Clevert et al. 2016",
+        formula=r"\phi(u) = u \text{ if } u > 0 \text{ else } e^u - 1",
         summary="A ReLU with a smooth negative side that ends at -1.",
         phi=F.elu, dphi=lambda u, h: torch.exp(u.clamp(max=0)), suited_scheme="he_normal",
     ),
     Activation(
-        key="selu", label="SELU", source="Klambauer et al. 2017", max_slope=SELU_SCALE * SELU_ALPHA, suited_scheme="lecun_normal",
+        key="selu", label="SELU", source="Klambauer et al. 2017",
         formula=r"\phi(u) = 1.0507 \, (u \text{ if } u > 0 \text{ else } 1.6733 (e^u - 1))",
-        summary="An ELU scaled so that mean 0 and variance 1 reproduce themselves when Var W = 1 / fan_in.",
+        summary="An ELU scaled so that mean 0 and variance 1 reproduce themselves when Var W = 1 / "
+        "fan_in.",
         phi=F.selu, dphi=lambda u, h: SELU_SCALE * torch.where(u > 0, 1, SELU_ALPHA * torch.exp(u)),
+        max_slope=SELU_SCALE * SELU_ALPHA, suited_scheme="lecun_normal",
     ),
     Activation(
-        key="gelu", label="GELU", source="Hendrycks & Gimpel 2016", formula=r"\phi(u) = u \, \Phi(u)", suited_scheme="he_normal",
+        key="gelu", label="GELU", source="Hendrycks & Gimpel 2016",
+        formula=r"\phi(u) = u \, \Phi(u)",
         summary="A smooth ReLU, exact form: the input times the share of a bell curve below it.",
-        phi=F.gelu, dphi=gelu_derivative, max_slope=1.1289042,
+        phi=F.gelu, dphi=gelu_derivative, suited_scheme="he_normal", max_slope=1.1289042,
     ),
     Activation(
-        key="silu", label="SiLU", source="Elfwing et al. 2018", formula=r"\phi(u) = u / (1 + e^{-u})", suited_scheme="he_normal",
+        key="silu", label="SiLU", source="Elfwing et al. 2018",
+        formula=r"\phi(u) = u / (1 + e^{-u})",
         summary="A smooth ReLU, also called swish: the input times its own sigmoid.",
-        phi=F.silu, dphi=silu_derivative, max_slope=1.0998393,
+        phi=F.silu, dphi=silu_derivative, suited_scheme="he_normal", max_slope=1.0998393,
     ),
     Activation(
-        key="mish", label="Mish", source="Misra 2020", formula=r"\phi(u) = u \tanh(\ln(1 + e^u))", suited_scheme="he_normal",
+        key="mish", label="Mish", source="Misra 2020", formula=r"\phi(u) = u \tanh(\ln(1 + e^u))",
         summary="A smooth ReLU with a slightly deeper dip below zero.",
-        phi=F.mish, dphi=mish_derivative, max_slope=1.0884982,
+        phi=F.mish, dphi=mish_derivative, suited_scheme="he_normal", max_slope=1.0884982,
     ),
     Activation(
-        key="softplus", label="Softplus", source="Dugas et al. 2001", formula=r"\phi(u) = \ln(1 + e^u)", suited_scheme="",
-        summary="A ReLU without a corner and never zero: every layer adds a positive mean, and means pile up.",
-        phi=F.softplus, dphi=lambda u, h: torch.sigmoid(u),
+        key="softplus", label="Softplus", source="Dugas et al. 2001",
+        formula=r"\phi(u) = \ln(1 + e^u)",
+        summary="A ReLU without a corner and never zero: every layer adds a positive mean, and "
+        "means pile up.", phi=F.softplus, dphi=lambda u, h: torch.sigmoid(u), suited_scheme="",
     ),
 )  # fmt: skip

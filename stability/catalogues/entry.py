@@ -1,4 +1,4 @@
-"""A catalogue: rows of one kind that the page, the link, the charts and the contract tests run over."""
+"""A catalogue: rows of one kind that the page, the link, the charts and contract tests run over."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One row: the key that links spell, the label that people read, one sentence, LaTeX, and where it comes from."""
+    """A row: the key that links spell, the label that people read, a sentence, LaTeX, a source."""
 
     key: str
     label: str
@@ -21,7 +21,7 @@ E = TypeVar("E", bound=Entry)
 
 
 def catalogue(*entries: E) -> Mapping[str, E]:
-    """The rows by key, read-only, in the order given. ValueError where two share a key."""
+    """Return the rows by key, read-only, in the order given. ValueError where two share a key."""
     rows = {entry.key: entry for entry in entries}
     if len(rows) < len(entries):
         raise ValueError("two entries of a catalogue share a key")

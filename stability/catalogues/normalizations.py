@@ -1,8 +1,8 @@
-"""What stands between a pre-activation and its activation."""
+"""Normalizations, which stand between a pre-activation and its activation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,48 +11,50 @@ from torch import Tensor
 from stability.catalogues.entry import Entry, catalogue
 from stability.catalogues.number_formats import at_least_float32
 
-Q = TypeVar("Q")  # numbers or arrays
-
 
 @dataclass(frozen=True, kw_only=True)
 class Normalization(Entry):
-    """A row: `apply` takes z `(N, batch, width)` to u before the trained `gain` (starts at 1) and `shift` (at 0).
+    """A row: `apply` takes z `(N, batch, width)` to u before the trained gain (1) and shift (0).
 
-    `variance(q)` is that of u in a wide layer whose z has variance q for each example; None where examples are mixed.
+    `variance(q)` is that of u in a wide layer whose z has variance q for each example, for numbers
+    and arrays; None where examples are mixed.
     """
 
     apply: Callable[[Tensor], Tensor]
-    variance: Callable[[Q], Q] | None = None
+    variance: Callable[[Any], Any] | None = None
     has_gain: bool = True
     has_shift: bool = True
     min_batch: int = 1
 
     @property
     def mixes_examples(self) -> bool:
-        """What an example becomes depends on the others that pass with it."""
+        """True if what an example becomes depends on the others of its batch."""
         return self.variance is None
 
 
 def standardize_over_batch(z: Tensor) -> Tensor:
-    """Always the batch's own statistics, as torch.nn.BatchNorm1d(track_running_stats=False), eps 1e-5.
+    """Standardize each unit by the batch's own statistics, eps 1e-5.
 
-    Of formats of 16 bits in float32, as torch does it, too: only the result is rounded.
+    As torch.nn.BatchNorm1d(track_running_stats=False), which computes formats of 16 bits in float32
+    and rounds only the result.
     """
-    taken = at_least_float32(z)
-    variance, mean = torch.var_mean(taken, dim=-2, correction=0, keepdim=True)
-    return ((taken - mean) * torch.rsqrt(variance + 1e-5)).to(z.dtype)
+    widened = at_least_float32(z)
+    variance, mean = torch.var_mean(widened, dim=-2, correction=0, keepdim=True)
+    return ((widened - mean) * torch.rsqrt(variance + 1e-5)).to(z.dtype)
 
 
 NORMALIZATIONS = catalogue(
     Normalization(
-        key="none", label="None", source="-", formula=r"u = z", apply=lambda z: z, has_gain=False, has_shift=False,
-        variance=lambda q: q,
-        summary="The pre-activation enters the activation as it is: nothing hides what the initialization did.",
+        key="none", label="None", source="-", formula=r"u = z",
+        summary="The pre-activation enters the activation as it is: nothing hides what the "
+        "initialization did.",
+        apply=lambda z: z, has_gain=False, has_shift=False, variance=lambda q: q,
     ),
     Normalization(
-        key="batch", label="Batch norm", source="Ioffe & Szegedy 2015", apply=standardize_over_batch, min_batch=2,
+        key="batch", label="Batch norm", source="Ioffe & Szegedy 2015",
         formula=r"u = \gamma (z - \mathrm{mean}_B z) / \sqrt{\mathrm{Var}_B z + 10^{-5}} + \beta",
         summary="Each unit is standardised over the batch, always by the batch's own statistics.",
+        apply=standardize_over_batch, min_batch=2,
     ),
     Normalization(
         key="layer", label="Layer norm", source="Ba, Kiros & Hinton 2016",
@@ -61,9 +63,10 @@ NORMALIZATIONS = catalogue(
         apply=lambda z: F.layer_norm(z, z.shape[-1:]), variance=lambda q: q / (q + 1e-5),
     ),
     Normalization(
-        key="rms", label="RMS norm", source="Zhang & Sennrich 2019", has_shift=False,
+        key="rms", label="RMS norm", source="Zhang & Sennrich 2019",
         formula=r"u = \gamma z / \sqrt{\mathrm{mean}_j z^2 + \epsilon}",
         summary="Each example is divided by the root mean square of its layer; the mean stays.",
-        apply=lambda z: F.rms_norm(z, z.shape[-1:]), variance=lambda q: q / (q + torch.finfo(torch.float32).eps),
+        has_shift=False, apply=lambda z: F.rms_norm(z, z.shape[-1:]),
+        variance=lambda q: q / (q + torch.finfo(torch.float32).eps),
     ),
 )  # fmt: skip

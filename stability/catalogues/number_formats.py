@@ -1,7 +1,6 @@
 """Number formats, and in which of them a network can be trained."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -11,10 +10,11 @@ from stability.catalogues.entry import Entry, catalogue
 
 @dataclass(frozen=True, kw_only=True)
 class Format(Entry):
-    """A row: `dtype` is what activations and gradients are stored in, every number rounded to it after every operation.
+    """A row: activations and gradients are rounded to `dtype` after every operation.
 
-    Weights and the optimizer live in `master` where that is finer. With `scaled` the loss is multiplied before the way back,
-    so that small gradients stay above the smallest number. `shown_only` says in a sentence why no network is trained in it.
+    Weights and the optimizer live in `master_dtype` where that is finer. With `scales_loss` the
+    loss is multiplied before the backward pass, to keep small gradients above the smallest number.
+    `why_untrainable` says in a sentence why no network is trained in it; empty where one can be.
     """
 
     dtype: torch.dtype
@@ -28,22 +28,21 @@ class Format(Entry):
 
     @property
     def itemsize(self) -> int:
-        """Of a stored number."""
+        """Bytes of a stored number."""
         return self.dtype.itemsize
 
     @property
     def weight_dtype(self) -> torch.dtype:
-        """What weights and the optimizer's state are stored in."""
+        """The dtype in which weights and the optimizer's state are stored."""
         return self.master_dtype or self.dtype
 
     @property
     def largest_finite(self) -> float:
-        """The largest finite number."""
         return torch.finfo(self.dtype).max
 
     @property
     def smallest_normal(self) -> float:
-        """Below it, digits are lost one by one."""
+        """The number below which digits are lost one by one."""
         return torch.finfo(self.dtype).tiny
 
     @property
@@ -57,76 +56,67 @@ class Format(Entry):
         return torch.finfo(self.dtype).eps
 
     def compute_dtype(self, device: torch.device) -> torch.dtype:
-        """What tensors hold while a network is computed: where this is not `dtype`, numbers that `dtype` has too.
+        """Return the dtype of tensors during computation; it holds every number that `dtype` has.
 
-        CPUs without instructions for it multiply float16 matrices 15 times slower than float32 ones, bfloat16 ones 4 times. So
-        there a result is computed in float32 and rounded, as the products of torch's own formats of 16 bits are: their sums
-        are float32, too.
+        CPUs without instructions for it multiply float16 matrices 15 times slower than float32
+        ones, bfloat16 ones 4 times. So there a result is computed in float32 and rounded, as the
+        products of torch's own formats of 16 bits are: their sums are float32, too.
         """
         return torch.float32 if self.itemsize < 4 and device.type == "cpu" else self.dtype
 
-    def why_unavailable(self, device: torch.device) -> str:
-        """Why this machine cannot train in it, as a sentence; empty where it can."""
-        return self.why_untrainable or device_refusal(self.compute_dtype(device), device)
-
-
-@lru_cache
-def device_refusal(dtype: torch.dtype, device: torch.device) -> str:
-    """Why a device cannot multiply in a format; empty where it can."""
-    try:
-        one = torch.ones(1, 1, 1, dtype=dtype, device=device)
-        torch.baddbmm(one, one, one)
-    except RuntimeError as error:
-        name, why = str(dtype).removeprefix("torch."), str(error).splitlines()[0]
-        return f"This machine ({device.type}) cannot multiply in {name}: {why}."
-    return ""
-
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """At least float32, for sums and norms over many numbers; float32 and float64 as they are."""
+    """Widen formats of less than 32 bits to float32, for sums and norms over many numbers."""
     return tensor.float() if tensor.dtype.itemsize < 4 else tensor
 
 
-LADDER_ALONE = "{} is shown by the ladder alone: no network is trained in it here."
+LADDER_ONLY = "{} is shown by the ladder alone: no network is trained in it here."
 
 FORMATS = catalogue(
     Format(
-        key="float32", label="float32", dtype=torch.float32, source="IEEE 754-2019, binary32",
-        summary="The usual choice: 7 digits, magnitudes from 1e-45 to 3e38.",
+        key="float32", label="float32", source="IEEE 754-2019, binary32",
         formula=r"\epsilon = 2^{-23}, \quad x_{\max} \approx 3.4 \cdot 10^{38}",
+        summary="The usual choice: 7 digits, magnitudes from 1e-45 to 3e38.", dtype=torch.float32,
     ),
     Format(
-        key="float64", label="float64", dtype=torch.float64, source="IEEE 754-2019, binary64",
-        summary="Twice the bytes: 16 digits, magnitudes from 5e-324 to 2e308.",
+        key="float64", label="float64", source="IEEE 754-2019, binary64",
         formula=r"\epsilon = 2^{-52}, \quad x_{\max} \approx 1.8 \cdot 10^{308}",
+        summary="Twice the bytes: 16 digits, magnitudes from 5e-324 to 2e308.", dtype=torch.float64,
     ),
     Format(
-        key="bfloat16", label="bfloat16", dtype=torch.bfloat16, source="Kalamkar et al. 2019",
-        summary="The range of float32 in half the bytes, for 2 to 3 digits: from 9e-41 to 3e38, but 256 + 1 is 256.",
+        key="bfloat16", label="bfloat16", source="Kalamkar et al. 2019",
         formula=r"\epsilon = 2^{-7}, \quad x_{\max} \approx 3.4 \cdot 10^{38}",
+        summary="The range of float32 in half the bytes, for 2 to 3 digits: from 9e-41 to 3e38, "
+        "but 256 + 1 is 256.", dtype=torch.bfloat16,
     ),
     Format(
-        key="float16", label="float16", dtype=torch.float16, source="IEEE 754-2019, binary16",
-        summary="Half precision: 3 to 4 digits, but only from 6e-8 to 65504. Weights, gradients, optimizer: all in it.",
+        key="float16", label="float16", source="IEEE 754-2019, binary16",
         formula=r"\epsilon = 2^{-10}, \quad x_{\max} = 65504",
+        summary="Half precision: 3 to 4 digits, but only from 6e-8 to 65504. Weights, gradients, "
+        "optimizer: all in it.", dtype=torch.float16,
     ),
     Format(
-        key="float8_e4m3", label="float8 E4M3", dtype=torch.float8_e4m3fn, source="Micikevicius et al. 2022",
-        summary="One byte, about one digit: from 0.002 to 448, no infinity: what is too large is NaN, or is clipped.",
-        formula=r"\epsilon = 2^{-3}, \quad x_{\max} = 448", why_untrainable=LADDER_ALONE.format("float8_e4m3"),
+        key="float8_e4m3", label="float8 E4M3", source="Micikevicius et al. 2022",
+        formula=r"\epsilon = 2^{-3}, \quad x_{\max} = 448",
+        summary="One byte, about one digit: from 0.002 to 448, no infinity: what is too large is "
+        "NaN, or is clipped.",
+        dtype=torch.float8_e4m3fn, why_untrainable=LADDER_ONLY.format("float8_e4m3"),
     ),
     Format(
-        key="float8_e5m2", label="float8 E5M2", dtype=torch.float8_e5m2, source="Micikevicius et al. 2022",
-        summary="One byte with the range of float16, from 1.5e-5 to 57344, for less than one digit: made for gradients.",
-        formula=r"\epsilon = 2^{-2}, \quad x_{\max} = 57344", why_untrainable=LADDER_ALONE.format("float8_e5m2"),
+        key="float8_e5m2", label="float8 E5M2", source="Micikevicius et al. 2022",
+        formula=r"\epsilon = 2^{-2}, \quad x_{\max} = 57344",
+        summary="One byte with the range of float16, from 1.5e-5 to 57344, for less than one "
+        "digit: made for gradients.",
+        dtype=torch.float8_e5m2, why_untrainable=LADDER_ONLY.format("float8_e5m2"),
     ),
 )  # fmt: skip
 PRECISIONS = catalogue(
     *(row for row in FORMATS.values() if row.is_trainable),
     Format(
-        key="float16_scaled", label="float16, loss scaled", dtype=torch.float16, master_dtype=torch.float32, scales_loss=True,
-        source="Micikevicius et al. 2018",
-        summary="Signals and gradients in float16, weights in float32; the loss is multiplied to keep gradients above 6e-8.",
-        formula=r"g = \nabla_{16} (s \, \mathrm{loss}) / s, \quad s \leftarrow 2 s \text{ or } s / 2",
+        key="float16_scaled", label="float16, loss scaled", source="Micikevicius et al. 2018",
+        formula=r"g = \nabla_{16} (s \, \mathrm{loss}) / s, \quad s \leftarrow 2 s \text{ or } s / 2",  # noqa: E501
+        summary="Signals and gradients in float16, weights in float32; the loss is multiplied to "
+        "keep gradients above 6e-8.",
+        dtype=torch.float16, master_dtype=torch.float32, scales_loss=True,
     ),
 )  # fmt: skip

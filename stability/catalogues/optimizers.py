@@ -1,24 +1,28 @@
-"""Optimizers over stacks of parameters: each row turns a gradient into the step that is added to the parameter."""
+"""Optimizers over stacks of parameters: each row turns a gradient into a parameter's step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
 
-OptimizerState = dict[str, Tensor | int]  # of one tensor of parameters: empty at first, changed in place
+# What is remembered of one tensor of parameters, empty at first and changed in place: running means
+# as tensors, and the count of steps as a number, or as a tensor of one number a network.
+OptimizerState = dict[str, Any]
 StepRule = Callable[[Tensor, Tensor, OptimizerState, float, float], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Entry):
-    """A row. `step(parameter, gradient, state, learning_rate, weight_decay)` returns what is added to the parameter.
+    """A row. `step(param, grad, state, lr, decay)` returns what is added to the parameter.
 
-    All tensors are `(layers, N, ...)`. `matrices` and `hidden` take its place for weight matrices, and for those of
-    hidden layers. `learning_rate` is typical for the networks of this page. Where torch.optim has the optimizer, the row
-    follows it with its defaults.
+    All tensors are `(layers, N, ...)`; `lr` is the learning rate, `decay` the weight decay.
+    `matrix_step` takes its place for weight matrices, and `hidden_step` for those of hidden layers.
+    `learning_rate` is typical for the networks of this page. Where torch.optim has the optimizer,
+    the row follows it with its defaults.
     """
 
     step: StepRule
@@ -27,75 +31,93 @@ class Optimizer(Entry):
     hidden_step: StepRule | None = None
 
     def step_for(self, matrix: bool, hidden: bool) -> StepRule:
-        """The step for one tensor of parameters."""
-        return (hidden and self.hidden_step) or (matrix and self.matrix_step) or self.step
+        """Return the rule for one tensor of parameters."""
+        if hidden and self.hidden_step:
+            return self.hidden_step
+        if matrix and self.matrix_step:
+            return self.matrix_step
+        return self.step
 
 
-def add_weight_decay(parameter: Tensor, gradient: Tensor, weight_decay: float) -> Tensor:
-    return gradient + weight_decay * parameter if weight_decay else gradient
+def add_weight_decay(param: Tensor, grad: Tensor, decay: float) -> Tensor:
+    return grad + decay * param if decay else grad
 
 
-def sgd(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
-    return add_weight_decay(parameter, gradient, weight_decay) * -learning_rate
+def update_velocity(grad: Tensor, state: OptimizerState) -> Tensor:
+    velocity: Tensor = state["velocity"].mul_(0.9).add_(grad) if state else grad.clone()
+    state["velocity"] = velocity
+    return velocity
 
 
-def update_velocity(gradient: Tensor, state: OptimizerState) -> Tensor:
-    state["velocity"] = state["velocity"].mul_(0.9).add_(gradient) if state else gradient.clone()
-    return state["velocity"]
+def sgd(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+    return add_weight_decay(param, grad, decay) * -lr
 
 
-def momentum(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
-    return update_velocity(add_weight_decay(parameter, gradient, weight_decay), state) * -learning_rate
+def momentum(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+    return update_velocity(add_weight_decay(param, grad, decay), state) * -lr
 
 
-def nesterov(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
-    gradient = add_weight_decay(parameter, gradient, weight_decay)
-    return (gradient + 0.9 * update_velocity(gradient, state)) * -learning_rate
+def nesterov(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+    grad = add_weight_decay(param, grad, decay)
+    return (grad + 0.9 * update_velocity(grad, state)) * -lr
 
 
-def adam(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
-    gradient = add_weight_decay(parameter, gradient, weight_decay)
+def adam(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+    grad = add_weight_decay(param, grad, decay)
     if not state:
-        state.update(step=0, mean=torch.zeros_like(gradient), square=torch.zeros_like(gradient))
+        state.update(step=0, mean=torch.zeros_like(grad), square=torch.zeros_like(grad))
     state["step"] += 1
-    mean = state["mean"].lerp_(gradient, 1 - 0.9)
-    square = state["square"].mul_(0.999).addcmul_(gradient, gradient, value=1 - 0.999)
-    rate = learning_rate / (1 - 0.9 ** state["step"])
-    return -rate * mean / ((square / (1 - 0.999 ** state["step"])).sqrt_() + 1e-8)
+    mean: Tensor = state["mean"].lerp_(grad, 1 - 0.9)
+    square: Tensor = state["square"].mul_(0.999).addcmul_(grad, grad, value=1 - 0.999)
+    root = (square / (1 - 0.999 ** state["step"])).sqrt_()
+    step: Tensor = -lr / (1 - 0.9 ** state["step"]) * mean / (root + 1e-8)
+    return step
 
 
-def adamw(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
-    step = adam(parameter, gradient, state, learning_rate, 0.0)
-    return step - learning_rate * weight_decay * parameter if weight_decay else step
+def adamw(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+    step = adam(param, grad, state, lr, 0.0)
+    return step - lr * decay * param if decay else step
 
 
-def rmsprop(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
-    gradient = add_weight_decay(parameter, gradient, weight_decay)
-    state.setdefault("square", torch.zeros_like(gradient))
-    square = state["square"].mul_(0.99).addcmul_(gradient, gradient, value=1 - 0.99)
-    return gradient * -learning_rate / (square.sqrt() + 1e-8)
+def rmsprop(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+    grad = add_weight_decay(param, grad, decay)
+    if not state:  # not setdefault, whose argument would be allocated and cleared at every step
+        state["square"] = torch.zeros_like(grad)
+    square: Tensor = state["square"].mul_(0.99).addcmul_(grad, grad, value=1 - 0.99)
+    return grad * -lr / (square.sqrt() + 1e-8)
 
 
-def lars(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
-    """Each matrix of each network moves by a thousandth of its own norm, whatever the gradient's size."""
-    size, slope = (torch.linalg.vector_norm(tensor, dim=(-2, -1), keepdim=True) for tensor in (parameter, gradient))
-    ratio = 0.001 * size / (slope + weight_decay * size)
+def lars(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+    """Move each matrix of each network by a thousandth of its own norm, whatever the gradient's."""
+    size, slope = (torch.linalg.vector_norm(t, dim=(-2, -1), keepdim=True) for t in (param, grad))
+    ratio = 0.001 * size / (slope + decay * size)
     ratio = torch.where((size > 0) & (slope > 0), ratio, 1)
-    return -update_velocity(learning_rate * ratio * add_weight_decay(parameter, gradient, weight_decay), state)
+    return -update_velocity(lr * ratio * add_weight_decay(param, grad, decay), state)
 
 
-def muon(parameter: Tensor, gradient: Tensor, state: OptimizerState, learning_rate: float, weight_decay: float) -> Tensor:
-    """Momentum 0.95 with Nesterov, orthogonalized in float32, scaled to the size of an AdamW step."""
-    state.setdefault("mean", torch.zeros_like(gradient))
-    mean = state["mean"].lerp_(gradient, 1 - 0.95)
-    update = orthogonalize(gradient.lerp(mean, 0.95)).to(gradient.dtype)
-    step = update * (-learning_rate * 0.2 * max(gradient.shape[-2:]) ** 0.5)
-    return step - learning_rate * weight_decay * parameter if weight_decay else step
+def muon(
+    param: Tensor,
+    grad: Tensor,
+    state: OptimizerState,
+    lr: float,
+    decay: float,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Orthogonalize a Nesterov momentum of 0.95, scaled to the size of a step of AdamW."""
+    if not state:
+        state["mean"] = torch.zeros_like(grad)
+    mean: Tensor = state["mean"].lerp_(grad, 1 - 0.95)
+    update = orthogonalize(grad.lerp(mean, 0.95), dtype).to(grad.dtype)
+    step: Tensor = update * (-lr * 0.2 * max(grad.shape[-2:]) ** 0.5)
+    return step - lr * decay * param if decay else step
 
 
-def orthogonalize(matrices: Tensor) -> Tensor:
-    """Five Newton-Schulz rounds towards U V^T of each matrix U S V^T, in float32. Jordan et al. 2024; torch.optim.Muon."""
-    x = matrices.float()
+def orthogonalize(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Take five Newton-Schulz rounds from each matrix U S V^T towards U V^T, computed in `dtype`.
+
+    Jordan et al. 2024; torch.optim.Muon, which computes in bfloat16.
+    """
+    x: Tensor = matrices.to(dtype)
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp(min=1e-7)
@@ -107,44 +129,50 @@ def orthogonalize(matrices: Tensor) -> Tensor:
 
 OPTIMIZERS = catalogue(
     Optimizer(
-        key="sgd", label="SGD", source="Robbins & Monro 1951", step=sgd, learning_rate=0.02,
-        summary="Plain gradient descent: a gradient that is too small or too large is felt in full.",
+        key="sgd", label="SGD", source="Robbins & Monro 1951",
         formula=r"W \leftarrow W - \eta \, g",
+        summary="Plain gradient descent: a gradient that is too small or too large is felt in "
+        "full.", step=sgd, learning_rate=0.02,
     ),
     Optimizer(
-        key="momentum", label="SGD with momentum", source="Polyak 1964; torch.optim.SGD", step=momentum, learning_rate=0.005,
-        summary="Sums gradients with a memory of about ten steps (0.9).",
+        key="momentum", label="SGD with momentum", source="Polyak 1964; torch.optim.SGD",
         formula=r"v \leftarrow 0.9 \, v + g, \quad W \leftarrow W - \eta \, v",
+        summary="Sums gradients with a memory of about ten steps (0.9).",
+        step=momentum, learning_rate=0.005,
     ),
     Optimizer(
-        key="nesterov", label="Nesterov momentum", source="Sutskever et al. 2013; torch.optim.SGD", step=nesterov,
-        summary="Momentum that looks one step ahead (0.9).", learning_rate=0.005,
+        key="nesterov", label="Nesterov momentum", source="Sutskever et al. 2013; torch.optim.SGD",
         formula=r"v \leftarrow 0.9 \, v + g, \quad W \leftarrow W - \eta \, (g + 0.9 \, v)",
+        summary="Momentum that looks one step ahead (0.9).", step=nesterov, learning_rate=0.005,
     ),
     Optimizer(
-        key="adam", label="Adam", source="Kingma & Ba 2015, algorithm 1; torch.optim.Adam", step=adam, learning_rate=0.001,
-        summary="Divides by the gradient's own size, so it forgives gradients that shrink evenly, until they are zero.",
+        key="adam", label="Adam", source="Kingma & Ba 2015, algorithm 1; torch.optim.Adam",
         formula=r"W \leftarrow W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
+        summary="Divides by the gradient's own size, so it forgives gradients that shrink evenly, "
+        "until they are zero.", step=adam, learning_rate=0.001,
     ),
     Optimizer(
-        key="adamw", label="AdamW", source="Loshchilov & Hutter 2019; torch.optim.AdamW", step=adamw, learning_rate=0.001,
-        summary="Adam whose weight decay pulls at the weights themselves instead of entering the gradient.",
+        key="adamw", label="AdamW", source="Loshchilov & Hutter 2019; torch.optim.AdamW",
         formula=r"W \leftarrow (1 - \eta \lambda) W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
+        summary="Adam whose weight decay pulls at the weights themselves instead of entering the "
+        "gradient.", step=adamw, learning_rate=0.001,
     ),
     Optimizer(
-        key="rmsprop", label="RMSprop", source="Tieleman & Hinton 2012; torch.optim.RMSprop", step=rmsprop,
-        learning_rate=0.0005,
+        key="rmsprop", label="RMSprop", source="Tieleman & Hinton 2012; torch.optim.RMSprop",
+        formula=r"v \leftarrow 0.99 \, v + 0.01 \, g^2, \quad W \leftarrow W - \eta \, g / (\sqrt v + 10^{-8})",  # noqa: E501
         summary="Divides by a running RMS of the gradient, with a memory of about a hundred steps.",
-        formula=r"v \leftarrow 0.99 \, v + 0.01 \, g^2, \quad W \leftarrow W - \eta \, g / (\sqrt v + 10^{-8})",
+        step=rmsprop, learning_rate=0.0005,
     ),
     Optimizer(
-        key="lars", label="LARS", source="You et al. 2017", step=momentum, matrix_step=lars, learning_rate=0.5,
-        summary="Every weight matrix moves in proportion to its own norm, however small or large its gradient is.",
-        formula=r"v \leftarrow 0.9 \, v + \eta \, 10^{-3} \frac{\|W\|}{\|g\| + \lambda \|W\|} (g + \lambda W)",
+        key="lars", label="LARS", source="You et al. 2017",
+        formula=r"v \leftarrow 0.9 \, v + \eta \, 10^{-3} \frac{\|W\|}{\|g\| + \lambda \|W\|} (g + \lambda W)",  # noqa: E501
+        summary="Every weight matrix moves in proportion to its own norm, however small or large "
+        "its gradient is.", step=momentum, matrix_step=lars, learning_rate=0.5,
     ),
     Optimizer(
-        key="muon", label="Muon", source="Jordan et al. 2024; torch.optim.Muon, match_rms_adamw", step=adamw, hidden_step=muon,
-        summary="Makes the step of each hidden matrix orthogonal: every direction moves alike. AdamW does the rest.",
-        formula=r"W \leftarrow W - 0.2 \, \eta \sqrt{\max(n_{in}, n_{out})} \, U V^\top", learning_rate=0.001,
+        key="muon", label="Muon", source="Jordan et al. 2024; torch.optim.Muon, match_rms_adamw",
+        formula=r"W \leftarrow W - 0.2 \, \eta \sqrt{\max(n_{in}, n_{out})} \, U V^\top",
+        summary="Makes the step of each hidden matrix orthogonal: every direction moves alike. "
+        "AdamW does the rest.", step=adamw, hidden_step=muon, learning_rate=0.001,
     ),
 )  # fmt: skip

@@ -7,7 +7,6 @@ from typing import Any
 
 from stability.catalogues import schemes
 from stability.catalogues.optimizers import OPTIMIZERS
-from stability.records import knobs
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
 SAME_VARIANCE = 0.1  # of the variance: schemes that differ by less make the same network but for luck
@@ -28,7 +27,7 @@ class Remedy:
             place = e.schemes.index(sick) + 1
             kept = e.schemes[: place - (len(e.schemes) >= MOST_SCHEMES)]
             changes["schemes"] = (*kept, self.scheme, *e.schemes[place:])
-        return knobs.reconcile(Experiment, knobs.setting_values(e) | changes)[0]
+        return Experiment.reconcile(e.settings() | changes)[0]
 
 
 def first_effective_remedy(candidates: Iterable[Remedy], e: Experiment, sick: str) -> Remedy | None:
@@ -37,7 +36,7 @@ def first_effective_remedy(candidates: Iterable[Remedy], e: Experiment, sick: st
 
 
 def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
-    words = ", ".join(knobs.knobs_of(e)[name].label_with_value(value) for name, value in settings.items())
+    words = ", ".join(e.knobs()[name].label_with_value(value) for name, value in settings.items())
     return Remedy(f"Try {words}", settings=tuple(settings.items()))
 
 

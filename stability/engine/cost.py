@@ -11,10 +11,10 @@ import torch
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.input_grid import INPUT_GRIDS
+from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
-from stability.records.knobs import differing_settings, knobs_of, reconcile, setting_values
-from stability.records.product import NUMBERS_PER_GROUP, Product, numbers_per_draw, replicate_groups
+from stability.records.product import Product
 from stability.records.step_sampling import SAMPLED_STEPS
 from stability.text import number
 
@@ -136,7 +136,7 @@ def nearest_that_fits(
     share, nearest = max(kept, key=lambda pair: pair[0], default=(0, record))
     if share >= 1 / 8:  # else one setting would be nearly given up for all the others
         return nearest
-    lows = {name: int(knobs_of(record)[name].low) for name in shrinkable}
+    lows = {name: int(record.knobs()[name].low) for name in shrinkable}
     halved = {name: max(low, getattr(record, name) // 2) for name, low in lows.items()}
     smaller = replace_and_mend(record, halved)
     return smaller if smaller == record else nearest_that_fits(smaller, fits, shrinkable)
@@ -146,7 +146,7 @@ def lower_until_it_fits(
     record: Settings, name: str, fits: Callable[[Settings], bool]
 ) -> Settings | None:
     """Return the record with the largest value of this setting that fits, None if none does."""
-    lowest = int(knobs_of(record)[name].low)
+    lowest = int(record.knobs()[name].low)
     low, high = lowest, getattr(record, name)
     if low == high or not fits(replace_and_mend(record, {name: low})):
         return None
@@ -162,7 +162,7 @@ def lower_until_it_fits(
 
 def replace_and_mend(record: Settings, settings: Mapping[str, int]) -> Settings:
     """Return the record with these settings, or the nearest that go together."""
-    return reconcile(type(record), setting_values(record) | settings)[0]
+    return type(record).reconcile(record.settings() | settings)[0]
 
 
 def describe_refusal(
@@ -174,8 +174,8 @@ def describe_refusal(
     most_bytes: int,
 ) -> tuple[str, str]:
     """Return what would fit, in words, and the sentence that refuses the record and offers it."""
-    changed = differing_settings(nearest, record)
-    settings = knobs_of(nearest)
+    changed = nearest.differences(record)
+    settings = nearest.knobs()
     words = ", ".join(settings[name].label_with_value(value) for name, value in changed.items())
     seconds, gigabytes = number(speed.seconds(cost)), number(cost.bytes / 2**30)
     limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"

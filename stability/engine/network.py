@@ -21,7 +21,7 @@ from torch import Tensor
 
 from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.number_formats import at_least_float32
-from stability.engine.norms import norms
+from stability.engine.scaled_norms import norms
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 

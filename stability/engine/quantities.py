@@ -13,8 +13,8 @@ from stability.catalogues.number_formats import at_least_float32
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.measurement import SNAPSHOTS, Measurement
 from stability.engine.network import BackwardPass, ForwardPass, Stack
-from stability.engine.norms import norms, stacks_of_one_shape
 from stability.engine.rounding_shares import SHARES_SHAPE, shares_by_outcome
+from stability.engine.scaled_norms import norms, stacks_of_one_shape
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stability.catalogues.number_formats import FORMATS, Format, at_least_float32
 from stability.engine.network import BackwardPass, ForwardPass
-from stability.engine.norms import stacks_of_one_shape
+from stability.engine.scaled_norms import stacks_of_one_shape
 
 # By range: what one format holds, all before it hold.
 FORMATS_BY_RANGE = tuple(sorted(FORMATS.values(), key=lambda row: -row.largest_finite))

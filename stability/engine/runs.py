@@ -11,10 +11,11 @@ import numpy as np
 
 from stability.engine.cost import state_bytes
 from stability.engine.measurement import PROFILES, SNAPSHOTS, Measurement, finite_networks
+from stability.engine.products import log10_norms_by_factor, numbers_per_draw
 from stability.engine.quantities import missing_arrays
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
-from stability.records.product import Product, log10_norms_by_factor, numbers_per_draw
+from stability.records.product import Product
 from stability.records.step_sampling import (
     SAMPLED_STEPS,
     evenly_spread_steps,

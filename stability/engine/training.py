@@ -17,13 +17,13 @@ from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.measurement import Measurement
 from stability.engine.network import BackwardPass, Stack, per_network
-from stability.engine.norms import norms
 from stability.engine.quantities import (
     accuracy,
     build_measurement,
     quantities_of_step,
     sampled_quantities,
 )
+from stability.engine.scaled_norms import norms
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps

@@ -12,7 +12,6 @@ from stability.engine.measurement import Measurement, PROFILES
 from stability.engine.replicates import median_and_range, median_of_finite
 from stability.engine.runs import Run
 from stability.frames.arrow import DEPTH_QUANTITIES, hide_unplottable, arrow_table
-from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.theory.prediction import Prediction
 
@@ -83,8 +82,8 @@ def summary_frame(run: Run) -> pd.DataFrame:
     gradient of the first and the last layer at step 0), diverged (the step, or null), seconds (of the whole run).
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
-    differing = knobs.differing_settings(replace(e, schemes=Experiment().schemes), Experiment()).items()
-    words = ", ".join(knobs.knobs_of(e)[name].label_with_value(value) for name, value in differing) or "defaults"
+    differing = replace(e, schemes=Experiment().schemes).differences(Experiment()).items()
+    words = ", ".join(e.knobs()[name].label_with_value(value) for name, value in differing) or "defaults"
     steps = {scheme: [event.step for (s, _), event in run.breaks.items() if s == scheme] for scheme in range(len(e.schemes))}
     return pd.DataFrame(
         {

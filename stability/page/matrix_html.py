@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from stability.records.product import Product, ScientificMatrix, end_matrices
+from stability.engine.products import ScientificMatrix, end_matrices
+from stability.records.product import Product
 
 CORNER = 4  # rows and columns that are printed
 MOST_OPERATIONS = 2**33  # that printing may take: half a second

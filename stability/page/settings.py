@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import Knob
 from stability.records.page import Page
@@ -12,12 +11,12 @@ from stability.records.view import BenchRecord, View
 
 def page_knobs(page: Page) -> dict[str, Knob]:
     """Return the knobs of all that can be set: on the bench, and of how it is looked at."""
-    return knobs.knobs_of(page.record) | knobs.knobs_of(View)
+    return page.record.knobs() | View.knobs()
 
 
 def shown_settings(page: Page) -> dict[str, Knob]:
     """Return the settings of the bench that mean something now."""
-    settings, record = dict(knobs.knobs_of(page.record)), page.record
+    settings, record = dict(page.record.knobs()), page.record
     if isinstance(record, Experiment) and record.dataset_row.fixed_features:
         del settings["features"]
     return settings
@@ -25,7 +24,7 @@ def shown_settings(page: Page) -> dict[str, Knob]:
 
 def offered_settings(page: Page, names: Sequence[str]) -> list[str]:
     """Return those of these settings, of the bench or of the view, that mean something now."""
-    offered = shown_settings(page).keys() | knobs.knobs_of(View).keys()
+    offered = shown_settings(page).keys() | View.knobs().keys()
     return [name for name in names if name in offered]
 
 
@@ -39,7 +38,7 @@ def default_record(page: Page) -> BenchRecord:
 
 def folded_groups(page: Page) -> dict[str, tuple[dict[str, Knob], int]]:
     """Return the settings that are folded, by group, and how many of them were changed."""
-    changed = knobs.differing_settings(page.record, default_record(page)).keys()
+    changed = page.record.differences(default_record(page)).keys()
     groups: dict[str, dict[str, Knob]] = {}
     for name, knob in shown_settings(page).items():
         group = groups.setdefault(knob.group, {})

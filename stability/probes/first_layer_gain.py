@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stability.engine.quantities import to_schemes_and_replicates
 from stability.engine.network import mean_losses
-from stability.engine.norms import norms
+from stability.engine.scaled_norms import norms
 from stability.engine.replicates import median_of_finite
 from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.records.experiment import Experiment

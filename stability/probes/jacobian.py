@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.catalogues.schemes import Scheme
+from stability.catalogues.scheme_entry import Scheme
 from stability.engine.network import Stack
 from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.records.experiment import Experiment

@@ -8,7 +8,7 @@ from stability.catalogues.datasets import DATASETS
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.records.experiment import Experiment
-from stability.text import listed, number, part, number_of_log10
+from stability.text import join_words, number, number_of_log10, share_in_words
 
 CLASS_WORDS = ("dark circles on blue", "light triangles on yellow")
 REGIONS_NOTE = (
@@ -47,7 +47,7 @@ def why_not_drawn(e: Experiment) -> str:
     """Why there is no picture, in a sentence; empty where there is one."""
     if e.dataset_row.plotted_dimensions:
         return ""
-    regions, curves = (listed([row.label for row in DATASETS.values() if row.plotted_dimensions == inputs], "or") for inputs in (2, 1))
+    regions, curves = (join_words([row.label for row in DATASETS.values() if row.plotted_dimensions == inputs], "or") for inputs in (2, 1))
     return f"{e.dataset_row.label}: a function of so many inputs cannot be drawn. Choose {regions} for regions, {curves} for a curve."
 
 
@@ -77,8 +77,8 @@ def describe_regions(run: Run, seen: Measurement, index: int) -> str:
     lost = (found.likeliest_class < 0).mean()
     if lost == 1:
         return describe_nonfinite(run, seen, index)
-    gone = f", not a finite number on {part(lost)} of it" if lost else ""
-    right = part(seen.test_accuracy[index, 0])
+    gone = f", not a finite number on {share_in_words(lost)} of it" if lost else ""
+    right = share_in_words(seen.test_accuracy[index, 0])
     return f"{describe_class_shares(found)}{gone}; {right} of the held-out points are on the right side at step {seen.step}."
 
 
@@ -89,11 +89,11 @@ def describe_class_shares(found: Classification) -> str:
     likeliest = int(held.argmax())
     if found.is_constant:
         share = found.probability[0, likeliest]
-        answer = "no class is likelier" if share < 1 / classes + INDISTINGUISHABLE else f"class {likeliest} with probability {part(share)}"
+        answer = "no class is likelier" if share < 1 / classes + INDISTINGUISHABLE else f"class {likeliest} with probability {share_in_words(share)}"
         return f"the same answer everywhere, {answer}"
     if held[likeliest] == 1:
         return f"class {likeliest} everywhere, with probabilities that differ"
-    return f"{listed([f'class {label} on {part(share)}' for label, share in enumerate(held)])} of the square"
+    return f"{join_words([f'class {label} on {share_in_words(share)}' for label, share in enumerate(held)])} of the square"
 
 
 def describe_curve(run: Run, seen: Measurement, index: int) -> str:
@@ -103,7 +103,7 @@ def describe_curve(run: Run, seen: Measurement, index: int) -> str:
         return describe_nonfinite(run, seen, index)
     height, lost = number(round(float(np.median(finite)), 2) + 0.0), 1 - len(finite) / len(values)
     flat = f"flat at {height}, the same answer everywhere; " if np.ptp(finite) < INDISTINGUISHABLE else ""
-    gone = f"not a finite number at {part(lost)} of the points; " if lost else ""
+    gone = f"not a finite number at {share_in_words(lost)} of the points; " if lost else ""
     return f"{flat}{gone}{describe_distance(float(seen.test_loss[index, 0]))} from the held-out points at step {seen.step}."
 
 

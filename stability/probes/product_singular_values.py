@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.records.product import Product, factor_matrices, normalize_matrices
+from stability.engine.products import factor_matrices, normalize_matrices
+from stability.records.product import Product
 from stability.text import number_of_log10
 
 OPERATION_BUDGET, OPERATIONS_PER_CALL = 2**28, 64  # factors times n^2 (n + CALL) that are looked at: half a second where nothing else runs

@@ -6,7 +6,7 @@ import numpy as np
 
 from stability.engine.quantities import HISTOGRAM_REACH
 from stability.engine.runs import Run
-from stability.text import part, percent
+from stability.text import percent, share_in_words
 
 
 @dataclass(frozen=True)
@@ -60,5 +60,5 @@ def words(seen: Saturation, activation: str) -> str:
         return f"layer {seen.layer}'s pre-activations are no longer numbers at step {seen.snapshot_step}."
     design = f", {percent(seen.share_by_design)} by design" if round(seen.share_by_design, 2) else ""
     beyond = seen.below + seen.above
-    outside = f"; {part(beyond)} lie beyond ±{HISTOGRAM_REACH}" if beyond else ""
-    return f"{part(seen.saturated_share)} of layer {seen.layer}'s pre-activations lie where {activation} is flat{design}{outside}."
+    outside = f"; {share_in_words(beyond)} lie beyond ±{HISTOGRAM_REACH}" if beyond else ""
+    return f"{share_in_words(seen.saturated_share)} of layer {seen.layer}'s pre-activations lie where {activation} is flat{design}{outside}."

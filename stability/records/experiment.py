@@ -1,45 +1,50 @@
-"""The Train bench's settings: what is trained on what, and how. One frozen record of plain values, and its link."""
+"""The settings of the Train bench: what is trained on what, and how."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
-from stability.catalogues import schemes
 from stability.catalogues.activations import ACTIVATIONS, Activation
 from stability.catalogues.datasets import DATASETS, Dataset
 from stability.catalogues.draws import Layer
 from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
 from stability.catalogues.number_formats import FORMATS, PRECISIONS, Format
 from stability.catalogues.optimizers import OPTIMIZERS, Optimizer
-from stability.catalogues.schemes import SCHEMES, Scheme
-from stability.records import knobs
-from stability.records.knobs import Choice, Flag, Integer, Real, ChoiceList, setting
+from stability.catalogues.scheme_entry import Scheme
+from stability.catalogues.schemes import SCHEMES, family_and_value, parse_scheme
+from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Real, setting
+from stability.records.record import Disagreements, Record
 
 MOST_SCHEMES = 8  # in one picture: as many colours as most people can tell apart
 
 
 def canonical_scheme(text: str) -> str:
-    return schemes.parse_scheme(text).key
+    """Return the spelling of a scheme in records and links: `normal:1e-2` is `normal:0.01`."""
+    return parse_scheme(text).key
 
 
-def scheme_disagreements(scheme: str, settings: Mapping[str, Any]) -> knobs.Disagreements:
-    """What this scheme cannot go together with: a sentence, the field, its nearest legal value."""
-    return schemes.parse_scheme(scheme).needs(settings)
+def scheme_disagreements(scheme: str, settings: Mapping[str, Any]) -> Disagreements:
+    """Yield the settings that this scheme cannot go together with."""
+    return parse_scheme(scheme).needs(settings)
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """Networks that differ in their initialization alone, and how they are trained. Every field is a knob.
+@dataclass(frozen=True, repr=False)
+class Experiment(Record):
+    """Networks that differ in their initialization alone, and how they are trained.
 
-    ValueError names the field, its value and what is legal. Change one with `dataclasses.replace`.
+    As `schemes` one string is one scheme.
     """
 
+    noun: ClassVar[str] = "a training run"
+
     # fmt: off
-    schemes: tuple[str, ...] = setting(("he_normal", "xavier_normal", "normal:1"), ChoiceList, "Compare", "Initializations",
-        "Up to eight, trained at once on the same data. Type your own with a value, such as normal:0.02.",
-        rows=SCHEMES, entry=canonical_scheme, same=schemes.family_and_value, most=MOST_SCHEMES, main=True)
+    schemes: tuple[str, ...] = setting(
+        ("he_normal", "xavier_normal", "normal:1"), ChoiceList, "Compare", "Initializations",
+        "Up to eight, trained at once on the same data. "
+        "Type your own with a value, such as normal:0.02.", rows=SCHEMES,
+        canonical=canonical_scheme, identity=family_and_value, most=MOST_SCHEMES, main=True)
     activation: str = setting("relu", Choice, "Network", "Activation",
         "The function after each hidden layer.", rows=ACTIVATIONS, main=True)
     depth: int = setting(20, Integer, "Network", "Depth",
@@ -63,7 +68,8 @@ class Experiment:
     noise: float = setting(0.1, Real, "Data", "Noise",
         "How blurred the data are; 0: not at all.", low=0, high=10)
     optimizer: str = setting("sgd", Choice, "Training", "Optimizer",
-        "How a gradient becomes a step. Changing it sets its typical learning rate, unless you chose one.",
+        "How a gradient becomes a step. "
+        "Changing it sets its typical learning rate, unless you chose one.",
         rows=OPTIMIZERS, main=True)
     learning_rate: float = setting(0.02, Real, "Training", "Learning rate",
         "The size of a step.", low=1e-6, high=100, log=True, main=True)
@@ -76,29 +82,19 @@ class Experiment:
     weight_decay: float = setting(0.0, Real, "Training", "Weight decay",
         "Pull of the weight matrices towards 0.", low=0, high=10)
     precision: str = setting("float32", Choice, "Training", "Precision",
-        "The number format of everything computed: how many digits, and how large and small a number can be.",
-        rows=PRECISIONS, absent={key: row.why_untrainable for key, row in FORMATS.items() if not row.is_trainable})
+        "The number format of everything computed: "
+        "how many digits, and how large and small a number can be.", rows=PRECISIONS,
+        absent={key: row.why_untrainable for key, row in FORMATS.items() if not row.is_trainable})
     replicates: int = setting(1, Integer, "Compare", "Replicates",
-        "Networks a scheme, each drawn anew: lines show their median, bands their range.", low=1, high=16)
+        "Networks a scheme, each drawn anew: lines show their median, bands their range.",
+        low=1, high=16)
     seed: int = setting(0, Integer, "Compare", "Seed",
-        "Fixes every random number: the same seed draws the same weights and data.", low=0, high=2**31 - 1)
+        "Fixes every random number: the same seed draws the same weights and data.",
+        low=0, high=2**31 - 1)
     # fmt: on
 
-    def __post_init__(self):
-        knobs.check_settings(self)
-
-    def to_query(self) -> dict[str, str]:
-        """The settings that differ from the defaults, as the text of a link, with its version `v`."""
-        return knobs.to_query(self)
-
-    @classmethod
-    def from_query(cls, query: Mapping[str, str]) -> tuple["Experiment", list[str]]:
-        """Reads any link. Returns the experiment, and one sentence for each key that could not be taken as it was."""
-        return knobs.from_query(cls, query)
-
     @staticmethod
-    def disagreements(settings: Mapping[str, Any]) -> knobs.Disagreements:
-        """Pairs of settings that cannot both hold: a sentence, the later field, its nearest legal value."""
+    def disagreements(settings: Mapping[str, Any]) -> Disagreements:
         for scheme in settings["schemes"]:
             yield from scheme_disagreements(scheme, settings)
         batch, samples = settings["batch"], settings["samples"]
@@ -108,9 +104,13 @@ class Experiment:
             yield f"batch must be at most samples ({samples}), not {batch}", "batch", samples
 
     @property
+    def length(self) -> int:
+        return self.steps
+
+    @cached_property
     def scheme_rows(self) -> tuple[Scheme, ...]:
-        """The schemes' rows, values put in."""
-        return tuple(map(schemes.parse_scheme, self.schemes))
+        """The rows of the schemes, with their values."""
+        return tuple(map(parse_scheme, self.schemes))
 
     @property
     def phi(self) -> Activation:
@@ -134,14 +134,15 @@ class Experiment:
 
     @property
     def network_count(self) -> int:
-        """Schemes times replicates: how many networks train at once."""
+        """The networks that train at once: schemes times replicates."""
         return len(self.schemes) * self.replicates
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The weight layers, first to last, as a scheme sees them."""
-        sizes = [self.dataset_row.input_dimension(self.features), *[self.width] * (self.depth - 1), self.dataset_row.outputs]
+        hidden = [self.width] * (self.depth - 1)
+        inputs, outputs = self.dataset_row.input_dimension(self.features), self.dataset_row.outputs
         return tuple(
             Layer(index, self.depth, fan_in, fan_out, self.phi, self.bias_std, self.residual)
-            for index, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1)
+            for index, (fan_in, fan_out) in enumerate(pairwise([inputs, *hidden, outputs]), start=1)
         )

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stability.records import knobs
 from stability.records.experiment import Experiment, scheme_disagreements
 from stability.records.product import Product
+from stability.records.record import VERSION
 from stability.records.view import BENCH_LINKS, BenchRecord, View
 from stability.text import quote
 
@@ -66,16 +66,16 @@ class Page:
         """
         base = base or Page()
         view = replace(self.view, section=self.view.open_section or "")
-        query = {"v": knobs.VERSION} | knobs.spell_difference(view, base.view)
+        query = {"v": VERSION} | view.spell_differences(base.view)
         if not view.bench_link.record:
             return query
-        query |= knobs.spell_difference(self.record, replace(base, view=view).record)
+        query |= self.record.spell_differences(replace(base, view=view).record)
         if not view.bench_link.trains or self.pins == base.pins:
             return query
         if not self.pins:
             return query | {"pin": "none"}
         for prefix, pin in zip(PIN_PREFIXES, self.pins, strict=False):
-            differing = knobs.spell_difference(pin, self.experiment)
+            differing = pin.spell_differences(self.experiment)
             query |= {f"{prefix}.{name}": text for name, text in differing.items()} or {
                 prefix: "same"
             }
@@ -89,18 +89,18 @@ class Page:
 
         Returns the page, and one sentence for every key that could not be taken as it was.
         """
-        base, view_keys = base or cls(), knobs.knobs_of(View)
+        base, view_keys = base or cls(), View.knobs()
         parts: dict[str, dict[str, str]] = {"view": {}, "record": {}}
         pins, pin_notes = read_pin_settings(query)
         for key, text in query.items():
             if key.partition(".")[0] not in PIN_PREFIXES:
                 parts["view" if key in view_keys else "record"][key] = text
-        view, view_notes = knobs.from_query(View, parts["view"], base.view)
+        view, view_notes = View.from_query(parts["view"], base.view)
         page = replace(base, view=view)
-        record, notes = knobs.from_query(type(page.record), parts["record"], page.record)
+        record, notes = type(page.record).from_query(parts["record"], page.record)
         page, notes = page.with_record(record), notes + view_notes
         if pins and view.bench_link.trains:
-            found = [knobs.from_query(Experiment, settings, record) for settings in pins]
+            found = [Experiment.from_query(settings, record) for settings in pins]
             notes += [f"{note[:-1]} (in a pin)." for _, refused in found for note in refused]
             kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in found)
             page = replace(page, pins=tuple(kept))
@@ -114,15 +114,15 @@ class Page:
         Chips that do not go with the settings wait. If none is left, and where other settings
         disagree, settings are changed as well, and the notes say so.
         """
-        if name in knobs.setting_values(self.view):
+        if name in self.view.settings():
             return replace(self, view=replace(self.view, **{name: value})), []
-        settings = knobs.setting_values(self.record) | {name: value}
+        settings = self.record.settings() | {name: value}
         if not self.view.bench_link.trains:
-            record, notes = knobs.reconcile(type(self.record), settings)
+            record, notes = type(self.record).reconcile(settings)
             return self.with_record(record), notes
         fitting = tuple(key for key in chosen if not list(scheme_disagreements(key, settings)))
         settings["schemes"] = fitting or chosen or self.experiment.schemes
-        experiment, notes = knobs.reconcile(Experiment, settings)
+        experiment, notes = Experiment.reconcile(settings)
         typical = self.experiment.optimizer_row.learning_rate
         if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by hand
             typical = experiment.optimizer_row.learning_rate
@@ -136,7 +136,7 @@ class Page:
 
     def waiting_schemes(self, chosen: tuple[str, ...]) -> dict[str, str]:
         """Return the chosen schemes that do not go with the other settings, and sentences why."""
-        settings, reasons = knobs.setting_values(self.experiment), {}
+        settings, reasons = self.experiment.settings(), {}
         for scheme in chosen:
             if scheme not in self.experiment.schemes:
                 found = scheme_disagreements(scheme, settings)
@@ -148,15 +148,15 @@ class Page:
 
     def pin_label(self, pin: Experiment) -> str:
         """Say how a pin differs from the experiment: `depth 30, activation Tanh`."""
-        settings = knobs.knobs_of(pin)
-        differing = knobs.differing_settings(pin, self.experiment).items()
+        settings = pin.knobs()
+        differing = pin.differences(self.experiment).items()
         words = [settings[name].label_with_value(value) for name, value in differing]
         return ", ".join(words) or "this run"
 
     def change_from_pin(self, pin: Experiment) -> str:
         """Say what leads from a pin to the experiment: `depth 30 → 10, activation Tanh → ReLU`."""
-        settings = knobs.knobs_of(pin)
-        differing = knobs.differing_settings(self.experiment, pin).items()
+        settings = pin.knobs()
+        differing = self.experiment.differences(pin).items()
         words = [
             f"{settings[name].label_with_value(getattr(pin, name))} → {settings[name].title(value)}"
             for name, value in differing

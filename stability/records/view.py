@@ -6,10 +6,10 @@ from typing import Any
 
 from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.schemes import scheme_title
-from stability.records import knobs
 from stability.records.experiment import Experiment, canonical_scheme
 from stability.records.knobs import Choice, Integer, Knob, setting
 from stability.records.product import Product
+from stability.records.record import Record
 from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
 BenchRecord = Experiment | Product
@@ -107,8 +107,8 @@ def hidden_layers(experiment: Experiment) -> dict[int, str]:
     return {layer: str(layer) for layer in range(1, max(2, experiment.depth))}
 
 
-@dataclass(frozen=True)
-class View:
+@dataclass(frozen=True, repr=False)
+class View(Record):
     """Which bench and lesson are open, and how a run is looked at."""
 
     # fmt: off
@@ -138,19 +138,12 @@ class View:
         rows=HEAT_MAP_QUANTITIES, choices_for=lambda experiment: HEAT_MAP_QUANTITIES)
     # fmt: on
 
-    def __post_init__(self) -> None:
-        knobs.check_settings(self)
-
-    @staticmethod
-    def disagreements(settings: Mapping[str, Any]) -> knobs.Disagreements:
-        yield from ()
-
     def value_shown(self, name: str, experiment: Experiment) -> Any:
         """Return the value of a setting where this experiment allows it, else the nearest choice.
 
         That is the next smaller number, or the first of the choices.
         """
-        knob, value = knobs.knobs_of(self)[name], getattr(self, name)
+        knob, value = self.knobs()[name], getattr(self, name)
         if knob.choices_for is None:
             return value
         choices = list(knob.choices_for(experiment))

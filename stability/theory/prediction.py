@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from stability.catalogues.mean_field import second_moment, slope_moment
-from stability.catalogues.schemes import Scheme
+from stability.catalogues.scheme_entry import Scheme
 from stability.engine.training import batch_indices
 from stability.records.experiment import Experiment
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from stability.records.product import Product, lyapunov_exponents
+from stability.catalogues.product_families import lyapunov_exponents
+from stability.records.product import Product
 from stability.text import exact_number, number, power_of_ten, number_of_log10
 
 NINE_OF_TEN_DEVIATIONS = 1.6448536269514722  # standard deviations of a bell curve on either side

@@ -427,7 +427,7 @@ def test_a_normalization_keeps_the_shape_and_the_format(row):
 
 
 def test_every_row_of_a_choice_can_be_chosen_by_its_key():
-    chosen = {name: knob.rows for name, knob in knobs.knobs_of(Experiment).items() if isinstance(knob, knobs.Choice)}
+    chosen = {name: knob.rows for name, knob in Experiment.knobs().items() if isinstance(knob, knobs.Choice)}
     assert {id(rows) for rows in chosen.values()} == {
         id(rows) for rows in CATALOGUES if not (rows is SCHEMES or rows is FORMATS)
     }

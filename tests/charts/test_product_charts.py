@@ -12,7 +12,9 @@ from test_charts import nodes, units, used
 
 from stability import charts, frames
 from stability.frames.product import MOST_FACTORS_DRAWN, rounded_range
-from stability.records.product import PRODUCT_FAMILIES, Product, log10_norms_by_factor
+from stability.catalogues.product_families import PRODUCT_FAMILIES
+from stability.engine.products import log10_norms_by_factor
+from stability.records.product import Product
 
 PRODUCTS = {
     "book": Product(replicates=20),

@@ -12,7 +12,6 @@ from stability.course.claim_quantities import PendingError
 from stability.course.lessons import LESSON_KEYS, LessonError, all_lessons, read_lessons, read_lesson
 from stability.engine.cost import Speed, product_cost, training_cost
 from stability.engine.runs import ProductRun, Run
-from stability.records import knobs
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 
@@ -65,7 +64,7 @@ def test_the_claim_is_false_of_each_of_three_replicates_beside_it(lesson):
 
 @LESSONS
 def test_beside_it_is_a_few_settings_away(lesson):
-    assert 1 <= len(knobs.differing_settings(lesson.counterexample.record, lesson.page.record)) <= 3
+    assert 1 <= len(lesson.counterexample.record.differences(lesson.page.record)) <= 3
 
 
 @LESSONS
@@ -87,7 +86,7 @@ def test_a_lesson_reads_as_a_page(lesson):
 @LESSONS
 def test_a_claim_is_about_what_was_measured(lesson):
     names = {quantity.name for comparison in lesson.claim.comparisons for quantity in comparison.quantities()}
-    assert names - {*knobs.knobs_of(lesson.page.record), "guessing", "law"}
+    assert names - {*lesson.page.record.knobs(), "guessing", "law"}
 
 
 def test_titles_and_places_in_the_course_are_unique():

@@ -23,7 +23,6 @@ from stability.diagnosis.verdicts import VERDICTS, Verdict, verdicts_after_train
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.engine.training import measure
-from stability.records import knobs
 from stability.records.experiment import MOST_SCHEMES, Experiment, scheme_disagreements
 
 SMALL = Experiment(schemes=("he_normal",), depth=4, width=16, samples=128, batch=32, steps=60)
@@ -87,7 +86,7 @@ def random_experiment(draw: random.Random) -> Experiment:
     )  # fmt: skip
     while len(chosen) < MOST_SCHEMES:
         text = random_scheme(draw)
-        if not list(scheme_disagreements(text, knobs.setting_values(e))):
+        if not list(scheme_disagreements(text, e.settings())):
             chosen.setdefault(schemes.family_and_value(text), text)
     return replace(e, schemes=tuple(chosen.values()))
 

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stability.catalogues.datasets import DATASETS
+from stability.catalogues.product_families import PRODUCT_FAMILIES
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.cost import (
     Cost,
@@ -24,12 +25,12 @@ from stability.engine.cost import (
     training_cost,
 )
 from stability.records.experiment import Experiment
-from stability.records.knobs import Integer, knobs_of
-from stability.records.product import PRODUCT_FAMILIES, Product
+from stability.records.knobs import Integer
+from stability.records.product import Product
 
 SIZES = [
     name
-    for name, knob in knobs_of(Experiment).items()
+    for name, knob in Experiment.knobs().items()
     if isinstance(knob, Integer) and name != "seed"
 ]
 SHRINKABLE = "steps", "replicates", "width", "depth", "batch"
@@ -40,7 +41,7 @@ SPEEDS = st.builds(Speed, st.floats(1e-7, 1e-3), st.floats(1e-12, 1e-8))
 
 def sizes(name: str) -> st.SearchStrategy[int]:
     """Spread over the magnitudes, the ends included."""
-    knob = knobs_of(Experiment)[name]
+    knob = Experiment.knobs()[name]
     low, high = int(knob.low), int(knob.high)
     powers = [2**power for power in range(13) if low < 2**power < high]
     return st.sampled_from([low, high, *powers]) | st.integers(low, high)
@@ -75,7 +76,7 @@ def as_numbers(found: Cost) -> list[int]:
 @FEW
 @given(e=experiments(), data=st.data())
 def test_no_size_makes_a_run_cheaper(name, e, data):
-    more = data.draw(st.integers(getattr(e, name), int(knobs_of(Experiment)[name].high)))
+    more = data.draw(st.integers(getattr(e, name), int(Experiment.knobs()[name].high)))
     assume(name != "batch" or more <= e.samples)
     larger = replace(e, **{name: more + more % 2 if name == "width" else more})
     assert all(
@@ -95,7 +96,7 @@ def test_every_size_has_a_price(e):
     """
     for name in SIZES:
         value = getattr(e, name) * 2
-        legal = value <= knobs_of(Experiment)[name].high and (name != "batch" or value <= e.samples)
+        legal = value <= Experiment.knobs()[name].high and (name != "batch" or value <= e.samples)
         if (
             legal
             and not (name == "features" and e.dataset_row.fixed_features)
@@ -163,7 +164,7 @@ def test_what_fits_is_left_alone_and_what_does_not_is_made_to_fit(e, speed, most
     def fits(other: Experiment) -> bool:
         return speed.seconds(training_cost(other)) <= most
 
-    smallest = replace(e, **{name: int(knobs_of(Experiment)[name].low) for name in SHRINKABLE})
+    smallest = replace(e, **{name: int(Experiment.knobs()[name].low) for name in SHRINKABLE})
     assume(fits(smallest))
     nearest = nearest_that_fits(e, fits, SHRINKABLE)
     assert fits(nearest)
@@ -196,7 +197,7 @@ def test_a_little_too_much_lowers_one_setting_and_no_further_than_to_a_number_of
     next_one = value + 10 ** max(0, int(math.log10(value)) - 1)
     assert next_one >= getattr(e, name) or not fits(replace_and_mend(e, {name: next_one}))
     for other in SHRINKABLE:  # no other single setting could have stayed nearer
-        low = int(knobs_of(Experiment)[other].low)
+        low = int(Experiment.knobs()[other].low)
         nearer = max(low, math.ceil(getattr(e, other) * min(1, 1.25 * value / getattr(e, name))))
         assert (
             nearer >= getattr(e, other)
@@ -209,7 +210,7 @@ def test_a_little_too_much_lowers_one_setting_and_no_further_than_to_a_number_of
 @given(experiments(), st.sampled_from(SHRINKABLE), st.data())
 def test_what_only_one_setting_can_mend_is_mended_by_that_one(e, name, data):
     """Whatever the measure is: here one setting alone decides."""
-    knob = knobs_of(Experiment)[name]
+    knob = Experiment.knobs()[name]
     assume(getattr(e, name) > knob.low)
     most = data.draw(st.integers(max(int(knob.low), getattr(e, name) // 7 + 1), getattr(e, name)))
     nearest = nearest_that_fits(e, lambda other: getattr(other, name) <= most, SHRINKABLE)
@@ -222,7 +223,7 @@ def test_what_only_one_setting_can_mend_is_mended_by_that_one(e, name, data):
 @given(experiments())
 def test_where_nothing_fits_the_smallest_is_proposed(e):
     nearest = nearest_that_fits(e, lambda other: False, SHRINKABLE)
-    assert all(getattr(nearest, name) == knobs_of(Experiment)[name].low for name in SHRINKABLE)
+    assert all(getattr(nearest, name) == Experiment.knobs()[name].low for name in SHRINKABLE)
 
 
 # Products of random matrices
@@ -243,7 +244,7 @@ def products() -> st.SearchStrategy[Product]:
 @FEW
 @given(p=products(), data=st.data())
 def test_no_size_makes_a_product_cheaper_and_twice_the_size_is_dearer(name, p, data):
-    more = data.draw(st.integers(getattr(p, name), int(knobs_of(Product)[name].high)))
+    more = data.draw(st.integers(getattr(p, name), int(Product.knobs()[name].high)))
     smaller, larger = (
         as_numbers(product_cost(p)),
         as_numbers(product_cost(replace(p, **{name: more}))),

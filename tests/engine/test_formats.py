@@ -442,22 +442,15 @@ def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips
         assert not any(re.search(r"nan|inf\b|10\^\d\d\d", verdict.sentence) for verdict in found)
         assert all(math.isfinite(verdict.number) for verdict in found)
         assert cards_html(run, count, found, {}).count("class='strip'") == 4
-        assert "diverged" not in str(
-            frames.training_tables(run, count, {}, "")["marks"].to_pylist()
-        )
-        assert set(
-            frames.heat_table(run, e.schemes[0], "signal_gradient", count)["state"].to_pylist()
-        ) == {"finite", "not finite"}
+        marks = frames.training_tables(run, count, {}, "")["marks"]
+        assert "diverged" not in str(marks.to_pylist())
+        heat = frames.heat_table(run, e.schemes[0], "signal_gradient", count)
+        assert set(heat["state"].to_pylist()) == {"finite", "not finite"}
     taken = next(m for m in run.measurements if np.isfinite(m.gradient_norm[0]).all())
-    assert starting_indicators(run, 25)[0].log_gradient == pytest.approx(
-        math.log10(np.divide(*taken.signal_gradient[0, 0, [0, -1]]))
-    )
-    assert (
-        starting_indicators(run, 25)[0].step
-        == taken.step
-        > 0
-        == starting_indicators(run, 1)[0].step
-    )
+    ratio = np.divide(*taken.signal_gradient[0, 0, [0, -1]])
+    start = starting_indicators(run, 25)[0]
+    assert start.log_gradient == pytest.approx(math.log10(ratio))
+    assert start.step == taken.step > 0 == starting_indicators(run, 1)[0].step
 
 
 # Where it overflows, and what it costs

@@ -13,22 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability import text
-from stability.page.matrix_html import matrices_html, product_to_print
-from stability.records import knobs
-from stability.records.knobs import Choice, Integer, Knob, Real
-from stability.records.product import (
-    PRODUCT_FAMILIES,
+from stability.catalogues.product_families import PRODUCT_FAMILIES
+from stability.engine.products import (
     NUMBERS_PER_GROUP,
-    Product,
-    numbers_per_draw,
-    factor_matrices,
-    replicate_groups,
     end_matrices,
+    factor_matrices,
     log10_norms_by_factor,
+    numbers_per_draw,
+    replicate_groups,
     unit_products,
 )
+from stability.page.matrix_html import matrices_html, product_to_print
+from stability.records.knobs import Choice, Integer, Knob, Real
+from stability.records.product import Product
 
-KNOBS = knobs.knobs_of(Product)
+KNOBS = Product.knobs()
 PROMISED = {"n": (1, 256), "count": (1, 1000)}
 
 
@@ -69,7 +68,12 @@ def test_a_link_is_spelled_with_plain_characters_only(product):
     assert all(set(text) <= plain for pair in product.to_query().items() for text in pair)
 
 
-@given(st.dictionaries(st.sampled_from([*KNOBS, "v", "depth"]), st.text() | st.floats().map(str) | st.integers().map(str)))
+@given(
+    st.dictionaries(
+        st.sampled_from([*KNOBS, "v", "depth"]),
+        st.text() | st.floats().map(str) | st.integers().map(str),
+    )
+)
 def test_any_mangled_link_opens_and_says_what_it_could_not_take(query):
     product, notes = Product.from_query(query)
     assert Product.from_query(product.to_query()) == (product, [])
@@ -137,7 +141,9 @@ def test_a_thousand_factors_of_the_largest_size_neither_overflow_nor_underflow()
 def test_a_hundred_further_factors_of_the_book_s_size_reach_about_10_to_the_25():
     norms = Product().log10_norms()
     assert norms.shape == (200, 101)
-    assert np.median(norms[:, -1]) == pytest.approx(25, abs=0.6)  # 4 standard errors of a median: 1.253 x 1.6 / sqrt(200)
+    assert np.median(norms[:, -1]) == pytest.approx(
+        25, abs=0.6
+    )  # 4 standard errors of a median: 1.253 x 1.6 / sqrt(200)
 
 
 @pytest.mark.parametrize("family", PRODUCT_FAMILIES)
@@ -155,22 +161,34 @@ def test_products_of_zeros_have_no_logarithm_and_nothing_breaks(family, n):
 @pytest.mark.parametrize("n", [1, 3, 4, 33, 64])
 def test_a_longer_product_begins_with_the_shorter_one_and_more_replicates_only_add(family, n):
     short = Product(n=n, count=4, family=family, replicates=2).log10_norms()
-    assert np.array_equal(Product(n=n, count=70, family=family, replicates=2).log10_norms()[:, :5], short)
-    assert np.array_equal(Product(n=n, count=4, family=family, replicates=19).log10_norms()[:2], short)
+    assert np.array_equal(
+        Product(n=n, count=70, family=family, replicates=2).log10_norms()[:, :5], short
+    )
+    assert np.array_equal(
+        Product(n=n, count=4, family=family, replicates=19).log10_norms()[:2], short
+    )
 
 
 def test_how_replicates_are_grouped_moves_no_number():
     product = Product(n=150, count=2, replicates=50)
     assert len(replicate_groups(product)) > 1
-    alone = [next(log10_norms_by_factor(dataclasses.replace(product, count=1, replicates=size)))[-1] for size in (1, 47, 50)]
+    alone = [
+        next(log10_norms_by_factor(dataclasses.replace(product, count=1, replicates=size)))[-1]
+        for size in (1, 47, 50)
+    ]
     assert next(log10_norms_by_factor(product))[[0, 46, 49]].tolist() == alone
 
 
 @pytest.mark.parametrize("n", [1, 4, 16, 65, 256])
 def test_replicates_are_parted_so_that_what_is_drawn_at_once_is_bounded(n):
     product = Product(n=n, replicates=1000)
-    assert [replicate for group in replicate_groups(product) for replicate in group] == list(range(1000))
-    assert all(len(group) * numbers_per_draw(n) <= max(NUMBERS_PER_GROUP, numbers_per_draw(n)) for group in replicate_groups(product))
+    assert [replicate for group in replicate_groups(product) for replicate in group] == list(
+        range(1000)
+    )
+    assert all(
+        len(group) * numbers_per_draw(n) <= max(NUMBERS_PER_GROUP, numbers_per_draw(n))
+        for group in replicate_groups(product)
+    )
 
 
 def test_equal_products_are_equal_and_another_seed_is_another_product():
@@ -183,9 +201,14 @@ def test_replicates_and_factors_are_different_draws():
     assert len(np.unique(drawn)) == drawn.size
 
 
-@pytest.mark.parametrize(("gained", "plain"), [("xavier_normal", "normal"), ("xavier_uniform", "uniform")])
+@pytest.mark.parametrize(
+    ("gained", "plain"), [("xavier_normal", "normal"), ("xavier_uniform", "uniform")]
+)
 def test_families_of_one_noise_differ_by_their_size_alone(gained, plain):
-    norms, own = (Product(n=16, count=20, family=family, sigma=sigma) for family, sigma in ((gained, 3.0), (plain, 0.75)))
+    norms, own = (
+        Product(n=16, count=20, family=family, sigma=sigma)
+        for family, sigma in ((gained, 3.0), (plain, 0.75))
+    )
     assert norms.log10_norms() == pytest.approx(own.log10_norms(), abs=1e-11)
 
 
@@ -193,7 +216,8 @@ def test_families_of_one_noise_differ_by_their_size_alone(gained, plain):
 
 
 @pytest.mark.parametrize(
-    ("family", "std"), [("normal", 0.5), ("uniform", 0.5), ("xavier_normal", 0.125), ("xavier_uniform", 0.125)]
+    ("family", "std"),
+    [("normal", 0.5), ("uniform", 0.5), ("xavier_normal", 0.125), ("xavier_uniform", 0.125)],
 )
 def test_entries_have_mean_0_and_the_standard_deviation_of_the_family(family, std):
     """4 standard errors: std / sqrt(N) of the mean, and for the variance std^2 sqrt(2 / N), which a bell curve has."""
@@ -209,7 +233,9 @@ def test_uniform_entries_end_at_root_3_standard_deviations():
 
 @pytest.mark.parametrize("n", [1, 2, 5, 64])
 def test_orthogonal_factors_are_orthogonal_times_the_gain_and_both_reflect_and_rotate(n):
-    drawn = taken(Product(n=n, sigma=1.5, count=60, family="orthogonal", replicates=2)).reshape(-1, n, n)
+    drawn = taken(Product(n=n, sigma=1.5, count=60, family="orthogonal", replicates=2)).reshape(
+        -1, n, n
+    )
     assert np.allclose(drawn @ drawn.transpose(0, 2, 1), 2.25 * np.eye(n), atol=1e-12)
     signs = np.sign(np.linalg.det(drawn / 1.5))
     assert abs(signs.mean()) < 4 / math.sqrt(len(drawn))
@@ -224,7 +250,9 @@ def test_the_printed_matrices_are_the_first_replicate_s_before_and_after(family)
     drawn, found = taken(product)[:, 0], end_matrices(product)
     after = np.linalg.multi_dot(drawn[::-1])
     for matrix, expected in ((found.first, drawn[0]), (found.last, after)):
-        assert matrix.mantissa * 10.0**matrix.power == pytest.approx(expected, rel=1e-11, abs=1e-11 * np.abs(after).max())
+        assert matrix.mantissa * 10.0**matrix.power == pytest.approx(
+            expected, rel=1e-11, abs=1e-11 * np.abs(after).max()
+        )
         assert 1 <= np.abs(matrix.mantissa).max() < 10
     norm = math.log10(np.linalg.norm(found.last.mantissa)) + found.last.power
     assert norm == pytest.approx(product.log10_norms()[0, -1], abs=1e-12)
@@ -242,7 +270,9 @@ def test_a_product_beyond_float64_is_printed_with_its_power_of_ten_before_it():
 def test_of_many_large_factors_fewer_are_multiplied_and_the_caption_counts_them():
     for family in PRODUCT_FAMILIES:
         large = Product(n=256, count=1000, family=family)
-        assert product_to_print(large) == dataclasses.replace(large, count=product_to_print(large).count)
+        assert product_to_print(large) == dataclasses.replace(
+            large, count=product_to_print(large).count
+        )
         assert 20 <= product_to_print(large).count < 300
         assert product_to_print(dataclasses.replace(large, count=20)).count == 20
     assert product_to_print(Product(n=64, count=1000)).count == 1000

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from stability.catalogues.activations import ACTIVATIONS
 from stability.engine.measurement import PROFILES
 from stability.engine.network import ForwardPass, mean_losses
-from stability.engine.norms import norms, stacks_of_one_shape
 from stability.engine.quantities import (
     HISTOGRAM_BINS,
     accuracy,
@@ -23,6 +22,7 @@ from stability.engine.quantities import (
     saturated_and_dead,
     to_schemes_and_replicates,
 )
+from stability.engine.scaled_norms import norms, stacks_of_one_shape
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
 

@@ -1,6 +1,4 @@
-"""What numbers become in every format: counted against limits, held against the casts of torch and
-exact fractions.
-"""
+"""Rounding shares against limits, the casts of torch, and exact fractions."""
 
 import math
 from dataclasses import replace

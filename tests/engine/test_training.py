@@ -25,7 +25,6 @@ from stability.engine.quantities import HISTOGRAM_BINS
 from stability.engine.rounding_shares import SHARES_SHAPE
 from stability.engine.training import batch_indices, measure
 from stability.records.experiment import Experiment
-from stability.records.knobs import reconcile
 from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 
 configure_process()  # as on the page: large arrays are kept, not fetched from the system again
@@ -205,7 +204,7 @@ SETTINGS = {
 
 
 @settings(max_examples=30)
-@given(st.fixed_dictionaries(SETTINGS).map(lambda settings: reconcile(Experiment, settings)[0]))
+@given(st.fixed_dictionaries(SETTINGS).map(lambda settings: Experiment.reconcile(settings)[0]))
 def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
     measurements = list(measure(e))
     assert [measurement.step for measurement in measurements] == list(range(e.steps + 1))

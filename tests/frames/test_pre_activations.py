@@ -164,7 +164,7 @@ def test_there_is_one_sentence_a_scheme_with_its_shares():
     ("share", "text"), [(0, "none"), (1e-9, "less than 1 %"), (0.51, "51 %"), (0.9999, "more than 99 %"), (1, "100 %")]
 )
 def test_a_share_that_is_not_nothing_is_not_called_so(share, text):
-    assert saturation.part(share) == text
+    assert saturation.share_in_words(share) == text
 
 
 # The chart

@@ -9,7 +9,6 @@ from stability.engine.runs import ProductRun, Run
 from stability.page.benches import BENCHES, Look, bench_of, open_section
 from stability.page.pieces import RemedyButtons, Slot
 from stability.records.experiment import Experiment
-from stability.records.knobs import knobs_of
 from stability.records.page import Page
 from stability.records.product import Product
 from stability.records.view import BENCH_LINKS, View
@@ -44,7 +43,7 @@ def test_every_bench_that_a_link_can_show_is_one_whole_row():
         assert bench_of(record) is bench
         assert bench.stream(record).record == record
         assert bench.cost(record).operations > 0
-        assert set(bench.shrinkable) <= set(knobs_of(record))
+        assert set(bench.shrinkable) <= set(record.knobs())
         assert list(bench.sections) and set(bench.sections) == set(shown[key].sections)
 
 

@@ -12,7 +12,6 @@ from stability.page.course_page import answered_rightly, lessons_by_section, nei
 from stability.page.links import read_link
 from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
-from stability.records import knobs
 from stability.records.product import Product
 from stability.records.view import BENCH_LINKS
 
@@ -203,8 +202,8 @@ def test_a_product_that_takes_too_long_is_refused_with_what_fits():
     taken = seen.page.product
     assert product_cost(taken).operations < product_cost(asked).operations
     words = [
-        knobs.knobs_of(Product)[name].label_with_value(value)
-        for name, value in knobs.differing_settings(taken, asked).items()
+        Product.knobs()[name].label_with_value(value)
+        for name, value in taken.differences(asked).items()
     ]
     assert use.label == f"Use {', '.join(words)}"
 

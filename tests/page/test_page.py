@@ -31,7 +31,7 @@ from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Number
 from stability.records.view import View
 
 pytestmark = pytest.mark.page
-SETTINGS = knobs.knobs_of(Experiment)
+SETTINGS = Experiment.knobs()
 
 
 class Typed(Multiselect):
@@ -47,13 +47,13 @@ def address(at: AppTest) -> dict[str, str]:
     return {
         name: text
         for name, text in query(at).items()
-        if name not in knobs.knobs_of(View) and "pin" not in name
+        if name not in View.knobs() and "pin" not in name
     }
 
 
 def view(at: AppTest) -> dict[str, str]:
     """The settings of the view that the address spells."""
-    return {name: text for name, text in query(at).items() if name in knobs.knobs_of(View)}
+    return {name: text for name, text in query(at).items() if name in View.knobs()}
 
 
 def widget(at: AppTest, name: str):
@@ -355,8 +355,7 @@ LEGAL_SOMEWHERE = "1", "-1", "1e400", "nan", "true", ",", "he_normal", "normal:0
 
 @given(
     link=st.dictionaries(
-        st.sampled_from([*SETTINGS, *knobs.knobs_of(View), "v", "wings", "", " "])
-        | st.text(max_size=8),
+        st.sampled_from([*SETTINGS, *View.knobs(), "v", "wings", "", " "]) | st.text(max_size=8),
         st.sampled_from(LEGAL_SOMEWHERE) | st.text(max_size=12),
         max_size=4,
     )
@@ -463,9 +462,7 @@ def test_a_new_seed_changes_the_seed_and_nothing_else():
     at = opened(seed="123456")  # beyond those that the button draws
     before, at = charts(at)["bands"], press(at, "New seed")
     assert state(at).seed != 123456
-    assert knobs.setting_values(state(at)) | {"seed": 0} == knobs.setting_values(
-        Experiment.from_query(SMALL)[0]
-    )
+    assert state(at).settings() | {"seed": 0} == Experiment.from_query(SMALL)[0].settings()
     assert address(at)["seed"] == str(state(at).seed) == str(widget(at, "seed").value)
     assert not charts(at)["bands"].equals(before)
 

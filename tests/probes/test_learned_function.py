@@ -225,7 +225,7 @@ def test_there_is_one_sentence_a_scheme_which_says_what_it_has_learned():
     he, zeros, huge = learned_function.learned_function_sentences(run, 26, 25)
     assert [sentence.partition(":")[0] for sentence in (he, zeros, huge)] == [row.title for row in run.experiment.scheme_rows]
     winner = learned_function.classify(run.measurements[25].learned_outputs[0]).likeliest_class
-    right = learned_function.part(run.measurements[25].test_accuracy[0, 0])
+    right = learned_function.share_in_words(run.measurements[25].test_accuracy[0, 0])
     assert f"class 1 on {(winner == 1).mean():.0%}".replace("%", " %") in he
     assert he.endswith(f"of the square; {right} of the held-out points are on the right side at step 25.")
     assert "the same answer everywhere, class" in zeros

@@ -15,7 +15,9 @@ from stability.probes.product_singular_values import (
     why_shortened,
     singular_bounds,
 )
-from stability.records.product import PRODUCT_FAMILIES, Product, factor_matrices
+from stability.catalogues.product_families import PRODUCT_FAMILIES
+from stability.engine.products import factor_matrices
+from stability.records.product import Product
 from stability.theory.product_law import product_exponents
 
 

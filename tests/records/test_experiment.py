@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from stability import text
 from stability.catalogues.schemes import SCHEMES, parse_scheme
-from stability.records import knobs
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, Flag, Integer, Knob, Real, ChoiceList
+from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
 from stability.text import exact_number
 
-KNOBS = knobs.knobs_of(Experiment)
+KNOBS = Experiment.knobs()
 PROMISED = {
     "depth": (1, 101), "width": (2, 512), "features": (1, 1024), "samples": (64, 4096), "batch": (1, 1024),
     "steps": (1, 5000), "replicates": (1, 16),
@@ -24,10 +23,14 @@ PROMISED = {
 
 def scheme_texts() -> st.SearchStrategy[str]:
     """Every family, and those that take a value with any legal one, spelled in any of the ways that people spell numbers."""
-    families = {key: row for key, row in SCHEMES.items() if row.value is not None and not row.integer_value}
+    families = {
+        key: row for key, row in SCHEMES.items() if row.value is not None and not row.integer_value
+    }
     spelled = st.sampled_from([repr, "{:e}".format, "{:+.3f}".format, "{:.17g}".format])
     counts = st.builds(
-        "{}:{}".format, st.sampled_from([key for key, row in SCHEMES.items() if row.integer_value]), st.integers(1, 10**6)
+        "{}:{}".format,
+        st.sampled_from([key for key, row in SCHEMES.items() if row.integer_value]),
+        st.integers(1, 10**6),
     )
     return st.sampled_from(list(SCHEMES)) | counts | st.builds(
         lambda key, spell, number: f"{key}:{spell(number if families[key].low < 0 else abs(number))}",
@@ -60,14 +63,36 @@ def agreed(settings: dict) -> dict:
 
 def experiments() -> st.SearchStrategy[Experiment]:
     """Any legal experiment; about half of the settings at their defaults, as in a link."""
-    mixed = {name: st.just(getattr(Experiment(), name)) | legal(knob) for name, knob in KNOBS.items()}
+    mixed = {
+        name: st.just(getattr(Experiment(), name)) | legal(knob) for name, knob in KNOBS.items()
+    }
     return st.fixed_dictionaries(mixed).map(lambda settings: Experiment(**agreed(settings)))
 
 
 def texts() -> st.SearchStrategy[str]:
     """What may stand in a link: anything at all, numbers out of bounds or nearly numbers, and legal values cut or joined."""
-    odd = ["", " ", ",", ",,", ":", "nan", "inf", "-inf", "1e999", "-0", "0x10", "1_0", "１２", "True", "none", "normal:", "v"]
-    parts = st.sampled_from([*SCHEMES, "normal:0.02", "normal:x", "zeros:1", "orthogonal:-1", "", "relu", "adam"])
+    odd = [
+        "",
+        " ",
+        ",",
+        ",,",
+        ":",
+        "nan",
+        "inf",
+        "-inf",
+        "1e999",
+        "-0",
+        "0x10",
+        "1_0",
+        "１２",
+        "True",
+        "none",
+        "normal:",
+        "v",
+    ]
+    parts = st.sampled_from(
+        [*SCHEMES, "normal:0.02", "normal:x", "zeros:1", "orthogonal:-1", "", "relu", "adam"]
+    )
     return st.one_of(
         st.text(), st.sampled_from(odd), st.integers().map(str), st.floats().map(str), st.lists(parts).map(",".join),
         st.text(alphabet=string.printable, max_size=2000),
@@ -81,13 +106,15 @@ def test_a_link_reads_back_as_the_experiment_that_spelled_it(experiment):
 
 @given(experiments())
 def test_a_link_is_spelled_with_plain_characters_only(experiment):
-    plain = set(string.ascii_lowercase + string.digits + "_.,:-")  # no + : a link would read it as a space
+    plain = set(
+        string.ascii_lowercase + string.digits + "_.,:-"
+    )  # no + : a link would read it as a space
     assert all(set(text) <= plain for pair in experiment.to_query().items() for text in pair)
 
 
 @given(experiments())
 def test_equal_settings_are_equal_experiments_with_equal_hashes(experiment):
-    again = Experiment(**knobs.setting_values(experiment))
+    again = Experiment(**experiment.settings())
     assert again == experiment
     assert hash(again) == hash(experiment)
 
@@ -97,10 +124,16 @@ def test_any_mangled_link_opens_and_names_every_key_that_it_could_not_take(query
     experiment, notes = Experiment.from_query(query)
     overruled = {name for _, name, _ in Experiment.disagreements(taken(query))}
     for key, spelled in query.items():
-        if key in KNOBS and key not in overruled and getattr(experiment, key) == parsed(key, spelled):
+        if (
+            key in KNOBS
+            and key not in overruled
+            and getattr(experiment, key) == parsed(key, spelled)
+        ):
             continue
         if key != "v":
-            assert any((key in note) if key in KNOBS else (text.quote(key) in note) for note in notes)
+            assert any(
+                (key in note) if key in KNOBS else (text.quote(key) in note) for note in notes
+            )
     assert all(note.endswith(".") and "\n" not in note for note in notes)
 
 
@@ -120,8 +153,12 @@ def parsed(key: str, text: str):
 
 def taken(query: dict[str, str]) -> dict:
     """The settings before disagreements are resolved."""
-    read_so_far = {key: value for key, text in query.items() if key in KNOBS and (value := parsed(key, text)) is not None}
-    return knobs.setting_values(Experiment()) | read_so_far
+    read_so_far = {
+        key: value
+        for key, text in query.items()
+        if key in KNOBS and (value := parsed(key, text)) is not None
+    }
+    return Experiment().settings() | read_so_far
 
 
 @pytest.mark.parametrize("name", KNOBS)
@@ -133,12 +170,15 @@ def test_a_bad_value_is_refused_by_a_sentence_with_the_field_the_value_and_what_
     assert KNOBS[name].legal_values() in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name, knob in KNOBS.items() if isinstance(knob, knobs.Number)])
+@pytest.mark.parametrize("name", [name for name, knob in KNOBS.items() if isinstance(knob, Number)])
 def test_a_number_is_taken_up_to_its_bounds_and_refused_beyond_them(name):
     knob = KNOBS[name]
-    for bound, beyond in ((knob.low, math.nextafter(knob.low, -math.inf)), (knob.high, math.nextafter(knob.high, math.inf))):
+    for bound, beyond in (
+        (knob.low, math.nextafter(knob.low, -math.inf)),
+        (knob.high, math.nextafter(knob.high, math.inf)),
+    ):
         further = bound + (1 if beyond > bound else -1) if isinstance(knob, Integer) else beyond
-        assert getattr(Experiment(**agreed(knobs.setting_values(Experiment()) | {name: bound})), name) == bound
+        assert getattr(Experiment(**agreed(Experiment().settings() | {name: bound})), name) == bound
         with pytest.raises(ValueError, match=f"^{name} must be .* to .*, not "):
             Experiment(**{name: further})
 
@@ -174,7 +214,9 @@ def test_the_defaults_of_the_first_version_stand():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("spelled", ["normal:1e-2", "normal:0.010", " NORMAL:.01", "normal:+1E-2", "Normal: 0.01 "])
+@pytest.mark.parametrize(
+    "spelled", ["normal:1e-2", "normal:0.010", " NORMAL:.01", "normal:+1E-2", "Normal: 0.01 "]
+)
 def test_the_value_of_a_scheme_is_canonical(spelled):
     assert Experiment(schemes=(spelled,)).schemes == ("normal:0.01",)
 
@@ -190,7 +232,9 @@ def test_the_same_scheme_spelled_twice_counts_once(texts, random):
     assert Experiment(schemes=doubled, residual=True) == Experiment(schemes=texts, residual=True)
 
 
-@pytest.mark.parametrize(("key", "row"), [(key, row) for key, row in SCHEMES.items() if row.value is not None])
+@pytest.mark.parametrize(
+    ("key", "row"), [(key, row) for key, row in SCHEMES.items() if row.value is not None]
+)
 def test_a_family_and_the_family_with_its_default_value_are_one_scheme(key, row):
     spelled = f"{key}:{exact_number(row.value)}"
     assert Experiment(schemes=(key, spelled)).schemes == (key,)
@@ -199,7 +243,18 @@ def test_a_family_and_the_family_with_its_default_value_are_one_scheme(key, row)
 
 
 @pytest.mark.parametrize(
-    "text", ["he", "norml", "", "normal:", "normal:nan", "normal:-1", "normal:1e7", "zeros:1", "he_normal:2"]
+    "text",
+    [
+        "he",
+        "norml",
+        "",
+        "normal:",
+        "normal:nan",
+        "normal:-1",
+        "normal:1e7",
+        "zeros:1",
+        "he_normal:2",
+    ],
 )
 def test_a_scheme_that_cannot_be_read_is_named_with_what_is_legal(text):
     with pytest.raises(ValueError, match=r"^schemes must be ") as caught:

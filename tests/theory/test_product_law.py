@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from stability.records.product import PRODUCT_FAMILIES, Product, lyapunov_exponents, log10_norms_by_factor, unit_products
+from stability.catalogues.product_families import PRODUCT_FAMILIES, lyapunov_exponents
+from stability.engine.products import log10_norms_by_factor, unit_products
+from stability.records.product import Product
 from stability.theory.product_law import (
     LN10,
     critical_sigma,

@@ -1,0 +1,120 @@
+"""Products of random matrices and their norms, computed without overflow.
+
+P_0 = M_0 is the first matrix and P_k = M_k P_{k-1}, as the layers of a linear network act on its
+input. A product is kept at norm 1 beside the logarithm of its norm, and the size of the entries
+enters as a logarithm, too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stability.randomness import generator
+from stability.records.product import Product
+
+# Numbers drawn at once: they stay in the cache, and memory does not grow with the replicates.
+NUMBERS_PER_GROUP = 2**20
+
+
+def log10_norms_by_factor(product: Product) -> Iterator[NDArray[np.float64]]:
+    """Yield log10 of the Frobenius norms `(replicates,)`; -inf for 0.
+
+    First those of the first matrix, then those after each further factor.
+    """
+    groups = [unit_products(product, group) for group in replicate_groups(product)]
+    for group_products in zip(*groups, strict=True):
+        yield np.concatenate([log10_norm.numpy() for _, log10_norm in group_products])
+
+
+def replicate_groups(product: Product) -> list[range]:
+    """Return the replicates in groups that are multiplied together."""
+    size = max(1, NUMBERS_PER_GROUP // numbers_per_draw(product.n))
+    starts = range(0, product.replicates, size)
+    return [range(start, min(start + size, product.replicates)) for start in starts]
+
+
+def unit_products(product: Product, replicates: range) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each product at Frobenius norm 1 `(replicates, n, n)`, and log10 of its norm.
+
+    All in float64, the logarithms `(replicates,)`. A product of norm 0 stays 0. Memory is that of
+    two matrices a replicate, or of one draw where they are small.
+    """
+    factors = factor_matrices(product, replicates)
+    unit, log10_norm = normalize_matrices(next(factors))
+    yield unit, log10_norm + product.log10_scale
+    for k in range(1, product.count + 1):
+        unit, growth = normalize_matrices(torch.bmm(next(factors), unit))
+        log10_norm = log10_norm + growth
+        yield unit, log10_norm + (k + 1) * product.log10_scale
+
+
+def normalize_matrices(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Return matrices `(R, n, n)` divided by their norms, and log10 of the norms `(R,)`."""
+    norm = torch.linalg.vector_norm(matrices, dim=(1, 2))
+    return matrices / torch.where(norm > 0, norm, 1)[:, None, None], norm.log10()
+
+
+def numbers_per_draw(n: int) -> int:
+    """Return how many numbers one call of a generator draws.
+
+    64 factors, or about 4096 numbers, or one factor, by n alone.
+    """
+    return max(n**2, min(64 * n**2, 2**12))
+
+
+def factor_matrices(product: Product, replicates: range) -> Iterator[Tensor]:
+    """Yield one factor after another without end, `(replicates, n, n)`, at scale 1.
+
+    Each replicate has a generator of its own.
+    """
+    row, n = product.family_row, product.n
+    shape = numbers_per_draw(n) // n**2, n, n  # by n alone, so that no other setting moves a number
+    generators = [generator(product.seed, row.purpose, replicate) for replicate in replicates]
+    while True:
+        # Without a name for the draws, which would keep them while the factors are in use.
+        yield from row.make_matrices(
+            torch.stack([row.draw(random, *shape) for random in generators], dim=1)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ScientificMatrix:
+    """A matrix `mantissa` x 10^power, `(n, n)`; its largest entry is from 1 to 10."""
+
+    mantissa: NDArray[np.float64]
+    power: int
+
+
+@dataclass(frozen=True, eq=False)
+class EndMatrices:
+    """The first replicate's first matrix, and the product after all further factors."""
+
+    first: ScientificMatrix
+    last: ScientificMatrix
+
+
+def end_matrices(product: Product) -> EndMatrices:
+    """Return the matrices that the page prints: as much work as the norms of one replicate."""
+    return _end_matrices(replace(product, replicates=1))
+
+
+@lru_cache(maxsize=32)
+def _end_matrices(product: Product) -> EndMatrices:
+    first, *_, last = unit_products(product, range(1))  # one factor at least
+    return EndMatrices(scientific_matrix(*first), scientific_matrix(*last))
+
+
+def scientific_matrix(unit: Tensor, log10_norm: Tensor) -> ScientificMatrix:
+    """Return a matrix `(1, n, n)` of norm 1 times its norm, whose log10 is `(1,)`."""
+    matrix = unit[0].numpy()
+    largest = np.abs(matrix).max()
+    exponent = float(log10_norm) + np.log10(largest) if largest else -np.inf
+    if exponent == -np.inf:
+        return ScientificMatrix(np.zeros_like(matrix), 0)
+    power = int(np.floor(exponent))
+    return ScientificMatrix(matrix / largest * 10 ** (exponent - power), power)
