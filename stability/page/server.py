@@ -33,7 +33,7 @@ class Server:
         """True if a run of these settings is affordable."""
         return self.affords(bench_of(record).cost(record))
 
-    def refusal(self, record: BenchRecord) -> tuple[BenchRecord, str, str]:
+    def refusal(self, record: Any) -> tuple[Any, str, str]:
         """Return the nearest settings that fit, what they change, and a sentence that refuses."""
         bench = bench_of(record)
         nearest = nearest_that_fits(record, self.fits, bench.shrinkable)

@@ -11,6 +11,7 @@ from app_pages import (
     look_closer,
     notices,
     opened,
+    page,
     press,
     query,
     sound,
@@ -19,6 +20,7 @@ from app_pages import (
 from chart_data import curve, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_runs import counting
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Multiselect
 
@@ -473,6 +475,28 @@ def test_reset_brings_the_first_visit_back():
     assert (address(at), view(at)) == ({"v": "1"}, {})
     assert widget(at, "activation").value == "relu"
     assert at.selectbox(key="heat_quantity").value == "signal_gradient"
+
+
+def test_a_link_whose_every_bad_value_falls_back_to_its_default_says_so_instead_of_greeting():
+    at = page(depth="999")
+    assert state(at) == Experiment()
+    assert "depth must be" in notices(at)
+    assert not at.info
+    at = page()
+    assert (len(at.info), len(at.warning)) == (1, 0)
+
+
+def test_a_run_that_failed_can_be_tried_again():
+    with counting(fails_before=2) as counted:
+        at = AppTest.from_file(str(APP), default_timeout=120)
+        for name, text in (SMALL | {"seed": "77"}).items():
+            at.query_params[name] = text
+        at = sound(at.run())
+        assert "no room" in at.error[0].value
+        counted.fails_before = None
+        at = press(at, "Try again")
+    assert not at.error
+    assert progress(at) == "step 5 of 5"
 
 
 TOO_MUCH = {
