@@ -24,7 +24,7 @@ TOOLBAR = "toolbar"
 PROGRESS = "progress"
 LESSON = "lesson"
 PINS = "pins"
-LEGEND = "strip"
+LEGEND = "legend"
 # Containers around the charts; as values of these elements the charts and their legend share what
 # is chosen.
 SHARED_STEP = "moment-shown"

@@ -1,16 +1,73 @@
-"""All of the above as tidy tables: pandas for people, Arrow for charts; the only place that knows columns.
-It may import everything but `charts`, `course` and `page`. To add a table, add a function here that lists its columns
-in its docstring, and hand it on below."""
+"""Measurements and all that follows from them as tidy tables: the only place that knows columns.
+
+For notebooks, pandas frames with a row for each network and step (and layer): `curves`, `layers`.
+For charts, Arrow tables thinned to what can be drawn, at a fifth of the price of a frame. What a
+log axis cannot show, zeros and numbers that are not finite, is null in all of them;
+`diagnosis.nonfinite` says it in words.
+They may import everything but `charts`, `course` and `page`. To add a table, add a function that
+lists its columns in its docstring, and hand it on below.
+"""
 
 from stability.frames.arrow import log_axis_limits
 from stability.frames.depth import depth_tables, profile_table
 from stability.frames.gains import gain_frame, gain_tables
-from stability.frames.ladder import rounding_frame, ladder_tables
+from stability.frames.ladder import ladder_tables, rounding_frame
 from stability.frames.learned import fit_tables, region_tables
-from stability.frames.pre_activations import saturation_table, pre_activation_tables
+from stability.frames.pre_activations import pre_activation_tables
 from stability.frames.product import bound_tables, exponent_tables, healing_tables, product_tables
 from stability.frames.singular import singular_tables
 from stability.frames.symmetry import symmetry_frame, symmetry_tables
 from stability.frames.tables import layer_frame, norm_frame, step_frame
-from stability.frames.tidy import MOST_BINS, MOST_LINE_POINTS, CURVE_QUANTITIES, curves, layers, describe_standing, summary_frame
-from stability.frames.training import LOSS_TOP, curve_table, heat_table, held_out_table, divergence_marks, training_tables
+from stability.frames.tidy import (
+    CURVE_QUANTITIES,
+    MOST_BINS,
+    MOST_LINE_POINTS,
+    curves,
+    describe_standing,
+    layers,
+    summary_frame,
+)
+from stability.frames.training import (
+    LOSS_TOP,
+    curve_table,
+    divergence_marks,
+    heat_table,
+    held_out_table,
+    training_tables,
+)
+
+__all__ = [
+    "CURVE_QUANTITIES",
+    "LOSS_TOP",
+    "MOST_BINS",
+    "MOST_LINE_POINTS",
+    "bound_tables",
+    "curve_table",
+    "curves",
+    "depth_tables",
+    "describe_standing",
+    "divergence_marks",
+    "exponent_tables",
+    "fit_tables",
+    "gain_frame",
+    "gain_tables",
+    "healing_tables",
+    "heat_table",
+    "held_out_table",
+    "ladder_tables",
+    "layer_frame",
+    "layers",
+    "log_axis_limits",
+    "norm_frame",
+    "pre_activation_tables",
+    "product_tables",
+    "profile_table",
+    "region_tables",
+    "rounding_frame",
+    "singular_tables",
+    "step_frame",
+    "summary_frame",
+    "symmetry_frame",
+    "symmetry_tables",
+    "training_tables",
+]

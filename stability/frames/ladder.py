@@ -1,4 +1,6 @@
-"""What becomes of a run's numbers in every format, layer by layer: the ladder, and all shares for notebooks."""
+"""The tables of what becomes of a run's numbers in every format, layer by layer."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,61 +10,88 @@ from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_
 from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table
 from stability.frames.tidy import key_columns
-from stability.probes.format_ladder import DIRECTIONS, FormatLadder, first_layer_outside, format_ladder
+from stability.probes.format_ladder import DIRECTIONS, first_layer_outside, format_ladder
 
 GAP = 0.06  # of the depth: between the way forward and the way back
 
 
-def ladder_tables(run: Run, count: int, moment: int) -> dict[str, pa.Table]:
-    """What a ladder draws at the newest picture up to step `moment` among the first `count` measurements: `rungs`.
+def ladder_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
+    """Return the table `rungs` of a ladder, at the newest snapshot up to the step shown.
 
-    Columns: scheme, way, format, row (from the top, the widest range first), low and high (neighbouring layers of one state),
-    layers, since and until (along the way of computation: forward from 0 to L, then back), state, words, zero, subnormal and
-    infinite (the largest share of these layers), step.
+    Columns: scheme, way, format, row (from the top, the widest range first), low and high
+    (neighbouring layers of one state), since and until (along the way of computation: forward from
+    0 to L, then back), state, words, named (True if they are more than the state), zero, subnormal
+    and infinite (the largest share of these layers), step.
     """
-    e, found = run.experiment, format_ladder(run, count, moment)
-    rows = [
-        row | {"scheme": scheme, "step": found.step}
-        for index, scheme in enumerate(e.schemes)
-        for way, name in enumerate(DIRECTIONS)
-        for place, kind in enumerate(FORMATS_BY_RANGE)
-        for row in ladder_blocks(found, (index, slice(None), way, place), name, place, kind.label)
-    ]
+    ladder = format_ladder(run, count, step_shown)
+    rows = []
+    arrays = {"zero": ladder.zero, "subnormal": ladder.subnormal, "infinite": ladder.infinite}
+    for scheme_index, scheme in enumerate(run.experiment.schemes):
+        for way_index, way in enumerate(DIRECTIONS):
+            for row, number_format in enumerate(FORMATS_BY_RANGE):
+                at = scheme_index, slice(None), way_index, row
+                shares = {name: array[at] for name, array in arrays.items()}
+                keys = {"scheme": scheme, "way": way, "format": number_format.label, "row": row}
+                for block in ladder_blocks(ladder.state[at], shares, way == "backward"):
+                    rows.append(keys | block | {"step": ladder.step})
     return {"rungs": arrow_table({name: [row[name] for row in rows] for name in rows[0]})}
 
 
-def ladder_blocks(found: FormatLadder, at: tuple, way: str, place: int, label: str) -> list[dict]:
-    """The blocks of one way in one format."""
-    state, backward = found.state[at], way == "backward"
+def ladder_blocks(
+    state: np.ndarray, shares: dict[str, np.ndarray], backward: bool
+) -> list[dict[str, Any]]:
+    """Return the blocks of neighbouring layers of one state, for one way in one format.
+
+    `state` and `shares` `(L,)`.
+    """
     depth, left = len(state), first_layer_outside(state, backward)
     ends = np.flatnonzero(np.append(state[1:] != state[:-1], True)) + 1
-    rows, low = [], 1
+    blocks, low = [], 1
     for high in map(int, ends):
-        inside, word = slice(low - 1, high), str(state[low - 1])
-        edges = (high + 0.5, low - 0.5) if backward else (low - 0.5, high + 0.5)
-        since, until = (position_on_ladder(edge, depth, backward) for edge in edges)
-        begun = f" from {left}" if left and left == (high if backward else low) else ""
-        shares = {name: float(getattr(found, name)[at][inside].max()) for name in ("zero", "subnormal", "infinite")}
-        rows.append({"way": way, "format": label, "row": place, "low": low, "high": high, "state": word,
-                     "since": since, "until": until, "words": word + begun, "named": bool(begun)} | shares)  # fmt: skip
+        first, edges = low, (low - 0.5, high + 0.5)
+        if backward:
+            first, edges = high, (high + 0.5, low - 0.5)
+        words = str(state[low - 1])
+        is_first_outside = first == left
+        if is_first_outside:
+            words += f" from {left}"
+        block = {
+            "low": low,
+            "high": high,
+            "state": str(state[low - 1]),
+            "since": position_on_ladder(edges[0], depth, backward),
+            "until": position_on_ladder(edges[1], depth, backward),
+            "words": words,
+            "named": is_first_outside,
+        }
+        for name, share in shares.items():
+            block[name] = float(share[low - 1 : high].max())
+        blocks.append(block)
         low = high + 1
-    return rows
+    return blocks
 
 
 def position_on_ladder(layer: float, depth: int, backward: bool) -> float:
-    """Where a layer's edge stands on the way: forward 0.5 to L + 0.5, and after a gap back from L to 1."""
+    """Return where a layer's edge stands: forward 0.5 to L + 0.5, after a gap back from L to 1."""
     return 2 * depth + 1 + GAP * depth - layer if backward else layer
 
 
 def rounding_frame(run: Run) -> pd.DataFrame:
-    """All shares that are kept. Columns: run, kind ("measured"), scheme, replicate, step, layer, tensor (of KINDS), format (its
-    key); FATES, of all numbers: what is left of 1 is exactly 0 already. Gradients are those of the mean loss, as stored."""
+    """Return all rounding shares that are kept, for notebooks.
+
+    Columns: kind ("measured"), scheme, replicate, step, layer, tensor (of TENSOR_KINDS), format
+    (its key); OUTCOMES, of all numbers: what is left of 1 is exactly 0 already. Gradients are those
+    of the mean loss, as stored.
+    """
     kept = [m for m in list(run.measurements) if m.step in run.snapshot_steps]
-    values = np.stack([m.rounding_shares for m in kept])  # (steps, S, R, L, KINDS, F, FATES)
-    inner = len(TENSOR_KINDS) * len(FORMATS_BY_RANGE)
-    keys = key_columns(run.experiment, [m.step for m in kept], run.experiment.depth)
-    columns = {name: np.repeat(value, inner) if isinstance(value, np.ndarray) else value for name, value in keys.items()}
-    many = values[..., 0].size // inner
-    columns["tensor"] = np.tile(np.repeat(list(TENSOR_KINDS), len(FORMATS_BY_RANGE)), many)
-    columns["format"] = np.tile([row.key for row in FORMATS_BY_RANGE], many * len(TENSOR_KINDS))
-    return pd.DataFrame(columns | {name: values[..., index].ravel() for index, name in enumerate(OUTCOMES)})
+    values = np.stack([m.rounding_shares for m in kept])  # (steps, S, R, L, TENSOR_KINDS, F, OUT)
+    outer, tensors, formats = values[..., 0, 0, 0].size, len(TENSOR_KINDS), len(FORMATS_BY_RANGE)
+    columns = key_columns(run.experiment, [m.step for m in kept], run.experiment.depth)
+    for name, keys in columns.items():
+        if isinstance(keys, np.ndarray):
+            columns[name] = np.repeat(keys, tensors * formats)
+    columns["tensor"] = np.tile(np.repeat(list(TENSOR_KINDS), formats), outer)
+    columns["format"] = np.tile([row.key for row in FORMATS_BY_RANGE], outer * tensors)
+    for index, name in enumerate(OUTCOMES):
+        columns[name] = values[..., index].ravel()
+    return pd.DataFrame(columns)

@@ -1,4 +1,4 @@
-"""What the networks have learned as charts draw it: regions of classes in the plane, curves over a line, and the data."""
+"""The tables of learned functions: regions of classes, curves over a line, and the data."""
 
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ import torch
 
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE, INPUT_GRIDS
 from stability.engine.runs import Run
-from stability.frames.arrow import NOT_FINITE, hide_unplottable, arrow_table
+from stability.frames.arrow import NOT_FINITE, arrow_table, hide_unplottable
 from stability.probes.learned_function import classify
 from stability.records.experiment import Experiment
 
@@ -16,81 +16,116 @@ MOST_DOTS = 150  # training points that are drawn, the first of them
 LEVELS = 10  # steps of a probability from 0 to 1: neighbours on one look alike
 FAINT, FULL = 0.3, 0.95  # opacity of a region where no class is likelier, and where one is certain
 
+DataSettings = tuple[str, int, float, int]  # dataset, samples, noise and seed: all that data need
 
-def region_tables(run: Run, count: int, scheme: str, step: int) -> dict[str, pa.Table]:
-    """One scheme's panel, the newest picture up to `step` among the first `count` measurements: `regions` and `dots`.
 
-    `regions`: scheme, class, probability (of that class, rounded; null where not finite), shade (an opacity), x, x2, y, y2 (the
-    ends of a block of neighbouring cells that look alike), step. `dots`: x1, x2, class.
+def region_tables(run: Run, count: int, scheme: str, step_shown: int) -> dict[str, pa.Table]:
+    """Return the tables of one scheme's panel at the newest snapshot up to the step shown.
+
+    regions: scheme, class, probability (of that class, rounded; null where not finite), shade (an
+    opacity), x, x2, y, y2 (the ends of a block of cells that look alike), step. dots: x1, x2,
+    class.
     """
-    e = run.experiment
-    seen = run.snapshot(count, step)
-    found = classify(seen.learned_outputs[e.schemes.index(scheme)])
+    e, snapshot = run.experiment, run.snapshot(count, step_shown)
+    found = classify(snapshot.learned_outputs[e.schemes.index(scheme)])
     level = np.rint(LEVELS * found.probability.max(axis=1))
-    key = np.where(found.likeliest_class < 0, -1, found.likeliest_class * (LEVELS + 1) + level).astype(int)
-    left, right, key, low, high = np.array(merge_equal_cells(key.reshape(GRID_SIDE, GRID_SIDE))).T
-    winner, lost, least = key // (LEVELS + 1), key < 0, 1 / e.dataset_row.classes
-    probability = np.where(lost, np.nan, key % (LEVELS + 1) / LEVELS)
-    certain = np.where(lost, 0.5, (probability - least) / (1 - least))
-    ends = {"x": left, "x2": right, "y": low, "y2": high}
-    columns = {"scheme": np.repeat(scheme, len(key)), "class": np.where(lost, NOT_FINITE, named(winner))}
-    columns |= {"probability": probability, "shade": FAINT + (FULL - FAINT) * np.clip(certain, 0, 1)}
-    columns |= {name: end * (2 * GRID_REACH / GRID_SIDE) - GRID_REACH for name, end in ends.items()}
-    return {"regions": arrow_table(columns | {"step": np.repeat(seen.step, len(key))}), "dots": training_points(*drawn_from(e))}
+    look = found.likeliest_class * (LEVELS + 1) + level
+    look = np.where(found.likeliest_class < 0, -1, look).astype(int)
+    blocks = merge_equal_cells(look.reshape(GRID_SIDE, GRID_SIDE))
+    left, right, look, low, high = np.array(blocks).T
+    probability = np.where(look < 0, np.nan, look % (LEVELS + 1) / LEVELS)
+    guessing = 1 / found.probability.shape[1]
+    certainty = np.where(look < 0, 0.5, (probability - guessing) / (1 - guessing))
+    columns = {
+        "scheme": np.repeat(scheme, len(look)),
+        "class": np.where(look < 0, NOT_FINITE, class_names(look // (LEVELS + 1))),
+        "probability": probability,
+        "shade": FAINT + (FULL - FAINT) * np.clip(certainty, 0, 1),
+    }
+    for name, cell in (("x", left), ("x2", right), ("y", low), ("y2", high)):
+        columns[name] = cell * (2 * GRID_REACH / GRID_SIDE) - GRID_REACH
+    columns["step"] = np.repeat(snapshot.step, len(look))
+    return {"regions": arrow_table(columns), "dots": training_points(data_settings(e))}
 
 
-def named(classes: np.ndarray) -> np.ndarray:
+def class_names(classes: np.ndarray) -> np.ndarray:
     return np.array([f"class {label}" for label in classes])
 
 
-def merge_equal_cells(key: np.ndarray) -> list[tuple[int, int, int, int, int]]:
-    """Rectangles of equal cells: (first column, the one behind the last, key, first row, the one behind the last).
+def merge_equal_cells(cells: np.ndarray) -> list[tuple[int, int, int, int, int]]:
+    """Return rectangles of equal cells: (left, right, value, low, high), right and high excluded.
 
-    Neighbours alike in a row, and then such stretches that stand exactly above one another.
+    Neighbours alike in a row are one stretch; stretches exactly above one another one rectangle.
     """
-    done, going = [], {}
-    for row, cells in enumerate(key):
-        ends = np.flatnonzero(np.append(cells[1:] != cells[:-1], True)) + 1
-        stretches = zip([0, *ends[:-1].tolist()], ends.tolist(), cells[ends - 1].tolist(), strict=True)
-        here = {stretch: going.get(stretch, row) for stretch in stretches}
-        done += [(*stretch, since, row) for stretch, since in going.items() if stretch not in here]
-        going = here
-    return done + [(*stretch, since, len(key)) for stretch, since in going.items()]
+    rectangles = []
+    open_since: dict[tuple[int, int, int], int] = {}  # the first row of each stretch that goes on
+    for row, values in enumerate(cells):
+        ends = np.flatnonzero(np.append(values[1:] != values[:-1], True)) + 1
+        starts = [0, *ends[:-1].tolist()]
+        stretches = zip(starts, ends.tolist(), values[ends - 1].tolist(), strict=True)
+        still_open = {stretch: open_since.get(stretch, row) for stretch in stretches}
+        for stretch, since in open_since.items():
+            if stretch not in still_open:
+                rectangles.append((*stretch, since, row))
+        open_since = still_open
+    return rectangles + [(*stretch, since, len(cells)) for stretch, since in open_since.items()]
 
 
-def drawn_from(e: Experiment) -> tuple:
-    """The settings that the data depend on."""
+def fit_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
+    """Return the tables of all schemes' curves at the newest snapshot up to the step shown.
+
+    curves: scheme, x, value (null where not finite), marked, step. dots: x and value. truth: x and
+    value, without noise, where there are data.
+    """
+    e, snapshot = run.experiment, run.snapshot(count, step_shown)
+    x, schemes = INPUT_GRIDS[1][:, 0].numpy(), len(e.schemes)
+    # Lines that coincide are marked side by side.
+    position = np.arange(len(x)) + 7 * np.arange(schemes)[:, None]
+    values = snapshot.learned_outputs[:, :, 0].astype(float)  # (S, points)
+    columns = {
+        "scheme": np.repeat(e.schemes, len(x)),
+        "x": np.tile(x, schemes),
+        "marked": (position % 40 == 20).ravel(),
+        "value": hide_unplottable("value", values).ravel(),
+        "step": np.repeat(snapshot.step, schemes * len(x)),
+    }
+    data = data_settings(e)
+    return {
+        "curves": arrow_table(columns),
+        "dots": training_points(data),
+        "truth": noiseless_curve(data),
+    }
+
+
+def data_settings(e: Experiment) -> DataSettings:
     return e.dataset, e.samples, e.noise, e.seed
 
 
 @lru_cache(maxsize=64)
-def training_points(dataset: str, samples: int, noise: float, seed: int) -> pa.Table:
-    """The first training points. Columns: x1, x2, and class; of a regression x and value; in standard deviations."""
-    e = Experiment(dataset=dataset, samples=samples, batch=1, noise=noise, seed=seed)
-    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, torch.float64)
-    x, y = data.x[:MOST_DOTS].numpy(), data.y[:MOST_DOTS].numpy()
-    return arrow_table({"x1": x[:, 0], "x2": x[:, 1], "class": named(y)} if e.dataset_row.classes else {"x": x[:, 0], "value": y[:, 0]})
+def training_points(settings: DataSettings) -> pa.Table:
+    """Return the first training points, in standard deviations.
 
-
-def fit_tables(run: Run, count: int, step: int) -> dict[str, pa.Table]:
-    """The curves of all schemes, the newest up to `step` among the first `count` measurements: `curves`, `dots`, `truth`.
-
-    `curves`: scheme, x, value (null where not finite), marked, step. `truth`: x and value, without noise, where there are data.
+    Columns: x1, x2 and class; of a regression x and value.
     """
-    e = run.experiment
-    seen, x = run.snapshot(count, step), INPUT_GRIDS[1][:, 0].numpy()
-    place = np.arange(len(x)) + 7 * np.arange(len(e.schemes))[:, None]  # lines that coincide are marked side by side
-    columns = {"scheme": np.repeat(e.schemes, len(x)), "x": np.tile(x, len(e.schemes)), "marked": (place % 40 == 20).ravel()}
-    columns |= {"value": hide_unplottable("value", seen.learned_outputs[:, :, 0].astype(float)).ravel()}
-    columns["step"] = np.repeat(seen.step, len(columns["x"]))
-    return {"curves": arrow_table(columns), "dots": training_points(*drawn_from(e)), "truth": noiseless_curve(*drawn_from(e))}
+    dataset, samples, noise, seed = settings
+    e = Experiment(dataset=dataset, samples=samples, batch=1, noise=noise, seed=seed)
+    data = e.dataset_row.load(samples, e.features, noise, seed, torch.float64)
+    x, y = data.x[:MOST_DOTS].numpy(), data.y[:MOST_DOTS].numpy()
+    if e.dataset_row.classes:
+        return arrow_table({"x1": x[:, 0], "x2": x[:, 1], "class": class_names(y)})
+    return arrow_table({"x": x[:, 0], "value": y[:, 0]})
 
 
 @lru_cache(maxsize=64)
-def noiseless_curve(dataset: str, samples: int, noise: float, seed: int) -> pa.Table:
-    """What a regression in one dimension is without noise, from the least input to the largest. Columns: x, value."""
+def noiseless_curve(settings: DataSettings) -> pa.Table:
+    """Return a regression in one dimension without noise, from the smallest input to the largest.
+
+    Columns: x, value.
+    """
+    dataset, samples, noise, seed = settings
     e = Experiment(dataset=dataset, samples=samples, batch=1, noise=noise, seed=seed)
     x = e.dataset_row.load(samples, e.features, noise, seed, torch.float64).x[:, 0].numpy()
     value = e.dataset_row.noise_free_targets(samples, e.features, noise, seed)[:, 0].numpy()
-    order = np.argsort(x)[np.unique(np.linspace(0, samples - 1, 2 * MOST_DOTS).round().astype(int))]
+    chosen = np.unique(np.linspace(0, samples - 1, 2 * MOST_DOTS).round().astype(int))
+    order = np.argsort(x)[chosen]
     return arrow_table({"x": x[order], "value": value[order]})

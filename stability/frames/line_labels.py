@@ -1,50 +1,61 @@
-"""Where the names of lines stand: at their ends, none over another."""
+"""The heights of the labels at the ends of lines, none of which covers another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
-from stability.frames.arrow import LOG_QUANTITIES, arrow_table
+from stability.frames.arrow import DEPTH_QUANTITIES, LOG_QUANTITIES, arrow_table
 from stability.records.experiment import Experiment
 
-PANEL_HEIGHTS = {"loss": 140, "accuracy": 80, "gradient_norm": 100}  # of the panels, in pixels
-PANEL_HEIGHTS |= {"signal": 145, "signal_gradient": 145, "weight_gradient": 145}
-LABEL_DISTANCE = 13  # pixels from one name to the next
+# The share of its panel's height that a label needs: 13 pixels of the heights that charts draw.
+LABEL_HEIGHTS = {"loss": 13 / 140, "accuracy": 13 / 80, "gradient_norm": 13 / 100}
+LABEL_HEIGHTS |= dict.fromkeys(DEPTH_QUANTITIES, 13 / 145)
 
 
-def label_table(e: Experiment, last: dict[str, np.ndarray], axes: dict[str, tuple[float, float]]) -> pa.Table:
-    """Columns: scheme, text, and for each quantity of `last`, its values `(S,)` at the lines' ends, where the name stands.
+def label_table(
+    e: Experiment, last: Mapping[str, np.ndarray], axes: Mapping[str, tuple[float, float]]
+) -> pa.Table:
+    """Return where the labels of lines stand, given each quantity's `last` values `(S,)`.
 
-    Null where a line has no end, and where the names of all do not fit. `axes` are the values at the panel's bottom and top.
+    Columns: scheme, text, and for each quantity the value on its axis at which the label stands;
+    null where a line has no end, and where not all labels fit. `axes`: the values at the bottom and
+    the top of a quantity's panel.
     """
-    columns = {"scheme": list(e.schemes), "text": [scheme_title(scheme) for scheme in e.schemes]}
+    texts = [scheme_title(scheme) for scheme in e.schemes]
+    columns: dict[str, Any] = {"scheme": list(e.schemes), "text": texts}
     for name, values in last.items():
         low, high = axes[name]
         if name in LOG_QUANTITIES:
             values, low, high = np.log10(values), np.log10(low), np.log10(high)
-        height = PANEL_HEIGHTS[name]
-        places = spread_apart(height * (values - low) / (high - low), height) * (high - low) / height + low
-        columns[name] = 10.0**places if name in LOG_QUANTITIES else places
+        shares = spread_apart((values - low) / (high - low), LABEL_HEIGHTS[name])
+        heights = low + (high - low) * shares
+        columns[name] = 10.0**heights if name in LOG_QUANTITIES else heights
     return arrow_table(columns)
 
 
-def spread_apart(wanted: Sequence[float], height: float) -> np.ndarray:
-    """Places from 0 to `height` near those wanted, LINE from one to the next; NaN for NaN, and where they do not fit."""
-    wanted = np.asarray(wanted, dtype=float)
+def spread_apart(wanted: np.ndarray, distance: float) -> np.ndarray:
+    """Return positions from 0 to 1 near those wanted, at least `distance` from one to the next.
+
+    NaN for NaN, and for all where they do not fit.
+    """
+    positions = np.full(len(wanted), np.nan)
     order = [index for index in np.argsort(wanted, kind="stable") if np.isfinite(wanted[index])]
-    places = np.full(len(wanted), np.nan)
-    if not order or LABEL_DISTANCE * (len(order) - 1) > height:
-        return places
-    offsets = LABEL_DISTANCE * np.arange(len(order))
-    free = np.clip(wanted[order] - offsets, 0, height - offsets[-1])  # what is left after each has its room
-    places[order] = nearest_nondecreasing(free) + offsets
-    return places
+    offsets = distance * np.arange(len(order))
+    if len(order) and offsets[-1] <= 1:
+        # What is left after each label has its room must only not decrease.
+        free = np.clip(wanted[order] - offsets, 0, 1 - offsets[-1])
+        positions[order] = nearest_nondecreasing(free) + offsets
+    return positions
 
 
 def nearest_nondecreasing(values: np.ndarray) -> np.ndarray:
-    """The nearest values, in squares, that never fall: neighbours that would fall share their mean."""
+    """Return the nearest values, in squares, that never decrease.
+
+    Neighbours that would decrease share their mean: pool adjacent violators.
+    """
     blocks: list[tuple[float, int]] = []
     for value in values:
         mean, size = value, 1

@@ -1,4 +1,4 @@
-"""Runs that are kept, in grey, behind another."""
+"""Pinned runs: kept in grey behind another one."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -7,30 +7,38 @@ import pyarrow as pa
 
 from stability.engine.runs import Run
 
-Pinned = Mapping[str, Run]  # runs that are kept behind another, by their label
+Pinned = Mapping[str, Run]  # pinned runs by their label
 NO_PINS: Pinned = MappingProxyType({})
 
 
-def pinned_lines(run: Run, pinned: Pinned, make: Callable[[Run, int], pa.Table]) -> dict[str, pa.Table]:
-    """The table `pinned`, where runs are kept behind `run`: what `make` makes of them, so far as they have come.
+def pinned_lines(
+    run: Run, pinned: Pinned, make_lines: Callable[[Run, int], pa.Table]
+) -> dict[str, pa.Table]:
+    """Return the table `pinned`, or none where nothing is pinned behind `run`.
 
-    Further columns: run, the label, and named: True where it is written, once a run that is long enough.
+    It holds the lines that `make_lines(run, count)` makes of each pinned run so far. Further
+    columns: run, the label; named: True at the one point where it is written, in runs long enough.
     """
     if not pinned:
         return {}
-    begun = {label: kept for label, kept in pinned.items() if kept.measurements}
-    if not begun:
-        return {"pinned": labelled(make(run, 1), "", 0.0).slice(0, 0)}  # the columns, and no row
-    tables = [
-        labelled(make(kept, len(kept.measurements)), label, (place + 1) / (len(begun) + 1))
-        for place, (label, kept) in enumerate(begun.items())
-    ]
-    return {"pinned": pa.concat_tables(tables, promote_options="default")}  # one may have a loss scale
+    started = {label: kept for label, kept in pinned.items() if kept.measurements}
+    if not started:
+        return {"pinned": add_label(make_lines(run, 1), "", 0.0).slice(0, 0)}  # columns, but no row
+    tables = []
+    for number, (label, kept) in enumerate(started.items(), start=1):
+        lines = make_lines(kept, len(kept.measurements))
+        tables.append(add_label(lines, label, number / (len(started) + 1)))
+    return {"pinned": pa.concat_tables(tables, promote_options="default")}  # one may lack `scale`
 
 
-def labelled(lines: pa.Table, label: str, share: float) -> pa.Table:
-    """With the columns run and named, the latter after this share of the first scheme's line: runs are named side by side."""
+def add_label(lines: pa.Table, label: str, share: float) -> pa.Table:
+    """Return the lines with the columns run and named.
+
+    The label stands after this share of the first scheme's line, so that labels of several runs
+    stand side by side.
+    """
     schemes = lines["scheme"].to_pylist()
     points = schemes.count(schemes[0])
-    named = pa.array([index == int(points * share) and points > 2 for index in range(len(schemes))])
-    return lines.append_column("run", pa.array([label] * len(schemes))).append_column("named", named)
+    named = [points > 2 and index == int(points * share) for index in range(len(schemes))]
+    runs = pa.array([label] * len(schemes))
+    return lines.append_column("run", runs).append_column("named", pa.array(named))

@@ -1,4 +1,4 @@
-"""Products of random matrices, as charts draw them. Every height is a log10, since no float holds what it stands for."""
+"""The tables of products of random matrices; heights are log10, as no float holds the numbers."""
 
 import math
 from collections.abc import Sequence
@@ -10,126 +10,185 @@ import pyarrow as pa
 from stability.frames.arrow import arrow_table
 from stability.probes.product_singular_values import measured_exponents, singular_bounds
 from stability.records.product import Product
-from stability.text import exact_number, power_of_ten, superscript_powers
-from stability.theory.product_law import LN10, FORMAT_LOG10_RANGES, NormLaw, product_exponents, norm_law, norm_quantiles, typical_log_growth
+from stability.text import number, power_of_ten, superscript_powers
+from stability.theory.product_law import (
+    FORMAT_LOG10_RANGES,
+    LN10,
+    NormLaw,
+    norm_law,
+    norm_quantiles,
+    product_exponents,
+    typical_log_growth,
+)
 
 MOST_FACTORS_DRAWN = 200  # of a line
-FORMAT_END_LABELS = {"float16": "float16 ends", "float32": "float32 and bfloat16 end", "float64": "float64 ends"}
-TOO_SHORT_TO_LABEL = 10  # further factors: with fewer, lines are too short for words beside them
-LABEL_SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}  # words above their line, or below: apart at any length
-LABEL_OVERLAP = 0.07  # of the height of a panel: words that stand nearer to one another cannot be read
-TYPICAL_FACTORS = 100  # factors over which the typical product is looked at, size by size
-FURTHEST_DECADES = 30.0  # decades: where a product of another sigma is drawn that lies further away
+FORMAT_END_LABELS = {
+    "float16": "float16 ends",
+    "float32": "float32 and bfloat16 end",
+    "float64": "float64 ends",
+}
+TOO_SHORT_TO_LABEL = 10  # with fewer further factors, lines are too short for words beside them
+# Words stand above (1) or below (-1) their line, so that they are apart at any length.
+LABEL_SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}
+LABEL_OVERLAP = 0.07  # of a panel's height: words that are nearer to one another cannot be read
+TYPICAL_FACTORS = 100  # factors over which the typical product is shown, size by size
+FURTHEST_DECADES = 30.0  # where a product of another sigma is drawn that lies further away
 
 
 def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, pa.Table]:
-    """What a chart of the norm draws, of the norms that have come so far, one at least: `growth`, `law`, `formats`, `limits`.
+    """Return the tables of the norm's chart, for the norms that have come so far, at least one.
 
-    growth: factor, median, low, high (between which nine of ten lie), null for a product of 0. law: factor, mean, low, high
-    (of the length of P x), frobenius, named (1 or -1 where it is labelled, rising or falling). formats: height, text.
-    limits: height.
+    growth: factor, median, low, high (nine of ten lie between), null for a product of 0. law:
+    factor, mean, low, high (of the length of P x), frobenius, named (1 or -1 where it is labelled,
+    rising or falling). formats: height, text. limits: height.
     """
-    k = thinned(len(norms), product.count)
-    low, median, high = norm_quantiles(np.stack([norms[index] for index in k]))
-    growth = {"factor": k} | {name: finite(line) for name, line in (("median", median), ("low", low), ("high", high))}
-    known, near = norm_law(product), expected(product)
-    reached = [growth["low"], growth["high"], *([near.low, near.high, near.frobenius] if near else [])]
-    held = rounded_range(np.concatenate(reached), 1.0)
-    return {"growth": arrow_table(growth), "law": law_table(product, known), "formats": formats(held), "limits": heights(held)}
+    factor = thin_factors(len(norms), product.count)
+    quantiles = norm_quantiles(np.stack([norms[index] for index in factor]))
+    low, median, high = map(hide_nonfinite, quantiles)
+    law = norm_law(product)
+    # An axis that knows about where a product will go stands still. Sigma 0 has no law at all.
+    nearest_law = law or norm_law(replace(product, family="normal", sigma=product.scale))
+    heights = [low, high]
+    if nearest_law:
+        heights += [nearest_law.low, nearest_law.high, nearest_law.frobenius]
+    limits = rounded_range(np.concatenate(heights), 1.0)
+    return {
+        "growth": arrow_table({"factor": factor, "median": median, "low": low, "high": high}),
+        "law": law_table(product, law),
+        "formats": format_end_table(*limits),
+        "limits": arrow_table({"height": limits}),
+    }
 
 
-def thinned(length: int, count: int) -> np.ndarray:
-    """Which of the first `length` are drawn of `count` + 1: they stay the same as more come, and the newest is among them."""
+def thin_factors(length: int, count: int) -> np.ndarray:
+    """Return which of the first `length` of `count` + 1 norms are drawn.
+
+    They stay the same as more come, and the newest is among them.
+    """
     stride = math.ceil((count + 1) / (MOST_FACTORS_DRAWN - 1))
     return np.array([*range(0, length - 1, stride), length - 1])
 
 
-def finite(values: np.ndarray) -> np.ndarray:
+def hide_nonfinite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def expected(product: Product) -> NormLaw | None:
-    """About where a product will go, law or not: an axis that knows stands still. None at sigma 0."""
-    return norm_law(product) or norm_law(replace(product, family="normal", sigma=product.scale))
+def law_table(product: Product, law: NormLaw | None) -> pa.Table:
+    """Return the law of the norm, as in `product_tables`; no row where none is known."""
+    factor = thin_factors(product.count + 1, product.count) if law else np.empty(0, dtype=int)
+    columns = {"factor": factor}
+    for name in ("mean", "low", "high", "frobenius"):
+        columns[name] = getattr(law, name)[factor] if law else np.empty(0)
+    columns["named"] = np.zeros(len(factor), dtype=int)
+    if law and product.count >= TOO_SHORT_TO_LABEL:
+        columns["named"][len(factor) * 3 // 8] = 1 if law.mean[-1] >= law.mean[0] else -1
+    return arrow_table(columns)
 
 
-def law_table(product: Product, known: NormLaw | None) -> pa.Table:
-    k = thinned(product.count + 1, product.count) if known else np.empty(0, dtype=int)
-    lines = {name: getattr(known, name)[k] if known else np.empty(0) for name in ("mean", "low", "high", "frobenius")}
-    middle = len(k) * 3 // 8
-    direction = 1 if known and lines["mean"][-1] >= lines["mean"][0] else -1
-    return arrow_table(
-        {"factor": k} | lines | {"named": np.where(np.arange(len(k)) == middle, direction * (product.count >= TOO_SHORT_TO_LABEL), 0)}
-    )
+def format_end_table(low: float, high: float) -> pa.Table:
+    """Return the ends of number formats between these heights.
+
+    Columns: height, text. Where two texts would overlap, only the higher one stands.
+    """
+    texts = {
+        height: FORMAT_END_LABELS[name]
+        for name, ends in FORMAT_LOG10_RANGES.items()
+        for height in ends
+        if low < height < high
+    }
+    above = math.inf
+    for height in sorted(texts, reverse=True):
+        if above - height < LABEL_OVERLAP * (high - low):
+            texts[height] = ""
+        else:
+            above = height
+    heights = np.array(list(texts), dtype=float)
+    return arrow_table({"height": heights, "text": pa.array(list(texts.values()), pa.string())})
 
 
-def formats(held: tuple[float, float]) -> pa.Table:
-    """Where number formats end, of those that end in sight; where two words would overlap, only the first stands."""
-    ends = {height: FORMAT_END_LABELS[name] for name, pair in FORMAT_LOG10_RANGES.items() for height in pair if held[0] < height < held[1]}
-    last = math.inf
-    for height in sorted(ends, reverse=True):
-        near = last - height < LABEL_OVERLAP * (held[1] - held[0])
-        last, ends[height] = (last, "") if near else (height, ends[height])
-    return arrow_table({"height": np.array(list(ends), dtype=float), "text": pa.array(list(ends.values()), pa.string())})
+def rounded_range(values: np.ndarray, smallest_step: float = 0.0) -> tuple[float, float]:
+    """Return the range of the finite values, outwards to whole steps, about eight of them at most.
 
-
-def rounded_range(values: np.ndarray, least: float = 0.0) -> tuple[float, float]:
-    """The range of the finite values, outwards to whole steps of 1, 2 or 5 times a power of ten, up to eight of them or so."""
+    A step is 1, 2 or 5 times a power of ten.
+    """
     values = values[np.isfinite(values)]
     low, high = (values.min(), values.max()) if len(values) else (-1.0, 1.0)
-    size = max((high - low) / 8, least, 1e-3)
+    size = max((high - low) / 8, smallest_step, 1e-3)
     unit = 10.0 ** math.floor(math.log10(size))
     step = next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= size * (1 - 1e-9))
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     return (low, high) if high > low else (low - step, high + step)
 
 
-def heights(held: tuple[float, float]) -> pa.Table:
-    return arrow_table({"height": list(held)})
-
-
 def exponent_tables(product: Product) -> dict[str, pa.Table]:
-    """What a chart of the Lyapunov exponents draws: `exponents` and `limits` (height); no row at sigma 0.
+    """Return the tables of the Lyapunov exponents' chart; no row at sigma 0.
 
-    Columns: share (of directions, the most stretched first), law (decades a factor, null where none is known), measured.
+    exponents: share (of directions, the most stretched first), law (decades a factor, null where
+    none is known), measured. limits: height.
     """
-    known = product_exponents(product) if product.sigma else None
-    measured = measured_exponents(product) / LN10 if product.sigma else np.empty(0)
-    foretold = np.full(len(measured), np.nan) if known is None else known / LN10
+    measured = law = np.empty(0)
+    if product.sigma:
+        measured = measured_exponents(product) / LN10
+        exponents = product_exponents(product)
+        law = np.full(product.n, np.nan) if exponents is None else exponents / LN10
     share = (np.arange(len(measured)) + 0.5) / product.n
-    held = rounded_range(np.concatenate([measured, foretold]), 0.02)
-    return {"exponents": arrow_table({"share": share, "law": foretold, "measured": measured}), "limits": heights(held)}
+    limits = rounded_range(np.concatenate([measured, law]), 0.02)
+    return {
+        "exponents": arrow_table({"share": share, "law": law, "measured": measured}),
+        "limits": arrow_table({"height": limits}),
+    }
 
 
 def healing_tables(product: Product) -> dict[str, pa.Table]:
-    """What HEALED factors do to the typical product: `healing`, `here` and `limits` (height).
+    """Return the tables of the chart of TYPICAL_FACTORS factors, by the size of the matrices.
 
-    healing: n and height, log10 of the typical growth at sigma 1 / sqrt(n), by law. here: n, height and text of this product,
-    as its sigma is, FURTHEST at most; no row where no law is known.
+    healing: n and height, log10 of the typical growth at sigma 1 / sqrt(n), by law. here: n, height
+    and text of this product with its own sigma, at most FURTHEST_DECADES away; no row where no law
+    is known. limits: height.
     """
     sizes = np.arange(1, 257)
     typical = np.array([TYPICAL_FACTORS * typical_log_growth(int(n)) / LN10 for n in sizes])
-    known = product_exponents(product) if product.sigma else None
-    own = [] if known is None else [TYPICAL_FACTORS * float(known[0]) / LN10]
-    at = [min(max(height, -FURTHEST_DECADES), FURTHEST_DECADES) for height in own]
-    text = [f"size {product.n}, sigma {exact_number(float(f'{product.sigma:.4g}'))}: {superscript_powers(power_of_ten(height))}" for height in own]
-    here = {"n": np.full(len(own), product.n), "height": np.array(at, dtype=float), "text": pa.array(text, pa.string())}
-    held = rounded_range(np.array([-FURTHEST_DECADES, 2.0, *at]), 5.0)
-    return {"healing": arrow_table({"n": sizes, "height": typical}), "here": arrow_table(here), "limits": heights(held)}
+    exponents = product_exponents(product) if product.sigma else None
+    exact = np.empty(0) if exponents is None else TYPICAL_FACTORS * exponents[:1] / LN10
+    height = np.clip(exact, -FURTHEST_DECADES, FURTHEST_DECADES)
+    label = f"size {product.n}, sigma {number(product.sigma, 4)}"
+    texts = [f"{label}: {superscript_powers(power_of_ten(power))}" for power in exact]
+    here = {"n": np.full(len(exact), product.n), "height": height}
+    here |= {"text": pa.array(texts, pa.string())}
+    limits = rounded_range(np.array([-FURTHEST_DECADES, 2.0, *height]), 5.0)
+    return {
+        "healing": arrow_table({"n": sizes, "height": typical}),
+        "here": arrow_table(here),
+        "limits": arrow_table({"height": limits}),
+    }
 
 
 def bound_tables(product: Product) -> dict[str, pa.Table]:
-    """What a chart of the extreme singular values draws: `bounds` and `limits` (height); no row at sigma 0.
+    """Return the tables of the extreme singular values' chart; no row at sigma 0.
 
-    Columns: line, factor, value (log10), named (1 or -1 at the end of a line, above it or below), text (its words there).
+    bounds: line, factor, value (log10), named (1 or -1 at the end of a line, above it or below),
+    text (its words there). limits: height.
     """
     found = singular_bounds(product)
-    lines = {"at most": found.upper, "largest": found.largest, "smallest": found.smallest, "at least": found.lower}
-    size, alike = len(found.factor), np.allclose(found.upper, found.lower, atol=1e-6)
-    named = np.where(np.arange(size) == size - 1, np.array(list(LABEL_SIDES.values()))[:, None], 0)
-    if alike:
-        named[1:] = 0  # one line, and one word for it
-    values, words = np.concatenate([finite(value) for value in lines.values()]), ["all alike"] * 4 if alike else list(lines)
-    columns = {name: pa.array(np.repeat(texts, size), pa.string()) for name, texts in (("line", list(lines)), ("text", words))}
-    columns |= {"factor": np.tile(found.factor, len(lines)), "value": values, "named": named.ravel()}
-    return {"bounds": arrow_table(columns), "limits": heights(rounded_range(values, 1.0))}
+    lines = {
+        "at most": found.upper,
+        "largest": found.largest,
+        "smallest": found.smallest,
+        "at least": found.lower,
+    }
+    size, texts = len(found.factor), list(lines)
+    named = np.zeros((len(lines), size), dtype=int)
+    named[:, -1:] = np.array([[LABEL_SIDES[line]] for line in lines])
+    if np.allclose(found.upper, found.lower, atol=1e-6):
+        named[1:] = 0  # one line, and one text for it
+        texts = ["all alike"] * len(lines)
+    values = np.concatenate([hide_nonfinite(value) for value in lines.values()])
+    columns = {
+        "line": pa.array(np.repeat(list(lines), size), pa.string()),
+        "text": pa.array(np.repeat(texts, size), pa.string()),
+        "factor": np.tile(found.factor, len(lines)),
+        "value": values,
+        "named": named.ravel(),
+    }
+    limits = rounded_range(values, 1.0)
+    return {"bounds": arrow_table(columns), "limits": arrow_table({"height": limits})}

@@ -1,4 +1,4 @@
-"""The pictures of a bench as tables that a person reads, or hears: the same medians, in plain columns."""
+"""The charts of a bench as tables for people to read or hear: the same medians in plain columns."""
 
 from collections.abc import Sequence
 
@@ -16,46 +16,51 @@ from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.theory.prediction import predict
 
-PREDICTED_QUANTITIES = "signal", "signal_gradient"
-
 
 def step_frame(run: Run, count: int) -> pd.DataFrame:
-    """The training chart, a row for each scheme and step that it draws: medians over the replicates, null what is not finite.
+    """Return the training chart, a row for each scheme and step that it draws.
 
-    Columns: scheme (its title), step, loss, test_loss, accuracy, test_accuracy, gradient_norm; the held-out ones at few steps.
+    Medians over the replicates, null what is not finite; held-out ones at few steps. Columns:
+    scheme (its title), step, loss, test_loss, accuracy, test_accuracy, gradient_norm.
     """
-    quantities = ["loss", "accuracy", "gradient_norm"]
-    frame = curve_table(run, count).select(["scheme", "step", *quantities]).to_pandas()
-    tested = held_out_table(run, count).to_pandas().rename(columns={"loss": "test_loss", "accuracy": "test_accuracy"})
-    frame = frame.merge(tested, on=["scheme", "step"], how="outer")
-    frame = in_order(frame, run.experiment, "step")
-    return frame[["scheme", "step", "loss", "test_loss", "accuracy", "test_accuracy", "gradient_norm"]]
+    lines = curve_table(run, count).select(["scheme", "step", "loss", "accuracy", "gradient_norm"])
+    renamed = ["scheme", "step", "test_loss", "test_accuracy"]
+    held_out = held_out_table(run, count).rename_columns(renamed)
+    frame = lines.to_pandas().merge(held_out.to_pandas(), on=["scheme", "step"], how="outer")
+    quantities = ["loss", "test_loss", "accuracy", "test_accuracy", "gradient_norm"]
+    return order_by_scheme(frame, run.experiment, "step")[["scheme", "step", *quantities]]
 
 
-def layer_frame(run: Run, count: int, moment: int) -> pd.DataFrame:
-    """The depth chart at the step `moment`, or the newest before it: a row for each scheme and layer, and what theory foresaw.
+def layer_frame(run: Run, count: int, step_shown: int) -> pd.DataFrame:
+    """Return the depth chart at the step shown, or the newest before it, beside the prediction.
 
-    Columns: scheme (its title), layer, step, signal, signal_gradient, weight_gradient; predicted_ of the first two at step 0.
+    Columns: scheme (its title), layer, step, signal, signal_gradient, weight_gradient,
+    predicted_signal, predicted_signal_gradient (both at step 0).
     """
-    frame = profile_table(run, min(count, moment + 1)).select(["scheme", "layer", "step", *DEPTH_QUANTITIES]).to_pandas()
-    foreseen = prediction_table(predict(run.experiment)).select(["scheme", "layer", *PREDICTED_QUANTITIES]).to_pandas()
-    foreseen = foreseen.rename(columns={name: f"predicted_{name}" for name in PREDICTED_QUANTITIES})
-    return in_order(frame.merge(foreseen, on=["scheme", "layer"], how="left"), run.experiment, "layer")
+    profiles = profile_table(run, min(count, step_shown + 1))
+    predicted = prediction_table(predict(run.experiment))
+    names = ["scheme", "layer", "signal", "signal_gradient"]
+    renamed = ["scheme", "layer", "predicted_signal", "predicted_signal_gradient"]
+    predictions = predicted.select(names).rename_columns(renamed).to_pandas()
+    frame = profiles.select(["scheme", "layer", "step", *DEPTH_QUANTITIES]).to_pandas()
+    frame = frame.merge(predictions, on=["scheme", "layer"], how="left")
+    return order_by_scheme(frame, run.experiment, "layer")
 
 
-def in_order(frame: pd.DataFrame, e: Experiment, along: str) -> pd.DataFrame:
-    """Schemes as they stand in the experiment, by their titles."""
-    place = frame["scheme"].map({scheme: index for index, scheme in enumerate(e.schemes)})
-    ordered = frame.assign(place=place).sort_values(["place", along], ignore_index=True).drop(columns="place")
-    return ordered.assign(scheme=ordered["scheme"].map(scheme_title))
+def order_by_scheme(frame: pd.DataFrame, e: Experiment, along: str) -> pd.DataFrame:
+    """Return the rows in the order of the experiment's schemes, which get their titles."""
+    index = frame["scheme"].map({scheme: index for index, scheme in enumerate(e.schemes)})
+    ordered = frame.assign(index=index).sort_values(["index", along], ignore_index=True)
+    return ordered.assign(scheme=ordered["scheme"].map(scheme_title)).drop(columns="index")
 
 
 def norm_frame(product: Product, norms: Sequence[np.ndarray]) -> pd.DataFrame:
-    """The chart of a product's norm: a row for each number of further factors that it draws, log10 of everything.
+    """Return the chart of a product's norm, a row for each number of further factors; all in log10.
 
-    Columns: factor, low, median, high (nine of ten products lie between low and high), law (the mean; null: none is known).
+    Columns: factor, low, median, high (nine of ten products lie between low and high), law (the
+    mean; null where none is known).
     """
     tables = product_tables(product, norms)
-    known = tables["law"].select(["factor", "frobenius"]).to_pandas().rename(columns={"frobenius": "law"})
-    frame = tables["growth"].to_pandas().merge(known, on="factor", how="left")
+    law = tables["law"].select(["factor", "frobenius"]).rename_columns(["factor", "law"])
+    frame = tables["growth"].to_pandas().merge(law.to_pandas(), on="factor", how="left")
     return frame[["factor", "low", "median", "high", "law"]]

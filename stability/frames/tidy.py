@@ -1,4 +1,4 @@
-"""Tidy pandas frames for notebooks, a row for each network, step (and layer); and what a finished run came to."""
+"""Tidy pandas frames for notebooks, a row for each network, step (and layer); summaries of runs."""
 
 import math
 from collections.abc import Sequence
@@ -8,126 +8,154 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.engine.measurement import Measurement, PROFILES
+from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.replicates import median_and_range, median_of_finite
 from stability.engine.runs import Run
-from stability.frames.arrow import DEPTH_QUANTITIES, hide_unplottable, arrow_table
+from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable
 from stability.records.experiment import Experiment
+from stability.text import number, percent
 from stability.theory.prediction import Prediction
 
 CURVE_QUANTITIES = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"
-AFTER_EVERY_STEP = 10**9  # a step after every step
-MOST_LINE_POINTS, MOST_BINS = 100, 60  # the most a line and a heat map have; a browser pays for every one at every draw
+AFTER_EVERY_STEP = 10**9
+# The most that a line and a heat map have: a browser pays for every one at every draw.
+MOST_LINE_POINTS, MOST_BINS = 100, 60
 
 
 def curves(run: Run) -> pd.DataFrame:
-    """All scalars so far. Columns: run, kind ("measured"), scheme, replicate, step (int); SCALARS (float64).
+    """Return every quantity that has one number a network and step, so far.
 
-    loss in nats (or squared units of the target), accuracy as a share, gradient_norm as a plain number; scale is
-    what the loss was multiplied by on the way back, 1 without loss scaling.
+    Columns: kind ("measured"), scheme, replicate, step (int); CURVE_QUANTITIES (float64): losses in
+    nats or squared units of the target, accuracies as shares, gradient_norm as a plain number;
+    scale is what the loss was multiplied by on the way back, 1 without loss scaling.
     """
     measurements = list(run.measurements)
-    keys = key_columns(run.experiment, [m.step for m in measurements])
-    return pd.DataFrame(keys | {name: hide_unplottable(name, stack_measurements(measurements, name)).ravel() for name in CURVE_QUANTITIES})
+    columns = key_columns(run.experiment, [m.step for m in measurements])
+    for name in CURVE_QUANTITIES:
+        columns[name] = hide_unplottable(name, stack_measurements(measurements, name)).ravel()
+    return pd.DataFrame(columns)
 
 
 def layers(source: Run | Prediction) -> pd.DataFrame:
-    """All profiles that are kept. Columns: run, kind, scheme, replicate, step, layer (int, from 1); PROFILES (float64).
+    """Return all profiles that are kept, or that are predicted.
 
-    saturated and dead are shares, distinct a count, the others plain numbers; those of hidden units are null at the output.
-    A prediction has the kind "theory", one replicate, and null for what it does not predict.
+    Columns: kind, scheme, replicate, step, layer (int, from 1); PROFILES (float64): saturated and
+    dead are shares, distinct a count, the others plain numbers; those of hidden units are null at
+    the output. A prediction has the kind "theory", one replicate, and null for what it lacks.
     """
     if isinstance(source, Prediction):
         frame = prediction_table(source).to_pandas()
-        keys = {"run": "run", "kind": "theory", "scheme": frame["scheme"], "replicate": 0, "step": 0, "layer": frame["layer"]}
-        return pd.DataFrame(keys | {name: frame.get(name, math.nan) for name in PROFILES})
+        keys = {"kind": "theory", "scheme": frame["scheme"], "replicate": 0, "step": 0}
+        predicted = {name: frame.get(name, math.nan) for name in PROFILES}
+        return pd.DataFrame(keys | {"layer": frame["layer"]} | predicted)
     measurements = [m for m in list(source.measurements) if m.signal is not None]
     depth = source.experiment.depth
-    keys = key_columns(source.experiment, [m.step for m in measurements], depth)
-    frame = pd.DataFrame(keys)
+    columns = key_columns(source.experiment, [m.step for m in measurements], depth)
     for name in PROFILES:
-        values = hide_unplottable(name, stack_measurements(measurements, name))  # (steps, S, R, L or L-1)
-        padding = [(0, 0)] * 3 + [(0, depth - values.shape[3])]
-        frame[name] = np.pad(values, padding, constant_values=math.nan).ravel()
-    return frame
+        values = hide_unplottable(name, stack_measurements(measurements, name))
+        missing = [(0, 0)] * 3 + [(0, depth - values.shape[3])]  # (steps, S, R, L or L-1)
+        columns[name] = np.pad(values, missing, constant_values=math.nan).ravel()
+    return pd.DataFrame(columns)
 
 
-def key_columns(e: Experiment, steps: Sequence[int], depth: int | None = None) -> dict[str, object]:
-    """The key columns for arrays `(steps, S, R[, L])` that are raveled."""
-    axes = [np.asarray(steps, dtype=int), np.arange(len(e.schemes)), np.arange(e.replicates)]
-    axes += [np.arange(1, depth + 1)] if depth else []
+def key_columns(e: Experiment, steps: Sequence[int], depth: int = 0) -> dict[str, object]:
+    """Return the keys of arrays `(steps, S, R)`, or `(steps, S, R, depth)`, that are raveled."""
+    axes = [np.asarray(steps, dtype=int), np.array(e.schemes), np.arange(e.replicates)]
+    if depth:
+        axes.append(np.arange(1, depth + 1))
     step, scheme, replicate, *layer = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
-    names = {"run": "run", "kind": "measured", "scheme": np.array(e.schemes)[scheme], "replicate": replicate, "step": step}
-    return names | ({"layer": layer[0]} if layer else {})
+    keys = {"kind": "measured", "scheme": scheme, "replicate": replicate, "step": step}
+    return keys | ({"layer": layer[0]} if depth else {})
 
 
 def stack_measurements(measurements: Sequence[Measurement], name: str) -> np.ndarray:
-    """One quantity of several measurements, `(steps, S, R, ...)`."""
-    arrays = [getattr(m, name) for m in measurements]
-    return np.stack(arrays) if arrays else np.empty((0, 0, 0, 0) if name in PROFILES else (0, 0, 0))
+    """Return one quantity of several measurements, `(steps, S, R, ...)`."""
+    if not measurements:
+        return np.empty((0, 0, 0, 0) if name in PROFILES else (0, 0, 0))
+    return np.stack([getattr(m, name) for m in measurements])
 
 
 def stack_masked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
-    """As `stacked`; an accuracy is NaN where the loss is not finite: such a network gives no answers, not wrong ones."""
+    """Return the same, with accuracies NaN where the loss is not finite.
+
+    A diverged network gives no answers, rather than wrong ones.
+    """
     values = stack_measurements(measurements, name)
-    if not name.endswith("accuracy"):
-        return values
-    return np.where(np.isfinite(stack_measurements(measurements, name.replace("accuracy", "loss"))), values, math.nan)
+    if name.endswith("accuracy"):
+        losses = stack_measurements(measurements, name.replace("accuracy", "loss"))
+        values = np.where(np.isfinite(losses), values, math.nan)
+    return values
+
+
+def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return median and range over the replicates of `(points, S, R)`, schemes outermost."""
+    ends = "", "_low", "_high"
+    if values.shape[2] == 1:  # most runs, which are drawn several times a second
+        return {name + end: values[..., 0].T.ravel() for end in ends}
+    found = median_and_range(values, axis=2)
+    return {name + end: column.T.ravel() for end, column in zip(ends, found, strict=True)}
+
+
+def prediction_table(prediction: Prediction) -> pa.Table:
+    """Return what is predicted at step 0.
+
+    Columns: scheme, layer (int), DEPTH_QUANTITIES with _low and _high (float64). Nine of ten
+    networks lie between low and high, for one example; where no law is known these are the
+    prediction itself.
+    """
+    e = prediction.experiment
+    shape = len(e.schemes), e.depth
+    columns = {
+        "scheme": np.repeat(e.schemes, e.depth),
+        "layer": np.tile(np.arange(1, e.depth + 1), len(e.schemes)),
+    }
+    for name in DEPTH_QUANTITIES:
+        values = getattr(prediction, name, np.full(shape, math.nan))  # no weight gradient
+        band = getattr(prediction, f"{name}_band", np.ones((shape[0], 2, shape[1])))
+        with np.errstate(over="ignore", invalid="ignore"):
+            low, high = np.moveaxis(values[:, None] * np.nan_to_num(band, nan=1.0), 1, 0)
+        for end, lines in (("", values), ("_low", low), ("_high", high)):
+            columns[name + end] = hide_unplottable(name, lines).ravel()
+    return arrow_table(columns)
 
 
 def summary_frame(run: Run) -> pd.DataFrame:
-    """What a finished run came to, a row for each scheme, medians over the finite replicates.
+    """Return the outcome of a finished run, a row for each scheme, medians over the replicates.
 
-    Columns: settings (those that are not the defaults), scheme, loss, test_accuracy, first_gradient and last_gradient (signal
-    gradient of the first and the last layer at step 0), diverged (the step, or null), seconds (of the whole run).
+    Columns: settings (those that are not the defaults), scheme, loss, test_accuracy, first_gradient
+    and last_gradient (signal gradient of the first and the last layer at step 0), diverged (the
+    step, or null), seconds (of the whole run).
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
-    differing = replace(e, schemes=Experiment().schemes).differences(Experiment()).items()
-    words = ", ".join(e.knobs()[name].label_with_value(value) for name, value in differing) or "defaults"
-    steps = {scheme: [event.step for (s, _), event in run.breaks.items() if s == scheme] for scheme in range(len(e.schemes))}
+    changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
+    words = [e.knobs()[name].label_with_value(value) for name, value in changed.items()]
+    breaks = [(scheme, event.step) for (scheme, _), event in run.breaks.items()]
+    diverged = [
+        min((step for broken, step in breaks if broken == scheme), default=math.nan)
+        for scheme in range(len(e.schemes))
+    ]
     return pd.DataFrame(
         {
-            "settings": words,
+            "settings": ", ".join(words) or "defaults",
             "scheme": [row.title for row in e.scheme_rows],
             "loss": median_of_finite(last.loss),
             "test_accuracy": median_of_finite(stack_masked([last], "test_accuracy")[0]),
             "first_gradient": median_of_finite(first.signal_gradient[:, :, 0]),
             "last_gradient": median_of_finite(first.signal_gradient[:, :, -1]),
-            "diverged": [min(steps[scheme], default=math.nan) for scheme in range(len(e.schemes))],
+            "diverged": diverged,
             "seconds": run.seconds,
         }
     )
 
 
 def describe_standing(run: Run, count: int, scheme: str) -> str:
-    """Where a scheme stands after the first `count` measurements, in words: medians over the replicates that are finite."""
-    index, newest = run.experiment.schemes.index(scheme), run.measurements[count - 1]
-    losses, shares = newest.loss[index], newest.accuracy[index]
-    finite = np.isfinite(losses)
+    """Return a scheme's loss and accuracy after `count` measurements, medians over replicates."""
+    e, newest = run.experiment, run.measurements[count - 1]
+    index = e.schemes.index(scheme)
+    losses, finite = newest.loss[index], np.isfinite(newest.loss[index])
     if not finite.any():
         return "loss: not finite"
-    right = f", {100 * np.median(shares[finite]):.0f} % right" if run.experiment.dataset_row.classes else ""
-    return f"loss {median_of_finite(losses, axis=0):.2g}{right}" + ("" if finite.all() else f" ({finite.sum()} of {len(finite)} replicates)")
-
-
-def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Median and range over the finite replicates of values `(points, S, R)`, schemes outermost."""
-    middle, low, high = (values[..., 0],) * 3 if values.shape[2] == 1 else median_and_range(values, axis=2)
-    return {name: middle.T.ravel(), f"{name}_low": low.T.ravel(), f"{name}_high": high.T.ravel()}
-
-
-def prediction_table(prediction: Prediction) -> pa.Table:
-    """What is predicted at step 0. Columns: scheme, layer (int), THROUGH_DEPTH with _low and _high (float64).
-
-    Between low and high lie nine of ten networks, for one example; where no law is known they are the prediction itself.
-    """
-    e = prediction.experiment
-    columns = {"scheme": np.repeat(e.schemes, e.depth), "layer": np.tile(np.arange(1, e.depth + 1), len(e.schemes))}
-    for name in DEPTH_QUANTITIES:
-        value, band = getattr(prediction, name, None), getattr(prediction, f"{name}_band", None)
-        if value is None:  # of the weight gradient
-            value, band = np.full((len(e.schemes), e.depth), math.nan), np.ones((len(e.schemes), 2, e.depth))
-        with np.errstate(over="ignore", invalid="ignore"):
-            low, high = np.moveaxis(value[:, None] * np.nan_to_num(band, nan=1.0), 1, 0)
-        columns |= {name + end: hide_unplottable(name, lines).ravel() for end, lines in (("", value), ("_low", low), ("_high", high))}
-    return arrow_table(columns)
+    text = f"loss {number(float(median_of_finite(losses, axis=0)), 2)}"
+    if e.dataset_row.classes:
+        text += f", {percent(float(np.median(newest.accuracy[index][finite])))} right"
+    return text if finite.all() else f"{text} ({finite.sum()} of {len(finite)} replicates)"

@@ -1,5 +1,5 @@
-"""Everything that exists for app.py alone: links, a visitor's session, benches, sections, HTML.
+"""Everything for app.py alone: links, session, widgets, sections, benches, cards, CSS, components.
 
 It may import every other package, but not Streamlit, which only app.py knows. To add a section of
-"Look closer", add its functions and its row to `sections`; to add a bench, its row to `benches`.
+Look closer, add its function and its row to `sections`; to add a bench, add its row to `benches`.
 """

@@ -17,11 +17,11 @@ from stability.page.cards import cards_html
 from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Html, Picture, Piece, RemedyButton, RemedyButtons, Sentences, Slot
 from stability.page.product_sections import PRODUCT_SECTIONS
+from stability.page.product_sentences import product_sentences
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
-from stability.theory.product_law import product_sentences
 
 
 class Scene(Protocol):

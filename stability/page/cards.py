@@ -17,14 +17,14 @@ from stability.charts.palette import (
 from stability.course.claims import ClaimReading
 from stability.diagnosis.forecast import FORECAST_ACCURACY
 from stability.diagnosis.nonfinite import nonfinite_remarks
-from stability.diagnosis.verdicts import Verdict, size
+from stability.diagnosis.verdicts import Verdict
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
-from stability.frames import describe_standing
+from stability.frames.tidy import describe_standing
 from stability.page.prose import PROMISE
 from stability.page.safe_text import sentence_html
 from stability.records.experiment import Experiment
-from stability.text import percent
+from stability.text import percent, rough_number
 
 HEADING_HTML = f"<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
 MOST_STOPS = 30  # colours of one strip
@@ -90,7 +90,9 @@ def layer_strips_html(run: Run, count: int, index: int) -> str:
 
 def layer_strip_html(label: str, word: str, values: np.ndarray) -> str:
     """Return values by layer `(L,)` as one strip, with `word` behind it."""
-    first, last = (size(end) if np.isfinite(end) else "not finite" for end in values[[0, -1]])
+    first, last = (
+        rough_number(end) if np.isfinite(end) else "not finite" for end in values[[0, -1]]
+    )
     description = (
         f"{label} by layer, from {first} at the first to {last} at the last: "
         "blue is below 1, orange above"

@@ -6,6 +6,7 @@ import numpy as np
 
 from stability.engine.products import ScientificMatrix, end_matrices
 from stability.records.product import Product
+from stability.text import typographic_minus
 
 CORNER = 4  # rows and columns that are printed
 MOST_OPERATIONS = 2**33  # that printing may take: half a second
@@ -61,12 +62,3 @@ def entry_texts(matrix: np.ndarray) -> list[list[str]]:
     if len(matrix) > CORNER:
         rows = [*([*row, "…"] for row in rows), [*["⋮"] * CORNER, "⋱"]]
     return rows
-
-
-def typographic_minus(text: str) -> str:
-    """With a minus as wide as a digit; nothing that was rounded to 0 has one."""
-    return (
-        text.replace("-", "−")
-        if any(letter in "123456789" for letter in text)
-        else text.removeprefix("-")
-    )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stability import charts, frames
@@ -11,7 +11,19 @@ from stability.engine.cost import Cost
 from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run
 from stability.page import table_headings
+from stability.page.learned_function_sentences import (
+    learned_function_notes,
+    learned_function_sentences,
+)
 from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
+from stability.page.probe_sentences import (
+    first_layer_sentences,
+    format_sentences,
+    saturation_sentences,
+    singular_value_sentences,
+    symmetry_sentence,
+    tie_sentence,
+)
 from stability.page.prose import (
     EDGE_NOTE,
     FORMATS_NOTE,
@@ -24,9 +36,7 @@ from stability.page.prose import (
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
 from stability.probes.costs import first_batch_cost, jacobian_cost
-from stability.probes.first_layer_gain import first_layer_gain, first_layer_sentences
-from stability.probes.format_ladder import format_sentences
-from stability.probes.saturation import saturation_sentences
+from stability.probes.first_layer_gain import first_layer_gain
 from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
@@ -121,7 +131,7 @@ def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, step = run.experiment, view.moment
-    sentences = Sentences(learned_function.learned_function_sentences(run, count, step))
+    sentences = Sentences(learned_function_sentences(run, count, step))
     if not e.dataset_row.classes:
         return [sentences, Picture(charts.fit_spec(e), frames.fit_tables(run, count, step))]
     panels = [
@@ -158,8 +168,8 @@ def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
 
 def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
     layer, units = view.value_shown("layer", e), swapped_units(e, view)
-    swaps = [symmetries.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
-    ties = [symmetries.tie_sentence(e, scheme, layer) for scheme in e.schemes]
+    swaps = [symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
+    ties = [tie_sentence(e, scheme, layer) for scheme in e.schemes]
     rows = frames.symmetry_frame(e, layer, units)
     return [
         Sentences([*swaps, *filter(None, ties)]),
@@ -186,14 +196,15 @@ def singular_value_pieces(e: Experiment, view: View) -> list[Piece]:
     if any(map(math.isfinite, jacobian.predicted_edge(e))):
         notes.append(EDGE_NOTE)
     return [
-        Sentences(jacobian.singular_value_sentences(e)),
+        Sentences(singular_value_sentences(e)),
         Picture(charts.singular_spec(e), frames.singular_tables(e)),
         Sentences(notes),
     ]
 
 
 def singular_value_probes(e: Experiment, view: View) -> list[Probe]:
-    return [Probe(jacobian.singular_values, (e,), jacobian_cost(e))]
+    first = replace(e, replicates=1)  # only the first network of each scheme is shown
+    return [Probe(jacobian.singular_values, (first,), jacobian_cost(first))]
 
 
 def theory_pieces(e: Experiment, view: View) -> list[Piece]:
@@ -220,7 +231,7 @@ TRAIN_SECTIONS = {
     "learned": Section(
         absent=learned_function.why_not_drawn,
         live=learned_function_pieces,
-        static=lambda e, view: [Sentences(learned_function.learned_function_notes(e))],
+        static=lambda e, view: [Sentences(learned_function_notes(e))],
         settings=("dataset", "moment"),
     ),
     "formats": Section(

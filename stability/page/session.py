@@ -19,10 +19,9 @@ from stability.records.view import NEWEST_STEP, BenchRecord, View
 
 
 class Session:
-    """The page that is shown, notices on it, the playback of its run, and what was tried before.
+    """The page, notices on it, the playback of its run, and what was tried before.
 
-    `chosen_schemes` are the schemes on chips, of which some may not go with the other settings, or
-    none may be left. Every change of the page goes through `show_page`.
+    `chosen_schemes` are those on chips: some may not go with the other settings, or none be left.
     """
 
     def __init__(self) -> None:
@@ -52,10 +51,7 @@ class Session:
             self._touched = False
 
     def link_to_write(self) -> dict[str, str] | None:
-        """Return what the address must spell now; None if it opens this page already.
-
-        Back must be able to pass such an address.
-        """
+        """Return what the address must spell; None if it opens this page: Back must pass it."""
         if spell_link(read_link(self._written or {})[0]) == self.link:
             return None
         self._written = self.link
@@ -75,14 +71,13 @@ class Session:
 
     @property
     def is_fresh(self) -> bool:
-        """True until another experiment is opened.
-
-        Who only looks closer, or pauses, still wants to be told what to do next.
-        """
-        page, first = self.page, Page()
-        opened = page.experiment, page.pins, page.view.bench, page.view.lesson
-        at_start = opened == (first.experiment, (), first.view.bench, "")
-        return at_start and self.history.holds_only(first.experiment) and not self.answers
+        """True until another experiment is opened; a closer look or a pause is no new one."""
+        view, first = View(bench=self.page.view.bench, lesson=self.page.view.lesson), Page()
+        return (
+            replace(self.page, view=view, product=first.product) == first
+            and self.history.holds_only(first.experiment)
+            and not self.answers
+        )
 
     @property
     def lacks_schemes(self) -> bool:
@@ -124,14 +119,13 @@ class Session:
         if not chips:
             self.show_page(self.page, chosen=())
             return
+        typed = ",".join(chips)
         try:
-            taken, refused = knob.parse_leniently(",".join(chips))
+            taken, refused = knob.parse_leniently(typed)
         except ValueError as error:
-            self.show_page(self.page, [f"{refusal_sentence(name, ','.join(chips), error)}."], ())
+            self.show_page(self.page, [f"{refusal_sentence(name, typed, error)}."], ())
             return
-        notes = [
-            f"{refusal_sentence(name, text, legal)}; it was left out." for text, legal in refused
-        ]
+        notes = [f"{refusal_sentence(name, *refusal)}; it was left out." for refusal in refused]
         self.change_setting(name, taken, notes)
 
     def change_setting(self, name: str, value: Any, notes: Sequence[str] = ()) -> None:
@@ -141,15 +135,10 @@ class Session:
         self.show_page(page, [*notes, *more], chosen)
 
     def show_step(self, text: str) -> None:
-        """Show the profiles of a step, or of the newest before it that a run keeps.
-
-        An empty text stands for the newest step.
-        """
-        if text:
-            kept = steps_with_profiles(self.page.experiment)
-            self.enter_value("moment", max(step for step in kept if step <= int(text)))
-        else:
-            self.enter_value("moment", NEWEST_STEP)
+        """Show the profiles of this step, or the last kept before it; without text the newest."""
+        kept = steps_with_profiles(self.page.experiment)
+        step = max(step for step in kept if step <= int(text)) if text else NEWEST_STEP
+        self.enter_value("moment", step)
 
     def draw_new_seed(self) -> None:
         """Draw all random numbers anew."""

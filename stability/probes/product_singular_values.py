@@ -1,9 +1,11 @@
-"""How far a product stretches each direction: its extreme singular values, their bounds, and its Lyapunov exponents.
+"""Extreme singular values of a product of matrices, their bounds, and its Lyapunov exponents.
 
-The largest singular value of a product is at most the product of the factors' largest, the smallest at least that of their
-smallest. Both are wide of the mark, since the directions of two factors hardly ever meet. All of the first replicate.
+The largest singular value of a product is at most the product of the factors' largest, the
+smallest at least that of their smallest. Both bounds are far off, since the directions of two
+factors hardly ever meet. Everything here is of the first replicate.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,116 +17,104 @@ from torch import Tensor
 
 from stability.engine.products import factor_matrices, normalize_matrices
 from stability.records.product import Product
-from stability.text import number_of_log10
 
-OPERATION_BUDGET, OPERATIONS_PER_CALL = 2**28, 64  # factors times n^2 (n + CALL) that are looked at: half a second where nothing else runs
+# Factors times n^2 (n + OPERATIONS_PER_CALL) that are computed: half a second on an idle machine.
+OPERATION_BUDGET, OPERATIONS_PER_CALL = 2**28, 64
 MOST_SAMPLES = 60  # numbers of factors at which a product's own singular values are computed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SingularBounds:
-    """log10 after `factor` further factors, `(looks,)` each: the product's `largest` and `smallest` singular value, and the
-    product of its factors' largest, `upper`, and smallest, `lower`."""
+    """log10 of singular values of the product and of their bounds, `(samples,)` each."""
 
-    factor: np.ndarray
-    upper: np.ndarray
+    factor: np.ndarray  # the number of further factors
+    upper: np.ndarray  # the product of the factors' largest singular values
     largest: np.ndarray
     smallest: np.ndarray
-    lower: np.ndarray
+    lower: np.ndarray  # the product of the factors' smallest singular values
 
 
 def affordable_factors(product: Product) -> int:
-    """How many of the matrices are looked at: all where they are small."""
-    return min(product.count + 1, max(2, OPERATION_BUDGET // (product.n**2 * (product.n + OPERATIONS_PER_CALL))))
+    """Return how many of the matrices are computed with: all where they are small."""
+    operations = product.n**2 * (product.n + OPERATIONS_PER_CALL)
+    return min(product.count + 1, max(2, OPERATION_BUDGET // operations))
 
 
 def why_shortened(product: Product) -> str:
-    """What is left out, as a sentence; empty where nothing is."""
+    """Return a sentence that says which factors are left out; empty where none is."""
     if not product.sigma:
         return "No singular values at sigma 0: all are 0."
-    if affordable_factors(product) > product.count:
+    affordable = affordable_factors(product)
+    if affordable > product.count:
         return ""
-    return f"Only the first {affordable_factors(product) - 1} further factors: at size {product.n} more of them take too long."
-
-
-def singular_bounds(product: Product) -> SingularBounds:
-    """At up to LOOKS numbers of factors, of the first `reach`; no look at sigma 0.
-
-    The smallest comes from the product of the inverses, whose largest is its reciprocal: it keeps its digits where the
-    condition number is far beyond 1e16.
-    """
-    looked = sampled_factors(affordable_factors(product)) if product.sigma else np.empty(0, dtype=int)
-    unit = bounds_at_scale_1(replace(product, sigma=1.0, replicates=1))[:, : len(looked)]
-    scale = (looked + 1) * product.log10_scale if len(looked) else 0.0
-    return SingularBounds(looked, *(unit + scale))
-
-
-def bounds_sentence(product: Product) -> str:
-    """The exercise of the book in a sentence: two matrices alone, and all that are looked at; empty at sigma 0."""
-    if not product.sigma:
-        return ""
-    found = singular_bounds(product)
-    if np.allclose(found.upper, found.lower, atol=1e-6):
-        return "Every direction is stretched alike, so that the bounds meet what they bound."
-    upper, largest, smallest, lower = (line[1] for line in (found.upper, found.largest, found.smallest, found.lower))
-    two = (
-        f"The first two matrices together stretch by {number_of_log10(smallest)} to {number_of_log10(largest)}; those of each alone allow "
-        f"{number_of_log10(lower)} to {number_of_log10(upper)}."
-    )
-    apart, allowed = found.largest[-1] - found.smallest[-1], found.upper[-1] - found.lower[-1]
-    if len(found.factor) < 3:
-        return two
     return (
-        f"{two} After {found.factor[-1]} further factors one direction is stretched {number_of_log10(apart)} times as far as another, "
-        f"and {number_of_log10(allowed)} times are allowed."
+        f"Only the first {affordable - 1} further factors: "
+        f"at size {product.n} more of them take too long."
     )
 
 
 def sampled_factors(count: int) -> np.ndarray:
-    """At up to LOOKS of `count` matrices, 2 at least: the first two, which are compared in words, the last, some between."""
-    return np.array([0, *np.linspace(1, count - 1, min(MOST_SAMPLES, count) - 1).round().astype(int)])
+    """Return the numbers of further factors, at most MOST_SAMPLES, that are sampled of `count`.
+
+    The first two are among them, since a sentence compares these, and the last.
+    """
+    spaced = np.linspace(1, count - 1, min(MOST_SAMPLES, count) - 1)
+    return np.array([0, *spaced.round().astype(int)])
+
+
+def singular_bounds(product: Product) -> SingularBounds:
+    """Return the bounds at the sampled numbers of affordable factors; no sample at sigma 0."""
+    if not product.sigma:
+        return SingularBounds(np.empty(0, dtype=int), *np.empty((4, 0)))
+    factor = sampled_factors(affordable_factors(product))
+    bounds = bounds_at_scale_1(replace(product, sigma=1.0, replicates=1))
+    return SingularBounds(factor, *(bounds + (factor + 1) * product.log10_scale))
 
 
 @lru_cache(maxsize=64)
 def bounds_at_scale_1(product: Product) -> np.ndarray:
-    """upper, largest, smallest and lower, `(4, looks)`, of matrices at scale 1."""
-    eye = torch.eye(product.n, dtype=torch.float64)
-    ahead, back, grown, shrunk, ends = eye, eye, 0.0, 0.0, np.zeros(2)
-    looked, rows = set(sampled_factors(affordable_factors(product)).tolist()), []
+    """Return log10 of upper, largest, smallest and lower, `(4, samples)`, for matrices at scale 1.
+
+    The smallest comes from the product of the inverses, whose largest is its reciprocal: so it
+    keeps its digits where the condition number is far beyond 1e16.
+    """
+    ahead = back = torch.eye(product.n, dtype=torch.float64)
+    log10_ahead, log10_back, log10_bounds = 0.0, 0.0, np.zeros(2)
+    sampled, rows = set(sampled_factors(affordable_factors(product)).tolist()), []
     for k, factor in enumerate(first_factors(product)):
-        ends = ends + log10_extremes(factor)
-        ahead, back = factor @ ahead, back @ torch.linalg.inv_ex(factor).inverse
-        (ahead, more), (back, less) = (normalize_matrices(matrix[None]) for matrix in (ahead, back))
-        ahead, back, grown, shrunk = ahead[0], back[0], grown + float(more), shrunk + float(less)
-        if k in looked:
-            largest, inverse = (float(torch.linalg.matrix_norm(matrix, 2).log10()) for matrix in (ahead, back))
-            rows.append((ends[0], grown + largest, -shrunk - inverse, ends[1]))
+        log10_bounds = log10_bounds + torch.linalg.svdvals(factor)[[0, -1]].log10().numpy()
+        both = torch.stack([factor @ ahead, back @ torch.linalg.inv_ex(factor).inverse])
+        (ahead, back), (grown, shrunk) = normalize_matrices(both)
+        log10_ahead, log10_back = log10_ahead + float(grown), log10_back + float(shrunk)
+        if k in sampled:
+            largest = log10_ahead + float(torch.linalg.matrix_norm(ahead, 2).log10())
+            smallest = -log10_back - float(torch.linalg.matrix_norm(back, 2).log10())
+            rows.append((log10_bounds[0], largest, smallest, log10_bounds[1]))
     return np.array(rows).T
 
 
 def first_factors(product: Product) -> Iterator[Tensor]:
-    """The first `reach` factors of the first replicate, `(n, n)` each, at scale 1."""
-    return (factor[0] for factor in islice(factor_matrices(product, range(1)), affordable_factors(product)))
-
-
-def log10_extremes(factor: Tensor) -> np.ndarray:
-    """log10 of the largest and the smallest singular value."""
-    values = torch.linalg.svdvals(factor)
-    return values[[0, -1]].log10().numpy()
+    """Return the affordable factors of the first replicate at scale 1, `(n, n)` each."""
+    factors = islice(factor_matrices(product, range(1)), affordable_factors(product))
+    return (factor[0] for factor in factors)
 
 
 def measured_exponents(product: Product) -> np.ndarray:
-    """Lyapunov exponents of the first `reach` factors, natural logarithms, `(n,)`: the mean of ln |r_ii| over the factors.
+    """Return the Lyapunov exponents of the affordable factors, natural logarithms, `(n,)`.
 
-    M_k Q_{k-1} = Q_k R_k keeps n vectors apart that would all turn into one direction. Benettin et al. 1980. -inf at sigma 0.
-    For Gaussian factors r_ii^2 is sigma^2 times chi-square with n - i degrees of freedom, i = 0 .. n - 1, at any k.
+    The mean of ln |r_ii| over the factors: M_k Q_{k-1} = Q_k R_k keeps n vectors apart that would
+    all turn into one direction. Benettin et al. 1980. -inf at sigma 0. For Gaussian factors r_ii^2
+    is sigma^2 times chi-square with n - i degrees of freedom, i = 0 .. n - 1, at any k.
     """
-    return exponents_at_scale_1(replace(product, sigma=1.0, replicates=1)) + product.log10_scale * np.log(10)
+    at_scale_1 = exponents_at_scale_1(replace(product, sigma=1.0, replicates=1))
+    return at_scale_1 + product.log10_scale * math.log(10)
 
 
 @lru_cache(maxsize=64)
 def exponents_at_scale_1(product: Product) -> np.ndarray:
-    q, total = torch.eye(product.n, dtype=torch.float64), torch.zeros(product.n, dtype=torch.float64)
+    """Return the exponents `(n,)` of a product of matrices at scale 1."""
+    q = torch.eye(product.n, dtype=torch.float64)
+    total = torch.zeros(product.n, dtype=torch.float64)
     for factor in first_factors(product):
         q, r = torch.linalg.qr(factor @ q)
         total = total + r.diagonal().abs().log()

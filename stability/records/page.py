@@ -8,7 +8,7 @@ from stability.records.experiment import Experiment, scheme_disagreements
 from stability.records.product import Product
 from stability.records.record import VERSION
 from stability.records.view import BENCH_LINKS, BenchRecord, View
-from stability.text import quote
+from stability.text import capitalize_first, quote
 
 PIN_PREFIXES = "pin", "pin2", "pin3"
 
@@ -25,9 +25,7 @@ class Page:
     @property
     def last_step(self) -> int:
         """The number of the last measurement of what is on the bench; 0 where nothing is."""
-        if not self.view.bench_link.record:
-            return 0
-        return self.record.steps if isinstance(self.record, Experiment) else self.record.count
+        return self.record.length if self.view.bench_link.record else 0
 
     @property
     def record(self) -> BenchRecord:
@@ -97,10 +95,11 @@ class Page:
                 parts["view" if key in view_keys else "record"][key] = text
         view, view_notes = View.from_query(parts["view"], base.view)
         page = replace(base, view=view)
-        record, notes = type(page.record).from_query(parts["record"], page.record)
+        base_record: Any = page.record  # of either kind, as is what is read
+        record, notes = type(base_record).from_query(parts["record"], base_record)
         page, notes = page.with_record(record), notes + view_notes
         if pins and view.bench_link.trains:
-            found = [Experiment.from_query(settings, record) for settings in pins]
+            found = [Experiment.from_query(settings, page.experiment) for settings in pins]
             notes += [f"{note[:-1]} (in a pin)." for _, refused in found for note in refused]
             kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in found)
             page = replace(page, pins=tuple(kept))
@@ -136,15 +135,15 @@ class Page:
 
     def waiting_schemes(self, chosen: tuple[str, ...]) -> dict[str, str]:
         """Return the chosen schemes that do not go with the other settings, and sentences why."""
-        settings, reasons = self.experiment.settings(), {}
-        for scheme in chosen:
-            if scheme not in self.experiment.schemes:
-                found = scheme_disagreements(scheme, settings)
-                reasons[scheme] = " ".join(
-                    f"{sentence[:1].upper()}{sentence[1:]}; {value} is the nearest."
-                    for sentence, _, value in found
-                )
-        return reasons
+        settings = self.experiment.settings()
+        return {
+            scheme: " ".join(
+                f"{capitalize_first(sentence)}; {value} is the nearest."
+                for sentence, _, value in scheme_disagreements(scheme, settings)
+            )
+            for scheme in chosen
+            if scheme not in self.experiment.schemes
+        }
 
     def pin_label(self, pin: Experiment) -> str:
         """Say how a pin differs from the experiment: `depth 30, activation Tanh`."""

@@ -1,4 +1,4 @@
-"""How a run is looked at, as a link carries it; and the benches that links know."""
+"""The view of a run, as a link carries it, and the benches that links know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from stability.records.experiment import Experiment, canonical_scheme
 from stability.records.knobs import Choice, Integer, Knob, setting
 from stability.records.product import Product
 from stability.records.record import Record
-from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
+from stability.records.step_sampling import sampled_steps
 
 BenchRecord = Experiment | Product
 
@@ -25,35 +25,19 @@ class BenchLink:
     trains: bool = False  # schemes on chips, pins, a heat map, and a list of what was tried
 
 
+# fmt: off
 BENCH_LINKS = {
-    "train": BenchLink(
-        "Train",
-        Experiment,
-        {
-            "pre_activations": "Pre-activations",
-            "learned": "Learned function",
-            "formats": "Number formats",
-            "symmetry": "Symmetry",
-            "gains": "Forward or backward",
-            "singular_values": "Singular values",
-            "theory": "Theory",
-            "numbers": "Numbers",
-            "tried": "Tried",
-        },
-        trains=True,
-    ),
-    "product": BenchLink(
-        "Products",
-        Product,
-        {
-            "healing": "Size heals",
-            "exponents": "Exponents",
-            "bounds": "Singular values",
-            "norms": "Numbers",
-        },
-    ),
+    "train": BenchLink("Train", Experiment, trains=True, sections={
+        "pre_activations": "Pre-activations", "learned": "Learned function",
+        "formats": "Number formats", "symmetry": "Symmetry", "gains": "Forward or backward",
+        "singular_values": "Singular values", "theory": "Theory", "numbers": "Numbers",
+        "tried": "Tried"}),
+    "product": BenchLink("Products", Product, sections={
+        "healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values",
+        "norms": "Numbers"}),
     "course": BenchLink("Course"),
 }
+# fmt: on
 SECTION_LABELS = {"": "Nothing more"} | {
     key: label for bench in BENCH_LINKS.values() for key, label in bench.sections.items()
 }
@@ -96,17 +80,6 @@ class LessonKey(Knob):
         return "a name of letters, digits and hyphens"
 
 
-def sampled_steps(experiment: Experiment) -> dict[int, str]:
-    """Return the steps that can be looked into, with their words."""
-    steps = sorted(evenly_spread_steps(experiment.steps, SAMPLED_STEPS))
-    return {step: str(step) for step in steps}
-
-
-def hidden_layers(experiment: Experiment) -> dict[int, str]:
-    """Return the hidden layers, with their words; layer 1 where there is none."""
-    return {layer: str(layer) for layer in range(1, max(2, experiment.depth))}
-
-
 @dataclass(frozen=True, repr=False)
 class View(Record):
     """Which bench and lesson are open, and how a run is looked at."""
@@ -122,27 +95,26 @@ class View(Record):
     section: str = setting("", Choice, "Page", "Look closer", "What is shown beneath the charts.",
         rows=SECTION_LABELS)
     layer: int = setting(1, Integer, "Look closer", "Layer",
-        "The hidden layer that is looked into.", low=1, high=100, choices_for=hidden_layers)
+        "The hidden layer that is looked into.", low=1, high=100,
+        choices_for=lambda e: {layer: str(layer) for layer in range(1, max(2, e.depth))})
     moment: int = setting(NEWEST_STEP, Integer, "Look closer", "Step",
-        "The step at which it is looked into.", low=0, high=NEWEST_STEP, choices_for=sampled_steps)
+        "The step at which it is looked into.", low=0, high=NEWEST_STEP,
+        choices_for=lambda e: {step: str(step) for step in sorted(sampled_steps(e.steps))})
     format: str = setting("", Choice, "Look closer", "Rules where this format ends",
         "Thin rules on the axes of signals and gradients.",
-        rows=FORMAT_LABELS, choices_for=lambda experiment: FORMAT_LABELS)
+        rows=FORMAT_LABELS, choices_for=lambda e: FORMAT_LABELS)
     swaps: int = setting(0, Integer, "Look closer", "Swaps",
         "How often two hidden units have been swapped: each time two others.", low=0, high=9999)
     heat_scheme: str = setting("", OptionalScheme, "Heat map", "Heat map of",
         "The scheme whose layers are shown step by step.",
-        choices_for=lambda experiment: {key: scheme_title(key) for key in experiment.schemes})
+        choices_for=lambda e: {key: scheme_title(key) for key in e.schemes})
     heat_quantity: str = setting("signal_gradient", Choice, "Heat map", "Quantity",
         "Blue has shrunk below 1, orange has grown above it, grey is exactly 0 or not finite.",
-        rows=HEAT_MAP_QUANTITIES, choices_for=lambda experiment: HEAT_MAP_QUANTITIES)
+        rows=HEAT_MAP_QUANTITIES, choices_for=lambda e: HEAT_MAP_QUANTITIES)
     # fmt: on
 
     def value_shown(self, name: str, experiment: Experiment) -> Any:
-        """Return the value of a setting where this experiment allows it, else the nearest choice.
-
-        That is the next smaller number, or the first of the choices.
-        """
+        """Return the value of a setting if the experiment allows it, else the nearest it does."""
         knob, value = self.knobs()[name], getattr(self, name)
         if knob.choices_for is None:
             return value

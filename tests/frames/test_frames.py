@@ -15,21 +15,29 @@ from pandas.api.types import is_integer_dtype, is_string_dtype
 
 from stability import frames
 from stability.diagnosis.nonfinite import nonfinite_remarks
-from stability.engine.measurement import Measurement, PROFILES
+from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.runs import Run
-from stability.frames import MOST_BINS, MOST_LINE_POINTS, CURVE_QUANTITIES, arrow
-from stability.frames.arrow import LOG_QUANTITIES, DEPTH_QUANTITIES
+from stability.frames import CURVE_QUANTITIES, MOST_BINS, MOST_LINE_POINTS, arrow
+from stability.frames.arrow import DEPTH_QUANTITIES, LOG_QUANTITIES
 from stability.records.experiment import Experiment
 from stability.records.view import HEAT_MAP_QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8}
 EXPERIMENTS = {
-    "three fates": Experiment(**TINY, schemes=("he_normal", "xavier_normal", "normal:30"), depth=25, steps=25),
+    "three fates": Experiment(
+        **TINY, schemes=("he_normal", "xavier_normal", "normal:30"), depth=25, steps=25
+    ),
     "one layer": Experiment(**TINY, schemes=("normal", "zeros"), depth=1, steps=4),
-    "regression": Experiment(**TINY, schemes=("zeros", "he_normal"), dataset="teacher", depth=4, steps=9),
+    "regression": Experiment(
+        **TINY, schemes=("zeros", "he_normal"), dataset="teacher", depth=4, steps=9
+    ),
     "broken at once": Experiment(**TINY, schemes=("normal:1e6", "zeros"), depth=30, steps=3),
-    "replicates": Experiment(**TINY, schemes=("he_normal", "zeros"), depth=5, steps=30, replicates=4),
-    "two of them": Experiment(**TINY, schemes=("orthogonal", "normal:10"), depth=14, steps=12, replicates=2),
+    "replicates": Experiment(
+        **TINY, schemes=("he_normal", "zeros"), depth=5, steps=30, replicates=4
+    ),
+    "two of them": Experiment(
+        **TINY, schemes=("orthogonal", "normal:10"), depth=14, steps=12, replicates=2
+    ),
 }
 
 
@@ -42,11 +50,20 @@ def finished(name: str) -> Run:
 
 @cache
 def partly_diverged() -> Run:
-    """Five linear regressions a scheme, at a rate that is too high for some of them: not all diverge, nor all at once."""
-    schemes, settings = ("normal:0.5", "normal:1"), {"activation": "linear", "dataset": "teacher", "learning_rate": 0.3}
+    """Five linear regressions a scheme, at a rate that is too high for some of them.
+
+    Not all diverge, nor all at once.
+    """
+    schemes, settings = (
+        ("normal:0.5", "normal:1"),
+        {"activation": "linear", "dataset": "teacher", "learning_rate": 0.3},
+    )
     for seed in range(20):
         run = Run(
-            Experiment(**TINY, **settings, schemes=schemes, depth=4, steps=20, replicates=5, seed=seed), profile_bytes=9000
+            Experiment(
+                **TINY, **settings, schemes=schemes, depth=4, steps=20, replicates=5, seed=seed
+            ),
+            profile_bytes=9000,
         )
         assert list(run)
         steps = {event.step for (scheme, _), event in run.breaks.items() if scheme == 0}
@@ -58,7 +75,10 @@ def partly_diverged() -> Run:
 @cache
 def thinned() -> Run:
     """More steps than a line has points, most of their profiles let go."""
-    run = Run(Experiment(**TINY, schemes=("he_normal", "normal:30"), depth=3, steps=260), profile_bytes=150_000)
+    run = Run(
+        Experiment(**TINY, schemes=("he_normal", "normal:30"), depth=3, steps=260),
+        profile_bytes=150_000,
+    )
     assert list(run)
     return run
 
@@ -76,7 +96,7 @@ def counts(run: Run) -> list[int]:
 
 
 def shown(name: str, value: float) -> float | None:
-    """A number as a tidy frame holds it: nothing where no axis, or no logarithmic one, could show it."""
+    """A number as a tidy frame holds it: None where its axis could not show it."""
     if not math.isfinite(value) or (name in LOG_QUANTITIES and value <= 0):
         return None
     return float(value)
@@ -91,9 +111,11 @@ def nulled(frame: pd.DataFrame, name: str) -> list[float | None]:
 
 def test_curves_have_a_row_for_each_network_and_step_that_holds_what_was_measured(run):
     frame, e = frames.curves(run), run.experiment
-    assert list(frame.columns) == ["run", "kind", "scheme", "replicate", "step", *CURVE_QUANTITIES]
+    assert list(frame.columns) == ["kind", "scheme", "replicate", "step", *CURVE_QUANTITIES]
     keys = [(m.step, s, r) for m in run for s in range(len(e.schemes)) for r in range(e.replicates)]
-    assert list(zip(frame.step, frame.scheme, frame.replicate, strict=True)) == [(t, e.schemes[s], r) for t, s, r in keys]
+    assert list(zip(frame.step, frame.scheme, frame.replicate, strict=True)) == [
+        (t, e.schemes[s], r) for t, s, r in keys
+    ]
     for name in CURVE_QUANTITIES:
         expected = [shown(name, getattr(run.measurements[t], name)[s, r]) for t, s, r in keys]
         assert nulled(frame, name) == expected, name
@@ -101,7 +123,7 @@ def test_curves_have_a_row_for_each_network_and_step_that_holds_what_was_measure
 
 def test_layers_have_a_row_for_each_network_kept_step_and_layer_that_holds_what_was_measured(run):
     frame, e = frames.layers(run), run.experiment
-    assert list(frame.columns) == ["run", "kind", "scheme", "replicate", "step", "layer", *PROFILES]
+    assert list(frame.columns) == ["kind", "scheme", "replicate", "step", "layer", *PROFILES]
     steps = [m.step for m in run if m.signal is not None]
     assert set(steps) == run.profile_steps
     expected = [
@@ -111,20 +133,26 @@ def test_layers_have_a_row_for_each_network_kept_step_and_layer_that_holds_what_
         for r in range(e.replicates)
         for layer in range(1, e.depth + 1)
     ]
-    assert list(zip(frame.step, frame.scheme, frame.replicate, frame.layer, strict=True)) == expected
+    assert (
+        list(zip(frame.step, frame.scheme, frame.replicate, frame.layer, strict=True)) == expected
+    )
     for name in PROFILES:
-        profiles = np.stack([getattr(run.measurements[t], name) for t in steps])  # (steps, S, R, L or L-1)
+        profiles = np.stack(
+            [getattr(run.measurements[t], name) for t in steps]
+        )  # (steps, S, R, L or L-1)
         values = [shown(name, value) for value in profiles.ravel()]
         hidden = profiles.shape[-1] < e.depth
         of_its_layers = frame[frame.layer < e.depth] if hidden else frame
         assert nulled(of_its_layers, name) == values, name
-        assert not hidden or frame[frame.layer == e.depth][name].isna().all(), "the output has no hidden units"
+        assert not hidden or frame[frame.layer == e.depth][name].isna().all(), (
+            "the output has no hidden units"
+        )
 
 
 @pytest.mark.parametrize("frame", [frames.curves, frames.layers])
 def test_columns_have_the_types_that_docstrings_say(frame, run):
     for name, kind in frame(run).dtypes.items():
-        if name in ("run", "kind", "scheme"):
+        if name in ("kind", "scheme"):
             assert is_string_dtype(kind), name
         elif name in ("replicate", "step", "layer"):
             assert is_integer_dtype(kind), name
@@ -143,7 +171,9 @@ def test_a_growing_run_appends_rows_and_changes_none():
     run, before = Run(EXPERIMENTS["three fates"]), None
     for _ in run:
         for frame in (frames.curves(run), frames.layers(run)):
-            assert not frame.duplicated(["scheme", "replicate", "step", *(["layer"] if "layer" in frame else [])]).any()
+            assert not frame.duplicated(
+                ["scheme", "replicate", "step", *(["layer"] if "layer" in frame else [])]
+            ).any()
         if before is not None:
             pd.testing.assert_frame_equal(frames.curves(run).head(len(before)), before)
         before = frames.curves(run)
@@ -159,8 +189,14 @@ def everything(run: Run, count: int) -> dict[str, pa.Table]:
         for scheme in run.experiment.schemes
         for quantity in HEAT_MAP_QUANTITIES
     }
-    lines = {f"training {name}": table for name, table in frames.training_tables(run, count).items()}
-    return heats | lines | {f"depth {name}": table for name, table in frames.depth_tables(run, count).items()}
+    lines = {
+        f"training {name}": table for name, table in frames.training_tables(run, count).items()
+    }
+    return (
+        heats
+        | lines
+        | {f"depth {name}": table for name, table in frames.depth_tables(run, count).items()}
+    )
 
 
 def test_no_table_carries_a_number_that_an_axis_cannot_show(run):
@@ -170,7 +206,9 @@ def test_no_table_carries_a_number_that_an_axis_cannot_show(run):
                 if pa.types.is_floating(table[column].type):
                     values = [value for value in table[column].to_pylist() if value is not None]
                     assert all(map(math.isfinite, values)), (name, column)
-                    logarithmic = column.removesuffix("_low").removesuffix("_high") in LOG_QUANTITIES
+                    logarithmic = (
+                        column.removesuffix("_low").removesuffix("_high") in LOG_QUANTITIES
+                    )
                     assert not logarithmic or all(value > 0 for value in values), (name, column)
 
 
@@ -185,7 +223,9 @@ def test_without_a_count_all_measurements_are_drawn(run):
     for tables in (frames.training_tables, frames.depth_tables):
         assert tables(run) == tables(run, last)
     scheme = run.experiment.schemes[0]
-    assert frames.heat_table(run, scheme, "signal") == frames.heat_table(run, scheme, "signal", last)
+    assert frames.heat_table(run, scheme, "signal") == frames.heat_table(
+        run, scheme, "signal", last
+    )
 
 
 def spread(name: str, values: np.ndarray) -> tuple[float | None, ...]:
@@ -206,7 +246,9 @@ def test_bands_are_medians_and_ranges_over_the_replicates_that_are_finite(run):
             finite = np.isfinite(measurement.loss[index])
             for name in ("loss", "accuracy", "gradient_norm"):
                 values = getattr(measurement, name)[index]
-                values = values[finite] if name == "accuracy" else values  # a broken network gives no answer
+                values = (
+                    values[finite] if name == "accuracy" else values
+                )  # a broken network gives no answer
                 assert spread_in(row, name) == spread(name, values), (row["step"], name)
 
 
@@ -221,7 +263,12 @@ LENGTHS = 1, 2, 98, 99, 100, 199, 299, 430
 
 @cache
 def long(steps: int) -> Run:
-    run = Run(Experiment(schemes=("zeros", "normal"), depth=1, features=1, samples=64, batch=1, steps=steps), profile_bytes=0)
+    run = Run(
+        Experiment(
+            schemes=("zeros", "normal"), depth=1, features=1, samples=64, batch=1, steps=steps
+        ),
+        profile_bytes=0,
+    )
     assert list(run)
     return run
 
@@ -242,7 +289,9 @@ def test_a_line_has_at_most_a_hundred_points_the_first_and_the_newest_among_them
 def test_the_points_of_a_line_stay_while_the_run_grows(steps):
     settled = []  # all but the newest
     for count in range(1, steps + 2, 1 + steps // 50):
-        rows = frames.curve_table(long(steps), count).drop_columns("until").to_pylist()  # of the last but one it is still to come
+        rows = (
+            frames.curve_table(long(steps), count).drop_columns("until").to_pylist()
+        )  # of the last but one it is still to come
         assert [row for row in rows if row in settled] == settled
         settled = [row for row in rows if row["step"] < count - 1]
 
@@ -262,7 +311,10 @@ def test_every_line_carries_a_few_marks_that_do_not_move(run):
 
 
 def newest_finite(run: Run, scheme: int, count: int) -> Measurement:
-    """By brute force: the newest kept one of the first measurements before any network of the scheme broke; else the first."""
+    """By brute force: the newest kept measurement before a network of the scheme broke.
+
+    Of the first `count`; else the first.
+    """
     sound = run.measurements[:1]
     for measurement in run.measurements[:count]:
         numbers = [measurement.loss, measurement.gradient_norm]
@@ -314,7 +366,9 @@ def test_a_heat_map_shows_a_median_over_the_replicates_and_says_in_words_what_ha
     for index, scheme in enumerate(e.schemes):
         for quantity in HEAT_MAP_QUANTITIES:
             for row in frames.heat_table(run, scheme, quantity).to_pylist():
-                values = getattr(run.measurements[row["step"]], quantity)[index, :, row["layer"] - 1]
+                values = getattr(run.measurements[row["step"]], quantity)[
+                    index, :, row["layer"] - 1
+                ]
                 finite = values[np.isfinite(values)]
                 middle = np.median(finite) if len(finite) else math.inf
                 assert row["state"] == {0.0: "zero", math.inf: "not finite"}.get(middle, "finite")
@@ -366,7 +420,13 @@ def test_marks_stand_where_lines_end_one_below_another_within_the_axis_of_the_lo
 
 
 def test_eight_marks_have_room():
-    e = Experiment(**TINY, schemes=tuple(f"normal:{std}e5" for std in range(1, 9)), activation="linear", depth=30, steps=1)
+    e = Experiment(
+        **TINY,
+        schemes=tuple(f"normal:{std}e5" for std in range(1, 9)),
+        activation="linear",
+        depth=30,
+        steps=1,
+    )
     run = Run(e)
     assert list(run)
     rows = frames.training_tables(run)["marks"].to_pylist()
@@ -380,17 +440,30 @@ POSITIVE = st.floats(1e-300, 1e300) | st.none()
 @given(st.lists(POSITIVE), st.lists(POSITIVE))
 def test_limits_are_powers_of_ten_that_hold_all_data(lows, highs):
     size = min(len(lows), len(highs))
-    columns = {"signal_low": lows[:size], "signal_high": highs[:size], "other_low": [None] * size, "other_high": [None] * size}
+    columns = {
+        "signal_low": lows[:size],
+        "signal_high": highs[:size],
+        "other_low": [None] * size,
+        "other_high": [None] * size,
+    }
     frame = pa.table({name: pa.array(values, pa.float64()) for name, values in columns.items()})
     limits = arrow.log_axis_limits(["signal", "other"], frame)
     assert limits.column_names == ["signal", "other"]
     for name in limits.column_names:
         low, high = limits[name].to_pylist()
-        values = [value for value in frame[f"{name}_low"].to_pylist() + frame[f"{name}_high"].to_pylist() if value]
+        values = [
+            value
+            for value in frame[f"{name}_low"].to_pylist() + frame[f"{name}_high"].to_pylist()
+            if value
+        ]
         assert 0 < low < high < math.inf
         for end in (low, high):
-            assert end == float(f"1e{round(math.log10(end))}") or end == 10.0 ** round(math.log10(end))
-            assert round(math.log10(end)) % 2 == 0, "whole steps of two decades: the axis moves rarely"
+            assert end == float(f"1e{round(math.log10(end))}") or end == 10.0 ** round(
+                math.log10(end)
+            )
+            assert round(math.log10(end)) % 2 == 0, (
+                "whole steps of two decades: the axis moves rarely"
+            )
         if values:
             assert low <= min(values) <= max(values) <= high
             assert high / low <= 1e4 * max(values) / min(values), "and no wider than it must be"
@@ -410,24 +483,33 @@ def test_limits_move_only_when_data_leave_them():
         frame = frames.curve_table(run, count)
         limits = arrow.log_axis_limits(["gradient_norm"], frame)["gradient_norm"].to_pylist()
         seen += [limits] if not seen or limits != seen[-1] else []
-    assert all(later[0] <= earlier[0] and later[1] >= earlier[1] for earlier, later in pairwise(seen))
+    assert all(
+        later[0] <= earlier[0] and later[1] >= earlier[1] for earlier, later in pairwise(seen)
+    )
 
 
 # In words
 
 
-@pytest.mark.parametrize(("name", "scheme", "word"), [
-    ("three fates", "he_normal", "right"), ("three fates", "normal:30", "not finite"), ("regression", "zeros", "loss"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "scheme", "word"),
+    [
+        ("three fates", "he_normal", "right"),
+        ("three fates", "normal:30", "not finite"),
+        ("regression", "zeros", "loss"),
+    ],
+)
 def test_where_a_scheme_stands_is_said_in_words(name, scheme, word):
     run = finished(name)
     text = frames.describe_standing(run, len(run.measurements), scheme)
     assert word in text
     assert not {"nan", "inf"} & set(text.split())
-    assert ("right" in text) == (name == "three fates" and scheme == "he_normal"), "a regression is never right or wrong"
+    assert ("right" in text) == (name == "three fates" and scheme == "he_normal"), (
+        "a regression is never right or wrong"
+    )
 
 
-def test_of_replicates_that_are_not_all_finite_every_picture_and_sentence_speaks_of_those_that_are():
+def test_of_replicates_that_are_not_all_finite_pictures_and_sentences_show_those_that_are():
     run = Run(replace(EXPERIMENTS["three fates"], schemes=("he_normal",), replicates=4))
     list(run)
     newest = run.measurements[-1]
@@ -435,7 +517,10 @@ def test_of_replicates_that_are_not_all_finite_every_picture_and_sentence_speaks
     broken["loss"][0], broken["accuracy"][0] = [1.0, math.nan, 2.0, math.inf], [0.5, 0.0, 0.7, 0.0]
     broken["signal"][0, 1:] = [[0.25], [math.inf], [math.nan]]
     run.measurements[-1] = replace(newest, **broken)
-    assert frames.describe_standing(run, len(run.measurements), "he_normal") == "loss 1.5, 60 % right (2 of 4 replicates)"
+    assert (
+        frames.describe_standing(run, len(run.measurements), "he_normal")
+        == "loss 1.5, 60 % right (2 of 4 replicates)"
+    )
     assert frames.training_tables(run)["bands"]["loss"].to_pylist()[-1] == 1.5
     assert frames.summary_frame(run).loss.tolist() == [1.5]
     heat = frames.heat_table(run, "he_normal", "signal").to_pandas()
@@ -447,15 +532,20 @@ def test_a_replay_has_the_step_that_is_asked_for_and_the_names_stand_where_its_l
     e = Experiment(**TINY, schemes=("he_normal", "xavier_normal"), depth=5, steps=300)
     run = Run(e)
     list(run)
-    replay = frames.depth_tables(run, moment=moment, replay=True)
-    asked = {name: replay[name].to_pandas().query(f"since <= {moment} < until") for name in ("profiles", "ends")}
+    replay = frames.depth_tables(run, step_shown=moment, replay=True)
+    asked = {
+        name: replay[name].to_pandas().query(f"since <= {moment} < until")
+        for name in ("profiles", "ends")
+    }
     assert set(asked["profiles"].step) == {moment}
-    still = frames.depth_tables(run, moment=moment)
+    still = frames.depth_tables(run, step_shown=moment)
     for name in DEPTH_QUANTITIES:
         assert asked["profiles"][name].tolist() == still["profiles"][name].to_pylist()
         assert asked["ends"][name].tolist() == pytest.approx(still["ends"][name].to_pylist())
         signals = run.measurements[moment].signal[:, 0, -1]
-        assert name != "signal" or asked["ends"][name].tolist() == pytest.approx(signals.tolist(), rel=0.3), "or beside it"
+        assert name != "signal" or asked["ends"][name].tolist() == pytest.approx(
+            signals.tolist(), rel=0.3
+        ), "or beside it"
     assert len(replay["ends"]) == len(replay["profiles"]) / e.depth
 
 
@@ -469,7 +559,10 @@ def test_held_out_values_are_those_of_the_steps_at_which_they_were_taken(name):
     taken = [m for m in run.measurements if m.step in {row["step"] for row in rows}]
     assert {0, run.experiment.steps} <= {m.step for m in taken}
     for row in rows:
-        at, index = next(m for m in taken if m.step == row["step"]), run.experiment.schemes.index(row["scheme"])
+        at, index = (
+            next(m for m in taken if m.step == row["step"]),
+            run.experiment.schemes.index(row["scheme"]),
+        )
         losses = at.test_loss[index][np.isfinite(at.test_loss[index])]
         assert row["loss"] == (pytest.approx(np.median(losses)) if len(losses) else None)
 
@@ -491,7 +584,12 @@ def test_a_run_kept_behind_is_drawn_with_its_own_lines_and_named_once():
             )
         for name in ends:
             low, high = found["limits"][name].to_pylist()
-            values = [value for lines in (both, make(run, len(run.measurements))) for value in lines[name].to_pylist() if value]
+            values = [
+                value
+                for lines in (both, make(run, len(run.measurements)))
+                for value in lines[name].to_pylist()
+                if value
+            ]
             assert low <= min(values) <= max(values) <= high
 
 

@@ -1,29 +1,29 @@
 """The activation curve, where it is flat, and what a layer feeds it: tables, words and chart."""
 
-import json
-import math
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from test_charts import channels, nodes, units, used
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.activations import ACTIVATIONS
-from stability.catalogues.schemes import SCHEMES
-from stability.charts import palette
 from stability.engine.runs import Run
 from stability.frames.pre_activations import CURVE_HIGH, CURVE_LOW, activation_tables
+from stability.page.probe_sentences import saturation_sentences
 from stability.probes import saturation
 from stability.records.experiment import Experiment
+from stability.text import share_in_words
 
 SMALL = {"depth": 4, "width": 8, "samples": 64, "batch": 16, "steps": 40}
 EXPERIMENTS = {
     "relu": Experiment(**SMALL, schemes=("he_normal", "zeros", "normal:4")),
-    "replicates": Experiment(**SMALL, schemes=("xavier_normal", "normal:2"), activation="tanh", replicates=3),
-    "overflow": Experiment(**SMALL | {"depth": 12}, schemes=("normal:1e6", "he_normal"), learning_rate=0.01),
+    "replicates": Experiment(
+        **SMALL, schemes=("xavier_normal", "normal:2"), activation="tanh", replicates=3
+    ),
+    "overflow": Experiment(
+        **SMALL | {"depth": 12}, schemes=("normal:1e6", "he_normal"), learning_rate=0.01
+    ),
 }
 
 
@@ -53,25 +53,38 @@ def test_the_curve_is_the_activation_and_its_derivative_by_autograd(activation):
     for name, line in (("phi", phi), ("dphi", dphi)):
         for at, found, expected in zip(table["u"], table[name], line.tolist(), strict=True):
             if name == "phi" or at not in kinks:  # where the slope jumps, any one between is right
-                assert found == (pytest.approx(expected, abs=1e-6) if CURVE_LOW <= expected <= CURVE_HIGH else None)
+                assert found == (
+                    pytest.approx(expected, abs=1e-6)
+                    if CURVE_LOW <= expected <= CURVE_HIGH
+                    else None
+                )
 
 
-@pytest.mark.parametrize(("activation", "corner"), [("relu", 0), ("hardtanh", -1), ("hardtanh", 1), ("selu", 0)])
+@pytest.mark.parametrize(
+    ("activation", "corner"), [("relu", 0), ("hardtanh", -1), ("hardtanh", 1), ("selu", 0)]
+)
 def test_the_slope_jumps_within_less_than_a_pixel(activation, corner):
     table = activation_tables(activation)["curve"].to_pandas()
-    left, right = (table[(table["u"] - corner).between(*ends)]["dphi"] for ends in ((-1e-8, -1e-10), (1e-10, 1e-8)))
+    left, right = (
+        table[(table["u"] - corner).between(*ends)]["dphi"]
+        for ends in ((-1e-8, -1e-10), (1e-10, 1e-8))
+    )
     assert len(left) == len(right) == 1
     assert abs(left.item() - right.item()) > 0.5
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_shaded_intervals_are_where_the_slope_is_below_a_two_hundredth_of_its_largest(activation):
+def test_the_shaded_intervals_are_where_the_slope_is_below_a_two_hundredth_of_its_largest(
+    activation,
+):
     spans = activation_tables(activation)["flat"].to_pylist()
     u = torch.linspace(-9, 9, 7919, dtype=torch.float64, requires_grad=True)
     (dphi,) = torch.autograd.grad(ACTIVATIONS[activation].phi(u).sum(), u)
     expected = dphi.abs() < 0.005 * ACTIVATIONS[activation].max_slope
     for at, flat in zip(u.tolist(), expected.tolist(), strict=True):
-        if all(min(abs(at - span["from"]), abs(at - span["until"])) > 2e-3 for span in spans):  # to a thousandth
+        if all(
+            min(abs(at - span["from"]), abs(at - span["until"])) > 2e-3 for span in spans
+        ):  # to a thousandth
             assert any(span["from"] < at < span["until"] for span in spans) == flat, at
     ends = [end for span in spans for end in (span["from"], span["until"])]
     assert ends == sorted(ends)
@@ -95,7 +108,10 @@ def test_each_line_is_named_once_and_inside_the_axis(activation):
 @pytest.mark.parametrize("layer", [1, 3])
 def test_the_histogram_is_the_mean_over_the_replicates_that_are_finite(name, layer):
     run = finished(name)
-    measured, table = run.measurements[0].pre_activations, drawn(name, layer)["histogram"].to_pandas()
+    measured, table = (
+        run.measurements[0].pre_activations,
+        drawn(name, layer)["histogram"].to_pandas(),
+    )
     for index, scheme in enumerate(run.experiment.schemes):
         rows, shares = table[table["scheme"] == scheme], measured[index, :, layer - 1].astype(float)
         shares = shares[np.isfinite(shares).all(axis=1)]
@@ -113,16 +129,20 @@ def test_numbers_that_are_gone_are_null_and_said_in_words_and_the_others_are_sho
     table = drawn("overflow", 9, last)["histogram"].to_pandas()
     assert table[table["scheme"] == e.schemes[0]]["share"].isna().all()
     assert table[table["scheme"] == e.schemes[1]]["share"].sum() == pytest.approx(1)
-    broken, sound = saturation.saturation_sentences(finished("overflow"), last + 1, 9, last)
+    broken, sound = saturation_sentences(finished("overflow"), last + 1, 9, last)
     assert "no longer numbers at step" in broken
     assert "no longer" not in sound
 
 
 @pytest.mark.parametrize("count", [1, 2, 25, 41])
-def test_the_steps_to_choose_from_are_those_with_histograms_and_the_newest_up_to_a_step_is_shown(count):
+def test_the_steps_to_choose_from_are_those_with_histograms_and_the_newest_up_to_a_step_is_shown(
+    count,
+):
     run = finished("relu")
     steps = sorted(step for step in run.snapshot_steps if step < count)
-    assert steps == [m.step for m in run.measurements[:count] if not np.isnan(m.pre_activations).all()]
+    assert steps == [
+        m.step for m in run.measurements[:count] if not np.isnan(m.pre_activations).all()
+    ]
     for step in (-1, 0, 1, 7, 39, 1000):
         shown = run.snapshot(count, step).step
         assert shown == max(taken for taken in steps if taken <= max(step, 0))
@@ -132,15 +152,21 @@ def test_the_steps_to_choose_from_are_those_with_histograms_and_the_newest_up_to
 
 
 def test_the_flat_share_is_the_median_of_what_was_measured_and_agrees_with_the_histogram():
-    """ReLU is flat below 0, an edge of the histogram. Layer 1: further on u is exactly 0 where all before it are off."""
+    """ReLU is flat below 0, an edge of the histogram.
+
+    Layer 1, since further on u is exactly 0 where all units before it are off.
+    """
     run = finished("relu")
-    rows, shown = frames.saturation_table(run, 41, 1, 0).to_pylist(), saturation.mean_histogram(run, 41, 1, 0)
-    for row, measured, shares in zip(rows, run.measurements[0].saturated[:, :, 0], shown, strict=True):
-        assert row["share"] == np.median(measured)
-        if row["scheme"] != "zeros":  # 0 itself is flat, and lies in the bin on its right
-            assert row["share"] == pytest.approx(shares[:33].sum(), abs=1e-6)
-        assert (row["below"], row["above"]) == pytest.approx((shares[0], shares[-1]))
-        assert (row["by_design"], row["step"], row["pictured"]) == (0.5, 0, 0)
+    rows = saturation.saturation_by_scheme(run, 41, 1, 0)
+    shown = saturation.mean_histogram(run, 41, 1, 0)
+    for row, measured, shares in zip(
+        rows, run.measurements[0].saturated[:, :, 0], shown, strict=True
+    ):
+        assert row.saturated_share == np.median(measured)
+        if row.scheme != "zeros":  # 0 itself is flat, and lies in the bin on its right
+            assert row.saturated_share == pytest.approx(shares[:33].sum(), abs=1e-6)
+        assert (row.below, row.above) == pytest.approx((shares[0], shares[-1]))
+        assert (row.share_by_design, row.step, row.snapshot_step) == (0.5, 0, 0)
 
 
 def test_of_a_thinned_run_the_shares_are_those_of_the_nearest_step_that_has_them():
@@ -148,78 +174,31 @@ def test_of_a_thinned_run_the_shares_are_those_of_the_nearest_step_that_has_them
     assert list(run)
     kept = sorted(run.profile_steps)
     for step in sorted(run.snapshot_steps):
-        rows = frames.saturation_table(run, 41, 1, step).to_pylist()
-        assert {row["pictured"] for row in rows} == {step}
-        assert {abs(row["step"] - step) for row in rows} == {min(abs(other - step) for other in kept)}
+        rows = saturation.saturation_by_scheme(run, 41, 1, step)
+        assert {row.snapshot_step for row in rows} == {step}
+        assert {abs(row.step - step) for row in rows} == {min(abs(other - step) for other in kept)}
 
 
 def test_there_is_one_sentence_a_scheme_with_its_shares():
-    said = saturation.saturation_sentences(finished("relu"), 41, 2, 0)
-    assert [sentence.partition(":")[0] for sentence in said] == [row.title for row in EXPERIMENTS["relu"].scheme_rows]
-    assert said[1].endswith("100 % of layer 2's pre-activations lie where ReLU is flat, 50 % by design.")
+    said = saturation_sentences(finished("relu"), 41, 2, 0)
+    assert [sentence.partition(":")[0] for sentence in said] == [
+        row.title for row in EXPERIMENTS["relu"].scheme_rows
+    ]
+    assert said[1].endswith(
+        "100 % of layer 2's pre-activations lie where ReLU is flat, 50 % by design."
+    )
     assert "beyond ±8" in said[2]
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0, "none"), (1e-9, "less than 1 %"), (0.51, "51 %"), (0.9999, "more than 99 %"), (1, "100 %")]
+    ("share", "text"),
+    [
+        (0, "none"),
+        (1e-9, "less than 1 %"),
+        (0.51, "51 %"),
+        (0.9999, "more than 99 %"),
+        (1, "100 %"),
+    ],
 )
 def test_a_share_that_is_not_nothing_is_not_called_so(share, text):
-    assert saturation.share_in_words(share) == text
-
-
-# The chart
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_chart_asks_for_the_data_that_the_tables_hold_and_for_no_other(name):
-    tables, asked = drawn(name), {}
-    for unit, data in units(charts.pre_activation_spec(EXPERIMENTS[name])):
-        if data and "name" in data:
-            asked.setdefault(data["name"], set()).update(used(unit)[0])
-    assert set(asked) == set(tables)
-    for data, names in asked.items():
-        assert names <= set(tables[data].column_names), data
-
-
-def test_the_chart_is_valid_and_both_panels_have_one_and_the_same_axis_below():
-    e = EXPERIMENTS["relu"]
-    spec = charts.pre_activation_spec(e)
-    assert json.dumps(charts.pre_activation_chart(e).to_dict(validate=True)) == json.dumps(spec)
-    domains = {tuple(node["scale"]["domain"]) for node in nodes(spec) if node.get("field") in ("u", "edge", "middle", "from")
-               and "scale" in node}  # fmt: skip
-    assert domains == {(-9, 9)}
-    assert spec["usermeta"]["embedOptions"]["renderer"] == "canvas"
-    assert len(spec["description"]) > 20
-
-
-def test_the_chart_is_the_same_for_every_activation_seed_and_scale():
-    e = EXPERIMENTS["relu"]
-    for activation in ACTIVATIONS:
-        other = charts.pre_activation_spec(replace(e, activation=activation, seed=7, learning_rate=0.3))
-        assert other is charts.pre_activation_spec(e)
-
-
-@pytest.mark.parametrize("key", SCHEMES)
-def test_every_scheme_has_a_chart_whatever_it_needs_of_the_other_settings(key):
-    e, _ = Experiment.from_query({"schemes": key, "width": "8"})
-    assert charts.pre_activation_spec(e)["vconcat"]
-
-
-def test_lines_have_the_colours_and_marks_of_their_schemes():
-    e = EXPERIMENTS["relu"]
-    looks, style = {"color": palette.SCHEME_COLOURS, "shape": palette.SCHEME_SHAPES}, palette.scheme_style_indices(e.schemes)
-    scales = [(channel, node["scale"]) for unit, _ in units(charts.pre_activation_spec(e)) for channel, node in channels(unit)
-              if channel in looks]  # fmt: skip
-    assert {channel for channel, _ in scales} == set(looks)
-    for channel, scale in scales:
-        assert scale == {"domain": list(e.schemes), "range": [looks[channel][style[scheme]] for scheme in e.schemes]}
-
-
-def test_a_chart_with_data_is_complete_and_has_a_legend_where_the_marks_are():
-    chart, tables = charts.pre_activation_chart(EXPERIMENTS["relu"]), drawn("relu")
-    complete = charts.with_data(chart, tables).to_dict()
-    assert set(complete["datasets"]) == set(tables)
-    json.dumps(complete, allow_nan=False)
-    assert all(math.isfinite(row["value"]) for row in complete["datasets"]["limits"])
-    legends = [node["legend"] for node in nodes(complete["vconcat"]) if isinstance(node.get("legend"), dict)]
-    assert len(legends) == 2
+    assert share_in_words(share) == text

@@ -1,6 +1,5 @@
-"""The ladder: which layer leaves which format first, in tables, words and chart; and the rules on the log axes."""
+"""The format ladder in tables, words and chart; and the rules on the log axes."""
 
-import json
 import math
 from dataclasses import replace
 from functools import cache
@@ -8,17 +7,16 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from test_charts import nodes, units, used
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.number_formats import FORMATS
-from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
 from stability.engine.network import Stack
 from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_KINDS
 from stability.engine.runs import Run
 from stability.frames.format_limits import stored_unit
 from stability.frames.ladder import position_on_ladder
+from stability.page import probe_sentences
 from stability.page.pieces import Picture, Sentences
 from stability.page.sections import TRAIN_SECTIONS, OpenSection
 from stability.probes import format_ladder
@@ -28,8 +26,12 @@ from stability.records.view import View
 SMALL = {"depth": 12, "width": 16, "samples": 64, "batch": 16, "steps": 6, "features": 16}
 EXPERIMENTS = {
     "three": Experiment(**SMALL, schemes=("he_normal", "normal:4", "normal:0.001")),
-    "replicates": Experiment(**SMALL, schemes=("xavier_normal", "zeros"), replicates=3, activation="tanh"),
-    "beyond": Experiment(**SMALL | {"depth": 40}, schemes=("normal:100", "normal:1e-3"), learning_rate=1e-6),
+    "replicates": Experiment(
+        **SMALL, schemes=("xavier_normal", "zeros"), replicates=3, activation="tanh"
+    ),
+    "beyond": Experiment(
+        **SMALL | {"depth": 40}, schemes=("normal:100", "normal:1e-3"), learning_rate=1e-6
+    ),
     "half": Experiment(**SMALL, schemes=("he_normal", "normal:4"), precision="float16"),
     "one": Experiment(**SMALL | {"depth": 1}, schemes=("he_normal",)),
 }
@@ -58,13 +60,23 @@ def found(name: str, step: int = 0) -> format_ladder.FormatLadder:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_blocks_of_a_strip_cover_every_layer_once_in_the_order_of_computation(name):
     e, table = EXPERIMENTS[name], drawn(name)["rungs"].to_pandas()
-    assert len(table.groupby(["scheme", "way", "format"])) == len(e.schemes) * 2 * len(FORMATS_BY_RANGE)
+    assert len(table.groupby(["scheme", "way", "format"])) == len(e.schemes) * 2 * len(
+        FORMATS_BY_RANGE
+    )
     for (scheme, way, label), rows in table.groupby(["scheme", "way", "format"]):
-        layers = [layer for row in rows.to_dict("records") for layer in range(row["low"], row["high"] + 1)]
+        layers = [
+            layer for row in rows.to_dict("records") for layer in range(row["low"], row["high"] + 1)
+        ]
         assert layers == list(range(1, e.depth + 1))
         place = [row.label for row in FORMATS_BY_RANGE].index(label)
-        state = found(name).state[e.schemes.index(scheme), :, list(format_ladder.DIRECTIONS).index(way), place]
-        expected = [row["state"] for row in rows.to_dict("records") for _ in range(row["low"], row["high"] + 1)]
+        state = found(name).state[
+            e.schemes.index(scheme), :, list(format_ladder.DIRECTIONS).index(way), place
+        ]
+        expected = [
+            row["state"]
+            for row in rows.to_dict("records")
+            for _ in range(row["low"], row["high"] + 1)
+        ]
         assert expected == state.tolist()
         assert (rows["until"] > rows["since"]).all()
         ordered = rows.sort_values("since", ascending=way == "forward")
@@ -99,7 +111,9 @@ def test_the_state_is_the_worst_fate_of_the_numbers_that_are_not_zero(name, step
 
 @pytest.mark.parametrize("name", ["three", "replicates", "half"])
 def test_what_a_format_holds_every_wider_one_does_that_can_be_judged(name):
-    left = np.isin(found(name).state, format_ladder.STATES_OUTSIDE)  # (S, L, 2, FORMATS), the widest first
+    left = np.isin(
+        found(name).state, format_ladder.STATES_OUTSIDE
+    )  # (S, L, 2, FORMATS), the widest first
     assert (left[..., :-1] <= left[..., 1:]).all()
 
 
@@ -108,7 +122,9 @@ def test_the_first_layer_that_overflows_in_float16_is_that_of_the_signal_beyond_
     stack = found("three").state[1, :, 0, PLACES["float16"]]
     layer = format_ladder.first_layer_outside(stack, backward=False)
     rms = run.measurements[0].signal[1, 0]
-    assert rms[layer - 1] < 65504 * 2, "one of a few hundred numbers is at most so many times their RMS"
+    assert rms[layer - 1] < 65504 * 2, (
+        "one of a few hundred numbers is at most so many times their RMS"
+    )
     assert rms[layer - 1] > 65504 / 6
     assert (stack[: layer - 1] != "infinite").all()
     assert set(stack[layer - 1 :]) == {"infinite"}
@@ -137,7 +153,9 @@ def test_nan_counts_as_infinite():
     run = Run(e)
     assert list(run)
     assert np.isnan(run.measurements[-1].rounding_shares).any()
-    state = format_ladder.format_ladder(run, len(run.measurements), e.steps).state[0, :, :, PLACES["float16"]]
+    state = format_ladder.format_ladder(run, len(run.measurements), e.steps).state[
+        0, :, :, PLACES["float16"]
+    ]
     assert state[-1].tolist() == ["infinite", "infinite"]
 
 
@@ -145,7 +163,9 @@ def test_nan_counts_as_infinite():
 def test_the_picture_is_the_newest_up_to_a_step_among_those_seen(count):
     run = finished("three")
     for step in (-1, 0, 1, 3, 100):
-        assert run.snapshot(count, step).step == max(t for t in run.snapshot_steps if t < count and t <= max(0, step))
+        assert run.snapshot(count, step).step == max(
+            t for t in run.snapshot_steps if t < count and t <= max(0, step)
+        )
 
 
 # Words
@@ -153,15 +173,17 @@ def test_the_picture_is_the_newest_up_to_a_step_among_those_seen(count):
 
 def test_there_is_one_sentence_a_scheme_and_it_names_the_format_that_is_left_first():
     run = finished("three")
-    said = format_ladder.format_sentences(run, 7, 0)
-    assert [sentence.partition(":")[0] for sentence in said] == [row.title for row in run.experiment.scheme_rows]
+    said = probe_sentences.format_sentences(run, 7, 0)
+    assert [sentence.partition(":")[0] for sentence in said] == [
+        row.title for row in run.experiment.scheme_rows
+    ]
     for index, sentence in enumerate(said):
         left = np.isin(found("three").state[index], format_ladder.STATES_OUTSIDE).any(axis=(0, 1))
         assert f"in {FORMATS_BY_RANGE[int(np.argmax(left))].label} " in sentence
 
 
 def rows(**states: str) -> np.ndarray:
-    """Of one scheme with three layers: a state by the key of a format on the way back, else all fits."""
+    """States of one scheme with three layers, by the format on the way back; all else fits."""
     state = np.full((3, 2, len(FORMATS_BY_RANGE)), "fits", dtype=object)
     for key, layers in states.items():
         state[:, 1, PLACES[key]] = layers.split(",")
@@ -172,53 +194,42 @@ def rows(**states: str) -> np.ndarray:
     ("state", "text"),
     [
         (rows(), "every number fits float8 E4M3, the narrowest of these formats."),
-        (rows(float16="all 0,all 0,fits"), "in float16 gradients of layers 1 to 2 become 0; bfloat16 holds them."),
-        (rows(float8_e5m2="some 0,fits,some 0"),
-         "in float8 E5M2 gradients of 2 layers between 1 and 3 become 0 in part; float16 holds them."),
-        (rows(float32="infinite,fits,fits", float64="not known,fits,fits"), "in float32 gradients of layer 1 overflow."),
-        (rows(float16="0 already,all 0,fits", bfloat16="0 already,fits,fits"),
-         "in float16 gradients of layer 2 become 0, gradients of layer 1 are 0 already."),
-        (rows(float8_e4m3="0 already,fits,fits"),
-         "every number that is not 0 already fits float8 E4M3, the narrowest of these formats."),
+        (
+            rows(float16="all 0,all 0,fits"),
+            "in float16 gradients of layers 1 to 2 become 0; bfloat16 holds them.",
+        ),
+        (
+            rows(float8_e5m2="some 0,fits,some 0"),
+            "in float8 E5M2 gradients of 2 layers between 1 and 3 become 0 in part; "
+            "float16 holds them.",
+        ),
+        (
+            rows(float32="infinite,fits,fits", float64="not known,fits,fits"),
+            "in float32 gradients of layer 1 overflow.",
+        ),
+        (
+            rows(float16="0 already,all 0,fits", bfloat16="0 already,fits,fits"),
+            "in float16 gradients of layer 2 become 0, gradients of layer 1 are 0 already.",
+        ),
+        (
+            rows(float8_e4m3="0 already,fits,fits"),
+            "every number that is not 0 already fits float8 E4M3, the narrowest of these formats.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_sentence_says_what_becomes_of_which_layers_and_what_holds_them(state, text):
-    assert format_ladder.describe_formats(state) == text
+    assert probe_sentences.describe_formats(state) == text
 
 
 # The chart
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_chart_asks_for_the_data_that_the_table_holds(name):
-    tables = drawn(name)
-    for unit, data in units(charts.ladder_spec(EXPERIMENTS[name])):
-        if data and "name" in data:
-            made = {step["as"] for step in unit.get("transform", ()) if "calculate" in step}
-            assert used(unit)[0] - made <= set(tables[data["name"]].column_names)
-            assert set(tables) == {data["name"]}
-
-
-def test_the_chart_is_valid_and_the_same_for_every_seed_and_format():
-    e = EXPERIMENTS["three"]
-    spec = charts.ladder_spec(e)
-    assert json.dumps(charts.ladder_chart(e).to_dict(validate=True)) == json.dumps(spec)
-    assert charts.ladder_spec(replace(e, seed=3, precision="float16", activation="elu")) is spec
-    assert len(spec["vconcat"]) == len(e.schemes)
-    assert len([node for node in nodes(spec["vconcat"]) if isinstance(node.get("legend"), dict)]) == 1
-    assert len(spec["description"]) > 20
-
-
-@pytest.mark.parametrize("key", SCHEMES)
-def test_every_scheme_has_a_ladder(key):
-    e, _ = Experiment.from_query({"schemes": key, "width": "8"})
-    assert charts.ladder_spec(e)["vconcat"]
-
-
 def test_every_state_has_a_colour_and_a_sign_of_its_own():
     states = {state for name in EXPERIMENTS for state in found(name).state.ravel()}
     assert states <= set(palette.FORMAT_STATES)
-    assert len({colour for colour, _ in palette.FORMAT_STATES.values()}) == len(palette.FORMAT_STATES)
+    assert len({colour for colour, _ in palette.FORMAT_STATES.values()}) == len(
+        palette.FORMAT_STATES
+    )
     lost = [palette.FORMAT_STATES[state][1] for state in format_ladder.STATES_OUTSIDE]
     assert len(set(lost)) == len(lost)
     assert all(lost)
@@ -226,7 +237,11 @@ def test_every_state_has_a_colour_and_a_sign_of_its_own():
 
 @pytest.mark.parametrize("depth", [1, 2, 20, 101])
 def test_the_way_back_begins_where_the_way_forward_ends_and_mirrors_it(depth):
-    ends = [position_on_ladder(layer, depth, backward) for backward in (False, True) for layer in (0.5, depth + 0.5)]
+    ends = [
+        position_on_ladder(layer, depth, backward)
+        for backward in (False, True)
+        for layer in (0.5, depth + 0.5)
+    ]
     assert ends[0] < ends[1] < ends[3] < ends[2]
     assert ends[1] - ends[0] == pytest.approx(ends[2] - ends[3]) == depth
 
@@ -247,14 +262,19 @@ def test_the_section_says_and_draws_and_is_offered():
 def test_a_rule_stands_where_a_format_ends_and_only_inside_of_its_axis(format):
     run = finished("three")
     row = FORMATS[format or "float32"]
-    for make, names in ((frames.depth_tables, ("signal", "signal_gradient", "weight_gradient")),
-                        (frames.training_tables, ("gradient_norm",))):  # fmt: skip
+    for make, names in (
+        (frames.depth_tables, ("signal", "signal_gradient", "weight_gradient")),
+        (frames.training_tables, ("gradient_norm",)),
+    ):
         tables = make(run, 7, format=format)
         table = tables["rules"].to_pandas()
         for name in names:
             low, high = tables["limits"][name].to_pylist()
             unit = stored_unit(run.experiment, run.measurements[6], name)
-            ends = [end * unit for end in (row.largest_finite, row.smallest_normal, row.smallest_subnormal)]
+            ends = [
+                end * unit
+                for end in (row.largest_finite, row.smallest_normal, row.smallest_subnormal)
+            ]
             rows = table[table["quantity"] == name]
             assert rows["inside"].tolist() == [low <= end <= high for end in ends]
             np.testing.assert_array_equal(rows["height"], np.clip(ends, low, high))
@@ -269,7 +289,11 @@ def test_what_stands_at_a_rule_is_made_of_numbers_of_that_size(name):
     m = finished("three").measurements[0]
     hidden = torch.ones(e.width, e.width)
     count = sum(parameter[:, 0].numel() for parameter in Stack(e, torch.device("cpu")).parameters)
-    expected = {"signal_gradient": e.batch, "weight_gradient": hidden.norm().item(), "gradient_norm": math.sqrt(count)}
+    expected = {
+        "signal_gradient": e.batch,
+        "weight_gradient": hidden.norm().item(),
+        "gradient_norm": math.sqrt(count),
+    }
     assert stored_unit(e, m, name) == pytest.approx(expected[name])
     scaled = replace(m, scale=m.scale * 1024)
     assert stored_unit(e, scaled, name) == pytest.approx(expected[name] / 1024)

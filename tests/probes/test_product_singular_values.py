@@ -1,4 +1,4 @@
-"""Singular values of products and their bounds, against exact arithmetic; exponents against their law."""
+"""Singular values of products and their bounds against exact arithmetic; exponents against law."""
 
 import math
 
@@ -6,17 +6,17 @@ import mpmath
 import numpy as np
 import pytest
 
-from stability.probes.product_singular_values import (
-    MOST_SAMPLES,
-    bounds_sentence,
-    sampled_factors,
-    measured_exponents,
-    affordable_factors,
-    why_shortened,
-    singular_bounds,
-)
 from stability.catalogues.product_families import PRODUCT_FAMILIES
 from stability.engine.products import factor_matrices
+from stability.page.probe_sentences import bounds_sentence
+from stability.probes.product_singular_values import (
+    MOST_SAMPLES,
+    affordable_factors,
+    measured_exponents,
+    sampled_factors,
+    singular_bounds,
+    why_shortened,
+)
 from stability.records.product import Product
 from stability.theory.product_law import product_exponents
 
@@ -29,7 +29,9 @@ def test_both_ends_keep_their_digits_where_the_condition_number_is_far_beyond_1e
         plain, expected = mpmath.eye(3), []
         for _ in range(61):
             plain = mpmath.matrix(next(stream)[0].tolist()) * product.scale * plain
-            expected.append([float(mpmath.log10(value)) for value in mpmath.svd_r(plain, compute_uv=False)])
+            expected.append(
+                [float(mpmath.log10(value)) for value in mpmath.svd_r(plain, compute_uv=False)]
+            )
     largest, _, smallest = np.array(expected)[found.factor].T
     assert found.largest == pytest.approx(largest, abs=1e-9)
     assert found.smallest == pytest.approx(smallest, abs=1e-9)
@@ -44,14 +46,24 @@ def test_the_bounds_hold_at_every_look_and_are_met_by_the_first_matrix(family, n
     assert (found.smallest <= found.largest + 1e-9).all()
     assert (found.largest <= found.upper + 1e-9).all()
     assert found.factor[0] == 0
-    assert [found.lower[0], found.upper[0]] == pytest.approx([found.smallest[0], found.largest[0]], abs=1e-9)
+    assert [found.lower[0], found.upper[0]] == pytest.approx(
+        [found.smallest[0], found.largest[0]], abs=1e-9
+    )
 
 
 def test_the_bounds_are_the_sums_of_the_factors_own_logarithms():
     product = Product(n=5, count=20, sigma=2.0)
     stream, found = factor_matrices(product, range(1)), singular_bounds(product)
-    ends = np.cumsum([np.log10(2 * np.linalg.svd(next(stream)[0], compute_uv=False)[[0, -1]]) for _ in range(21)], axis=0)
-    assert np.stack([found.upper, found.lower], axis=1) == pytest.approx(ends[found.factor], abs=1e-10)
+    ends = np.cumsum(
+        [
+            np.log10(2 * np.linalg.svd(next(stream)[0], compute_uv=False)[[0, -1]])
+            for _ in range(21)
+        ],
+        axis=0,
+    )
+    assert np.stack([found.upper, found.lower], axis=1) == pytest.approx(
+        ends[found.factor], abs=1e-10
+    )
 
 
 def test_the_work_is_bounded_and_what_is_left_out_is_said():
@@ -75,8 +87,12 @@ def test_sigma_moves_all_by_its_logarithm_and_0_leaves_nothing():
 
 
 def test_two_matrices_are_compared_in_words():
-    assert bounds_sentence(Product(count=1)).startswith("The first two matrices together stretch by ")
-    assert bounds_sentence(Product(count=100)).partition(" After ")[0] == bounds_sentence(Product(count=1))
+    assert bounds_sentence(Product(count=1)).startswith(
+        "The first two matrices together stretch by "
+    )
+    assert bounds_sentence(Product(count=100)).partition(" After ")[0] == bounds_sentence(
+        Product(count=1)
+    )
     assert "After 100 further factors one direction" in bounds_sentence(Product())
     assert "alike" in bounds_sentence(Product(family="orthogonal"))
 
@@ -84,10 +100,18 @@ def test_two_matrices_are_compared_in_words():
 @pytest.mark.parametrize("family", ["normal", "xavier_normal"])
 @pytest.mark.parametrize("n", [1, 2, 4, 16, 64])
 def test_measured_exponents_are_those_of_the_law(n, family):
-    """Means of independent logarithms of chi-squares: within 4 standard errors, sqrt(psi'((n - i) / 2) / 4 / factors)."""
+    """Means of independent logarithms of chi-squares: within 4 standard errors.
+
+    These are sqrt(psi'((n - i) / 2) / 4 / factors).
+    """
     product = Product(n=n, count=500, sigma=0.7, family=family, seed=8)
-    errors = [math.sqrt(float(mpmath.psi(1, mpmath.mpf(n - i) / 2)) / 4 / affordable_factors(product)) for i in range(n)]
-    assert (np.abs(measured_exponents(product) - product_exponents(product)) < 4 * np.array(errors)).all()
+    errors = [
+        math.sqrt(float(mpmath.psi(1, mpmath.mpf(n - i) / 2)) / 4 / affordable_factors(product))
+        for i in range(n)
+    ]
+    assert (
+        np.abs(measured_exponents(product) - product_exponents(product)) < 4 * np.array(errors)
+    ).all()
 
 
 def test_measured_exponents_add_up_to_the_mean_logarithm_of_the_determinants():
@@ -98,4 +122,6 @@ def test_measured_exponents_add_up_to_the_mean_logarithm_of_the_determinants():
 
 
 def test_orthogonal_factors_stretch_every_direction_by_the_gain():
-    assert measured_exponents(Product(family="orthogonal", sigma=1.5)) == pytest.approx(np.full(4, math.log(1.5)), abs=1e-12)
+    assert measured_exponents(Product(family="orthogonal", sigma=1.5)) == pytest.approx(
+        np.full(4, math.log(1.5)), abs=1e-12
+    )

@@ -1,7 +1,7 @@
-"""What Streamlit lacks, each as HTML, CSS and JavaScript, and the style sheets of the page.
+"""Three components that Streamlit lacks, and the style sheets of the page.
 
-Components: a button that copies the link; links that open a lesson within the session; the legend
-of the charts with a slider to the step of the profiles.
+A button copies the link; links open a lesson within the session; the legend of the charts has a
+slider to the step of the profiles. Each has its HTML, CSS and JavaScript beside this file.
 """
 
 from collections.abc import Mapping
@@ -17,4 +17,4 @@ def read_component(name: str) -> Mapping[str, str]:
     }
 
 
-COMPONENTS = {name: read_component(name) for name in ("copy_link", "links", "strip")}
+COMPONENTS = {name: read_component(name) for name in ("copy_link", "links", "legend")}
