@@ -12,7 +12,7 @@ True
 {'v': '1', 'schemes': 'xavier_normal,he_normal', 'depth': '10', 'steps': '2'}
 """
 
-from stability.diagnosis.verdicts import Verdict, current_verdicts
+from stability.diagnosis.verdicts import Verdict, current_verdicts, forecast
 from stability.engine import runs
 from stability.engine.measurement import Measurement
 from stability.engine.training import measure
@@ -20,7 +20,7 @@ from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.theory.prediction import predict
 
-__all__ = ["Experiment", "Measurement", "Product", "Run", "measure", "predict"]
+__all__ = ["Experiment", "Measurement", "Product", "Run", "forecast", "measure", "predict"]
 
 
 class Run(runs.Run):

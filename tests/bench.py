@@ -34,7 +34,7 @@ from streamlit.testing.v1 import AppTest  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from stability import charts, frames  # noqa: E402
-from stability.catalogues import gaussian_moments, mean_field  # noqa: E402
+from stability.catalogues import correlation_deficit, gaussian_moments, mean_field  # noqa: E402
 from stability.catalogues.activations import ACTIVATIONS  # noqa: E402
 from stability.catalogues.number_formats import PRECISIONS  # noqa: E402
 from stability.diagnosis.verdicts import verdicts_before_training  # noqa: E402
@@ -269,7 +269,7 @@ def foresight(quick: bool) -> Iterator[Line]:
     sigma_w2, sigma_b2 = np.linspace(0.1, 4, 50)[:, None], np.linspace(0, 1, 50)
 
     def grids():
-        gaussian_moments.log_moment_table.cache_clear(), gaussian_moments.deficit_cell.cache_clear()
+        gaussian_moments.log_moment_table.cache_clear(), correlation_deficit.deficit_cell.cache_clear()
         for activation in ACTIVATIONS:
             mean_field.fixed_point(activation, sigma_w2, sigma_b2)
 

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from stability.catalogues.draws import unit_normal
 from stability.catalogues.entry import Entry, catalogue
 from stability.randomness import generator
 
 HELD_OUT_EXAMPLES = 512  # never trained on
-Sampler = Callable[[int, int, float, Generator], tuple[Tensor, Tensor]]
+Examples = tuple[Tensor, Tensor]  # x (count, features) and y
+Sampler = Callable[[int, int, float, Generator], Examples]
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """`x` (samples, features) standardised; `y` (samples,) class numbers or (samples, 1) values."""
+    """`x` (samples, features) standardised; `y` (samples,) class numbers or (samples, 1) values.
+
+    `x_test` and `y_test` are the same of the held-out examples.
+    """
 
     x: Tensor
     y: Tensor
@@ -45,17 +50,15 @@ class Dataset(Entry):
 
     @property
     def guessing_loss(self) -> float:
-        """The loss of a network that has learned nothing and says so.
-
-        That is ln(classes), or the variance of the target, 1.
-        """
+        """The loss of a network that has learned nothing: ln(classes), or variance 1 of targets."""
         return math.log(self.classes) if self.classes else 1.0
 
     @property
     def plotted_dimensions(self) -> int:
-        """Inputs of the learned function where it is drawn: 2 of classes, 1 of a regression; else 0.
+        """The inputs of a learned function that is drawn: 2 for classes, 1 for values; else 0.
 
-        Only where the data have a dimension of their own: a measurement must not depend on `features`.
+        Only where the data have a dimension of their own: a measurement must not depend on
+        `features`.
         """
         drawn = 2 if self.classes else 1
         return drawn if self.fixed_features == drawn else 0
@@ -83,9 +86,7 @@ class Dataset(Entry):
         )
         return standardize(torch.cat([noisy, clean]), samples)[samples:]
 
-    def _draw_all(
-        self, samples: int, features: int, noise: float, seed: int
-    ) -> tuple[Tensor, Tensor]:
+    def _draw_all(self, samples: int, features: int, noise: float, seed: int) -> Examples:
         count, random = samples + HELD_OUT_EXAMPLES, generator(seed, "data")
         return self.draw(count, self.input_dimension(features), noise, random)
 
@@ -96,58 +97,54 @@ def standardize(columns: Tensor, samples: int) -> Tensor:
     return (columns - mean) / torch.where(variance > 0, variance, 1).sqrt()
 
 
-def draw_normal(random: Generator, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=random, dtype=torch.float64)
-
-
 def draw_uniform(random: Generator, *shape: int) -> Tensor:
     return torch.rand(*shape, generator=random, dtype=torch.float64)
 
 
-def blobs(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
-    centres = draw_normal(random, 10, features)
+def blobs(count: int, features: int, noise: float, random: Generator) -> Examples:
+    centres = unit_normal(random, 10, features)
     y = torch.randint(10, (count,), generator=random)
-    return centres[y] + noise * draw_normal(random, count, features), y
+    return centres[y] + noise * unit_normal(random, count, features), y
 
 
-def teacher(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+def teacher(count: int, features: int, noise: float, random: Generator) -> Examples:
     """One hidden layer of 32 tanh units, weights of variance 4/features.
 
     Its output is curved, yet within reach of any network here.
     """
-    hidden = draw_normal(random, features, 32) * 2 / math.sqrt(features)
-    output = draw_normal(random, 32, 1) / math.sqrt(32)
-    x = draw_normal(random, count, features)
-    return x, torch.tanh(x @ hidden) @ output + noise * draw_normal(random, count, 1)
+    hidden = unit_normal(random, features, 32) * 2 / math.sqrt(features)
+    output = unit_normal(random, 32, 1) / math.sqrt(32)
+    x = unit_normal(random, count, features)
+    return x, torch.tanh(x @ hidden) @ output + noise * unit_normal(random, count, 1)
 
 
-def spirals(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+def spirals(count: int, features: int, noise: float, random: Generator) -> Examples:
     y = torch.randint(2, (count,), generator=random)
     radius = draw_uniform(random, count).sqrt()
     angle = 3 * math.pi * radius + math.pi * y
     arm = radius * torch.stack([angle.cos(), angle.sin()])
-    return arm.T + 0.2 * noise * draw_normal(random, count, 2), y
+    return arm.T + 0.2 * noise * unit_normal(random, count, 2), y
 
 
-def linear(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
-    direction = draw_normal(random, features, 1) / math.sqrt(features)
-    x = draw_normal(random, count, features)
-    return x, x @ direction + noise * draw_normal(random, count, 1)
+def linear(count: int, features: int, noise: float, random: Generator) -> Examples:
+    direction = unit_normal(random, features, 1) / math.sqrt(features)
+    x = unit_normal(random, count, features)
+    return x, x @ direction + noise * unit_normal(random, count, 1)
 
 
-def moons(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+def moons(count: int, features: int, noise: float, random: Generator) -> Examples:
     y = torch.randint(2, (count,), generator=random)
     angle = math.pi * draw_uniform(random, count)
     upper = torch.stack([angle.cos(), angle.sin()], 1)
     lower = torch.stack([1 - angle.cos(), 0.5 - angle.sin()], 1)
-    return torch.where(y[:, None] == 0, upper, lower) + noise * draw_normal(random, count, 2), y
+    return torch.where(y[:, None] == 0, upper, lower) + noise * unit_normal(random, count, 2), y
 
 
-def circles(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+def circles(count: int, features: int, noise: float, random: Generator) -> Examples:
     y = torch.randint(2, (count,), generator=random)
     angle = 2 * math.pi * draw_uniform(random, count)
     x = torch.stack([angle.cos(), angle.sin()], 1) * (1 - y / 2)[:, None]
-    return x + noise * draw_normal(random, count, 2), y
+    return x + noise * unit_normal(random, count, 2), y
 
 
 def checkered_squares(side: int) -> Sampler:
@@ -156,16 +153,16 @@ def checkered_squares(side: int) -> Sampler:
     The board is covered uniformly, then blurred by half of `noise`.
     """
 
-    def draw(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+    def draw(count: int, features: int, noise: float, random: Generator) -> Examples:
         x = side * draw_uniform(random, count, 2)
-        return x + noise / 2 * draw_normal(random, count, 2), x.floor().long().sum(dim=1) % 2
+        return x + noise / 2 * unit_normal(random, count, 2), x.floor().long().sum(dim=1) % 2
 
     return draw
 
 
-def sine(count: int, features: int, noise: float, random: Generator) -> tuple[Tensor, Tensor]:
+def sine(count: int, features: int, noise: float, random: Generator) -> Examples:
     x = draw_uniform(random, count, 1) * 2 - 1
-    return x, torch.sin(2 * math.pi * x) + noise * draw_normal(random, count, 1)
+    return x, torch.sin(2 * math.pi * x) + noise * unit_normal(random, count, 1)
 
 
 DATASETS = catalogue(

@@ -1,116 +1,275 @@
-"""Mean-field theory of wide random networks of one activation: how signals, their correlations and gradients go with depth.
+"""Mean-field theory of wide random networks: signals, correlations and gradients over depth.
 
-sigma_w2 is fan_in times the variance of a weight, sigma_b2 the variance of a bias; q is the variance of a pre-activation,
-c the correlation of the pre-activations of two inputs, u, u1 and u2 are normal, of mean 0 and variance q.
-Poole et al. 2016 (arXiv:1606.05340), Schoenholz et al. 2017 (arXiv:1611.01232).
+sigma_w2 is fan_in times the variance of a weight, sigma_b2 the variance of a bias; q is the
+variance of a pre-activation, c the correlation of the pre-activations of two inputs; u, u1 and u2
+are normal, of mean 0 and variance q. Poole et al. 2016 (arXiv:1606.05340), Schoenholz et al. 2017
+(arXiv:1611.01232).
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from stability.catalogues.activations import Activation
+from stability.catalogues.correlation_deficit import deficit_series, evaluate_deficit
 from stability.catalogues.gaussian_moments import (
     GROWTH,
     LOG_Q_MAX,
     LOG_Q_MIN,
     SECOND,
     SLOPE,
-    evaluate_deficit,
-    deficit_series,
-    log_moment,
+    FloatArray,
     activation_row,
+    check_range,
+    log_moment,
+    quiet_exp,
+    quiet_log,
 )
 
-LOG_Q_GRID = np.r_[-700.0, np.arange(LOG_Q_MIN, LOG_Q_MAX + 0.25, 0.5), 700.0]  # of log q; beyond LOW and HIGH all averages are power laws
-MAP_ROUNDING = 1e-12  # relative: a map this close to the identity is the identity, a slope this close to 1 is 1
+# of log q; beyond the tables all averages are power laws
+LOG_Q_GRID = np.r_[-700.0, np.arange(LOG_Q_MIN, LOG_Q_MAX + 0.25, 0.5), 700.0]
+# relative: a map this close to the identity is the identity, a slope this close to 1 is 1
+MAP_ROUNDING = 1e-12
 NOTE_DIES = "The signal dies out: q runs to 0."
-NOTE_DIES_FROM_BELOW = "The signal dies out, as all do that start below an unstable fixed point; from above it they explode."
+NOTE_DIES_FROM_BELOW = (
+    "The signal dies out, as all do that start below an unstable fixed point; "
+    "from above it they explode."
+)
 NOTE_EXPLODES = "There is no finite fixed point: q runs to infinity."
-NOTE_EXPLODES_FROM_ABOVE = "The signal explodes, as all do that start above an unstable fixed point; from below it they do not."
-NOTE_EVERY_Q_FIXED = "Every q is a fixed point: it stays what the first layer makes it, sigma_w2 + sigma_b2."
+NOTE_EXPLODES_FROM_ABOVE = (
+    "The signal explodes, as all do that start above an unstable fixed point; "
+    "from below it they do not."
+)
+NOTE_EVERY_Q_FIXED = (
+    "Every q is a fixed point: it stays what the first layer makes it, sigma_w2 + sigma_b2."
+)
 NOTE_UNSTABLE = "The network starts on an unstable fixed point: rounding drives it away."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FixedPoint:
-    """Where a deep network settles: floats, or arrays of the shape of sigma_w2 and sigma_b2; see `fixed_point`."""
+    """The state in which a deep network settles: floats, or arrays as sigma_w2 and sigma_b2 are.
 
-    q: float | np.ndarray
-    c: float | np.ndarray
-    chi_1: float | np.ndarray
-    chi_q: float | np.ndarray
-    xi_q: float | np.ndarray
-    xi_c: float | np.ndarray
-    xi_gradient: float | np.ndarray
-    note: str | np.ndarray
-
-
-def check_range(name: str, value: ArrayLike, low: float = 0.0, high: float = math.inf, finite: bool = True) -> np.ndarray:
-    """The value as float64. ValueError names the argument, the first bad value and what is legal."""
-    array = np.asarray(value, dtype=np.float64)
-    bad = ~((array >= low) & (array <= high)) | (finite & np.isinf(array))
-    if bad.any():
-        bounds = f"number from {low:g} to {high:g}" if high < math.inf or not finite else f"finite number of at least {low:g}"
-        raise ValueError(f"{name} is {array[bad].flat[0]}, legal is a {bounds}")
-    return array
-
-
-def safe_log(x: ArrayLike) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return np.log(x)
-
-
-def safe_exp(x: ArrayLike) -> np.ndarray:
-    with np.errstate(over="ignore", under="ignore"):
-        return np.exp(x)
-
-
-def second_moment(activation: str | Activation, q: ArrayLike) -> np.ndarray:
-    """E phi(u)^2 for u ~ N(0, q), elementwise, q from 0 to inf. ValueError for any other q."""
-    return safe_exp(log_moment(activation_row(activation), SECOND, safe_log(check_range("q", q, finite=False))))
-
-
-def slope_moment(activation: str | Activation, q: ArrayLike) -> np.ndarray:
-    """E phi'(u)^2 for u ~ N(0, q), elementwise, q from 0 to inf. ValueError for any other q."""
-    return safe_exp(log_moment(activation_row(activation), SLOPE, safe_log(check_range("q", q, finite=False))))
-
-
-def correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> np.ndarray:
-    """E phi(u1) phi(u2) for u1, u2 ~ N(0, q) of correlation c, elementwise: to 1e-7 of E phi(u)^2 for q to 10, 1e-4 to 1e5.
-
-    ValueError for q below 0 or infinite and for c outside -1 to 1.
+    The fields are those that `fixed_point` describes.
     """
-    return pair_moments(activation, q, c)[0]
+
+    q: float | FloatArray
+    c: float | FloatArray
+    chi_1: float | FloatArray
+    chi_q: float | FloatArray
+    xi_q: float | FloatArray
+    xi_c: float | FloatArray
+    xi_gradient: float | FloatArray
+    note: str | NDArray[np.str_]
 
 
-def slope_correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> np.ndarray:
-    """E phi'(u1) phi'(u2) for u1, u2 ~ N(0, q) of correlation c, elementwise: to 1e-6 of E phi'(u)^2 for q to 10, 1e-3 to 5e3.
+@dataclass(frozen=True, eq=False)
+class VarianceMap:
+    """V(q) = sigma_w2 E phi(u)^2 + sigma_b2, from layer to layer, of several networks `(n,)`."""
 
-    ValueError as for `correlation`.
+    row: Activation
+    log_w: FloatArray
+    log_b: FloatArray
+
+    def pick(self, index: Any) -> "VarianceMap":
+        return VarianceMap(self.row, self.log_w[index], self.log_b[index])
+
+    def gap(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return log V(q) - log q at log q = t, and its derivative in t."""
+        image = np.logaddexp(self.log_w + log_moment(self.row, SECOND, t), self.log_b)
+        with np.errstate(all="ignore"):  # sigma_w2 = sigma_b2 = 0
+            growth = np.exp(self.log_w + log_moment(self.row, GROWTH, t) + t - image)
+            return image - t, growth - 1
+
+    def settle(self) -> FloatArray:
+        """Return log q where iteration from the first layer ends, `(n,)`; it may be infinite.
+
+        V grows with q, so iteration runs one way only, to the first fixed point on its way.
+        """
+        start = np.clip(np.logaddexp(self.log_w, self.log_b), LOG_Q_GRID[0], LOG_Q_GRID[-1])
+        rise, _ = self.gap(start)
+        result = start.copy()
+        for side in (1, -1):
+            moves = side * rise > MAP_ROUNDING
+            if moves.any():
+                result[moves] = self.pick(moves).next_fixed_point(start[moves], side)
+        return result
+
+    def next_fixed_point(self, start: FloatArray, side: int) -> FloatArray:
+        """Return log q of the first fixed point above (`side` 1) or below (-1) `start`, `(n,)`.
+
+        It is inf or -inf where there is none.
+        """
+        grid = LOG_Q_GRID[::side]
+        ahead = side * (grid - start[:, None]) > 0  # (n, grid)
+        path = np.where(ahead, grid, start[:, None])
+        value, slope = (
+            np.where(ahead, far, near[:, None])
+            for far, near in zip(self.pick(np.s_[:, None]).gap(grid), self.gap(start), strict=True)
+        )
+        value *= side  # positive at the start; a fixed point is where it turns negative
+        self.move_steps_into_dips(path, value, slope, side)
+        crossed = value < -MAP_ROUNDING
+        line = np.flatnonzero(crossed.any(1))
+        step = np.argmax(crossed, axis=1)[line]
+        crossing = self.pick(line)
+
+        def gap_ahead(t: FloatArray) -> tuple[FloatArray, FloatArray]:
+            value, slope = crossing.gap(t)
+            return side * value, side * slope
+
+        result = np.full(len(start), side * math.inf)
+        result[line] = find_root(gap_ahead, path[line, step - 1], path[line, step])
+        return result
+
+    def move_steps_into_dips(
+        self, path: FloatArray, value: FloatArray, slope: FloatArray, side: int
+    ) -> None:
+        """Move ends of steps of a path `(n, grid)` to where the gap dips between positive values.
+
+        There two fixed points lie close together, as they do before they meet and vanish.
+        """
+        positive = (value[:, :-1] > 0) & (value[:, 1:] > 0)
+        line, step = np.nonzero(positive & (slope[:, :-1] < 0) & (slope[:, 1:] > 0))
+        if len(line):
+            dipping = self.pick(line)
+            bottom = find_root(
+                lambda t: (dipping.gap(t)[1], np.full_like(t, math.nan)),
+                path[line, step + 1],  # where the slope is positive
+                path[line, step],
+            )
+            path[line, step + 1], value[line, step + 1] = bottom, side * dipping.gap(bottom)[0]
+
+    def chi(self, kind: int, log_q: FloatArray) -> FloatArray:
+        """Return sigma_w2 E phi'^2 (SLOPE) or V'(q) (GROWTH), exactly 1 where 1 up to rounding."""
+        value = quiet_exp(self.log_w + log_moment(self.row, kind, log_q))
+        return np.where(abs(value - 1) <= MAP_ROUNDING, 1.0, value)
+
+    def describe(self, log_q: FloatArray, chi_q: FloatArray) -> NDArray[np.str_]:
+        """Return a sentence for each network without a stable fixed point, `(n,)`."""
+        finite = np.isfinite(log_q)
+        asked = ~finite | (chi_q == 1)
+        rises, falls = np.zeros((2, len(log_q)), dtype=bool)
+        gaps, _ = self.pick(asked).pick(np.s_[:, None]).gap(LOG_Q_GRID)
+        rises[asked], falls[asked] = (gaps > MAP_ROUNDING).any(1), (gaps < -MAP_ROUNDING).any(1)
+        notes = {
+            NOTE_EVERY_Q_FIXED: asked & ~rises & ~falls,
+            NOTE_UNSTABLE: finite & (chi_q > 1),
+            NOTE_EXPLODES_FROM_ABOVE: ~finite & (log_q > 0) & falls,
+            NOTE_EXPLODES: ~finite & (log_q > 0),
+            NOTE_DIES_FROM_BELOW: ~finite & (log_q < 0) & rises,
+            NOTE_DIES: ~finite & (log_q < 0),
+        }
+        return np.select(list(notes.values()), list(notes), "")
+
+
+def fixed_point(
+    activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: ArrayLike
+) -> FixedPoint:
+    """Return where a deep network settles, and over how many layers, elementwise.
+
+    `q`      the fixed point of the variance map V(q) = sigma_w2 E phi(u)^2 + sigma_b2 to which
+             iteration runs from the first layer, q_1 = sigma_w2 + sigma_b2 (standardised inputs);
+             0 or inf where it runs there; q_1 where every q is fixed
+    `chi_q`  V'(q), Poole et al. 2016;  `chi_1` sigma_w2 E phi'(u)^2, the factor of a squared
+             gradient a layer and, at c = 1, the slope of the correlation map
+             C(c) = (sigma_w2 E phi(u1) phi(u2) + sigma_b2) / q
+    `c`      the stable fixed point of C: 1 up to chi_1 = 1, less beyond; nan where every c is fixed
+             (linear); at q = 0 that of small sigma_b2, at q = inf that of signals that grow
+    `xi_q`, `xi_c`, `xi_gradient`  layers over which distances to q and c and the squared gradient
+             shrink by e: -1 / ln of chi_q, of the slope of C at c, of chi_1; negative where they
+             grow, inf at 1 (Schoenholz et al. 2017)
+    `note`   a sentence where there is no fixed point, or none that is stable, else ""
+
+    Fields are floats where both arguments are. ValueError where one is negative or not finite.
     """
-    return pair_moments(activation, q, c)[1]
+    w, b = np.broadcast_arrays(check_range("sigma_w2", sigma_w2), check_range("sigma_b2", sigma_b2))
+    variances = VarianceMap(activation_row(activation), quiet_log(w.ravel()), quiet_log(b.ravel()))
+    log_q = variances.settle()
+    q, chi_1, chi_q = quiet_exp(log_q), variances.chi(SLOPE, log_q), variances.chi(GROWTH, log_q)
+    c, slope = np.ones_like(q), np.where(np.isinf(q), 1.0, chi_1)
+    chaotic = (chi_1 > 1) & (q > 0) & np.isfinite(q)
+    theta, slope[chaotic] = stable_angle(variances.row, w.ravel()[chaotic], log_q[chaotic])
+    c[chaotic] = np.maximum(np.cos(theta), 0)
+    if variances.row.corners == ():  # a straight line passes on every correlation
+        c[(slope == 1) & (q > 0)] = math.nan
+    scales = depth_scale(chi_q), depth_scale(slope), depth_scale(chi_1)
+    fields = q, c, chi_1, chi_q, *scales, variances.describe(log_q, chi_q)
+    shaped: list[Any] = [field.reshape(w.shape) if w.shape else field.item() for field in fields]
+    return FixedPoint(*shaped)
 
 
-def pair_moments(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """E phi(u1) phi(u2) and E phi'(u1) phi'(u2), elementwise."""
-    row = activation_row(activation)
-    q, c = np.broadcast_arrays(check_range("q", q), check_range("c", c, -1.0, 1.0))
-    log_q, sign, below = safe_log(q.ravel()), np.where(c.ravel() < 0, -1.0, 1.0), 1 - abs(c.ravel())
+def stable_angle(
+    row: Activation, sigma_w2: FloatArray, log_q: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return arccos c at the stable fixed point of the correlation map, and the map's slope there.
+
+    For chaotic networks `(n,)`. 1 - C(c) = sigma_w2 (E phi(u)^2 - E phi(u1) phi(u2)) / q, so c < 1
+    is fixed where sigma_w2 times the correlation deficit is 1. The deficit grows from c = 0, where
+    it is at most 1 / sigma_w2, to c = 1, where it is E phi'(u)^2.
+    """
     series = deficit_series(row, log_q)
-    (odd, even), (odd_slope, even_slope) = evaluate_deficit(series, log_q, 2 * np.arcsin(np.sqrt(below / 2)))
-    odd_moment = evaluate_deficit(series, log_q, np.full_like(log_q, math.pi / 2))[0][0]  # times q; at c = 0 nothing of it is left
-    product = safe_exp(log_moment(row, SECOND, log_q)) - q.ravel() * ((1 - sign) * odd_moment + below * (sign * odd + even))
-    return product.reshape(q.shape), (odd_slope + sign * even_slope).reshape(q.shape)
+
+    def excess(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        deficit, slope = (part.sum(0) for part in evaluate_deficit(series, log_q, theta))
+        return sigma_w2 * deficit - 1, sigma_w2 * (slope - deficit) / np.tan(theta / 2)
+
+    theta = find_root(excess, np.zeros_like(log_q), np.full_like(log_q, math.pi / 2))
+    return theta, sigma_w2 * evaluate_deficit(series, log_q, theta)[1].sum(0)
 
 
-def find_root(f: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Where f, positive at `above` and not at `below`, passes 0: Newton's steps, halving where one leaves the bracket.
+def depth_scale(chi: FloatArray) -> FloatArray:
+    """Return the layers over which what chi multiplies at each layer shrinks by e: -1 / ln chi.
 
-    f yields its value and its derivative, elementwise; where that is NaN the bracket is halved.
+    Negative where it grows, inf at 1.
+    """
+    with np.errstate(divide="ignore"):
+        return np.where(chi == 1, math.inf, -1 / np.where(chi == 1, math.nan, np.log(chi)))
+
+
+def critical_sigma_w2(activation: str | Activation, sigma_b2: float) -> float:
+    """Return sigma_w2 at the edge of chaos, the smallest if several.
+
+    There chi_1 = 1 at the fixed point where the network settles. Along the line
+    sigma_w2 = 1 / E phi'(u)^2 each q has chi_1 = 1; it is fixed where V(q) = q. At q = 0, for
+    sigma_b2 = 0, the edge is 1 / phi'(0)^2. ValueError where no q is fixed, as for ReLU with
+    biases, or where it repels, as for GELU without.
+    """
+    row, log_b = activation_row(activation), quiet_log(check_range("sigma_b2", sigma_b2).reshape(1))
+
+    def gap_on_line(t: FloatArray) -> tuple[FloatArray, FloatArray]:
+        gap, _ = VarianceMap(row, -log_moment(row, SLOPE, t), log_b).gap(t)
+        return gap, np.full_like(t, math.nan)
+
+    gaps, _ = gap_on_line(LOG_Q_GRID)
+    ends, gaps = LOG_Q_GRID[abs(gaps) > MAP_ROUNDING], gaps[abs(gaps) > MAP_ROUNDING]
+    cut = np.flatnonzero((gaps[:-1] > 0) != (gaps[1:] > 0))
+    above, below = np.where(gaps[cut] > 0, (cut, cut + 1), (cut + 1, cut))
+    roots = find_root(gap_on_line, ends[above], ends[below])
+    candidates = np.sort(quiet_exp(-log_moment(row, SLOPE, np.r_[-math.inf, roots])))
+    points = fixed_point(row, candidates, sigma_b2)
+    is_edge = np.isclose(points.chi_1, 1, rtol=0, atol=1e-8) & np.isfinite(points.q)
+    edges = candidates[is_edge & (np.asarray(points.chi_q) <= 1)]
+    if len(edges):
+        return float(edges[0])
+    why = "no finite q is fixed"
+    if len(roots) or gap_on_line(LOG_Q_GRID[:1])[0] <= MAP_ROUNDING:  # at q = 0
+        why = "the fixed point repels: signals run from it to 0 or to infinity"
+    where = f"sigma_b2 = {float(sigma_b2):g}"
+    raise ValueError(f"{row.key} has no critical sigma_w2 at {where}: where chi_1 = 1, {why}")
+
+
+def find_root(
+    f: Callable[[FloatArray], tuple[FloatArray, FloatArray]], above: FloatArray, below: FloatArray
+) -> FloatArray:
+    """Return where f passes 0, elementwise, between `above`, where it is positive, and `below`.
+
+    f yields its value and its derivative, for Newton's steps; the bracket is halved where a step
+    leaves it or the derivative is NaN.
     """
     x = (above + below) / 2
     for _ in range(80):
@@ -124,162 +283,3 @@ def find_root(f: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], above: n
             return new
         x = new
     return x
-
-
-def log_map_gap(row: Activation, log_w: np.ndarray, log_b: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log V(q) - log q at log q = t for V(q) = sigma_w2 E phi^2 + sigma_b2, and its derivative in t."""
-    image = np.logaddexp(log_w + log_moment(row, SECOND, t), log_b)
-    with np.errstate(all="ignore"):  # sigma_w2 = sigma_b2 = 0
-        return image - t, np.exp(log_w + log_moment(row, GROWTH, t) + t - image) - 1
-
-
-def settled_log_q(row: Activation, log_w: np.ndarray, log_b: np.ndarray) -> np.ndarray:
-    """log q where iteration of V ends, `(n,)`; -inf and inf where it runs there.
-
-    V grows with q, so iteration runs one way only, to the first fixed point on its way.
-    """
-    start = np.clip(np.logaddexp(log_w, log_b), LOG_Q_GRID[0], LOG_Q_GRID[-1])
-    rise = log_map_gap(row, log_w, log_b, start)[0]
-    result = start.copy()
-    for side in (1, -1):
-        going = side * rise > MAP_ROUNDING
-        if going.any():
-            result[going] = first_fixed_point(row, log_w[going], log_b[going], start[going], side)
-    return result
-
-
-def first_fixed_point(row: Activation, log_w: np.ndarray, log_b: np.ndarray, start: np.ndarray, side: int) -> np.ndarray:
-    """log q of the first fixed point above (`side` 1) or below (-1) `start`, `(n,)`, inf or -inf where there is none."""
-    grid = LOG_Q_GRID[::side]
-    ahead = side * (grid - start[:, None]) > 0  # (n, grid)
-    path = np.where(ahead, grid, start[:, None])
-    here = log_map_gap(row, log_w, log_b, start)
-    there = log_map_gap(row, log_w[:, None], log_b[:, None], grid)
-    value, slope = (np.where(ahead, far, near[:, None]) for far, near in zip(there, here, strict=True))
-    value = side * value  # positive at the start; a fixed point is where it turns negative
-    path, value = split_at_dips(row, log_w, log_b, side, path, value, slope)
-    crossed = value < -MAP_ROUNDING
-    stops = crossed.any(1)
-    at = np.argmax(crossed, axis=1)[stops]
-    result = np.full(len(start), side * math.inf)
-    lines = np.flatnonzero(stops)
-    result[stops] = find_root(
-        lambda t: tuple(side * part for part in log_map_gap(row, log_w[stops], log_b[stops], t)),
-        path[lines, at - 1], path[lines, at],
-    )  # fmt: skip
-    return result
-
-
-def split_at_dips(row, log_w, log_b, side, path, value, slope) -> tuple[np.ndarray, np.ndarray]:
-    """Path and value `(n, grid)` with the ends of steps moved to where the value dips below 0 between two positive ones.
-
-    There two fixed points lie close together, as they do before they meet and vanish.
-    """
-    line, step = np.nonzero((value[:, :-1] > 0) & (value[:, 1:] > 0) & (slope[:, :-1] < 0) & (slope[:, 1:] > 0))
-    if len(line):
-        log_w, log_b = log_w[line], log_b[line]
-        down = path[line, step + 1], path[line, step]  # the slope is positive at the first, negative at the second
-        bottom = find_root(lambda t: (log_map_gap(row, log_w, log_b, t)[1], np.full_like(t, math.nan)), *down)
-        path[line, step + 1], value[line, step + 1] = bottom, side * log_map_gap(row, log_w, log_b, bottom)[0]
-    return path, value
-
-
-def stable_angle(row: Activation, sigma_w2: np.ndarray, log_q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of chaotic networks, `(n,)`: arccos c at the stable fixed point of the correlation map, and the map's slope there.
-
-    1 - C(c) = sigma_w2 (E phi(u)^2 - E phi(u1) phi(u2)) / q, so c < 1 is fixed where sigma_w2 times the fall is 1. The fall
-    grows from c = 0, where it is at most 1 / sigma_w2, to c = 1, where it is E phi'(u)^2.
-    """
-    series = deficit_series(row, log_q)
-
-    def excess(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        fall, slope = (part.sum(0) for part in evaluate_deficit(series, log_q, theta))
-        return sigma_w2 * fall - 1, sigma_w2 * (slope - fall) / np.tan(theta / 2)
-
-    theta = find_root(excess, np.zeros_like(log_q), np.full_like(log_q, math.pi / 2))
-    return theta, sigma_w2 * evaluate_deficit(series, log_q, theta)[1].sum(0)
-
-
-def depth_scale(chi: np.ndarray) -> np.ndarray:
-    """Layers over which what is multiplied by chi a layer shrinks by e: -1 / ln chi; negative where it grows, inf at 1."""
-    with np.errstate(divide="ignore"):
-        return np.where(chi == 1, math.inf, -1 / np.where(chi == 1, math.nan, np.log(chi)))
-
-
-def map_slope(row: Activation, kind: int, log_w: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-    """sigma_w2 E phi'^2 or sigma_w2 d E phi^2 / dq; exactly 1 where it is 1 up to rounding."""
-    value = safe_exp(log_w + log_moment(row, kind, log_q))
-    return np.where(abs(value - 1) <= MAP_ROUNDING, 1.0, value)
-
-
-def fixed_point(activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: ArrayLike) -> FixedPoint:
-    """Where a deep network settles, and over how many layers; elementwise, floats where both arguments are.
-
-    `q`       the fixed point of the variance map V(q) = sigma_w2 E phi(u)^2 + sigma_b2 to which iteration runs from the first
-              layer, q_1 = sigma_w2 + sigma_b2 (standardised inputs); 0 or inf where it runs there; q_1 where every q is fixed
-    `chi_q`   V'(q), Poole et al. 2016;  `chi_1` sigma_w2 E phi'(u)^2, the slope of the correlation map
-              C(c) = (sigma_w2 E phi(u1) phi(u2) + sigma_b2) / q at c = 1 and the factor of a squared gradient a layer
-    `c`       the stable fixed point of C: 1 up to chi_1 = 1, less beyond; nan where every c is fixed (linear); at q = 0 that
-              of the limit of small sigma_b2; at q = inf that of correlations of signals that grow
-    `xi_q`, `xi_c`, `xi_gradient`  layers over which distances to q and c and the squared gradient shrink by e: -1 / ln of
-              chi_q, of the slope of C at c, of chi_1; negative where they grow, inf at 1 (Schoenholz et al. 2017)
-    `note`    a sentence where there is no fixed point, or none that is stable, else ""
-
-    ValueError where sigma_w2 or sigma_b2 is negative or not finite.
-    """
-    row = activation_row(activation)
-    sigma_w2, sigma_b2 = np.broadcast_arrays(check_range("sigma_w2", sigma_w2), check_range("sigma_b2", sigma_b2))
-    shape, w, b = sigma_w2.shape, sigma_w2.ravel(), sigma_b2.ravel()
-    log_w, log_b = safe_log(w), safe_log(b)
-    log_q = settled_log_q(row, log_w, log_b)
-    q, chi_1, chi_q = safe_exp(log_q), map_slope(row, SLOPE, log_w, log_q), map_slope(row, GROWTH, log_w, log_q)
-    c, slope = np.ones_like(q), np.where(np.isinf(q), 1.0, chi_1)
-    chaotic = (chi_1 > 1) & (q > 0) & np.isfinite(q)
-    theta, slope[chaotic] = stable_angle(row, w[chaotic], log_q[chaotic])
-    c[chaotic] = np.maximum(np.cos(theta), 0)
-    c[(slope == 1) & (q > 0) & (row.corners == ())] = math.nan  # a straight line passes on every correlation
-    scales, note = map(depth_scale, (chi_q, slope, chi_1)), fixed_point_notes(row, log_w, log_b, log_q, chi_q)
-    return FixedPoint(*(field.reshape(shape) if shape else field.item() for field in (q, c, chi_1, chi_q, *scales, note)))
-
-
-def fixed_point_notes(row: Activation, log_w: np.ndarray, log_b: np.ndarray, log_q: np.ndarray, chi_q: np.ndarray) -> np.ndarray:
-    """A sentence for each network without a stable fixed point, `(n,)`."""
-    finite = np.isfinite(log_q)
-    asked = ~finite | (chi_q == 1)
-    up, down = np.zeros((2, len(log_q)), dtype=bool)
-    gaps = log_map_gap(row, log_w[asked, None], log_b[asked, None], LOG_Q_GRID)[0]
-    up[asked], down[asked] = (gaps > MAP_ROUNDING).any(1), (gaps < -MAP_ROUNDING).any(1)
-    cases = {
-        NOTE_EVERY_Q_FIXED: asked & ~up & ~down,
-        NOTE_UNSTABLE: finite & (chi_q > 1),
-        NOTE_EXPLODES_FROM_ABOVE: ~finite & (log_q > 0) & down,
-        NOTE_EXPLODES: ~finite & (log_q > 0),
-        NOTE_DIES_FROM_BELOW: ~finite & (log_q < 0) & up,
-        NOTE_DIES: ~finite & (log_q < 0),
-    }
-    return np.select(list(cases.values()), list(cases), "")
-
-
-def critical_sigma_w2(activation: str | Activation, sigma_b2: float) -> float:
-    """sigma_w2 at the edge of chaos: chi_1 = 1 at the fixed point where the network settles, the smallest if several.
-
-    Along the line sigma_w2 = 1 / E phi'(u)^2 each q has chi_1 = 1; it is fixed where V(q) = q. At q = 0, for sigma_b2 = 0,
-    the edge is 1 / phi'(0)^2. ValueError where no q is fixed, as for ReLU with biases, or where it repels, as for GELU without.
-    """
-    row, log_b = activation_row(activation), safe_log(check_range("sigma_b2", sigma_b2).reshape(1))
-
-    def line(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return log_map_gap(row, -log_moment(row, SLOPE, t), log_b, t)[0], np.full_like(t, math.nan)
-
-    value = line(LOG_Q_GRID)[0]
-    ends, value = LOG_Q_GRID[abs(value) > MAP_ROUNDING], value[abs(value) > MAP_ROUNDING]
-    cut = np.flatnonzero((value[:-1] > 0) != (value[1:] > 0))
-    roots = find_root(line, *np.where(value[cut] > 0, (ends[cut], ends[cut + 1]), (ends[cut + 1], ends[cut])))
-    candidates = np.sort(safe_exp(-log_moment(row, SLOPE, np.r_[-math.inf, roots])))
-    points = fixed_point(row, candidates, sigma_b2)
-    edge = np.isclose(points.chi_1, 1, rtol=0, atol=1e-8) & np.isfinite(points.q) & (points.chi_q <= 1)
-    if edge.any():
-        return float(candidates[edge][0])
-    fixed = len(roots) or line(LOG_Q_GRID[:1])[0] <= MAP_ROUNDING  # at q = 0
-    why = "the fixed point repels: signals run from it to 0 or to infinity" if fixed else "no finite q is fixed"
-    raise ValueError(f"{row.key} has no critical sigma_w2 at sigma_b2 = {float(sigma_b2):g}: where chi_1 = 1, {why}")

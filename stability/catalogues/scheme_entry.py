@@ -11,7 +11,7 @@ from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.entry import Entry
 from stability.text import exact_number
 
-Settings = Mapping[str, Any]
+OtherSettings = Mapping[str, Any]
 Disagreement = tuple[str, str, Any]  # a sentence, the field to change, its nearest legal value
 
 
@@ -38,7 +38,7 @@ class Scheme(Entry):
     value_name: str = ""
     low: float = 0.0
     integer_value: bool = False
-    needs: Callable[[Settings], Iterator[Disagreement]] = lambda settings: iter(())
+    needs: Callable[[OtherSettings], Iterator[Disagreement]] = lambda settings: iter(())
     adjust: Callable[[Tensor], float] | None = None
 
     @property

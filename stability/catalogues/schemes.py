@@ -14,8 +14,9 @@ from torch import Tensor
 
 from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.entry import catalogue
-from stability.catalogues.mean_field import critical_sigma_w2, second_moment
-from stability.catalogues.scheme_entry import Disagreement, Scheme, Settings
+from stability.catalogues.gaussian_moments import second_moment
+from stability.catalogues.mean_field import critical_sigma_w2
+from stability.catalogues.scheme_entry import Disagreement, OtherSettings, Scheme
 from stability.text import did_you_mean, exact_number, parse_number
 
 
@@ -76,18 +77,18 @@ def unit_variance_factor(z: Tensor) -> float:
     return 1 / std if 0 < std < math.inf and abs(std**2 - 1) > 0.1 else 1.0
 
 
-def require_even_width(settings: Settings) -> Iterator[Disagreement]:
+def require_even_width(settings: OtherSettings) -> Iterator[Disagreement]:
     width = settings["width"]
     if width % 2 and settings["depth"] > 1:
         yield f"width must be even for the scheme looks_linear, not {width}", "width", width + 1
 
 
-def require_residual(settings: Settings) -> Iterator[Disagreement]:
+def require_residual(settings: OtherSettings) -> Iterator[Disagreement]:
     if not settings["residual"]:
         yield "residual must be true for the scheme fixup, not false", "residual", True
 
 
-def require_edge_of_chaos(settings: Settings) -> Iterator[Disagreement]:
+def require_edge_of_chaos(settings: OtherSettings) -> Iterator[Disagreement]:
     activation, bias_std = settings["activation"], settings["bias_std"]
     for_critical = "for the scheme critical"
     if not has_edge_of_chaos(activation, 0.0) and not has_edge_of_chaos(activation, bias_std):

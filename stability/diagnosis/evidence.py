@@ -1,31 +1,35 @@
-"""One scheme as its verdict sees it: how it started, how its loss went, how it ended.
+"""The evidence about one scheme: how it started, how its loss went, how it ended.
 
-Of several replicates the numbers are those of the middle one, but one that left the range of numbers is enough.
+Numbers are medians over replicates, but one replicate that left the range of numbers is enough.
 """
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from stability.diagnosis.forecast import learning_probability, excess_rate_decades
-from stability.diagnosis.indicators import Indicators, middle, scheme_indicators
+from stability.diagnosis.forecast import excess_rate_decades, learning_probability
+from stability.diagnosis.indicators import Indicators, scheme_indicators
+from stability.engine.loss_scaling import INITIAL_SCALE, SMALLEST_SCALE
 from stability.engine.measurement import Measurement, finite_networks
+from stability.engine.replicates import median_or_worst
 from stability.engine.runs import Break, Run, locate_break
-from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.records.experiment import Experiment
+from stability.records.step_sampling import sampled_steps
 
-LEARNED_SHARE = 0.5  # of the held-out loss at the start: below it a network has learned; and of guessing: below it, well
-HARMED_SHARE = 2.0  # times the held-out loss at the start: above it training has done harm, finite or not
-HEALTHY_DECADES = 2.0  # powers of ten from end to end: a step that suits one end of the network is a hundred times off at the other
-OVERSHOOT_DECADES = 1.5  # power of ten: of networks whose step promises thirty times the whole loss, most do not learn
+LEARNED_SHARE = 0.5  # below this share of the first held-out loss: learned; of guessing: well
+HARMED_SHARE = 2.0  # of the held-out loss at the start: above it training has done harm
+HEALTHY_DECADES = 2.0  # end to end: a step that suits one end is 100 times off at the other
+OVERSHOOT_DECADES = 1.5  # most networks whose step promises 30 times the loss do not learn
+MOST_HALVINGS = round(math.log2(INITIAL_SCALE / SMALLEST_SCALE))  # one per skipped step
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One scheme as the rows see it: its signs at the start and, after training, at the end, and how its loss went."""
+    """One scheme: its indicators at the start and, after training, at the end, and its loss."""
 
     experiment: Experiment
     scheme: str
@@ -37,92 +41,120 @@ class Evidence:
 
     @property
     def stages(self) -> tuple[Indicators, ...]:
-        """Where a disease is looked for: at the start first, where it is a cause."""
+        """The indicators in which a disease is looked for: the start first, where it is a cause."""
         return (self.start, self.end) if self.end else (self.start,)
 
     @property
     def learns(self) -> bool:
+        """True if the held-out loss was halved or, in a forecast, is likely to be."""
         if not self.end:
             return self.probability > 0.5
-        return not self.breaks and math.isfinite(self.first_loss) and self.last_loss < LEARNED_SHARE * self.first_loss
+        halved = self.last_loss < LEARNED_SHARE * self.first_loss
+        return halved and math.isfinite(self.first_loss) and not self.breaks
 
     @property
     def remaining_loss(self) -> float:
-        """What is left of the held-out loss, as a share of the start."""
+        """The held-out loss as a share of that at the start."""
         return self.last_loss / self.first_loss if self.first_loss else math.inf
 
     @property
     def probability(self) -> float:
+        """The probability of learning, as forecast from the start."""
         return learning_probability(self.experiment, self.start)
 
     @property
     def beats_guessing(self) -> bool:
-        """Better than guessing, too; a forecast cannot tell."""
-        return not self.end or self.last_loss <= LEARNED_SHARE * self.experiment.dataset_row.guessing_loss
+        """True if the loss is far better than that of guessing; a forecast cannot tell."""
+        guessing = self.experiment.dataset_row.guessing_loss
+        return not self.end or self.last_loss <= LEARNED_SHARE * guessing
 
     @property
     def diverges(self) -> bool:
-        if not self.end:
-            return is_healthy(self.start) and (self.start.log_step_drop > OVERSHOOT_DECADES or excess_rate_decades(self.experiment) > 0)
-        return bool(self.breaks) or not self.last_loss <= HARMED_SHARE * self.first_loss
+        """True if training did harm or, in a forecast, overshoots from a healthy start."""
+        if self.end:
+            return bool(self.breaks) or not self.last_loss <= HARMED_SHARE * self.first_loss
+        overshoots = self.start.log_step_drop > OVERSHOOT_DECADES
+        too_fast = excess_rate_decades(self.experiment) > 0
+        return is_healthy(self.start) and (overshoots or too_fast)
 
 
-def is_healthy(s: Indicators) -> bool:
-    """Whether signal and gradient keep their size through the depth, and the loss starts within reach of guessing."""
-    return s.is_finite and abs(s.log_signal) < HEALTHY_DECADES and abs(s.log_gradient) < HEALTHY_DECADES and s.relative_loss < 10**HEALTHY_DECADES
+def is_healthy(seen: Indicators) -> bool:
+    """True if signal and gradient keep their size and the loss starts within reach of guessing."""
+    flat_signal = abs(seen.log_signal) < HEALTHY_DECADES  # False where it is NaN
+    flat_gradient = abs(seen.log_gradient) < HEALTHY_DECADES
+    within_reach = seen.relative_loss < 10**HEALTHY_DECADES
+    return seen.is_finite and flat_signal and flat_gradient and within_reach
 
 
-_seen: WeakKeyDictionary[Run, dict[int, list[Indicators]]] = WeakKeyDictionary()  # asked for at every draw, and always the same
-
-
-def starting_indicators(run: Run, count: int) -> list[Indicators]:
-    """The signs before training, of every scheme: of its first whole measurement among `count`."""
-    seen = _seen.setdefault(run, {})
-    steps = [first_taken_step(run, count, index) for index in range(len(run.experiment.schemes))]
-    for step in set(steps) - set(seen):
-        seen[step] = scheme_indicators(run.experiment, run.measurements[step])
-    return [seen[step][index] for index, step in enumerate(steps)]
-
-
-def first_taken_step(run: Run, count: int, scheme: int) -> int:
-    """With loss scaling the first step that is taken, before which no weight moves; 0 where none is yet, or is kept."""
-    if not run.experiment.number_format.scales_loss:
-        return 0
-    kept = (m for m in run.measurements[: min(count, SAMPLED_STEPS)] if m.signal is not None)  # 60 halvings are enough for any scale
-    return next((m.step for m in kept if np.isfinite(m.gradient_norm[scheme]).all()), 0)
-
-
-def evidence_before_training(e: Experiment, first: Measurement, found: list[Indicators]) -> list[Evidence]:
-    """The schemes before training, `found` their signs."""
-    cases = []
-    for index, (scheme, start) in enumerate(zip(e.schemes, found, strict=True)):
-        wrong = np.flatnonzero(~finite_networks(e, first)[index]).tolist()
-        cases.append(Evidence(e, scheme, start, in_order(locate_break(first, (index, replicate)) for replicate in wrong)))
-    return cases
+def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence]:
+    """Return the evidence of the first measurement alone."""
+    finite, starts, found = finite_networks(e, first), scheme_indicators(e, first), []
+    for index, scheme in enumerate(e.schemes):
+        broken = np.flatnonzero(~finite[index]).tolist()
+        breaks = earliest_first(locate_break(first, (index, replicate)) for replicate in broken)
+        found.append(Evidence(e, scheme, starts[index], breaks))
+    return found
 
 
 def evidence_during_training(run: Run, count: int) -> list[Evidence]:
-    """The schemes after the first `count` measurements: what has left the range of numbers has ended, as it began."""
-    cases = evidence_before_training(run.experiment, run.measurements[0], starting_indicators(run, count))
-    events = [breaks_of_scheme(run, count, index) for index in range(len(cases))]
-    return [replace(case, breaks=found, end=case.start) if found else case for case, found in zip(cases, events, strict=True)]
+    """Return the evidence of the first `count` measurements: a scheme that diverged has ended."""
+    found = []
+    for index, start in enumerate(starting_indicators(run, count)):
+        breaks = breaks_of_scheme(run, count, index)
+        end, scheme = start if breaks else None, run.experiment.schemes[index]
+        found.append(Evidence(run.experiment, scheme, start, breaks, end))
+    return found
 
 
 def evidence_after_training(run: Run, count: int) -> list[Evidence]:
-    """The schemes as they stand after the first `count` measurements."""
-    e, first = run.experiment, run.measurements[0]
-    last = run.measurements[max(step for step in evenly_spread_steps(e.steps, SAMPLED_STEPS) if step < count)]  # when the held-out set was seen
-    losses = (middle(m.test_loss).tolist() for m in (first, last))
-    rows = zip(e.schemes, starting_indicators(run, count), scheme_indicators(e, run.newest_profiles(count)), *losses, strict=True)
-    return [
-        Evidence(e, scheme, start, breaks_of_scheme(run, count, index), end, *loss) for index, (scheme, start, end, *loss) in enumerate(rows)
-    ]
+    """Return the evidence of the first `count` measurements as if training ended there."""
+    e = run.experiment
+    last = max(step for step in sampled_steps(e.steps) if step < count)  # with a held-out loss
+    before, after = (median_or_worst(run.measurements[step].test_loss) for step in (0, last))
+    starts = starting_indicators(run, count)
+    ends = remembered_indicators(run, run.newest_profiles(count).step)
+    found = []
+    for index, scheme in enumerate(e.schemes):
+        breaks, losses = breaks_of_scheme(run, count, index), (before[index], after[index])
+        found.append(Evidence(e, scheme, starts[index], breaks, ends[index], *map(float, losses)))
+    return found
 
 
 def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:
-    """Where the replicates of a scheme broke in the first `count` measurements, the earliest first."""
-    return in_order(event for (s, _), event in list(run.breaks.items()) if s == scheme and event.step < count)
+    """The breaks of its replicates in the first `count` measurements, the earliest first."""
+    events = list(run.breaks.items())  # a copy: the thread that trains may add to it
+    return earliest_first(event for (s, _), event in events if s == scheme and event.step < count)
 
 
-def in_order(events: Iterable[Break]) -> tuple[Break, ...]:
-    return tuple(sorted(events, key=lambda event: (event.step, event.layer)))
+def earliest_first(breaks: Iterable[Break]) -> tuple[Break, ...]:
+    return tuple(sorted(breaks, key=lambda event: (event.step, event.layer)))
+
+
+def starting_indicators(run: Run, count: int) -> list[Indicators]:
+    """Return the indicators of every scheme at its first step taken, before which nothing moves."""
+    schemes = range(len(run.experiment.schemes))
+    return [remembered_indicators(run, first_taken_step(run, count, i))[i] for i in schemes]
+
+
+def first_taken_step(run: Run, count: int, scheme: int) -> int:
+    """Return the first step that loss scaling does not skip, of those with profiles; else 0."""
+    if not run.experiment.number_format.scales_loss:
+        return 0
+    for measurement in run.measurements[: min(count, MOST_HALVINGS + 1)]:
+        taken = np.isfinite(measurement.gradient_norm[scheme]).all()
+        if taken and measurement.signal is not None:
+            return measurement.step
+    return 0
+
+
+_lock = Lock()
+_remembered: WeakKeyDictionary[Run, dict[int, list[Indicators]]] = WeakKeyDictionary()
+
+
+def remembered_indicators(run: Run, step: int) -> list[Indicators]:
+    """Return the indicators at a step, taken once: every draw asks for the same ones."""
+    with _lock:
+        by_step = _remembered.setdefault(run, {})
+    if step not in by_step:
+        by_step[step] = scheme_indicators(run.experiment, run.measurements[step])
+    return by_step[step]

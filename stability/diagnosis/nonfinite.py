@@ -1,19 +1,20 @@
-"""What must be said in words because no log axis can show it: numbers that are not finite, and exact zeros."""
+"""Remarks on what no log axis can show: numbers that are not finite, and exact zeros."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from stability.diagnosis.evidence import breaks_of_scheme
 from stability.engine.measurement import Measurement
-from stability.engine.runs import Break, Run
+from stability.engine.runs import Run
 from stability.text import layer_range
 
 
 @dataclass(frozen=True)
 class Remark:
-    """One sentence about one scheme; where it `diverged`, `step` and `short` are for a mark in a chart.
+    """One sentence about one scheme; where it `diverged`, `step` and `label` mark it in a chart.
 
-    `shown` is its part about what is shown, for who has read the rest in a verdict.
+    `profiles_text` is its part about the profiles, for a reader who has the rest from a verdict.
     """
 
     scheme: str
@@ -25,45 +26,42 @@ class Remark:
 
 
 def nonfinite_remarks(run: Run, count: int) -> list[Remark]:
-    """Of the first `count` measurements: where schemes diverged, and the exact zeros in the newest, in the schemes' order."""
-    found = []
-    for index, (scheme, finite) in enumerate(zip(run.experiment.schemes, run.counts_before_divergence(count), strict=True)):
+    """Return where schemes diverged so far, and the exact zeros in their newest profiles."""
+    remarks = []
+    for index, finite in enumerate(run.counts_before_divergence(count)):
         shown = run.newest_profiles(finite)
-        found += divergence(run, index, scheme, count - 1, shown.step) + zeros(scheme, shown, index)
-    return found
+        found = divergence_remark(run, count, index, shown.step), zero_remark(run, shown, index)
+        remarks += [remark for remark in found if remark]
+    return remarks
 
 
-def divergence(run: Run, index: int, scheme: str, step: int, shown: int) -> list[Remark]:
-    broken = [event for (s, _), event in run.breaks.items() if s == index and event.step <= step]
-    if not broken:
-        return []
-    first = min(broken, key=lambda event: (event.step, event.layer))
-    replicates = run.experiment.replicates
-    who = "" if replicates == 1 else f"{len(broken)} of {replicates} replicates "
+def divergence_remark(run: Run, count: int, index: int, shown: int) -> Remark | None:
+    """Return where a scheme diverged first, `shown` being the step of its profiles."""
+    breaks = breaks_of_scheme(run, count, index)
+    if not breaks:
+        return None
+    event, replicates = breaks[0], run.experiment.replicates
+    where = f"from step {event.step} on"
+    reason = f"the loss is {event.value} {where}, though every layer is still finite."
+    label = f"{event.value} at step {event.step}"
+    if event.layer:
+        numbers = "gradient" if event.backward else "signal"
+        reason = f"the {numbers} is {event.value} at layer {event.layer} {where}."
+        label = f"{event.value} at layer {event.layer}, step {event.step}"
+    share = f"{len(breaks)} of {replicates} replicates " if replicates > 1 else ""
     profiles = f"Profiles: step {shown}."
-    text = f"{who}diverged: {sentence(first)} {profiles}"
-    return [Remark(scheme, text, first.step, short(first), diverged=True, profiles_text=profiles)]
+    text = f"{share}diverged: {reason} {profiles}"
+    return Remark(run.experiment.schemes[index], text, event.step, label, True, profiles)
 
 
-def short(event: Break) -> str:
-    return f"{event.value} at layer {event.layer}, step {event.step}" if event.layer else f"{event.value} at step {event.step}"
-
-
-def sentence(event: Break) -> str:
-    if not event.layer:
-        return f"the loss is {event.value} from step {event.step} on, though every layer is still finite."
-    what = "gradient" if event.backward else "signal"
-    return f"the {what} is {event.value} at layer {event.layer} from step {event.step} on."
-
-
-def zeros(scheme: str, measurement: Measurement, index: int) -> list[Remark]:
-    """Layers whose signal or gradient is exactly 0 in every replicate."""
+def zero_remark(run: Run, measurement: Measurement, index: int) -> Remark | None:
+    """Return the layers at which a quantity is exactly 0 in every replicate."""
     parts = []
-    for name, what in (("signal", "signal"), ("signal_gradient", "signal gradient"), ("weight_gradient", "weight gradient")):
+    for name in ("signal", "signal_gradient", "weight_gradient"):
         layers = np.flatnonzero((getattr(measurement, name)[index] == 0).all(axis=0)) + 1
         if len(layers):
-            parts.append(f"the {what} at {layer_range(layers)}")
+            parts.append(f"the {name.replace('_', ' ')} at {layer_range(layers.tolist())}")
     if not parts:
-        return []
-    text = f"exactly 0 at step {measurement.step}: " + ", ".join(parts) + "."
-    return [Remark(scheme, text, measurement.step)]
+        return None
+    text = f"exactly 0 at step {measurement.step}: {', '.join(parts)}."
+    return Remark(run.experiment.schemes[index], text, measurement.step)

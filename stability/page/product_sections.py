@@ -6,6 +6,7 @@ from stability.engine.runs import ProductRun
 from stability.page import table_headings
 from stability.page.pieces import DataTable, Picture, Piece, Sentences
 from stability.page.probe_sentences import bounds_sentence
+from stability.page.product_sentences import hundred_factors_sentences
 from stability.page.prose import BOUNDS_NOTE, EXPONENTS_NOTE, HEALING_NOTE
 from stability.page.sections import Section
 from stability.probes.costs import factorization_cost
@@ -16,7 +17,6 @@ from stability.probes.product_singular_values import (
 )
 from stability.records.product import Product
 from stability.records.view import View
-from stability.theory.product_law import hundred_factors_sentences
 
 
 def healing_pieces(p: Product, view: View) -> list[Piece]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from stability.catalogues.schemes import scheme_title
 from stability.page.course_page import neighbouring_lessons
@@ -89,7 +89,7 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
 
 @dataclass(frozen=True, eq=False)
 class Button:
-    """A button; `needs_run`: it does nothing where nothing runs."""
+    """A button; one that `needs_run` is disabled where nothing runs."""
 
     label: str
     icon: str
@@ -98,7 +98,7 @@ class Button:
     help: str | None = None
     shortcut: str | None = None
     needs_run: bool = False
-    kind: str = "secondary"  # or "primary", "tertiary"
+    kind: Literal["primary", "secondary", "tertiary"] = "secondary"
 
 
 def toolbar_buttons(session: Session) -> list[Button]:
@@ -151,5 +151,5 @@ def presenter_buttons(session: Session) -> list[Button]:
 
 
 def presenter_button(label: str, icon: str, press: Callable[[], None], shortcut: str) -> Button:
-    """Return a button that a key on the keyboard presses, too."""
+    """Return a button of the presenter view, which `shortcut` on the keyboard presses, too."""
     return Button(label, icon, press, presenter_key(shortcut), shortcut=shortcut)

@@ -1,75 +1,99 @@
-"""The numbers of the theory for each scheme of an experiment, and its formula with the numbers put in."""
+"""The numbers of mean-field theory for each scheme, and its formula with the numbers put in."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stability.catalogues.draws import Layer
-from stability.catalogues.mean_field import NOTE_DIES, FixedPoint, fixed_point
+from stability.catalogues.mean_field import NOTE_DIES, fixed_point
 from stability.catalogues.scheme_entry import Scheme
 from stability.catalogues.schemes import critical_sigma_w2_or_none
 from stability.records.experiment import Experiment
+from stability.text import latex_number
 from stability.theory.prediction import predict
 
-SURVIVAL_DEPTH_SCALES = 6  # depth scales: beyond about six xi networks were found untrainable; a scale, not a wall. Schoenholz et al. 2017
-SINKS_SLOWLY = "On the edge q sinks to 0 slowly: in the end by less than 1 % a layer."
+# Beyond about six xi networks were found untrainable; a scale, not a wall. Schoenholz et al. 2017
+SURVIVAL_DEPTH_SCALES = 6
 EDGE_TOLERANCE = 0.01  # of chi_1 = 1: nobody could tell the difference over a hundred layers
+SINKS_SLOWLY = "On the edge q sinks to 0 slowly: in the end by less than 1 % a layer."
+NO_THEORY = "No theory: the weights are not drawn one by one from one distribution."
+PLAIN_ONLY = (
+    "Fixed points are those of plain networks: no residual connections, normalization or dropout."
+)
 
 
 def mean_field_frame(e: Experiment) -> pd.DataFrame:
-    """A row for each scheme, of the middle layer. Columns, float64 but for scheme, phase and note:
+    """Return a row for each scheme, of the middle layer.
 
-    scheme, sigma_w (root of fan_in Var W), sigma_b, edge (sigma_w at the edge of chaos for these biases, or null), chi_1
-    (factor of a squared gradient a layer), q (variance of z that it settles at), reach (layers to which information
-    survives), phase ("ordered", "on the edge", "chaotic", "dies out", "explodes"), note. Null where there is no theory.
+    Columns, float64 but for scheme, phase and note, null where there is no theory: scheme, sigma_w
+    (root of fan_in Var W), sigma_b, edge (sigma_w at the edge of chaos for these biases, or null),
+    chi_1 (factor of a squared gradient a layer), q (variance of z that it settles at), reach
+    (layers to which information survives), phase ("ordered", "on the edge", "chaotic", "dies out",
+    "explodes"), note.
     """
     layer = e.layers[len(e.layers) // 2]
-    columns = "scheme", "sigma_w", "edge", "phase", "chi_1", "reach", "q", "sigma_b", "note"
-    return pd.DataFrame([{"scheme": row.title} | mean_field_row(e, row, layer) for row in e.scheme_rows], columns=columns)
+    columns = ["scheme", "sigma_w", "edge", "phase", "chi_1", "reach", "q", "sigma_b", "note"]
+    rows = [{"scheme": row.title} | mean_field_row(e, row, layer) for row in e.scheme_rows]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, float | str]:
-    """One row, but for its name."""
-    variance, of_bias = row.weight_variance(layer), row.bias_variance(layer)
+def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
+    """Return the columns of one scheme, but for its name."""
+    variance, bias_variance = row.weight_variance(layer), row.bias_variance(layer)
     if variance is None:
-        return {"note": "No theory: the weights are not drawn one by one from one distribution."}
-    sizes = {"sigma_w": math.sqrt(variance * layer.fan_in), "sigma_b": math.sqrt(of_bias)}
+        return {"note": NO_THEORY}
+    sigma_w2, sigma_b = variance * layer.fan_in, math.sqrt(bias_variance)
+    columns: dict[str, Any] = {"sigma_w": math.sqrt(sigma_w2), "sigma_b": sigma_b}
     if e.residual or e.dropout or e.normalization_row.has_gain:
-        return sizes | {"note": "Fixed points are those of plain networks: no residual connections, normalization or dropout."}
-    point, edge = fixed_point(e.phi, variance * layer.fan_in, of_bias), critical_sigma_w2_or_none(e.activation, sizes["sigma_b"])
-    slow = point.note == NOTE_DIES and fixed_point_phase(point) == "on the edge"
-    found = {"chi_1": point.chi_1, "q": point.q, "reach": SURVIVAL_DEPTH_SCALES * abs(point.xi_c), "phase": fixed_point_phase(point)}
-    found["note"] = SINKS_SLOWLY if slow else point.note
-    return sizes | found | {"edge": math.sqrt(edge) if edge else math.nan}
+        return columns | {"note": PLAIN_ONLY}
+    point, edge = (
+        fixed_point(e.phi, sigma_w2, bias_variance),
+        critical_sigma_w2_or_none(e.activation, sigma_b),
+    )
+    chi_1, q = float(point.chi_1), float(point.q)
+    phase = phase_at_depth(chi_1, q)
+    return columns | {
+        "chi_1": chi_1,
+        "q": q,
+        "reach": SURVIVAL_DEPTH_SCALES * abs(float(point.xi_c)),
+        "phase": phase,
+        "note": SINKS_SLOWLY if point.note == NOTE_DIES and phase == "on the edge" else point.note,
+        "edge": math.sqrt(edge) if edge else math.nan,
+    }
 
 
-def fixed_point_phase(point: FixedPoint) -> str:
-    if abs(point.chi_1 - 1) <= EDGE_TOLERANCE:
+def phase_at_depth(chi_1: float, q: float) -> str:
+    """Return how a wide network behaves in the limit of depth, from its fixed point."""
+    if abs(chi_1 - 1) <= EDGE_TOLERANCE:
         return "on the edge"
-    if math.isinf(point.q):
+    if math.isinf(q):
         return "explodes"
-    return ("ordered" if point.q else "dies out") if point.chi_1 < 1 else "chaotic"
+    if chi_1 >= 1:
+        return "chaotic"
+    return "ordered" if q else "dies out"
 
 
 def variance_equation(e: Experiment, scheme: str) -> str:
-    """The variance of z in the middle layer as LaTeX, with this network's numbers put in; empty where there is no theory."""
-    index, place = e.schemes.index(scheme), len(e.layers) // 2
-    layer, row, q = e.layers[place], e.scheme_rows[index], predict(e).signal[index] ** 2
-    if e.depth < 2 or not np.isfinite(q).all():
+    """Return Var z of the middle layer as LaTeX with its numbers; empty where no theory is."""
+    index, middle = e.schemes.index(scheme), len(e.layers) // 2
+    layer, row, q = e.layers[middle], e.scheme_rows[index], predict(e).signal[index] ** 2
+    variance, bias_variance = row.weight_variance(layer), row.bias_variance(layer)
+    if e.depth < 2 or variance is None or not np.isfinite(q).all():
         return ""
-    of_weights, of_bias = row.weight_variance(layer), row.bias_variance(layer)
-    through = q[place - 1] if e.residual and 0 < place < e.depth - 1 else 0.0
-    moment = (q[place] - of_bias - through) / (layer.fan_in * of_weights) if of_weights else 0.0
-    parts = [rf"{layer.fan_in} \cdot {latex(of_weights)} \cdot {latex(moment)}", latex(of_bias)]
+    shortcut = q[middle - 1] if e.residual and 0 < middle < e.depth - 1 else 0.0
+    moment = 0.0
+    if variance:
+        moment = (q[middle] - bias_variance - shortcut) / (layer.fan_in * variance)
     square = "h^2" if e.dropout else r"\phi(u)^2"
-    words = [rf"n_{{in}} \, \mathrm{{Var}}\,W \; E\,{square}", r"\mathrm{Var}\,b"]
-    if through:
-        parts, words = [*parts, latex(through)], [*words, r"\mathrm{Var}\,z_{l-1}"]
-    return rf"\mathrm{{Var}}\,z_{{{layer.index}}} = {' + '.join(words)} = {' + '.join(parts)} = {latex(q[place])}"
-
-
-def latex(value: float) -> str:
-    """Three digits, powers of ten where they are shorter."""
-    digits, _, power = f"{value:.3g}".partition("e")
-    return rf"{digits} \cdot 10^{{{int(power)}}}" if power else digits
+    symbols = [rf"n_{{in}} \, \mathrm{{Var}}\,W \; E\,{square}", r"\mathrm{Var}\,b"]
+    numbers = [
+        rf"{layer.fan_in} \cdot {latex_number(variance)} \cdot {latex_number(moment)}",
+        latex_number(bias_variance),
+    ]
+    if shortcut:
+        symbols.append(r"\mathrm{Var}\,z_{l-1}")
+        numbers.append(latex_number(shortcut))
+    left, total = rf"\mathrm{{Var}}\,z_{{{layer.index}}}", latex_number(q[middle])
+    return f"{left} = {' + '.join(symbols)} = {' + '.join(numbers)} = {total}"

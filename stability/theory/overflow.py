@@ -1,9 +1,10 @@
-"""Where a network leaves a number format, before it is drawn: the first layer whose signal overflows, on the way forward, and
-the first whose gradient is lost, on the way back.
+"""The layers at which a network leaves a number format, before it is drawn.
 
-Sizes are those of `predict`. Of n values of a bell curve the largest lies, half of the time, below the point beyond which
-there are ln 2 / n of them: about sqrt(2 ln n) standard deviations. So many values a batch has in a layer; the units of a wide
-layer are normal, the examples of one batch alike in size.
+On the way forward that is the first layer whose signal overflows, on the way back the first whose
+gradient is lost. Sizes are those of `predict`. The largest of n values of a bell curve lies, half
+of the time, below the point beyond which there are ln 2 / n of them: about sqrt(2 ln n) standard
+deviations. A layer has as many values as its units times the batch; the units of a wide layer are
+normal, the examples of one batch alike in size.
 """
 
 import math
@@ -20,10 +21,11 @@ from stability.theory.prediction import predict
 
 @dataclass(frozen=True)
 class FormatExit:
-    """The layers, counted from 1, where a scheme leaves a format; None where it stays, or where nothing is predicted.
+    """The layers, counted from 1, at which a scheme leaves a format.
 
-    `forward`: the first whose largest number is beyond the format's largest. `backward`: from the last layer back, the first
-    whose largest gradient is rounded to 0.
+    `forward`: the first whose largest number is beyond the format's largest. `backward`: from the
+    last layer back, the first whose largest gradient is rounded to 0. None where it stays, or where
+    nothing is predicted.
     """
 
     scheme: str
@@ -32,44 +34,40 @@ class FormatExit:
 
 
 def median_largest_normal(count: int) -> float:
-    """The median of the largest absolute value among so many of N(0, 1): 1 - 2 (1 - Phi(m)) = 2^(-1 / count)."""
+    """The median m of the largest of so many abs(N(0, 1)): 1 - 2 (1 - Phi(m)) = 2^(-1 / count)."""
     return -NormalDist().inv_cdf(-math.expm1(-math.log(2) / count) / 2)
 
 
 def leaving(e: Experiment, format: str = "") -> tuple[FormatExit, ...]:
-    """Of every scheme; `format` is a key of FORMATS, the experiment's own where it is left out.
+    """Return where each scheme leaves `format`, a key of FORMATS; by default the experiment's own.
 
-    Of a format that networks are trained in with loss scaling, the gradient is that of the loss times the scale it starts
-    with. Gradients are predicted as if none had been lost before: of what is left of them, half a layer is soon all.
+    Of a format that networks are trained in with loss scaling, the gradient is that of the loss
+    times the scale it starts with. Gradients are predicted as if none had been lost before: of what
+    is left of them, half a layer is soon all.
     """
     row = FORMATS[format] if format else e.number_format
-    found, times = predict(e), INITIAL_SCALE if row.scales_loss else 1.0
-    count = np.array([layer.fan_out * e.batch for layer in e.layers])
-    most = np.array([median_largest_normal(int(n)) for n in count])
-    with np.errstate(invalid="ignore", over="ignore"):
-        over = found.signal * most > row.largest_finite  # NaN is not predicted, and not beyond anything
-        under = found.signal_gradient * most / e.batch * times <= row.smallest_subnormal / 2
-    return tuple(
-        FormatExit(scheme, first(forward), last(backward))
-        for scheme, forward, backward in zip(e.schemes, over, under, strict=True)
-    )
+    prediction, scale = predict(e), INITIAL_SCALE if row.scales_loss else 1.0
+    largest = np.array([median_largest_normal(layer.fan_out * e.batch) for layer in e.layers])
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN, not predicted, is beyond nothing
+        over = prediction.signal * largest > row.largest_finite
+        gradient = prediction.signal_gradient * largest / e.batch * scale
+        under = gradient <= row.smallest_subnormal / 2
+    layers, exits = np.arange(e.depth) + 1, []
+    for scheme, beyond, zero in zip(e.schemes, over, under, strict=True):
+        forward, backward = layers[beyond].tolist(), layers[zero].tolist()
+        exits.append(FormatExit(scheme, min(forward, default=None), max(backward, default=None)))
+    return tuple(exits)
 
 
 def format_exit_sentences(e: Experiment, format: str = "") -> list[str]:
-    """What is expected to leave the format, a sentence for each scheme of which that is said."""
-    label, said = (FORMATS[format] if format else e.number_format).label, []
-    for row, left in zip(e.scheme_rows, leaving(e, format), strict=True):
-        over = f"signals overflow {label} from layer {left.forward} on" if left.forward else ""
-        under = f"every gradient is 0 in {label} from layer {left.backward} down" if left.backward else ""
-        if parts := " and ".join(filter(None, [over, under])):
-            said.append(f"Foreseen before training: of {row.title}, {parts}.")
-    return said
-
-
-def first(layers: np.ndarray) -> int | None:
-    """The first that is true, counted from 1."""
-    return int(layers.argmax()) + 1 if layers.any() else None
-
-
-def last(layers: np.ndarray) -> int | None:
-    return len(layers) - int(layers[::-1].argmax()) if layers.any() else None
+    """Return a sentence for each scheme that is expected to leave the format."""
+    label, sentences = (FORMATS[format] if format else e.number_format).label, []
+    for row, exits in zip(e.scheme_rows, leaving(e, format), strict=True):
+        events = []
+        if exits.forward:
+            events.append(f"signals overflow {label} from layer {exits.forward} on")
+        if exits.backward:
+            events.append(f"every gradient is 0 in {label} from layer {exits.backward} down")
+        if events:
+            sentences.append(f"Foreseen before training: of {row.title}, {' and '.join(events)}.")
+    return sentences

@@ -1,4 +1,4 @@
-"""What no logarithm can show is said in words: where networks diverged, and what is exactly zero."""
+"""Remarks say what no logarithm can show: where networks diverged, and what is exactly zero."""
 
 import re
 from functools import cache
@@ -18,13 +18,21 @@ TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8}
 EXPERIMENTS = {
     "sound": Experiment(**TINY, schemes=("he_normal", "xavier_normal"), depth=3, steps=5),
     "zeros": Experiment(**TINY, schemes=("zeros", "he_normal"), depth=6, steps=5),
-    "broken at once": Experiment(**TINY, schemes=("zeros", "normal:1e5"), activation="linear", depth=30, steps=3),
+    "broken at once": Experiment(
+        **TINY, schemes=("zeros", "normal:1e5"), activation="linear", depth=30, steps=3
+    ),
     "broken later": Experiment(
-        **TINY, schemes=("normal:1", "normal:0.9"), activation="linear", dataset="teacher", depth=5, steps=14,
-        learning_rate=0.5, replicates=3,
+        **TINY,
+        schemes=("normal:1", "normal:0.9"),
+        activation="linear",
+        dataset="teacher",
+        depth=5,
+        steps=14,
+        learning_rate=0.5,
+        replicates=3,
     ),
     "faded": Experiment(**TINY, schemes=("normal:0.001",), depth=40, steps=3, bias_std=0.0),
-}  # fmt: skip
+}
 
 
 @cache
@@ -40,13 +48,22 @@ def run(request) -> Run:
 
 
 def of(run: Run, count: int, scheme: str, diverged: bool) -> list[str]:
-    return [remark.text for remark in nonfinite_remarks(run, count) if remark.scheme == scheme and remark.diverged == diverged]
+    return [
+        remark.text
+        for remark in nonfinite_remarks(run, count)
+        if remark.scheme == scheme and remark.diverged == diverged
+    ]
 
 
 def breaks(run: Run, scheme: str, count: int) -> list[Break]:
-    """Of one scheme, those that had happened by then, earliest first."""
-    events = [event for (index, _), event in run.breaks.items() if run.experiment.schemes[index] == scheme]
-    return sorted((event for event in events if event.step < count), key=lambda event: (event.step, event.layer))
+    """The breaks of one scheme that had happened by then, earliest first."""
+    events = [
+        event for (index, _), event in run.breaks.items() if run.experiment.schemes[index] == scheme
+    ]
+    return sorted(
+        (event for event in events if event.step < count),
+        key=lambda event: (event.step, event.layer),
+    )
 
 
 def test_nothing_is_said_of_networks_whose_numbers_every_axis_can_show():
@@ -71,7 +88,10 @@ def test_the_short_form_for_a_mark_names_value_and_step_and_layer_where_there_is
         if remark.diverged:
             first = breaks(run, remark.scheme, len(run.measurements))[0]
             where = f"layer {first.layer}, " if first.layer else ""
-            assert (remark.step, remark.label) == (first.step, f"{first.value} at {where}step {first.step}")
+            assert (remark.step, remark.label) == (
+                first.step,
+                f"{first.value} at {where}step {first.step}",
+            )
         else:
             assert remark.label == ""
 
@@ -99,7 +119,11 @@ def test_a_scheme_that_diverged_names_the_step_that_its_profiles_show(run):
 def zero_layers(run: Run, scheme: str, name: str, step: int) -> list[int]:
     """By brute force: the layers at which a quantity is 0 in every replicate."""
     values = getattr(run.measurements[step], name)[run.experiment.schemes.index(scheme)]  # (R, L)
-    return [layer for layer in range(1, run.experiment.depth + 1) if all(row[layer - 1] == 0 for row in values)]
+    return [
+        layer
+        for layer in range(1, run.experiment.depth + 1)
+        if all(row[layer - 1] == 0 for row in values)
+    ]
 
 
 def test_exact_zeros_are_said_with_their_layers(run):
@@ -114,7 +138,11 @@ def test_exact_zeros_are_said_with_their_layers(run):
                 for name, layers in found.items():
                     what = f"the {name.replace('_', ' ')} at layer"
                     assert (what in text) == bool(layers), name
-                    assert not layers or f"the {name.replace('_', ' ')} at {layer_range(np.array(layers))}" in text
+                    assert (
+                        not layers
+                        or f"the {name.replace('_', ' ')} at {layer_range(np.array(layers))}"
+                        in text
+                    )
 
 
 def test_the_zeros_of_a_zero_initialization_are_said_from_the_start():
@@ -133,7 +161,10 @@ def test_a_signal_that_faded_below_the_smallest_number_is_said_to_be_zero_from_t
 
 def test_remarks_stand_in_the_order_of_the_schemes_and_divergence_before_zeros(run):
     for count in range(1, len(run.measurements) + 1):
-        found = [(run.experiment.schemes.index(remark.scheme), not remark.diverged) for remark in nonfinite_remarks(run, count)]
+        found = [
+            (run.experiment.schemes.index(remark.scheme), not remark.diverged)
+            for remark in nonfinite_remarks(run, count)
+        ]
         assert found == sorted(found)
 
 
@@ -142,7 +173,9 @@ def test_remarks_about_the_past_stay_while_a_run_grows():
     for count, _ in enumerate(run, start=1):
         now = nonfinite_remarks(run, count)
         seen.append(now)
-        assert [remark.label for remark in nonfinite_remarks(run, 1)] == [remark.short for remark in seen[0]]
+        assert [remark.label for remark in nonfinite_remarks(run, 1)] == [
+            remark.short for remark in seen[0]
+        ]
     whole = finished("broken later")
     assert [[r.text for r in found if r.diverged] for found in seen] == [
         [r.text for r in nonfinite_remarks(whole, count) if r.diverged] for count in range(1, 16)

@@ -10,7 +10,7 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.records.experiment import Experiment
-from stability.theory.mean_field_table import SINKS_SLOWLY, variance_equation, mean_field_frame
+from stability.theory.mean_field_table import SINKS_SLOWLY, mean_field_frame, variance_equation
 from stability.theory.prediction import predict
 
 
@@ -22,14 +22,22 @@ def test_he_stands_on_the_edge_of_relu_and_its_neighbours_do_not():
     e = Experiment(schemes=("he_normal", "xavier_normal", "normal:1"))
     he, xavier, normal = (row(e, place) for place in range(3))
     assert he["sigma_w"] == pytest.approx(he["edge"])
-    assert (he["phase"], xavier["phase"], normal["phase"]) == ("on the edge", "dies out", "explodes")
+    assert (he["phase"], xavier["phase"], normal["phase"]) == (
+        "on the edge",
+        "dies out",
+        "explodes",
+    )
     assert (he["chi_1"], xavier["chi_1"], normal["chi_1"]) == pytest.approx((1, 1 / 2, 32))
     assert math.isinf(he["reach"])
     assert xavier["reach"] == pytest.approx(6 / math.log(2))  # 6 xi, xi = -1 / ln chi_1
 
 
 def test_tanh_is_ordered_below_its_edge_and_chaotic_above():
-    e = Experiment(schemes=("scaled_normal:1.2", "critical", "scaled_normal:2"), activation="tanh", bias_std=math.sqrt(0.05))
+    e = Experiment(
+        schemes=("scaled_normal:1.2", "critical", "scaled_normal:2"),
+        activation="tanh",
+        bias_std=math.sqrt(0.05),
+    )
     below, at, above = (row(e, place) for place in range(3))
     assert (below["phase"], at["phase"], above["phase"]) == ("ordered", "on the edge", "chaotic")
     assert at["edge"] ** 2 == pytest.approx(1.761, abs=5e-4)  # Schoenholz et al. 2017
@@ -49,7 +57,9 @@ def test_on_the_edge_without_biases_the_signal_is_said_to_fade_slowly_and_does(a
     assert shares[1, -1] == pytest.approx(below["chi_1"], abs=0.03)
 
 
-@pytest.mark.parametrize("settings", [{"residual": True}, {"normalization": "layer"}, {"dropout": 0.1}])
+@pytest.mark.parametrize(
+    "settings", [{"residual": True}, {"normalization": "layer"}, {"dropout": 0.1}]
+)
 def test_what_is_not_a_plain_network_has_its_sizes_and_a_sentence(settings):
     one = row(Experiment(**settings))
     assert one["sigma_w"] == pytest.approx(math.sqrt(2))
@@ -73,7 +83,10 @@ def test_the_formula_adds_up_to_the_prediction(activation, settings):
     e = Experiment(schemes=("xavier_normal",), activation=activation, depth=9, **settings)
     left, _, numbers, result = re.split(" = ", variance_equation(e, "xavier_normal"))
     assert left == r"\mathrm{Var}\,z_{5}"
-    values = [[as_number(factor) for factor in part.split(r" \cdot ")] for part in tens(numbers).split(" + ")]
+    values = [
+        [as_number(factor) for factor in part.split(r" \cdot ")]
+        for part in tens(numbers).split(" + ")
+    ]
     total = sum(math.prod(factors) for factors in values)
     assert total == pytest.approx(as_number(tens(result)), rel=0.03)  # three digits each
     assert as_number(tens(result)) == pytest.approx(predict(e).signal[0, 4] ** 2, rel=0.006)

@@ -1,0 +1,271 @@
+"""The findings about a scheme: one function each, which returns it or None where it does not hold.
+
+OUTCOMES are asked first, of the whole training; then DISEASES, of the start and then of the end,
+since a disease at the start is the cause of others; a network that shows none is stalled. Below
+stand the words of which their sentences are made.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from stability.diagnosis.evidence import HEALTHY_DECADES, Evidence, is_healthy
+from stability.diagnosis.indicators import Indicators
+from stability.diagnosis.remedies import (
+    Remedy,
+    suggest_better_start,
+    suggest_larger_steps,
+    suggest_living_units,
+    suggest_more_steps,
+    suggest_random_start,
+    suggest_smaller_steps,
+)
+from stability.text import percent, rough_number
+
+FORECASTS = {  # by word: how it is foretold, after "is likely to"
+    "overflowed": "learn nothing",
+    "learns": "learn",
+    "slow": "learn slowly",
+    "diverged": "diverge",
+    "symmetric": "stay symmetric",
+    "dead": "stay dead",
+    "saturated": "stay saturated",
+    "exploding": "stall or diverge",
+    "vanishing": "stall",
+    "stalled": "stall",
+}
+EXACT_ZERO = -200.0  # power of ten: beyond any format
+FLAT = 1.0  # power of ten: weight gradients within it look flat in a chart
+SATURATED = 0.3  # of hidden units, beyond design: in ten layers 97 % of the ways back meet one
+DEAD = 0.9  # of a layer's units: what is left is too narrow for the data
+SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
+AMPLE_DROP = 1.0  # power of ten: gradients turn on the way, so steps should promise ten losses
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict on some evidence, with candidates for its remedy, the best first."""
+
+    word: str
+    sentence: str
+    number: float
+    remedies: Iterable[Remedy] = ()
+
+
+def find_overflow(evidence: Evidence) -> Finding | None:
+    if evidence.start.is_finite:
+        return None
+    broken = f"{broken_share(evidence)}: {first_break(evidence)}"
+    sentence = f"{opening(evidence, 'overflowed')} before the first step{broken}."
+    start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
+    return Finding("overflowed", sentence, evidence.breaks[0].layer, start_anew)
+
+
+def find_learning(evidence: Evidence) -> Finding | None:
+    if not (evidence.learns and evidence.beats_guessing):
+        return None
+    begins = opening(evidence, "learns")
+    if evidence.end:
+        course = loss_course(evidence)
+        return Finding("learns", f"{begins}: {course}.", evidence.remaining_loss)
+    return Finding("learns", f"{begins}: {learning_odds(evidence)}.", evidence.probability)
+
+
+def find_slow_learning(evidence: Evidence) -> Finding | None:
+    if not evidence.learns or evidence.beats_guessing:
+        return None
+    e, begins = evidence.experiment, opening(evidence, "slow")
+    guessing = e.dataset_row.guessing_loss
+    course = f"{loss_course(evidence)}, while guessing gives {rough_number(guessing)}"
+    number = evidence.last_loss / guessing
+    return Finding("slow", f"{begins}: {course}.", number, suggest_more_steps(e))
+
+
+def find_divergence(evidence: Evidence) -> Finding | None:
+    if not evidence.diverges:
+        return None
+    begins, cause = opening(evidence, "diverged"), divergence_cause(evidence)
+    if not evidence.end:
+        number, reason = overshoot(evidence)
+        sentence = f"{begins}: {reason}.{cause}"
+    elif evidence.breaks:
+        number = evidence.breaks[0].step
+        broken = f"{broken_share(evidence)}: {first_break(evidence)}"
+        sentence = f"{begins} at step {number}{broken}.{cause}"
+    else:
+        number = evidence.remaining_loss
+        sentence = f"{begins}: {loss_course(evidence)}.{cause}"
+    return Finding("diverged", sentence, number, suggest_after_divergence(evidence))
+
+
+def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
+    e, hidden, copies = evidence.experiment, seen.depth - 1, seen.symmetric_layers
+    if e.width == 1 or copies < max(1, SYMMETRIC * hidden):
+        return None
+    begins = opening(evidence, "symmetric", seen)
+    reason = f"all units of a layer start as copies of one, in {copies} of {hidden} hidden layers"
+    return Finding("symmetric", f"{begins}: {reason}.", copies, suggest_random_start(e))
+
+
+def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
+    if not seen.dead >= DEAD:  # NaN is not
+        return None
+    begins = opening(evidence, "dead", seen)
+    reason = f"a layer has {percent(seen.dead)} of its units flat on the whole batch"
+    remedies = suggest_living_units(evidence.experiment)
+    return Finding("dead", f"{begins}: {reason}.", seen.dead, remedies)
+
+
+def find_saturation(evidence: Evidence, seen: Indicators) -> Finding | None:
+    if not seen.saturated >= SATURATED:  # NaN is not
+        return None
+    e, begins = evidence.experiment, opening(evidence, "saturated", seen)
+    reason = f"{percent(seen.saturated)} of the hidden units sit where {e.phi.label} is flat"
+    start_anew = suggest_better_start(e, evidence.scheme)
+    return Finding("saturated", f"{begins}: {reason}.", seen.saturated, start_anew)
+
+
+def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
+    if not grows_with_depth(seen):
+        return None
+    begins = opening(evidence, "exploding", seen)
+    number = max(seen.gradient_factor, seen.signal_factor)
+    start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
+    return Finding("exploding", f"{begins}: {layer_factor(seen, max)}.", number, start_anew)
+
+
+def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
+    if not min(seen.log_gradient, seen.log_signal) < -HEALTHY_DECADES:  # NaN is not
+        return None
+    begins = opening(evidence, "vanishing", seen)
+    sentence = f"{begins}: {layer_factor(seen, min)}."
+    if seen.log_signal < -HEALTHY_DECADES and seen.log_weight_gradient < FLAT:
+        last = f"from the start the signal shrinks to {rough_number(seen.signal[-1])}"
+        sentence = f"{begins} although the weight gradients look flat: {last}."
+    number = min(seen.gradient_factor, seen.signal_factor)
+    start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
+    return Finding("vanishing", sentence, number, start_anew)
+
+
+def find_stall(evidence: Evidence) -> Finding:
+    """Return why a network does not learn that shows no disease."""
+    e, start, begins = evidence.experiment, evidence.start, opening(evidence, "stalled")
+    number, odds = 10**start.log_predicted_drop, learning_odds(evidence)
+    if evidence.end:
+        number = evidence.remaining_loss
+        sentence = f"{begins}: {loss_course(evidence)}, and did not halve."
+    elif start.log_step_drop > 0:
+        sentence = f"{begins}: {overshoot(evidence)[1]}; {odds}."
+    elif number < 1:
+        promised = f"the gradient promises {percent(number)} of the loss in {e.steps} steps"
+        sentence = f"{begins}: {promised}; {odds}."
+    else:
+        sentence = f"{begins}: the start shows no disease, but only {odds} in {e.steps} steps."
+    return Finding("stalled", sentence, number, suggest_after_stalling(evidence))
+
+
+OUTCOMES: tuple[Callable[[Evidence], Finding | None], ...]
+OUTCOMES = find_overflow, find_learning, find_slow_learning, find_divergence
+DISEASES: tuple[Callable[[Evidence, Indicators], Finding | None], ...]
+DISEASES = find_symmetry, find_dead_units, find_saturation, find_explosion, find_vanishing
+
+
+def decide(evidence: Evidence) -> Finding:
+    """Return the first finding that holds."""
+    outcomes = (find(evidence) for find in OUTCOMES)
+    diseases = (find(evidence, seen) for seen in evidence.stages for find in DISEASES)
+    return next(filter(None, chain(outcomes, diseases)), None) or find_stall(evidence)
+
+
+def opening(evidence: Evidence, word: str, seen: Indicators | None = None) -> str:
+    """Return the words that a sentence begins with: the forecast, or the word and its step."""
+    if not evidence.end:
+        return f"is likely to {FORECASTS[word]} under {evidence.experiment.optimizer_row.label}"
+    if seen and seen is evidence.end and seen is not evidence.start:
+        return f"{word} at step {seen.step}"
+    return word
+
+
+def loss_course(evidence: Evidence) -> str:
+    verb = "fell" if evidence.learns else "went"
+    first, last = rough_number(evidence.first_loss), rough_number(evidence.last_loss)
+    return f"the held-out loss {verb} from {first} to {last}"
+
+
+def learning_odds(evidence: Evidence) -> str:
+    return f"{round(100 * evidence.probability)} of 100 such networks learn"
+
+
+def broken_share(evidence: Evidence) -> str:
+    """Return how many of several replicates broke, in brackets."""
+    replicates = evidence.experiment.replicates
+    return f" ({len(evidence.breaks)} of {replicates} replicates)" if replicates > 1 else ""
+
+
+def first_break(evidence: Evidence) -> str:
+    """Return where the first of the replicates left the range of numbers."""
+    event = evidence.breaks[0]
+    if not event.layer:
+        return f"the loss is {event.value}, though every layer is still finite"
+    numbers = "gradient" if event.backward else "signal"
+    return f"layer {event.layer} overflowed first, its {numbers} is {event.value}"
+
+
+def overshoot(evidence: Evidence) -> tuple[float, str]:
+    """Return how many times too large the steps to come are, and in which respect."""
+    e, step_drop = evidence.experiment, evidence.start.log_step_drop
+    if step_drop > 0:
+        times = 10**step_drop
+        promised = f"{rough_number(times)} times the whole loss"
+        return times, f"one step promises {promised}, and overshoots"
+    times = e.learning_rate / e.optimizer_row.learning_rate
+    return times, f"the learning rate is {rough_number(times)} times the typical one"
+
+
+def divergence_cause(evidence: Evidence) -> str:
+    """Return a sentence that blames the learning rate, or the start where something grew in it."""
+    start, tense = evidence.start, "was" if evidence.end else "is"
+    if is_healthy(start):
+        return f" The start {tense} healthy: it is the learning rate, not the initialization."
+    return f" From the start {layer_factor(start, max)}." if grows_with_depth(start) else ""
+
+
+def grows_with_depth(seen: Indicators) -> bool:
+    """True if something explodes: not a signal that grows since the first layers have faded."""
+    signal_grows = seen.log_signal > HEALTHY_DECADES and seen.log_gradient > -HEALTHY_DECADES
+    return seen.log_gradient > HEALTHY_DECADES or signal_grows
+
+
+def layer_factor(seen: Indicators, pick: Callable[[float, float], float]) -> str:
+    """Return by how much a layer multiplies the gradient or the signal.
+
+    With `max` of the one that grows more, with `min` of the one that shrinks more.
+    """
+    name, factor, total = "signal", seen.signal_factor, seen.log_signal
+    if pick(seen.log_gradient, seen.log_signal) == seen.log_gradient:
+        name, factor, total = "gradient", seen.gradient_factor, seen.log_gradient
+    if total < EXACT_ZERO:
+        return f"the {name} shrinks to exactly 0 within {seen.depth} layers"
+    return (
+        f"each layer multiplies the {name} by {rough_number(factor)}; "
+        f"{seen.depth - 1} layers make {rough_number(10**total)}"
+    )
+
+
+def suggest_after_divergence(evidence: Evidence) -> Iterator[Remedy]:
+    """Yield another start where this one is not healthy, then smaller steps."""
+    e, start = evidence.experiment, evidence.start
+    if not is_healthy(start):
+        yield from suggest_better_start(e, evidence.scheme)
+    yield from suggest_smaller_steps(e, max(1.0, min(4.0, start.log_step_drop)))
+
+
+def suggest_after_stalling(evidence: Evidence) -> Iterator[Remedy]:
+    """Yield smaller steps where one overshoots, larger ones where all do too little; patience."""
+    e, start = evidence.experiment, evidence.start
+    if start.log_step_drop > 0:
+        yield from suggest_smaller_steps(e)
+    if start.log_predicted_drop < AMPLE_DROP:
+        lacking = AMPLE_DROP - start.log_predicted_drop
+        yield from suggest_larger_steps(e, min(lacking, -start.log_step_drop, 2))
+    yield from suggest_more_steps(e)

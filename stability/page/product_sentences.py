@@ -1,0 +1,120 @@
+"""The sentences about a product of random matrices: how large it became, and what its law says."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stability.records.product import Product
+from stability.text import capitalize_first, number, number_of_log10, power_of_ten
+from stability.theory.product_law import (
+    FORMAT_LOG10_RANGES,
+    LN10,
+    critical_sigma,
+    frobenius_offset,
+    norm_law,
+    norm_quantiles,
+    product_exponents,
+    typical_log_growth,
+)
+
+ZERO_SENTENCE = (
+    "Sigma is 0: every matrix is 0, and so is every product. A zero has no logarithm to show."
+)
+
+
+def product_sentences(product: Product, norms: Sequence[np.ndarray]) -> list[str]:
+    """Return sentences about the norms so far, log10 `(replicates,)` each, at least one."""
+    if not product.sigma:
+        return [ZERO_SENTENCE]
+    low, median, high = norm_quantiles(np.stack(norms))
+    size = size_sentence(product, low, median, high)
+    return [size, law_sentences(product), *balance_sentences(product), format_sentence(median)]
+
+
+def after_factors(k: int) -> str:
+    if k == 0:
+        return "with the first matrix"
+    return f"after {k} further factor" if k == 1 else f"after {k} further factors"
+
+
+def size_sentence(product: Product, low: np.ndarray, median: np.ndarray, high: np.ndarray) -> str:
+    """Return how large the norm is by now, and what the law says of it."""
+    k = len(median) - 1
+    drawn = f"median of {product.replicates} products" if product.replicates > 1 else "one product"
+    if high[-1] - low[-1] > 1e-3:
+        drawn += f"; nine of ten lie between {power_of_ten(low[-1])} and {power_of_ten(high[-1])}"
+    when = capitalize_first(after_factors(k))
+    sentence = f"{when} the norm is about {power_of_ten(median[-1])} ({drawn})."
+    law = norm_law(product)
+    return f"{sentence} The law says {power_of_ten(law.frobenius[k])}." if law else sentence
+
+
+def law_sentences(product: Product) -> str:
+    """Return what the law is."""
+    row, exponents = product.family_row, product_exponents(product)
+    if exponents is None:
+        return (
+            "The exact law is that of Gaussian entries; none is known for uniform ones, so none is "
+            "drawn."
+        )
+    if not row.is_gaussian:
+        return (
+            "Orthogonal factors stretch every direction alike: each multiplies the norm by exactly "
+            f"{number(product.scale)}."
+        )
+    rate = number_of_log10(exponents[0] / LN10)
+    if product.n == 1:
+        return f"In the long run each factor multiplies the number by {rate}, up to its sign."
+    offsets = frobenius_offset(product.n, np.array([0.0, 1e12])) / LN10
+    first, last = (number_of_log10(offset) for offset in offsets)
+    return (
+        f"In the long run each factor multiplies the length of a vector by {rate}. The norm of the "
+        f"whole matrix lies above that of one vector by a factor of {first} at first and never "
+        f"more than {last}: in the end one direction is left."
+    )
+
+
+def balance_sentences(product: Product) -> list[str]:
+    """Return what keeps the variance, and what the norm, if entries are drawn one by one."""
+    n, row = product.n, product.family_row
+    if row.variance and not row.is_gaussian:
+        return []
+    critical = number(critical_sigma(n) / row.scale(n), 4)
+    if abs(n * product.scale**2 - 1) > 0.01:
+        if not row.is_gaussian:
+            return []
+        unit = number(n**-0.5 / row.scale(n), 4)
+        norms = "would keep the typical norm"
+        return [f"Sigma {critical} {norms}, sigma {unit} the mean of its square."]
+    kept = "the mean of the squared norm stays as it is for ever"
+    carried, rate = "because a few huge ones carry the mean", typical_log_growth(n) / LN10
+    if not row.is_gaussian:
+        carried = f"and yet the typical product shrinks, {carried}"
+        return [f"These factors preserve the variance: {kept}, {carried}."]
+    return [
+        f"These factors preserve the variance: {kept}. Yet the typical product shrinks, each time "
+        f"to {number_of_log10(rate)} of itself, {carried}. That heals as matrices grow, like "
+        f"1/(2n) in the natural logarithm; sigma {critical} would keep the typical norm instead."
+    ]
+
+
+def format_sentence(median: np.ndarray) -> str:
+    """Return where the median leaves the range of each number format."""
+    exits = []
+    for name, (smallest, largest) in FORMAT_LOG10_RANGES.items():
+        outside = np.flatnonzero((median < smallest) | (median > largest))
+        if len(outside):
+            label = "float32 and bfloat16" if name == "float32" else name
+            exits.append(f"of {label} {after_factors(int(outside[0]))}")
+    if not exits:
+        return "The median stays in the range of float16 all the way."
+    return f"The median leaves the range {', '.join(exits)}."
+
+
+def hundred_factors_sentences(product: Product) -> list[str]:
+    """Return how typical products of this size, and of a large one, shrink in 100 factors."""
+    shrunk = [
+        f"{n} x {n} by {number_of_log10(100 * typical_log_growth(n) / LN10)}"
+        for n in dict.fromkeys((product.n, 256))
+    ]
+    return [f"100 factors at sigma 1 / sqrt(n) typically multiply a length: {', '.join(shrunk)}."]

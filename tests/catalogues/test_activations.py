@@ -1,0 +1,50 @@
+"""Activations against autograd and on a fine grid."""
+
+import math
+
+import pytest
+import torch
+
+from stability.catalogues.activations import ACTIVATIONS
+from stability.engine.quantities import SATURATION_SLOPE
+
+FAR = torch.linspace(-30, 30, 600_001, dtype=torch.float64)  # steps of 1e-4  # steps of 1e-4
+
+
+@pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
+def test_the_derivative_of_an_activation_is_what_autograd_says(row):
+    u = torch.linspace(
+        -12, 12, 4800, dtype=torch.float64, requires_grad=True
+    )  # an even count: no point on a kink at 0
+    h = row.phi(u)
+    (slope,) = torch.autograd.grad(h.sum(), u)
+    # The two may subtract numbers near 1 in another order: a few roundings of 1e-16, no more.
+    assert torch.allclose(row.dphi(u, h), slope, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
+def test_the_derivative_of_an_activation_is_right_to_the_ends_of_float32(row):
+    u = torch.tensor([-3e38, -1e20, -60, -5, 5, 60, 1e20, 3e38])
+    exact = row.dphi(u.double(), row.phi(u.double()))
+    assert torch.allclose(
+        row.dphi(u, row.phi(u)).double(),
+        exact,
+        rtol=0,
+        atol=4 * torch.finfo(u.dtype).eps * row.max_slope,
+    )
+
+
+@pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
+def test_the_steepest_slope_of_an_activation_is_the_largest_on_a_fine_grid(row):
+    largest = row.dphi(FAR, row.phi(FAR)).abs().max().item()
+    assert math.isclose(
+        row.max_slope, largest, rel_tol=1e-7
+    )  # a smooth maximum between points 1e-4 apart is off by 1e-9
+
+
+@pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
+def test_the_flat_share_of_an_activation_is_how_much_of_a_bell_curve_it_cuts_by_design(row):
+    density = torch.exp(FAR.square() / -2) / math.sqrt(2 * math.pi)
+    flat = row.dphi(FAR, row.phi(FAR)).abs() < SATURATION_SLOPE * row.max_slope
+    # Up to 1%: where a smooth curve bends back or runs out, which is not by design.
+    assert abs(row.saturated_by_design - density[flat].sum() * 1e-4) < 0.01

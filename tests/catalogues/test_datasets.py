@@ -1,0 +1,64 @@
+"""Contracts that every data set keeps."""
+
+import math
+
+import pytest
+import torch
+
+from stability.catalogues.datasets import DATASETS, HELD_OUT_EXAMPLES, standardize
+from stability.randomness import generator
+
+
+@pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.key)
+@pytest.mark.parametrize("noise", [0.0, 0.1, 10.0])
+def test_training_data_are_standardised(row, noise):
+    data = row.load(500, 7, noise, 3, torch.float64)
+    for columns in (data.x, *([data.y] if row.classes is None else [])):
+        variance, mean = torch.var_mean(columns, dim=0, correction=0)
+        assert torch.allclose(mean, torch.zeros_like(mean), rtol=0, atol=1e-12)
+        assert torch.allclose(variance, torch.ones_like(variance), rtol=1e-12)
+
+
+@pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.key)
+def test_held_out_data_are_further_examples_on_the_scale_of_the_training_data(row):
+    data = row.load(300, 7, 0.1, 3, torch.float64)
+    x, _ = row.draw(300 + HELD_OUT_EXAMPLES, row.input_dimension(7), 0.1, generator(3, "data"))
+    variance, mean = torch.var_mean(x[:300], dim=0, correction=0)
+    assert torch.allclose(data.x_test, (x[300:] - mean) / variance.sqrt(), rtol=1e-12, atol=1e-12)
+    assert torch.cdist(data.x_test, data.x).min() > 0
+    assert (len(data.x), len(data.y), len(data.x_test), len(data.y_test)) == (300, 300, 512, 512)
+
+
+@pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.key)
+def test_targets_are_classes_from_zero_or_one_column_of_values(row):
+    data = row.load(4096, 7, 0.1, 3, torch.float32)
+    if row.classes is None:
+        assert data.y.shape == (4096, 1)
+        assert data.y.dtype == data.y_test.dtype == torch.float32
+        assert (row.outputs, row.guessing_loss) == (1, 1.0)
+    else:
+        assert data.y.dtype == data.y_test.dtype == torch.int64
+        assert set(data.y.tolist()) == set(data.y_test.tolist()) == set(range(row.classes))
+        assert (row.outputs, row.guessing_loss) == (row.classes, math.log(row.classes))
+
+
+@pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.key)
+def test_data_depend_on_their_settings_alone(row):
+    data, again = row.load(64, 5, 0.1, 3, torch.float64), row.load(64, 5, 0.1, 3, torch.float64)
+    other, short = row.load(64, 5, 0.1, 4, torch.float64), row.load(64, 5, 0.1, 3, torch.float32)
+    assert torch.equal(data.x, again.x)
+    assert torch.equal(data.y_test, again.y_test)
+    assert not torch.allclose(data.x, other.x)
+    assert torch.equal(data.x.float(), short.x)
+
+
+@pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.key)
+def test_data_have_as_many_columns_as_asked_unless_their_dimension_is_their_own(row):
+    for features in (1, 9, 1024):
+        assert row.load(64, features, 0.1, 0, torch.float32).x.shape[1] == (
+            row.fixed_features or features
+        )
+
+
+def test_a_constant_column_is_standardised_to_zero():
+    assert (standardize(torch.full((5, 2), 3.0), 4) == 0).all()
