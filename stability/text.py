@@ -75,7 +75,7 @@ def superscript_powers(text: str) -> str:
 
 def typographic_minus(text: str) -> str:
     """Return a number's text with minus signs as wide as a digit, and none before a rounded 0."""
-    if any(letter in "123456789" for letter in text):
+    if "inf" in text or any(letter in "123456789" for letter in text):
         return text.replace("-", "−")
     return text.removeprefix("-")
 

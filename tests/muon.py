@@ -28,12 +28,12 @@ class Muon(torch.optim.Optimizer):
             for w in group["params"]:
                 mean = self.state[w].setdefault("mean", torch.zeros_like(w))
                 mean.lerp_(w.grad, 1 - 0.95)
-                update = newton_schulz(w.grad.lerp(mean, 0.95), group["dtype"])
+                update = orthogonalize_like_torch(w.grad.lerp(mean, 0.95), group["dtype"])
                 w.mul_(1 - group["rate"] * group["weight_decay"])
                 w.add_(update, alpha=-group["rate"] * 0.2 * max(w.shape) ** 0.5)
 
 
-def newton_schulz(matrix: Tensor, dtype: torch.dtype) -> Tensor:
+def orthogonalize_like_torch(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     """Return a matrix near U V^T of a matrix U S V^T, in the operations of torch.optim.Muon."""
     x = matrix.to(dtype)
     tall = matrix.shape[0] > matrix.shape[1]

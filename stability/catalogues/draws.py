@@ -1,4 +1,4 @@
-"""What a scheme is given: a layer, and random matrices of unit size that every scheme scales."""
+"""The arguments of a scheme: a layer, and random matrices of unit size that schemes scale."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TRUNCATED_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.e
 
 @dataclass(frozen=True)
 class Layer:
-    """What a scheme may know of a layer: `index` runs from 1 to `depth`."""
+    """All that a scheme may know of a layer; `index` runs from 1 to `depth`."""
 
     index: int
     depth: int

@@ -52,7 +52,7 @@ NOTE_UNSTABLE = "The network starts on an unstable fixed point: rounding drives 
 
 @dataclass(frozen=True, eq=False)
 class FixedPoint:
-    """Where a deep network settles: floats, or arrays of the shape of sigma_w2 and sigma_b2.
+    """The state in which a deep network settles: floats, or arrays as sigma_w2 and sigma_b2 are.
 
     The fields are those that `fixed_point` describes.
     """

@@ -100,12 +100,12 @@ def muon(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: f
     if not state:
         state["mean"] = torch.zeros_like(grad)
     mean: Tensor = state["mean"].lerp_(grad, 1 - 0.95)
-    update = orthogonalize(grad.lerp(mean, 0.95)).to(grad.dtype)
+    update = newton_schulz(grad.lerp(mean, 0.95)).to(grad.dtype)
     step: Tensor = update * (-lr * 0.2 * max(grad.shape[-2:]) ** 0.5)
     return step - lr * decay * param if decay else step
 
 
-def orthogonalize(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+def newton_schulz(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """Take five Newton-Schulz rounds from each matrix U S V^T towards U V^T, computed in `dtype`.
 
     Jordan et al. 2024; torch.optim.Muon, which computes in bfloat16.

@@ -1,14 +1,14 @@
-"""What a chart is: the only place that imports Altair. A chart is built once for all experiments of its kind, on named
-data and with scales that data do not disturb; the page sends it and Arrow tables after, a notebook completes it by
-`with_data`. It may import `frames` and everything beneath it. To add a chart, add a file here and hand it on below."""
+"""Charts: the only place that imports Altair. A chart is built once for its kind, on named data and
+with scales that data do not disturb; the page sends it and Arrow tables after, and a notebook asks
+for `training(run)` or `depth(run)`, or completes any chart by `with_data`. It may import `frames`
+and everything beneath. To add a chart, add a file with a `ChartTemplate` and hand it on below."""
 
-from stability.charts.depth import depth_chart, depth_spec
+from stability.charts.curves import training_chart, training_spec
 from stability.charts.gains import gains_chart, gains_spec
-from stability.charts.interaction import PRESENTER_SCALE, SHARED_PARAMETERS, enlarge
+from stability.charts.interaction import enlarge
 from stability.charts.ladder import ladder_chart, ladder_spec
 from stability.charts.learned import fit_chart, fit_spec, region_chart, region_spec
-from stability.charts.lines import LINE_NAME_WIDTH
-from stability.charts.panels import AXIS_WIDTH, with_data
+from stability.charts.notebook import depth, training, with_data
 from stability.charts.pre_activations import pre_activation_chart, pre_activation_spec
 from stability.charts.product import (
     bound_chart,
@@ -20,6 +20,15 @@ from stability.charts.product import (
     product_chart,
     product_spec,
 )
+from stability.charts.profiles import depth_chart, depth_spec
 from stability.charts.singular import singular_chart, singular_spec
 from stability.charts.symmetry import symmetry_chart, symmetry_spec
-from stability.charts.training import training_chart, training_spec
+
+__all__ = [
+    "bound_chart", "bound_spec", "depth", "depth_chart", "depth_spec", "enlarge",
+    "exponent_chart", "exponent_spec", "fit_chart", "fit_spec", "gains_chart", "gains_spec",
+    "healing_chart", "healing_spec", "ladder_chart", "ladder_spec", "pre_activation_chart",
+    "pre_activation_spec", "product_chart", "product_spec", "region_chart", "region_spec",
+    "singular_chart", "singular_spec", "symmetry_chart", "symmetry_spec", "training",
+    "training_chart", "training_spec", "with_data",
+]  # fmt: skip

@@ -1,84 +1,87 @@
-"""The first layer's gains over the variance of its weights: what keeps signals, what keeps gradients, and Xavier between."""
+"""The first layer's gains by the variance of its weights: measured, and what theory asks for."""
 
 import altair as alt
 
+from stability.charts import channels, panels
 from stability.charts.palette import GREY
-from stability.charts.panels import (
-    axis,
-    built,
-    colour,
-    finished,
-    log_scale,
-    looks,
-    outlined,
-    panel,
-    shape,
-)
-from stability.charts.parameters import parameters
+from stability.charts.spec_cache import ChartTemplate, Filling
 from stability.records.experiment import Experiment
 
-LINE = 14  # pixels from one line of words to the next
+WORDS_HEIGHT = 14  # pixels from one line of words to the next
+LOG = alt.Scale(type="log", nice=False)
 
 
-def gains_chart(experiment: Experiment) -> alt.VConcatChart:
-    """Factors on the mean square by the variance of a weight: measured, and the two lines that theory draws.
+def fill_gains(experiment: Experiment) -> Filling[bool]:
+    """Return the filling of a gains chart; its kind says whether there are several replicates."""
+    return Filling(experiment.replicates > 1, channels.scheme_parameters(experiment))
+
+
+def build_gains(has_ranges: bool) -> alt.VConcatChart:
+    """Factors on the mean square by the variance of a weight: measured, and the laws of theory.
 
     Data sets: `gains`, `conditions`, `law`, `limits`, as in `stability.frames.gain_tables`.
     """
-    measured = *points(experiment, "backward", filled=False, size=150), *points(experiment, "forward", filled=True, size=60)
-    layers = corners(), *conditions(), *laws(), *measured
-    drawn = panel("First layer (log): forward ● solid, backward ○ dashed", 220, *layers)
-    words = "Factors on the mean square at the first layer, forward and backward, by the variance of its weights."
-    return finished([drawn], words, parameters({"line": {"size": LINE}}))
+    # Straight lines, n_in Var W solid and n_out Var W dashed; where n_in = n_out they are one.
+    law = panels.data_set("law").encode(x=variance_axis())
+    solid = law.mark_line(strokeWidth=1.5, color=GREY, clip=True)
+    drawn = panels.panel(
+        "First layer (log): forward ● solid, backward ○ dashed",
+        220,
+        panels.hold_axes(variance_axis(), factor_axis("factor")),
+        panels.level_rule(1, opacity=0.6),
+        *condition_rules(),
+        solid.encode(y=factor_axis("forward")),
+        law.mark_line(**panels.DASHED, color=GREY).encode(y=factor_axis("backward")),
+        # A hollow mark stands around a filled one.
+        *gain_marks("backward", has_ranges, filled=False, size=150),
+        *gain_marks("forward", has_ranges, filled=True, size=60),
+    )
+    words = (
+        "Factors on the mean square at the first layer, forward and backward,"
+        " by the variance of its weights."
+    )
+    return panels.stack([drawn], words, {"line": {"size": WORDS_HEIGHT}})
 
 
-def gains_spec(experiment: Experiment) -> dict:
-    return built(gains_chart, looks(experiment))
+def variance_axis() -> alt.X:
+    """The variance of a weight."""
+    axis = alt.Axis(
+        labelExpr=channels.POWERS_OF_TEN, tickCount=4, labelOverlap=True, labelPadding=4, grid=False
+    )
+    return alt.X("variance:Q", scale=LOG, title="Variance of a weight (log)", axis=axis)
 
 
-def across(name: str = "variance") -> alt.X:
-    ticks = alt.Axis(labelExpr=axis("").labelExpr, tickCount=4, labelOverlap=True, labelPadding=4, grid=False)
-    return alt.X(name, type="quantitative", scale=log_scale(), title="Variance of a weight (log)", axis=ticks)
+def factor_axis(name: str) -> alt.Y:
+    """A factor on the mean square. No grid: of few decades, each would have nine lines."""
+    return channels.y(name, LOG, channels.value_axis(grid=False))
 
 
-def up(name: str) -> alt.Y:
-    ticks = axis("")
-    ticks.grid = False  # of few decades, every one with nine lines
-    return alt.Y(name, type="quantitative", scale=log_scale(), title=None, axis=ticks)
+def condition_rules() -> list[alt.Chart]:
+    """The variances that keep signals, that keep gradients, and Xavier's."""
+    base = panels.data_set("conditions").encode(x=variance_axis())
+    rule = base.mark_rule(**panels.DOTTED, opacity=0.8, clip=True)
+    # Words stand below one another, or they would meet; each on the side that has more room.
+    height = alt.value(alt.ExprRef("3 + line.size * datum.row"))
+    align = alt.ExprRef("datum.after ? 'left' : 'right'")
+    dx = alt.ExprRef("datum.after ? 4 : -4")
+    words = panels.outlined_text(base, align=align, baseline="top", dx=dx)
+    return [rule, *(layer.encode(y=height, text="label:N") for layer in words)]
 
 
-def corners() -> alt.Chart:
-    """Invisible points that hold both axes where `frames.gain_tables` wants them."""
-    return alt.Chart(alt.NamedData("limits")).mark_point(opacity=0, tooltip=None).encode(x=across(), y=up("factor"))
+def gain_marks(name: str, has_ranges: bool, *, filled: bool, size: int) -> list[alt.Chart]:
+    """Medians over the replicates, and their range where there are several."""
+    base = panels.data_set("gains").encode(x=variance_axis(), color=channels.colour())
+    shown = "variance", "forward", "predicted_forward", "backward", "predicted_backward"
+    tips = ["scheme:N", *channels.formatted_tips(".3~g", *shown)]
+    marks = base.mark_point(strokeWidth=2, opacity=1, clip=True, filled=filled, size=size)
+    marks = marks.encode(y=factor_axis(name), shape=channels.shape(), tooltip=tips)
+    if not has_ranges:
+        return [marks]
+    return [
+        base.mark_rule(clip=True).encode(y=factor_axis(f"{name}_low"), y2=f"{name}_high"),
+        marks,
+    ]
 
 
-def conditions() -> list[alt.Chart]:
-    """Where signals stay, where gradients do, and where Xavier stands; and a line where a mean square stays itself."""
-    base = alt.Chart(alt.NamedData("conditions")).encode(x=across())
-    layers = [alt.Chart(alt.sequence(1)).mark_rule(opacity=0.6, color=GREY).encode(y=alt.datum(1, type="quantitative"))]
-    layers.append(base.mark_rule(strokeDash=[2, 3], opacity=0.8, color=GREY, clip=True))
-    # One below another, or they would meet; each on the side that has more room.
-    height = alt.YValue(alt.ExprRef("3 + line.size * datum.row"))
-    align, dx = map(alt.ExprRef, ("datum.after ? 'left' : 'right'", "datum.after ? 4 : -4"))
-    for words in outlined(base, align=align, baseline="top", dx=dx):
-        layers.append(words.encode(y=height, text="label:N"))
-    return layers
-
-
-def laws() -> list[alt.Chart]:
-    """Straight lines, n_in Var W solid and n_out Var W dashed; where n_in = n_out they are one."""
-    base = alt.Chart(alt.NamedData("law")).encode(x=across())
-    looks = (("forward", [1, 0]), ("backward", [5, 4]))
-    return [base.mark_line(strokeWidth=1.5, strokeDash=dash, color=GREY, clip=True).encode(y=up(name)) for name, dash in looks]
-
-
-def points(e: Experiment, name: str, **look: bool | int) -> list[alt.Chart]:
-    """Medians over the replicates, and their range where there is more than one; a hollow mark stands around a filled one."""
-    base = alt.Chart(alt.NamedData("gains")).encode(x=across(), color=colour(e))
-    names = "variance", "forward", "predicted_forward", "backward", "predicted_backward"
-    tips = ["scheme:N", *(alt.Tooltip(tip, type="quantitative", format=".3~g") for tip in names)]
-    marked = base.mark_point(strokeWidth=2, opacity=1, clip=True, **look)
-    layers = [marked.encode(y=up(name), shape=shape(e), tooltip=tips)]
-    if e.replicates > 1:
-        layers.insert(0, base.mark_rule(clip=True).encode(y=up(f"{name}_low"), y2=f"{name}_high"))
-    return layers
+gains_template = ChartTemplate(build_gains, fill_gains)
+gains_chart, gains_spec = gains_template.chart, gains_template.spec

@@ -1,192 +1,234 @@
-"""What a hand does to a chart on the page: a place is seen in all panels, a stretch is zoomed into, a scheme stands alone.
+"""Interaction: a crosshair shared by all panels, drag to zoom, click to choose a step or a scheme.
 
-Vega-Lite has no parameter that remembers where a button went down until it is released. So a chart is valid, and still,
-with constant parameters; `live` puts Vega's own signals of the same names in their place.
+Vega-Lite has no parameter that remembers where a button went down until it is released. So a chart
+is valid, and static, with constant parameters; `with_interaction` puts Vega's own signals of the
+same names in their place: `at` is the step or layer at the pointer, `brush` the stretch dragged
+over, `zoom` the one that fills the panels, `step_shown` the step of the profiles, `alone` the
+scheme that stands alone.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import altair as alt
 
+from stability.charts import channels, vega_names
 from stability.charts.palette import GREY
-from stability.charts.panels import WIDTH, built
-from stability.charts.parameters import PLACE, SYMBOL, Kind, colour, parameters, zoomed
+from stability.charts.panels import one_row
+from stability.charts.spec_cache import Spec
+from stability.charts.vega_names import PANEL_WIDTH, POINTER_IN_PANEL, POINTER_X
+from stability.page_layout import PRESENTER_SCALE, SHARED_SCHEME, SHARED_STEP
 
-STILL = {"at": None, "brush": None, "zoom": None, "moment": "", "alone": ""}
-PRESENTER_SCALE = 1.4  # times as large, for many to read
-SIZES = "width", "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent", "maxExtent", "y", "y2", "dx", "dy"
-SIZES += "labelFontSize", "labelLimit", "gradientLength", "gradientThickness", "spacing"
-SHARED_PARAMETERS = {"moment": "moment-shown", "alone": "scheme-alone"}  # keys of the page's containers around the charts
+UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": ""}
+SHARED_PARAMETERS = {"step_shown": SHARED_STEP, "alone": SHARED_SCHEME}
 CLICK = 6  # pixels: what moves less is a click, not a drag
-SLOT, MARK, LETTER = 46, 11, 7  # pixels for one value beside a title, for the mark before it, and for one of its letters
+READING_WIDTH = 46  # pixels for one value beside a title; a parameter, since a presenter has more
+SYMBOL_WIDTH, LETTER_WIDTH = 11, 7  # pixels of the symbol before a value, and of a title's letter
+BESIDE_TITLE: dict[str, Any] = {"y": -6, "align": "left", "baseline": "bottom"}
+TITLE_OFFSET = -12  # pixels of a title above all else in its panel, that stands beside readings
 
-BESIDE: dict[str, Any] = {"y": -6, "align": "left", "baseline": "bottom"}  # the title
-
-# Every panel stands exactly below the first and has its scale: a place of the pointer is one step, or layer, of them all.
-WITHIN = "group() && inrange(x(group()), range('concat_0_x'))"
-THERE = "invert('concat_0_x', x(group()))"
-OTHER = "datum.scheme == alone ? '' : datum.scheme"
-DRAG = "[pointerdown, window:pointerup] > pointermove"
-DRAGGED = f"brush && abs(scale('concat_0_x', brush[1]) - scale('concat_0_x', brush[0])) > {CLICK}"
+BEGIN, END = (vega_names.x_in_pixels(f"brush[{end}]") for end in (0, 1))
+DRAGGED = f"brush && abs({END} - {BEGIN}) > {CLICK}"
+STRETCH = "[min(brush[0], brush[1]), max(brush[0], brush[1])]"
 CLICKED = "toString(min(round(brush[0]), steps))"
-EVENTS = {
+TOGGLED = "(datum.scheme == alone ? '' : datum.scheme)"
+DRAG = "[pointerdown, window:pointerup] > pointermove"
+EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expression of the new value
     "at": [
-        {"events": "pointermove, pointerdown", "update": f"{WITHIN} ? round({THERE}) : null"},
-        {"events": "view:pointerout", "update": "null"},
+        ("pointermove, pointerdown", f"{POINTER_IN_PANEL} ? round({POINTER_X}) : null"),
+        ("view:pointerout", "null"),
     ],
     "brush": [
-        {"events": "pointerdown", "update": f"{WITHIN} ? [{THERE}, {THERE}] : null"},
-        {"events": DRAG, "update": f"brush && {WITHIN} ? [brush[0], {THERE}] : brush"},
-        {"events": {"signal": "zoom"}, "update": "null"},
+        ("pointerdown", f"{POINTER_IN_PANEL} ? [{POINTER_X}, {POINTER_X}] : null"),
+        (DRAG, f"brush && {POINTER_IN_PANEL} ? [brush[0], {POINTER_X}] : brush"),
+        ({"signal": "zoom"}, "null"),
     ],
-    "zoom": [
-        {"events": "window:pointerup", "update": f"{DRAGGED} ? [min(brush[0], brush[1]), max(brush[0], brush[1])] : zoom"},
-        {"events": "dblclick", "update": "null"},
+    "zoom": [("window:pointerup", f"{DRAGGED} ? {STRETCH} : zoom"), ("dblclick", "null")],
+    "step_shown": [  # only a step of the run itself, though a pinned run may be longer
+        ("click", f"along === 'step' && brush && {POINTER_IN_PANEL} ? {CLICKED} : step_shown"),
+        ("dblclick", "along === 'step' ? '' : step_shown"),
     ],
-    "moment": [  # only steps can be chosen, and of the run itself, though a pinned one may be longer
-        {"events": "click", "update": f"along === 'step' && brush && {WITHIN} ? {CLICKED} : moment"},
-        {"events": "dblclick", "update": "along === 'step' ? '' : moment"},
-    ],
-    "alone": [{"events": "text:click", "update": f"datum && datum.scheme ? ({OTHER}) : alone"}],
+    "alone": [("text:click", f"datum && datum.scheme ? {TOGGLED} : alone")],
 }
+STEP_SHOWN = "(step_shown ? toNumber(step_shown) : 1e9)"  # the newest, where none was chosen
+SIZES = (
+    "width", "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent",
+    "maxExtent", "y", "y2", "dx", "dy", "labelFontSize", "labelLimit", "gradientLength",
+    "gradientThickness", "spacing",
+)  # fmt: skip
 
 
-def with_interaction(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec of a chart with the parameters of `still`, with what a hand can do to it."""
-    signals = [{"name": name, "value": value, "on": EVENTS[name]} | bound(name) for name, value in STILL.items()]
-    kept = [parameter for parameter in spec["params"] if parameter["name"] not in STILL]
-    return dict(spec) | {"params": kept, "config": spec["config"] | {"signals": signals}}
+def static_parameters() -> dict[str, Any]:
+    """Return, as constants of a chart, what a reader changes on the page."""
+    return UNTOUCHED | {"slot": {"size": READING_WIDTH}}
 
 
-@lru_cache
-def live_once(make: Callable[..., alt.VConcatChart], kind: Kind) -> dict[str, Any]:
-    return share_scales(with_interaction(built(make, kind)))
+def with_interaction(spec: Mapping[str, Any]) -> Spec:
+    """Put signals that answer the reader in the place of a chart's static parameters.
+
+    Charts share a signal through an element of the page that stands around them all, and so before
+    any of them: it carries the value, and is told of changes by an event of the signal's own.
+    """
+    signals = []
+    for name, value in UNTOUCHED.items():
+        events = [{"events": events, "update": update} for events, update in EVENTS[name]]
+        signal: dict[str, Any] = {"name": name, "value": value, "on": events}
+        if key := SHARED_PARAMETERS.get(name):
+            signal["bind"] = {"element": f".st-key-{key}", "event": key}
+        signals.append(signal)
+    kept = [parameter for parameter in spec["params"] if parameter["name"] not in UNTOUCHED]
+    return vega_names.with_signals(spec, signals) | {"params": kept}
 
 
-def share_scales(spec: dict[str, Any]) -> dict[str, Any]:
-    """The same picture in a message of three quarters of the bytes: a scale that layers of a panel share is spelled once."""
-    return spec | {"vconcat": [drawn | {"layer": list(leaner(drawn["layer"]))} for drawn in spec["vconcat"]]}
+def share_scales(spec: Spec) -> Spec:
+    """Spell a scale that layers of a panel share once: three quarters of the bytes to send."""
+    panels = [panel | {"layer": list(without_repeats(panel["layer"]))} for panel in spec["vconcat"]]
+    return spec | {"vconcat": panels}
 
 
-def leaner(layers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def without_repeats(layers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the layers, without a scale that an earlier one has for the same channel."""
     first: dict[str, Any] = {}
     for layer in layers:
         encoding = dict(layer.get("encoding", {}))
-        for channel, found in encoding.items():
-            scale = isinstance(found, dict) and found.get("scale")
+        for channel, field in encoding.items():
+            scale = field.get("scale") if isinstance(field, dict) else None
             if scale and first.setdefault(channel, scale) is not scale and first[channel] == scale:
-                encoding[channel] = {name: value for name, value in found.items() if name != "scale"}
+                encoding[channel] = {key: value for key, value in field.items() if key != "scale"}
         yield layer | ({"encoding": encoding} if encoding else {})
 
 
-def bound(name: str) -> dict[str, Any]:
-    """Charts share a parameter through an element of the page that stands around them all, and so before any of them.
-
-    It carries the value, which is nothing at first, and hears of changes by an event of the parameter's own.
-    """
-    return {"bind": {"element": f".st-key-{SHARED_PARAMETERS[name]}", "event": SHARED_PARAMETERS[name]}} if name in SHARED_PARAMETERS else {}
+def interactive_spec(spec: Spec) -> Spec:
+    """Return a chart's spec as the page sends it."""
+    return share_scales(with_interaction(spec))
 
 
-def still() -> list[alt.VariableParameter]:
-    """What a hand can change, as constants of a chart."""
-    return parameters(STILL | {"slot": {"size": SLOT}})
+def enlarge(spec: Spec) -> Spec:
+    """Enlarge all that a spec measures in pixels, and the theme's own type with it."""
+    large: Spec = enlarge_sizes(spec)
+    config = large.get("config", {})
+    type_size = {"labelFontSize": 12 * PRESENTER_SCALE}
+    words = {name: config.get(name, {}) | type_size for name in ("axis", "legend")}
+    return large | {"config": config | words}
 
 
-def enlarge(spec: Any) -> Any:
-    """A spec with all that has a size in pixels larger, and the theme's own type with it."""
-    grown = resized(spec)
-    config = grown.get("config", {})
-    return grown | {
-        "config": config | {name: config.get(name, {}) | {"labelFontSize": 12 * PRESENTER_SCALE} for name in ("axis", "legend")}
-    }
-
-
-def resized(node: Any) -> Any:
+def enlarge_sizes(node: Any, name: str = "") -> Any:
+    """Enlarge the sizes in a part of a spec that has this name."""
     if isinstance(node, list):
-        return [resized(child) for child in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        name: PRESENTER_SCALE * child if name in SIZES and type(child) in (int, float) else resized(child) for name, child in node.items()
-    }
+        return [enlarge_sizes(child) for child in node]
+    if isinstance(node, dict):
+        return {key: enlarge_sizes(child, key) for key, child in node.items()}
+    return PRESENTER_SCALE * node if name in SIZES and type(node) in (int, float) else node
+
+
+def zoomed_scale() -> alt.Scale:
+    """From one end of the reach to the other, or what was zoomed into; the same in all panels."""
+    ends = [alt.ExprRef(f"zoom ? zoom[{end}] : reach[{end}]") for end in (0, 1)]
+    return alt.Scale(domain=ends, nice=False)
+
+
+def at_value(expression: str) -> alt.XDatum:
+    """The step or layer that an expression names."""
+    return alt.XDatum(
+        alt.ExprRef(expression), type="quantitative", scale=zoomed_scale(), title=None
+    )
 
 
 def dimmed(opacity: float = 1.0) -> Any:
-    """The opacity of a mark: little, where another scheme stands alone."""
-    return alt.condition("!alone || alone == datum.scheme", alt.value(opacity), alt.value(opacity / 8))
+    """The opacity of a scheme's mark, an eighth while another scheme stands alone."""
+    test = "!alone || alone == datum.scheme"
+    return alt.condition(test, alt.value(opacity), alt.value(opacity / 8))
 
 
-def now() -> str:
-    """Whether a row of profiles is that of the step that was chosen, or the newest."""
-    return "datum.since <= (moment ? toNumber(moment) : 1e9) && (moment ? toNumber(moment) : 1e9) < datum.until"
-
-
-def seen(along: str) -> str:
-    """Whether a row, of a step until the next one or of a layer, is where the pointer is."""
+def under_pointer(along: str) -> str:
+    """The test of a row, of a step until the next one or of a layer, for the pointer's place."""
     row = "datum.step <= at && at < datum.until" if along == "step" else "datum.layer == at"
     return f"isNumber(at) && {row}"
 
 
-def guides(along: str, height: float = 0) -> list[alt.Chart]:
-    """What a hand has chosen: the stretch that it drags over, its place, and the step of the profiles.
-
-    With a `height`, only marks at the edges of such a panel, which must not be in the way of what has a tooltip.
-    """
-    base = alt.Chart(alt.sequence(1))
-    begin, end = (f"brush ? brush[{index}] : 0" for index in (0, 1))
-    stretch = base.mark_rect(color=GREY, clip=True, tooltip=None)
-    stretch = stretch.encode(x=place(begin), x2=alt.X2Datum(alt.ExprRef(end)), opacity=when(DRAGGED, 0.2))
-    shown = {"at": "isNumber(at)"} | ({"moment": "moment"} if along == "step" else {})
-    sides = [{"y": 0, "y2": 6}, {"y": height - 6, "y2": height}] if height else [{}]
-    rules = [
-        base.mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=2 if name == "moment" else 1, **side)
-        .encode(x=place(f"toNumber({name})"), opacity=when(test, 0.9))
-        for name, test in shown.items()
-        for side in sides
-    ]  # fmt: skip
-    room = base.mark_text(text=" ", x=0, **BESIDE)  # a title stands above all that is drawn: as high, with readings or without
-    return [stretch, room] * (not height) + rules
+def of_step_shown(chart: alt.Chart, along: str) -> alt.Chart:
+    """Keep a profile's rows of the step shown; curves show all steps."""
+    if along == "step":
+        return chart
+    return chart.transform_filter(f"datum.since <= {STEP_SHOWN} && {STEP_SHOWN} < datum.until")
 
 
-def place(expression: str) -> Any:
-    return alt.XDatum(alt.ExprRef(expression), type="quantitative", scale=zoomed(), title=None)
-
-
-def when(test: str, opacity: float) -> Any:
-    return alt.condition(test, alt.value(opacity), alt.value(0))
-
-
-def readings(base: alt.Chart, name: str, along: str, form: str) -> list[alt.Chart]:
-    """The value of every scheme where the pointer is, beside the title, each behind its mark."""
-    value = f"datum.{name}"
-    there = base.transform_filter(f"{seen(along)} && isValid({value})")
-    left = f"{WIDTH} - slot.size * (length(schemes) - {PLACE})"
-    mark, words = (
-        there.mark_text(text=alt.ExprRef(text), x=alt.ExprRef(left + shift), fontWeight="bold", tooltip=None, **BESIDE)
-        for text, shift in (
-            (SYMBOL, ""),
-            (f"format({value}, '.0{form}')" if form.endswith("%") else short(value), f" + {MARK} * slot.size / {SLOT}"),
-        )
+def guides(along: str) -> list[alt.Chart]:
+    """The stretch that is dragged over, room for readings, and the rules at the pointer."""
+    stretch = one_row().mark_rect(color=GREY, clip=True, tooltip=None)
+    stretch = stretch.encode(
+        x=at_value("brush ? brush[0] : 0"),
+        x2=alt.X2Datum(alt.ExprRef("brush ? brush[1] : 0")),
+        opacity=alt.condition(DRAGGED, alt.value(0.2), alt.value(0)),
     )
-    return [mark.encode(color=colour()), words]
+    # A title stands above all that is drawn: this keeps it as high without readings as with them.
+    room = one_row().mark_text(text=" ", x=0, **BESIDE_TITLE)
+    return [stretch, room, *pointer_rules(along)]
 
 
-def short(value: str) -> str:
-    """An expression for a number in five letters or so."""
-    return f"({value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000) ? format({value}, '.0e') : format({value}, '.2~g'))"
+def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
+    """Rules at the pointer and at the step shown.
+
+    With the height `edges_of` of a panel, only ticks at its edges: nothing may cover its tooltips.
+    """
+    pieces: list[dict[str, Any]]
+    pieces = [{"y": 0, "y2": 6}, {"y": edges_of - 6, "y2": edges_of}] if edges_of else [{}]
+    rules = [("at", "isNumber(at)", 1)]
+    if along == "step":
+        rules.append(("step_shown", "step_shown", 2))
+    return [
+        one_row()
+        .mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=width, **piece)
+        .encode(
+            x=at_value(f"toNumber({name})"),
+            opacity=alt.condition(test, alt.value(0.9), alt.value(0)),
+        )
+        for name, test, width in rules
+        for piece in pieces
+    ]
 
 
-def titled(title: str, along: str) -> alt.ExprRef:
-    """A title that says where the pointer is; in fewer words where there is no room, or the readings beside it need it."""
-    moment = " + (moment ? ', step ' + moment : '')" if along == "layer" else ""
-    name, shorter = re.split("[:(]", title)[0].strip(), re.sub(r", .*\)", ")", title)
-    still = f"({WIDTH} * {SLOT} >= {LETTER * len(title)} * slot.size ? {json.dumps(title)} : {json.dumps(shorter)})"
-    words = f"{still}{moment}", "'\u00a0'"
-    for said in dict.fromkeys(("", f"{name}, ", f"{shorter}, ", f"{title}, ")):
-        needed = f"({LETTER * len(f'{said}{along} 100')} + {SLOT} * length(schemes))"
-        words = words[0], f"{WIDTH} * {SLOT} >= {needed} * slot.size ? {json.dumps(said + along)} + ' ' + at : {words[1]}"
-    return alt.ExprRef(f"isNumber(at) ? ({words[1]}) : {words[0]}")
+def readings(rows: alt.Chart, name: str, along: str, format: str) -> list[alt.Chart]:
+    """The value of every scheme at the pointer, beside the title, each behind its mark."""
+    value = f"datum.{name}"
+    rows = rows.transform_filter(f"{under_pointer(along)} && isValid({value})")
+    left = f"{PANEL_WIDTH} - slot.size * (length(schemes) - {channels.SCHEME_INDEX})"
+    after_symbol = f"{left} + {SYMBOL_WIDTH} * slot.size / {READING_WIDTH}"
+    number = f"format({value}, '.0{format}')"
+    if not format.endswith("%"):  # five letters or so
+        extreme = f"{value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000)"
+        number = f"({extreme} ? format({value}, '.0e') : format({value}, '.2~g'))"
+    bold = {"fontWeight": "bold", "tooltip": None, **BESIDE_TITLE}
+    symbols = rows.mark_text(text=alt.ExprRef(channels.SCHEME_SYMBOL), x=alt.ExprRef(left), **bold)
+    numbers = rows.mark_text(text=alt.ExprRef(number), x=alt.ExprRef(after_symbol), **bold)
+    return [symbols.encode(color=channels.colour()), numbers]
+
+
+def title_at_pointer(title: str, along: str) -> alt.ExprRef:
+    """A title that says which step or layer the pointer is at, followed by the readings.
+
+    The longest wording that leaves them room is taken: the whole title, without its explanation,
+    its first words, or only the step or layer; without room for that, nothing.
+    """
+    shorter = re.sub(r", .*\)", ")", title)
+    first_words = re.split("[:(]", title)[0].strip()
+    pointed = []
+    for wording in dict.fromkeys((f"{title}, ", f"{shorter}, ", f"{first_words}, ", "")):
+        letters = LETTER_WIDTH * len(f"{wording}{along} 100")
+        needed = f"({letters} + {READING_WIDTH} * length(schemes))"
+        pointed.append((fits(needed), f"{json.dumps(wording + along)} + ' ' + at"))
+    whole = [(fits(str(LETTER_WIDTH * len(title))), json.dumps(title))]
+    at_rest = f"({channels.first_that_holds(whole, json.dumps(shorter))})"
+    if along == "layer":
+        at_rest += " + (step_shown ? ', step ' + step_shown : '')"
+    nothing = "'\u00a0'"  # as high as words are
+    return alt.ExprRef(
+        f"isNumber(at) ? ({channels.first_that_holds(pointed, nothing)}) : {at_rest}"
+    )
+
+
+def fits(needed: str) -> str:
+    """The test whether pixels fit into the panel, where letters have the size of the page."""
+    return f"{PANEL_WIDTH} * {READING_WIDTH} >= {needed} * slot.size"

@@ -1,99 +1,115 @@
-"""What the networks have learned: regions of classes, a small square for each scheme; or the curves of all over a line."""
+"""Learned functions: a square of class regions for each scheme, or the curves of all on a line."""
+
+from typing import Any
 
 import altair as alt
 
-from stability.charts.palette import CLASS_COLOURS, SCHEME_COLOURS, DOT_COLOURS, GREY, CLASS_SHAPES, DOT_RIM_COLOURS, SCHEME_SYMBOLS, scheme_style_indices
-from stability.charts.panels import EXTENT, built, colour, finished, looks, panel, shape
+from stability.charts import channels, palette, panels
+from stability.charts.spec_cache import ChartTemplate, Filling
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE
 from stability.frames.arrow import NOT_FINITE
 from stability.records.experiment import Experiment
 
-CELL = 6  # pixels
-TICKS = -2, 0, 2
+SQUARE = 6 * GRID_SIDE  # pixels: whole ones for each cell, or seams would show
+CLASSES = ["class 0", "class 1"]  # data in the plane have two
+GRID_AXIS: dict[str, Any] = {"values": (-2, 0, 2), "grid": False, "format": "d", "labelPadding": 3}
+# The same for every seed; the target of a regression is standardised, too.
+GRID_DOMAIN: dict[str, Any] = {"domain": [-GRID_REACH, GRID_REACH], "nice": False}
 
 
-def region_chart(experiment: Experiment, scheme: str) -> alt.VConcatChart:
-    """One scheme's square of input space: the class of every point, the fainter the less likely, and training points over it.
+def fill_region(experiment: Experiment, scheme: str) -> Filling[None]:
+    """Return the filling of one scheme's square."""
+    index = palette.scheme_style_indices(experiment.schemes)[scheme]
+    title = experiment.scheme_rows[experiment.schemes.index(scheme)].title
+    heading, frame = f"{palette.SCHEME_SYMBOLS[index]} {title}", palette.SCHEME_COLOURS[index]
+    words = f"{title}: which class each point of the plane gets, with training points over it."
+    return Filling(None, {"heading": heading, "frame": frame}, words)
 
-    As wide as it is drawn, framed in the scheme's colour. Data sets: `regions`, `dots`, as in
-    `stability.frames.region_tables`.
+
+def build_region(kind: None) -> alt.VConcatChart:
+    """One scheme's square of input space: the class of every point, and training points over it.
+
+    The fainter, the less likely. As wide as it is drawn, framed in the scheme's colour. Data sets:
+    `regions`, `dots`, as in `stability.frames.region_tables`.
     """
-    index, row = scheme_style_indices(experiment.schemes)[scheme], experiment.scheme_rows[experiment.schemes.index(scheme)]
-    square = panel(f"{SCHEME_SYMBOLS[index]} {row.title}", CELL * GRID_SIDE, regions(experiment), dots(experiment))
-    square = square.properties(width=CELL * GRID_SIDE, view=alt.ViewConfig(stroke=SCHEME_COLOURS[index], strokeWidth=3))
-    square.title.limit = CELL * GRID_SIDE
-    return finished(
-        [square.resolve_scale(color="independent")],
-        f"{row.title}: which class each point of the plane gets, with training points over it.",
+    square = panels.panel(alt.ExprRef("heading"), SQUARE, class_regions(), class_dots())
+    frame = alt.ViewConfig(stroke=alt.ExprRef("frame"), strokeWidth=3)
+    square = square.properties(width=SQUARE, view=frame)
+    square.title.limit = SQUARE
+    return panels.stack([square.resolve_scale(color="independent")], "")
+
+
+def encode_plane(base: alt.Chart, x: str, y: str) -> alt.Chart:
+    """Encode the two dimensions of input space."""
+    scale = alt.Scale(**GRID_DOMAIN, round=True)  # blocks that end between pixels would show seams
+    narrow = alt.Axis(**GRID_AXIS, minExtent=16, maxExtent=16)
+    across = channels.x(x, scale, alt.Axis(**GRID_AXIS))
+    return base.encode(x=across, y=channels.y(y, scale, narrow))
+
+
+def class_regions() -> alt.Chart:
+    """Blocks of cells that look alike."""
+    ends = (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))
+    tips: list[Any] = ["scheme:N", "class:N", *channels.formatted_tips(".0%", "probability")]
+    tips += [alt.Tooltip(f"{name}:Q", format=".1f", title=title) for name, title in ends]
+    colours = [*palette.CLASS_COLOURS, palette.GREY]
+    scale = alt.Scale(domain=[*CLASSES, NOT_FINITE], range=colours)
+    blocks = panels.data_set("regions").mark_rect(clip=True, strokeWidth=0)
+    return encode_plane(blocks, "x", "y").encode(
+        x2="x2",
+        y2="y2",
+        color=alt.Color("class:N", scale=scale, legend=None),
+        opacity=alt.Opacity("shade:Q", scale=None, legend=None),
+        tooltip=[*tips, "step:Q"],
     )
 
 
-def region_spec(experiment: Experiment, scheme: str) -> dict:
-    return built(region_chart, looks(experiment), scheme)
+def class_dots() -> alt.Chart:
+    """Training points: a class has its shape, its shade, and a rim that no region hides."""
+
+    def of_class(channel: Any, looks: tuple[str, ...]) -> Any:
+        scale = alt.Scale(domain=CLASSES, range=list(looks))
+        return channel("class:N", scale=scale, legend=None)
+
+    tips = channels.formatted_tips(".2f", "x1", "x2")
+    dots = panels.data_set("dots").mark_point(
+        filled=True, size=26, strokeWidth=0.8, opacity=1, clip=True
+    )
+    return encode_plane(dots, "x1", "x2").encode(
+        color=of_class(alt.Color, palette.DOT_COLOURS),
+        stroke=of_class(alt.Stroke, palette.DOT_RIM_COLOURS),
+        shape=of_class(alt.Shape, palette.CLASS_SHAPES),
+        tooltip=[alt.Tooltip("class:N", title="training point"), *tips],
+    )
 
 
-def along(kind: type, name: str, title: str | None = None) -> alt.X | alt.Y:
-    """An axis of input space, the same for every seed, or of the target, which is standardised, too.
-
-    Places are whole pixels: blocks that ended between two of them would show seams.
-    """
-    narrow = {"minExtent": 16, "maxExtent": 16} if title is None else EXTENT
-    axis = alt.Axis(values=TICKS, grid=False, format="d", labelPadding=3, **(narrow if kind is alt.Y else {}))
-    scale = alt.Scale(domain=[-GRID_REACH, GRID_REACH], nice=False, round=title is None)
-    return kind(name, type="quantitative", scale=scale, title=title, axis=axis)
-
-
-def class_scale(e: Experiment, looks: tuple[str, ...], *more: str) -> alt.Scale:
-    names = [f"class {label}" for label in range(e.dataset_row.outputs)]
-    return alt.Scale(domain=names + [NOT_FINITE] * len(more), range=[*looks[: len(names)], *more])
-
-
-def regions(e: Experiment) -> alt.Chart:
-    """Blocks of cells that look alike."""
-    ends = [alt.Tooltip(name, type="quantitative", format=".1f", title=title)
-            for name, title in (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))]  # fmt: skip
-    tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip("class", type="nominal")]
-    tips += [alt.Tooltip("probability", type="quantitative", format=".0%"), *ends, alt.Tooltip("step", type="quantitative")]
-    fill = alt.Color("class", type="nominal", scale=class_scale(e, CLASS_COLOURS, GREY), legend=None)
-    shade = alt.Opacity("shade", type="quantitative", scale=None, legend=None)
-    base = alt.Chart(alt.NamedData("regions")).mark_rect(clip=True, strokeWidth=0)
-    return base.encode(x=along(alt.X, "x"), x2="x2", y=along(alt.Y, "y"), y2="y2", color=fill, opacity=shade, tooltip=tips)
-
-
-def dots(e: Experiment) -> alt.Chart:
-    """Training points: a class has its shape, its shade, and a rim that stands out from any region."""
-    looks = {"color": DOT_COLOURS, "stroke": DOT_RIM_COLOURS, "shape": CLASS_SHAPES}
-    kinds = {"color": alt.Color, "stroke": alt.Stroke, "shape": alt.Shape}
-    told = {name: kinds[name]("class", type="nominal", scale=class_scale(e, look), legend=None) for name, look in looks.items()}
-    tips = [alt.Tooltip("class", type="nominal", title="training point")]
-    tips += [alt.Tooltip(name, type="quantitative", format=".2f") for name in ("x1", "x2")]
-    base = alt.Chart(alt.NamedData("dots")).mark_point(filled=True, size=26, strokeWidth=0.8, opacity=1, clip=True)
-    return base.encode(x=along(alt.X, "x1"), y=along(alt.Y, "x2"), tooltip=tips, **told)
-
-
-def fit_chart(experiment: Experiment) -> alt.VConcatChart:
-    """The functions of all schemes over a line, training points behind them, and dashed what these are without noise.
+def build_fit(kind: None) -> alt.VConcatChart:
+    """The functions of all schemes over a line, over training points; dashed: without noise.
 
     Data sets: `curves`, `dots`, `truth`, as in `stability.frames.fit_tables`.
     """
-    e = experiment
-    tips = [alt.Tooltip(name, type="quantitative", format=".3~f") for name in ("x", "value")]
-    points, noiseless, base = (
-        alt.Chart(alt.NamedData(name)).encode(x=along(alt.X, "x", ""), y=along(alt.Y, "value", ""))
-        for name in ("dots", "truth", "curves")
+    scale = alt.Scale(**GRID_DOMAIN, round=False)
+    x = alt.X("x:Q", scale=scale, title="", axis=alt.Axis(**GRID_AXIS))
+    y = alt.Y("value:Q", scale=scale, title="", axis=alt.Axis(**GRID_AXIS, **channels.EXTENT))
+    dots, truth, base = (
+        panels.data_set(name).encode(x=x, y=y) for name in ("dots", "truth", "curves")
     )
-    base = base.encode(color=colour(e))
-    named = [alt.Tooltip("scheme", type="nominal"), *tips, alt.Tooltip("step", type="quantitative")]
-    marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).transform_filter("datum.marked")
-    layers = (
-        points.mark_point(size=14, color=GREY, opacity=0.7, clip=True).encode(tooltip=tips),
-        noiseless.mark_line(strokeDash=[5, 4], strokeWidth=1.5, color=GREY, clip=True),
+    base = base.encode(color=channels.colour())
+    tips = channels.formatted_tips(".3~f", "x", "value")
+    dots = dots.mark_point(size=14, color=palette.GREY, opacity=0.7, clip=True)
+    drawn = panels.panel(
+        "Output over input; dashed: without noise",
+        260,
+        dots.encode(tooltip=tips),
+        truth.mark_line(**panels.DASHED, color=palette.GREY),
         base.mark_line(strokeWidth=2, clip=True),
-        marked.encode(shape=shape(e), tooltip=named),
+        panels.scheme_marks(base, ["scheme:N", *tips, "step:Q"]),
     )
-    title = "Output over input; dashed: without noise"
-    return finished([panel(title, 260, *layers)], "The curve that each initialization has learned, over the training points.")
+    words = "The curve that each initialization has learned, over the training points."
+    return panels.stack([drawn], words)
 
 
-def fit_spec(experiment: Experiment) -> dict:
-    return built(fit_chart, looks(experiment))
+region_template = ChartTemplate(build_region, fill_region)
+region_chart, region_spec = region_template.chart, region_template.spec
+fit_template = ChartTemplate(build_fit, channels.fill_schemes)
+fit_chart, fit_spec = fit_template.chart, fit_template.spec

@@ -1,26 +1,78 @@
-"""Panels of lines, one for each scheme: measured, grey behind them what is pinned, and what is read off at one place."""
+"""Panels of lines, one a scheme: measured, pinned ones behind, and readings at the pointer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 
-from stability.charts.interaction import dimmed, guides, now, readings, seen, titled
+from stability import page_layout
+from stability.charts import channels, interaction, panels
+from stability.charts.interaction import dimmed
 from stability.charts.palette import GREY
-from stability.charts.panels import WIDTH, axis, below, outlined, panel
-from stability.charts.parameters import SYMBOL, Kind, colour, shape, zoomed
+from stability.charts.spec_cache import Filling
+from stability.charts.vega_names import PANEL_WIDTH
+from stability.records.experiment import Experiment
 
-LINE_NAME_WIDTH = 104  # pixels right of a panel for the names of its lines, where the window is wide enough
-ROOMY = "(windowSize()[0] >= 1312 || windowSize()[0] >= 640 && windowSize()[0] < 1152)"  # as the page's CSS has it
-# Of the panels, in pixels; frames.line_labels leaves 13 of them for a label.
-PANEL_HEIGHTS = {"loss": 140, "accuracy": 80, "gradient_norm": 100}
-PANEL_HEIGHTS |= {"signal": 145, "signal_gradient": 145, "weight_gradient": 145}
-FIRST = "loss", "signal"  # the panels that stand above all others of their chart
-UNITS = {"loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm"}
-UNITS |= {"signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW"}
+# The page leaves room right of the panels in windows of these widths.
+ONE_COLUMN, TWO_COLUMNS, WIDE = (
+    f"windowSize()[0] >= {page_layout.REM * width}"
+    for width in (
+        page_layout.NAMED_LINES_ONE_COLUMN,
+        page_layout.TWO_COLUMNS,
+        page_layout.NAMED_LINES_TWO_COLUMNS,
+    )
+)
+ROOM_FOR_NAMES = f"({WIDE} || {ONE_COLUMN} && !({TWO_COLUMNS}))"
+UPPERMOST = "loss", "signal"  # the quantities of the first panels
+UNITS = {
+    "loss": "loss (nats, or squares)",
+    "accuracy": "share right",
+    "gradient_norm": "gradient norm",
+    "signal": "RMS of z",
+    "signal_gradient": "RMS of dL/dz",
+    "weight_gradient": "norm of dL/dW",
+}
+# Pixels; `frames.line_labels` leaves 13 of them for a name.
+PANEL_HEIGHTS = dict.fromkeys(UNITS, 145) | {"loss": 140, "accuracy": 80, "gradient_norm": 100}
+
+
+@dataclass(frozen=True)
+class RunKind:
+    """Which panels and marks a chart of a run has."""
+
+    has_classes: bool  # a regression has no accuracy
+    has_ranges: bool  # one replicate has no range
+    scales_loss: bool
+    has_pins: bool
+
+
+def fill_run_chart(
+    e: Experiment, pins: tuple[Experiment, ...], along: str, **more: Any
+) -> Filling[RunKind]:
+    """Return the filling of a chart along the "step" or "layer", as far as the longest pin goes."""
+    has_classes = e.dataset_row.classes is not None
+    kind = RunKind(has_classes, e.replicates > 1, e.number_format.scales_loss, bool(pins))
+    reach = [0, max(shown.steps for shown in (e, *pins))]
+    if along == "layer":
+        reach = [1, max(2, *(shown.depth for shown in (e, *pins)))]
+    parameters = {
+        "along": along,
+        "reach": reach,
+        "depth": e.depth,
+        "steps": e.steps,
+        "guessing": e.dataset_row.guessing_loss,
+    }
+    return Filling(kind, parameters | channels.scheme_parameters(e) | more)
+
+
+def line_axis(along: str, labelled: bool = False) -> alt.X:
+    """The steps or layers, which all panels of a chart share; the last panel labels them."""
+    return channels.x(along, interaction.zoomed_scale(), channels.shared_axis(along, labelled))
 
 
 def line_panel(
-    kind: Kind,
+    kind: RunKind,
     title: str,
     name: str,
     along: str,
@@ -29,68 +81,75 @@ def line_panel(
     above: Sequence[alt.Chart] = (),
     format: str = "",
 ) -> alt.LayerChart:
-    """One quantity along the steps or the layers; `behind` and `above` the lines, layers of its own."""
-    x, y = along_axis(along, name), alt.Y(name, type="quantitative", scale=scale, title=None, axis=axis(format))
-    tips = [alt.Tooltip("scheme", type="nominal"), alt.Tooltip(along, type="quantitative"),
-            alt.Tooltip(name, type="quantitative", format=format or ".3~e", title=UNITS[name])]  # fmt: skip
-    data = "bands" if along == "step" else "profiles"
-    base = alt.Chart(alt.NamedData(data)).encode(x=x, color=colour())
-    base = base if along == "step" else base.transform_filter(now())
-    read = readings(alt.Chart(alt.NamedData(data)), name, along, format)
-    layers = [
-        *guides(along), *behind, *(pinned_layers(x, y, tips) if kind.pinned else []),
-        *measured(kind, base, name, scale, y, tips), *(pinned_names(x, y) if kind.pinned and name in FIRST else []), *above,
-        base.transform_filter(seen(along)).mark_point(filled=True, size=60, opacity=1, clip=True).encode(y=y, shape=shape()),
-        *(layer if along == "step" else layer.transform_filter(now()) for layer in read),
-        *(layer if along == "step" else layer.transform_filter(now()) for layer in ends(name, scale)),
-    ]  # fmt: skip
-    return panel(titled(title, along), PANEL_HEIGHTS[name], *layers)
+    """One quantity along the steps or layers, with layers of its own `behind` and `above`."""
+    x = line_axis(along, labelled=name == "weight_gradient")
+    y = channels.y(name, scale, channels.value_axis(format))
+    value_tip = alt.Tooltip(f"{name}:Q", format=format or ".3~e", title=UNITS[name])
+    tips = ["scheme:N", f"{along}:Q", value_tip]
+    rows = panels.data_set("bands" if along == "step" else "profiles")
+    rows = interaction.of_step_shown(rows, along)
+    base = rows.encode(x=x, color=channels.colour())
+    layers = [*interaction.guides(along), *behind]
+    if kind.has_pins:
+        layers += pinned_lines(x, y, tips)
+    layers += measured_lines(base, name, scale, y, tips, kind.has_ranges)
+    if kind.has_pins and name in UPPERMOST:  # a run's dash is the same in all panels
+        named = panels.data_set("pinned").transform_filter("datum.named")
+        named = named.encode(x=x, y=y, text="run:N")
+        where = {"baseline": "bottom", "dy": -3, "limit": 130}
+        layers += panels.outlined_text(named, **where, clip=True, tooltip=None)
+    pointed = base.transform_filter(interaction.under_pointer(along))
+    pointed = pointed.mark_point(filled=True, size=60, opacity=1, clip=True)
+    layers += [*above, pointed.encode(y=y, shape=channels.shape())]
+    layers += interaction.readings(rows, name, along, format)
+    layers += line_names(name, along, scale)
+    words = interaction.title_at_pointer(title, along)
+    return panels.panel(words, PANEL_HEIGHTS[name], *layers, offset=interaction.TITLE_OFFSET)
 
 
-def along_axis(along: str, name: str = "") -> alt.X:
-    """What all panels of a chart share; the last one is labelled."""
-    return alt.X(along, type="quantitative", scale=zoomed(), title=None, axis=below(name == "weight_gradient"))
-
-
-def measured(kind: Kind, base: alt.Chart, name: str, scale: alt.Scale, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
+def measured_lines(
+    base: alt.Chart, name: str, scale: alt.Scale, y: alt.Y, tips: list[Any], has_ranges: bool
+) -> list[alt.Chart]:
     """The range over the replicates, the median, and a few marks, one colour a scheme."""
-    marked = base.mark_point(filled=True, size=45, clip=True).encode(y=y, shape=shape(), tooltip=tips, opacity=dimmed())
     line = base.mark_line(strokeWidth=2, clip=True).encode(y=y, opacity=dimmed())
-    layers = [line, marked.transform_filter("datum.marked")]
-    if kind.ranges:
-        low = alt.Y(f"{name}_low", type="quantitative", scale=scale, title=None)
-        layers.insert(0, base.mark_area(clip=True).encode(y=low, y2=f"{name}_high", opacity=dimmed(0.18)))
-    return layers
+    marks = base.mark_point(filled=True, size=45, clip=True).transform_filter("datum.marked")
+    marks = marks.encode(y=y, shape=channels.shape(), tooltip=tips, opacity=dimmed())
+    if not has_ranges:
+        return [line, marks]
+    low = channels.y(f"{name}_low", scale)
+    band = base.mark_area(clip=True).encode(y=low, y2=f"{name}_high", opacity=dimmed(0.18))
+    return [band, line, marks]
 
 
-def pinned_layers(x: alt.X, y: alt.Y, tips: list[alt.Tooltip]) -> list[alt.Chart]:
+def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
     """Runs kept for comparison: grey, each with its own dash, with the marks of their schemes."""
-    dash = alt.StrokeDash("run", type="nominal", scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]]), legend=None)
-    base = alt.Chart(alt.NamedData("pinned")).encode(x=x, y=y, detail=["run:N", "scheme:N"])
-    line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True).encode(strokeDash=dash, opacity=dimmed())
-    marked = base.mark_point(filled=True, size=30, color=GREY, clip=True).transform_filter("datum.marked")
-    marked = marked.encode(shape=shape(), tooltip=[alt.Tooltip("run", type="nominal"), *tips], opacity=dimmed())
-    return [line, marked]
+    scale = alt.Scale(range=[[1, 0], [6, 3], [2, 2]])
+    dash = alt.StrokeDash("run:N", scale=scale, legend=None)
+    base = panels.data_set("pinned").encode(x=x, y=y, detail=["run:N", "scheme:N"])
+    line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True)
+    marks = base.mark_point(filled=True, size=30, color=GREY, clip=True)
+    marks = marks.transform_filter("datum.marked").encode(shape=channels.shape())
+    return [
+        line.encode(strokeDash=dash, opacity=dimmed()),
+        marks.encode(tooltip=["run:N", *tips], opacity=dimmed()),
+    ]
 
 
-def pinned_names(x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """Once in a chart: the dash of a run is the same in all panels."""
-    base = alt.Chart(alt.NamedData("pinned")).transform_filter("datum.named").encode(x=x, y=y, text="run:N")
-    return outlined(base, baseline="bottom", dy=-3, limit=130, clip=True, tooltip=None)
-
-
-def ends(name: str, scale: alt.Scale) -> list[alt.Chart]:
-    """The names of the lines at their ends, each behind its mark; a click on one lets it stand alone."""
-    base = alt.Chart(alt.NamedData("ends")).transform_filter(f"!zoom && isValid(datum.{name})")
-    base = base.encode(y=alt.Y(name, type="quantitative", scale=scale, title=None), opacity=dimmed())
-    kind = {"align": "left", "baseline": "middle", "cursor": "pointer", "tooltip": None}
-    mark, words = (
+def line_names(name: str, along: str, scale: alt.Scale) -> list[alt.Chart]:
+    """The names of the lines at their ends, each behind its mark; a click on one isolates it."""
+    base = panels.data_set("ends").transform_filter(f"!zoom && isValid(datum.{name})")
+    base = interaction.of_step_shown(base, along)
+    base = base.encode(y=channels.y(name, scale), opacity=dimmed())
+    symbol, words = (
         base.mark_text(
-            **kind,
-            x=alt.ExprRef(f"{WIDTH} + ({ROOMY} ? {dx} : 0)"),
-            limit=LINE_NAME_WIDTH - 8,
-            text=alt.ExprRef(f"{ROOMY} ? {text} : ''"),
+            align="left",
+            baseline="middle",
+            cursor="pointer",
+            tooltip=None,
+            x=alt.ExprRef(f"{PANEL_WIDTH} + ({ROOM_FOR_NAMES} ? {dx} : 0)"),
+            limit=page_layout.LINE_NAME_WIDTH - 8,
+            text=alt.ExprRef(f"{ROOM_FOR_NAMES} ? {text} : ''"),
         )
-        for dx, text in ((7, SYMBOL), (20, "datum.text"))
+        for dx, text in ((7, channels.SCHEME_SYMBOL), (20, "datum.text"))
     )
-    return [mark.encode(color=colour()), words]
+    return [symbol.encode(color=channels.colour()), words]

@@ -2,42 +2,32 @@
 
 import altair as alt
 
-from stability.charts.panels import (
-    axis,
-    built,
-    colour,
-    corners,
-    finished,
-    held,
-    looks,
-    panel,
-    shape,
-)
-from stability.records.experiment import Experiment
+from stability.charts import channels, panels
+from stability.charts.spec_cache import ChartTemplate
 
 
-def singular_chart(experiment: Experiment) -> alt.VConcatChart:
-    """How far each direction is stretched from the first hidden layer to the last, the furthest first; dashed: the edge.
+def build_singular(kind: None) -> alt.VConcatChart:
+    """The stretch of each direction from the first hidden layer to the last, the furthest first.
 
-    Data sets: `singular`, `limits`, as in `stability.frames.singular_tables`.
+    Dashed: the edge of the law. Data sets: `singular`, `limits`, as in
+    `stability.frames.singular_tables`.
     """
-    share = alt.Axis(format="%", tickCount=5, labelPadding=4, labelFlush=True)
-    x = alt.X("rank", type="quantitative", scale=alt.Scale(domain=[0, 1], nice=False), title=None, axis=share)
-    y, edge = (
-        alt.Y(name, type="quantitative", scale=held("value", type="log", nice=False), title=None, axis=axis(""))
-        for name in ("value", "edge")
+    scale, axis = channels.log_scale("value"), channels.value_axis()
+    value, edge = (channels.y(name, scale, axis) for name in ("value", "edge"))
+    rank = channels.x("rank", channels.UNIT, channels.SHARE_AXIS)
+    base = panels.data_set("singular").encode(x=rank, color=channels.colour())
+    tips = ["scheme:N", *channels.formatted_tips(".3~e", "rank", "value", "edge")]
+    drawn = panels.panel(
+        "Singular values, by share of directions (log)",
+        200,
+        panels.hold_axes(channels.y("value", scale)),
+        base.mark_line(**panels.DASHED).encode(y=edge),
+        base.mark_line(strokeWidth=2, clip=True).encode(y=value),
+        panels.scheme_marks(base.encode(y=value), tips),
     )
-    base = alt.Chart(alt.NamedData("singular")).encode(x=x, color=colour(experiment))
-    tips = ["scheme:N", *(alt.Tooltip(name, type="quantitative", format=".3~e") for name in ("rank", "value", "edge"))]
-    marked = base.mark_point(filled=True, size=45, opacity=1, clip=True).transform_filter("datum.marked")
-    layers = (
-        base.mark_line(strokeWidth=1.5, strokeDash=[5, 4], clip=True).encode(y=edge),
-        base.mark_line(strokeWidth=2, clip=True).encode(y=y),
-        marked.encode(y=y, shape=shape(experiment), tooltip=tips),
-    )
-    drawn = panel("Singular values, by share of directions (log)", 200, corners("value"), *layers)
-    return finished([drawn], "Singular values of the hidden layers before training, from the largest.")
+    words = "Singular values of the hidden layers before training, from the largest."
+    return panels.stack([drawn], words)
 
 
-def singular_spec(experiment: Experiment) -> dict:
-    return built(singular_chart, looks(experiment))
+singular_template = ChartTemplate(build_singular, channels.fill_schemes)
+singular_chart, singular_spec = singular_template.chart, singular_template.spec

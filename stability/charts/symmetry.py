@@ -1,67 +1,62 @@
-"""How many different hidden units each layer has, step by step: one small heat map for each scheme."""
-
-import json
+"""The number of distinct hidden units of each layer, step by step: a heat map for each scheme."""
 
 import altair as alt
 
-from stability.charts.palette import ZERO_OR_NOT_FINITE
-from stability.charts.panels import (
-    EXTENT,
-    GRADIENT,
-    SEAM,
-    below,
-    built,
-    finished,
-    looks,
-    panel,
-    span,
-)
+from stability.charts import channels, panels
+from stability.charts.spec_cache import ChartTemplate, Filling
 from stability.records.experiment import Experiment
 
 
-def symmetry_chart(experiment: Experiment) -> alt.VConcatChart:
-    """Different hidden units by layer and step, a heat map for each scheme; grey is not finite.
+def fill_symmetry(experiment: Experiment) -> Filling[int]:
+    """Return the filling of a symmetry chart; its kind is the number of schemes."""
+    units = experiment.width
+    powers = [count for count in (4, 16, 64, 256) if 2 * count <= units]
+    titles = [f"{row.title}: different units" for row in experiment.scheme_rows]
+    titles[0] += ", layer by step"
+    parameters = {
+        "schemes": list(experiment.schemes),
+        "titles": titles,
+        "steps": experiment.steps,
+        "hidden_layers": max(2, experiment.depth) - 1,
+        "units": units,
+        "counts": [1, *powers, units],  # of the legend, from all units alike to all different
+    }
+    return Filling(len(titles), parameters)
+
+
+def build_symmetry(schemes: int) -> alt.VConcatChart:
+    """Distinct hidden units by layer and step, a heat map for each scheme; grey is not finite.
 
     Data set: `distinct`, as in `stability.frames.symmetry_tables`.
     """
-    *first, last = range(len(experiment.schemes))
-    panels = [*(count_map(experiment, index) for index in first), count_map(experiment, last, last=True)]
-    return finished(panels, "Number of different hidden units by layer and step, a heat map for each initialization.")
+    drawn = [count_map(index, is_last=index == schemes - 1) for index in range(schemes)]
+    words = (
+        "Number of different hidden units by layer and step, a heat map for each initialization."
+    )
+    return panels.stack(drawn, words)
 
 
-def symmetry_spec(experiment: Experiment) -> dict:
-    return built(symmetry_chart, looks(experiment))
+def count_map(index: int, is_last: bool) -> alt.LayerChart:
+    """One scheme's layers by step; the last panel has the axis of steps and the legend."""
+    base = panels.data_set("distinct").transform_filter(f"datum.scheme == schemes[{index}]")
+    base = base.transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
+    axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=3, format="d")
+    counts = ["layer:Q", "last:Q", "step:Q", "distinct:Q"]
+    base = base.encode(
+        x=channels.x("since", channels.up_to(0, "steps"), channels.shared_axis("step", is_last)),
+        x2="until",
+        y=channels.y("bottom", channels.up_to(0.5, "hidden_layers + 0.5"), axis),
+        y2="top",
+        tooltip=[*counts, *channels.formatted_tips(".0%", "share")],
+    )
+    scale = alt.Scale(type="log", domain=[1, alt.ExprRef("units")], range="ramp", nice=False)
+    legend = None
+    if is_last:
+        values = alt.ExprRef("counts")
+        legend = panels.gradient_legend(values=values, format="d", labelOverlap=True)
+    cells = panels.heat_cells(base, "distinct", "isValid(datum.distinct)", scale, legend)
+    return panels.panel(alt.ExprRef(f"titles[{index}]"), 64, *cells)
 
 
-def count_map(e: Experiment, index: int, last: bool = False) -> alt.LayerChart:
-    """One scheme's layers by step. The last one carries what all share: the axis of steps and the legend."""
-    y = alt.Y("bottom", type="quantitative", scale=alt.Scale(domain=[0.5, max(2, e.depth) - 0.5], nice=False), title=None,
-              axis=alt.Axis(**EXTENT, tickMinStep=1, tickCount=3, format="d"))  # fmt: skip
-    tips = (alt.Tooltip(name, type="quantitative") for name in ("layer", "last", "step", "distinct"))
-    base = (
-        alt.Chart(alt.NamedData("distinct"))
-        .transform_filter(f"datum.scheme == {json.dumps(e.schemes[index])}")
-        .transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
-        .mark_rect(clip=True, strokeWidth=SEAM)
-        .encode(
-            x=alt.X("since", type="quantitative", scale=span((e,), "step"), title=None, axis=below(last, "step")),
-            x2="until", y=y, y2="top", tooltip=[*tips, alt.Tooltip("share", type="quantitative", format=".0%")],
-        )
-    )  # fmt: skip
-    scale = alt.Scale(type="log", domain=[1, e.width], range="ramp", nice=False)
-    field = {"shorthand": "distinct", "type": "quantitative", "scale": scale}
-    counted = base.encode(color=alt.Color(**field, legend=counts_legend(e.width) if last else None))
-    counted = counted.encode(stroke=alt.Stroke(**field, legend=None)).transform_filter("isValid(datum.distinct)")
-    # As in the heat map of training: what has no number has no colour, so it is a layer of its own.
-    broken = base.encode(color=alt.value(ZERO_OR_NOT_FINITE), stroke=alt.value(ZERO_OR_NOT_FINITE)).transform_filter("!isValid(datum.distinct)")
-    title = f"{e.scheme_rows[index].title}: different units" + ", layer by step" * (index == 0)
-    return panel(title, 64, broken, counted)
-
-
-def counts_legend(width: int) -> alt.Legend:
-    """From all units alike to all different."""
-    middle = [count for count in (2, 4, 8, 16, 32, 64, 128, 256) if 2 * count <= width]
-    return alt.Legend(
-        title=None, orient="bottom", direction="horizontal", gradientLength=alt.ExprRef(GRADIENT), gradientThickness=8,
-        values=[1, *middle[1::2], width], format="d", labelOverlap=True,
-    )  # fmt: skip
+symmetry_template = ChartTemplate(build_symmetry, fill_symmetry)
+symmetry_chart, symmetry_spec = symmetry_template.chart, symmetry_template.spec

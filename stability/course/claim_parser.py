@@ -1,227 +1,202 @@
-"""Claims as text: comparisons of sums, read into a tree that knows numbers and names, and nothing of networks.
+"""Read a claim, such as `loss[he_normal][end] < 0.1 * guessing`.
 
-claim      := comparison ("and" comparison)*
-comparison := sum (("<" | "<=" | ">" | ">=" | "==") sum)+          chained as in Python
-sum        := product (("+" | "-") product)*
-product    := factor (("*" | "/") factor)*
-factor     := number | "-" factor | "(" sum ")" | function "(" sum ")" | quantity          functions: abs, log10
-quantity   := name ("[" index "]")*
+A claim is spelled like Python and parsed by Python's own parser, but never run: what is not named
+here is refused with its column. Allowed are comparisons (<, <=, >, >=, ==; chained as in Python)
+joined by `and`; +, -, *, /, brackets, abs() and log10(); numbers; and names, each followed by
+indices in square brackets, which are plain text: `signal[normal:0.2][first]`.
 """
 
+import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stability.text import parse_number, quote
 
-TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<symbol><=|>=|==|[-+*/()<>]|and\b)"
-    r"|(?P<name>[^\W\d]\w*)|\[(?P<index>[^][]*)\]|(?P<end>$)|(?P<other>.))",
-    re.DOTALL,
-)
-COMPARISONS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal}
-OPERATIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
-FUNCTIONS = {"abs": np.abs, "log10": np.log10}
-CALLS = FUNCTIONS | {"-": np.negative, "(": np.positive}
-SIGNS = {"*": "×", "-": "−", "<=": "≤", ">=": "≥", "==": "="}  # for people
-MOST_NESTED = 30  # a claim that nobody could read
-
-
-class Token(NamedTuple):
-    kind: str
-    text: str
-    column: int  # from 1
-
-    def __str__(self) -> str:
-        return "the end" if self.kind == "end" else quote(f"[{self.text}]" if self.kind == "index" else self.text)
+COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[..., Any]]] = {
+    ast.Lt: ("<", np.less),
+    ast.LtE: ("≤", np.less_equal),
+    ast.Gt: (">", np.greater),
+    ast.GtE: ("≥", np.greater_equal),
+    ast.Eq: ("=", np.equal),
+}
+OPERATORS: dict[type[ast.operator], Callable[..., Any]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": np.abs, "log10": np.log10}
+LEGAL_SIDE = "a number, a name, abs(), log10(), or these with + - * /"
+MAX_NESTING = 30  # operations within one another: nobody could read more
 
 
 @dataclass(frozen=True)
-class Number:
+class IndexText:
+    """The text between two square brackets; `column` counts from 1."""
+
     text: str
-    parts: ClassVar[tuple] = ()
-
-    def value(self, ask: Callable) -> np.ndarray:
-        return np.float64(self.text)
-
-    def words(self, say: Callable) -> str:
-        return self.text.replace("-", SIGNS["-"])
+    column: int = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A name with its indices, as they are written; `column` tells where."""
+    """A name with its indices as they are written; `column` counts from 1."""
 
     name: str
-    indices: tuple[Token, ...]
+    indices: tuple[IndexText, ...]
     column: int = field(compare=False)
-    parts: ClassVar[tuple] = ()
-
-    def value(self, ask: Callable) -> np.ndarray:
-        return ask(self)
-
-    def words(self, say: Callable) -> str:
-        return say(self)
 
 
-@dataclass(frozen=True)
-class Operation:
-    symbol: str
-    parts: tuple
-
-    def value(self, ask: Callable) -> np.ndarray:
-        return OPERATIONS[self.symbol](*(part.value(ask) for part in self.parts))
-
-    def words(self, say: Callable) -> str:
-        return f" {SIGNS.get(self.symbol, self.symbol)} ".join(part.words(say) for part in self.parts)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function of one argument; signs and brackets are such, too."""
-
-    name: str
-    parts: tuple
-
-    def value(self, ask: Callable) -> np.ndarray:
-        return CALLS[self.name](*(part.value(ask) for part in self.parts))
-
-    def words(self, say: Callable) -> str:
-        inner = self.parts[0].words(say)
-        return f"{self.name}({inner})" if self.name in FUNCTIONS else {"-": f"−{inner}"}.get(self.name, f"({inner})")
-
-
-Node = Number | Quantity | Operation | Call
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """`sums` with a symbol between neighbours."""
+    """Sides with a comparison between each two neighbours, as nodes of the tree of `source`."""
 
-    sums: tuple[Node, ...]
-    symbols: tuple[str, ...]
+    source: str  # one line
+    node: ast.Compare
+    quantities: tuple[Quantity, ...]  # from left to right
 
-    def holds(self, ask: Callable) -> np.ndarray:
-        """Where all of the chain holds, `ask(quantity)` telling the numbers; what is NaN compares as false."""
+    @property
+    def sides(self) -> list[ast.expr]:
+        return [self.node.left, *self.node.comparators]
+
+    def holds(self, value_of: Callable[[Quantity], Any]) -> NDArray[np.bool_]:
+        """Return where the whole chain is true, `value_of` giving the numbers of a quantity.
+
+        A comparison with NaN is false.
+        """
         with np.errstate(all="ignore"):
-            values = [node.value(ask) for node in self.sums]
-        pairs = zip(self.symbols, pairwise(values), strict=True)
-        return np.logical_and.reduce(np.broadcast_arrays(*(COMPARISONS[symbol](*pair) for symbol, pair in pairs)))
+            values = [self.evaluate(side, value_of) for side in self.sides]
+        pairs = zip(self.node.ops, pairwise(values), strict=True)
+        links = [COMPARISONS[type(operator)][1](*pair) for operator, pair in pairs]
+        return np.asarray(np.logical_and.reduce(np.broadcast_arrays(*links)))
 
-    def in_words(self, say: Callable, total: Callable) -> str:
-        """`say(quantity)` tells one with its number, `total(node)` what a side comes to: said where it has several parts."""
-        first, *rest = (f"{node.words(say)} (= {total(node)})" if compound(node) else node.words(say) for node in self.sums)
-        return first + "".join(f" {SIGNS.get(s, s)} {words}" for s, words in zip(self.symbols, rest, strict=True))
+    def evaluate(self, node: ast.expr, value_of: Callable[[Quantity], Any]) -> Any:
+        """Return the value of a side or of a part of it."""
+        match node:
+            case ast.Constant():
+                return np.float64(segment_of(self.source, node))
+            case ast.UnaryOp(_, operand):
+                return np.negative(self.evaluate(operand, value_of))
+            case ast.Call(ast.Name(name), [argument]):
+                return FUNCTIONS[name](self.evaluate(argument, value_of))
+            case ast.BinOp(left, operator, right):
+                values = self.evaluate(left, value_of), self.evaluate(right, value_of)
+                return OPERATORS[type(operator)](*values)
+        return value_of(quantity_of(self.source, node))
 
-    def quantities(self) -> Iterator[Quantity]:
-        yield from (found for node in self.sums for found in quantities(node))
+    def in_words(self, phrase_of: Callable[[Quantity], str], total_of: Callable[..., str]) -> str:
+        """Return the comparison for people.
 
+        `phrase_of(quantity)` says it with its number, and `total_of(side)` the value of a side,
+        which is added where the reader would have to calculate.
+        """
+        words = []
+        for side in self.sides:
+            unsigned = side
+            while isinstance(unsigned, ast.UnaryOp):
+                unsigned = unsigned.operand
+            calculated = isinstance(unsigned, ast.BinOp | ast.Call)
+            total = f" (= {total_of(side)})" if calculated else ""
+            words.append(self.side_in_words(side, phrase_of) + total)
+        signs = [COMPARISONS[type(operator)][0] for operator in self.node.ops]
+        rest = (f" {sign} {side}" for sign, side in zip(signs, words[1:], strict=True))
+        return words[0] + "".join(rest)
 
-def compound(node: Node) -> bool:
-    """Whether a reader would have to reckon."""
-    return isinstance(node, Operation) or (isinstance(node, Call) and (node.name in FUNCTIONS or compound(node.parts[0])))
+    def side_in_words(self, side: ast.expr, phrase_of: Callable[[Quantity], str]) -> str:
+        """Return a side with phrases for its quantities, in brackets where Python needs them."""
+        phrases: list[str] = []
 
+        def with_placeholders(node: ast.expr) -> ast.expr:
+            match node:
+                case ast.UnaryOp(sign, operand):
+                    return ast.UnaryOp(sign, with_placeholders(operand))
+                case ast.Call(function, [argument]):
+                    return ast.Call(function, [with_placeholders(argument)], [])
+                case ast.BinOp(left, operator, right):
+                    return ast.BinOp(with_placeholders(left), operator, with_placeholders(right))
+                case ast.Constant():
+                    phrases.append(segment_of(self.source, node).replace("-", "−"))
+                case _:
+                    phrases.append(phrase_of(quantity_of(self.source, node)))
+            return ast.Name(f"_{len(phrases) - 1}_")
 
-def quantities(node: Node) -> Iterator[Quantity]:
-    """Every quantity of a tree, from left to right."""
-    if isinstance(node, Quantity):
-        yield node
-    for part in node.parts:
-        yield from quantities(part)
+        text = ast.unparse(with_placeholders(side)).replace("*", "×").replace("-", "−")
+        return re.sub(r"_(\d+)_", lambda found: phrases[int(found[1])], text)
 
 
 def parse_comparisons(text: str) -> tuple[Comparison, ...]:
-    """Reads a claim. ValueError names the column, and what may stand there."""
-    return Parser(text).claim()
+    """Read a claim. ValueError names the column, and what may stand there."""
+    source = re.sub(r"\s", " ", text).strip()
+    try:
+        tree = ast.parse(source, mode="eval").body
+    except SyntaxError as error:
+        raise ValueError(f"column {error.offset or len(source) + 1}: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a null byte, or far too deep
+        raise ValueError(f"column 1: this cannot be parsed ({error})") from None
+    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
+        return tuple(checked_comparison(source, node) for node in tree.values)
+    return (checked_comparison(source, tree),)
 
 
-class Parser:
-    """A place in a list of tokens; each method reads what the rule of its name describes."""
-
-    def __init__(self, text: str):
-        self.tokens = [Token(m.lastgroup, m[m.lastgroup], m.start(m.lastgroup) + 1) for m in TOKEN.finditer(text)]
-        self.place = self.nested = 0
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.place]
-
-    def next(self) -> Token:
-        self.place += 1
-        return self.tokens[self.place - 1]
-
-    def taken(self, *symbols: str) -> Token | None:
-        """The next token if it is one of these."""
-        return self.next() if self.token.kind == "symbol" and self.token.text in symbols else None
-
-    def expect(self, legal: str, *symbols: str) -> Token:
-        return self.taken(*symbols) or refuse(self.token, legal)
-
-    def claim(self) -> tuple[Comparison, ...]:
-        found = [self.comparison()]
-        while self.taken("and"):
-            found.append(self.comparison())
-        if self.token.kind != "end":
-            refuse(self.token, "an operator, a comparison, `and` or the end")
-        return tuple(found)
-
-    def comparison(self) -> Comparison:
-        sums, symbols = [self.sum()], []
-        while not symbols or self.token.text in COMPARISONS:
-            symbols.append(self.expect(f"an operator or one of {' '.join(COMPARISONS)}", *COMPARISONS).text)
-            sums.append(self.sum())
-        return Comparison(tuple(sums), tuple(symbols))
-
-    def sum(self) -> Node:
-        return self.chain(("+", "-"), self.product)
-
-    def product(self) -> Node:
-        return self.chain(("*", "/"), self.factor)
-
-    def chain(self, symbols: tuple[str, ...], part: Callable[[], Node]) -> Node:
-        node = part()
-        while token := self.taken(*symbols):
-            node = Operation(token.text, (node, part()))
-        return node
-
-    def factor(self) -> Node:
-        token = self.next()
-        self.nested += 1
-        if self.nested > MOST_NESTED:
-            raise ValueError(f"column {token.column}: at most {MOST_NESTED} brackets and signs within one another")
-        node = self.starting(token)
-        self.nested -= 1
-        return node
-
-    def starting(self, token: Token) -> Node:
-        """The factor that begins with this token."""
-        if token.kind == "number":
-            if np.isnan(parse_number(token.text)):
-                refuse(token, "a finite number")
-            return Number(token.text)
-        if token.kind == "name" and token.text not in FUNCTIONS:
-            return Quantity(token.text, tuple(self.indices()), token.column)
-        if token.text in FUNCTIONS:
-            self.expect(f"the ( of {token.text}", "(")
-        elif token.kind != "symbol" or token.text not in CALLS:
-            refuse(token, "a number, a name or (")
-        return Call(token.text, (self.factor() if token.text == "-" else self.inner(),))
-
-    def inner(self) -> Node:
-        """The rest of brackets that are open."""
-        node = self.sum()
-        self.expect("an operator or )", ")")
-        return node
-
-    def indices(self) -> Iterator[Token]:
-        while self.token.kind == "index":
-            token = self.next()
-            yield token._replace(text=token.text.strip())
+def checked_comparison(source: str, node: ast.expr) -> Comparison:
+    """Return the comparison of a node. ValueError with the column of what is not allowed."""
+    if not isinstance(node, ast.Compare):
+        refuse(source, node, "a comparison with < <= > >= or ==")
+    for operator, side in zip(node.ops, node.comparators, strict=True):
+        if type(operator) not in COMPARISONS:
+            refuse(source, side, "a side compared by < <= > >= or ==")
+    quantities = [q for side in (node.left, *node.comparators) for q in check(source, side)]
+    return Comparison(source, node, tuple(quantities))
 
 
-def refuse(token: Token, legal: str) -> None:
-    raise ValueError(f"column {token.column}: {legal} must stand here, not {token}")
+def check(source: str, node: ast.expr, depth: int = 1) -> list[Quantity]:
+    """Return the quantities of a side. ValueError with the column of what is not allowed there."""
+    if depth > MAX_NESTING:
+        column = column_of(source, node)
+        raise ValueError(f"column {column}: at most {MAX_NESTING} operations within one another")
+    match node:
+        case ast.Constant(value) if type(value) in (int, float):
+            if np.isnan(parse_number(segment_of(source, node))):
+                refuse(source, node, "a finite decimal number")
+            return []
+        case ast.UnaryOp(ast.USub(), operand):
+            return check(source, operand, depth + 1)
+        case ast.Call(ast.Name(name), [argument], []) if name in FUNCTIONS:
+            return check(source, argument, depth + 1)
+        case ast.BinOp(left, operator, right) if type(operator) in OPERATORS:
+            return check(source, left, depth + 1) + check(source, right, depth + 1)
+    return [quantity_of(source, node)]
+
+
+def quantity_of(source: str, node: ast.expr) -> Quantity:
+    """Return the quantity of a node. ValueError with the column where it is none."""
+    indices: list[IndexText] = []
+    while isinstance(node, ast.Subscript):
+        text = segment_of(source, node.slice).strip()
+        indices.insert(0, IndexText(text, column_of(source, node.slice)))
+        node = node.value
+    if not isinstance(node, ast.Name) or node.id in FUNCTIONS:
+        refuse(source, node, LEGAL_SIDE)
+    return Quantity(node.id, tuple(indices), column_of(source, node))
+
+
+def segment_of(source: str, node: ast.expr) -> str:
+    """The text from which a node was parsed."""
+    return ast.get_source_segment(source, node) or ""
+
+
+def column_of(source: str, node: ast.expr) -> int:
+    """The column of a node, from 1."""
+    return len(source.encode()[: node.col_offset].decode()) + 1  # col_offset counts bytes
+
+
+def refuse(source: str, node: ast.expr, legal: str) -> NoReturn:
+    """Raise a ValueError with the column of a node, and what is legal in its place."""
+    found = quote(segment_of(source, node))
+    raise ValueError(f"column {column_of(source, node)}: {legal} must stand here, not {found}")

@@ -1,32 +1,37 @@
-"""What a lesson claims: comparisons between measured numbers, held true or false by a run. The grammar is in grammar.py."""
+"""What a lesson claims: comparisons between measured numbers, held true or false by a run.
 
+`claim_parser` has the language, `claim_quantities` the names.
+"""
+
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stability.course.claim_parser import SIGNS, Comparison, Node, Quantity, parse_comparisons
+from stability.course.claim_indices import EACH, IndexKind
+from stability.course.claim_parser import Comparison, IndexText, Quantity, parse_comparisons
 from stability.course.claim_quantities import (
-    RECORD_PHRASES,
-    EACH,
     CLAIM_QUANTITIES,
+    ClaimQuantity,
     PendingError,
     StreamPrefix,
-    ClaimQuantity,
-    step_words,
 )
+from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Stream
-from stability.text import exact_number, quote, did_you_mean
+from stability.text import capitalize_first, did_you_mean, number, quote, typographic_minus
 
-LATER = "…"  # in the place of a number that is still to come
+NOT_YET = "…"  # in place of a number that is still to come
 
 
 @dataclass(frozen=True)
 class ClaimReading:
     """A claim in words with the numbers measured so far, medians over the replicates.
 
-    `lines`: each comparison, and whether it holds. None while that is not known, and where the settings lack what the claim
-    speaks of; `why` says so.
+    `lines` are the comparisons, each with whether it holds. That is None while it is not known, and
+    where the settings lack what the claim speaks of; `why` says so.
     """
 
     lines: tuple[tuple[str, bool | None], ...]
@@ -35,154 +40,169 @@ class ClaimReading:
 
     @property
     def text(self) -> str:
-        """All of it in one paragraph."""
+        """The reading in one paragraph."""
         return "; ".join(line for line, _ in self.lines) + (f". {self.why}" if self.why else ".")
 
 
 @dataclass(frozen=True)
+class ComparisonReader:
+    """One comparison in the first measurements of a run; `scheme` stands for `each`."""
+
+    comparison: Comparison
+    scheme: str
+    prefix: StreamPrefix
+
+    def holds(self) -> NDArray[np.bool_]:
+        """Return where it is true, for each replicate or for all."""
+        return self.comparison.holds(self.value_of)
+
+    def line(self) -> tuple[str, bool | None]:
+        """Return the comparison in words, and whether it holds in every replicate."""
+        try:
+            holds = bool(self.holds().all())
+        except PendingError:
+            holds = None
+        return self.comparison.in_words(self.phrase_of, self.total_of), holds
+
+    def value_of(self, quantity: Quantity) -> Any:
+        positions = positions_of(quantity, self.prefix.record, self.scheme)
+        return CLAIM_QUANTITIES[quantity.name].value_of(self.prefix, *positions)
+
+    def phrase_of(self, quantity: Quantity) -> str:
+        """Return a quantity with its number, and its step where that is not the one asked for."""
+        meaning, record = CLAIM_QUANTITIES[quantity.name], self.prefix.record
+        positions = positions_of(quantity, record, self.scheme)
+        phrase, taken = meaning.label, ""
+        for kind, position in zip(meaning.indices, positions, strict=True):
+            phrase += kind.phrase(record, position)
+        if meaning.step_taken and (asked := positions[-1]) < self.prefix.count:
+            step = meaning.step_taken(self.prefix, asked)
+            if step < asked:
+                taken = f" (taken {f'at step {step}' if step else 'before training'})"
+        return f"{phrase}{taken}: {self.in_digits(self.value_of, quantity)}"
+
+    def total_of(self, side: ast.expr) -> str:
+        """Return the value of a side in three digits."""
+        return self.in_digits(self.comparison.evaluate, side, self.value_of)
+
+    def in_digits(self, evaluate: Callable[..., Any], *arguments: Any) -> str:
+        """Return a value in three digits, the median over the replicates."""
+        try:
+            with np.errstate(all="ignore"):
+                values = np.ravel(evaluate(*arguments))
+        except PendingError:
+            return NOT_YET
+        value = values[0] if len(values) == 1 else median_of_finite(values, axis=0)
+        return typographic_minus(number(float(value)))
+
+
+@dataclass(frozen=True)
 class Claim:
-    """One comparison or several that must all hold, as `parse` reads them from `text`."""
+    """One comparison or several that must all hold, as `parse_claim` reads them from `text`."""
 
     text: str
     comparisons: tuple[Comparison, ...]
 
-    def check_settings(self, record: object) -> None:
-        """ValueError says what these settings, an Experiment or a Product, lack that the claim speaks of."""
+    def check_settings(self, record: Any) -> None:
+        """Raise a ValueError that says what these settings lack that the claim speaks of."""
         for comparison, scheme in self.cases(record):
-            for quantity in comparison.quantities():
-                places(quantity, record, scheme)
+            for quantity in comparison.quantities:
+                positions_of(quantity, record, scheme)
 
-    def holds(self, stream: Stream, count: int | None = None) -> np.ndarray:
-        """Whether it is true of each replicate `(R,)`, by the first `count` measurements (all).
+    def holds(self, stream: Stream[Any, Any], count: int | None = None) -> NDArray[np.bool_]:
+        """Return if it is true of each replicate `(R,)`, by the first `count` measurements (all).
 
-        ValueError where the settings lack what it speaks of; PendingError, a ValueError too, where that is still to come.
+        ValueError where the settings lack what it speaks of; PendingError, a ValueError too, where
+        that is still to come.
         """
-        seen = StreamPrefix(stream, len(stream.measurements) if count is None else count)
         true = np.ones(stream.record.replicates, dtype=bool)
-        for comparison, scheme in self.cases(stream.record):
-            true = true & comparison.holds(asked(seen, scheme))
+        for reader in self.readers(stream, count):
+            true = true & reader.holds()
         return true
 
-    def describe(self, stream: Stream, count: int | None = None) -> ClaimReading:
-        """What it says of the first `count` measurements (all), for people."""
-        seen = StreamPrefix(stream, len(stream.measurements) if count is None else count)
+    def describe(self, stream: Stream[Any, Any], count: int | None = None) -> ClaimReading:
+        """Return what it says of the first `count` measurements (all), for people."""
         try:
             self.check_settings(stream.record)
         except ValueError as error:
-            return ClaimReading(((self.text, None),), None, capital(error))
-        lines = tuple(line(seen, *case) for case in self.cases(stream.record))
+            return ClaimReading(((self.text, None),), None, f"{capitalize_first(str(error))}.")
+        lines = tuple(reader.line() for reader in self.readers(stream, count))
         try:
-            true = self.holds(stream, seen.count)
+            true = self.holds(stream, count)
         except PendingError as error:
-            return ClaimReading(lines, None, capital(error))
-        divided = f"It holds in {true.sum()} of {len(true)} replicates." if true.any() and not true.all() else ""
-        return ClaimReading(lines, bool(true.all()), divided)
+            return ClaimReading(lines, None, f"{capitalize_first(str(error))}.")
+        some = true.any() and not true.all()
+        why = f"It holds in {true.sum()} of {len(true)} replicates." if some else ""
+        return ClaimReading(lines, bool(true.all()), why)
 
-    def cases(self, record: object) -> Iterator[tuple[Comparison, str]]:
-        """Each comparison, with each scheme where it asks for that."""
+    def readers(self, stream: Stream[Any, Any], count: int | None) -> Iterator[ComparisonReader]:
+        """Yield a reader for each comparison, with each scheme where it asks for that."""
+        prefix = StreamPrefix(stream, len(stream.measurements) if count is None else count)
+        for comparison, scheme in self.cases(stream.record):
+            yield ComparisonReader(comparison, scheme, prefix)
+
+    def cases(self, record: Any) -> Iterator[tuple[Comparison, str]]:
         for comparison in self.comparisons:
-            each = any(index.text == EACH for quantity in comparison.quantities() for index in quantity.indices)
-            yield from ((comparison, scheme) for scheme in (getattr(record, "schemes", ("",)) if each else ("",)))
+            texts = {index.text for quantity in comparison.quantities for index in quantity.indices}
+            schemes = getattr(record, "schemes", ("",)) if EACH in texts else ("",)
+            yield from ((comparison, scheme) for scheme in schemes)
 
 
 def parse_claim(text: str) -> Claim:
-    """Reads a claim. ValueError names the column, and what is legal there."""
+    """Read a claim. ValueError names the column, and what is legal there."""
     claim = Claim(text.strip(), parse_comparisons(text))
     for comparison in claim.comparisons:
-        for quantity in comparison.quantities():
-            understood(quantity)
+        for quantity in comparison.quantities:
+            resolve(quantity)
     return claim
 
 
-def understood(quantity: Quantity) -> tuple[ClaimQuantity, list]:
-    """The word of a quantity, and its indices, defaults put in."""
+def resolve(quantity: Quantity) -> tuple[ClaimQuantity, list[str | int]]:
+    """Return what a name means, and its indices, with the defaults of those not written."""
     if quantity.name not in CLAIM_QUANTITIES:
         near = did_you_mean(quantity.name, CLAIM_QUANTITIES)
-        raise ValueError(f"column {quantity.column}: nothing is called {quote(quantity.name)}{near}")
-    word, indices = CLAIM_QUANTITIES[quantity.name], quantity.indices
-    if len(indices) > len(word.axes):
-        raise ValueError(f"column {indices[len(word.axes)].column}: {usage(quantity.name, word)}")
-    values = [read(axis, index) for axis, index in zip(word.axes, indices, strict=False)]
-    left = [axis.default for axis in word.axes[len(indices) :]]
-    if None in left:
-        raise ValueError(f"column {quantity.column}: {usage(quantity.name, word)}")
-    return word, values + left
+        raise ValueError(
+            f"column {quantity.column}: nothing is called {quote(quantity.name)}{near}"
+        )
+    meaning, written = CLAIM_QUANTITIES[quantity.name], quantity.indices
+    if len(written) > len(meaning.indices):
+        extra = written[len(meaning.indices)]
+        raise ValueError(f"column {extra.column}: {usage(meaning)}")
+    indices = [read_index(*pair) for pair in zip(meaning.indices, written, strict=False)]
+    for kind in meaning.indices[len(written) :]:
+        if kind.default is None:
+            raise ValueError(f"column {quantity.column}: {usage(meaning)}")
+        indices.append(kind.default)
+    return meaning, indices
 
 
-def read(axis, index) -> str | int:
+def read_index(kind: IndexKind, written: IndexText) -> str | int:
     try:
-        return axis.read(index.text)
+        return kind.read(written.text)
     except ValueError as error:
-        raise ValueError(f"column {index.column}: {error}") from None
+        raise ValueError(f"column {written.column}: {error}") from None
 
 
-def usage(name: str, word: ClaimQuantity) -> str:
-    """How a name is written, in a sentence."""
-    if not word.axes:
-        return f"{name} takes no index"
-    axes = [f"[{axis.what}]" + " or without it" * bool(axis.default) for axis in word.axes]
-    return f"{name} is written {name}{''.join(axes)}"
+def usage(meaning: ClaimQuantity) -> str:
+    """Return how a name is written, in a sentence."""
+    if not meaning.indices:
+        return f"{meaning.name} takes no index"
+    written = meaning.name
+    for kind in meaning.indices:
+        written += f"[{kind.noun}]" + (" or without it" if kind.default else "")
+    return f"{meaning.name} is written {written}"
 
 
-def places(quantity: Quantity, record: object, scheme: str) -> list[int]:
-    """Where the number lies in its arrays, `scheme` standing for each; ValueError where these settings have no such place."""
-    word, values = understood(quantity)
-    if not isinstance(record, word.record):
-        raise ValueError(f"this claim speaks of the {word.label}, which {RECORD_PHRASES[type(record)]} does not have")
-    chosen = (scheme if value == EACH else value for value in values)
-    return [axis.place(record, word, value) for axis, value in zip(word.axes, chosen, strict=True)]
+def positions_of(quantity: Quantity, record: Any, scheme: str) -> list[int]:
+    """Return where the number lies in its arrays, `scheme` standing for `each`.
 
-
-def asked(seen: StreamPrefix, scheme: str) -> Callable[[Quantity], np.ndarray]:
-    """Tells the number of a quantity, for each replicate."""
-    return lambda quantity: CLAIM_QUANTITIES[quantity.name].value_of(seen, *places(quantity, seen.record, scheme))
-
-
-def line(seen: StreamPrefix, comparison: Comparison, scheme: str) -> tuple[str, bool | None]:
-    """A comparison in words, and whether it holds in every replicate."""
-    ask = asked(seen, scheme)
-    try:
-        holds = bool(comparison.holds(ask).all())
-    except PendingError:
-        holds = None
-    return comparison.in_words(said(seen, scheme), lambda node: number(node, ask)), holds
-
-
-def said(seen: StreamPrefix, scheme: str) -> Callable[[Quantity], str]:
-    """Tells a quantity in words, with its number and the step at which it was taken."""
-
-    def say(quantity: Quantity) -> str:
-        word, where = CLAIM_QUANTITIES[quantity.name], places(quantity, seen.record, scheme)
-        words = "".join(axis.words(seen.record, place) for axis, place in zip(word.axes, where, strict=True))
-        return f"{word.label}{words}{earlier(seen, word, where)}: {number(quantity, asked(seen, scheme))}"
-
-    return say
-
-
-def earlier(seen: StreamPrefix, word: ClaimQuantity, where: list[int]) -> str:
-    """At which step a quantity was taken, where that is not the step asked for."""
-    if word.taken and where[-1] < seen.count and (step := word.taken(seen, where[-1])) < where[-1]:
-        return f" (taken {'at ' * bool(step)}{step_words(step)})"
-    return ""
-
-
-def number(node: Node, ask: Callable[[Quantity], np.ndarray]) -> str:
-    """What a part of a claim comes to."""
-    try:
-        with np.errstate(all="ignore"):
-            return figure(float(np.median(node.value(ask))))
-    except PendingError:
-        return LATER
-
-
-def figure(value: float) -> str:
-    """Three digits, powers of ten where they are shorter."""
-    digits, _, power = f"{value:.3g}".partition("e")
-    if 1e-4 <= abs(value) < 1e6:
-        return exact_number(float(f"{value:.3g}")).replace("-", SIGNS["-"])
-    return (f"{digits}e{int(power)}" if power else digits.replace("nan", "NaN")).replace("-", SIGNS["-"])
-
-
-def capital(error: ValueError) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
+    ValueError where these settings have no such number.
+    """
+    meaning, indices = resolve(quantity)
+    if not isinstance(record, meaning.record):
+        lacking = f"which {record.noun} does not have"
+        raise ValueError(f"this claim speaks of the {meaning.label}, {lacking}")
+    return [
+        kind.position(record, scheme if index == EACH else index, meaning.label)
+        for kind, index in zip(meaning.indices, indices, strict=True)
+    ]

@@ -1,53 +1,40 @@
-"""The course: one Markdown file a lesson, named NN-key.md, TOML front matter between lines `+++`, then prose.
+"""The course: one Markdown file a lesson, `NN-key.md`, with TOML front matter between lines `+++`.
 
-A lesson cannot lie: it carries a claim, and a neighbouring setting in which the claim is false; the tests hold both.
+A lesson cannot lie: it carries a claim, and a counterexample, a neighbouring setting in which the
+claim is false; the tests hold both.
 """
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import parse_qsl
 
 from stability.course.claims import Claim, parse_claim
 from stability.records.page import Page
 from stability.records.view import ANSWER_LABELS
-from stability.text import quote, did_you_mean
+from stability.text import did_you_mean, quote
 
-LESSON_KEYS = {
-    "title": str,
-    "section": str,
-    "link": str,
-    "question": str,
-    "options": list,
-    "answer": str,
-    "claim": str,
-    "counter": str,
-}
-KINDS = {str: "a text", list: "a list of texts"}
+TEXT_KEYS = "title", "section", "link", "question", "answer", "claim", "counterexample"
+LESSON_KEYS = *TEXT_KEYS, "options"
 FENCE, LOOK_FOR = "+++", "**Look for**"
 FEWEST_WORDS, MOST_WORDS = 80, 200  # of prose: a screen
 MOST_OPTIONS = len(ANSWER_LABELS) - 2  # besides "not yet" and "shown"
-NAME = re.compile(r"\d\d-([a-z0-9_-]+)\.md")
-AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+FILE_NAME = re.compile(r"\d\d-([a-z0-9_-]+)\.md")
 FORMULA, TAG = re.compile(r"\$[^$]*\$|`[^`]*`"), re.compile(r"<[a-zA-Z/!?]")
 
 
 class LessonError(ValueError):
-    """What is wrong with the file of a lesson, and in which line."""
-
-    def __init__(self, path: Path, line: int, sentence: str):
-        super().__init__(f"{path.name}, line {line}: {sentence}")
-        self.path, self.line = path, line
+    """A file that is no lesson: its name, the key or part that is wrong, and why."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """`page` is what it shows, and `counter` the neighbour in which its claim is false."""
+    """`page` is what the lesson shows; on the page `counterexample` its claim is false."""
 
     key: str
     title: str
@@ -64,154 +51,128 @@ class Lesson:
 
 @cache
 def all_lessons() -> Mapping[str, Lesson]:
-    """All lessons by key, in the order of their files."""
+    """Return the lessons of the course by key, in the order of their files."""
     return read_lessons(Path(__file__).parent / "lessons")
 
 
 def read_lessons(folder: Path) -> Mapping[str, Lesson]:
-    """The lessons of a folder. LessonError names the file and the line that is wrong."""
+    """Return the lessons of a folder by key. LessonError names the file and what is wrong."""
     lessons: dict[str, Lesson] = {}
     for path in sorted(folder.glob("*.md")):
         lesson = read_lesson(path)
         if lesson.key in lessons:
-            raise LessonError(path, 1, f"{lessons[lesson.key].path.name} has the key {lesson.key} already")
+            other = lessons[lesson.key].path.name
+            raise LessonError(f"{path.name}: {other} has the key {lesson.key} already")
         lessons[lesson.key] = lesson
     return MappingProxyType(lessons)
 
 
 def read_lesson(path: Path) -> Lesson:
-    """One lesson. LessonError names the file and the line that is wrong."""
-    name = NAME.fullmatch(path.name)
-    if not name:
-        raise LessonError(path, 1, "a lesson's file is named as in 07-vanishing-sigmoid.md")
-    matter, prose = split(path)
-    page = matter.page("link")
-    counter = matter.page("counter", page)
-    if counter.record == page.record:
-        matter.refuse("counter", "the counter changes nothing that runs")
-    return Lesson(
-        key=name[1], page=page, counterexample=counter, claim=matter.claim(page, counter), options=matter.options(),
-        prose=prose, path=path, **{key: matter[key] for key in ("title", "section", "question", "answer")},
-    )  # fmt: skip
-
-
-def split(path: Path) -> tuple["Matter", str]:
-    """The front matter and the prose."""
-    lines = decoded(path).split("\n")
-    fences = [number for number, line in enumerate(lines, 1) if line.strip() == FENCE]
-    if fences[:1] != [1]:
-        raise LessonError(path, 1, f"a lesson begins with a line {FENCE}")
-    if len(fences) != 2:
-        raise LessonError(path, fences[-1], f"the front matter stands between two lines {FENCE}, and there are {len(fences)}")
-    matter = Matter(path, lines[1 : fences[1] - 1])
-    matter.check()
-    return matter, checked_prose(path, fences[1] + 1, lines[fences[1] :])
-
-
-def decoded(path: Path) -> str:
+    """Return the lesson of a file. LessonError names the file and what is wrong."""
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise LessonError(path, error.object.count(b"\n", 0, error.start) + 1, "a lesson is written in UTF-8") from None
+        return _read_lesson(path)
+    except UnicodeDecodeError:
+        raise LessonError(f"{path.name}: a lesson is written in UTF-8") from None
+    except ValueError as error:
+        raise LessonError(f"{path.name}: {error}") from None
 
 
-@dataclass(frozen=True)
-class Matter:
-    """The front matter of a file: its `lines`, from the file's second on."""
-
-    path: Path
-    lines: list[str]
-    values: dict[str, Any] = field(init=False)
-    places: dict[str, int] = field(init=False)  # the line of each key
-
-    def __post_init__(self):
-        try:
-            object.__setattr__(self, "values", tomllib.loads("\n".join(self.lines)))
-        except tomllib.TOMLDecodeError as error:
-            where = AT_LINE.search(str(error))
-            line = int(where[1]) if where and where[1] else len(self.lines)
-            raise LessonError(self.path, line + 1, AT_LINE.sub("", str(error))) from None
-        object.__setattr__(self, "places", {key: line for line, keys in statements(self.lines) for key in keys})
-
-    def __getitem__(self, key: str) -> Any:
-        return self.values[key]
-
-    def refuse(self, key: str, sentence: str) -> NoReturn:
-        raise LessonError(self.path, self.places.get(key, 0) + 1, sentence) from None
-
-    def understood(self, key: str, reader: Callable, *arguments: Any) -> Any:
-        """What a reader makes of something; its ValueError is told as one of this key."""
-        try:
-            return reader(*arguments)
-        except ValueError as error:
-            self.refuse(key, f"{key}: {error}")
-
-    def check(self) -> None:
-        """Every key is there, known, and of its kind."""
-        for key in self.values:
-            if key not in LESSON_KEYS:
-                self.refuse(key, f"{quote(key)} is no key of a lesson{did_you_mean(key, LESSON_KEYS)}; they are {', '.join(LESSON_KEYS)}")
-        for key, kind in LESSON_KEYS.items():
-            if key not in self.values:
-                self.refuse(key, f"the key {key} is missing")
-            texts = self[key] if kind is list else [self[key]]
-            if not (isinstance(self[key], kind) and all(isinstance(text, str) and text.strip() for text in texts)):
-                self.refuse(key, f"{key} must be {KINDS[kind]}, none empty, not {quote(self[key])}")
-
-    def page(self, key: str, base: Page | None = None) -> Page:
-        """The page that a query opens, without a note; a counter keeps to the bench of its base."""
-        pairs = self.understood(key, lambda: parse_qsl(self[key], keep_blank_values=True, strict_parsing=True))
-        if len(dict(pairs)) < len(pairs):
-            self.refuse(key, f"{key}: a setting is spelled twice")
-        page, notes = Page.from_query(dict(pairs), base)
-        if notes:
-            self.refuse(key, f"{key}: {' '.join(notes)}")
-        view = page.view
-        if view.lesson or view.answer or not view.bench_link.record:
-            self.refuse(key, f"{key}: a lesson opens a bench, neither the course nor another lesson")
-        if view.section and not view.open_section:
-            self.refuse(key, f"{key}: this bench has no section {view.section}")
-        if base and view.bench != base.view.bench:
-            self.refuse(key, f"{key}: it must stay on the bench of the link")
-        return page
-
-    def claim(self, page: Page, counter: Page) -> Claim:
-        claim = self.understood("claim", parse_claim, self["claim"])
-        self.understood("claim", claim.check_settings, page.record)
-        self.understood("counter", claim.check_settings, counter.record)
-        return claim
-
-    def options(self) -> tuple[str, ...]:
-        options = tuple(self["options"])
-        if len(set(options)) < len(options):
-            self.refuse("options", "two options are the same")
-        if not 2 <= len(options) <= MOST_OPTIONS:
-            self.refuse("options", f"a question has 2 to {MOST_OPTIONS} options, not {len(options)}")
-        if self["answer"] not in options:
-            self.refuse("answer", f"the answer must be one of the options, not {quote(self['answer'])}")
-        return options
+def _read_lesson(path: Path) -> Lesson:
+    name = FILE_NAME.fullmatch(path.name)
+    if not name:
+        raise ValueError("a lesson's file is named as in 07-vanishing-sigmoid.md")
+    before, *parts = path.read_text(encoding="utf-8").split(f"{FENCE}\n")
+    if before or len(parts) != 2:
+        raise ValueError(f"a lesson begins with front matter between two lines {FENCE}")
+    matter = tomllib.loads("\n" + parts[0])  # below an empty line: lines are those of the file
+    check_keys(matter)
+    check_prose(parts[1])
+    page = page_of_link("link", matter["link"])
+    counterexample = page_of_link("counterexample", matter["counterexample"], page)
+    return Lesson(
+        key=name[1],
+        **{key: matter[key] for key in ("title", "section", "question", "answer")},
+        options=tuple(matter["options"]),
+        claim=checked_claim(matter["claim"], page, counterexample),
+        page=page,
+        counterexample=counterexample,
+        prose=parts[1].strip(),
+        path=path,
+    )
 
 
-def statements(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """The line, from 1, at which each statement of a TOML text begins, with its keys: tomllib tells no lines."""
-    start = 0
-    for end in range(1, len(lines) + 1):
-        try:
-            keys = tomllib.loads("\n".join(lines[start:end]))
-        except tomllib.TOMLDecodeError:  # it goes on in the next line
-            continue
-        yield start + 1, list(keys)
-        start = end
+def check_keys(matter: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless every key is there, known, and of its kind."""
+    for key in matter.keys() - set(LESSON_KEYS):
+        near, known = did_you_mean(key, LESSON_KEYS), ", ".join(LESSON_KEYS)
+        raise ValueError(f"{quote(key)} is no key of a lesson{near}; they are {known}")
+    for key in set(LESSON_KEYS) - matter.keys():
+        raise ValueError(f"the key {key} is missing")
+    for key in TEXT_KEYS:
+        if not is_text(matter[key]):
+            raise ValueError(f"{key} must be a text, not empty, not {quote(matter[key])}")
+    check_options(matter["options"], matter["answer"])
 
 
-def checked_prose(path: Path, start: int, lines: list[str]) -> str:
-    """The prose, whose first line is `start` of the file."""
-    prose = "\n".join(lines)
-    plain = FORMULA.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), prose)  # of which 1 < 2 is no tag
-    if tag := TAG.search(plain):
-        raise LessonError(path, start + plain.count("\n", 0, tag.start()), "prose is Markdown, without HTML")
-    if not FEWEST_WORDS <= len(prose.split()) <= MOST_WORDS:
-        raise LessonError(path, start, f"prose has {FEWEST_WORDS} to {MOST_WORDS} words, not {len(prose.split())}")
-    if not any(paragraph.lstrip().startswith(LOOK_FOR) for paragraph in re.split(r"\n\s*\n", prose)):
-        raise LessonError(path, start, f"no paragraph of the prose begins with {LOOK_FOR}")
-    return prose.strip()
+def check_options(options: Any, answer: str) -> None:
+    """Raise a ValueError unless these are different texts, not too many, and one is the answer."""
+    if not isinstance(options, list) or not all(map(is_text, options)):
+        raise ValueError(f"options must be a list of texts, none empty, not {quote(options)}")
+    if not 2 <= len(options) <= MOST_OPTIONS:
+        raise ValueError(f"options: a question has 2 to {MOST_OPTIONS} options, not {len(options)}")
+    if len(set(options)) < len(options):
+        raise ValueError("options: two options are the same")
+    if answer not in options:
+        raise ValueError(f"answer must be one of the options, not {quote(answer)}")
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def page_of_link(key: str, link: str, base: Page | None = None) -> Page:
+    """Return the page that a link opens, from `base` on. ValueError where it opens with a note."""
+    try:
+        pairs = parse_qsl(link, keep_blank_values=True, strict_parsing=True)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(f"{key}: a setting is spelled twice")
+    page, notes = Page.from_query(dict(pairs), base)
+    if notes:
+        raise ValueError(f"{key}: {' '.join(notes)}")
+    view = page.view
+    if view.lesson or view.answer or not view.bench_link.record:
+        raise ValueError(f"{key}: a lesson opens a bench, neither the course nor another lesson")
+    if view.section and not view.open_section:
+        raise ValueError(f"{key}: this bench has no section {view.section}")
+    if base and view.bench != base.view.bench:
+        raise ValueError(f"{key}: it must stay on the bench of the link")
+    if base and page.record == base.record:
+        raise ValueError(f"{key}: it changes nothing that runs")
+    return page
+
+
+def checked_claim(text: str, page: Page, counterexample: Page) -> Claim:
+    """Return a claim that can be asked of both pages. ValueError names the key of the lesson."""
+    key = "claim"
+    try:
+        claim = parse_claim(text)
+        claim.check_settings(page.record)
+        key = "counterexample"
+        claim.check_settings(counterexample.record)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+    return claim
+
+
+def check_prose(prose: str) -> None:
+    """Raise a ValueError unless the prose is Markdown of a screen that says what to look for."""
+    if tag := TAG.search(FORMULA.sub("", prose)):  # 1 < 2 in a formula is no tag
+        raise ValueError(f"prose is Markdown, without HTML such as {tag[0]}")
+    words = len(prose.split())
+    if not FEWEST_WORDS <= words <= MOST_WORDS:
+        raise ValueError(f"prose has {FEWEST_WORDS} to {MOST_WORDS} words, not {words}")
+    paragraphs = re.split(r"\n\s*\n", prose)
+    if not any(paragraph.lstrip().startswith(LOOK_FOR) for paragraph in paragraphs):
+        raise ValueError(f"no paragraph of the prose begins with {LOOK_FOR}")

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -14,12 +14,14 @@ from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
+from stability.records.knobs import Integer
 from stability.records.product import Product
+from stability.records.record import Record
 from stability.records.step_sampling import SAMPLED_STEPS
 from stability.text import number
 
 OPERATIONS_OF_A_DRAW = 800  # in their time a number is drawn, and its product taken to norm 1
-Settings = TypeVar("Settings", Experiment, Product)
+Settings = TypeVar("Settings", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -130,15 +132,13 @@ def nearest_that_fits(
     if fits(record):
         return record
     lowered = [(name, lower_until_it_fits(record, name, fits)) for name in shrinkable]
-    kept = [
-        (getattr(other, name) / getattr(record, name), other) for name, other in lowered if other
-    ]
-    share, nearest = max(kept, key=lambda pair: pair[0], default=(0, record))
+    found = [(getattr(fit, name) / getattr(record, name), fit) for name, fit in lowered if fit]
+    share, nearest = max(found, key=lambda pair: pair[0], default=(0.0, record))
     if share >= 1 / 8:  # else one setting would be nearly given up for all the others
         return nearest
-    lows = {name: int(record.knobs()[name].low) for name in shrinkable}
-    halved = {name: max(low, getattr(record, name) // 2) for name, low in lows.items()}
-    smaller = replace_and_mend(record, halved)
+    halves = {name: getattr(record, name) // 2 for name in shrinkable}
+    lowest = {name: lowest_value(record, name) for name in shrinkable}
+    smaller = replace_and_mend(record, {n: max(lowest[n], halves[n]) for n in shrinkable})
     return smaller if smaller == record else nearest_that_fits(smaller, fits, shrinkable)
 
 
@@ -146,8 +146,8 @@ def lower_until_it_fits(
     record: Settings, name: str, fits: Callable[[Settings], bool]
 ) -> Settings | None:
     """Return the record with the largest value of this setting that fits, None if none does."""
-    lowest = int(record.knobs()[name].low)
-    low, high = lowest, getattr(record, name)
+    lowest = low = lowest_value(record, name)
+    high = getattr(record, name)
     if low == high or not fits(replace_and_mend(record, {name: low})):
         return None
     while high - low > 1:
@@ -160,27 +160,24 @@ def lower_until_it_fits(
     return replace_and_mend(record, {name: max(lowest, low // step * step)})
 
 
-def replace_and_mend(record: Settings, settings: Mapping[str, int]) -> Settings:
+def lowest_value(record: Record, name: str) -> int:
+    knob = record.knobs()[name]
+    assert isinstance(knob, Integer), f"{name} is no whole number"
+    return int(knob.low)
+
+
+def replace_and_mend(record: Settings, settings: dict[str, int]) -> Settings:
     """Return the record with these settings, or the nearest that go together."""
     return type(record).reconcile(record.settings() | settings)[0]
 
 
 def describe_refusal(
-    record: Settings,
-    nearest: Settings,
-    cost: Cost,
-    speed: Speed,
-    most_seconds: float,
-    most_bytes: int,
+    record: Record, nearest: Record, cost: Cost, speed: Speed, most_seconds: float, most_bytes: int
 ) -> tuple[str, str]:
     """Return what would fit, in words, and the sentence that refuses the record and offers it."""
-    changed = nearest.differences(record)
-    settings = nearest.knobs()
-    words = ", ".join(settings[name].label_with_value(value) for name, value in changed.items())
+    knobs, changed = nearest.knobs(), nearest.differences(record)
+    words = ", ".join(knobs[name].label_with_value(value) for name, value in changed.items())
     seconds, gigabytes = number(speed.seconds(cost)), number(cost.bytes / 2**30)
     limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
-    return (
-        words,
-        f"This run would take about {seconds} s and {gigabytes} GB here; this page stops at "
-        f"{limits}. It fits with {words}.",
-    )
+    sentence = f"This run would take about {seconds} s and {gigabytes} GB here; this page stops at"
+    return words, f"{sentence} {limits}. It fits with {words}."

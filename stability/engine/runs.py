@@ -23,8 +23,7 @@ from stability.records.step_sampling import (
     thin_steps,
 )
 
-# Bytes of an array or a measurement besides its numbers.
-ARRAY_OVERHEAD = 160
+ARRAY_OVERHEAD = 160  # bytes of an array or a measurement besides its numbers
 # For the profiles of one run, and as much for its snapshots: with every curve and the objects
 # around them it stays under 32 MB.
 PROFILE_BYTES = 6 * 2**20
@@ -121,11 +120,9 @@ class Stream(Generic[Record, Yielded]):
     @property
     def nbytes(self) -> int:
         """Bytes that this holds, with those that the next step needs; counted once if finished."""
-        if not self.finished:
-            return self._count_bytes()
-        if self._bytes_when_finished is None:
+        if self.finished and self._bytes_when_finished is None:
             self._bytes_when_finished = self._count_bytes()
-        return self._bytes_when_finished
+        return self._bytes_when_finished or self._count_bytes()
 
     def _count_bytes(self) -> int:
         raise NotImplementedError
@@ -147,13 +144,10 @@ class ProductRun(Stream[Product, np.ndarray]):
 
 @dataclass(frozen=True)
 class Break:
-    """The place where a network left the range of numbers.
-
-    `layer` counts from 1; it is 0 where every layer's numbers are still finite.
-    """
+    """The place where a network left the range of numbers."""
 
     step: int
-    layer: int
+    layer: int  # from 1; 0 where every layer's numbers are still finite
     value: str  # "inf" or "NaN"
     backward: bool  # found in the gradient, the signal being finite
 

@@ -115,10 +115,7 @@ class Training:
         return measurement
 
     def _update(self, backward: BackwardPass) -> None:
-        """Clip each network, decay the weight matrices, and take the optimizer's step.
-
-        With loss scaling a network whose gradient overflowed stays where it is.
-        """
+        """Clip each network, decay the weight matrices, and take the optimizer's step."""
         stack, e, updates = self.stack, self.stack.experiment, []
         overflowed = ~backward.norm.isfinite()
         kept = (e.clip / (backward.norm + 1e-6)).clamp(max=1)  # as torch.nn.utils.clip_grad_norm_

@@ -47,12 +47,11 @@ def gain_tables(e: Experiment) -> Mapping[str, pa.Table]:
         arrow_table({"factor_low": at_conditions, "factor_high": at_conditions}),
         decades=1,
     )
+    law = {"variance": grid, "forward": fan_in * grid, "backward": fan_out * grid}
     tables = {
         "gains": gains,
         "conditions": arrow_table(conditions),
-        "law": arrow_table(
-            {"variance": grid, "forward": fan_in * grid, "backward": fan_out * grid}
-        ),
+        "law": arrow_table(law),
         "limits": limits.append_column("variance", pa.array([low, high])),
     }
     return MappingProxyType(tables)

@@ -25,13 +25,12 @@ def ladder_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
     """
     ladder = format_ladder(run, count, step_shown)
     rows = []
+    arrays = {"zero": ladder.zero, "subnormal": ladder.subnormal, "infinite": ladder.infinite}
     for scheme_index, scheme in enumerate(run.experiment.schemes):
         for way_index, way in enumerate(DIRECTIONS):
             for row, number_format in enumerate(FORMATS_BY_RANGE):
                 at = scheme_index, slice(None), way_index, row
-                shares = {
-                    name: getattr(ladder, name)[at] for name in ("zero", "subnormal", "infinite")
-                }
+                shares = {name: array[at] for name, array in arrays.items()}
                 keys = {"scheme": scheme, "way": way, "format": number_format.label, "row": row}
                 for block in ladder_blocks(ladder.state[at], shares, way == "backward"):
                     rows.append(keys | block | {"step": ladder.step})

@@ -43,9 +43,8 @@ def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, p
     rising or falling). formats: height, text. limits: height.
     """
     factor = thin_factors(len(norms), product.count)
-    low, median, high = map(
-        hide_nonfinite, norm_quantiles(np.stack([norms[index] for index in factor]))
-    )
+    quantiles = norm_quantiles(np.stack([norms[index] for index in factor]))
+    low, median, high = map(hide_nonfinite, quantiles)
     law = norm_law(product)
     # An axis that knows about where a product will go stands still. Sigma 0 has no law at all.
     nearest_law = law or norm_law(replace(product, family="normal", sigma=product.scale))
@@ -76,17 +75,14 @@ def hide_nonfinite(values: np.ndarray) -> np.ndarray:
 
 def law_table(product: Product, law: NormLaw | None) -> pa.Table:
     """Return the law of the norm, as in `product_tables`; no row where none is known."""
-    names = "mean", "low", "high", "frobenius"
-    if not law:
-        empty = np.empty(0)
-        integers = empty.astype(int)
-        return arrow_table({"factor": integers} | dict.fromkeys(names, empty) | {"named": integers})
-    factor = thin_factors(product.count + 1, product.count)
-    lines = {name: getattr(law, name)[factor] for name in names}
-    named = np.zeros(len(factor), dtype=int)
-    if product.count >= TOO_SHORT_TO_LABEL:
-        named[len(factor) * 3 // 8] = 1 if law.mean[-1] >= law.mean[0] else -1
-    return arrow_table({"factor": factor} | lines | {"named": named})
+    factor = thin_factors(product.count + 1, product.count) if law else np.empty(0, dtype=int)
+    columns = {"factor": factor}
+    for name in ("mean", "low", "high", "frobenius"):
+        columns[name] = getattr(law, name)[factor] if law else np.empty(0)
+    columns["named"] = np.zeros(len(factor), dtype=int)
+    if law and product.count >= TOO_SHORT_TO_LABEL:
+        columns["named"][len(factor) * 3 // 8] = 1 if law.mean[-1] >= law.mean[0] else -1
+    return arrow_table(columns)
 
 
 def format_end_table(low: float, high: float) -> pa.Table:
@@ -153,19 +149,13 @@ def healing_tables(product: Product) -> dict[str, pa.Table]:
     sizes = np.arange(1, 257)
     typical = np.array([TYPICAL_FACTORS * typical_log_growth(int(n)) / LN10 for n in sizes])
     exponents = product_exponents(product) if product.sigma else None
-    n, heights, texts = [], [], []
-    if exponents is not None:
-        exact = TYPICAL_FACTORS * float(exponents[0]) / LN10
-        power = superscript_powers(power_of_ten(exact))
-        n.append(product.n)
-        heights.append(min(max(exact, -FURTHEST_DECADES), FURTHEST_DECADES))
-        texts.append(f"size {product.n}, sigma {number(product.sigma, 4)}: {power}")
-    here = {
-        "n": np.array(n, dtype=int),
-        "height": np.array(heights, dtype=float),
-        "text": pa.array(texts, pa.string()),
-    }
-    limits = rounded_range(np.array([-FURTHEST_DECADES, 2.0, *heights]), 5.0)
+    exact = np.empty(0) if exponents is None else TYPICAL_FACTORS * exponents[:1] / LN10
+    height = np.clip(exact, -FURTHEST_DECADES, FURTHEST_DECADES)
+    label = f"size {product.n}, sigma {number(product.sigma, 4)}"
+    texts = [f"{label}: {superscript_powers(power_of_ten(power))}" for power in exact]
+    here = {"n": np.full(len(exact), product.n), "height": height}
+    here |= {"text": pa.array(texts, pa.string())}
+    limits = rounded_range(np.array([-FURTHEST_DECADES, 2.0, *height]), 5.0)
     return {
         "healing": arrow_table({"n": sizes, "height": typical}),
         "here": arrow_table(here),

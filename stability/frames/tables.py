@@ -24,9 +24,8 @@ def step_frame(run: Run, count: int) -> pd.DataFrame:
     scheme (its title), step, loss, test_loss, accuracy, test_accuracy, gradient_norm.
     """
     lines = curve_table(run, count).select(["scheme", "step", "loss", "accuracy", "gradient_norm"])
-    held_out = held_out_table(run, count).rename_columns(
-        ["scheme", "step", "test_loss", "test_accuracy"]
-    )
+    renamed = ["scheme", "step", "test_loss", "test_accuracy"]
+    held_out = held_out_table(run, count).rename_columns(renamed)
     frame = lines.to_pandas().merge(held_out.to_pandas(), on=["scheme", "step"], how="outer")
     quantities = ["loss", "test_loss", "accuracy", "test_accuracy", "gradient_norm"]
     return order_by_scheme(frame, run.experiment, "step")[["scheme", "step", *quantities]]
@@ -42,12 +41,9 @@ def layer_frame(run: Run, count: int, step_shown: int) -> pd.DataFrame:
     predicted = prediction_table(predict(run.experiment))
     names = ["scheme", "layer", "signal", "signal_gradient"]
     renamed = ["scheme", "layer", "predicted_signal", "predicted_signal_gradient"]
+    predictions = predicted.select(names).rename_columns(renamed).to_pandas()
     frame = profiles.select(["scheme", "layer", "step", *DEPTH_QUANTITIES]).to_pandas()
-    frame = frame.merge(
-        predicted.select(names).rename_columns(renamed).to_pandas(),
-        on=["scheme", "layer"],
-        how="left",
-    )
+    frame = frame.merge(predictions, on=["scheme", "layer"], how="left")
     return order_by_scheme(frame, run.experiment, "layer")
 
 

@@ -111,9 +111,8 @@ def curve_labels(run: Run, count: int, limits: pa.Table) -> pa.Table:
         shown = hide_unplottable(name, stack_masked([newest], name))
         last[name] = median_and_range_columns(name, shown)[name]
     alive = np.isfinite(last["loss"])
-    return label_table(
-        e, {name: np.where(alive, values, math.nan) for name, values in last.items()}, axes
-    )
+    last = {name: np.where(alive, values, math.nan) for name, values in last.items()}
+    return label_table(e, last, axes)
 
 
 def divergence_marks(remarks: Sequence[Remark], e: Experiment) -> pa.Table:

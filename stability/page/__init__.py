@@ -1,3 +1,5 @@
-"""Everything that exists for app.py alone: links, the session of a visitor, widgets, sections, benches, cards and CSS.
-It may import every other package, but not Streamlit, which only app.py knows. To add a section of Look closer,
-add its function and its row to `sections`; to add a bench, add its row to `benches`."""
+"""Everything for app.py alone: links, session, widgets, sections, benches, cards, CSS, components.
+
+It may import every other package, but not Streamlit, which only app.py knows. To add a section of
+Look closer, add its function and its row to `sections`; to add a bench, add its row to `benches`.
+"""

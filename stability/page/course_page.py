@@ -1,6 +1,4 @@
-"""What the page shows of the course: the list of lessons, ways between them, and what is said to an
-answer.
-"""
+"""The course on the page: its lessons by section, links between them, feedback to an answer."""
 
 from collections.abc import Mapping, Sequence
 

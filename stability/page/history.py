@@ -1,6 +1,4 @@
-"""The experiments that one visitor has trained to their end, for the table from which they can be
-opened again.
-"""
+"""The experiments that one visitor has trained to their end, and can open again."""
 
 import pandas as pd
 
@@ -29,10 +27,6 @@ class History:
         return self.summaries.keys() <= {experiment}
 
     def table(self) -> tuple[pd.DataFrame, list[Experiment]]:
-        """Return all summaries as one table, and for each of its rows the experiment that it
-        belongs to.
-        """
-        owners = [
-            experiment for experiment, rows in self.summaries.items() for _ in range(len(rows))
-        ]
+        """Return all summaries as one table, and the experiment of each of its rows."""
+        owners = [owner for owner, rows in self.summaries.items() for _ in range(len(rows))]
         return pd.concat(list(self.summaries.values()), ignore_index=True), owners

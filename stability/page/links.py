@@ -1,4 +1,4 @@
-"""What a link opens, and how a page is spelled as one: lessons are pages, too."""
+"""Pages and the links that spell them; a lesson is a page, too."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,4 @@
-"""Where one visitor's view of a run stands.
-
-Pausing and stepping belong to the viewer, not to the run.
-"""
+"""One visitor's playback of a run: pausing and stepping belong to the viewer, not to the run."""
 
 from dataclasses import dataclass
 

@@ -1,30 +1,25 @@
 """The sentences of "Look closer": what each probe has found, one a scheme, and how to read it."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from stability.engine.quantities import HISTOGRAM_REACH
 from stability.engine.replicates import median_of_finite, worst_replicate
 from stability.engine.rounding_shares import FORMATS_BY_RANGE
 from stability.engine.runs import Run
+from stability.probes import symmetries
 from stability.probes.first_layer_gain import first_layer_gain
 from stability.probes.format_ladder import STATES_OUTSIDE, format_ladder
 from stability.probes.jacobian import largest_and_median, rounding_share
 from stability.probes.product_singular_values import singular_bounds
 from stability.probes.saturation import Saturation, saturation_by_scheme
-from stability.probes.symmetries import (
-    SYMMETRIES,
-    row_differences,
-    symmetry_changes,
-    why_no_symmetries,
-)
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.text import layer_range, number, number_of_log10, percent, share_in_words
 
 # Differences below this share of the largest entry, or this number, are rounding.
 ROUNDING_SHARE, NEGLIGIBLE = 1e-9, 1e-12
+WHAT_BECOMES = {"infinite": "overflow", "all 0": "become 0", "some 0": "become 0 in part"}
+WHAT_BECOMES |= {"0 already": "are 0 already"}
 
 
 # Pre-activations
@@ -32,13 +27,9 @@ ROUNDING_SHARE, NEGLIGIBLE = 1e-9, 1e-12
 
 def saturation_sentences(run: Run, count: int, layer: int, step: int) -> list[str]:
     """He (normal): 51 % of layer 3's pre-activations lie where ReLU is flat, 50 % by design; ..."""
-    e = run.experiment
-    return [
-        f"{row.title}: {describe_saturation(found, e.phi.label)}"
-        for row, found in zip(
-            e.scheme_rows, saturation_by_scheme(run, count, layer, step), strict=True
-        )
-    ]
+    e, found = run.experiment, saturation_by_scheme(run, count, layer, step)
+    rows = zip(e.scheme_rows, found, strict=True)
+    return [f"{row.title}: {describe_saturation(seen, e.phi.label)}" for row, seen in rows]
 
 
 def describe_saturation(found: Saturation, activation: str) -> str:
@@ -59,10 +50,8 @@ def describe_saturation(found: Saturation, activation: str) -> str:
 def format_sentences(run: Run, count: int, step: int) -> list[str]:
     """He (normal): in float8 E5M2 gradients of layers 1 to 2 become 0; bfloat16 holds them."""
     states = format_ladder(run, count, step).state
-    return [
-        f"{row.title}: {describe_formats(state)}"
-        for row, state in zip(run.experiment.scheme_rows, states, strict=True)
-    ]
+    rows = zip(run.experiment.scheme_rows, states, strict=True)
+    return [f"{row.title}: {describe_formats(state)}" for row, state in rows]
 
 
 def describe_formats(state: np.ndarray) -> str:
@@ -77,28 +66,22 @@ def describe_formats(state: np.ndarray) -> str:
             numbers += " that is not 0 already"
         return f"{numbers} fits {FORMATS_BY_RANGE[-1].label}, the narrowest of these formats."
     index = int(np.argmax(left))  # ranges are nested: all wider formats hold what this one does not
-    losses = [
-        *describe_losses("activations", state[:, 0, index]),
-        *describe_losses("gradients", state[:, 1, index]),
-    ]
+    losses = describe_losses("activations", state[:, 0, index])
+    losses += describe_losses("gradients", state[:, 1, index])
     text = f"in {FORMATS_BY_RANGE[index].label} {', '.join(losses)}"
     if index and not np.isin(state[..., index - 1], ["not known", "0 already"]).any():
         text += f"; {FORMATS_BY_RANGE[index - 1].label} holds them"
     return f"{text}."
 
 
-def describe_losses(numbers: str, state: np.ndarray) -> Iterator[str]:
-    """Yield what becomes of these numbers in which layers; `state` `(L,)`."""
-    words = {
-        "infinite": "overflow",
-        "all 0": "become 0",
-        "some 0": "become 0 in part",
-        "0 already": "are 0 already",
-    }
-    for name, becomes in words.items():
+def describe_losses(numbers: str, state: np.ndarray) -> list[str]:
+    """Return what becomes of these numbers in which layers; `state` `(L,)`."""
+    losses = []
+    for name, becomes in WHAT_BECOMES.items():
         layers = np.flatnonzero(state == name) + 1
         if len(layers):
-            yield f"{numbers} of {layer_range(layers.tolist())} {becomes}"
+            losses.append(f"{numbers} of {layer_range(layers.tolist())} {becomes}")
+    return losses
 
 
 # Symmetries
@@ -111,14 +94,12 @@ def symmetry_sentence(
 
     Units count from 1 in the sentence, as layers do.
     """
-    if why := why_no_symmetries(e):
+    if why := symmetries.why_no_symmetries(e):
         return why
-    change, index = symmetry_changes(e, layer, units)[key], e.schemes.index(scheme)
-    done = SYMMETRIES[key].description.format(
-        one=units[0] + 1,
-        other=units[1] + 1,
-        layer="all hidden layers" if e.residual and e.depth > 2 else f"layer {layer}",
-    )
+    change, index = symmetries.symmetry_changes(e, layer, units)[key], e.schemes.index(scheme)
+    where = "all hidden layers" if e.residual and e.depth > 2 else f"layer {layer}"
+    one, other = units[0] + 1, units[1] + 1
+    done = symmetries.SYMMETRIES[key].description.format(one=one, other=other, layer=where)
     subject = f"{done}: the output of {e.scheme_rows[index].title}"
     moved = worst_replicate(change.moved)[index]
     if not np.isfinite(moved):
@@ -131,7 +112,7 @@ def symmetry_sentence(
 
 def tie_sentence(e: Experiment, scheme: str, layer: int = 1) -> str:
     """Return what ties the units of a layer that start alike; empty where they do not."""
-    index, changes = e.schemes.index(scheme), row_differences(e, layer)
+    index, changes = e.schemes.index(scheme), symmetries.row_differences(e, layer)
     apart, size, apart_below_random, size_below_random = (
         float(worst_replicate(values)[index])
         for name in ("drawn", "random")

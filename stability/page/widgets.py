@@ -89,7 +89,7 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
 
 @dataclass(frozen=True, eq=False)
 class Button:
-    """A button; `needs_run`: it does nothing where nothing runs."""
+    """A button; one that `needs_run` is disabled where nothing runs."""
 
     label: str
     icon: str
@@ -151,5 +151,5 @@ def presenter_buttons(session: Session) -> list[Button]:
 
 
 def presenter_button(label: str, icon: str, press: Callable[[], None], shortcut: str) -> Button:
-    """Return a button that a key on the keyboard presses, too."""
+    """Return a button of the presenter view, which `shortcut` on the keyboard presses, too."""
     return Button(label, icon, press, presenter_key(shortcut), shortcut=shortcut)

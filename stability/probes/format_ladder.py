@@ -15,7 +15,7 @@ STATES_OUTSIDE = "some 0", "all 0", "infinite"  # numbers in such a state have l
 
 @dataclass(frozen=True, eq=False)
 class FormatLadder:
-    """What becomes of a run's numbers at the snapshot of `step`, `(S, L, 2 directions, FORMATS)`.
+    """The fate of a run's numbers at the snapshot of `step`, `(S, L, 2 directions, FORMATS)`.
 
     Shares are those of the numbers that are not 0 already, of the tensor that loses most. NaN
     counts as infinite. A format wider than the run's own cannot be judged where the run's numbers
@@ -45,17 +45,14 @@ def format_ladder(run: Run, count: int, step: int) -> FormatLadder:
         worst.append(shares[:, :, tensors].max(axis=2))
         zero_already.append(all_zero[:, :, tensors].any(axis=2))
     zero, subnormal, _, infinite = np.moveaxis(np.stack(worst, axis=2), -1, 0)  # in that order
-    state = np.select(
-        [
-            infinite > 0,
-            zero >= ALMOST_ALL,
-            zero > NOTABLE_SHARE,
-            np.stack(zero_already, axis=2),
-            subnormal > NOTABLE_SHARE,
-        ],
-        ["infinite", "all 0", "some 0", "0 already", "subnormal"],
-        "fits",
-    )
+    states = {
+        "infinite": infinite > 0,
+        "all 0": zero >= ALMOST_ALL,
+        "some 0": zero > NOTABLE_SHARE,
+        "0 already": np.stack(zero_already, axis=2),
+        "subnormal": subnormal > NOTABLE_SHARE,
+    }
+    state = np.select(list(states.values()), list(states), "fits")  # the first that holds
     state = np.where(cannot_be_judged(run, state), "not known", state)
     return FormatLadder(snapshot.step, zero, subnormal, infinite, state)
 

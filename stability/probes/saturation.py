@@ -46,16 +46,9 @@ def saturation_by_scheme(run: Run, count: int, layer: int, step: int) -> list[Sa
     with_profiles = [m for m in run.measurements[:count] if m.saturated is not None]
     nearest = min(with_profiles, key=lambda m: abs(m.step - snapshot_step))
     shares = median_of_finite(nearest.saturated[:, :, layer - 1])  # (S,)
+    by_design, steps = e.phi.saturated_by_design, (nearest.step, snapshot_step)
+    rows = zip(e.schemes, shares, histograms[:, 0], histograms[:, -1], strict=True)
     return [
-        Saturation(
-            scheme=scheme,
-            layer=layer,
-            step=nearest.step,
-            snapshot_step=snapshot_step,
-            saturated_share=float(share),
-            share_by_design=e.phi.saturated_by_design,
-            below=float(histogram[0]),
-            above=float(histogram[-1]),
-        )
-        for scheme, share, histogram in zip(e.schemes, shares, histograms, strict=True)
+        Saturation(scheme, layer, *steps, float(share), by_design, float(below), float(above))
+        for scheme, share, below, above in rows
     ]

@@ -53,12 +53,14 @@ class OutputChange:
 
 
 def swap_units(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
+    """Return the units with i and j in each other's place."""
     order = torch.arange(bias.shape[-1], device=bias.device)
     order[[i, j]] = order[[j, i]]
     return incoming[:, order], bias[:, order], outgoing[:, :, order]
 
 
 def swap_incoming(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
+    """Return the units with the incoming weights of i and j swapped, the outgoing ones not."""
     return *swap_units(incoming, bias, outgoing, i, j)[:2], outgoing
 
 
@@ -128,60 +130,45 @@ def unless_scales_with_input(factor: float, words: str) -> Callable[[Experiment,
 
 SYMMETRIES: Mapping[str, Symmetry] = catalogue(
     Symmetry(
-        key="swap",
-        label="Swap two units",
-        source="Hecht-Nielsen 1990",
+        key="swap", label="Swap two units", source="Hecht-Nielsen 1990", change=swap_units,
         summary="Two hidden units change places, with all their weights: "
         "a sum does not know the order of its terms.",
         formula=r"W_l \to P W_l, \quad b_l \to P b_l, \quad W_{l+1} \to W_{l+1} P^\top",
-        change=swap_units,
         description="Units {one} and {other} of {layer} swapped",
     ),
     Symmetry(
-        key="swap_incoming",
-        label="Swap their incoming weights only",
-        source="-",
+        key="swap_incoming", label="Swap their incoming weights only", source="-",
         summary="The contrast: each unit's answer now leaves by the other's way out.",
-        formula=r"W_l \to P W_l",
-        change=swap_incoming,
+        formula=r"W_l \to P W_l", change=swap_incoming,
         why_broken=lambda e, layer: "Their outgoing weights stay where they were.",
         description="Only the incoming weights of units {one} and {other} of {layer} swapped",
     ),
     Symmetry(
-        key="flip",
-        label="Flip a sign",
-        source="Chen, Lu & Hecht-Nielsen 1993",
+        key="flip", label="Flip a sign", source="Chen, Lu & Hecht-Nielsen 1993",
         summary="All weights of one unit change their sign, in and out: "
         "an odd activation hands the sign through.",
-        formula=r"\phi(-u) = -\phi(u)",
-        change=rescale_unit(-1.0),
+        formula=r"\phi(-u) = -\phi(u)", change=rescale_unit(-1.0),
         why_broken=unless_scales_with_input(-1.0, "change sign"),
         description="All signs of unit {one} of {layer} flipped",
     ),
     Symmetry(
-        key="rescale",
-        label="Rescale",
-        source="Neyshabur et al. 2015",
+        key="rescale", label="Rescale", source="Neyshabur et al. 2015",
         summary="Incoming weights doubled, outgoing ones halved: "
         "straight lines from 0 hand the factor through.",
-        formula=r"\phi(2 u) = 2 \phi(u)",
-        change=rescale_unit(2.0),
+        formula=r"\phi(2 u) = 2 \phi(u)", change=rescale_unit(2.0),
         why_broken=unless_scales_with_input(2.0, "double"),
         description="Unit {one} of {layer} doubled on the way in and halved on the way out",
     ),
     Symmetry(
-        key="shift",
-        label="Shift between copies",
-        source="Fukumizu & Amari 2000",
+        key="shift", label="Shift between copies", source="Fukumizu & Amari 2000",
         summary="Of two units that are copies on the way in, "
         "only the sum of their outgoing weights matters.",
         formula=r"a_i \phi(u) + a_j \phi(u) = (a_i + a_j) \phi(u)",
-        start=copy_unit,
-        change=shift_outgoing,
+        start=copy_unit, change=shift_outgoing,
         description="Unit {other} of {layer} made a copy of unit {one}, "
         "and its outgoing weights given to that",
     ),
-)
+)  # fmt: skip
 
 
 def why_no_symmetries(e: Experiment) -> str:

@@ -1,4 +1,4 @@
-"""How a run is looked at, as a link carries it; and the benches that links know."""
+"""The view of a run, as a link carries it, and the benches that links know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -9,24 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability.course.claim_parser import FUNCTIONS, MOST_NESTED, parse_comparisons
-from stability.course.claim_quantities import HIDDEN_ONLY, PROFILE_LABELS, CURVE_LABELS, CLAIM_QUANTITIES, PendingError
+from stability.course.claim_parser import FUNCTIONS, MAX_NESTING, parse_comparisons
+from stability.course.claim_quantities import CLAIM_QUANTITIES, HIDDEN_LAYER, LAYER, PendingError
 from stability.course.claims import ClaimReading, parse_claim
-from stability.engine.measurement import Measurement, PROFILES
+from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.runs import ProductRun, Run
-from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.probes import symmetries
 from stability.probes.first_layer_gain import first_layer_gain
 from stability.probes.jacobian import singular_values
 from stability.probes.product_singular_values import singular_bounds
 from stability.records.experiment import Experiment
 from stability.records.product import Product
+from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.theory.prediction import predict
 from stability.theory.product_law import norm_law
 
 SMALL = Experiment(
     schemes=("he_normal", "normal:1"), depth=5, width=8, features=4, samples=64, batch=16, steps=6, replicates=3
 )  # fmt: skip
+MEASURED = {name for name, meaning in CLAIM_QUANTITIES.items() if meaning.step_taken}
+PROFILE_NAMES = {
+    name for name in MEASURED if {LAYER, HIDDEN_LAYER} & {*CLAIM_QUANTITIES[name].indices}
+}
+CURVE_NAMES = MEASURED - PROFILE_NAMES
 NAMES = {"a": 1.5, "b": -2.0, "zero": 0.0, "lost": math.nan, "inf_": math.inf}
 
 
@@ -55,15 +60,23 @@ def joined(parts: st.SearchStrategy[str], symbols: str, most: int) -> st.SearchS
     """Parts with a symbol between neighbours, spaced in any way."""
     links = st.tuples(st.sampled_from(symbols.split()), st.sampled_from(["", " ", "  "]))
     others = st.lists(st.tuples(links, parts), max_size=most)
-    return st.tuples(parts, others).map(lambda p: p[0] + "".join(f"{g}{s}{g}{text}" for (s, g), text in p[1]))
+    return st.tuples(parts, others).map(
+        lambda p: p[0] + "".join(f"{g}{s}{g}{text}" for (s, g), text in p[1])
+    )
 
 
-numbers = st.sampled_from(["0", "1", "2.5", ".5", "3.", "1e-9", "2E+3", "4e300"]) | st.sampled_from([*NAMES])
+numbers = st.sampled_from(["0", "1", "2.5", ".5", "3.", "1e-9", "2E+3", "4e300"]) | st.sampled_from(
+    [*NAMES]
+)
 FACTORS = "-{}", "({})", "abs({})", "log10( {})"
 
 
 def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return joined(joined(st.one_of(inner, *(inner.map(shape.format) for shape in FACTORS)), "* /", 2), "+ -", 2)
+    return joined(
+        joined(st.one_of(inner, *(inner.map(shape.format) for shape in FACTORS)), "* /", 2),
+        "+ -",
+        2,
+    )
 
 
 sums = st.recursive(numbers, larger, max_leaves=8)
@@ -79,7 +92,10 @@ def test_a_claim_means_what_python_makes_of_it(text):
         # Numbers as NumPy's, so that a division by 0 is inf here, too.
         known = values | {"abs": abs, "log10": np.log10, "__builtins__": {}}
         expected = eval(as_numpy(text), known | {"f": np.float64})
-    found = [comparison.holds(lambda quantity: values[quantity.name]) for comparison in parse_comparisons(text)]
+    found = [
+        comparison.holds(lambda quantity: values[quantity.name])
+        for comparison in parse_comparisons(text)
+    ]
     assert all(found) == bool(expected)
 
 
@@ -89,7 +105,9 @@ def exactly(sentence: str) -> str:
 
 def as_numpy(text: str) -> str:
     """Literals as calls of f, so that Python's own floats, which refuse to divide by 0, stay out of it."""
-    return re.sub(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", lambda found: f"f({found[0]})", text)
+    return re.sub(
+        r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", lambda found: f"f({found[0]})", text
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +137,10 @@ def test_precedence_chains_and_numbers_that_are_none(run, text, expected):
 def test_a_claim_holds_for_each_replicate_alone(run):
     losses = run.measurements[2].loss[0]
     between = float(np.sort(losses)[:2].mean())
-    assert parse_claim(f"loss[he_normal][2] < {between}").holds(run).tolist() == (losses < between).tolist()
+    assert (
+        parse_claim(f"loss[he_normal][2] < {between}").holds(run).tolist()
+        == (losses < between).tolist()
+    )
 
 
 def test_each_asks_every_scheme(run):
@@ -135,9 +156,13 @@ def test_each_asks_every_scheme(run):
 # Every name
 
 
-@pytest.mark.parametrize("name", [*CURVE_LABELS, *PROFILE_LABELS])
+@pytest.mark.parametrize("name", sorted(MEASURED))
 def test_a_quantity_is_that_of_the_measurement(run, name):
-    layers = [[]] if name in CURVE_LABELS else [["[first]", 0], ["[2]", 1], ["[last]", -1], ["[middle]", 2]]
+    layers = (
+        [[]]
+        if name in CURVE_NAMES
+        else [["[first]", 0], ["[2]", 1], ["[last]", -1], ["[middle]", 2]]
+    )
     for place, scheme in enumerate(SMALL.schemes):
         for layer, *index in [(*pair,) if pair else ("",) for pair in layers]:
             for step, when in (("", 0), ("[start]", 0), ("[3]", 3), ("[end]", -1)):
@@ -152,9 +177,18 @@ def decimal(value: float) -> str:
 
 
 def test_every_number_of_a_measurement_has_its_name():
-    assert {*CURVE_LABELS, *PROFILE_LABELS} == {*PROFILES, "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"}
-    assert {*CURVE_LABELS, *PROFILE_LABELS} <= set(Measurement.__dataclass_fields__)
-    assert set(HIDDEN_ONLY) == {name for name in PROFILE_LABELS if CLAIM_QUANTITIES[name].hidden}
+    assert {
+        *PROFILES,
+        "loss",
+        "accuracy",
+        "test_loss",
+        "test_accuracy",
+        "gradient_norm",
+        "scale",
+    } == MEASURED
+    assert set(Measurement.__dataclass_fields__) >= MEASURED
+    hidden = {name for name in PROFILE_NAMES if HIDDEN_LAYER in CLAIM_QUANTITIES[name].indices}
+    assert hidden == {"saturated", "dead", "distinct"}
 
 
 def test_no_name_is_one_of_the_grammar():
@@ -163,13 +197,16 @@ def test_no_name_is_one_of_the_grammar():
 
 
 def quantity_of(text: str) -> str:
-    return next(parse_comparisons(text)[0].quantities()).name
+    return parse_comparisons(text)[0].quantities[0].name
 
 
 def expectations(e: Experiment) -> dict[str, np.ndarray | float]:
     """Names of the Train bench that are no measurement, with their numbers."""
     values, found = singular_values(e), first_layer_gain(e)
-    changes = {key: change.moved[1] / change.size[1] for key, change in symmetries.symmetry_changes(e).items()}
+    changes = {
+        key: change.moved[1] / change.size[1]
+        for key, change in symmetries.symmetry_changes(e).items()
+    }
     return {
         "predicted_signal[normal:1][3]": predict(e).signal[1, 2],
         "predicted_signal_gradient[normal:1][last]": predict(e).signal_gradient[1, -1],
@@ -195,11 +232,15 @@ def expectations(e: Experiment) -> dict[str, np.ndarray | float]:
 def test_what_is_known_of_the_settings_is_what_their_modules_say():
     e = replace(SMALL, activation="tanh", steps=1)
     told, run = expectations(e), whole(e)
-    others = {name for name, word in CLAIM_QUANTITIES.items() if word.record is Experiment} - {*CURVE_LABELS, *PROFILE_LABELS}
+    others = {
+        name for name, word in CLAIM_QUANTITIES.items() if word.record is Experiment
+    } - MEASURED
     assert {text.partition("[")[0] for text in told} == others
     for text, value in told.items():
         for replicate, one in enumerate(spread(value, 3)):
-            assert parse_claim(f"abs({text} - {decimal(float(one))}) <= 1e-12 * abs({text})").holds(run)[replicate], text
+            assert parse_claim(f"abs({text} - {decimal(float(one))}) <= 1e-12 * abs({text})").holds(
+                run
+            )[replicate], text
 
 
 def spread(value: np.ndarray | float, count: int) -> np.ndarray:
@@ -221,7 +262,9 @@ def test_what_is_known_of_a_product_is_what_its_modules_say(growth):
         "sigma": 1,
         "count": 8,
     }
-    assert {text.partition("[")[0] for text in told} == {name for name, word in CLAIM_QUANTITIES.items() if word.record is Product}
+    assert {text.partition("[")[0] for text in told} == {
+        name for name, word in CLAIM_QUANTITIES.items() if word.record is Product
+    }
     for text, value in told.items():
         values = spread(value, 5)
         assert (
@@ -259,7 +302,11 @@ def test_of_a_network_that_diverged_nothing_is_true_at_the_end():
     run = whole(replace(SMALL, schemes=("normal:1000",), learning_rate=100.0))
     assert not np.isfinite(run.measurements[-1].loss).any()
     assert not parse_claim("loss[each][end] < 1e308").holds(run).any()
-    assert not parse_claim("loss[each][end] >= 0 and loss[each][end] == loss[each][end]").holds(run).any()
+    assert (
+        not parse_claim("loss[each][end] >= 0 and loss[each][end] == loss[each][end]")
+        .holds(run)
+        .any()
+    )
     assert "NaN" in parse_claim("loss[each][end] < 1").describe(run).text
 
 
@@ -267,8 +314,13 @@ def test_of_a_network_that_diverged_nothing_is_true_at_the_end():
 
 
 def test_a_reading_fills_in_the_measured_numbers(run):
-    reading = parse_claim("signal_gradient[normal:1][first] > 1e-9 * signal_gradient[normal:1][last][end]").describe(run)
-    first, last = (np.median(run.measurements[step].signal_gradient[1, :, layer]) for step, layer in ((0, 0), (6, -1)))
+    reading = parse_claim(
+        "signal_gradient[normal:1][first] > 1e-9 * signal_gradient[normal:1][last][end]"
+    ).describe(run)
+    first, last = (
+        np.median(run.measurements[step].signal_gradient[1, :, layer])
+        for step, layer in ((0, 0), (6, -1))
+    )
     words = "signal gradient of Normal 1, layer {}: {}"
     product = shown(1e-9 * last)
     text = f"{words.format('1, before training', shown(first))} > "
@@ -291,7 +343,7 @@ def shown(value: float) -> str:
         ("abs(-width) <= (depth - 1) / 2", "abs(−width: 8) (= 8) ≤ (depth: 5 − 1) / 2 (= 2)"),
         ("1 < width >= depth == 5", "1 < width: 8 ≥ depth: 5 = 5"),
         ("learning_rate*1e-3<1", "learning rate: 0.02 × 1e−3 (= 2e−5) < 1"),
-        ("-width < -(-(2))", "−width: 8 < −(−(2))"),
+        ("-(width - -2) < (2)", "−(width: 8 − −2) (= −10) < 2"),
         ("-0.5 * width < log10(0)", "−0.5 × width: 8 (= −4) < log10(0) (= −inf)"),
         ("loss[he_normal] < 1", "loss of He (normal), before training: "),
         ("loss[he_normal][0] < 1", "loss of He (normal), before training: "),
@@ -313,14 +365,25 @@ def test_a_reading_marks_each_comparison(run):
 
 
 def test_a_reading_names_the_step_at_which_a_number_was_taken():
-    run = whole(replace(SMALL, steps=150), profile_bytes=1)  # the first and the last profile are kept
-    assert "layer 2, step 7 (taken before training): " in parse_claim("signal[he_normal][2][7] > 0").describe(run).text
+    run = whole(
+        replace(SMALL, steps=150), profile_bytes=1
+    )  # the first and the last profile are kept
+    assert (
+        "layer 2, step 7 (taken before training): "
+        in parse_claim("signal[he_normal][2][7] > 0").describe(run).text
+    )
     assert "layer 2, step 150: " in parse_claim("signal[he_normal][2][end] > 0").describe(run).text
     taken = sorted(evenly_spread_steps(150, SAMPLED_STEPS))
     missed = next(step for step in range(taken[1], 150) if step not in taken)
     before = max(step for step in taken if step < missed)
-    assert f", step {missed} (taken at step {before}): " in parse_claim(f"test_loss[he_normal][{missed}] > 0").describe(run).text
-    assert f", step {before}: " in parse_claim(f"test_loss[he_normal][{before}] > 0").describe(run).text
+    assert (
+        f", step {missed} (taken at step {before}): "
+        in parse_claim(f"test_loss[he_normal][{missed}] > 0").describe(run).text
+    )
+    assert (
+        f", step {before}: "
+        in parse_claim(f"test_loss[he_normal][{before}] > 0").describe(run).text
+    )
 
 
 def test_a_reading_says_in_how_many_replicates_a_claim_holds(run):
@@ -352,7 +415,10 @@ def test_a_paused_reader_is_told_of_what_is_shown_alone(run):
 
 
 def test_a_product_is_read_while_it_grows():
-    growth, claim = ProductRun(Product(count=3, replicates=2)), parse_claim("log10_norm[end] > log10_norm[start] - 99")
+    growth, claim = (
+        ProductRun(Product(count=3, replicates=2)),
+        parse_claim("log10_norm[end] > log10_norm[start] - 99"),
+    )
     growth.measurement_at(1)
     assert claim.describe(growth).holds is None
     list(growth)
@@ -367,32 +433,35 @@ def test_a_product_is_read_while_it_grows():
 
 A_LAYER = "a layer is first, middle, last or a whole number from 1"
 A_NORMAL = "a scheme is each or normal with a standard deviation from 0 to 1e6, as in normal:0.01"
-TOO_DEEP = f"column {MOST_NESTED + 1}: at most {MOST_NESTED} brackets and signs within one another"
+A_COMPARISON = "a comparison with < <= > >= or == must stand here"
+A_SIDE = "a number, a name, abs(), log10(), or these with + - * / must stand here"
+TOO_DEEP = f"column {MAX_NESTING + 1}: at most {MAX_NESTING} operations within one another"
 NO_LAYER = "this claim speaks of the share of dead units, which only hidden layers have, and there are none"
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "column 1: a number, a name or ( must stand here, not the end"),
-        ("width", "column 6: an operator or one of < <= > >= == must stand here, not the end"),
-        ("1 < ", "column 5: a number, a name or ( must stand here, not the end"),
-        ("1 < 2 <", "column 8: a number, a name or ( must stand here, not the end"),
-        ("1 < 2 and", "column 10: a number, a name or ( must stand here, not the end"),
-        ("1 < 2 3", "column 7: an operator, a comparison, `and` or the end must stand here, not '3'"),
-        ("(1 < 2)", "column 4: an operator or ) must stand here, not '<'"),
-        ("(1 + 2 < 4", "column 8: an operator or ) must stand here, not '<'"),
-        ("1 = 1", "column 3: an operator or one of < <= > >= == must stand here, not '='"),
-        ("1 != 2", "column 3: an operator or one of < <= > >= == must stand here, not '!'"),
-        ("2 ** 3 < 9", "column 4: a number, a name or ( must stand here, not '*'"),
-        ("+1 < 2", "column 1: a number, a name or ( must stand here, not '+'"),
-        ("1e999 > 1", "column 1: a finite number must stand here, not '1e999'"),
-        ("abs 1 < 2", "column 5: the ( of abs must stand here, not '1'"),
-        ("[first] < 1", "column 2: a number, a name or ( must stand here, not '[first]'"),
-        ("loss[he_normal < 1", "column 5: an operator or one of < <= > >= == must stand here, not '['"),
+        ("width", f"column 1: {A_COMPARISON}, not 'width'"),
+        ("1 < 2 and width", f"column 11: {A_COMPARISON}, not 'width'"),
+        ("1 < 2 or 2 < 3", f"column 1: {A_COMPARISON}, not '1 < 2 or 2 < 3'"),
+        ("1 < (2 < 3)", f"column 6: {A_SIDE}, not '2 < 3'"),
+        ("1 != 2", "column 6: a side compared by < <= > >= or == must stand here, not '2'"),
+        ("2 ** 3 < 9", f"column 1: {A_SIDE}, not '2 ** 3'"),
+        ("1 < 2 + ~3", f"column 9: {A_SIDE}, not '~3'"),
+        ("+1 < 2", f"column 1: {A_SIDE}, not '+1'"),
+        ("1 < 'ä' + [2]", f"column 5: {A_SIDE}, not \"'ä'\""),
+        ("ö[2] < 1j", f"column 8: {A_SIDE}, not '1j'"),
+        ("1 < True", f"column 5: {A_SIDE}, not 'True'"),
+        ("1 < abs", f"column 5: {A_SIDE}, not 'abs'"),
+        ("1 < abs(1, 2)", f"column 5: {A_SIDE}, not 'abs(1, 2)'"),
+        ("1 < open('x')", f"column 5: {A_SIDE}, not \"open('x')\""),
+        ("1 < width.real", f"column 5: {A_SIDE}, not 'width.real'"),
+        ("1 < (width := 2)", f"column 6: {A_SIDE}, not 'width := 2'"),
+        ("1e999 > 1", "column 1: a finite decimal number must stand here, not '1e999'"),
+        ("[first] < 1", f"column 1: {A_SIDE}, not '[first]'"),
         ("los[he_normal] < 1", "column 1: nothing is called 'los' (did you mean loss?)"),
         ("1 < __import__", "column 5: nothing is called '__import__'"),
-        ("1 < abs(lambda)", "column 9: nothing is called 'lambda'"),
         ("width[1] < 1", "column 7: width takes no index"),
         ("loss < 1", "column 1: loss is written loss[a scheme][a step] or without it"),
         ("loss[each][1][2] < 1", "column 15: loss is written loss[a scheme][a step] or without it"),
@@ -404,8 +473,7 @@ NO_LAYER = "this claim speaks of the share of dead units, which only hidden laye
         ("log10_norm < 1", "column 1: log10_norm is written log10_norm[a number of factors]"),
         ("moved[each][turn] < 1", "column 13: a symmetry is swap, swap_incoming, flip, rescale, shift, not 'turn'"),
         ("loss[normal:x] < 1", f"column 6: {A_NORMAL}, not 'normal:x'"),
-        ("-" * (MOST_NESTED + 1) + "1 < 2", TOO_DEEP),
-        ("(" * 5000, TOO_DEEP),
+        ("-" * (MAX_NESTING + 1) + "1 < 2", TOO_DEEP),
     ],
 )  # fmt: skip
 def test_a_claim_that_cannot_be_read_is_refused_with_its_column(text, sentence):
@@ -413,14 +481,48 @@ def test_a_claim_that_cannot_be_read_is_refused_with_its_column(text, sentence):
         parse_claim(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("", 1),
+        ("1 < ", 4),
+        ("1 < 2 <", 8),
+        ("1 < 2 3", 7),
+        ("(1 + 2 < 4", 1),
+        ("1 = 1", 3),
+        ("abs 1 < 2", 5),
+        ("loss[he_normal < 1", 5),
+    ],
+)
+def test_what_is_no_python_is_refused_with_its_column(text, column):
+    with pytest.raises(ValueError, match=f"^column {column}: "):
+        parse_claim(text)
+
+
+def test_a_claim_of_any_length_and_depth_is_refused_and_not_run_into_a_limit_of_python():
+    for text in (
+        "(" * 5000,
+        "-" * 100_000 + "1 < 2",
+        "1" + " + 1" * 3000 + " < 2",
+        "1 < 2 and " * 500,
+    ):
+        with pytest.raises(ValueError, match="^column "):
+            parse_claim(text)
+
+
 def test_a_misspelled_scheme_is_told_its_neighbour():
     with pytest.raises(
-        ValueError, match=r"^column 6: a scheme is each or one of zeros, .* \(did you mean he_normal\?\), not 'he_norml'$"
+        ValueError,
+        match=r"^column 6: a scheme is each or one of zeros, .* \(did you mean he_normal\?\), not 'he_norml'$",
     ):
         parse_claim("loss[he_norml] < 1")
 
 
-@given(st.text() | st.text(alphabet="ab([])<>=*/-+1.e \n", max_size=30) | claims.map(lambda text: text[:-1]))
+@given(
+    st.text()
+    | st.text(alphabet="ab([])<>=*/-+1.e \n", max_size=30)
+    | claims.map(lambda text: text[:-1])
+)
 def test_any_text_is_a_claim_or_a_value_error_with_a_column(text):
     said = "column 1"
     try:
@@ -435,11 +537,23 @@ def test_any_text_is_a_claim_or_a_value_error_with_a_column(text):
     [
         ("loss[orthogonal] < 1", "this claim speaks of orthogonal, which is not among the schemes"),
         ("loss[normal] < 1", "this claim speaks of normal, which is not among the schemes"),
-        ("signal[each][6] < 1", "this claim speaks of the signal at layer 6, and the last that has it is 5"),
-        ("dead[each][5] < 1", "this claim speaks of the share of dead units at layer 5, and the last that has it is 4"),
+        (
+            "signal[each][6] < 1",
+            "this claim speaks of the signal at layer 6, and the last that has it is 5",
+        ),
+        (
+            "dead[each][5] < 1",
+            "this claim speaks of the share of dead units at layer 5, and the last that has it is 4",
+        ),
         ("loss[each][7] < 1", "this claim speaks of step 7, and the last is 6"),
-        ("singular_value[each][33] < 1", "this claim speaks of singular value 33, and there are 32"),
-        ("width < 9 and n < 1", "this claim speaks of the size, which a training run does not have"),
+        (
+            "singular_value[each][33] < 1",
+            "this claim speaks of singular value 33, and there are 32",
+        ),
+        (
+            "width < 9 and n < 1",
+            "this claim speaks of the size, which a training run does not have",
+        ),
     ],
 )
 def test_a_claim_about_something_else_is_refused(run, text, sentence):
@@ -447,7 +561,9 @@ def test_a_claim_about_something_else_is_refused(run, text, sentence):
     for ask in (lambda: claim.holds(run), lambda: claim.check_settings(SMALL)):
         with pytest.raises(ValueError, match=exactly(sentence)):
             ask()
-    assert claim.describe(run) == ClaimReading(((text, None),), None, sentence[:1].upper() + sentence[1:] + ".")
+    assert claim.describe(run) == ClaimReading(
+        ((text, None),), None, sentence[:1].upper() + sentence[1:] + "."
+    )
 
 
 @pytest.mark.parametrize(
@@ -466,9 +582,17 @@ def test_what_these_settings_do_not_have_is_said(settings, text, sentence):
 @pytest.mark.parametrize(
     ("settings", "text", "sentence"),
     [
-        ({}, "loss[each] < 1", "this claim speaks of the loss, which a product of matrices does not have"),
+        (
+            {},
+            "loss[each] < 1",
+            "this claim speaks of the loss, which a product of matrices does not have",
+        ),
         ({}, "log10_norm[101] < 1", "this claim speaks of factor 101, and the last is 100"),
-        ({}, "log10_upper[2] < 1", "this claim speaks of the log10 of the upper bound at factor 2, where it is not taken"),
+        (
+            {},
+            "log10_upper[2] < 1",
+            "this claim speaks of the log10 of the upper bound at factor 2, where it is not taken",
+        ),
         ({"sigma": 0.0}, "log10_upper[end] < 1", "no singular values at sigma 0: all are 0"),
     ],
 )
@@ -479,4 +603,8 @@ def test_what_a_product_does_not_have_is_said(settings, text, sentence):
 
 def test_schemes_are_the_same_however_their_value_is_spelled():
     run = whole(replace(SMALL, schemes=("normal:0.01", "scaled_normal"), steps=1))
-    assert parse_claim("signal[normal][1] == signal[normal:1e-2][1] > 0 * signal[scaled_normal:1][1]").holds(run).all()
+    assert (
+        parse_claim("signal[normal][1] == signal[normal:1e-2][1] > 0 * signal[scaled_normal:1][1]")
+        .holds(run)
+        .all()
+    )

@@ -82,7 +82,6 @@ def test_networks_train_in_every_format_but_those_of_one_byte():
         key for key, row in FORMATS.items() if row.itemsize == 1
     }
     assert [*PRECISIONS][:-1] == [key for key, row in FORMATS.items() if row.is_trainable]
-    assert all(row.why_unavailable(CPU) == "" for row in PRECISIONS.values())
 
 
 @pytest.mark.parametrize("key", ["float8_e4m3", "float8_e5m2"])

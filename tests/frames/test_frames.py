@@ -50,7 +50,10 @@ def finished(name: str) -> Run:
 
 @cache
 def partly_diverged() -> Run:
-    """Five linear regressions a scheme, at a rate that is too high for some of them: not all diverge, nor all at once."""
+    """Five linear regressions a scheme, at a rate that is too high for some of them.
+
+    Not all diverge, nor all at once.
+    """
     schemes, settings = (
         ("normal:0.5", "normal:1"),
         {"activation": "linear", "dataset": "teacher", "learning_rate": 0.3},
@@ -93,7 +96,7 @@ def counts(run: Run) -> list[int]:
 
 
 def shown(name: str, value: float) -> float | None:
-    """A number as a tidy frame holds it: nothing where no axis, or no logarithmic one, could show it."""
+    """A number as a tidy frame holds it: None where its axis could not show it."""
     if not math.isfinite(value) or (name in LOG_QUANTITIES and value <= 0):
         return None
     return float(value)
@@ -308,7 +311,10 @@ def test_every_line_carries_a_few_marks_that_do_not_move(run):
 
 
 def newest_finite(run: Run, scheme: int, count: int) -> Measurement:
-    """By brute force: the newest kept one of the first measurements before any network of the scheme broke; else the first."""
+    """By brute force: the newest kept measurement before a network of the scheme broke.
+
+    Of the first `count`; else the first.
+    """
     sound = run.measurements[:1]
     for measurement in run.measurements[:count]:
         numbers = [measurement.loss, measurement.gradient_norm]
@@ -485,9 +491,14 @@ def test_limits_move_only_when_data_leave_them():
 # In words
 
 
-@pytest.mark.parametrize(("name", "scheme", "word"), [
-    ("three fates", "he_normal", "right"), ("three fates", "normal:30", "not finite"), ("regression", "zeros", "loss"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "scheme", "word"),
+    [
+        ("three fates", "he_normal", "right"),
+        ("three fates", "normal:30", "not finite"),
+        ("regression", "zeros", "loss"),
+    ],
+)
 def test_where_a_scheme_stands_is_said_in_words(name, scheme, word):
     run = finished(name)
     text = frames.describe_standing(run, len(run.measurements), scheme)
@@ -498,7 +509,7 @@ def test_where_a_scheme_stands_is_said_in_words(name, scheme, word):
     )
 
 
-def test_of_replicates_that_are_not_all_finite_every_picture_and_sentence_speaks_of_those_that_are():
+def test_of_replicates_that_are_not_all_finite_pictures_and_sentences_show_those_that_are():
     run = Run(replace(EXPERIMENTS["three fates"], schemes=("he_normal",), replicates=4))
     list(run)
     newest = run.measurements[-1]

@@ -1,19 +1,13 @@
 """The activation curve, where it is flat, and what a layer feeds it: tables, words and chart."""
 
-import json
-import math
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from test_charts import channels, nodes, units, used
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.activations import ACTIVATIONS
-from stability.catalogues.schemes import SCHEMES
-from stability.charts import palette
 from stability.engine.runs import Run
 from stability.frames.pre_activations import CURVE_HIGH, CURVE_LOW, activation_tables
 from stability.page.probe_sentences import saturation_sentences
@@ -158,7 +152,10 @@ def test_the_steps_to_choose_from_are_those_with_histograms_and_the_newest_up_to
 
 
 def test_the_flat_share_is_the_median_of_what_was_measured_and_agrees_with_the_histogram():
-    """ReLU is flat below 0, an edge of the histogram. Layer 1: further on u is exactly 0 where all before it are off."""
+    """ReLU is flat below 0, an edge of the histogram.
+
+    Layer 1, since further on u is exactly 0 where all units before it are off.
+    """
     run = finished("relu")
     rows = saturation.saturation_by_scheme(run, 41, 1, 0)
     shown = saturation.mean_histogram(run, 41, 1, 0)
@@ -205,73 +202,3 @@ def test_there_is_one_sentence_a_scheme_with_its_shares():
 )
 def test_a_share_that_is_not_nothing_is_not_called_so(share, text):
     assert share_in_words(share) == text
-
-
-# The chart
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_chart_asks_for_the_data_that_the_tables_hold_and_for_no_other(name):
-    tables, asked = drawn(name), {}
-    for unit, data in units(charts.pre_activation_spec(EXPERIMENTS[name])):
-        if data and "name" in data:
-            asked.setdefault(data["name"], set()).update(used(unit)[0])
-    assert set(asked) == set(tables)
-    for data, names in asked.items():
-        assert names <= set(tables[data].column_names), data
-
-
-def test_the_chart_is_valid_and_both_panels_have_one_and_the_same_axis_below():
-    e = EXPERIMENTS["relu"]
-    spec = charts.pre_activation_spec(e)
-    assert json.dumps(charts.pre_activation_chart(e).to_dict(validate=True)) == json.dumps(spec)
-    domains = {tuple(node["scale"]["domain"]) for node in nodes(spec) if node.get("field") in ("u", "edge", "middle", "from")
-               and "scale" in node}  # fmt: skip
-    assert domains == {(-9, 9)}
-    assert spec["usermeta"]["embedOptions"]["renderer"] == "canvas"
-    assert len(spec["description"]) > 20
-
-
-def test_the_chart_is_the_same_for_every_activation_seed_and_scale():
-    e = EXPERIMENTS["relu"]
-    for activation in ACTIVATIONS:
-        other = charts.pre_activation_spec(
-            replace(e, activation=activation, seed=7, learning_rate=0.3)
-        )
-        assert other is charts.pre_activation_spec(e)
-
-
-@pytest.mark.parametrize("key", SCHEMES)
-def test_every_scheme_has_a_chart_whatever_it_needs_of_the_other_settings(key):
-    e, _ = Experiment.from_query({"schemes": key, "width": "8"})
-    assert charts.pre_activation_spec(e)["vconcat"]
-
-
-def test_lines_have_the_colours_and_marks_of_their_schemes():
-    e = EXPERIMENTS["relu"]
-    looks, style = (
-        {"color": palette.SCHEME_COLOURS, "shape": palette.SCHEME_SHAPES},
-        palette.scheme_style_indices(e.schemes),
-    )
-    scales = [(channel, node["scale"]) for unit, _ in units(charts.pre_activation_spec(e)) for channel, node in channels(unit)
-              if channel in looks]  # fmt: skip
-    assert {channel for channel, _ in scales} == set(looks)
-    for channel, scale in scales:
-        assert scale == {
-            "domain": list(e.schemes),
-            "range": [looks[channel][style[scheme]] for scheme in e.schemes],
-        }
-
-
-def test_a_chart_with_data_is_complete_and_has_a_legend_where_the_marks_are():
-    chart, tables = charts.pre_activation_chart(EXPERIMENTS["relu"]), drawn("relu")
-    complete = charts.with_data(chart, tables).to_dict()
-    assert set(complete["datasets"]) == set(tables)
-    json.dumps(complete, allow_nan=False)
-    assert all(math.isfinite(row["value"]) for row in complete["datasets"]["limits"])
-    legends = [
-        node["legend"]
-        for node in nodes(complete["vconcat"])
-        if isinstance(node.get("legend"), dict)
-    ]
-    assert len(legends) == 2

@@ -152,7 +152,7 @@ def drawn(page: Page) -> list[dict]:
 def test_a_click_moves_the_profiles_to_that_step_and_the_link_says_so(shown):
     x, y = place(shown, TRAINING, 0.25, 2)
     shown.mouse.click(x, y)
-    until(shown, DEPTH, "moment", "15")
+    until(shown, DEPTH, "step_shown", "15")
     expect(shown.get_by_text("Layers shown at step 15")).to_be_visible()
     settled(shown)
     expected = {(row["scheme"], row["layer"]): row["signal"] for row in frames.profile_table(finished(), 16).to_pylist()}
@@ -161,30 +161,30 @@ def test_a_click_moves_the_profiles_to_that_step_and_the_link_says_so(shown):
     assert marks == {key: expected[key] for key in marks}
     shown.wait_for_url("**moment=15*")
     shown.mouse.dblclick(x, y)
-    until(shown, DEPTH, "moment", "")
+    until(shown, DEPTH, "step_shown", "")
     shown.wait_for_function("!location.search.includes('moment')")
 
 
 def test_the_slider_runs_through_the_training_without_the_server_and_never_by_itself(shown, sent):
     slider = shown.get_by_role("slider", name="Step of the layers shown")
-    assert signal(shown, DEPTH, "moment") == ""
+    assert signal(shown, DEPTH, "step_shown") == ""
     before, seen = len(sent), []
     slider.focus()
     for _ in range(5):  # faster than what is sent waits
         shown.keyboard.press("ArrowLeft")
-        seen.append(signal(shown, DEPTH, "moment"))
+        seen.append(signal(shown, DEPTH, "step_shown"))
     assert len(sent) == before
     settled(shown)
     assert seen == ["59", "58", "57", "56", "55"]
     assert {row["step"] for row in drawn(shown)} == {55}
     assert slider.get_attribute("aria-valuetext") == "step 55"
     shown.wait_for_url("**moment=55*")
-    assert signal(shown, TRAINING, "moment") == "55", "its rule stands in the other chart"
+    assert signal(shown, TRAINING, "step_shown") == "55", "its rule stands in the other chart"
     shown.keyboard.press("Home")
     shown.wait_for_url("**moment=0*")
     assert {row["step"] for row in drawn(shown)} == {0}
     shown.go_back()
-    until(shown, DEPTH, "moment", "55")
+    until(shown, DEPTH, "step_shown", "55")
 
 
 def test_a_link_opens_at_its_moment(page, server):
@@ -192,7 +192,7 @@ def test_a_link_opens_at_its_moment(page, server):
     expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
     expect(page.get_by_text("Layers shown at step 20")).to_be_visible()
     page.wait_for_function("views().length == 2")
-    until(page, DEPTH, "moment", "20")
+    until(page, DEPTH, "step_shown", "20")
     page.wait_for_function("new Set(rows('profiles').map((row) => row.since)).size > 40")
     settled(page)
     assert {row["step"] for row in drawn(page)} == {20}
@@ -208,7 +208,7 @@ def test_a_drag_zooms_into_a_stretch_of_all_panels_and_a_double_click_shows_all_
     shown.wait_for_function("views()[0].signal('zoom')")
     domains = shown.evaluate("[0, 1, 2, 3].map((panel) => views()[0].scale(`concat_${panel}_x`).domain())")
     assert domains == [pytest.approx([15, 30], abs=1)] * 4
-    assert signal(shown, DEPTH, "moment") == "", "a drag is no click"
+    assert signal(shown, DEPTH, "step_shown") == "", "a drag is no click"
     shown.mouse.dblclick(*place(shown, TRAINING, 0.5))
     until(shown, TRAINING, "zoom", None)
     assert shown.evaluate("views()[0].scale('concat_0_x').domain()") == whole == [0, 60]

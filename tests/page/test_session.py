@@ -1,4 +1,4 @@
-"""What a touch of a control does to a sessionor's state. The address and the state are one."""
+"""Every touch of a control changes the session, and the address with it."""
 
 from dataclasses import replace
 

@@ -1,6 +1,5 @@
-"""The gains of the first layer against plain torch, against the law by Monte Carlo, and as they are drawn."""
+"""The first layer's gains against plain torch, against the law by Monte Carlo, and as drawn."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.page import table_headings
@@ -46,8 +45,13 @@ def test_gains_are_those_of_a_plain_torch_network(dataset, precision):
     batch = next(batch_indices(e))
     x, y = data.x[batch], data.y[batch]
     for n in range(e.network_count):
-        model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, data.y.max() + 1 if
-                              e.dataset_row.classes else 1)).double()  # fmt: skip
+        model = nn.Sequential(
+            nn.Linear(5, 8),
+            nn.ReLU(),
+            nn.Linear(8, 8),
+            nn.ReLU(),
+            nn.Linear(8, data.y.max() + 1 if e.dataset_row.classes else 1),
+        ).double()
         for place, (weights, biases) in enumerate(stack.layers()):
             model[2 * place].load_state_dict({"weight": weights[n], "bias": biases[n]})
         z = (x @ model[0].weight.T + model[0].bias).detach().requires_grad_()
@@ -149,7 +153,7 @@ def test_forward_the_mean_square_grows_by_fan_in_times_the_variance(features, wi
 @pytest.mark.parametrize(("features", "width"), SIZES)
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_backward_the_mean_square_grows_by_fan_out_times_the_variance(features, width, activation):
-    """Within 4 standard errors and 6% for what errors and slopes know of W_1, which is no independent draw for them."""
+    """Within 4 standard errors and 6%, since errors and slopes are not independent of W_1."""
     e = Experiment(
         schemes=DRAWN, depth=2, features=features, width=width, samples=64, activation=activation
     )
@@ -158,7 +162,10 @@ def test_backward_the_mean_square_grows_by_fan_out_times_the_variance(features, 
 
 
 def test_backward_the_law_is_exact_for_a_delta_that_knows_nothing_of_the_weights():
-    """With two inputs slopes know W_1 so well that the mean lies below; with the delta of another network it does not."""
+    """With two inputs slopes depend so much on W_1 that the mean lies below.
+
+    With the delta of another network it does not.
+    """
     e = Experiment(
         schemes=("he_normal", "lecun_uniform"),
         depth=2,
@@ -192,9 +199,10 @@ def test_backward_the_law_is_exact_for_a_delta_that_knows_nothing_of_the_weights
     "settings", [{}, {"dataset": "teacher", "activation": "linear"}, {"features": 256, "width": 32}]
 )
 def test_networks_lie_beside_the_prediction_by_what_the_directions_filled_allow(settings):
-    """sqrt(2 / (n r)), r = tr(K)^2 / tr(K^2), from the vectors themselves: within a third for 128 networks of normal weights.
+    """sqrt(2 / (n r)), r = tr(K)^2 / tr(K^2), from the vectors themselves.
 
-    Their own standard deviation is known to 1 / sqrt(256) = 6%, and r differs from network to network.
+    Within a third for 128 networks of normal weights: their own standard deviation is known to
+    1 / sqrt(256) = 6%, and r differs from network to network.
     """
     e = Experiment(schemes=("lecun_normal",), depth=2, samples=64, replicates=16, **settings)
     expected, ratios = [], []
@@ -306,31 +314,6 @@ def test_the_frame_has_titles_and_headings_for_its_columns():
         table_headings.GAIN_HEADINGS
     )
     assert frame["predicted_forward"].isna().tolist() == [False, True]
-
-
-@pytest.mark.parametrize("e", PICTURES.values(), ids=PICTURES)
-def test_a_chart_asks_for_nothing_that_tables_do_not_give_and_is_complete_with_them(e):
-    tables, spec, asked = frames.gain_tables(e), charts.gains_spec(e), set()
-    (panel,) = spec["vconcat"]
-    for layer in panel["layer"]:
-        fields = {channel["field"] for channel in layer["encoding"].values() if "field" in channel}
-        if "name" in layer["data"]:
-            asked.add(layer["data"]["name"])
-            assert fields <= set(tables[layer["data"]["name"]].column_names)
-        else:
-            assert not fields
-    assert asked == set(tables)
-    assert charts.gains_chart(e).to_dict(validate=True)["vconcat"][0]["title"] == panel["title"]
-    complete = charts.with_data(charts.gains_chart(e), tables).to_dict()
-    json.dumps(complete, allow_nan=False)
-    assert "legend" in json.dumps(complete)
-
-
-def test_a_chart_does_not_depend_on_what_it_does_not_show():
-    e = PICTURES["square"]
-    assert charts.gains_spec(e) == charts.gains_spec(
-        replace(e, seed=3, features=9, activation="tanh", learning_rate=0.3)
-    )
 
 
 def test_a_sentence_never_says_nan():

@@ -1,6 +1,5 @@
-"""The ladder: which layer leaves which format first, in tables, words and chart; and the rules on the log axes."""
+"""The format ladder in tables, words and chart; and the rules on the log axes."""
 
-import json
 import math
 from dataclasses import replace
 from functools import cache
@@ -8,11 +7,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from test_charts import nodes, units, used
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.number_formats import FORMATS
-from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
 from stability.engine.network import Stack
 from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_KINDS
@@ -186,7 +183,7 @@ def test_there_is_one_sentence_a_scheme_and_it_names_the_format_that_is_left_fir
 
 
 def rows(**states: str) -> np.ndarray:
-    """Of one scheme with three layers: a state by the key of a format on the way back, else all fits."""
+    """States of one scheme with three layers, by the format on the way back; all else fits."""
     state = np.full((3, 2, len(FORMATS_BY_RANGE)), "fits", dtype=object)
     for key, layers in states.items():
         state[:, 1, PLACES[key]] = layers.split(",")
@@ -197,49 +194,34 @@ def rows(**states: str) -> np.ndarray:
     ("state", "text"),
     [
         (rows(), "every number fits float8 E4M3, the narrowest of these formats."),
-        (rows(float16="all 0,all 0,fits"), "in float16 gradients of layers 1 to 2 become 0; bfloat16 holds them."),
-        (rows(float8_e5m2="some 0,fits,some 0"),
-         "in float8 E5M2 gradients of 2 layers between 1 and 3 become 0 in part; float16 holds them."),
-        (rows(float32="infinite,fits,fits", float64="not known,fits,fits"), "in float32 gradients of layer 1 overflow."),
-        (rows(float16="0 already,all 0,fits", bfloat16="0 already,fits,fits"),
-         "in float16 gradients of layer 2 become 0, gradients of layer 1 are 0 already."),
-        (rows(float8_e4m3="0 already,fits,fits"),
-         "every number that is not 0 already fits float8 E4M3, the narrowest of these formats."),
+        (
+            rows(float16="all 0,all 0,fits"),
+            "in float16 gradients of layers 1 to 2 become 0; bfloat16 holds them.",
+        ),
+        (
+            rows(float8_e5m2="some 0,fits,some 0"),
+            "in float8 E5M2 gradients of 2 layers between 1 and 3 become 0 in part; "
+            "float16 holds them.",
+        ),
+        (
+            rows(float32="infinite,fits,fits", float64="not known,fits,fits"),
+            "in float32 gradients of layer 1 overflow.",
+        ),
+        (
+            rows(float16="0 already,all 0,fits", bfloat16="0 already,fits,fits"),
+            "in float16 gradients of layer 2 become 0, gradients of layer 1 are 0 already.",
+        ),
+        (
+            rows(float8_e4m3="0 already,fits,fits"),
+            "every number that is not 0 already fits float8 E4M3, the narrowest of these formats.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_sentence_says_what_becomes_of_which_layers_and_what_holds_them(state, text):
     assert probe_sentences.describe_formats(state) == text
 
 
 # The chart
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_chart_asks_for_the_data_that_the_table_holds(name):
-    tables = drawn(name)
-    for unit, data in units(charts.ladder_spec(EXPERIMENTS[name])):
-        if data and "name" in data:
-            made = {step["as"] for step in unit.get("transform", ()) if "calculate" in step}
-            assert used(unit)[0] - made <= set(tables[data["name"]].column_names)
-            assert set(tables) == {data["name"]}
-
-
-def test_the_chart_is_valid_and_the_same_for_every_seed_and_format():
-    e = EXPERIMENTS["three"]
-    spec = charts.ladder_spec(e)
-    assert json.dumps(charts.ladder_chart(e).to_dict(validate=True)) == json.dumps(spec)
-    assert charts.ladder_spec(replace(e, seed=3, precision="float16", activation="elu")) is spec
-    assert len(spec["vconcat"]) == len(e.schemes)
-    assert (
-        len([node for node in nodes(spec["vconcat"]) if isinstance(node.get("legend"), dict)]) == 1
-    )
-    assert len(spec["description"]) > 20
-
-
-@pytest.mark.parametrize("key", SCHEMES)
-def test_every_scheme_has_a_ladder(key):
-    e, _ = Experiment.from_query({"schemes": key, "width": "8"})
-    assert charts.ladder_spec(e)["vconcat"]
 
 
 def test_every_state_has_a_colour_and_a_sign_of_its_own():
@@ -280,8 +262,10 @@ def test_the_section_says_and_draws_and_is_offered():
 def test_a_rule_stands_where_a_format_ends_and_only_inside_of_its_axis(format):
     run = finished("three")
     row = FORMATS[format or "float32"]
-    for make, names in ((frames.depth_tables, ("signal", "signal_gradient", "weight_gradient")),
-                        (frames.training_tables, ("gradient_norm",))):  # fmt: skip
+    for make, names in (
+        (frames.depth_tables, ("signal", "signal_gradient", "weight_gradient")),
+        (frames.training_tables, ("gradient_norm",)),
+    ):
         tables = make(run, 7, format=format)
         table = tables["rules"].to_pandas()
         for name in names:

@@ -1,9 +1,9 @@
-"""Singular values of the hidden layers against plain torch.nn, the laws of random matrices, and what is exact.
+"""Singular values of the hidden layers against plain torch.nn and the laws of random matrices.
 
-Laws are tested with the deviation that finite width leaves, stated where it is used; seeds are fixed, so luck plays no part.
+Laws are tested with the deviation that finite width leaves, stated where it is used; seeds are
+fixed, so luck plays no part.
 """
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.training import batch_indices, draw_stack_and_data
@@ -38,10 +38,22 @@ SMALL = Experiment(
     replicates=2,
 )
 PHI = {
-    "linear": nn.Identity, "erf": lambda: torch.erf, "hardtanh": nn.Hardtanh, "softsign": nn.Softsign, "mish": nn.Mish,
-    "leaky_relu": nn.LeakyReLU, "leaky_relu_0.2": lambda: nn.LeakyReLU(0.2), "relu": nn.ReLU, "gelu": nn.GELU, "selu": nn.SELU,
-    "elu": nn.ELU, "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "softplus": nn.Softplus,
-}  # fmt: skip
+    "linear": nn.Identity,
+    "erf": lambda: torch.erf,
+    "hardtanh": nn.Hardtanh,
+    "softsign": nn.Softsign,
+    "mish": nn.Mish,
+    "leaky_relu": nn.LeakyReLU,
+    "leaky_relu_0.2": lambda: nn.LeakyReLU(0.2),
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "selu": nn.SELU,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+}
 NORM = {"none": lambda width: nn.Identity(), "layer": nn.LayerNorm, "rms": nn.RMSNorm}
 
 
@@ -67,7 +79,7 @@ class Hidden(nn.Module):
 
 
 def reference(e: Experiment) -> np.ndarray:
-    """The same values by torch.autograd.functional.jacobian, one network and example at a time, `(S, R, values)`."""
+    """The same values `(S, R, values)` by torch.autograd, one network and example at a time."""
     stack, data = draw_stack_and_data(e)
     x = data.x[next(batch_indices(e))[: example_count(e)]].double()
     found = []
@@ -211,10 +223,11 @@ MEAN, STD = -1.21, 1.27  # of the law of Tracy & Widom for real matrices
 
 @pytest.mark.parametrize("factors", [1, 2, 5])
 def test_the_largest_value_of_wide_gaussian_layers_is_near_the_edge(factors):
-    """Within 4 standard deviations of the law of an edge at n = 200, singly and on average over 20 networks.
+    """Within 4 standard deviations of the law of an edge at n = 200, singly and on average.
 
-    The density of y = squared value / edge ends as (a / pi) sqrt(1 - y), a = sqrt(2 (L + 1) / L^3), so y is about
-    1 + (n a)^(-2/3) t with t from Tracy & Widom's law: 1 - 0.02, 0.04 and 0.08.
+    20 networks. The density of y = squared value / edge ends as (a / pi) sqrt(1 - y),
+    a = sqrt(2 (L + 1) / L^3), so y is about 1 + (n a)^(-2/3) t with t from Tracy & Widom's law:
+    1 - 0.02, 0.04 and 0.08.
     """
     e = Experiment(
         schemes=("lecun_normal",), activation="linear", depth=factors + 2, width=200, replicates=4
@@ -244,16 +257,29 @@ def test_the_predicted_edge_follows_the_variance_of_the_scheme():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"activation": "relu"}, {"residual": True}, {"normalization": "layer"}, {"depth": 2}, {"width": 300},
-                 *({"schemes": (scheme,)} for scheme in ("orthogonal", "sparse", "lsuv", "zeros", "lecun_uniform"))],
-)  # fmt: skip
+    "settings",
+    [
+        {"activation": "relu"},
+        {"residual": True},
+        {"normalization": "layer"},
+        {"depth": 2},
+        {"width": 300},
+        *(
+            {"schemes": (scheme,)}
+            for scheme in ("orthogonal", "sparse", "lsuv", "zeros", "lecun_uniform")
+        ),
+    ],
+)
 def test_no_edge_is_predicted_where_no_law_is_known(settings):
     e = replace(Experiment(schemes=("lecun_normal",), activation="linear"), **settings)
     assert np.isnan(predicted_edge(e)).all()
 
 
 def test_he_keeps_the_mean_square_of_rectified_directions():
-    """Each layer multiplies it by 2 x the share of active units: 1 on average. Its spread over networks is measured here."""
+    """Each layer multiplies it by 2 x the share of active units: 1 on average.
+
+    Its spread over networks is measured here.
+    """
     e = Experiment(
         schemes=("he_normal", "scaled_normal:1"),
         depth=7,
@@ -279,9 +305,14 @@ def test_he_keeps_the_mean_square_of_rectified_directions():
 
 
 @pytest.mark.parametrize(
-    ("settings", "word"), [({"depth": 2}, "depth 2"), ({"depth": 1}, "depth 1"), ({"width": 300}, "width 300"),
-                           ({"normalization": "batch"}, "batch norm")],
-)  # fmt: skip
+    ("settings", "word"),
+    [
+        ({"depth": 2}, "depth 2"),
+        ({"depth": 1}, "depth 1"),
+        ({"width": 300}, "width 300"),
+        ({"normalization": "batch"}, "batch norm"),
+    ],
+)
 def test_where_there_is_nothing_a_sentence_says_why(settings, word):
     e = replace(SMALL, **settings)
     assert singular_values(e).shape == (3, 2, 0)
@@ -299,7 +330,7 @@ def test_a_pass_that_leaves_its_range_has_no_singular_value_whatever_the_slope_i
 
 
 def test_the_median_is_that_of_all_directions_also_of_those_that_rounding_swallows():
-    """A ReLU layer sets half of its units to 0, so that after a few layers most directions are gone."""
+    """A ReLU layer sets half of its units to 0: after a few layers most directions are gone."""
     linear = replace(SMALL, activation="linear", schemes=("he_normal",))
     values = singular_values(replace(linear, replicates=1))[0, 0]
     assert np.isfinite(values).all()
@@ -368,23 +399,3 @@ def test_a_table_goes_from_the_largest_value_of_the_first_network_to_the_smalles
         )
         assert rows["edge"].notna().all() == (scheme == "lecun_normal")
         assert 5 <= rows["marked"].sum() <= 8
-
-
-@pytest.mark.parametrize("e", DRAWN.values(), ids=DRAWN)
-def test_a_chart_asks_for_nothing_that_tables_do_not_give_and_is_complete_with_them(e):
-    tables, spec = frames.singular_tables(e), charts.singular_spec(e)
-    (panel,) = spec["vconcat"]
-    for layer in panel["layer"]:
-        table = tables[layer["data"]["name"]]
-        fields = {channel["field"] for channel in layer["encoding"].values() if "field" in channel}
-        assert fields <= set(table.column_names)
-    assert charts.singular_chart(e).to_dict(validate=True) == spec
-    complete = charts.with_data(charts.singular_chart(e), tables).to_dict()
-    json.dumps(complete, allow_nan=False)
-    assert "legend" in json.dumps(complete)
-
-
-def test_a_chart_depends_on_the_schemes_alone():
-    assert charts.singular_spec(SMALL) == charts.singular_spec(
-        replace(SMALL, seed=3, depth=9, width=8, activation="tanh")
-    )

@@ -1,8 +1,7 @@
-"""What the networks have learned, on a grid of input space: the numbers, the words, the pictures and the page."""
+"""Learned functions on a grid of input space: numbers, words, pictures and the page."""
 
 import json
 import math
-from collections import defaultdict
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, islice, pairwise
@@ -11,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 from app_pages import cards, look_closer, opened
+from colour_vision import APART, READERS, contrast, lab, linear
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from plain_pytorch import PlainNetwork, PlainOptimizer
 from playwright.sync_api import expect
 from small_runs import bytes_kept_alive
-from test_charts import APART, READERS, channels, contrast, lab, linear, nodes, units, used
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
@@ -133,8 +132,10 @@ def test_the_first_networks_of_a_stack_are_its_own_and_share_its_numbers():
     stack = Stack(e, torch.device("cpu"))
     first, x = stack.first_replicates(), torch.randn(5, 2)
     assert torch.equal(first.forward(x).output, stack.forward(x).output[::3])
-    assert all(part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
-               for part, whole in zip(first.weights, stack.weights, strict=True))  # fmt: skip
+    assert all(
+        part.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
+        for part, whole in zip(first.weights, stack.weights, strict=True)
+    )
     assert stack.experiment is e
 
 
@@ -371,81 +372,6 @@ def test_batch_norm_is_said_to_depend_on_the_grid():
 # The pictures
 
 
-def drawings(name: str) -> list[tuple[dict, dict]]:
-    """Pairs of a spec and its tables."""
-    run = finished(name)
-    count, e = len(run.measurements), run.experiment
-    if not e.dataset_row.classes:
-        return [(charts.fit_spec(e), frames.fit_tables(run, count, 25))]
-    return [
-        (charts.region_spec(e, scheme), frames.region_tables(run, count, scheme, 25))
-        for scheme in e.schemes
-    ]
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_charts_ask_for_the_data_that_the_tables_hold_and_for_no_other(name):
-    for spec, tables in drawings(name):
-        asked = defaultdict(set)
-        for unit, data in units(spec):
-            asked[data["name"]] |= used(unit)[0]
-        assert set(asked) == set(tables)
-        assert all(names <= set(tables[data].column_names) for data, names in asked.items())
-        assert not any("datasets" in node for node in nodes(spec))
-        assert spec["usermeta"]["embedOptions"]["renderer"] == "canvas"
-        assert len(spec["description"]) > 20
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_axes_stay_where_they_are_whatever_was_learned(name):
-    for spec, _ in drawings(name):
-        scales = [
-            node["scale"]
-            for unit, _ in units(spec)
-            for channel, node in channels(unit)
-            if channel in ("x", "y")
-        ]
-        assert {tuple(scale["domain"]) for scale in scales} == {(-GRID_REACH, GRID_REACH)}
-        marks = [node["mark"] for node in nodes(spec) if "mark" in node and "encoding" in node]
-        assert all(mark["clip"] for mark in marks)
-
-
-def test_charts_are_valid_and_the_same_for_every_seed_and_learning_rate():
-    plane, line = EXPERIMENTS["plane"], EXPERIMENTS["line"]
-    spec = charts.region_spec(plane, "zeros")
-    assert json.dumps(charts.region_chart(plane, "zeros").to_dict(validate=True)) == json.dumps(
-        spec
-    )
-    assert (
-        charts.region_spec(replace(plane, seed=4, learning_rate=1.0, activation="elu"), "zeros")
-        is spec
-    )
-    assert json.dumps(charts.fit_chart(line).to_dict(validate=True)) == json.dumps(
-        charts.fit_spec(line)
-    )
-    assert charts.fit_spec(replace(line, seed=4)) is charts.fit_spec(line)
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_chart_with_data_is_complete_for_a_notebook(name):
-    e = EXPERIMENTS[name]
-    plain = charts.region_chart(e, e.schemes[0]) if e.dataset_row.classes else charts.fit_chart(e)
-    _, tables = drawings(name)[0]
-    complete = charts.with_data(plain, tables).to_dict()
-    json.dumps(complete, allow_nan=False)
-    assert complete["datasets"] == {key: table.to_pylist() for key, table in tables.items()}
-    del complete["config"]  # how any legend looks
-    assert len([node for node in nodes(complete) if isinstance(node.get("legend"), dict)]) == 2
-
-
-@pytest.mark.parametrize("key", SCHEMES)
-def test_every_scheme_has_its_pictures(key):
-    e, _ = Experiment.from_query({"schemes": key, "width": "8", "dataset": "xor"})
-    title = charts.region_spec(e, key)["vconcat"][0]["title"]["text"]
-    assert title.endswith(e.scheme_rows[0].title)
-    assert charts.fit_spec(replace(e, dataset="sine"))["vconcat"]
-
-
 def test_curves_are_the_outputs_and_points_the_data():
     run = finished("line")
     e, tables = run.experiment, frames.fit_tables(run, 26, 25)
@@ -548,7 +474,7 @@ def test_the_page_shows_one_panel_a_scheme_with_its_sentence_and_grey_where_noth
 
 
 @pytest.mark.page
-def test_the_page_shows_curves_of_the_sine_and_a_sentence_for_blobs_from_which_two_dimensions_are_one_choice_away():
+def test_the_page_shows_curves_of_the_sine_and_a_sentence_for_blobs_that_leads_to_two_dimensions():
     at = look_closer(opened(dataset="sine"), "learned")
     (picture,) = pictures(at)
     assert "curve" in picture["description"]

@@ -1,4 +1,4 @@
-"""Singular values of products and their bounds, against exact arithmetic; exponents against their law."""
+"""Singular values of products and their bounds against exact arithmetic; exponents against law."""
 
 import math
 
@@ -100,7 +100,10 @@ def test_two_matrices_are_compared_in_words():
 @pytest.mark.parametrize("family", ["normal", "xavier_normal"])
 @pytest.mark.parametrize("n", [1, 2, 4, 16, 64])
 def test_measured_exponents_are_those_of_the_law(n, family):
-    """Means of independent logarithms of chi-squares: within 4 standard errors, sqrt(psi'((n - i) / 2) / 4 / factors)."""
+    """Means of independent logarithms of chi-squares: within 4 standard errors.
+
+    These are sqrt(psi'((n - i) / 2) / 4 / factors).
+    """
     product = Product(n=n, count=500, sigma=0.7, family=family, seed=8)
     errors = [
         math.sqrt(float(mpmath.psi(1, mpmath.mpf(n - i) / 2)) / 4 / affordable_factors(product))

@@ -1,6 +1,5 @@
-"""What can be done to hidden units unnoticed, against networks of plain torch.nn; and what breaks ties between units."""
+"""Symmetries of hidden units against plain torch.nn; and what breaks ties between units."""
 
-import json
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise, product
@@ -11,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stability import charts, frames
+from stability import frames
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.schemes import SCHEMES
@@ -50,8 +49,13 @@ class Plain(nn.Module):
     def __init__(self, e: Experiment, n: int):
         super().__init__()
         stack, _ = draw_stack_and_data(replace(e, precision="float64"))
-        pairs = zip(*[[part[n].detach() for group in groups for part in group] for groups in (stack.weights, stack.biases)],
-                    strict=True)  # fmt: skip
+        pairs = zip(
+            *[
+                [part[n].detach() for group in groups for part in group]
+                for groups in (stack.weights, stack.biases)
+            ],
+            strict=True,
+        )
         self.phi, self.residual, self.layers = PHI[e.activation](), e.residual, nn.ModuleList()
         self.norm = {
             "none": nn.Identity(),
@@ -186,7 +190,7 @@ def test_every_hidden_layer_and_the_narrowest_one_have_symmetries(layer):
 
 
 def test_with_residual_connections_one_layer_alone_has_no_symmetry():
-    """The skip hands unit i on past all weights, so that swapping the weights of one layer's units is noticed."""
+    """The skip hands unit i on past all weights: swapping one layer's units is noticed."""
     e = replace(E, residual=True)
     assert (symmetry_changes(e, 2, (0, 1))["swap"].moved < 1e-12).all()
     _, data = draw_stack_and_data(replace(e, precision="float64"))
@@ -257,7 +261,10 @@ def test_a_change_does_not_depend_on_what_the_caller_has_switched_off():
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
 def test_gradient_rows_tie_only_where_the_outgoing_weights_do(activation):
-    """By plain autograd: W_1 constant; W_2 constant, then random. The tie of W_1's rows breaks at the first step."""
+    """By plain autograd: W_1 constant; W_2 constant, then random.
+
+    The tie of W_1's rows breaks at the first step.
+    """
     x, y = (
         torch.randn((32, 5), generator=torch.Generator().manual_seed(0), dtype=torch.float64),
         torch.arange(32) % 3,
@@ -318,8 +325,20 @@ def test_a_constant_output_layer_sends_back_nothing_through_a_softmax():
 
 @cache
 def trained(**settings) -> Run:
-    run = Run(Experiment(schemes=("constant", "he_normal"), depth=4, width=8, features=5, samples=64, batch=16, steps=30,
-                         activation="tanh", learning_rate=0.5, **settings))  # fmt: skip
+    run = Run(
+        Experiment(
+            schemes=("constant", "he_normal"),
+            depth=4,
+            width=8,
+            features=5,
+            samples=64,
+            batch=16,
+            steps=30,
+            activation="tanh",
+            learning_rate=0.5,
+            **settings,
+        )
+    )
     assert len(list(run)) == 31
     return run
 
@@ -371,7 +390,7 @@ def test_batch_by_batch_training_of_plain_torch_stays_as_wide():
 
 
 def brute(z: np.ndarray) -> int:
-    """Units `(batch, width)` of which none before is as near as 1e-5 of the RMS on every example."""
+    """Count units `(batch, width)` of which none before is within 1e-5 of the RMS everywhere."""
     rms, leaders = np.sqrt(np.square(z).mean()) or 1, []
     for unit in z.T:
         if not any(np.abs(unit - leader).max() <= 1e-5 * rms for leader in leaders):
@@ -479,39 +498,6 @@ def units(node: dict) -> list[dict]:
         for panel in node["vconcat"]
         for unit in panel["layer"]
     ]
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_a_chart_has_a_map_for_each_scheme_one_legend_and_asks_for_what_the_table_has(name):
-    run = finished(name)
-    e, tables, spec = (
-        run.experiment,
-        frames.symmetry_tables(run),
-        charts.symmetry_spec(run.experiment),
-    )
-    assert [panel["title"]["text"].partition(":")[0] for panel in spec["vconcat"]] == [
-        row.title.partition(":")[0] for row in e.scheme_rows
-    ]
-    for unit in units(spec):
-        assert set(tables) == {unit["data"]["name"]}
-        computed = {"bottom", "top"}
-        fields = {channel["field"] for channel in unit["encoding"].values() if "field" in channel}
-        assert fields - computed <= set(tables["distinct"].column_names)
-    legends = [
-        unit["encoding"]["color"].get("legend")
-        for unit in units(spec)
-        if "scale" in unit["encoding"]["color"]
-    ]
-    assert [bool(legend) for legend in legends] == [False] * (len(e.schemes) - 1) + [True]
-    assert charts.symmetry_chart(e).to_dict(validate=True) == spec
-    assert charts.symmetry_spec(replace(e, seed=9, learning_rate=0.3)) == spec
-    json.dumps(charts.with_data(charts.symmetry_chart(e), tables).to_dict(), allow_nan=False)
-
-
-def test_colours_go_from_one_unit_to_all_of_them():
-    for unit in units(charts.symmetry_spec(E)):
-        scale = unit["encoding"]["color"].get("scale")
-        assert scale is None or (scale["domain"], scale["range"]) == ([1, E.width], "ramp")
 
 
 def test_what_ties_equal_units_is_said_and_only_of_them():

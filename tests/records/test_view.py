@@ -1,4 +1,4 @@
-"""What is shown of a run, and the one link that carries it beside the experiment."""
+"""A page, the view of its run, and the one link that carries both."""
 
 from dataclasses import fields, replace
 

@@ -1,7 +1,7 @@
-"""What Streamlit lacks, each as HTML, CSS and JavaScript, and the style sheets of the page.
+"""Three components that Streamlit lacks, and the style sheets of the page.
 
-Components: a button that copies the link; links that open a lesson within the session; the legend
-of the charts with a slider to the step of the profiles.
+A button copies the link; links open a lesson within the session; the legend of the charts has a
+slider to the step of the profiles. Each has its HTML, CSS and JavaScript beside this file.
 """
 
 from collections.abc import Mapping

@@ -1,19 +1,15 @@
-"""The pictures of the Product bench ask for nothing that its tables do not hold, never change, and hold still as data come."""
+"""The tables of the Product bench: the norm with its law, exponents, typical growth and bounds."""
 
-import json
 import math
-from collections import defaultdict
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_charts import nodes, units, used
 
-from stability import charts, frames
-from stability.frames.product import MOST_FACTORS_DRAWN, rounded_range
+from stability import frames
 from stability.catalogues.product_families import PRODUCT_FAMILIES
 from stability.engine.products import log10_norms_by_factor
+from stability.frames.product import MOST_FACTORS_DRAWN, rounded_range
 from stability.records.product import Product
 
 PRODUCTS = {
@@ -24,78 +20,10 @@ PRODUCTS = {
     "long and small": Product(n=2, sigma=1e-3, count=1000, replicates=5),
     "zero": Product(sigma=0, count=5, replicates=2),
 }
-PICTURES = {
-    "growth": (charts.product_chart, charts.product_spec, lambda p: frames.product_tables(p, list(log10_norms_by_factor(p)))),
-    "exponents": (charts.exponent_chart, charts.exponent_spec, frames.exponent_tables),
-    "healing": (charts.healing_chart, charts.healing_spec, frames.healing_tables),
-    "bounds": (charts.bound_chart, charts.bound_spec, frames.bound_tables),
-}
-
-
-@pytest.fixture(params=PRODUCTS)
-def product(request) -> Product:
-    return PRODUCTS[request.param]
 
 
 def numbers(table: pa.Table, name: str) -> np.ndarray:
     return table[name].to_numpy().astype(float)
-
-
-# What a chart reads
-
-
-@pytest.mark.parametrize("picture", PICTURES)
-def test_the_named_data_of_a_chart_are_those_that_frames_make_and_hold_every_field_it_uses(picture, product):
-    _, spec, tables = PICTURES[picture]
-    given, asked = tables(product), defaultdict(set)
-    for unit, data in units(spec(product)):
-        if "name" in data:
-            asked[data["name"]] |= used(unit)[0]
-        else:
-            assert used(unit)[0] == set(), "data without a name have no fields"
-    assert set(asked) == set(given)
-    for name, names in asked.items():
-        assert names <= set(given[name].column_names), name
-
-
-@pytest.mark.parametrize("picture", PICTURES)
-def test_a_spec_is_built_once_whatever_does_not_show(picture, product):
-    spec = PICTURES[picture][1]
-    assert spec(product) is spec(replace(product, seed=7, sigma=0.3, n=9, replicates=4))
-
-
-@pytest.mark.parametrize("picture", PICTURES)
-def test_the_spec_is_the_valid_chart(picture):
-    chart, spec, _ = PICTURES[picture]
-    assert json.dumps(chart(PRODUCTS["book"]).to_dict(validate=True)) == json.dumps(spec(PRODUCTS["book"]))
-
-
-@pytest.mark.parametrize("picture", PICTURES)
-def test_a_chart_is_drawn_on_a_canvas_has_a_name_for_screen_readers_and_carries_no_data(picture, product):
-    whole = PICTURES[picture][1](product)
-    assert whole["usermeta"]["embedOptions"]["renderer"] == "canvas"
-    assert len(whole["description"]) > 20
-    for node in nodes(whole):
-        assert "datasets" not in node
-        assert not isinstance(node.get("data"), dict) or set(node["data"]) in ({"name"}, {"sequence"})
-
-
-@pytest.mark.parametrize("picture", PICTURES)
-def test_a_notebook_completes_a_chart(picture):
-    (chart, _, tables), product = PICTURES[picture], PRODUCTS["book"]
-    assert set(charts.with_data(chart(product), tables(product)).to_dict()["datasets"]) == set(tables(product))
-
-
-@pytest.mark.parametrize("picture", PICTURES)
-def test_all_that_is_drawn_lies_between_the_limits(picture, product):
-    tables = PICTURES[picture][2](product)
-    low, high = tables["limits"]["height"].to_pylist()
-    assert low < high
-    for name, table in tables.items():
-        heights = {"median", "low", "high", "mean", "frobenius", "law", "measured", "value", "height"} & set(table.column_names)
-        for column in heights:
-            values = numbers(table, column)
-            assert (np.isnan(values) | ((low - 1e-9 <= values) & (values <= high + 1e-9))).all(), (name, column)
 
 
 # The norm
@@ -125,7 +53,10 @@ def test_a_long_line_is_thinned_keeps_its_points_as_it_grows_and_shows_the_newes
 def test_the_axis_stands_still_while_the_norms_come(family):
     product = Product(family=family, sigma=0.6, replicates=60)
     norms = list(log10_norms_by_factor(product))
-    held = {tuple(frames.product_tables(product, norms[:count])["limits"]["height"].to_pylist()) for count in range(1, 102, 4)}
+    held = {
+        tuple(frames.product_tables(product, norms[:count])["limits"]["height"].to_pylist())
+        for count in range(1, 102, 4)
+    }
     assert len(held) <= 3, "where no law is known, the axis may follow twice"
 
 
@@ -138,14 +69,18 @@ def test_zeros_are_null_and_their_law_has_no_row():
 def test_the_law_is_labelled_once_on_the_side_that_is_free():
     for sigma, side in ((1.0, 1), (0.1, -1)):
         product = Product(sigma=sigma, replicates=2)
-        named = frames.product_tables(product, list(log10_norms_by_factor(product)))["law"]["named"].to_pylist()
+        named = frames.product_tables(product, list(log10_norms_by_factor(product)))["law"][
+            "named"
+        ].to_pylist()
         assert [mark for mark in named if mark] == [side]
 
 
 def test_number_formats_end_where_the_axis_reaches_and_words_do_not_overlap():
     def ends(**settings):
         product = Product(replicates=2, **settings)
-        return frames.product_tables(product, list(log10_norms_by_factor(product)))["formats"].to_pylist()
+        return frames.product_tables(product, list(log10_norms_by_factor(product)))[
+            "formats"
+        ].to_pylist()
 
     assert ends(n=16, sigma=0.25, count=5) == []
     short = ends(count=30)

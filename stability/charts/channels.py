@@ -1,0 +1,118 @@
+"""The channels of every chart: positions, colours and shapes, with their scales, axes and tooltips.
+
+A chart knows its schemes by parameters, so that it serves all of them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import altair as alt
+
+from stability.charts import palette
+from stability.charts.spec_cache import Filling
+from stability.page_layout import AXIS_WIDTH
+from stability.records.experiment import MOST_SCHEMES, Experiment
+
+EXTENT: dict[str, Any] = {
+    "minExtent": AXIS_WIDTH,
+    "maxExtent": AXIS_WIDTH,
+}  # every panel starts at one place
+SCHEME_INDEX = "indexof(schemes, datum.scheme)"
+SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
+EXPONENT = "log(datum.value) / LN10"
+POWERS_OF_TEN = (
+    f"abs({EXPONENT} - round({EXPONENT})) > 1e-6 ? '' : "
+    f"datum.value == 1 ? '1' : '1e' + format({EXPONENT}, '.0f')"
+)
+DECADES = "datum.value ? '1e' + datum.value : '1'"  # labels of a log10
+SHARE_AXIS = alt.Axis(format="%", tickCount=5, labelPadding=4, labelFlush=True)  # along a panel
+UNIT = alt.Scale(domain=[0, 1], nice=False)
+
+
+def scheme_parameters(e: Experiment) -> dict[str, Any]:
+    """Return the keys, symbols, colours and shapes of the schemes, by the parameter's name."""
+    indices = list(palette.scheme_style_indices(e.schemes).values())
+    unused = MOST_SCHEMES - len(indices)
+    shapes = [palette.SCHEME_SHAPES[index] for index in indices]
+    return {
+        "schemes": list(e.schemes),
+        "symbols": [palette.SCHEME_SYMBOLS[index] for index in indices],
+        "colours": [palette.SCHEME_COLOURS[index] for index in indices] + [palette.GREY] * unused,
+        "shapes": shapes + [palette.SCHEME_SHAPES[0]] * unused,
+    }
+
+
+def fill_schemes(experiment: Experiment) -> Filling[None]:
+    """Return the filling of a chart that differs between experiments by their schemes alone."""
+    return Filling(None, scheme_parameters(experiment))
+
+
+def colour() -> alt.Color:
+    """The colour of a row's scheme. No legend: the page has one, and `with_data` adds one."""
+    return alt.Color("scheme:N", scale=scheme_scale("colours"), legend=None)
+
+
+def shape() -> alt.Shape:
+    """The mark of a row's scheme, without a legend as its colour."""
+    return alt.Shape("scheme:N", scale=scheme_scale("shapes"), legend=None)
+
+
+def scheme_scale(parameter: str) -> alt.Scale:
+    """The scale from schemes to the entries of a parameter."""
+    entries = [alt.ExprRef(f"{parameter}[{index}]") for index in range(MOST_SCHEMES)]
+    return alt.Scale(domain=alt.ExprRef("schemes"), range=entries)
+
+
+def x(name: str, scale: alt.Scale, axis: Any = alt.Undefined) -> alt.X:
+    """A number along the panel."""
+    return alt.X(f"{name}:Q", scale=scale, title=None, axis=axis)
+
+
+def y(name: str, scale: alt.Scale, axis: Any = alt.Undefined) -> alt.Y:
+    """A number by height; the panel's title says what it is."""
+    return alt.Y(f"{name}:Q", scale=scale, title=None, axis=axis)
+
+
+def formatted_tips(format: str, *names: str) -> list[alt.Tooltip]:
+    """Return tooltips of numbers in one format."""
+    return [alt.Tooltip(f"{name}:Q", format=format) for name in names]
+
+
+def value_axis(format: str = "", **more: Any) -> alt.Axis:
+    """An axis as wide in every panel; without a format its labels are powers of ten, as 1e-3."""
+    labels: dict[str, Any] = {"format": format} if format else {"labelExpr": POWERS_OF_TEN}
+    return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **labels, **more)
+
+
+def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
+    """The axis that panels below one another share: only the last one is labelled."""
+    words: dict[str, Any] = {"labels": False}
+    if labelled:
+        label = f"datum.index == 0 ? '{along} ' + datum.label : datum.label"
+        words = {"labelExpr": label, "labelFlush": True}
+    return alt.Axis(tickMinStep=1, ticks=labelled, labelPadding=4, **words, **more)
+
+
+def up_to(least: float, most: str) -> alt.Scale:
+    """A scale from a number to the value of an expression."""
+    return alt.Scale(domain=[least, alt.ExprRef(most)], nice=False)
+
+
+def limited_scale(name: str, **more: Any) -> alt.Scale:
+    """A scale from the first to the last row of `limits`, whatever else is drawn.
+
+    Without rows it goes from 1 to 10: a column without a number has no extent.
+    """
+    rows = "length(data('limits')) ? data('limits')"
+    ends = [alt.ExprRef(f"{rows}[0]['{name}'] : 1"), alt.ExprRef(f"{rows}[1]['{name}'] : 10")]
+    return alt.Scale(domain=ends, nice=False, **more)
+
+
+def log_scale(name: str) -> alt.Scale:
+    """A log scale held by `limits`, which are rounded outwards: it moves rarely, and never to 0."""
+    return limited_scale(name, type="log")
+
+
+def first_that_holds(cases: Iterable[tuple[str, str]], otherwise: str) -> str:
+    """Return the expression that is the value of the first `(test, value)` whose test holds."""
+    return "".join(f"{test} ? {value} : " for test, value in cases) + otherwise

@@ -1,0 +1,68 @@
+"""Every scheme has a colour and a mark of its own, which every reader tells apart."""
+
+import tomllib
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from colour_vision import APART, READERS, contrast, lab, linear
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stability.catalogues.schemes import SCHEMES
+from stability.charts import palette
+from stability.records.experiment import MOST_SCHEMES
+
+VALUED = [key for key, row in SCHEMES.items() if row.value]
+ENTRIES = st.lists(
+    st.sampled_from([*SCHEMES, *(f"{key}:{value}" for key in VALUED for value in (0.3, 2, 7, 9))]),
+    min_size=1,
+    max_size=MOST_SCHEMES,
+    unique=True,
+)
+
+
+@given(ENTRIES)
+def test_a_scheme_has_a_colour_of_its_own_that_stays_when_a_later_one_goes(schemes):
+    schemes = tuple(schemes)
+    style = palette.scheme_style_indices(schemes)
+    assert list(style) == list(schemes)
+    assert len(set(style.values())) == len(schemes)
+    assert set(style.values()) <= set(range(MOST_SCHEMES))
+    assert palette.scheme_style_indices(schemes) == style
+    for kept in range(len(schemes)):
+        first = {scheme: style[scheme] for scheme in schemes[:kept]}
+        assert palette.scheme_style_indices(schemes[:kept]) == first
+
+
+def test_there_is_a_colour_a_shape_and_a_symbol_for_every_scheme_that_fits_in_one_picture():
+    for looks in (palette.SCHEME_COLOURS, palette.SCHEME_SHAPES, palette.SCHEME_SYMBOLS):
+        assert len(set(looks)) == MOST_SCHEMES
+
+
+def test_the_measures_of_colour_know_what_is_known():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert lab(linear("#ffffff")) == pytest.approx([100, 0, 0], abs=1e-2)
+    assert lab(linear("#ff0000")) == pytest.approx([53.24, 80.09, 67.20], abs=1e-2)  # of sRGB
+    for matrix in READERS.values():
+        assert matrix @ np.ones(3) == pytest.approx(np.ones(3), abs=1e-5), "grey stays grey"
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_any_two_colours_stay_apart_for_every_reader(reader):
+    seen = {colour: lab(READERS[reader] @ linear(colour)) for colour in palette.SCHEME_COLOURS}
+    differences = {
+        pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]])
+        for pair in combinations(palette.SCHEME_COLOURS, 2)
+    }
+    closest = min(differences, key=differences.get)
+    assert differences[closest] >= APART, closest
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_colour_stands_out_from_the_page(theme):
+    config = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())
+    page = config["theme"][theme]["backgroundColor"]
+    contrasts = {colour: contrast(colour, page) for colour in palette.SCHEME_COLOURS}
+    assert min(contrasts.values()) >= 3, contrasts  # WCAG 1.4.11
