@@ -1,6 +1,6 @@
-"""The page. `main` is its table of contents; the state is one Session, and a link spells its Page."""
+"""The page. `main` is its table of contents, one Session its state, and a link spells its Page."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode
@@ -12,18 +12,16 @@ from stability import frames, page_layout
 from stability.course.lessons import Lesson
 from stability.engine.process_settings import configure_process
 from stability.engine.runs import RunError
-from stability.page import buttons, course_page, prose, settings, widgets
+from stability.page import buttons, cards, course_page, prose, settings, widgets
 from stability.page.benches import BENCHES
-from stability.page.cards import HEADING_HTML, legend_data
 from stability.page.components import COMPONENTS
 from stability.page.css import page_css
 from stability.page.pieces import Slot
-from stability.page.renderer import FREQUENT, Renderer
+from stability.page.renderer import Renderer
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
 from stability.page.table_headings import TRIED_HEADINGS
-from stability.page.widgets import Button
 from stability.records.knobs import ChoiceList, Knob, settings_matching
 from stability.records.view import BENCH_LINKS
 from stability.theory.prediction import predict
@@ -36,7 +34,7 @@ CENTRED: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
 def shared_server() -> Server:
     configure_process()
     prepare_first_visit()
-    component = st.components.v2.component
+    component: Any = st.components.v2.component
     return Server({name: component(name, **files) for name, files in COMPONENTS.items()})
 
 
@@ -57,7 +55,7 @@ def main() -> None:
     # The style sheet comes before all HTML and charts, or charts would change their width.
     st.container(key=page_layout.PAGE_STYLE).markdown(page_css(presenting), unsafe_allow_html=True)
     top = st.container(**CENTRED, horizontal_alignment="distribute")
-    top.html(HEADING_HTML, width="content")
+    top.html(cards.HEADING_HTML, width="content")
     server, navigation = shared_server(), presenter_bar if presenting else bench_tabs
     with top:
         navigation(session)
@@ -95,7 +93,7 @@ def main_area(server: Server, session: Session, containers: Containers) -> None:
 
 
 def sidebar(session: Session) -> None:
-    """What matters most in sight, the rest folded by group; or, during a search, what was found."""
+    """The main settings in sight, the rest folded by group; or, during a search, those found."""
     if session.awaits_answer or session.page.view.bench not in BENCHES:
         st.caption("The settings appear here, once an experiment is shown.")
         return
@@ -103,8 +101,7 @@ def sidebar(session: Session) -> None:
     words = st.text_input("Find", placeholder=hint, label_visibility="collapsed", icon=icon)
     shown = settings.shown_settings(session.page)
     if words.strip():
-        found = settings_matching(shown, words)
-        controls(session, found)
+        controls(session, found := settings_matching(shown, words))
         if not found:
             st.caption(f"No setting speaks of “{escape_markdown(words)}”.")
         return
@@ -120,12 +117,11 @@ def controls(session: Session, shown: Mapping[str, Knob]) -> None:
     record, defaults = session.page.record, settings.default_record(session.page)
     for name, knob in shown.items():
         beside = not isinstance(knob, ChoiceList)  # chips need the whole width
-        row = {"horizontal": beside, "vertical_alignment": "bottom", "gap": "small"}
-        with st.container(**row, key=page_layout.setting_key(name)):
+        row: dict[str, Any] = {"horizontal": beside, "gap": "small"}
+        with st.container(**row, vertical_alignment="bottom", key=page_layout.setting_key(name)):
             control(session, name)
-            default = getattr(defaults, name)
-            if getattr(record, name) != default:
-                draw_button(buttons.undo_button(session, name, default))
+            if getattr(record, name) != (default := getattr(defaults, name)):
+                draw_buttons(buttons.undo_button(session, name, default))
 
 
 def control(session: Session, name: str, key: str = "") -> None:
@@ -133,49 +129,37 @@ def control(session: Session, name: str, key: str = "") -> None:
     key = key or name
     found = widgets.setting_control(session.page, session.chosen_schemes, name)
     st.session_state[key] = found.value
-
-    def report() -> None:
-        session.enter_value(name, st.session_state[key])
-
-    getattr(st, found.widget)(key=key, on_change=report, **found.arguments)
-
-
-def draw_button(button: Button, disabled: bool = False) -> None:
-    st.button(
-        button.label,
-        key=button.key,
-        help=button.help,
-        icon=f":material/{button.icon}:" if button.icon else None,
-        type=button.kind,
-        shortcut=button.shortcut,
-        disabled=disabled,
-        on_click=button.press,
+    getattr(st, found.widget)(
+        key=key,
+        on_change=lambda: session.enter_value(name, st.session_state[key]),
+        **found.arguments,
     )
 
 
-def draw_buttons(row: Iterable[Button]) -> None:
+def draw_buttons(*row: widgets.Button, idle: bool = False) -> None:
     for button in row:
-        draw_button(button)
-
-
-def draw_choices(
-    label: str, labels: Mapping[str, str], key: str, chosen: str | None, **more: Any
-) -> None:
-    """One of several, side by side."""
-    st.session_state[key] = chosen
-    st.segmented_control(label, list(labels), format_func=labels.get, key=key, **more)
+        st.button(
+            button.label,
+            key=button.key,
+            help=button.help,
+            icon=f":material/{button.icon}:" if button.icon else None,
+            type=button.kind,
+            shortcut=button.shortcut,
+            disabled=idle and button.needs_run,
+            on_click=button.press,
+        )
 
 
 # The course
 
 
 def bench_tabs(session: Session) -> None:
-    chosen = "course" if session.lesson else session.page.view.bench
-    draw_choices(
+    st.session_state["nav"] = "course" if session.lesson else session.page.view.bench
+    st.segmented_control(
         "Bench",
-        {key: link.label for key, link in BENCH_LINKS.items()},
-        "nav",
-        chosen,
+        list(BENCH_LINKS),
+        format_func=lambda key: BENCH_LINKS[key].label,
+        key="nav",
         label_visibility="collapsed",
         required=not session.lesson,
         on_change=lambda: session.open_bench(st.session_state["nav"] or "course"),
@@ -184,7 +168,7 @@ def bench_tabs(session: Session) -> None:
 
 def presenter_bar(session: Session) -> None:
     with st.container(**CENTRED, width="content"):
-        draw_buttons(widgets.presenter_buttons(session))
+        draw_buttons(*widgets.presenter_buttons(session))
 
 
 def lesson_list(server: Server, session: Session) -> None:
@@ -199,11 +183,11 @@ def lesson_list(server: Server, session: Session) -> None:
 def lesson_links(
     server: Server, session: Session, label: str, links: list[dict[str, str]], key: str
 ) -> None:
-    def open_chosen() -> None:
-        session.open_lesson(st.session_state[key].chosen)
-
-    data = {"label": label, "links": links, "kind": key.partition("_")[0]}
-    server.components["links"](data=data, key=key, on_chosen_change=open_chosen)
+    server.components["links"](
+        data={"label": label, "links": links, "kind": key.partition("_")[0]},
+        key=key,
+        on_chosen_change=lambda: session.open_lesson(st.session_state[key].chosen),
+    )
 
 
 def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenerator:
@@ -217,15 +201,15 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
         st.markdown(lesson.question)
         if waits or not view.is_presenter_view:
             with st.container(horizontal=True):
-                draw_buttons(buttons.option_buttons(session))
+                draw_buttons(*buttons.option_buttons(session, lesson))
         if waits:
             copy_link(server, session)
             return st.container()
-        return answer_feedback(lesson, view.answer, view.is_presenter_view)
+        return feedback(lesson, view.answer, view.is_presenter_view)
 
 
-def answer_feedback(lesson: Lesson, answer: str, folded: bool) -> DeltaGenerator:
-    """What a lesson says to an answer; folded for a room, where the pictures must be in sight."""
+def feedback(lesson: Lesson, answer: str, folded: bool) -> DeltaGenerator:
+    """The lesson's reply; folded for a room. Returns the container of the claim."""
     verdict, why, look_for = course_page.answer_feedback(lesson, answer)
     if folded:
         with st.expander(verdict):
@@ -242,15 +226,11 @@ def copy_link(server: Server, session: Session) -> None:
     server.components["copy_link"](data=data, key="copy_link", width=size, height=size)
 
 
-# The main area
-
-
 def toolbar(server: Server, session: Session) -> DeltaGenerator:
     """Draw the toolbar. Returns the container beside it, or beneath where there is no room."""
     idle = session.lacks_schemes or not server.fits(session.page.record)
     with st.container(**CENTRED, gap="xsmall", key=page_layout.TOOLBAR):
-        for button in widgets.toolbar_buttons(session):
-            draw_button(button, disabled=idle and button.needs_run)
+        draw_buttons(*widgets.toolbar_buttons(session), idle=idle)
         copy_link(server, session)
         return st.container(key=page_layout.PROGRESS)
 
@@ -260,7 +240,7 @@ def pinned_runs(server: Server, session: Session) -> None:
     with st.container(**CENTRED, gap="small", key=page_layout.PINS):  # stands there if empty, too
         if pins := buttons.unpin_buttons(session, server.fits):
             st.caption("Pinned, in grey:", width="content")
-            draw_buttons(pins)
+            draw_buttons(*pins)
 
 
 def notices(session: Session) -> None:
@@ -275,10 +255,10 @@ def notices(session: Session) -> None:
 
 def bench_area(server: Server, session: Session) -> Containers:
     """Lay out the containers of all pieces, and what between them never changes."""
-    page, trains = session.page, session.page.view.bench_link.trains
+    trains = session.page.view.bench_link.trains
     containers = {Slot.CARDS: st.container()}  # not st.empty(): a rerun keeps them until it draws
-    remedies = page_layout.REMEDIES if trains else None
-    containers[Slot.REMEDIES] = st.container(key=remedies, horizontal=True)
+    key = page_layout.REMEDIES if trains else None
+    containers[Slot.REMEDIES] = st.container(key=key, horizontal=True)
     # What the charts share is carried by elements around them.
     with st.container(key=page_layout.SHARED_STEP).container(key=page_layout.SHARED_SCHEME):
         if trains:
@@ -290,43 +270,44 @@ def bench_area(server: Server, session: Session) -> Containers:
         with left.container(horizontal=True):
             control(session, "heat_scheme")
             control(session, "heat_quantity")
-        right.caption(" ".join([prose.DASHED_NOTE, *predict(page.experiment).notes]))
+        right.caption(" ".join([prose.DASHED_NOTE, *predict(session.page.experiment).notes]))
     return containers | look_closer(session)
 
 
 def legend(server: Server, session: Session) -> None:
     """The legend of the charts and the step of the profiles, which act in the browser."""
     key = page_layout.LEGEND
-
-    def show_step() -> None:  # for the link
-        session.show_step(st.session_state[key].moment)
-
-    data = legend_data(session.page.experiment, session.page.view.moment)
-    server.components[key](data=data, key=key, on_moment_change=show_step)
+    server.components[key](
+        data=cards.legend_data(session.page.experiment, session.page.view.moment),
+        key=key,
+        on_moment_change=lambda: session.show_step(st.session_state[key].moment),  # for the link
+    )
 
 
 def look_closer(session: Session) -> Containers:
     """The choice of a section, its own controls, and its containers."""
-    page, key = session.page, page_layout.closer_key(str(session.page.view.open_section))
-
-    def open_section() -> None:
-        session.enter_value("section", st.session_state["section"] or "")
-
-    labels = page.view.bench_link.sections
-    draw_choices("Look closer", labels, "section", page.view.open_section, on_change=open_section)
-    with st.container(key=key):
+    view = session.page.view
+    labels, key = view.bench_link.sections, "section"
+    st.session_state[key] = view.open_section
+    st.segmented_control(
+        "Look closer",
+        list(labels),
+        format_func=lambda name: labels[name],
+        key=key,
+        on_change=lambda: session.enter_value(key, st.session_state[key] or ""),
+    )
+    with st.container(key=page_layout.closer_key(str(view.open_section))):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            for name in buttons.section_settings(page):
+            for name in buttons.section_settings(session.page):
                 control(session, name, page_layout.closer_key(name))
-            draw_buttons(buttons.section_buttons(session))
-        section = st.container(key=page_layout.CLOSER_CHART)
-        history = st.empty()
+            draw_buttons(*buttons.section_buttons(session))
+        section, history = st.container(key=page_layout.CLOSER_CHART), st.empty()
     tried_experiments(session, history)
     return {Slot.SECTION: section, Slot.HISTORY: history}
 
 
 def tried_experiments(session: Session, container: DeltaGenerator) -> None:
-    """What was tried in this session, one below another; a click opens it again."""
+    """The table of all experiments that came to their end; a click opens one again."""
     if session.page.view.open_section != "tried":
         return
     if not session.history:
@@ -335,7 +316,7 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
     rows, owners = session.history.table()
     # A new table has no row chosen, so that any row can be clicked again.
     key = f"tried_{len(rows)}_{session.history.times_reopened}"
-    table = {"hide_index": True, "selection_mode": "single-row", "column_config": TRIED_HEADINGS}
+    table: dict[str, Any] = {"selection_mode": "single-row", "column_config": TRIED_HEADINGS}
 
     def reopen_chosen() -> None:
         for row in st.session_state[key].selection.rows:
@@ -343,31 +324,23 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
 
     with container.container():
         st.caption("Click the box before a row to open its settings again.")
-        st.dataframe(rows, key=key, on_select=reopen_chosen, **table)
+        st.dataframe(rows, key=key, on_select=reopen_chosen, hide_index=True, **table)
         file = rows.to_csv(index=False), "tried.csv", "text/csv"
         st.download_button("Download as CSV", *file, on_click="ignore", key=f"download_{key}")
-
-
-# The stream and its pictures
 
 
 def show(server: Server, session: Session, containers: Containers) -> None:
     """Draw the run while it is computed, then those pinned; or up to the step of a pause."""
     look, playback = server.look(session), session.playback
-    run, until = look.stream, playback.until(look.stream.last_index)
+    until = playback.until(look.stream.last_index)
     renderer = Renderer(containers, look, session.apply_remedy)
-    if len(run.measurements) == until - 1:
-        run.measurement_at(until - 1)  # a single step waits for nobody
-    for stream, count in look.streams(until):
-        with closing(server.registry.follow(stream, count, FREQUENT)) as queue_positions:
-            for queue_position in queue_positions:
-                shown = min(until, len(run.measurements))
-                playback.count = max(1, shown)
-                renderer.draw(shown, queue_position)
-    playback.count = min(until, len(run.measurements))
-    renderer.draw(playback.count, at_rest=True)
-    if look.page.view.bench_link.trains and not look.paused and run.record not in session.history:
-        session.history.add(run.record, frames.summary_frame(run))
+    with closing(server.follow(look, until)) as queue_positions:
+        for queue_position in queue_positions:
+            playback.count = renderer.draw(until, queue_position)
+    playback.count = renderer.draw(until, at_rest=True)
+    experiment = session.page.experiment
+    if look.page.view.bench_link.trains and not look.paused and experiment not in session.history:
+        session.history.add(experiment, frames.summary_frame(look.stream))
         tried_experiments(session, containers[Slot.HISTORY])
 
 

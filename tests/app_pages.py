@@ -10,7 +10,13 @@ from stability.page import links
 from stability.records.experiment import Experiment
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
-SMALL = {"depth": "3", "width": "8", "samples": "64", "batch": "8", "steps": "5"}  # trains in a blink
+SMALL = {
+    "depth": "3",
+    "width": "8",
+    "samples": "64",
+    "batch": "8",
+    "steps": "5",
+}  # trains in a blink
 
 
 def page(**link: str) -> AppTest:
@@ -39,7 +45,9 @@ def state(at: AppTest) -> Experiment:
 
 
 def query(at: AppTest) -> dict[str, str]:
-    return {name: text[-1] if isinstance(text, list) else text for name, text in at.query_params.items()}
+    return {
+        name: text[-1] if isinstance(text, list) else text for name, text in at.query_params.items()
+    }
 
 
 def press(at: AppTest, label: str) -> AppTest:
@@ -47,12 +55,16 @@ def press(at: AppTest, label: str) -> AppTest:
 
 
 def notices(at: AppTest) -> str:
-    """Everything that the page says in its notices, as a reader sees it: without backslashes and what has no width."""
+    """All that the page says in its notices, as a reader sees it: without backslashes."""
     return re.sub(r"[\\\u200b\u2060]", "", "\n".join(element.value for element in at.warning))
 
 
 def charts(at: AppTest) -> dict:
-    return {name: table for chart in at.get("vega_lite_chart") for name, table in tables(chart.proto).items()}
+    return {
+        name: table
+        for chart in at.get("vega_lite_chart")
+        for name, table in tables(chart.proto).items()
+    }
 
 
 def cards(at: AppTest) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,8 @@ from typing import Any
 from stability.engine.cost import Cost
 from stability.engine.runs import Stream
 
-COMPUTATION_BYTES = (
-    4096  # of a finished computation: its result is in the cache of the function that made it
-)
+AnyStream = Stream[Any, Any]
+COMPUTATION_BYTES = 4096  # of one that is finished: the function itself keeps the result
 
 
 @dataclass(frozen=True)
@@ -48,21 +47,24 @@ class Registry:
 
     def __init__(
         self,
-        stream_types: Mapping[type, Callable[[Any], Stream]],
+        stream_types: Mapping[type, Callable[[Any], AnyStream]],
         most_bytes: int = 2**29,
         slots: int = 1,
     ):
         self.most_bytes, self.slots = most_bytes, slots
-        self._stream_types = {**stream_types, Probe: Computation}
-        self._streams: OrderedDict[Hashable, Stream] = OrderedDict()  # least recently opened first
-        self._bytes: Counter[Stream] = Counter()  # of each, as last counted
+        self._stream_types: dict[type, Callable[[Any], AnyStream]] = {**stream_types}
+        self._stream_types[Probe] = Computation
+        self._streams: OrderedDict[Hashable, AnyStream] = (
+            OrderedDict()
+        )  # least recently opened first
+        self._bytes: Counter[AnyStream] = Counter()  # of each, as last counted
         self.total_bytes = 0
-        self._readers: Counter[Stream] = Counter()
-        self._queue: list[Stream] = []
+        self._readers: Counter[AnyStream] = Counter()
+        self._queue: list[AnyStream] = []
         self._changed = threading.Condition()  # somebody moved up in the queue
 
     def open(self, record: Hashable) -> Any:
-        """The one stream of this record, made if there is none, of the type that belongs to it."""
+        """Return the one stream of this record, made if there is none."""
         with self._changed:
             stream = self._streams.get(record) or self._stream_types[type(record)](record)
             self._streams[record] = stream
@@ -78,7 +80,7 @@ class Registry:
             return stream
 
     @contextmanager
-    def attend(self, stream: Stream) -> Iterator[None]:
+    def attend(self, stream: AnyStream) -> Iterator[None]:
         """Keep a stream in the queue until it is finished, and in memory as long as this lasts."""
         with self._changed:
             self._readers[stream] += 1
@@ -95,7 +97,7 @@ class Registry:
                     self._queue.remove(stream)
                     self._changed.notify_all()
 
-    def follow(self, stream: Stream, until: int, patience: float) -> Iterator[int]:
+    def follow(self, stream: AnyStream, until: int, patience: float) -> Generator[int, None, None]:
         """Advance a stream, whenever it is its turn, until it has `until` measurements.
 
         Yields the queue position about every `patience` seconds, 0 after each advance. Close the
@@ -112,24 +114,24 @@ class Registry:
                     stream.advance(patience if stream.measurements else 0.0, until)
                     with self._changed:
                         self._count_bytes(stream)
-                        if stream.finished:
-                            self._changed.notify_all()
                 yield position
 
-    def queue_position(self, stream: Stream) -> int:
-        """How many others must end before this one may go on; 0 when it is its turn."""
+    def queue_position(self, stream: AnyStream) -> int:
+        """Return how many others must end before this one may go on; 0 when it is its turn."""
         with self._changed:
             waiting = [other for other in self._queue if not other.finished]
             return max(0, waiting.index(stream) + 1 - self.slots) if stream in waiting else 0
 
-    def _wait_for_turn(self, stream: Stream, seconds: float) -> int:
+    def _wait_for_turn(self, stream: AnyStream, seconds: float) -> int:
         """Return the queue position as soon as it is 0, or after so many seconds."""
         with self._changed:  # a Condition may be entered again by the thread that holds it
             self._changed.wait_for(lambda: not self.queue_position(stream), seconds)
             return self.queue_position(stream)
 
-    def _count_bytes(self, stream: Stream) -> None:
+    def _count_bytes(self, stream: AnyStream) -> None:
         """Bring the total up to date with a stream that grew. The caller holds the lock."""
         if self._streams.get(stream.record) is stream:  # else it was dropped meanwhile
             before, self._bytes[stream] = self._bytes[stream], stream.nbytes
             self.total_bytes += self._bytes[stream] - before
+        if stream.finished:  # so that the next one need not wait for its patience to end
+            self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The benches of the page, a row each: what is computed on one, what it costs, and what is shown of it."""
+"""The benches of the page, a row each: what one computes, what that costs, and what it shows."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from stability.catalogues.schemes import scheme_title
 from stability.course.claims import Claim
 from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
-from stability.engine.runs import ProductRun, Run, Stream
+from stability.engine.registry import AnyStream
+from stability.engine.runs import ProductRun, Run
 from stability.page.cards import cards_html
 from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Html, Picture, Piece, RemedyButton, RemedyButtons, Sentences, Slot
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
-from stability.page.safe_text import sentences_html
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -33,7 +33,7 @@ class Scene(Protocol):
         """Pieces that are quick to draw, for several times a second."""
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        """Pieces that take long or move little, for once a second and where the stream stands still."""
+        """Pieces that take long or move little, for once a second and where the view rests."""
 
 
 class TrainScene:
@@ -65,7 +65,7 @@ class TrainScene:
 
 
 def remedy_buttons(verdicts: list[Verdict]) -> RemedyButtons:
-    """The remedies of all verdicts that have one."""
+    """Return a button for every verdict that has a remedy."""
     buttons = []
     for verdict in verdicts:
         if remedy := verdict.remedy:
@@ -79,7 +79,7 @@ class ProductScene:
     """The growth of the norm, and at the end the matrices themselves."""
 
     def __init__(self, look: "Look"):
-        self.run, self.product = look.stream, look.page.record
+        self.run, self.product = look.stream, look.stream.record
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
         norms = self.run.measurements[:count]
@@ -105,7 +105,7 @@ class Bench:
 
     record: type
     unit: str
-    stream: Callable[[Any], Stream]
+    stream: Callable[[Any], AnyStream]
     cost: Callable[[Any], Cost]
     shrinkable: tuple[str, ...]
     scene: type[Scene]
@@ -135,13 +135,13 @@ BENCHES = {
 
 
 def bench_of(record: Any) -> Bench:
-    """The bench on which a record of settings lies."""
+    """Return the bench on which a record of settings lies."""
     return next(bench for bench in BENCHES.values() if isinstance(record, bench.record))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """What a visitor looks at: a stream on its bench, the pinned runs behind it, a claim about it.
+    """All that a visitor looks at: a stream on its bench, pinned runs behind it, a claim about it.
 
     `waiting`: schemes on chips that do not go with the other settings, and why.
     """
@@ -155,8 +155,8 @@ class Look:
     claim: Claim | None
     paused: bool
 
-    def streams(self, until: int) -> list[tuple[Stream, int]]:
-        """What must be computed, in this order, and how many measurements of each."""
+    def streams(self, until: int) -> list[tuple[AnyStream, int]]:
+        """Return all that must be computed, in order, and how many measurements of each."""
         run, computations = (self.stream, until), [(one, 1) for one in self.section.computations]
         if self.section.section.waits_for_end:
             streams = [run, *(computations if until > self.stream.last_index else [])]
@@ -167,7 +167,7 @@ class Look:
         return streams
 
     def progress_text(self, count: int, queue_position: int) -> str:
-        """How far the stream has come, and how many others come first."""
+        """Say how far the stream has come, and how many others come first."""
         reached = f"{self.bench.unit} {max(0, count - 1)} of {self.stream.last_index}"
         if queue_position:
             trainings = "training" if queue_position == 1 else "trainings"
@@ -176,11 +176,11 @@ class Look:
 
 
 def section_row(page: Page) -> Section:
-    """The row of the section that a page shows; an empty one where it shows none."""
+    """Return the row of the section that a page shows; an empty one where it shows none."""
     return BENCHES[page.view.bench].sections.get(page.view.open_section or "", Section())
 
 
 def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
-    """The section that a page shows, refused where it would take too long."""
+    """Return the section that a page shows, refused where it would take too long."""
     unit = BENCHES[page.view.bench].unit
     return OpenSection(section_row(page), page.record, page.view, unit, affords)

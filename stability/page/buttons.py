@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from stability.course.lessons import Lesson
 from stability.page.benches import section_row
 from stability.page.course_page import option_icon
 from stability.page.safe_text import escape_markdown
@@ -35,10 +36,10 @@ def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[
     return buttons
 
 
-def option_buttons(session: Session) -> list[Button]:
+def option_buttons(session: Session, lesson: Lesson) -> list[Button]:
     """Return the options of a lesson's question, marked once it was answered."""
-    lesson, view, buttons = session.lesson, session.page.view, []
-    for number, option in enumerate(lesson.options if lesson else (), 1):
+    view, buttons = session.page.view, []
+    for number, option in enumerate(lesson.options, 1):
         icon = option_icon(lesson, view.answer, number)
         press = partial(session.answer_question, str(number))
         buttons.append(Button(option, icon, press, f"option_{number}"))

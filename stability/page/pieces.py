@@ -1,4 +1,4 @@
-"""What the page draws: typed pieces, and the slots that every bench has for them."""
+"""The pieces that the page draws, and the slots that every bench has for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Sentences:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A Vega-Lite dict and the tables that it names. Small ones keep their width and stand side by side."""
+    """A Vega-Lite dict and the tables that it names; small ones stand side by side."""
 
     spec: dict[str, Any]
     tables: Mapping[str, pa.Table]

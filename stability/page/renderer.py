@@ -50,12 +50,16 @@ class Renderer:
         self._remedies = RemedyButtons()
         self._buttons_drawn = 0
 
-    def draw(self, count: int, queue_position: int = 0, at_rest: bool = False) -> None:
-        """Draw the first `count` measurements; what is slow once a second, and where the view rests."""
-        bar = self._elements.get(Slot.PROGRESS, self.containers[Slot.PROGRESS])
-        share = max(0, count - 1) / self.look.stream.last_index
+    def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
+        """Draw the measurements that there are, `until` of them at most.
+
+        What is slow is drawn once a second, and where the view rests. Returns how many are shown.
+        """
+        stream, bar = self.look.stream, self._elements.get(Slot.PROGRESS)
+        count = min(until, len(stream.measurements))
         text = self.look.progress_text(count, queue_position)
-        self._elements[Slot.PROGRESS] = bar.progress(share, text=text)
+        bar = bar or self.containers[Slot.PROGRESS]
+        self._elements[Slot.PROGRESS] = bar.progress(max(0, count - 1) / stream.last_index, text)
         if not count:
             if queue_position:
                 self._draw_waiting()
@@ -65,16 +69,17 @@ class Renderer:
         else:
             for slot, piece in self.scene.frequent_pieces(count).items():
                 self._draw(slot, piece)
+        return max(1, count)
 
     def _draw_all(self, count: int) -> None:
         stream, claim = self.look.stream, self.look.claim
         occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
-        pieces: dict[Hashable, Piece] = {**self.scene.frequent_pieces(count), **occasional}
-        pieces |= self.look.section.pieces(stream, count)
-        if claim:
-            pieces[Slot.CLAIM] = Html(claim_html(claim.describe(stream, count)))
-        for key, piece in pieces.items():
+        for slot, piece in {**self.scene.frequent_pieces(count), **occasional}.items():
+            self._draw(slot, piece)
+        for key, piece in self.look.section.pieces(stream, count).items():
             self._draw(key, piece)
+        if claim:
+            self._draw(Slot.CLAIM, Html(claim_html(claim.describe(stream, count))))
 
     def _draw_waiting(self) -> None:
         """Say that others come first, where an earlier run's curves would seem to be this one's."""
@@ -94,7 +99,7 @@ class Renderer:
         self._elements[key] = draw_piece(self._elements[key], piece, presenting)
 
     def _container(self, key: Hashable, piece: Piece) -> Any:
-        """Where a piece is drawn first: its slot, or in the section; small pictures in a row that wraps."""
+        """Return where a new piece goes: its slot, or the section; small pictures in one row."""
         if isinstance(key, Slot):
             return self.containers[key]
         section = self.containers[Slot.SECTION]

@@ -8,8 +8,8 @@ from typing import Any
 from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
 from stability.engine.cost import Cost
-from stability.engine.registry import Probe
-from stability.engine.runs import Run, Stream
+from stability.engine.registry import AnyStream, Probe
+from stability.engine.runs import Run
 from stability.page import table_headings
 from stability.page.learned_function_sentences import (
     learned_function_notes,
@@ -55,7 +55,7 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What can be looked at closer, beneath the charts of a bench.
+    """One choice of "Look closer", beneath the charts of a bench.
 
     `static(record, view)` gives the pieces that no step changes, which are drawn once, and
     `live(stream, view, count)` those that show the first `count` measurements and are drawn again
@@ -78,7 +78,7 @@ class Section:
 
 
 class OpenSection:
-    """The section that a page shows, of one record. It knows whether its static pieces stand already."""
+    """The section that a page shows of one record; it draws its static pieces once."""
 
     def __init__(
         self,
@@ -93,11 +93,11 @@ class OpenSection:
         self.probes = [] if self.absent else section.probes(record, view)
         if not all(affords(probe.cost) for probe in self.probes):
             self.absent, self.probes = TOO_LARGE, []
-        self.computations: Sequence[Stream] = ()  # of the probes, once they are in the queue
+        self.computations: Sequence[AnyStream] = ()  # of the probes, once they are in the queue
         self._complete = False
 
-    def pieces(self, stream: Stream, count: int) -> Mapping[tuple[str, int], Piece]:
-        """The pieces to draw after the first `count` measurements, by a key that stays, from the top."""
+    def pieces(self, stream: AnyStream, count: int) -> Mapping[tuple[str, int], Piece]:
+        """Return what to draw after the first `count` measurements, in order, by their keys."""
         if self.section.waits_for_end and not stream.finished:
             return {("static", 0): Sentences([f"Drawn after the last {self.unit}."])}
         if not all(computation.finished for computation in self.computations):
@@ -154,7 +154,7 @@ def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 
 def swapped_units(e: Experiment, view: View) -> tuple[int, int]:
-    """The two hidden units that are swapped: each time two others."""
+    """Return the two hidden units that are swapped: each time two others."""
     return 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
 
 

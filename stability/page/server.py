@@ -1,12 +1,13 @@
-"""What all visitors of one server share, and what one of them looks at there."""
+"""The server that all visitors share: its runs, its speed, and how much it affords."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from stability import charts
 from stability.engine.cost import Cost, describe_refusal, measure_speed, nearest_that_fits
 from stability.engine.registry import Registry
 from stability.page.benches import BENCHES, Look, bench_of, open_section
+from stability.page.renderer import FREQUENT
 from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.records.view import BenchRecord, View
@@ -32,8 +33,8 @@ class Server:
         """True if a run of these settings is affordable."""
         return self.affords(bench_of(record).cost(record))
 
-    def refusal(self, record: BenchRecord) -> tuple[BenchRecord, str, str]:
-        """The nearest settings that fit, in words, too, and a sentence with the estimated cost."""
+    def refusal(self, record: Any) -> tuple[Any, str, str]:
+        """Return the nearest settings that fit, what they change, and a sentence that refuses."""
         bench = bench_of(record)
         nearest = nearest_that_fits(record, self.fits, bench.shrinkable)
         cost = bench.cost(record)
@@ -43,7 +44,7 @@ class Server:
         return nearest, words, sentence
 
     def look(self, session: Session) -> Look:
-        """Everything that a visitor looks at: runs shared with all who look at equal settings."""
+        """Return all that a visitor looks at: runs are shared by all who look at equal settings."""
         page, registry = session.page, self.registry
         section = open_section(page, self.affords)
         section.computations = [registry.open(probe) for probe in section.probes]
@@ -58,6 +59,14 @@ class Server:
             claim=session.lesson.claim if session.lesson else None,
             paused=session.playback.paused,
         )
+
+    def follow(self, look: Look, until: int) -> Generator[int, None, None]:
+        """Compute all that a visitor looks at, in its turn. Yields queue positions, to draw at."""
+        run = look.stream
+        if len(run.measurements) == until - 1:
+            run.measurement_at(until - 1)  # a single step waits for nobody
+        for stream, count in look.streams(until):
+            yield from self.registry.follow(stream, count, FREQUENT)
 
 
 def prepare_first_visit() -> None:

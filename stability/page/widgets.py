@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from stability.catalogues.schemes import scheme_title
 from stability.page.course_page import neighbouring_lessons
@@ -98,7 +98,7 @@ class Button:
     help: str | None = None
     shortcut: str | None = None
     needs_run: bool = False
-    kind: str = "secondary"  # or "primary", "tertiary"
+    kind: Literal["primary", "secondary", "tertiary"] = "secondary"
 
 
 def toolbar_buttons(session: Session) -> list[Button]:

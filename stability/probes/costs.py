@@ -1,4 +1,4 @@
-"""What the probes cost, so that one takes its turn like a run and is refused where it is too large."""
+"""The costs of probes: one takes its turn like a run, and is refused where it is too large."""
 
 from stability.engine.cost import Cost
 from stability.probes.jacobian import example_count
@@ -10,7 +10,7 @@ FACTORIZATION = 25  # times n^3 operations: the singular values, or Q and R, of 
 
 
 def first_batch_cost(e: Experiment, passes: int) -> Cost:
-    """Drawing all networks in float64, then `passes` times forward and backward on the first batch."""
+    """Return the cost of all networks in float64 and of `passes` of the first batch, both ways."""
     weights = e.network_count * sum(layer.fan_in * layer.fan_out for layer in e.layers)
     values = e.network_count * e.batch * sum(layer.fan_out for layer in e.layers)
     return Cost(
@@ -21,7 +21,7 @@ def first_batch_cost(e: Experiment, passes: int) -> Cost:
 
 
 def jacobian_cost(e: Experiment) -> Cost:
-    """Multiplying the matrices of all layers, then the singular values of their products."""
+    """Return the cost of multiplying the matrices of all layers and of their singular values."""
     jacobians = e.network_count * example_count(e)
     drawn = first_batch_cost(e, passes=1)
     return Cost(
@@ -32,6 +32,6 @@ def jacobian_cost(e: Experiment) -> Cost:
 
 
 def factorization_cost(p: Product, a_factor: int = 1) -> Cost:
-    """Factorizing `a_factor` matrices of size n x n at each factor that is looked at."""
+    """Return the cost of `a_factor` factorizations of n x n matrices at each affordable factor."""
     count = a_factor * affordable_factors(p)
     return Cost(2 * count, count * FACTORIZATION * p.n**3, 8 * 10 * p.n**2)

@@ -1,4 +1,4 @@
-"""The course and the Products bench without a browser: each lesson asks, then shows; each section has something to show."""
+"""The course and the Products bench without a browser: lessons ask, then show."""
 
 import re
 
@@ -8,9 +8,9 @@ from streamlit.testing.v1 import AppTest
 
 from stability.course.lessons import Lesson, all_lessons
 from stability.engine.cost import product_cost
-from stability.page.safe_text import escape_markdown
 from stability.page.course_page import answered_rightly, lessons_by_section, neighbour_links
 from stability.page.links import read_link
+from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
 from stability.records.product import Product
 from stability.records.view import BENCH_LINKS
@@ -73,7 +73,9 @@ FIRST, SECOND, *_, LAST = all_lessons()
 
 def test_the_list_names_every_lesson_and_what_was_answered():
     at = page(bench="course")
-    assert list(lessons_by_section()) == list(dict.fromkeys(lesson.section for lesson in all_lessons().values()))
+    assert list(lessons_by_section()) == list(
+        dict.fromkeys(lesson.section for lesson in all_lessons().values())
+    )
     assert [heading.value for heading in at.header] == list(lessons_by_section())
     assert {answered(at, lesson) for lesson in all_lessons().values()} == {None}
     lesson = all_lessons()[FIRST]
@@ -97,8 +99,9 @@ def test_from_each_lesson_one_step_leads_on_and_one_back():
 def test_an_answer_beyond_the_options_is_named_and_the_lesson_shown(lesson):
     page, notes = read_link({"lesson": lesson.key, "answer": str(len(lesson.options) + 1)})
     assert page.view.answer == "shown"
-    assert notes == [f"answer must be shown or 1 to {len(lesson.options)} in this lesson, not {len(lesson.options) + 1}; "
-                     "shown is used instead."]  # fmt: skip
+    count = len(lesson.options)
+    note = f"answer must be shown or 1 to {count} in this lesson, not {count + 1}; "
+    assert notes == [note + "shown is used instead."]
 
 
 def test_a_lesson_has_its_own_bench():
@@ -111,7 +114,9 @@ def test_what_lies_on_the_benches_survives_a_walk_through_lessons():
     at = page(**TRAIN)
     trained = visit(at).page.experiment
     visit(at).pin()
-    visit(at).open_lesson(next(key for key, lesson in all_lessons().items() if lesson.page.view.bench == "product"))
+    visit(at).open_lesson(
+        next(key for key, lesson in all_lessons().items() if lesson.page.view.bench == "product")
+    )
     visit(at).open_bench("train")
     assert (visit(at).page.experiment, visit(at).page.pins) == (trained, (trained,))
 
@@ -140,7 +145,9 @@ def test_a_link_may_open_a_lesson_answered_and_changed():
 
 
 def test_a_claim_that_cannot_be_asked_of_what_was_set_says_why():
-    lesson = next(lesson for lesson in all_lessons().values() if "xavier_normal" in lesson.claim.text)
+    lesson = next(
+        lesson for lesson in all_lessons().values() if "xavier_normal" in lesson.claim.text
+    )
     at = page(lesson=lesson.key, answer="shown", schemes="zeros", steps="2")
     assert "<b>Undecided:</b>" in cards(at)
     assert "speaks of xavier_normal, which is not among the schemes" in cards(at)
@@ -188,11 +195,16 @@ def test_a_product_that_takes_too_long_is_refused_with_what_fits():
     assert "It fits with" in notices(at)
     (use,) = [button for button in at.button if button.label.startswith("Use")]
     seen = visit(at)
-    with pytest.raises(RuntimeError, match="timed out"):  # what fits runs for up to a minute; a refusal comes at once
+    with pytest.raises(
+        RuntimeError, match="timed out"
+    ):  # what fits runs for up to a minute; a refusal comes at once
         use.click().run(timeout=5)
     taken = seen.page.product
     assert product_cost(taken).operations < product_cost(asked).operations
-    words = [Product.knobs()[name].label_with_value(value) for name, value in taken.differences(asked).items()]
+    words = [
+        Product.knobs()[name].label_with_value(value)
+        for name, value in taken.differences(asked).items()
+    ]
     assert use.label == f"Use {', '.join(words)}"
 
 
@@ -208,9 +220,14 @@ def test_what_is_set_on_one_bench_is_there_when_one_comes_back():
 # What is looked at closer
 
 
-@pytest.mark.parametrize(("bench", "section"), [(bench, section) for bench, row in BENCH_LINKS.items() for section in row.sections])
+@pytest.mark.parametrize(
+    ("bench", "section"),
+    [(bench, section) for bench, row in BENCH_LINKS.items() for section in row.sections],
+)
 def test_each_section_shows_something_that_was_not_there_before(bench, section):
-    at = page(**SMALL) if bench == "product" else page(**TRAIN, dataset="moons")  # of which all can be drawn
+    at = (
+        page(**SMALL) if bench == "product" else page(**TRAIN, dataset="moons")
+    )  # of which all can be drawn
     before = set(charts(at)), len(at.dataframe), len(words(at))
     at = look_closer(at, section)
     assert (set(charts(at)), len(at.dataframe), len(words(at))) != before or section == "tried"

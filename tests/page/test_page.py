@@ -1,4 +1,4 @@
-"""The page without a browser: what it shows, what it says, and what its address spells after each touch."""
+"""The page without a browser: its pictures, its words, and its address after each touch."""
 
 import re
 
@@ -11,6 +11,7 @@ from app_pages import (
     look_closer,
     notices,
     opened,
+    page,
     press,
     query,
     sound,
@@ -19,6 +20,7 @@ from app_pages import (
 from chart_data import curve, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_runs import counting
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Multiselect
 
@@ -27,7 +29,7 @@ from stability.catalogues.optimizers import OPTIMIZERS
 from stability.engine.registry import Registry
 from stability.records import knobs
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, Flag, Integer, Number, ChoiceList
+from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Number
 from stability.records.view import View
 
 pytestmark = pytest.mark.page
@@ -35,7 +37,7 @@ SETTINGS = Experiment.knobs()
 
 
 class Typed(Multiselect):
-    """The chips as a browser reports them: labels of the menu, and new text letter by letter as it was typed."""
+    """The chips as a browser reports them: labels of the menu, and new text as it was typed."""
 
     @property
     def values(self) -> list[str]:
@@ -44,7 +46,11 @@ class Typed(Multiselect):
 
 def address(at: AppTest) -> dict[str, str]:
     """The settings of the experiment that the address spells."""
-    return {name: text for name, text in query(at).items() if name not in View.knobs() and "pin" not in name}
+    return {
+        name: text
+        for name, text in query(at).items()
+        if name not in View.knobs() and "pin" not in name
+    }
 
 
 def view(at: AppTest) -> dict[str, str]:
@@ -53,8 +59,17 @@ def view(at: AppTest) -> dict[str, str]:
 
 
 def widget(at: AppTest, name: str):
-    kinds = "multiselect", "selectbox", "slider", "select_slider", "number_input", "toggle"  # folded ones too
-    return next(element for kind in kinds for element in at.sidebar.get(kind) if element.key == name)
+    kinds = (
+        "multiselect",
+        "selectbox",
+        "slider",
+        "select_slider",
+        "number_input",
+        "toggle",
+    )  # folded ones too
+    return next(
+        element for kind in kinds for element in at.sidebar.get(kind) if element.key == name
+    )
 
 
 def chips(at: AppTest, *shown: str) -> AppTest:
@@ -105,14 +120,18 @@ def test_a_setting_that_was_seen_before_gives_the_same_curves():
 def test_every_knob_has_a_control_with_its_label_and_its_help():
     at = opened()
     for name, knob in SETTINGS.items():
-        assert (widget(at, name).label, widget(at, name).proto.help) == (knob.label, knob.help), name
+        assert (widget(at, name).label, widget(at, name).proto.help) == (knob.label, knob.help), (
+            name
+        )
 
 
 def test_the_six_settings_that_matter_most_are_in_sight_and_the_others_folded_by_group():
     at = opened()
     folded = {group.label.partition(",")[0]: keys(group) for group in at.sidebar.expander}
     assert list(folded) == ["Compare", "Network", "Data", "Training"]
-    assert keys(at.sidebar) - set().union(*folded.values()) == {name for name, knob in SETTINGS.items() if knob.main}
+    assert keys(at.sidebar) - set().union(*folded.values()) == {
+        name for name, knob in SETTINGS.items() if knob.main
+    }
     assert len([knob for knob in SETTINGS.values() if knob.main]) == 6
     for name, knob in SETTINGS.items():
         assert knob.main or name in folded[knob.group]
@@ -140,7 +159,9 @@ def test_the_default_of_a_learning_rate_is_that_of_its_optimizer():
     assert "undo_optimizer" in {button.key for button in at.button}
     assert "undo_learning_rate" not in {button.key for button in at.button}
     at = sound(widget(at, "learning_rate").set_value(0.1).run())
-    at = sound(next(button for button in at.button if button.key == "undo_learning_rate").click().run())
+    at = sound(
+        next(button for button in at.button if button.key == "undo_learning_rate").click().run()
+    )
     assert state(at).learning_rate == OPTIMIZERS["adam"].learning_rate
 
 
@@ -155,8 +176,12 @@ def test_a_changed_setting_is_marked_and_its_button_brings_the_default_back(name
     assert set(undo) == {f"undo_{name}", "undo_steps"}
     group = SETTINGS[name].group
     if not SETTINGS[name].main:
-        assert any(re.match(rf"{group}, more · \d changed", part.label) for part in at.sidebar.expander)
-    assert SETTINGS[name].label_with_value(getattr(Experiment(), name)) in undo[f"undo_{name}"].proto.help.replace("\\", "")
+        assert any(
+            re.match(rf"{group}, more · \d changed", part.label) for part in at.sidebar.expander
+        )
+    assert SETTINGS[name].label_with_value(getattr(Experiment(), name)) in undo[
+        f"undo_{name}"
+    ].proto.help.replace("\\", "")
     at = sound(undo[f"undo_{name}"].click().run())
     assert getattr(state(at), name) == getattr(Experiment(), name)
     assert f"undo_{name}" not in {button.key for button in at.button}
@@ -177,7 +202,9 @@ def extremes(name: str, knob: knobs.Knob) -> list:
     return [True, False] if isinstance(knob, Flag) else [knob.high, knob.low]
 
 
-@pytest.mark.parametrize("name", [name for name, knob in SETTINGS.items() if not isinstance(knob, ChoiceList)])
+@pytest.mark.parametrize(
+    "name", [name for name, knob in SETTINGS.items() if not isinstance(knob, ChoiceList)]
+)
 def test_a_control_reaches_both_ends_of_what_is_legal(name):
     # One small network, so that even the largest width, batch or depth takes little.
     at = opened(schemes="xavier_normal", depth="2", features="2", steps="2")
@@ -189,10 +216,14 @@ def test_a_control_reaches_both_ends_of_what_is_legal(name):
         assert progress(at) == f"step {state(at).steps} of {state(at).steps}"
 
 
-@pytest.mark.parametrize("name", [name for name, knob in SETTINGS.items() if isinstance(knob, Number)])
+@pytest.mark.parametrize(
+    "name", [name for name, knob in SETTINGS.items() if isinstance(knob, Number)]
+)
 def test_a_link_reaches_a_value_between_the_stops_of_a_control(name):
     knob = SETTINGS[name]
-    value = min(max(37, int(knob.low) + 1), int(knob.high) - 1) if isinstance(knob, Integer) else 0.0375
+    value = (
+        min(max(37, int(knob.low) + 1), int(knob.high) - 1) if isinstance(knob, Integer) else 0.0375
+    )
     at = opened(schemes="xavier_normal", **{name: knob.spell(value)})
     assert widget(at, name).value == getattr(state(at), name) == value
     assert not at.warning
@@ -206,7 +237,10 @@ def test_a_free_entry_becomes_a_chip_and_a_curve():
     assert state(at).schemes == ("he_normal", "normal:0.02")
     assert address(at)["schemes"] == "he_normal,normal:0.02"
     assert set(charts(at)["bands"]["scheme"].to_pylist()) == {"he_normal", "normal:0.02"}
-    assert [schemes.scheme_title(key) for key in at.multiselect(key="schemes").value] == ["He (normal)", "Normal 0.02"]
+    assert [schemes.scheme_title(key) for key in at.multiselect(key="schemes").value] == [
+        "He (normal)",
+        "Normal 0.02",
+    ]
     assert not at.warning
 
 
@@ -215,14 +249,18 @@ def test_a_chip_that_stays_when_another_comes_is_taken_as_it_was():
     assert state(at).schemes == ("normal:0.02", "xavier_normal")
 
 
-@pytest.mark.parametrize("typed", ["bogus", "normal:-1", "zeros:3", "normal:", "<b>he</b>", "he_normal;xavier", "  "])
+@pytest.mark.parametrize(
+    "typed", ["bogus", "normal:-1", "zeros:3", "normal:", "<b>he</b>", "he_normal;xavier", "  "]
+)
 def test_a_bad_entry_is_refused_with_what_is_legal_and_nothing_is_lost(typed):
     before = opened(schemes="he_normal,xavier_normal")
     at = sound(chips(before, "He (normal)", "Xavier (normal)", typed))
     assert state(at).schemes == ("he_normal", "xavier_normal")
     assert at.multiselect(key="schemes").value == ["he_normal", "xavier_normal"]
     if typed.strip():
-        family = typed.partition(":")[0] if typed.partition(":")[0] in schemes.SCHEMES else "he_normal"
+        family = (
+            typed.partition(":")[0] if typed.partition(":")[0] in schemes.SCHEMES else "he_normal"
+        )
         assert typed in notices(at)
         assert family in notices(at)
     assert "bands" in charts(at)
@@ -263,7 +301,14 @@ def test_other_controls_work_while_no_scheme_is_chosen():
 # Links
 
 
-BAD = {"depth": "900", "activation": "reluu", "batch": "many", "residual": "perhaps", "learning_rate": "nan", "noise": "-1"}
+BAD = {
+    "depth": "900",
+    "activation": "reluu",
+    "batch": "many",
+    "residual": "perhaps",
+    "learning_rate": "nan",
+    "noise": "-1",
+}
 
 
 def test_a_mangled_link_opens_with_one_notice_that_names_every_bad_value():
@@ -272,7 +317,10 @@ def test_a_mangled_link_opens_with_one_notice_that_names_every_bad_value():
     for name, text in {**BAD, "schemes": "bogus", "wings": "2", "heat_quantity": "colour"}.items():
         assert name in notices(at)
         assert text in notices(at)
-    assert state(at) == Experiment.from_query(SMALL | {"depth": "20", "batch": "64", "schemes": "he_normal"})[0]
+    assert (
+        state(at)
+        == Experiment.from_query(SMALL | {"depth": "20", "batch": "64", "schemes": "he_normal"})[0]
+    )
     assert "bands" in charts(at)
 
 
@@ -317,7 +365,9 @@ LEGAL_SOMEWHERE = "1", "-1", "1e400", "nan", "true", ",", "he_normal", "normal:0
 @settings(max_examples=20)
 def test_any_link_opens_a_page_with_curves_or_the_course(link):
     at = opened(**link)
-    assert {"bands", "growth"} & set(charts(at)) or at.session_state.session.page.view.bench == "course"
+    assert {"bands", "growth"} & set(
+        charts(at)
+    ) or at.session_state.session.page.view.bench == "course"
 
 
 def test_a_key_given_twice_opens_a_page():
@@ -385,9 +435,13 @@ def test_pause_stops_the_view_and_step_and_resume_go_on():
     assert progress(press(at, "Resume")) == "step 5 of 5"
 
 
-def test_a_pause_comes_back_to_its_step_and_no_further_where_the_run_was_dropped_meanwhile(monkeypatch):
+def test_a_pause_comes_back_to_its_step_and_no_further_where_the_run_was_dropped_meanwhile(
+    monkeypatch,
+):
     asked, plain = [], Registry.open
-    monkeypatch.setattr(Registry, "open", lambda self, record: asked.append(self) or plain(self, record))
+    monkeypatch.setattr(
+        Registry, "open", lambda self, record: asked.append(self) or plain(self, record)
+    )
     at = press(press(press(opened(seed="8"), "Start"), "Step"), "Step")
     assert progress(at) == "paused at step 2 of 5"
     registry = asked[-1]
@@ -423,7 +477,36 @@ def test_reset_brings_the_first_visit_back():
     assert at.selectbox(key="heat_quantity").value == "signal_gradient"
 
 
-TOO_MUCH = {"depth": "101", "width": "512", "steps": "5000", "replicates": "16", "batch": "1024", "samples": "4096"}
+def test_a_link_whose_every_bad_value_falls_back_to_its_default_says_so_instead_of_greeting():
+    at = page(depth="999")
+    assert state(at) == Experiment()
+    assert "depth must be" in notices(at)
+    assert not at.info
+    at = page()
+    assert (len(at.info), len(at.warning)) == (1, 0)
+
+
+def test_a_run_that_failed_can_be_tried_again():
+    with counting(fails_before=2) as counted:
+        at = AppTest.from_file(str(APP), default_timeout=120)
+        for name, text in (SMALL | {"seed": "77"}).items():
+            at.query_params[name] = text
+        at = sound(at.run())
+        assert "no room" in at.error[0].value
+        counted.fails_before = None
+        at = press(at, "Try again")
+    assert not at.error
+    assert progress(at) == "step 5 of 5"
+
+
+TOO_MUCH = {
+    "depth": "101",
+    "width": "512",
+    "steps": "5000",
+    "replicates": "16",
+    "batch": "1024",
+    "samples": "4096",
+}
 
 
 def test_a_run_that_costs_too_much_is_refused_with_its_estimate_and_the_nearest_that_fits():
@@ -434,15 +517,24 @@ def test_a_run_that_costs_too_much_is_refused_with_its_estimate_and_the_nearest_
     assert not charts(at)
     (button,) = (button for button in at.button if button.label.startswith("Use "))
     assert button.label.removeprefix("Use ") in notices(at)
-    assert state(at) == Experiment.from_query(TOO_MUCH)[0], "controls and address keep what was asked for"
+    assert state(at) == Experiment.from_query(TOO_MUCH)[0], (
+        "controls and address keep what was asked for"
+    )
 
 
-@pytest.mark.parametrize(("link", "off"), [({}, set()), (TOO_MUCH, {"Pause", "Start", "Step", "Pin"})])
+@pytest.mark.parametrize(
+    ("link", "off"), [({}, set()), (TOO_MUCH, {"Pause", "Start", "Step", "Pin"})]
+)
 def test_what_needs_a_run_is_off_where_there_is_none(link, off):
     at = opened(**link)
     assert {button.label for button in at.button if button.disabled} == off
     at = sound(widget(at, "schemes").set_value([]).run())
-    assert {button.label for button in at.button if button.disabled} == {"Pause", "Start", "Step", "Pin"}
+    assert {button.label for button in at.button if button.disabled} == {
+        "Pause",
+        "Start",
+        "Step",
+        "Pin",
+    }
 
 
 def test_a_refused_setting_can_be_undone_at_its_control():
@@ -536,7 +628,10 @@ def test_a_scheme_that_does_not_fit_waits_as_a_chip_and_comes_back():
 def test_a_batch_of_one_and_batch_norm_are_mended_with_a_sentence():
     at = sound(widget(opened(batch="1"), "normalization").set_value("batch").run())
     assert state(at).batch == 2
-    assert "batch must be at least 2 for batch normalization, not 1; batch 2 is used instead." in notices(at)
+    assert (
+        "batch must be at least 2 for batch normalization, not 1; batch 2 is used instead."
+        in notices(at)
+    )
 
 
 def test_a_format_that_no_network_is_trained_in_is_in_the_menu_and_says_why():

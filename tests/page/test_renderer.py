@@ -1,4 +1,4 @@
-"""Where pieces are drawn, and what is left alone, on containers that write down what they are told."""
+"""Pieces and their elements, on containers that write down what is drawn in them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a section draws at first, again as its stream goes on, and only in its turn or at the end."""
+"""A section is whole at first, then live; some of it takes its turn, or waits for the end."""
 
 from dataclasses import replace
 
