@@ -127,6 +127,7 @@ def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:
 
 
 def earliest_first(breaks: Iterable[Break]) -> tuple[Break, ...]:
+    """Return the breaks by step, and within a step by layer."""
     return tuple(sorted(breaks, key=lambda event: (event.step, event.layer)))
 
 

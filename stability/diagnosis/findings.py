@@ -1,8 +1,8 @@
 """The findings about a scheme: one function each, which returns it or None where it does not hold.
 
-OUTCOMES are asked first, of the whole training; then DISEASES, of the start and then of the end,
-since a disease at the start is the cause of others; a network that shows none is stalled. Below
-stand the words of which their sentences are made.
+OUTCOME_FINDERS are asked first, of the whole training; then DISEASE_FINDERS, of the start and then
+of the end, since a disease at the start is the cause of others; a network that shows none is
+stalled. Below stand the words of which their sentences are made.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -53,6 +53,7 @@ class Finding:
 
 
 def find_overflow(evidence: Evidence) -> Finding | None:
+    """Return the finding of a signal or gradient that is not finite before the first step."""
     if evidence.start.is_finite:
         return None
     broken = f"{broken_share(evidence)}: {first_break(evidence)}"
@@ -62,6 +63,7 @@ def find_overflow(evidence: Evidence) -> Finding | None:
 
 
 def find_learning(evidence: Evidence) -> Finding | None:
+    """Return the finding of a held-out loss that was halved, and is far below guessing."""
     if not (evidence.learns and evidence.beats_guessing):
         return None
     begins = opening(evidence, "learns")
@@ -72,6 +74,7 @@ def find_learning(evidence: Evidence) -> Finding | None:
 
 
 def find_slow_learning(evidence: Evidence) -> Finding | None:
+    """Return the finding of a loss that was halved, and is still near guessing."""
     if not evidence.learns or evidence.beats_guessing:
         return None
     e, begins = evidence.experiment, opening(evidence, "slow")
@@ -82,6 +85,7 @@ def find_slow_learning(evidence: Evidence) -> Finding | None:
 
 
 def find_divergence(evidence: Evidence) -> Finding | None:
+    """Return the finding of training that left the range of numbers or did harm."""
     if not evidence.diverges:
         return None
     begins, cause = opening(evidence, "diverged"), divergence_cause(evidence)
@@ -99,6 +103,7 @@ def find_divergence(evidence: Evidence) -> Finding | None:
 
 
 def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
+    """Return the finding of layers whose units are all copies of one."""
     e, hidden, copies = evidence.experiment, seen.depth - 1, seen.symmetric_layers
     if e.width == 1 or copies < max(1, SYMMETRIC * hidden):
         return None
@@ -108,6 +113,7 @@ def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
 
 
 def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
+    """Return the finding of a layer that passes next to nothing on."""
     if not seen.dead >= DEAD:  # NaN is not
         return None
     begins = opening(evidence, "dead", seen)
@@ -117,6 +123,7 @@ def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
 
 
 def find_saturation(evidence: Evidence, seen: Indicators) -> Finding | None:
+    """Return the finding of units pushed to where the activation is flat."""
     if not seen.saturated >= SATURATED:  # NaN is not
         return None
     e, begins = evidence.experiment, opening(evidence, "saturated", seen)
@@ -126,6 +133,7 @@ def find_saturation(evidence: Evidence, seen: Indicators) -> Finding | None:
 
 
 def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
+    """Return the finding of a signal or gradient that grows through the depth."""
     if not grows_with_depth(seen):
         return None
     begins = opening(evidence, "exploding", seen)
@@ -135,6 +143,7 @@ def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
 
 
 def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
+    """Return the finding of a signal or gradient that fades through the depth."""
     if not min(seen.log_gradient, seen.log_signal) < -HEALTHY_DECADES:  # NaN is not
         return None
     begins = opening(evidence, "vanishing", seen)
@@ -164,16 +173,16 @@ def find_stall(evidence: Evidence) -> Finding:
     return Finding("stalled", sentence, number, suggest_after_stalling(evidence))
 
 
-OUTCOMES: tuple[Callable[[Evidence], Finding | None], ...]
-OUTCOMES = find_overflow, find_learning, find_slow_learning, find_divergence
-DISEASES: tuple[Callable[[Evidence, Indicators], Finding | None], ...]
-DISEASES = find_symmetry, find_dead_units, find_saturation, find_explosion, find_vanishing
+OUTCOME_FINDERS: tuple[Callable[[Evidence], Finding | None], ...]
+OUTCOME_FINDERS = find_overflow, find_learning, find_slow_learning, find_divergence
+DISEASE_FINDERS: tuple[Callable[[Evidence, Indicators], Finding | None], ...]
+DISEASE_FINDERS = find_symmetry, find_dead_units, find_saturation, find_explosion, find_vanishing
 
 
 def decide(evidence: Evidence) -> Finding:
     """Return the first finding that holds."""
-    outcomes = (find(evidence) for find in OUTCOMES)
-    diseases = (find(evidence, seen) for seen in evidence.stages for find in DISEASES)
+    outcomes = (find(evidence) for find in OUTCOME_FINDERS)
+    diseases = (find(evidence, seen) for seen in evidence.stages for find in DISEASE_FINDERS)
     return next(filter(None, chain(outcomes, diseases)), None) or find_stall(evidence)
 
 
@@ -187,12 +196,14 @@ def opening(evidence: Evidence, word: str, seen: Indicators | None = None) -> st
 
 
 def loss_course(evidence: Evidence) -> str:
+    """Return from where to where the held-out loss went."""
     verb = "fell" if evidence.learns else "went"
     first, last = rough_number(evidence.first_loss), rough_number(evidence.last_loss)
     return f"the held-out loss {verb} from {first} to {last}"
 
 
 def learning_odds(evidence: Evidence) -> str:
+    """Return how many of such networks learn."""
     return f"{round(100 * evidence.probability)} of 100 such networks learn"
 
 

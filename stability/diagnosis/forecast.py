@@ -62,6 +62,7 @@ def learning_probability(e: Experiment, start: Indicators) -> float:
 def weighted_sum(
     coefficients: Mapping[str, tuple[float, float, float]], start: Indicators
 ) -> float:
+    """Return the log-odds of the indicators, each clipped to its range."""
     return sum(
         weight * clip(getattr(start, name), low, high)
         for name, (weight, low, high) in coefficients.items()
@@ -75,4 +76,5 @@ def excess_rate_decades(e: Experiment) -> float:
 
 
 def clip(value: float, low: float, high: float) -> float:
+    """Return the value, or the nearer end of the range."""
     return min(max(value, low), high)

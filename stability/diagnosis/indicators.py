@@ -20,8 +20,8 @@ SAMPLE_SIDE = 8  # of the matrices that stand for a layer's: enough entries for 
 TRIAL_STEPS = 10  # steps of the optimizer that are tried: the memory of momentum
 LOG_LIMIT = 300.0  # powers of ten: what is 0 or infinite counts as this
 
-PROFILES = "signal", "signal_gradient", "weight_gradient"
-OTHERS = "loss", "test_loss", "gradient_norm", "weight", "saturated", "dead", "distinct"
+PROFILES_NEEDED = "signal", "signal_gradient", "weight_gradient"
+OTHERS_NEEDED = "loss", "test_loss", "gradient_norm", "weight", "saturated", "dead", "distinct"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Indicators:
 
     @property
     def depth(self) -> int:
+        """The number of weight layers."""
         return len(self.signal)
 
     @property
@@ -59,11 +60,14 @@ class Indicators:
 
 def scheme_indicators(e: Experiment, measurement: Measurement) -> list[Indicators]:
     """Return the indicators of every scheme, in order; the measurement must have its profiles."""
-    seen = {name: median_or_worst(getattr(measurement, name)) for name in (*PROFILES, *OTHERS)}
+    seen = {
+        name: median_or_worst(getattr(measurement, name))
+        for name in (*PROFILES_NEEDED, *OTHERS_NEEDED)
+    }
     if e.number_format.scales_loss:
         impute_overflowed(seen)
     with np.errstate(all="ignore"):
-        signal, gradient, weight_gradient = (bounded_log10(seen[name]) for name in PROFILES)
+        signal, gradient, weight_gradient = (bounded_log10(seen[name]) for name in PROFILES_NEEDED)
         columns = {
             "is_finite": finite_networks(e, measurement).all(axis=1),
             "relative_loss": seen["test_loss"] / e.dataset_row.guessing_loss,

@@ -90,14 +90,17 @@ def suggest_living_units(e: Experiment) -> Iterator[Remedy]:
 
 
 def suggest_more_steps(e: Experiment) -> Iterator[Remedy]:
+    """Yield three times as many steps."""
     yield settings_remedy(e, steps=clip_to_legal(e, "steps", 3 * e.steps))
 
 
 def clip_to_legal(e: Experiment, name: str, value: float) -> float:
+    """Return the value, or the end of the legal range of this setting that is nearest."""
     knob = e.knobs()[name]
     assert isinstance(knob, Number), f"{name} has no range"
     return min(max(value, knob.low), knob.high)
 
 
 def round_to_two_digits(value: float) -> float:
+    """Return the setting as one would type it."""
     return float(f"{value:.1e}")

@@ -17,7 +17,7 @@ from stability.page.cards import cards_html
 from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Html, Picture, Piece, RemedyButton, RemedyButtons, Sentences, Slot
 from stability.page.product_sections import PRODUCT_SECTIONS
-from stability.page.product_sentences import product_sentences
+from stability.page.product_sentences import sentences_about_product
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -85,7 +85,7 @@ class ProductScene:
         norms = self.run.measurements[:count]
         tables = frames.product_tables(self.product, norms)
         return {
-            Slot.CARDS: Sentences(product_sentences(self.product, norms)),
+            Slot.CARDS: Sentences(sentences_about_product(self.product, norms)),
             Slot.LEFT: Picture(charts.product_spec(self.product), tables),
         }
 

@@ -22,7 +22,7 @@ ZERO_SENTENCE = (
 )
 
 
-def product_sentences(product: Product, norms: Sequence[np.ndarray]) -> list[str]:
+def sentences_about_product(product: Product, norms: Sequence[np.ndarray]) -> list[str]:
     """Return sentences about the norms so far, log10 `(replicates,)` each, at least one."""
     if not product.sigma:
         return [ZERO_SENTENCE]
@@ -32,6 +32,7 @@ def product_sentences(product: Product, norms: Sequence[np.ndarray]) -> list[str
 
 
 def after_factors(k: int) -> str:
+    """Return the words for the k-th further factor."""
     if k == 0:
         return "with the first matrix"
     return f"after {k} further factor" if k == 1 else f"after {k} further factors"

@@ -38,6 +38,7 @@ class NormLaw:
 
 
 def digamma(x: float) -> float:
+    """psi(x) = d ln Gamma(x) / dx."""
     return float(torch.special.digamma(torch.tensor(x, dtype=torch.float64)))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from stability.catalogues.product_families import PRODUCT_FAMILIES
 from stability.engine.products import log10_norms_by_factor
-from stability.page.product_sentences import product_sentences
+from stability.page.product_sentences import sentences_about_product
 from stability.records.product import Product
 
 
@@ -18,7 +18,7 @@ def test_every_product_is_spoken_of_in_a_few_plain_sentences(family, n):
         product = Product(n=n, sigma=sigma, family=family, count=20, replicates=3)
         norms = list(log10_norms_by_factor(product))
         for count in (1, 2, 21):
-            found = product_sentences(product, norms[:count])
+            found = sentences_about_product(product, norms[:count])
             assert 1 <= len(found) <= 4
             for sentence in found:
                 assert re.fullmatch(r"[A-Z].*\.", sentence)
@@ -26,7 +26,7 @@ def test_every_product_is_spoken_of_in_a_few_plain_sentences(family, n):
 
 
 def test_the_book_s_product_is_told_with_its_law_and_where_float16_ends():
-    found = product_sentences(Product(), list(log10_norms_by_factor(Product())))
+    found = sentences_about_product(Product(), list(log10_norms_by_factor(Product())))
     measured, foretold = re.search(
         r"about 10\^([\d.]+) \(median of 200 .* law says 10\^([\d.]+)\.", found[0]
     ).groups()
@@ -39,10 +39,10 @@ def test_the_book_s_product_is_told_with_its_law_and_where_float16_ends():
 
 def test_what_has_come_so_far_is_what_is_spoken_of():
     norms = list(log10_norms_by_factor(Product(replicates=1)))
-    assert product_sentences(Product(replicates=1), norms[:1])[0].startswith(
+    assert sentences_about_product(Product(replicates=1), norms[:1])[0].startswith(
         "With the first matrix the norm is about "
     )
-    assert product_sentences(Product(replicates=1), norms[:2])[0].startswith(
+    assert sentences_about_product(Product(replicates=1), norms[:2])[0].startswith(
         "After 1 further factor the norm is about "
     )
 
@@ -50,7 +50,7 @@ def test_what_has_come_so_far_is_what_is_spoken_of():
 def test_the_variance_is_said_to_be_preserved_only_where_it_is():
     def words(**settings):
         product = Product(count=5, replicates=3, **settings)
-        return " ".join(product_sentences(product, list(log10_norms_by_factor(product))))
+        return " ".join(sentences_about_product(product, list(log10_norms_by_factor(product))))
 
     assert "preserve the variance" in words(sigma=0.5)
     assert "preserve the variance" in words(family="xavier_normal", n=9)
@@ -62,7 +62,7 @@ def test_the_variance_is_said_to_be_preserved_only_where_it_is():
 
 def test_each_format_that_is_left_is_named_with_the_place():
     norms = [np.array([float(10 * k)]) for k in range(41)]
-    assert product_sentences(Product(count=40, replicates=1), norms)[-1] == (
+    assert sentences_about_product(Product(count=40, replicates=1), norms)[-1] == (
         "The median leaves the range of float16 after 1 further factor, of float32 and bfloat16 "
         "after 4 further factors, of float64 after 31 further factors."
     )
