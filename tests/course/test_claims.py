@@ -25,8 +25,15 @@ from stability.theory.prediction import predict
 from stability.theory.product_law import norm_law
 
 SMALL = Experiment(
-    schemes=("he_normal", "normal:1"), depth=5, width=8, features=4, samples=64, batch=16, steps=6, replicates=3
-)  # fmt: skip
+    schemes=("he_normal", "normal:1"),
+    depth=5,
+    width=8,
+    features=4,
+    samples=64,
+    batch=16,
+    steps=6,
+    replicates=3,
+)
 MEASURED = {name for name, meaning in CLAIM_QUANTITIES.items() if meaning.step_taken}
 PROFILE_NAMES = {
     name for name in MEASURED if {LAYER, HIDDEN_LAYER} & {*CLAIM_QUANTITIES[name].indices}
@@ -104,7 +111,7 @@ def exactly(sentence: str) -> str:
 
 
 def as_numpy(text: str) -> str:
-    """Literals as calls of f, so that Python's own floats, which refuse to divide by 0, stay out of it."""
+    """Write literals as calls of f: Python's own floats refuse to divide by 0."""
     return re.sub(
         r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", lambda found: f"f({found[0]})", text
     )
@@ -347,12 +354,18 @@ def shown(value: float) -> str:
         ("-0.5 * width < log10(0)", "−0.5 × width: 8 (= −4) < log10(0) (= −inf)"),
         ("loss[he_normal] < 1", "loss of He (normal), before training: "),
         ("loss[he_normal][0] < 1", "loss of He (normal), before training: "),
-        ("distinct[he_normal][2] < 9", "number of distinct units of He (normal), layer 2, before training: 8 < 9"),
+        (
+            "distinct[he_normal][2] < 9",
+            "number of distinct units of He (normal), layer 2, before training: 8",
+        ),
         ("loss[he_normal][2] < 1", "loss of He (normal), step 2: "),
-        ("singular_value[he_normal][largest] > 0 * singular_value[he_normal][2]", ", the largest: "),
+        (
+            "singular_value[he_normal][largest] > 0 * singular_value[he_normal][2]",
+            ", the largest: ",
+        ),
         ("moved[he_normal][swap] < 1", "change of the output of He (normal), swap"),
     ],
-)  # fmt: skip
+)
 def test_a_reading_is_written_for_people(run, text, words):
     assert words in parse_claim(text).describe(run).text
 
@@ -436,7 +449,13 @@ A_NORMAL = "a scheme is each or normal with a standard deviation from 0 to 1e6, 
 A_COMPARISON = "a comparison with < <= > >= or == must stand here"
 A_SIDE = "a number, a name, abs(), log10(), or these with + - * / must stand here"
 TOO_DEEP = f"column {MAX_NESTING + 1}: at most {MAX_NESTING} operations within one another"
-NO_LAYER = "this claim speaks of the share of dead units, which only hidden layers have, and there are none"
+NO_LAYER = (
+    "this claim speaks of the share of dead units, which only hidden layers have, "
+    "and there are none"
+)
+USAGE = "signal is written signal[a scheme][a layer][a step] or without it"
+NO_STEP = "a step is start, end or a whole number from 0, not '-1'"
+NO_SYMMETRY = "a symmetry is swap, swap_incoming, flip, rescale, shift, not 'turn'"
 
 
 @pytest.mark.parametrize(
@@ -465,17 +484,17 @@ NO_LAYER = "this claim speaks of the share of dead units, which only hidden laye
         ("width[1] < 1", "column 7: width takes no index"),
         ("loss < 1", "column 1: loss is written loss[a scheme][a step] or without it"),
         ("loss[each][1][2] < 1", "column 15: loss is written loss[a scheme][a step] or without it"),
-        ("signal[each] < 1", "column 1: signal is written signal[a scheme][a layer][a step] or without it"),
+        ("signal[each] < 1", f"column 1: {USAGE}"),
         ("signal[each][frist] < 1", f"column 14: {A_LAYER}, not 'frist' (did you mean first?)"),
         ("signal[each][0] < 1", f"column 14: {A_LAYER}, not '0'"),
         ("signal[each][1.5] < 1", f"column 14: {A_LAYER}, not '1.5'"),
-        ("loss[each][-1] < 1", "column 12: a step is start, end or a whole number from 0, not '-1'"),
+        ("loss[each][-1] < 1", f"column 12: {NO_STEP}"),
         ("log10_norm < 1", "column 1: log10_norm is written log10_norm[a number of factors]"),
-        ("moved[each][turn] < 1", "column 13: a symmetry is swap, swap_incoming, flip, rescale, shift, not 'turn'"),
+        ("moved[each][turn] < 1", f"column 13: {NO_SYMMETRY}"),
         ("loss[normal:x] < 1", f"column 6: {A_NORMAL}, not 'normal:x'"),
         ("-" * (MAX_NESTING + 1) + "1 < 2", TOO_DEEP),
     ],
-)  # fmt: skip
+)
 def test_a_claim_that_cannot_be_read_is_refused_with_its_column(text, sentence):
     with pytest.raises(ValueError, match=exactly(sentence)):
         parse_claim(text)
@@ -506,14 +525,15 @@ def test_a_claim_of_any_length_and_depth_is_refused_and_not_run_into_a_limit_of_
         "1" + " + 1" * 3000 + " < 2",
         "1 < 2 and " * 500,
     ):
-        with pytest.raises(ValueError, match="^column "):
+        with pytest.raises(ValueError, match=r"^column "):
             parse_claim(text)
 
 
 def test_a_misspelled_scheme_is_told_its_neighbour():
     with pytest.raises(
         ValueError,
-        match=r"^column 6: a scheme is each or one of zeros, .* \(did you mean he_normal\?\), not 'he_norml'$",
+        match=r"^column 6: a scheme is each or one of zeros, .* "
+        r"\(did you mean he_normal\?\), not 'he_norml'$",
     ):
         parse_claim("loss[he_norml] < 1")
 
@@ -543,7 +563,8 @@ def test_any_text_is_a_claim_or_a_value_error_with_a_column(text):
         ),
         (
             "dead[each][5] < 1",
-            "this claim speaks of the share of dead units at layer 5, and the last that has it is 4",
+            "this claim speaks of the share of dead units at layer 5, "
+            "and the last that has it is 4",
         ),
         ("loss[each][7] < 1", "this claim speaks of step 7, and the last is 6"),
         (
@@ -573,7 +594,7 @@ def test_a_claim_about_something_else_is_refused(run, text, sentence):
         ({"depth": 2}, "singular_value[each][largest] < 1", "no singular values at depth 2: "),
         ({"depth": 1}, "moved[each][swap] < 1", "no hidden units at depth 1: "),
     ],
-)  # fmt: skip
+)
 def test_what_these_settings_do_not_have_is_said(settings, text, sentence):
     with pytest.raises(ValueError, match="^" + sentence):
         parse_claim(text).check_settings(replace(SMALL, **settings))

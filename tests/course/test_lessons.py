@@ -1,4 +1,4 @@
-"""A lesson cannot lie: its claim holds where it is made, and fails beside it. And no broken file becomes a lesson."""
+"""A lesson's claim holds on its page and fails beside it; no broken file becomes a lesson."""
 
 import re
 from collections import Counter
@@ -21,6 +21,7 @@ from stability.engine.runs import ProductRun, Run
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 
+NO_BENCH = "a lesson opens a bench, neither the course nor another lesson"
 FRONT_MATTER = "a lesson begins with front matter between two lines +++"
 STREAMS = {Experiment: Run, Product: ProductRun}
 MOST_SECONDS = 3
@@ -48,7 +49,10 @@ PROSE = f"**Look for** the width.\n\n{'word ' * 73}where $1 <n$.\n"
 
 @cache
 def told(lesson: str, settings: Experiment | Product) -> tuple[list[bool], str]:
-    """Of which of three replicates the claim is true, and how it reads, by as much of the run as it speaks of."""
+    """Return of which of three replicates the claim is true, and how it reads.
+
+    The run goes as far as the claim speaks of.
+    """
     claim, stream = (
         all_lessons()[lesson].claim,
         STREAMS[type(settings)](replace(settings, replicates=3)),
@@ -169,29 +173,51 @@ def with_values(changes: dict[str, str]) -> str:
     [
         ({"title": " "}, "title must be a text, not empty, not ' '"),
         ({"link": "depht=3"}, "link: 'depht' is no setting of this page, so '3' was left out."),
-        ({"link": "depth=300"}, "link: depth must be a whole number from 1 to 101, not '300'; 20 is used instead."),
-        ({"link": "batch=128&samples=64"}, "link: batch must be at most samples (64), not 128; batch 64 is used instead."),
+        (
+            {"link": "depth=300"},
+            "link: depth must be a whole number from 1 to 101, not '300'; 20 is used instead.",
+        ),
+        (
+            {"link": "batch=128&samples=64"},
+            "link: batch must be at most samples (64), not 128; batch 64 is used instead.",
+        ),
         ({"link": "depth"}, "link: bad query field: 'depth'"),
         ({"link": "width=8&width=9"}, "link: a setting is spelled twice"),
-        ({"link": "lesson=good"}, "link: a lesson opens a bench, neither the course nor another lesson"),
-        ({"link": "bench=course"}, "link: a lesson opens a bench, neither the course nor another lesson"),
+        ({"link": "lesson=good"}, f"link: {NO_BENCH}"),
+        ({"link": "bench=course"}, f"link: {NO_BENCH}"),
         ({"link": "width=8&section=bounds"}, "link: this bench has no section bounds"),
         ({"answer": "10"}, "answer must be one of the options, not '10'"),
         ({"claim": "width ~ 8"}, "claim: column 7: invalid syntax"),
-        ({"claim": "widht == 8"}, "claim: column 1: nothing is called 'widht' (did you mean width?)"),
-        ({"claim": "loss[lsuv] < 8"}, "claim: this claim speaks of lsuv, which is not among the schemes"),
-        ({"claim": "n == 4"}, "claim: this claim speaks of the size, which a training run does not have"),
+        (
+            {"claim": "widht == 8"},
+            "claim: column 1: nothing is called 'widht' (did you mean width?)",
+        ),
+        (
+            {"claim": "loss[lsuv] < 8"},
+            "claim: this claim speaks of lsuv, which is not among the schemes",
+        ),
+        (
+            {"claim": "n == 4"},
+            "claim: this claim speaks of the size, which a training run does not have",
+        ),
         ({"claim": "loss[each][3] < 1"}, "claim: this claim speaks of step 3, and the last is 2"),
-        ({"counterexample": "width=1"}, "counterexample: width must be a whole number from 2 to 512, not '1'; 8 is used instead."),
+        (
+            {"counterexample": "width=1"},
+            "counterexample: width must be a whole number from 2 to 512, not '1'; "
+            "8 is used instead.",
+        ),
         ({"counterexample": "width=8"}, "counterexample: it changes nothing that runs"),
         ({"counterexample": "seed"}, "counterexample: bad query field: 'seed'"),
-        ({"counterexample": "bench=product"}, "counterexample: it must stay on the bench of the link"),
+        (
+            {"counterexample": "bench=product"},
+            "counterexample: it must stay on the bench of the link",
+        ),
         (
             {"claim": "loss[he_normal] < 9", "counterexample": "schemes=zeros"},
             "counterexample: this claim speaks of he_normal, which is not among the schemes",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_cannot_be_kept_is_refused_with_its_key(tmp_path, changes, sentence):
     with pytest.raises(LessonError) as refused:
         read_lesson(written(tmp_path, with_values(changes)))
@@ -221,7 +247,8 @@ def test_a_value_that_cannot_be_kept_is_refused_with_its_key(tmp_path, changes, 
         (
             "answer =",
             "awnser =",
-            f"'awnser' is no key of a lesson (did you mean answer?); they are {', '.join(LESSON_KEYS)}",
+            f"'awnser' is no key of a lesson (did you mean answer?); they are "
+            f"{', '.join(LESSON_KEYS)}",
         ),
         (
             '"How wide?"',

@@ -1,4 +1,4 @@
-"""The Product bench's settings and engine, against plain products, mpmath, and the moments that a family promises."""
+"""The Product bench, against plain products, mpmath, and the moments that a family promises."""
 
 import dataclasses
 import math
@@ -220,7 +220,7 @@ def test_families_of_one_noise_differ_by_their_size_alone(gained, plain):
     [("normal", 0.5), ("uniform", 0.5), ("xavier_normal", 0.125), ("xavier_uniform", 0.125)],
 )
 def test_entries_have_mean_0_and_the_standard_deviation_of_the_family(family, std):
-    """4 standard errors: std / sqrt(N) of the mean, and for the variance std^2 sqrt(2 / N), which a bell curve has."""
+    """4 standard errors: std / sqrt(N) of the mean, std^2 sqrt(2 / N) of a normal variance."""
     entries = taken(Product(n=16, sigma=0.5, count=40, family=family, replicates=10)).ravel()
     assert abs(entries.mean()) < 4 * std / math.sqrt(entries.size)
     assert entries.var() == pytest.approx(std**2, rel=4 * math.sqrt(2 / entries.size))

@@ -358,7 +358,7 @@ def test_a_failure_inside_the_training_reaches_every_reader_and_keeps_what_was_m
 
         def reader(index: int) -> str:
             with pytest.raises(RunError) as raised:
-                run.advance(3600) if index % 2 else run.measurement_at(12)
+                run.advance(3600, patience=60) if index % 2 else run.measurement_at(12)
             return str(raised.value)
 
         for message in in_threads(8, reader):

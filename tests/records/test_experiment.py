@@ -1,4 +1,4 @@
-"""The settings of the Train bench and its link: laws over everything that its knobs admit, and over what they do not."""
+"""The settings of the Train bench and its link: laws over what its knobs admit and refuse."""
 
 import dataclasses
 import math
@@ -16,13 +16,18 @@ from stability.text import exact_number
 
 KNOBS = Experiment.knobs()
 PROMISED = {
-    "depth": (1, 101), "width": (2, 512), "features": (1, 1024), "samples": (64, 4096), "batch": (1, 1024),
-    "steps": (1, 5000), "replicates": (1, 16),
-}  # fmt: skip
+    "depth": (1, 101),
+    "width": (2, 512),
+    "features": (1, 1024),
+    "samples": (64, 4096),
+    "batch": (1, 1024),
+    "steps": (1, 5000),
+    "replicates": (1, 16),
+}
 
 
 def scheme_texts() -> st.SearchStrategy[str]:
-    """Every family, and those that take a value with any legal one, spelled in any of the ways that people spell numbers."""
+    """Every family, also with any legal value, spelled in the ways that people spell numbers."""
     families = {
         key: row for key, row in SCHEMES.items() if row.value is not None and not row.integer_value
     }
@@ -32,10 +37,18 @@ def scheme_texts() -> st.SearchStrategy[str]:
         st.sampled_from([key for key, row in SCHEMES.items() if row.integer_value]),
         st.integers(1, 10**6),
     )
-    return st.sampled_from(list(SCHEMES)) | counts | st.builds(
-        lambda key, spell, number: f"{key}:{spell(number if families[key].low < 0 else abs(number))}",
-        st.sampled_from(list(families)), spelled, st.floats(-1e6, 1e6),
-    )  # fmt: skip
+    return (
+        st.sampled_from(list(SCHEMES))
+        | counts
+        | st.builds(
+            lambda key, spell, number: (
+                f"{key}:{spell(number if families[key].low < 0 else abs(number))}"
+            ),
+            st.sampled_from(list(families)),
+            spelled,
+            st.floats(-1e6, 1e6),
+        )
+    )
 
 
 def legal(knob: Knob) -> st.SearchStrategy:
@@ -70,7 +83,7 @@ def experiments() -> st.SearchStrategy[Experiment]:
 
 
 def texts() -> st.SearchStrategy[str]:
-    """What may stand in a link: anything at all, numbers out of bounds or nearly numbers, and legal values cut or joined."""
+    """Any text, numbers out of bounds or nearly numbers, and legal values cut or joined."""
     odd = [
         "",
         " ",
@@ -94,9 +107,13 @@ def texts() -> st.SearchStrategy[str]:
         [*SCHEMES, "normal:0.02", "normal:x", "zeros:1", "orthogonal:-1", "", "relu", "adam"]
     )
     return st.one_of(
-        st.text(), st.sampled_from(odd), st.integers().map(str), st.floats().map(str), st.lists(parts).map(",".join),
+        st.text(),
+        st.sampled_from(odd),
+        st.integers().map(str),
+        st.floats().map(str),
+        st.lists(parts).map(",".join),
         st.text(alphabet=string.printable, max_size=2000),
-    )  # fmt: skip
+    )
 
 
 @given(experiments())
@@ -207,11 +224,28 @@ def test_an_experiment_does_not_change():
 
 def test_the_defaults_of_the_first_version_stand():
     assert Experiment() == Experiment(
-        schemes=("he_normal", "xavier_normal", "normal:1"), activation="relu", depth=20, width=64, residual=False,
-        normalization="none", dropout=0.0, bias_std=0.0, dataset="blobs", features=32, samples=1024, noise=0.1,
-        optimizer="sgd", learning_rate=0.02, batch=64, steps=300, clip=0.0, weight_decay=0.0,
-        precision="float32", replicates=1, seed=0,
-    )  # fmt: skip
+        schemes=("he_normal", "xavier_normal", "normal:1"),
+        activation="relu",
+        depth=20,
+        width=64,
+        residual=False,
+        normalization="none",
+        dropout=0.0,
+        bias_std=0.0,
+        dataset="blobs",
+        features=32,
+        samples=1024,
+        noise=0.1,
+        optimizer="sgd",
+        learning_rate=0.02,
+        batch=64,
+        steps=300,
+        clip=0.0,
+        weight_decay=0.0,
+        precision="float32",
+        replicates=1,
+        seed=0,
+    )
 
 
 @pytest.mark.parametrize(

@@ -136,8 +136,13 @@ def test_a_link_spells_only_what_differs_from_the_defaults_and_its_version():
     assert Basket().to_query() == {"v": VERSION}
     changed = Basket(many=4, weight=0.25, ripe=True, best="fig", inside=("apple", "fig"))
     assert changed.to_query() == {
-        "v": VERSION, "many": "4", "weight": "0.25", "ripe": "true", "best": "fig", "inside": "apple,fig",
-    }  # fmt: skip
+        "v": VERSION,
+        "many": "4",
+        "weight": "0.25",
+        "ripe": "true",
+        "best": "fig",
+        "inside": "apple,fig",
+    }
 
 
 def test_the_version_of_a_link_is_never_remarked_upon():
