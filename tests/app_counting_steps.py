@@ -1,4 +1,6 @@
-"""app.py with the engine's steps counted, for `streamlit run`: each one appends a byte to the file that COUNTED names."""
+"""app.py with the engine's steps counted, for `streamlit run`: each one appends a byte to the file
+that COUNTED names.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,6 +23,8 @@ def counting(measure: Callable) -> Callable:
 
 
 if __name__ == "__main__":
-    if not hasattr(runs.measure, "is_counted"):  # this script is run again for every visitor and every touch
+    if not hasattr(
+        runs.measure, "is_counted"
+    ):  # this script is run again for every visitor and every touch
         runs.measure = counting(runs.measure)
     app.main()

@@ -1,4 +1,6 @@
-"""app.py on a server that is not ready before the file that READY names is there, for `streamlit run`: to see what is shown."""
+"""app.py on a server that is not ready before the file that READY names is there, for `streamlit
+run`: to see what is shown.
+"""
 
 import os
 import time

@@ -1,7 +1,10 @@
-"""The promises of speed and memory, measured: `python tests/bench.py [sections] [--quick]`. A quiet machine helps.
+"""The promises of speed and memory, measured: `python tests/bench.py [sections] [--quick]`.
 
-What is compared runs side by side in this one process, in turns, on one thread; medians over the turns, their range behind.
-Time is processor time, so that other programs on the machine count little. It is this machine's; ratios hold on most.
+A quiet machine helps.
+
+What is compared runs side by side in this one process, in turns, on one thread; medians over the
+turns, their range behind. Time is processor time, so that other programs on the machine count
+little. It is this machine's; ratios hold on most.
 """
 
 import gc
@@ -65,7 +68,9 @@ NORM = torch.linalg.vector_norm
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the table: what was measured, in several turns, and what is promised of the median, if anything."""
+    """A row of the table: what was measured, in several turns, and what is promised of the median,
+    if anything.
+    """
 
     what: str
     values: list[float]
@@ -79,13 +84,19 @@ class Line:
 
     @property
     def kept(self) -> bool:
-        return (self.at_most is None or self.median <= self.at_most) and (self.at_least is None or self.median >= self.at_least)
+        return (self.at_most is None or self.median <= self.at_most) and (
+            self.at_least is None or self.median >= self.at_least
+        )
 
     def __str__(self) -> str:
         bounds = {"at most": self.at_most, "at least": self.at_least}
-        promise = next((f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None), "")
+        promise = next(
+            (f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None), ""
+        )
         verdict = ("yes" if self.kept else "NO") if promise else ""
-        between = f"{min(self.values):.3g} to {max(self.values):.3g}" if len(self.values) > 1 else ""
+        between = (
+            f"{min(self.values):.3g} to {max(self.values):.3g}" if len(self.values) > 1 else ""
+        )
         return f"{self.what:<70} {self.median:>8.3g} {self.unit:<7} {between:<18} {promise:<14} {verdict}".rstrip()
 
 
@@ -93,7 +104,9 @@ def main(names: list[str], quick: bool) -> int:
     configure_process()
     # It warns of a script that no browser has asked for.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
-    print(f"torch {torch.__version__}, streamlit {st.__version__}, {os.cpu_count()} cores, one thread\n")
+    print(
+        f"torch {torch.__version__}, streamlit {st.__version__}, {os.cpu_count()} cores, one thread\n"
+    )
     print(f"{'':<70} {'median':>8} {'':<7} {'range':<18} {'promised':<14} kept")
     broken = 0
     for section in [part for part in SECTIONS if part.__name__ in names] or SECTIONS:
@@ -128,10 +141,24 @@ def engine(quick: bool) -> Iterator[Line]:
     stream, plain, bare = measure(FORTY), one_after_another(stack), products(stack)
     next(stream), next(plain), next(bare)
     turns = in_turns(3 if quick else 9, steps(stream, PERIOD), steps(plain, 1), steps(bare, 8))
-    ours, theirs, least = ([turn[which] / count for turn in turns] for which, count in enumerate((PERIOD, 3, 8)))
-    yield Line("40 networks of 20 layers x 32, batch 64, everything measured", [1e3 * one for one in ours], "ms/step")
-    yield Line("  the same one after another in plain PyTorch, with its norms", [1e3 * one for one in theirs], "ms/step")
-    yield Line("  their products and activations alone, forward and backward", [1e3 * one for one in least], "ms/step")
+    ours, theirs, least = (
+        [turn[which] / count for turn in turns] for which, count in enumerate((PERIOD, 3, 8))
+    )
+    yield Line(
+        "40 networks of 20 layers x 32, batch 64, everything measured",
+        [1e3 * one for one in ours],
+        "ms/step",
+    )
+    yield Line(
+        "  the same one after another in plain PyTorch, with its norms",
+        [1e3 * one for one in theirs],
+        "ms/step",
+    )
+    yield Line(
+        "  their products and activations alone, forward and backward",
+        [1e3 * one for one in least],
+        "ms/step",
+    )
     ratios = zip(ours, theirs, least, strict=True)
     slower, faster = zip(*((one / alone, other / one) for one, other, alone in ratios), strict=True)
     yield Line("  times faster than one after another", list(faster), "x", at_least=5)
@@ -139,10 +166,11 @@ def engine(quick: bool) -> Iterator[Line]:
 
 
 def one_after_another(stack: Stack) -> Iterator[None]:
-    """All networks, three steps of one after three of another, each as torch.nn and torch.optim have it.
+    """All networks, three steps of one after three of another, each as torch.nn and torch.optim
+    have it.
 
-    Records the norms of a Measurement, without the held-out set and the shares and counts of units, which the engine
-    measures besides.
+    Records the norms of a Measurement, without the held-out set and the shares and counts of units,
+    which the engine measures besides.
     """
     e = stack.experiment
     data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
@@ -157,7 +185,9 @@ def one_after_another(stack: Stack) -> Iterator[None]:
 
 
 def plain_network(stack: Stack, index: int) -> nn.ModuleList:
-    layers = nn.ModuleList(nn.Linear(layer.fan_in, layer.fan_out) for layer in stack.experiment.layers)
+    layers = nn.ModuleList(
+        nn.Linear(layer.fan_in, layer.fan_out) for layer in stack.experiment.layers
+    )
     weights = [matrix[index] for group in stack.weights for matrix in group]
     biases = [vector[index] for group in stack.biases for vector in group]
     with torch.no_grad():
@@ -167,7 +197,9 @@ def plain_network(stack: Stack, index: int) -> nn.ModuleList:
     return layers
 
 
-def plain_step(layers: nn.ModuleList, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> list[float]:
+def plain_step(
+    layers: nn.ModuleList, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor
+) -> list[float]:
     """One step, and its record; of one network, all norms leave torch at once."""
     zs, h = [], x
     for layer in layers:
@@ -181,8 +213,12 @@ def plain_step(layers: nn.ModuleList, optimizer: torch.optim.Optimizer, x: Tenso
         before = [layer.weight.clone() for layer in layers]
         optimizer.step()
         of_parameters = [NORM(parameter.grad) for parameter in layers.parameters()]
-        norms = [NORM(tensor) for z in zs for tensor in (z, z.grad)] + [NORM(weight) for weight in before]
-        updates = [NORM(layer.weight - weight) for layer, weight in zip(layers, before, strict=True)]
+        norms = [NORM(tensor) for z in zs for tensor in (z, z.grad)] + [
+            NORM(weight) for weight in before
+        ]
+        updates = [
+            NORM(layer.weight - weight) for layer, weight in zip(layers, before, strict=True)
+        ]
         accuracy = (zs[-1].argmax(dim=1) == y).float().mean()
         total = NORM(torch.stack(of_parameters))
         return torch.stack([loss, accuracy, total, *of_parameters, *norms, *updates]).tolist()
@@ -191,8 +227,14 @@ def plain_step(layers: nn.ModuleList, optimizer: torch.optim.Optimizer, x: Tenso
 def products(stack: Stack) -> Iterator[None]:
     """The stack's products and activations, forward and backward, and nothing else."""
     e = stack.experiment
-    weights = [matrix.detach().clone().requires_grad_() for group in stack.weights for matrix in group]
-    biases = [vector.detach().clone().unsqueeze(1).requires_grad_() for group in stack.biases for vector in group]
+    weights = [
+        matrix.detach().clone().requires_grad_() for group in stack.weights for matrix in group
+    ]
+    biases = [
+        vector.detach().clone().unsqueeze(1).requires_grad_()
+        for group in stack.biases
+        for vector in group
+    ]
     x = torch.randn(e.network_count, e.batch, e.layers[0].fan_in)
     gradient = torch.randn(e.network_count, e.batch, e.dataset_row.outputs) / e.batch
     while True:
@@ -204,7 +246,9 @@ def products(stack: Stack) -> Iterator[None]:
 
 
 def shares(quick: bool) -> Iterator[Line]:
-    """What it adds to count, for every format, what the numbers become: at 20 steps, and spread over all of them."""
+    """What it adds to count, for every format, what the numbers become: at 20 steps, and spread
+    over all of them.
+    """
     e, real = Experiment(), quantities.shares_by_outcome
     nothing = torch.full((e.depth, *SHARES_SHAPE, e.network_count), np.nan)
 
@@ -219,13 +263,26 @@ def shares(quick: bool) -> Iterator[Line]:
     works = step_with(real, 0), step_with(lambda *tensors: nothing, 0), step_with(real, 1)
     turns = in_turns(20 if quick else 60, *works)[1:]
     taken = len(sampled_steps(e.steps))
-    added = [(with_it - without) * taken / ((e.steps + 1) * plain) for with_it, without, plain in turns]
-    yield Line("shares in every format, a step with over one without", [1 + share for share in added], "x", at_most=1.25)
-    yield Line("  at the steps at which they are taken", [with_it / without for with_it, without, _ in turns], "x")
+    added = [
+        (with_it - without) * taken / ((e.steps + 1) * plain) for with_it, without, plain in turns
+    ]
+    yield Line(
+        "shares in every format, a step with over one without",
+        [1 + share for share in added],
+        "x",
+        at_most=1.25,
+    )
+    yield Line(
+        "  at the steps at which they are taken",
+        [with_it / without for with_it, without, _ in turns],
+        "x",
+    )
 
 
 def functions(quick: bool) -> Iterator[Line]:
-    """What it adds to a run of two inputs to ask its networks, at 20 steps, for their answers all over the plane."""
+    """What it adds to a run of two inputs to ask its networks, at 20 steps, for their answers all
+    over the plane.
+    """
     e = Experiment(dataset="spirals")
     stack, data = training.draw_stack_and_data(e)
     one_step = partial(training.Training(stack, data).measure_and_update, 1, next(batch_indices(e)))
@@ -234,67 +291,119 @@ def functions(quick: bool) -> Iterator[Line]:
         turns = in_turns(20 if quick else 60, ask, one_step)[1:]
     taken = len(sampled_steps(e.steps))
     added = [1 + asked * taken / ((e.steps + 1) * plain) for asked, plain in turns]
-    yield Line("learned functions, a run of spirals with them over one without", added, "x", at_most=1.25)
+    yield Line(
+        "learned functions, a run of spirals with them over one without", added, "x", at_most=1.25
+    )
 
 
 def default_experiment(quick: bool) -> Iterator[Line]:
     e = Experiment()
     firsts = [turn[0] for turn in in_turns(5 if quick else 15, lambda: next(measure(e)))]
-    yield Line("first measurement of the default experiment", [1e3 * one for one in firsts], "ms", at_most=150)
+    yield Line(
+        "first measurement of the default experiment",
+        [1e3 * one for one in firsts],
+        "ms",
+        at_most=150,
+    )
     wholes = [turn[0] for turn in in_turns(1 if quick else 3, lambda: list(measure(e)))]
     yield Line("the whole default experiment", wholes, "s")
     yield Line("  a step of it", [1e3 * one / (e.steps + 1) for one in wholes], "ms")
-    adam, muon = (measure(replace(e, optimizer=key, learning_rate=0.001, steps=5000)) for key in ("adam", "muon"))
+    adam, muon = (
+        measure(replace(e, optimizer=key, learning_rate=0.001, steps=5000))
+        for key in ("adam", "muon")
+    )
     next(adam), next(muon)
     turns = in_turns(3 if quick else 9, steps(muon, PERIOD), steps(adam, PERIOD))
-    yield Line("  a step by Muon, times that by Adam", [one / other for one, other in turns], "x", at_most=3)
+    yield Line(
+        "  a step by Muon, times that by Adam",
+        [one / other for one, other in turns],
+        "x",
+        at_most=3,
+    )
 
 
 def formats(quick: bool) -> Iterator[Line]:
     """Of the default experiment, each format beside float32 in turns."""
     keys = [key for key, row in PRECISIONS.items() if row.itemsize < 4]
-    streams = [measure(replace(Experiment(), precision=key, steps=5000)) for key in ("float32", *keys)]
+    streams = [
+        measure(replace(Experiment(), precision=key, steps=5000)) for key in ("float32", *keys)
+    ]
     for stream in streams:
         next(stream)
     turns = in_turns(3 if quick else 9, *(steps(stream, PERIOD) for stream in streams))
     for place, key in enumerate(keys, start=1):
-        yield Line(f"  a step in {key}, times that in float32", [turn[place] / turn[0] for turn in turns], "x", at_most=2)
+        yield Line(
+            f"  a step in {key}, times that in float32",
+            [turn[place] / turn[0] for turn in turns],
+            "x",
+            at_most=2,
+        )
 
 
 def foresight(quick: bool) -> Iterator[Line]:
     e = Experiment()
     first = next(measure(e))
-    turns = in_turns(5 if quick else 15, lambda: predict.__wrapped__(e), lambda: verdicts_before_training(e, first))
-    yield Line("prediction and forecasts for the default page", [1e3 * sum(turn) for turn in turns[1:]], "ms", at_most=30)
+    turns = in_turns(
+        5 if quick else 15,
+        lambda: predict.__wrapped__(e),
+        lambda: verdicts_before_training(e, first),
+    )
+    yield Line(
+        "prediction and forecasts for the default page",
+        [1e3 * sum(turn) for turn in turns[1:]],
+        "ms",
+        at_most=30,
+    )
     sigma_w2, sigma_b2 = np.linspace(0.1, 4, 50)[:, None], np.linspace(0, 1, 50)
 
     def grids():
-        gaussian_moments.log_moment_table.cache_clear(), correlation_deficit.deficit_cell.cache_clear()
+        (
+            gaussian_moments.log_moment_table.cache_clear(),
+            correlation_deficit.deficit_cell.cache_clear(),
+        )
         for activation in ACTIVATIONS:
             mean_field.fixed_point(activation, sigma_w2, sigma_b2)
 
     whole = [turn[0] for turn in in_turns(1 if quick else 3, grids)]
-    yield Line("fixed points of all activations on a grid of 50 x 50, tables included", whole, "s", at_most=5)
+    yield Line(
+        "fixed points of all activations on a grid of 50 x 50, tables included",
+        whole,
+        "s",
+        at_most=5,
+    )
 
 
 def product(quick: bool) -> Iterator[Line]:
     p = Product()
     turns = in_turns(3 if quick else 15, p.log10_norms, lambda: bare_products(p))[1:]
-    yield Line("200 products of 100 further factors 4 x 4, their norms", [1e3 * one for one, _ in turns], "ms", at_most=100)
-    yield Line("  times as long as drawing and multiplying alone", [one / bare for one, bare in turns], "x", at_most=4)
+    yield Line(
+        "200 products of 100 further factors 4 x 4, their norms",
+        [1e3 * one for one, _ in turns],
+        "ms",
+        at_most=100,
+    )
+    yield Line(
+        "  times as long as drawing and multiplying alone",
+        [one / bare for one, bare in turns],
+        "x",
+        at_most=4,
+    )
 
 
 def bare_products(p: Product) -> Tensor:
     """The same numbers drawn and multiplied, all at once and unscaled."""
     sources = [generator(p.seed, "normal", replicate) for replicate in range(p.replicates)]
-    drawn = torch.stack([torch.randn(2, 64, p.n, p.n, generator=random, dtype=torch.float64) for random in sources])
+    drawn = torch.stack(
+        [torch.randn(2, 64, p.n, p.n, generator=random, dtype=torch.float64) for random in sources]
+    )
     found = drawn[:, 0, 0]
     for k in range(1, p.count + 1):
         found = torch.bmm(drawn[:, k // 64, k % 64], found)
     return found
 
 
-# The page, without a browser: a script runs as it does on the server, and its messages are thrown away
+# The page, without a browser: a script runs as it does on the server, and its messages are thrown
+# away
 
 
 def drawing(quick: bool) -> Iterator[Line]:
@@ -302,13 +411,17 @@ def drawing(quick: bool) -> Iterator[Line]:
         import bench
         import streamlit
 
-        streamlit.session_state.turns = bench.draws(streamlit.session_state.count, streamlit.empty())
+        streamlit.session_state.turns = bench.draws(
+            streamlit.session_state.count, streamlit.empty()
+        )
 
     at = AppTest.from_function(script, default_timeout=300)
     at.session_state["count"] = 5 if quick else 25
     at.run()
     assert not at.exception, at.exception
-    training, depth, heat, anew = ([1e3 * turn[which] for turn in at.session_state.turns] for which in range(4))
+    training, depth, heat, anew = (
+        [1e3 * turn[which] for turn in at.session_state.turns] for which in range(4)
+    )
     yield Line("a draw of the training chart: tables, bytes, message", training, "ms", at_most=2)
     yield Line("a draw of the depth chart: tables, bytes, message", depth, "ms", at_most=2)
     yield Line("  the heat map's table, once a second", heat, "ms", at_most=2)
@@ -316,7 +429,9 @@ def drawing(quick: bool) -> Iterator[Line]:
 
 
 def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
-    """Seconds of: the training chart, the depth chart, the heat map's table, and the training chart the usual way."""
+    """Seconds of: the training chart, the depth chart, the heat map's table, and the training chart
+    the usual way.
+    """
     e = Experiment()
     run = Run(e)
     list(run)
@@ -330,7 +445,9 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
 
     return in_turns(
         turns,
-        lambda: draw_piece(place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)),
+        lambda: draw_piece(
+            place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)
+        ),
         lambda: draw_piece(place, Picture(charts.depth_spec(e), frames.depth_tables(run))),
         lambda: frames.heat_table(run, e.schemes[0], "signal"),
         anew,
@@ -355,7 +472,9 @@ def new_seed(at: AppTest) -> AppTest:
 
 
 class Clocked:
-    """The real `measure`, with the seconds that were spent in it, and when it was first and last pulled."""
+    """The real `measure`, with the seconds that were spent in it, and when it was first and last
+    pulled.
+    """
 
     def __init__(self):
         self.inside, self.began, self.ended = 0.0, 0.0, 0.0
@@ -394,7 +513,9 @@ def streaming(quick: bool) -> Iterator[Line]:
         with replaced(runs, "measure", clocked):
             new_seed(at)
         shares.append(100 * clocked.share)
-    yield Line("share of the time in the engine while the default page streams", shares, "%", at_least=50)
+    yield Line(
+        "share of the time in the engine while the default page streams", shares, "%", at_least=50
+    )
 
 
 def clicking(quick: bool) -> Iterator[Line]:
@@ -402,7 +523,9 @@ def clicking(quick: bool) -> Iterator[Line]:
     at, waits = page(steps="100"), []
     for depth in range(10, 13 if quick else 19):
         began, drawn = time.process_time(), []
-        with replaced(DeltaGenerator, "vega_lite_chart", noticing(DeltaGenerator.vega_lite_chart, drawn)):
+        with replaced(
+            DeltaGenerator, "vega_lite_chart", noticing(DeltaGenerator.vega_lite_chart, drawn)
+        ):
             sound(at.sidebar.slider(key="depth").set_value(depth).run())
         waits.append(drawn[0] - began)
     yield Line("from a changed depth to the first changed curve, warm", waits, "s", at_most=1)
@@ -438,16 +561,22 @@ window.addEventListener("pointermove", (event) => {
 
 
 def hovering(quick: bool) -> Iterator[Line]:
-    """From a pointer's event until the frame in which all panels of the training chart show its step. By the clock."""
+    """From a pointer's event until the frame in which all panels of the training chart show its
+    step. By the clock.
+    """
     sent = []
     with served() as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(120_000)
-        page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+        page.on(
+            "websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame))
+        )
         page.add_init_script(f"window.views = {VIEWS_JS}; window.rows = {ROWS_JS};")
         page.goto(server.url)
-        page.wait_for_function("new Set((rows('profiles') ?? []).map((row) => row.since)).size > 40")  # all has arrived
+        page.wait_for_function(
+            "new Set((rows('profiles') ?? []).map((row) => row.since)).size > 40"
+        )  # all has arrived
         page.evaluate(NOTING)
         box, before = page.locator("canvas").first.bounding_box(), len(sent)
         steps = set()
@@ -457,13 +586,20 @@ def hovering(quick: bool) -> Iterator[Line]:
             steps.add(page.evaluate("views()[0].signal('at')"))
         waits, said = page.evaluate("waits"), len(sent) - before
         browser.close()
-    yield Line("from the pointer to its step in all panels of the training chart, painted", waits, "ms", at_most=50)
+    yield Line(
+        "from the pointer to its step in all panels of the training chart, painted",
+        waits,
+        "ms",
+        at_most=50,
+    )
     yield Line("  steps that were shown", [len(steps)], "", at_least=10)
     yield Line("  messages to the server meanwhile", [said], "", at_most=0)
 
 
 def memory(quick: bool) -> Iterator[Line]:
-    """Growth over reruns of small experiments, when the memory of finished runs is full; linear fit."""
+    """Growth over reruns of small experiments, when the memory of finished runs is full; linear
+    fit.
+    """
     if not Path("/proc/self/statm").exists():
         return
     st.cache_resource.clear()
@@ -478,7 +614,12 @@ def memory(quick: bool) -> Iterator[Line]:
             held.append(resident() / 2**20)
     slope = statistics.linear_regression(range(len(held)), held).slope
     yield Line("memory of the server", held, "MiB")
-    yield Line("  growth over 50 reruns, by linear fit", [50 * slope], "MiB", at_most=statistics.median(held) / 100)
+    yield Line(
+        "  growth over 50 reruns, by linear fit",
+        [50 * slope],
+        "MiB",
+        at_most=statistics.median(held) / 100,
+    )
 
 
 def resident() -> int:

@@ -1,9 +1,12 @@
-"""What a chart shows: from the message that a server sends, and from the view that a browser has drawn."""
+"""What a chart shows: from the message that a server sends, and from the view that a browser has
+drawn.
+"""
 
 import pyarrow as pa
 from streamlit.proto.VegaLiteChart_pb2 import VegaLiteChart
 
-# Vega keeps its views to itself; React's record of a chart's element holds them. Called in the browser: the views of all
+# Vega keeps its views to itself; React's record of a chart's element holds them. Called in the
+# browser: the views of all
 # charts, from the top of the page.
 VIEWS_JS = """
 () => [...document.querySelectorAll("[data-testid=stVegaLiteChart]")].flatMap((chart) => {

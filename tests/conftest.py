@@ -1,5 +1,5 @@
-"""What all tests share: one thread, so that nothing depends on how many cores are free, Hypothesis without a clock, and
-a browser on a server of their own.
+"""What all tests share: one thread, so that nothing depends on how many cores are free, Hypothesis
+without a clock, and a browser on a server of their own.
 """
 
 import os
@@ -12,7 +12,9 @@ from hypothesis import settings
 from local_server import CHROMIUM_ARGS, Server, chromium, served
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-PATIENCE = 60_000  # milliseconds until something is called missing; nothing waits so long on purpose
+PATIENCE = (
+    60_000  # milliseconds until something is called missing; nothing waits so long on purpose
+)
 WIDE = {"width": 1400, "height": 1000}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 EYES = f"""
@@ -24,7 +26,9 @@ window.newest = () => Math.max(-1, ...(rows('bands') ?? []).map((row) => row.ste
 torch.set_num_threads(1)
 expect.set_options(timeout=PATIENCE)
 settings.register_profile("local", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)  # a push must not fail by the luck of the draw
+settings.register_profile(
+    "ci", deadline=None, derandomize=True
+)  # a push must not fail by the luck of the draw
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
@@ -64,7 +68,10 @@ def page(visitor: BrowserContext) -> Iterator[Page]:
     """A new tab. Whatever a test does, the browser must have nothing to complain about."""
     page, complaints = visitor.new_page(), []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
     yield page
     assert page.get_by_test_id("stException").count() == 0
     page.close()

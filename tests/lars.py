@@ -4,7 +4,9 @@ import torch
 
 
 class Lars(torch.optim.Optimizer):
-    """You et al. 2017, one matrix at a time: trust 0.001, momentum 0.9; a plain step where a norm is 0."""
+    """You et al. 2017, one matrix at a time: trust 0.001, momentum 0.9; a plain step where a norm
+    is 0.
+    """
 
     def __init__(self, parameters, rate, weight_decay=0.0):
         super().__init__(parameters, {"rate": rate, "weight_decay": weight_decay})
@@ -13,7 +15,9 @@ class Lars(torch.optim.Optimizer):
         for group in self.param_groups:
             for w in group["params"]:
                 g, decay, size = w.grad, group["weight_decay"], w.detach().norm()
-                trust = 0.001 * size / (g.norm() + decay * size) if size > 0 and g.norm() > 0 else 1.0
+                trust = (
+                    0.001 * size / (g.norm() + decay * size) if size > 0 and g.norm() > 0 else 1.0
+                )
                 v = self.state[w].setdefault("v", torch.zeros_like(w.data))
                 v.mul_(0.9).add_(group["rate"] * trust * (g + decay * w.data))
                 w.data.sub_(v)

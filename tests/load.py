@@ -1,7 +1,9 @@
-"""Many visitors at once: `python tests/load.py --visitors 30` or `--different 10`. Prints counts, and ratios to one visitor.
+"""Many visitors at once: `python tests/load.py --visitors 30` or `--different 10`.
 
-Starts a server of its own on 127.0.0.1, speaks to it as browsers do, and stops by itself: every visitor makes one visit,
-and leaves after MOST_SECONDS at the latest.
+Prints counts, and ratios to one visitor.
+
+Starts a server of its own on 127.0.0.1, speaks to it as browsers do, and stops by itself: every
+visitor makes one visit, and leaves after MOST_SECONDS at the latest.
 """
 
 import argparse
@@ -64,7 +66,9 @@ def visits(server: Server, queries: Sequence[str]) -> list[Visit]:
     """One visitor for each query, all at once."""
 
     async def together() -> list[Visit]:
-        return await asyncio.gather(*(visit(server.address, query) for query in queries[:MOST_VISITORS]))
+        return await asyncio.gather(
+            *(visit(server.address, query) for query in queries[:MOST_VISITORS])
+        )
 
     return asyncio.run(together())
 
@@ -72,8 +76,13 @@ def visits(server: Server, queries: Sequence[str]) -> list[Visit]:
 async def visit(address: str, query: str) -> Visit:
     seen, start = Visit(), time.monotonic()
     try:
-        async with asyncio.timeout(MOST_SECONDS), connect(f"ws://{address}/_stcore/stream", max_size=None) as socket:
-            await socket.send(BackMsg(rerun_script=ClientState(query_string=query)).SerializeToString())
+        async with (
+            asyncio.timeout(MOST_SECONDS),
+            connect(f"ws://{address}/_stcore/stream", max_size=None) as socket,
+        ):
+            await socket.send(
+                BackMsg(rerun_script=ClientState(query_string=query)).SerializeToString()
+            )
             while seen.end is None:
                 notice(seen, ForwardMsg.FromString(await socket.recv()), time.monotonic() - start)
     except (TimeoutError, OSError) as error:
@@ -87,8 +96,14 @@ def notice(seen: Visit, message: ForwardMsg, now: float) -> None:
     element = message.delta.new_element
     if element.WhichOneof("type") == "exception":
         seen.errors.append(element.exception.message)
-    if element.WhichOneof("type") == "vega_lite_chart" and "bands" in {one.name for one in element.vega_lite_chart.datasets}:
-        seen.first, seen.draws, seen.bands = seen.first or now, seen.draws + 1, tables(element.vega_lite_chart)["bands"]
+    if element.WhichOneof("type") == "vega_lite_chart" and "bands" in {
+        one.name for one in element.vega_lite_chart.datasets
+    }:
+        seen.first, seen.draws, seen.bands = (
+            seen.first or now,
+            seen.draws + 1,
+            tables(element.vega_lite_chart)["bands"],
+        )
 
 
 def same_link(visitors: int) -> None:
@@ -102,7 +117,9 @@ def same_link(visitors: int) -> None:
 def different_links(visitors: int) -> None:
     with house() as place:
         one, steps_of_one = counted_visits(place, [LINK + "&seed=1"])
-        many, steps_of_many = counted_visits(place, [f"{LINK}&seed={seed}" for seed in range(2, visitors + 2)])
+        many, steps_of_many = counted_visits(
+            place, [f"{LINK}&seed={seed}" for seed in range(2, visitors + 2)]
+        )
     print(f"{visitors} visitors train different things at once")
     report(one, steps_of_one, many, steps_of_many)
 
@@ -114,20 +131,41 @@ def counted_visits(place: House, queries: Sequence[str]) -> tuple[list[Visit], i
 
 def report(one: list[Visit], steps_of_one: int, many: list[Visit], steps_of_many: int) -> None:
     (alone,) = one
-    whole = [seen for seen in many if seen.bands and seen.bands["step"].to_pylist()[-1] == steps_of_one - 1]
+    whole = [
+        seen
+        for seen in many
+        if seen.bands and seen.bands["step"].to_pylist()[-1] == steps_of_one - 1
+    ]
     print(f"engine steps: {steps_of_one} for one, {steps_of_many} for all")
-    print(f"received the finished curves: {len(whole)} of {len(many)}; errors: {sum(len(seen.errors) for seen in many)}")
-    print(f"draws a visitor: {alone.draws} for one, {statistics.median(seen.draws for seen in many):g} for all")
+    print(
+        f"received the finished curves: {len(whole)} of {len(many)}; errors: {sum(len(seen.errors) for seen in many)}"
+    )
+    print(
+        f"draws a visitor: {alone.draws} for one, {statistics.median(seen.draws for seen in many):g} for all"
+    )
     for name, words in (("first", "first curve"), ("end", "end")):
         seconds = sorted(getattr(seen, name) or float("inf") for seen in many)
-        ratios = [value / getattr(alone, name) for value in (seconds[0], statistics.median(seconds), seconds[-1])]
-        print(f"{words}, as a ratio to one visitor's: {ratios[0]:.1f} earliest, {ratios[1]:.1f} median, {ratios[2]:.1f} latest")
+        ratios = [
+            value / getattr(alone, name)
+            for value in (seconds[0], statistics.median(seconds), seconds[-1])
+        ]
+        print(
+            f"{words}, as a ratio to one visitor's: {ratios[0]:.1f} earliest, {ratios[1]:.1f} median, {ratios[2]:.1f} latest"
+        )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--visitors", type=int, default=30, metavar="N", help=f"open one link, at most {MOST_VISITORS}")
+    how.add_argument(
+        "--visitors",
+        type=int,
+        default=30,
+        metavar="N",
+        help=f"open one link, at most {MOST_VISITORS}",
+    )
     how.add_argument("--different", type=int, metavar="N", help="open links that differ")
     chosen = parser.parse_args()
     different_links(chosen.different) if chosen.different else same_link(chosen.visitors)

@@ -1,4 +1,7 @@
-"""A real server and the machine's browser, for tests, `load.py` and `run.py`. Standard library only."""
+"""A real server and the machine's browser, for tests, `load.py` and `run.py`.
+
+Standard library only.
+"""
 
 import os
 import shutil
@@ -15,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUMS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
-# No sandbox and no GPU: tests also run as root, in containers. The others keep the browser from calling home.
+# No sandbox and no GPU: tests also run as root, in containers. The others keep the browser from
+# calling home.
 CHROMIUM_ARGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -39,9 +43,17 @@ class Server:
 
 @contextmanager
 def served(script: str = "app.py", **environment: str) -> Iterator[Server]:
-    """`streamlit run` of a script on 127.0.0.1, ready to answer; ended by its own process id. What it prints is in `log`."""
+    """`streamlit run` of a script on 127.0.0.1, ready to answer; ended by its own process id.
+
+    What it prints is in `log`.
+    """
     address = f"127.0.0.1:{free_port()}"
-    options = {"address": "127.0.0.1", "port": address.partition(":")[2], "headless": "true", "fileWatcherType": "none"}
+    options = {
+        "address": "127.0.0.1",
+        "port": address.partition(":")[2],
+        "headless": "true",
+        "fileWatcherType": "none",
+    }
     flags = [word for name, value in options.items() for word in (f"--server.{name}", value)]
     with tempfile.TemporaryDirectory() as folder:
         server = Server(address, Path(folder) / "log")

@@ -1,7 +1,9 @@
-"""Runs every check of this project, from a bare Python: `python tests/run.py [arguments of pytest]`.
+"""Runs every check of this project, from a bare Python: `python tests/run.py [arguments of
+pytest]`.
 
-Makes a virtual environment with what the two requirements files pin, makes sure of a browser, and runs lint, doctests,
-unit, page, browser and load tests. Nothing is skipped: what cannot be had is a failure.
+Makes a virtual environment with what the two requirements files pin, makes sure of a browser, and
+runs lint, doctests, unit, page, browser and load tests. Nothing is skipped: what cannot be had is a
+failure.
 """
 
 import hashlib
@@ -16,10 +18,21 @@ from local_server import CHROMIUMS, ROOT, chromium
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 REQUIREMENTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
-SLOWEST_FIRST = """page/test_browser.py engine/test_oracle.py page/test_accessibility.py page/test_screenshots.py
-    page/test_course_walk.py page/test_page.py page/test_course.py page/test_journeys.py page/test_interaction.py
-    course/test_lessons.py probes/test_learned_function.py""".split()
-# Two processes, each file in one: its fixtures are made once. In this order, not by how many tests are in a file.
+SLOWEST_FIRST = [
+    "page/test_browser.py",
+    "engine/test_oracle.py",
+    "page/test_accessibility.py",
+    "page/test_screenshots.py",
+    "page/test_course_walk.py",
+    "page/test_page.py",
+    "page/test_course.py",
+    "page/test_journeys.py",
+    "page/test_interaction.py",
+    "course/test_lessons.py",
+    "probes/test_learned_function.py",
+]
+# Two processes, each file in one: its fixtures are made once. In this order, not by how many tests
+# are in a file.
 SIDE_BY_SIDE = "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"
 
 
@@ -27,7 +40,12 @@ def main(arguments: list[str]) -> int:
     prepare()
     # One thread for each process, as on the page: tests, server and browser share the cores.
     os.environ.update(CHROMIUM=browser(), OMP_NUM_THREADS="1")
-    checks = ["ruff", "check"], ["ruff", "format", "--check"], ["mypy"], ["pytest", *SIDE_BY_SIDE, *arguments, *default_paths(arguments)]
+    checks = (
+        ["ruff", "check"],
+        ["ruff", "format", "--check"],
+        ["mypy"],
+        ["pytest", *SIDE_BY_SIDE, *arguments, *default_paths(arguments)],
+    )
     failed = [" ".join(check[:2]) for check in checks if run(str(PYTHON), "-m", *check)]
     print("failed: " + ", ".join(failed) if failed else "all checks passed", flush=True)
     return bool(failed)
@@ -39,8 +57,14 @@ def run(*command: str) -> int:
 
 
 def prepare() -> None:
-    """The virtual environment, made anew when a requirements file or this Python is another than when it was made."""
-    facts = [sys.version.encode(), str(ENVIRONMENT).encode(), *(path.read_bytes() for path in REQUIREMENTS)]
+    """The virtual environment, made anew when a requirements file or this Python is another than
+    when it was made.
+    """
+    facts = [
+        sys.version.encode(),
+        str(ENVIRONMENT).encode(),
+        *(path.read_bytes() for path in REQUIREMENTS),
+    ]
     stamp, made_from = ENVIRONMENT / "made-from", hashlib.sha256(b"\0".join(facts)).hexdigest()
     if stamp.exists() and stamp.read_text() == made_from:
         return
@@ -64,9 +88,13 @@ def browser() -> str:
 def playwrights_own() -> str:
     run(str(PYTHON), "-m", "playwright", "install", "chromium")
     ask = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
-    path = subprocess.run([str(PYTHON), "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    path = subprocess.run(
+        [str(PYTHON), "-c", ask], capture_output=True, text=True, check=True
+    ).stdout.strip()
     if not Path(path).exists():
-        raise SystemExit(f"no browser: install one of {', '.join(CHROMIUMS)}, or name one in CHROMIUM")
+        raise SystemExit(
+            f"no browser: install one of {', '.join(CHROMIUMS)}, or name one in CHROMIUM"
+        )
     return path
 
 
@@ -76,7 +104,10 @@ def default_paths(arguments: list[str]) -> list[str]:
         return []
     tests = ROOT / "tests"
     names = {str(path.relative_to(tests)) for path in tests.rglob("test_*.py")}
-    return [*(f"tests/{name}" for name in [*SLOWEST_FIRST, *sorted(names - set(SLOWEST_FIRST))]), "stability"]
+    return [
+        *(f"tests/{name}" for name in [*SLOWEST_FIRST, *sorted(names - set(SLOWEST_FIRST))]),
+        "stability",
+    ]
 
 
 if __name__ == "__main__":

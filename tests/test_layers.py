@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# A file imports from its own package and from lines above its package's; packages on one line do not import each other.
+# A file imports from its own package and from lines above its package's; packages on one line do
+# not import each other.
 LAYERS = (
     ("text", "randomness", "page_layout"),
     ("catalogues",),
@@ -21,7 +22,8 @@ LAYERS = (
     ("page",),
     ("__init__",),
 )
-# The one import from below, inside a method: `Product(...).log10_norms()` is promised, and the engine computes it.
+# The one import from below, inside a method: `Product(...).log10_norms()` is promised, and the
+# engine computes it.
 UPWARD = {("stability.records.product", "stability.engine.products")}
 LAYER = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
 MODULES = sorted((ROOT / "stability").rglob("*.py"))
@@ -60,7 +62,11 @@ def imported(path: Path) -> set[str]:
 def functions(path: Path) -> dict[str, int]:
     """Lines of each function from `def` to its end, decorators not counted."""
     kinds = ast.FunctionDef, ast.AsyncFunctionDef
-    return {node.name: node.end_lineno - node.lineno + 1 for node in ast.walk(tree(path)) if isinstance(node, kinds)}
+    return {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in ast.walk(tree(path))
+        if isinstance(node, kinds)
+    }
 
 
 def relative(path: Path) -> str:
@@ -76,19 +82,27 @@ def test_a_file_imports_only_from_packages_above_its_own(path):
         other = rest.partition(".")[0]
         promised = any(module_of(path) == user and name.startswith(used) for user, used in UPWARD)
         if root == "stability" and other and other != own and not promised:
-            assert other in LAYER or own == "__init__", f"{name} is imported from the package's public names"
+            assert other in LAYER or own == "__init__", (
+                f"{name} is imported from the package's public names"
+            )
             assert own == "__init__" or LAYER[other] < LAYER[own], f"{own} imports {name}"
 
 
-@pytest.mark.parametrize("package", [name for name in LAYER if (ROOT / "stability" / name).is_dir()])
+@pytest.mark.parametrize(
+    "package", [name for name in LAYER if (ROOT / "stability" / name).is_dir()]
+)
 def test_the_imports_inside_a_package_have_no_cycle(package):
     own = {module_of(path): path for path in MODULES if package_of(path) == package}
-    inner = set(own) - {f"stability.{package}"}  # `from stability.charts import palette` needs the file, not the package
+    inner = set(own) - {
+        f"stability.{package}"
+    }  # `from stability.charts import palette` needs the file, not the package
     graph = {name: imported(path) & inner for name, path in own.items() if name in inner}
     TopologicalSorter(graph).prepare()
 
 
-@pytest.mark.parametrize("package", [name for name in LAYER if (ROOT / "stability" / name).is_dir()])
+@pytest.mark.parametrize(
+    "package", [name for name in LAYER if (ROOT / "stability" / name).is_dir()]
+)
 def test_a_package_says_what_lives_there_what_it_may_import_and_where_one_adds_to_it(package):
     words = ast.get_docstring(tree(ROOT / "stability" / package / "__init__.py"))
     assert words.count(". ") + words.count(".\n") >= 2
@@ -96,15 +110,25 @@ def test_a_package_says_what_lives_there_what_it_may_import_and_where_one_adds_t
     assert "To add" in words
 
 
-@pytest.mark.parametrize(("module", "home"), [("streamlit", "app.py"), ("altair", "stability/charts/")])
+@pytest.mark.parametrize(
+    ("module", "home"), [("streamlit", "app.py"), ("altair", "stability/charts/")]
+)
 def test_only_one_place_knows_the_library_that_shows(module, home):
-    users = {relative(path) for path in FILES if any(name.split(".")[0] == module for name in imported(path))}
+    users = {
+        relative(path)
+        for path in FILES
+        if any(name.split(".")[0] == module for name in imported(path))
+    }
     assert users
     assert not [user for user in users if not user.startswith(home)]
 
 
 def test_the_library_does_not_import_the_page():
-    assert not [relative(path) for path in MODULES if "app" in {name.split(".")[0] for name in imported(path)}]
+    assert not [
+        relative(path)
+        for path in MODULES
+        if "app" in {name.split(".")[0] for name in imported(path)}
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
@@ -131,8 +155,14 @@ def test_no_code_asks_which_row_it_has(path):
     """A variant is a row of a catalogue: code that compares keys is a row that lacks a field."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Compare):
-            sides = [side.attr for side in (node.left, *node.comparators) if isinstance(side, ast.Attribute)]
-            texts = [side for side in (node.left, *node.comparators) if isinstance(side, ast.Constant)]
+            sides = [
+                side.attr
+                for side in (node.left, *node.comparators)
+                if isinstance(side, ast.Attribute)
+            ]
+            texts = [
+                side for side in (node.left, *node.comparators) if isinstance(side, ast.Constant)
+            ]
             assert not ({"key", "bench"} & set(sides) and texts), f"{path.name}:{node.lineno}"
 
 

@@ -53,7 +53,11 @@ def test_visitors_who_train_different_things_are_all_served_and_nothing_is_train
 
 
 def test_links_that_spell_one_state_differently_share_a_run(place):
-    spellings = [f"{LINK}&seed=21", f"seed=21&{LINK}&v=1&noise=0.1", f"{LINK}&seed=21&wings=2".replace(",", "%2C")]
+    spellings = [
+        f"{LINK}&seed=21",
+        f"seed=21&{LINK}&v=1&noise=0.1",
+        f"{LINK}&seed=21&wings=2".replace(",", "%2C"),
+    ]
     seen, steps = load.counted_visits(place, spellings)
     assert steps == 201
     assert all(visit.bands.equals(seen[0].bands) for visit in seen)

@@ -20,12 +20,18 @@ OWN = {"stability", "app"} | {path.stem for path in (ROOT / "tests").rglob("*.py
 
 
 def requirements(path: Path) -> list[Requirement]:
-    lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [
+        line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     return [Requirement(line) for line in lines if line]
 
 
 def pins(*paths: Path) -> dict[str, str]:
-    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for path in paths for pin in requirements(path)}
+    return {
+        canonicalize_name(pin.name): next(iter(pin.specifier)).version
+        for path in paths
+        for pin in requirements(path)
+    }
 
 
 def bounds() -> list[Requirement]:
@@ -46,7 +52,9 @@ def third_party(*paths: Path) -> set[str]:
 
 
 def tracked(folder: str) -> list[str]:
-    listing = subprocess.run(["git", "ls-files", "-z", folder], cwd=ROOT, capture_output=True, text=True, check=True)
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", folder], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return [name for name in listing.stdout.split("\0") if name]
 
 
@@ -66,13 +74,17 @@ def test_no_package_is_pinned_twice():
 def test_every_lower_bound_is_written_and_met_by_the_lock():
     locked = pins(LOCK)
     for bound in bounds():
-        assert [clause.operator for clause in bound.specifier] == [">="], f"{bound}: a lower bound, by hand"
+        assert [clause.operator for clause in bound.specifier] == [">="], (
+            f"{bound}: a lower bound, by hand"
+        )
         assert locked[canonicalize_name(bound.name)] in bound.specifier
 
 
 def test_streamlit_is_asked_for_by_the_page_alone():
     assert "streamlit" not in [Requirement(line).name for line in PROJECT["dependencies"]]
-    assert "streamlit" in [Requirement(line).name for line in PROJECT["optional-dependencies"]["page"]]
+    assert "streamlit" in [
+        Requirement(line).name for line in PROJECT["optional-dependencies"]["page"]
+    ]
 
 
 def test_everything_that_is_imported_directly_is_pinned():
@@ -82,7 +94,10 @@ def test_everything_that_is_imported_directly_is_pinned():
 
 
 def test_everything_that_the_library_imports_is_asked_for_in_its_bounds():
-    homes, asked = packages_distributions(), {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    homes, asked = (
+        packages_distributions(),
+        {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]},
+    )
     for module in third_party(*(ROOT / "stability").rglob("*.py")):
         assert {canonicalize_name(home) for home in homes[module]} & asked, module
 
@@ -99,8 +114,18 @@ def test_the_wheel_holds_every_file_of_the_library(tmp_path):
         if (ROOT / name).is_file():
             (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / "source" / name)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "wheel")]
-    built = subprocess.run([*command, str(tmp_path / "source")], capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(tmp_path / "wheel"),
+    ]
+    built = subprocess.run(
+        [*command, str(tmp_path / "source")], capture_output=True, text=True, check=False
+    )
     assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
     (wheel,) = (tmp_path / "wheel").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:

@@ -9,7 +9,8 @@ from test_layers import FILES, MODULES, module_of, package_of, relative, tree
 
 # Names that mean the same in two packages, or so much to a reader that both deserve them.
 SHARED_NAMES: set[str] = set()
-# Words of no field, or of so many that nobody knows which is meant: none of them names a thing here.
+# Words of no field, or of so many that nobody knows which is meant: none of them names a thing
+# here.
 UNKNOWN_WORDS = {
     "house", "deed", "deeds", "told", "held", "standing", "hand", "unnoticed", "begun", "applied",
     "closed_up", "late", "reckon", "somebody",

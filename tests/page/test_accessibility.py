@@ -1,4 +1,6 @@
-"""The page for everybody, in a real Chromium: names, contrast, keys, stillness, tables; colours that stay apart as painted."""
+"""The page for everybody, in a real Chromium: names, contrast, keys, stillness, tables; colours
+that stay apart as painted.
+"""
 
 import io
 import tomllib
@@ -36,7 +38,9 @@ STATES = {
     "for a room": f"{SMALL}&view=present",
     "a question for a room": f"lesson={LESSON}&view=present",
 }
-STATES |= {f"train, {key}": f"{SMALL}&dataset=moons&section={key}" for key in BENCH_LINKS["train"].sections}
+STATES |= {
+    f"train, {key}": f"{SMALL}&dataset=moons&section={key}" for key in BENCH_LINKS["train"].sections
+}
 STATES |= {f"products, {key}": f"{FEW}&section={key}" for key in BENCH_LINKS["product"].sections}
 ALLOWED: dict[tuple[str, str], str] = {}  # rule of axe and selector: the reason why it may stay
 GRAVE = {"serious", "critical"}
@@ -65,13 +69,27 @@ def grave(page: Page) -> Iterator[str]:
                 yield f"{violation['id']}: {node['target']} {node['failureSummary']}"
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1400), ("dark", 1400), ("light", 400), ("dark", 400)])
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1400), ("dark", 1400), ("light", 400), ("dark", 400)]
+)
 def test_axe_finds_nothing_serious_in_any_state(page, server, theme, width):
-    """At 400 pixels, where the sidebar is folded, only what stands there in another way than at 1400."""
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # nothing is half faded when it is looked at
+    """At 400 pixels, where the sidebar is folded, only what stands there in another way than at
+    1400.
+    """
+    page.emulate_media(
+        color_scheme=theme, reduced_motion="reduce"
+    )  # nothing is half faded when it is looked at
     page.set_viewport_size({"width": width, "height": 1000})
-    seen = STATES if width == 1400 else {name: query for name, query in STATES.items() if "," not in name}
-    assert {name: found for name, query in seen.items() if (found := list(grave(opened(page, server, query))))} == {}
+    seen = (
+        STATES
+        if width == 1400
+        else {name: query for name, query in STATES.items() if "," not in name}
+    )
+    assert {
+        name: found
+        for name, query in seen.items()
+        if (found := list(grave(opened(page, server, query))))
+    } == {}
 
 
 # Keys
@@ -99,14 +117,35 @@ def test_every_control_is_reached_by_the_key_tab_and_has_a_name(page, server):
     names = [name for _, name in reached[:-1]]
     assert reached[-1][0] == "body", "all round the page, and caught nowhere"
     assert all(names), reached
-    wanted = {"Find", "Initializations", "Activation", "Depth", "Width", "Optimizer", "Learning rate", "Train", "He (normal)"}
+    wanted = {
+        "Find",
+        "Initializations",
+        "Activation",
+        "Depth",
+        "Width",
+        "Optimizer",
+        "Learning rate",
+        "Train",
+        "He (normal)",
+    }
     wanted |= {"Step of the layers shown", "Heat map of", "Quantity", "Copy link", "Show data"}
     assert {word for word in wanted if not any(word in name for name in names)} == set()
-    for word in ("Pause", "Start", "Step", "New seed", "Reset", "Pin", "Present", "Pre-activations"):
+    for word in (
+        "Pause",
+        "Start",
+        "Step",
+        "New seed",
+        "Reset",
+        "Pin",
+        "Present",
+        "Pre-activations",
+    ):
         assert any(name.endswith(word) for name in names), word
 
 
-@pytest.mark.parametrize("query", [SMALL, f"{SMALL}&section=singular_values", f"{FEW}&section=healing"])
+@pytest.mark.parametrize(
+    "query", [SMALL, f"{SMALL}&section=singular_values", f"{FEW}&section=healing"]
+)
 def test_behind_a_button_of_every_chart_is_its_table(page, server, query):
     opened(page, server, query)
     charts = page.get_by_test_id("stVegaLiteChart")
@@ -133,7 +172,9 @@ def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(page
         names = [charts.nth(index).get_attribute("aria-label") for index in range(charts.count())]
         assert len(names) == len(set(names)) == page.get_by_test_id("stVegaLiteChart").count()
         assert all(len(name) > 20 for name in names)
-        assert page.locator(".card").count() == len(Experiment().schemes), "a verdict for each scheme"
+        assert page.locator(".card").count() == len(Experiment().schemes), (
+            "a verdict for each scheme"
+        )
         closer = page.locator(f".st-key-closer_{key}")
         if closer.locator("[role=graphics-document]").count():
             assert len(closer.locator(".said").first.inner_text()) > 10
@@ -164,19 +205,30 @@ def test_the_colours_on_a_picture_of_the_page_stay_apart_for_every_reader(page, 
     e = Experiment(schemes=tuple(eight.split(",")))
     page.emulate_media(color_scheme=theme)
     opened(page, server, f"{SMALL}&schemes={eight}".replace("steps=12", "steps=60"))
-    taken = np.asarray(Image.open(io.BytesIO(page.locator(".st-key-left_chart").screenshot())).convert("RGB"))
+    taken = np.asarray(
+        Image.open(io.BytesIO(page.locator(".st-key-left_chart").screenshot())).convert("RGB")
+    )
     pixels, counts = np.unique(taken.reshape(-1, 3), axis=0, return_counts=True)
-    painted = {"#" + bytes(pixel).hex(): count for pixel, count in zip(pixels.astype(np.uint8), counts, strict=True)}
-    wanted = [palette.SCHEME_COLOURS[index] for index in palette.scheme_style_indices(e.schemes).values()]
+    painted = {
+        "#" + bytes(pixel).hex(): count
+        for pixel, count in zip(pixels.astype(np.uint8), counts, strict=True)
+    }
+    wanted = [
+        palette.SCHEME_COLOURS[index] for index in palette.scheme_style_indices(e.schemes).values()
+    ]
     assert len(wanted) == 8
     assert all(painted.get(colour, 0) > 20 for colour in wanted), "each colour is in the picture"
     for reader, matrix in READERS.items():
         seen = {colour: lab(matrix @ linear(colour)) for colour in wanted}
-        closest = min(np.linalg.norm(seen[one] - seen[other]) for one, other in combinations(wanted, 2))
+        closest = min(
+            np.linalg.norm(seen[one] - seen[other]) for one, other in combinations(wanted, 2)
+        )
         assert closest >= APART, reader
     page_colour = max(painted, key=painted.get)
     assert page_colour == config()["theme"][theme]["backgroundColor"]
-    ink = next(colour for colour in INK.split("'")[1::2] if contrast(colour, page_colour) >= 4.5)  # WCAG 1.4.3
+    ink = next(
+        colour for colour in INK.split("'")[1::2] if contrast(colour, page_colour) >= 4.5
+    )  # WCAG 1.4.3
     assert painted.get(ink, 0) > 20, "words are in the ink that stands out from this page"
 
 

@@ -1,4 +1,6 @@
-"""The page in a real Chromium, on a real server: what grows, what stays, what the address says, and what it looks like."""
+"""The page in a real Chromium, on a real server: what grows, what stays, what the address says, and
+what it looks like.
+"""
 
 import re
 import shutil
@@ -17,7 +19,8 @@ from stability.records.experiment import Experiment
 
 pytestmark = pytest.mark.browser
 SMALL = "depth=6&width=16&features=8&samples=256&batch=16&steps=60"  # done in a blink
-LONG = "v=1&schemes=he_normal,xavier_normal&depth=10&width=32&steps=5000"  # still training whatever a test does
+# still training whatever a test does
+LONG = "v=1&schemes=he_normal,xavier_normal&depth=10&width=32&steps=5000"
 
 
 def open_page(page: Page, server: Server, query: str = "") -> Page:
@@ -36,14 +39,19 @@ def finished(e: Experiment) -> tuple[list[dict], list[dict]]:
     """What both charts hold at the end, computed here."""
     run = Run(e)
     count = len(list(run))
-    return frames.curve_table(run, count).to_pylist(), frames.depth_tables(run, replay=True)["profiles"].to_pylist()
+    return frames.curve_table(run, count).to_pylist(), frames.depth_tables(run, replay=True)[
+        "profiles"
+    ].to_pylist()
 
 
 def until_shown(page: Page, e: Experiment) -> None:
-    """Waits for the end of this very experiment: every number in both charts, the controls and the address."""
+    """Waits for the end of this very experiment: every number in both charts, the controls and the
+    address.
+    """
     for name, expected in zip(("bands", "profiles"), finished(e), strict=True):
         page.wait_for_function(
-            "([name, rows]) => JSON.stringify(window.rows(name)) === JSON.stringify(rows)", arg=[name, expected]
+            "([name, rows]) => JSON.stringify(window.rows(name)) === JSON.stringify(rows)",
+            arg=[name, expected],
         )
     expect(page.get_by_text(f"step {e.steps} of {e.steps}", exact=True)).to_be_visible()
     assert address(page) == e
@@ -57,7 +65,10 @@ def address(page: Page) -> Experiment:
 def controls(page: Page) -> tuple[int, str, str]:
     """What three controls show."""
     depth = page.get_by_role("slider", name="Depth").input_value()
-    return int(depth), *(page.get_by_role("combobox", name=name).input_value() for name in ("Activation", "Optimizer"))
+    return int(depth), *(
+        page.get_by_role("combobox", name=name).input_value()
+        for name in ("Activation", "Optimizer")
+    )
 
 
 def unfold(page: Page, group: str) -> None:
@@ -65,9 +76,13 @@ def unfold(page: Page, group: str) -> None:
 
 
 def choose(page: Page, label: str, row: str) -> None:
-    page.get_by_role("combobox", name=label, exact=True).fill(row)  # of a long menu only a part is there until one types
+    page.get_by_role("combobox", name=label, exact=True).fill(
+        row
+    )  # of a long menu only a part is there until one types
     page.get_by_role("option", name=row, exact=True).click()
-    page.keyboard.press("Escape")  # a menu of chips stays open, and hides what is behind it from those who hear the page
+    page.keyboard.press(
+        "Escape"
+    )  # a menu of chips stays open, and hides what is behind it from those who hear the page
 
 
 def press(page: Page, label: str) -> None:
@@ -100,7 +115,9 @@ def test_the_charts_stay_in_place_while_they_grow(page, server):
     open_page(page, server, "seed=11&steps=150")
     page.wait_for_function("rows('profiles')")
     expect(page.locator("canvas")).to_have_count(2)
-    page.evaluate("document.querySelectorAll('canvas').forEach((canvas) => { canvas.first = true; })")
+    page.evaluate(
+        "document.querySelectorAll('canvas').forEach((canvas) => { canvas.first = true; })"
+    )
     places = "[...document.querySelectorAll('canvas')].map((canvas) => [canvas.first, canvas.width, canvas.height])"
     before = page.evaluate(places)
     until_shown(page, experiment("seed=11&steps=150"))
@@ -149,7 +166,9 @@ def test_pause_stops_step_goes_on_by_one_and_resume_goes_on(page, server):
     press(page, "Pause")
     expect(page.get_by_text("paused at step")).to_be_visible()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
-    stopped = int(re.search(r"paused at step (\d+)", page.get_by_test_id("stProgress").inner_text())[1])
+    stopped = int(
+        re.search(r"paused at step (\d+)", page.get_by_test_id("stProgress").inner_text())[1]
+    )
     page.wait_for_function("step => newest() === step", arg=stopped)
     press(page, "Step")
     expect(page.get_by_text(f"paused at step {stopped + 1} of 5000")).to_be_visible()
@@ -159,7 +178,9 @@ def test_pause_stops_step_goes_on_by_one_and_resume_goes_on(page, server):
     assert page.evaluate("most") == 7, "Resume stands where Pause was, never beside it"
 
 
-def test_who_comes_second_sees_their_place_and_trains_when_the_first_has_left(page, visitor, server):
+def test_who_comes_second_sees_their_place_and_trains_when_the_first_has_left(
+    page, visitor, server
+):
     first = visitor.new_page()
     open_page(first, server, LONG + "&seed=13")
     page.goto(f"{server.url}?{SMALL}&seed=13")
@@ -184,7 +205,9 @@ def test_a_slider_dragged_while_it_trains_ends_with_the_last_state(page, server)
     page.mouse.down()
     for place in range(12):
         page.mouse.move(x + 3 * (place % 5), y)
-        page.wait_for_function("() => new Promise(requestAnimationFrame)")  # the browser has seen this place
+        page.wait_for_function(
+            "() => new Promise(requestAnimationFrame)"
+        )  # the browser has seen this place
     page.mouse.up()
     for key in ["ArrowRight", "ArrowLeft"] * 5 + ["ArrowRight"] * 2:
         thumb.press(key)
@@ -285,11 +308,17 @@ def test_the_copied_link_opens_the_same_state_elsewhere(page, server, browser):
 
 def pictures(page: Page) -> list[str]:
     """Both charts as they are painted."""
-    page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.evaluate("[...document.querySelectorAll('[data-testid=stVegaLiteChart] canvas')].map((c) => c.toDataURL())")
+    page.wait_for_function(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    return page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stVegaLiteChart] canvas')].map((c) => c.toDataURL())"
+    )
 
 
-def test_pinned_and_changed_the_link_shows_a_second_browser_the_same_two_pictures(page, server, browser):
+def test_pinned_and_changed_the_link_shows_a_second_browser_the_same_two_pictures(
+    page, server, browser
+):
     query, changed = f"{SMALL}&seed=34", f"{SMALL}&seed=34&activation=tanh"
     open_page(page, server, query)
     until_shown(page, experiment(query))
@@ -328,7 +357,9 @@ def test_a_row_of_what_was_tried_opens_its_settings_again(page, server):
     table = page.get_by_test_id("stDataFrame")
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + 35 + 17)  # the box of the first row; rows are 35 pixels high
+    page.mouse.click(
+        box["x"] + 16, box["y"] + 35 + 17
+    )  # the box of the first row; rows are 35 pixels high
     until_shown(page, experiment(query))
 
 
@@ -353,7 +384,9 @@ def test_a_notice_that_goes_leaves_nothing_behind(page, server):
     open_page(page, server, f"{SMALL}&seed=29&wings=2")
     until_shown(page, experiment(f"{SMALL}&seed=29"))
     unfold(page, "Training, more")
-    page.get_by_role("slider", name="Steps").press("End")  # still training when the counting is done
+    page.get_by_role("slider", name="Steps").press(
+        "End"
+    )  # still training when the counting is done
     page.wait_for_function("newest() > 60")
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     assert page.get_by_test_id("stVegaLiteChart").count() == 2
@@ -405,7 +438,9 @@ def test_without_a_scheme_a_sentence_stands_where_the_curves_were(page, server):
 # Looks
 
 
-@pytest.mark.parametrize(("width", "theme"), [(400, "light"), (400, "dark"), (900, "light"), (1400, "dark")])
+@pytest.mark.parametrize(
+    ("width", "theme"), [(400, "light"), (400, "dark"), (900, "light"), (1400, "dark")]
+)
 def test_nothing_is_wider_than_the_window(page, server, width, theme):
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
@@ -454,7 +489,9 @@ def test_exact_zeros_are_grey_in_the_heat_map_and_not_blank(page, server):
     open_page(page, server, query)
     until_shown(page, experiment(query))
     share = 5 / 6  # all layers but the last one
-    assert pixels(page, 0, "#6b6b6b") > 0.5 * share * 120 * 300  # of a map 120 high and at least 300 wide
+    assert (
+        pixels(page, 0, "#6b6b6b") > 0.5 * share * 120 * 300
+    )  # of a map 120 high and at least 300 wide
 
 
 def test_the_charts_have_names_for_those_who_hear_the_page(page, server):

@@ -9,7 +9,9 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_student_walks_the_whole_course(page, server):
-    """Each lesson asks, is answered by a click, shows its run and its claim, which holds, and leads to the next."""
+    """Each lesson asks, is answered by a click, shows its run and its claim, which holds, and leads
+    to the next.
+    """
     page.goto(f"{server.url}?bench=course")
     first, *_, last = all_lessons()
     page.evaluate("window.visited = true")
@@ -73,7 +75,9 @@ def test_back_and_forward_walk_through_lessons(page, server):
 
 
 def test_a_swap_of_two_units_leaves_the_output_where_it_was(page, server):
-    page.goto(f"{server.url}?section=symmetry&depth=4&width=8&samples=64&batch=8&steps=5&schemes=he_normal")
+    page.goto(
+        f"{server.url}?section=symmetry&depth=4&width=8&samples=64&batch=8&steps=5&schemes=he_normal"
+    )
     expect(page.get_by_text("Units 1 and 2 of layer 1 swapped")).to_be_visible()
     page.get_by_role("button", name="Swap two units").click()
     said = page.get_by_text("Units 3 and 4 of layer 1 swapped")

@@ -1,4 +1,6 @@
-"""What a hand does to the charts, in a real Chromium: a place seen in all panels, a step chosen, a stretch zoomed into."""
+"""What a hand does to the charts, in a real Chromium: a place seen in all panels, a step chosen, a
+stretch zoomed into.
+"""
 
 import re
 
@@ -11,7 +13,16 @@ from stability.records.experiment import Experiment
 
 pytestmark = pytest.mark.browser
 QUERY = "schemes=he_normal,xavier_normal&depth=6&width=16&features=8&samples=256&batch=16&steps=60&seed=41"
-E = Experiment(schemes=("he_normal", "xavier_normal"), depth=6, width=16, features=8, samples=256, batch=16, steps=60, seed=41)
+E = Experiment(
+    schemes=("he_normal", "xavier_normal"),
+    depth=6,
+    width=16,
+    features=8,
+    samples=256,
+    batch=16,
+    steps=60,
+    seed=41,
+)
 TRAINING, DEPTH = 0, 1  # the charts, from the left
 
 
@@ -24,17 +35,23 @@ def sent() -> list[int]:
 @pytest.fixture
 def shown(page, server, sent) -> Page:
     """A finished run, all of whose steps have arrived."""
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame))))
+    page.on(
+        "websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame)))
+    )
     page.goto(f"{server.url}?{QUERY}")
     expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
-    page.wait_for_function("views().length == 2 && new Set(rows('profiles').map((row) => row.since)).size > 40")
+    page.wait_for_function(
+        "views().length == 2 && new Set(rows('profiles').map((row) => row.since)).size > 40"
+    )
     settled(page)
     return page
 
 
 def settled(page: Page) -> None:
     """Two pictures are painted, and nothing waits to be."""
-    page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def signal(page: Page, chart: int, name: str):
@@ -88,7 +105,11 @@ def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(
     until(shown, TRAINING, "at", 30)
     run = finished()
     seen = words(shown, TRAINING)
-    assert {"Loss (thin: held out), step 30", "Accuracy (thin: held out), step 30", "Gradient norm (log), step 30"} <= seen
+    assert {
+        "Loss (thin: held out), step 30",
+        "Accuracy (thin: held out), step 30",
+        "Gradient norm (log), step 30",
+    } <= seen
     for name in ("loss", "accuracy", "gradient_norm"):
         values = [getattr(run.measurements[30], name)[index, 0] for index in range(2)]
         said = [f"{value:.0%}" if name == "accuracy" else five_letters(value) for value in values]
@@ -110,7 +131,11 @@ def test_the_buttons_of_a_chart_cover_nothing_that_can_be_pressed(shown, chart):
     for control in controls:
         other = control.bounding_box()
         apart = other["y"] + other["height"] <= box["y"] or box["y"] + box["height"] <= other["y"]
-        assert apart or other["x"] + other["width"] <= box["x"] or box["x"] + box["width"] <= other["x"]
+        assert (
+            apart
+            or other["x"] + other["width"] <= box["x"]
+            or box["x"] + box["width"] <= other["x"]
+        )
 
 
 def five_letters(value: float) -> str:
@@ -129,9 +154,11 @@ def test_a_layer_under_the_pointer_is_seen_in_all_profiles(shown):
     shown.mouse.move(*place(shown, DEPTH, 0.4, 1))
     until(shown, DEPTH, "at", 3)
     titles = {text for text in words(shown, DEPTH) if text.endswith(", layer 3")}
-    assert titles == {"Signal: RMS of z (log), layer 3", "Signal gradient, layer 3", "Weight gradient, layer 3"}, (
-        "with room beside"
-    )
+    assert titles == {
+        "Signal: RMS of z (log), layer 3",
+        "Signal gradient, layer 3",
+        "Weight gradient, layer 3",
+    }, "with room beside"
 
 
 def drawn(page: Page) -> list[dict]:
@@ -155,7 +182,10 @@ def test_a_click_moves_the_profiles_to_that_step_and_the_link_says_so(shown):
     until(shown, DEPTH, "step_shown", "15")
     expect(shown.get_by_text("Layers shown at step 15")).to_be_visible()
     settled(shown)
-    expected = {(row["scheme"], row["layer"]): row["signal"] for row in frames.profile_table(finished(), 16).to_pylist()}
+    expected = {
+        (row["scheme"], row["layer"]): row["signal"]
+        for row in frames.profile_table(finished(), 16).to_pylist()
+    }
     marks = {(row["scheme"], row["layer"]): row["signal"] for row in drawn(shown)}
     assert marks
     assert marks == {key: expected[key] for key in marks}
@@ -206,7 +236,9 @@ def test_a_drag_zooms_into_a_stretch_of_all_panels_and_a_double_click_shows_all_
     shown.mouse.move(*place(shown, TRAINING, 0.5))
     shown.mouse.up()
     shown.wait_for_function("views()[0].signal('zoom')")
-    domains = shown.evaluate("[0, 1, 2, 3].map((panel) => views()[0].scale(`concat_${panel}_x`).domain())")
+    domains = shown.evaluate(
+        "[0, 1, 2, 3].map((panel) => views()[0].scale(`concat_${panel}_x`).domain())"
+    )
     assert domains == [pytest.approx([15, 30], abs=1)] * 4
     assert signal(shown, DEPTH, "step_shown") == "", "a drag is no click"
     shown.mouse.dblclick(*place(shown, TRAINING, 0.5))

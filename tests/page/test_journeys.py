@@ -14,7 +14,9 @@ FIRST, SECOND, *_ = all_lessons().values()
 # A new visitor
 
 
-def test_a_new_visitor_understands_changes_compares_and_shares_in_at_most_five_clicks(page, server, browser):
+def test_a_new_visitor_understands_changes_compares_and_shares_in_at_most_five_clicks(
+    page, server, browser
+):
     clicks = []
 
     def click(what: Locator) -> None:
@@ -22,7 +24,9 @@ def test_a_new_visitor_understands_changes_compares_and_shares_in_at_most_five_c
         clicks.append(what)
 
     page.goto(server.url)
-    expect(page.get_by_text(PROMISE)).to_be_visible()  # understands: what this is, what came out, what to do next
+    expect(
+        page.get_by_text(PROMISE)
+    ).to_be_visible()  # understands: what this is, what came out, what to do next
     hint = page.get_by_text("Next:")
     expect(hint).to_be_visible()
     expect(page.get_by_text("step 300 of 300", exact=True)).to_be_visible()
@@ -32,9 +36,13 @@ def test_a_new_visitor_understands_changes_compares_and_shares_in_at_most_five_c
     assert "button beneath the cards" in page.get_by_test_id("stAlert").inner_text()
     click(remedy)  # changes: the obvious next thing
     expect(hint).to_have_count(0)
-    expect(page.get_by_text("Pinned, in grey:")).to_be_visible()  # compares: what was stays behind what is
+    expect(
+        page.get_by_text("Pinned, in grey:")
+    ).to_be_visible()  # compares: what was stays behind what is
     page.wait_for_function("rows('pinned')?.length > 0")
-    click(page.get_by_role("button", name="Xavier (normal)", exact=True))  # of the charts' legend: this scheme alone
+    click(
+        page.get_by_role("button", name="Xavier (normal)", exact=True)
+    )  # of the charts' legend: this scheme alone
     page.wait_for_function("views()[0].signal('alone') === 'xavier_normal'")
     click(page.get_by_role("button", name="Copy link"))  # shares
     expect(page.get_by_role("button", name="Link copied")).to_be_visible()
@@ -54,11 +62,18 @@ def test_a_new_visitor_understands_changes_compares_and_shares_in_at_most_five_c
 
 
 def large(page: Page) -> bool:
-    return page.evaluate("parseFloat(getComputedStyle(document.querySelector('.card, .st-key-lesson p')).fontSize)") >= 18
+    return (
+        page.evaluate(
+            "parseFloat(getComputedStyle(document.querySelector('.card, .st-key-lesson p')).fontSize)"
+        )
+        >= 18
+    )
 
 
 def press(page: Page, key: str, button: str) -> None:
-    """One press, once the button that the key stands for is there: before that there is nobody to hear it."""
+    """One press, once the button that the key stands for is there: before that there is nobody to
+    hear it.
+    """
     expect(page.get_by_role("button", name=button)).to_be_visible()
     page.keyboard.press(key)
 
@@ -84,19 +99,27 @@ def test_keys_walk_through_a_lesson_and_to_the_next_before_a_room(page, server):
 
 
 def test_space_pauses_and_arrows_step_forth_and_back_before_a_room(page, server):
-    page.goto(f"{server.url}?v=1&schemes=he_normal,xavier_normal&depth=20&width=32&steps=5000&seed=61&view=present")
+    page.goto(
+        f"{server.url}?v=1&schemes=he_normal,xavier_normal&depth=20&width=32&steps=5000&seed=61&view=present"
+    )
     page.wait_for_function("newest() > 2")
     press(page, "Space", "Pause")
     said = page.get_by_test_id("stProgress")
     expect(said).to_contain_text("paused at step")
     at = int(said.inner_text().split("step ")[1].split(" ")[0])
-    for key, button, step in (("ArrowRight", "Step", at + 1), ("ArrowRight", "Step", at + 2), ("ArrowLeft", "Back", at + 1)):
+    for key, button, step in (
+        ("ArrowRight", "Step", at + 1),
+        ("ArrowRight", "Step", at + 2),
+        ("ArrowLeft", "Back", at + 1),
+    ):
         press(page, key, button)
         expect(said).to_contain_text(f"paused at step {step} of")
     page.wait_for_function("step => newest() === step", arg=at + 1)
     press(page, "Space", "Resume")
     expect(said).not_to_contain_text("paused")
-    page.get_by_role("button", name="Pause").click()  # a button that has the focus is pressed by the key once, not twice
+    page.get_by_role(
+        "button", name="Pause"
+    ).click()  # a button that has the focus is pressed by the key once, not twice
     expect(said).to_contain_text("paused at step")
     press(page, "Space", "Resume")
     expect(said).not_to_contain_text("paused")

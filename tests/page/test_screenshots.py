@@ -1,7 +1,8 @@
-"""Every state of the page as a picture, at the widths of a desk, a tablet and a phone, light and dark.
+"""Every state of the page as a picture, at the widths of a desk, a tablet and a phone, light and
+dark.
 
-`python tests/run.py tests/test_pictures.py --update-docs` makes those in docs/ anew, all of them; else each state is looked
-at in one width and theme.
+`python tests/run.py tests/test_pictures.py --update-docs` makes those in docs/ anew, all of them;
+else each state is looked at in one width and theme.
 """
 
 import io
@@ -61,15 +62,23 @@ def shown(words: str) -> Callable[[Page], None]:
     return lambda page: expect(page.get_by_text(words).first).to_be_visible()
 
 
-STATES: dict[str, tuple[str, Callable[[Page], None]]] = {  # the link, and what is done and waited for
+STATES: dict[
+    str, tuple[str, Callable[[Page], None]]
+] = {  # the link, and what is done and waited for
     "first-visit": ("", finished),
     "loading": ("", shown("Getting ready")),
     "training": (f"{LONG}&seed=71{{look}}", training),
     "queued": ("seed=72{look}", shown("Others train before you")),
     "paused": (f"{LONG}&seed=73{{look}}", paused),
-    "diverged": ("schemes=normal:1,normal:2,pytorch&depth=30&replicates=3&steps=100&seed=74", finished),
+    "diverged": (
+        "schemes=normal:1,normal:2,pytorch&depth=30&replicates=3&steps=100&seed=74",
+        finished,
+    ),
     "empty": ("seed=75&steps=20", emptied),
-    "error": ("wings=2&depth=40&width=128&steps=5000&replicates=4", shown("This run would take about")),
+    "error": (
+        "wings=2&depth=40&width=128&steps=5000&replicates=4",
+        shown("This run would take about"),
+    ),
     "learned": (f"{FUNCTIONS}&section=learned&seed=76", learned),
     "lesson": ("lesson=vanishing-sigmoid&answer=3", shown("Holds here:")),
     "present": ("lesson=vanishing-sigmoid&answer=shown&view=present", shown("Holds here:")),
@@ -82,7 +91,11 @@ def pytest_generate_tests(metafunc):
         every = metafunc.config.getoption("--update-docs")
         one_each = list(zip(STATES, cycle(LOOKS[1:] + LOOKS[:1])))
         cases = list(product(STATES, LOOKS)) if every else one_each
-        metafunc.parametrize(("state", "look"), cases, ids=[f"{state}-{width}-{theme}" for state, (width, theme) in cases])
+        metafunc.parametrize(
+            ("state", "look"),
+            cases,
+            ids=[f"{state}-{width}-{theme}" for state, (width, theme) in cases],
+        )
 
 
 @pytest.fixture
@@ -111,11 +124,15 @@ def crowd(state: str, look: tuple[int, str], visitor, server) -> Iterator[None]:
     other.close()
 
 
-def test_nothing_of_a_state_is_cut_off_or_lies_over_another(page, home, crowd, state, look, request):
+def test_nothing_of_a_state_is_cut_off_or_lies_over_another(
+    page, home, crowd, state, look, request
+):
     width, theme = look
     page.set_viewport_size({"width": width, "height": SIZES[width]})
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    page.add_init_script("if (location.host) localStorage.clear()")  # whether the sidebar was folded at another width
+    page.add_init_script(
+        "if (location.host) localStorage.clear()"
+    )  # whether the sidebar was folded at another width
     query, ready = STATES[state]
     page.goto(f"{home.url}?{query.format(look=LOOKS.index(look))}")  # trained for no other look yet
     ready(page)
@@ -130,12 +147,18 @@ def test_nothing_of_a_state_is_cut_off_or_lies_over_another(page, home, crowd, s
 
 def settled(page: Page) -> None:
     """All charts of the page are painted."""
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton], .stVegaLiteChart:not(:has(canvas))')")
-    page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function(
+        "!document.querySelector('[data-testid=stSkeleton], .stVegaLiteChart:not(:has(canvas))')"
+    )
+    page.wait_for_function(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def overflowing(page: Page) -> list[str]:
-    """What is wider than its place: the page itself, and words of buttons, cards, notices and labels."""
+    """What is wider than its place: the page itself, and words of buttons, cards, notices and
+    labels.
+    """
     return page.evaluate(
         """() => [...document.querySelectorAll(
           "html, [data-testid=stMain], button p, .card, .card span, [data-testid=stAlert] p, label p, .said, .heading p, h1, h2"
@@ -166,7 +189,9 @@ def overlapping(page: Page) -> list[str]:
 def small(picture: bytes) -> bytes:
     """The same as a PNG of 128 colours."""
     file = io.BytesIO()
-    Image.open(io.BytesIO(picture)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
+        file, "PNG", optimize=True
+    )
     return file.getvalue()
 
 
