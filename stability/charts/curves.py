@@ -84,7 +84,7 @@ def divergence_marks_and_words() -> list[alt.Chart]:
 
 
 def loss_scale_panel() -> alt.LayerChart:
-    """What the loss is multiplied by, and a cross at each step that was skipped."""
+    """The factor that the loss is multiplied by, and a cross at each step that was skipped."""
     scale = channels.log_scale("scale")
     y = channels.y("scale", scale, channels.value_axis())
     line, crosses = (

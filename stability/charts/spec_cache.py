@@ -21,7 +21,7 @@ BUILDING = threading.Lock()  # thirty visitors of one link wait for one chart, n
 
 @dataclass(frozen=True)
 class Filling(Generic[Kind]):
-    """What makes a template one experiment's chart."""
+    """The values that make a template one experiment's chart."""
 
     kind: Kind  # decides which panels and marks there are
     parameters: Mapping[str, Any]

@@ -8,7 +8,7 @@ import numpy as np
 
 from stability.course import claim_indices
 from stability.engine.runs import Stream
-from stability.probes.first_layer_gain import first_layer_gain
+from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.probes.jacobian import singular_values
 from stability.probes.product_singular_values import singular_bounds
 from stability.probes.symmetries import symmetry_changes
@@ -51,7 +51,7 @@ class StreamPrefix:
 
 @dataclass(frozen=True, eq=False)
 class ClaimQuantity:
-    """What a name in a claim means.
+    """The meaning of a name in a claim.
 
     `value_of(prefix, *positions)` is its number, one for each replicate or one for all, and
     `step_taken(prefix, step)` the step at which that was measured, which may be an earlier one.
@@ -99,7 +99,7 @@ def gain(name: str, field: str, label: str) -> ClaimQuantity:
     """A factor of the first layer on the mean square."""
 
     def value_of(prefix: StreamPrefix, scheme: int) -> Any:
-        return getattr(first_layer_gain(prefix.record), field)[scheme]
+        return getattr(measure_first_layer_gain(prefix.record), field)[scheme]
 
     return ClaimQuantity(name, label, (SCHEME,), value_of)
 

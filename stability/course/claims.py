@@ -1,4 +1,4 @@
-"""What a lesson claims: comparisons between measured numbers, held true or false by a run.
+"""Claims of lessons: comparisons between measured numbers that a run makes true or false.
 
 `claim_parser` has the language, `claim_quantities` the names.
 """

@@ -10,7 +10,7 @@ from stability.engine.runs import Run
 from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable, log_axis_limits
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
-from stability.frames.pinned import NO_PINS, Pinned, pinned_lines
+from stability.frames.pinned import NO_PINS, Pinned, pinned_tables
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
     MOST_BINS,
@@ -42,7 +42,7 @@ def depth_tables(
     every = profile_table(run, count, replayed_steps(run, count, step_shown))
     shown = every if replay else profile_table(run, min(count, step_shown + 1))
     tables = {"profiles": shown, "theory": prediction_table(predict(e))}
-    tables |= pinned_lines(
+    tables |= pinned_tables(
         run, pinned, lambda kept, until: profile_table(kept, min(until, step_shown + 1))
     )
     # The axes hold all that was, so that they never shrink.

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits
 from stability.frames.tidy import median_and_range_columns
-from stability.probes.first_layer_gain import first_layer_gain
+from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.records.experiment import Experiment
 
 CONDITION_LABELS = "forward kept", "Xavier", "backward kept"
@@ -59,7 +59,7 @@ def gain_tables(e: Experiment) -> Mapping[str, pa.Table]:
 
 def gain_table(e: Experiment) -> pa.Table:
     """Return the measured and the predicted gains; the columns of `gains` in `gain_tables`."""
-    found = first_layer_gain(e)
+    found = measure_first_layer_gain(e)
     columns = {"scheme": np.array(e.schemes)}
     for name in ("variance", "forward", "backward"):
         shown = hide_unplottable("gain", getattr(found, name))

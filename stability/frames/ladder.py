@@ -10,7 +10,7 @@ from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_
 from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table
 from stability.frames.tidy import key_columns
-from stability.probes.format_ladder import DIRECTIONS, first_layer_outside, format_ladder
+from stability.probes.format_ladder import DIRECTIONS, build_format_ladder, first_layer_outside
 
 GAP = 0.06  # of the depth: between the way forward and the way back
 
@@ -23,7 +23,7 @@ def ladder_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
     0 to L, then back), state, words, named (True if they are more than the state), zero, subnormal
     and infinite (the largest share of these layers), step.
     """
-    ladder = format_ladder(run, count, step_shown)
+    ladder = build_format_ladder(run, count, step_shown)
     rows = []
     arrays = {"zero": ladder.zero, "subnormal": ladder.subnormal, "infinite": ladder.infinite}
     for scheme_index, scheme in enumerate(run.experiment.schemes):

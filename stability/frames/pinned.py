@@ -11,7 +11,7 @@ Pinned = Mapping[str, Run]  # pinned runs by their label
 NO_PINS: Pinned = MappingProxyType({})
 
 
-def pinned_lines(
+def pinned_tables(
     run: Run, pinned: Pinned, make_lines: Callable[[Run, int], pa.Table]
 ) -> dict[str, pa.Table]:
     """Return the table `pinned`, or none where nothing is pinned behind `run`.

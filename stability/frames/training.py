@@ -12,7 +12,7 @@ from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
-from stability.frames.pinned import NO_PINS, Pinned, pinned_lines
+from stability.frames.pinned import NO_PINS, Pinned, pinned_tables
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
     MOST_BINS,
@@ -37,7 +37,7 @@ def training_tables(
     """
     count = count or len(run.measurements)
     e, newest, lines = run.experiment, run.measurements[count - 1], curve_table(run, count)
-    behind = pinned_lines(run, pinned, curve_table)
+    behind = pinned_tables(run, pinned, curve_table)
     limits = log_axis_limits(("gradient_norm",), lines, *behind.values())
     tables = behind | {
         "bands": lines,

@@ -34,7 +34,7 @@ def learned_function_notes(e: Experiment) -> list[str]:
     return notes
 
 
-def learned_function_sentences(run: Run, count: int, step: int) -> list[str]:
+def sentences_about_learned_function(run: Run, count: int, step: int) -> list[str]:
     """He (normal): class 1 on 47 % of the square; ... At the newest snapshot up to `step`."""
     snapshot, e = run.snapshot(count, step), run.experiment
     describe = describe_regions if e.dataset_row.classes else describe_curve

@@ -7,8 +7,8 @@ from stability.engine.replicates import median_of_finite, worst_replicate
 from stability.engine.rounding_shares import FORMATS_BY_RANGE
 from stability.engine.runs import Run
 from stability.probes import symmetries
-from stability.probes.first_layer_gain import first_layer_gain
-from stability.probes.format_ladder import STATES_OUTSIDE, format_ladder
+from stability.probes.first_layer_gain import measure_first_layer_gain
+from stability.probes.format_ladder import STATES_OUTSIDE, build_format_ladder
 from stability.probes.jacobian import largest_and_median, rounding_share
 from stability.probes.product_singular_values import singular_bounds
 from stability.probes.saturation import Saturation, saturation_by_scheme
@@ -49,7 +49,7 @@ def describe_saturation(found: Saturation, activation: str) -> str:
 
 def format_sentences(run: Run, count: int, step: int) -> list[str]:
     """He (normal): in float8 E5M2 gradients of layers 1 to 2 become 0; bfloat16 holds them."""
-    states = format_ladder(run, count, step).state
+    states = build_format_ladder(run, count, step).state
     rows = zip(run.experiment.scheme_rows, states, strict=True)
     return [f"{row.title}: {describe_formats(state)}" for row, state in rows]
 
@@ -135,7 +135,7 @@ def tie_sentence(e: Experiment, scheme: str, layer: int = 1) -> str:
 
 def first_layer_sentences(e: Experiment) -> list[str]:
     """He (normal): 2.01 times forward, 4 times backward. Medians over the replicates."""
-    gain = first_layer_gain(e)
+    gain = measure_first_layer_gain(e)
     medians = median_of_finite(gain.forward), median_of_finite(gain.backward)
     return [
         f"{row.title}: {describe_gain(forward, 'forward')}, {describe_gain(backward, 'backward')}."

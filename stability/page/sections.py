@@ -13,7 +13,7 @@ from stability.engine.runs import Run
 from stability.page import table_headings
 from stability.page.learned_function_sentences import (
     learned_function_notes,
-    learned_function_sentences,
+    sentences_about_learned_function,
 )
 from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
 from stability.page.probe_sentences import (
@@ -36,7 +36,7 @@ from stability.page.prose import (
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
 from stability.probes.costs import first_batch_cost, jacobian_cost
-from stability.probes.first_layer_gain import first_layer_gain
+from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
@@ -131,7 +131,7 @@ def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, step = run.experiment, view.moment
-    sentences = Sentences(learned_function_sentences(run, count, step))
+    sentences = Sentences(sentences_about_learned_function(run, count, step))
     if not e.dataset_row.classes:
         return [sentences, Picture(charts.fit_spec(e), frames.fit_tables(run, count, step))]
     panels = [
@@ -249,7 +249,7 @@ TRAIN_SECTIONS = {
         actions=(Action("Swap two units", Session.swap_units),),
     ),
     "gains": Section(
-        probes=lambda e, view: [Probe(first_layer_gain, (e,), first_batch_cost(e, 1))],
+        probes=lambda e, view: [Probe(measure_first_layer_gain, (e,), first_batch_cost(e, 1))],
         static=gain_pieces,
         settings=("features", "width"),
     ),

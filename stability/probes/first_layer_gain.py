@@ -34,7 +34,7 @@ class FirstLayerGain:
 @torch.inference_mode(False)
 @torch.enable_grad()
 @lru_cache(maxsize=32)
-def first_layer_gain(experiment: Experiment) -> FirstLayerGain:
+def measure_first_layer_gain(experiment: Experiment) -> FirstLayerGain:
     """Return the gains on the first batch, in float64 and with the dropout of step 0.
 
     The prediction is the mean over drawings of W_1. One network of normal weights deviates from it

@@ -29,7 +29,7 @@ class FormatLadder:
     state: np.ndarray  # the worst of these in a word
 
 
-def format_ladder(run: Run, count: int, step: int) -> FormatLadder:
+def build_format_ladder(run: Run, count: int, step: int) -> FormatLadder:
     """Return the ladder at the newest snapshot up to `step` among the first `count` steps."""
     snapshot = run.snapshot(count, step)
     # A run keeps rounding shares as means over the replicates, alike for all of them.

@@ -1,4 +1,4 @@
-"""What one setting is: its words, what is legal, and how a link spells it.
+"""Knobs, one for each setting: its words, what is legal, and how a link spells it.
 
 A setting is declared once, as a field of a record made by `setting`. Checks, links, controls, help
 and test cases all come from that line.

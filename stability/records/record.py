@@ -1,4 +1,4 @@
-"""What the records have in common: their fields are settings, and a link spells them."""
+"""The record that all others extend: its fields are settings, and a link spells them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields

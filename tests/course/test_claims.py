@@ -15,7 +15,7 @@ from stability.course.claims import ClaimReading, parse_claim
 from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.runs import ProductRun, Run
 from stability.probes import symmetries
-from stability.probes.first_layer_gain import first_layer_gain
+from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.probes.jacobian import singular_values
 from stability.probes.product_singular_values import singular_bounds
 from stability.records.experiment import Experiment
@@ -209,7 +209,7 @@ def quantity_of(text: str) -> str:
 
 def expectations(e: Experiment) -> dict[str, np.ndarray | float]:
     """Names of the Train bench that are no measurement, with their numbers."""
-    values, found = singular_values(e), first_layer_gain(e)
+    values, found = singular_values(e), measure_first_layer_gain(e)
     changes = {
         key: change.moved[1] / change.size[1]
         for key, change in symmetries.symmetry_changes(e).items()

@@ -13,7 +13,7 @@ from stability.catalogues.schemes import SCHEMES
 from stability.engine.training import batch_indices, draw_stack_and_data
 from stability.page import table_headings
 from stability.page.probe_sentences import first_layer_sentences
-from stability.probes.first_layer_gain import first_layer_gain
+from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.records.experiment import Experiment
 
 FAMILIES = "xavier", "lecun", "he"
@@ -41,7 +41,10 @@ SMALL = Experiment(
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_gains_are_those_of_a_plain_torch_network(dataset, precision):
     e = replace(SMALL, dataset=dataset, precision=precision, replicates=2)
-    found, (stack, data) = first_layer_gain(e), draw_stack_and_data(replace(e, precision="float64"))
+    found, (stack, data) = (
+        measure_first_layer_gain(e),
+        draw_stack_and_data(replace(e, precision="float64")),
+    )
     batch = next(batch_indices(e))
     x, y = data.x[batch], data.y[batch]
     for n in range(e.network_count):
@@ -81,7 +84,7 @@ def test_every_scheme_has_gains_and_those_that_promise_a_variance_a_prediction(s
         {"schemes": scheme, "width": "8", "samples": "64"}
         | {k: str(v) for k, v in settings.items()}
     )
-    found = first_layer_gain(e)
+    found = measure_first_layer_gain(e)
     assert found.forward.shape == found.backward.shape == found.variance.shape == (1, 1)
     assert np.isfinite(found.forward).all()
     layer, promised = e.layers[0], SCHEMES[scheme].weight_variance(e.layers[0])
@@ -92,7 +95,7 @@ def test_every_scheme_has_gains_and_those_that_promise_a_variance_a_prediction(s
 
 
 def test_an_orthogonal_square_keeps_every_length_both_ways():
-    found = first_layer_gain(
+    found = measure_first_layer_gain(
         Experiment(schemes=("orthogonal",), features=32, width=32, depth=5, activation="tanh")
     )
     assert found.forward == pytest.approx(np.ones((1, 1)))
@@ -100,22 +103,27 @@ def test_an_orthogonal_square_keeps_every_length_both_ways():
 
 
 def test_zeros_pass_nothing_and_what_is_not_finite_is_not_known():
-    found = first_layer_gain(Experiment(schemes=("zeros", "normal:1000000"), depth=80))
+    found = measure_first_layer_gain(Experiment(schemes=("zeros", "normal:1000000"), depth=80))
     assert found.forward[0] == found.variance[0] == 0
     assert np.isnan(found.backward).all()
     assert found.forward[1] == pytest.approx(found.predicted_forward[1], rel=0.5)
 
 
 def test_gradients_too_small_for_the_format_still_have_their_gain():
-    found = first_layer_gain(Experiment(schemes=("normal:0.001",), depth=40, activation="tanh"))
+    found = measure_first_layer_gain(
+        Experiment(schemes=("normal:0.001",), depth=40, activation="tanh")
+    )
     assert found.backward == pytest.approx(found.predicted_backward[:, None], rel=0.5)
 
 
 def test_gains_do_not_depend_on_neighbours_nor_on_what_the_caller_has_switched_off():
-    both, alone = first_layer_gain(SMALL), first_layer_gain(replace(SMALL, schemes=("pytorch",)))
+    both, alone = (
+        measure_first_layer_gain(SMALL),
+        measure_first_layer_gain(replace(SMALL, schemes=("pytorch",))),
+    )
     assert both.backward[1] == pytest.approx(alone.backward[0])
     with torch.inference_mode():
-        assert np.array_equal(first_layer_gain(SMALL).backward, both.backward)
+        assert np.array_equal(measure_first_layer_gain(SMALL).backward, both.backward)
 
 
 # The law
@@ -125,7 +133,7 @@ def sampled(e: Experiment, seeds: int) -> tuple[np.ndarray, np.ndarray]:
     """Gains over the predicted ones of 16 networks for each of some seeds, `(S, 16 x seeds)`."""
     e, parts = replace(e, replicates=16), []
     for seed in range(seeds):
-        found = first_layer_gain(replace(e, seed=seed))
+        found = measure_first_layer_gain(replace(e, seed=seed))
         parts.append(
             (
                 found.forward / found.predicted_forward[:, None],
@@ -190,7 +198,9 @@ def test_backward_the_law_is_exact_for_a_delta_that_knows_nothing_of_the_weights
             .flatten(0, 1)
         )
         sent = (delta @ weights).square().mean(dim=(1, 2)) / delta.square().mean(dim=(1, 2))
-        ratios.append(sent.view(2, 16).numpy() / first_layer_gain(one).predicted_backward[:, None])
+        ratios.append(
+            sent.view(2, 16).numpy() / measure_first_layer_gain(one).predicted_backward[:, None]
+        )
     other = np.concatenate(ratios, axis=1)
     assert (np.abs(other.mean(axis=1) - 1) < 4 * errors(other)).all()
 
@@ -210,7 +220,7 @@ def test_networks_lie_beside_the_prediction_by_what_the_directions_filled_allow(
         one = replace(e, seed=seed, precision="float64")
         stack, data = draw_stack_and_data(one)
         batch = next(batch_indices(one))
-        x, y, found = data.x[batch], data.y[batch], first_layer_gain(one)
+        x, y, found = data.x[batch], data.y[batch], measure_first_layer_gain(one)
         z = (
             (x @ stack.weights[0][0].mT + stack.biases[0][0].unsqueeze(1)).detach().requires_grad_()
         )  # (N, batch, width)
@@ -251,7 +261,7 @@ def test_normal_and_uniform_agree_and_xavier_stands_between_both_conditions():
     forward, backward = sampled(e, 8)
     for ratios in (forward, backward):
         assert abs(ratios[0].mean() - ratios[1].mean()) < 4 * np.hypot(*errors(ratios))
-    found = first_layer_gain(e)
+    found = measure_first_layer_gain(e)
     assert found.predicted_forward == pytest.approx([1.6, 1.6])
     assert found.predicted_backward == pytest.approx([0.4, 0.4])
     assert found.predicted_forward + found.predicted_backward == pytest.approx([2, 2]), (
@@ -297,7 +307,7 @@ def test_tables_hold_what_a_log_axis_can_show_inside_its_limits(e):
 
 def test_a_table_shows_the_median_and_range_over_the_replicates():
     e = PICTURES["wide"]
-    measured, found = frames.gain_tables(e)["gains"].to_pandas(), first_layer_gain(e)
+    measured, found = frames.gain_tables(e)["gains"].to_pandas(), measure_first_layer_gain(e)
     for name in ("variance", "forward", "backward"):
         values = getattr(found, name)
         assert measured[name].tolist() == np.median(values, axis=1).tolist()

@@ -51,7 +51,7 @@ def drawn(name: str, step: int = 0) -> dict:
 
 
 def found(name: str, step: int = 0) -> format_ladder.FormatLadder:
-    return format_ladder.format_ladder(finished(name), len(finished(name).measurements), step)
+    return format_ladder.build_format_ladder(finished(name), len(finished(name).measurements), step)
 
 
 # States
@@ -153,7 +153,7 @@ def test_nan_counts_as_infinite():
     run = Run(e)
     assert list(run)
     assert np.isnan(run.measurements[-1].rounding_shares).any()
-    state = format_ladder.format_ladder(run, len(run.measurements), e.steps).state[
+    state = format_ladder.build_format_ladder(run, len(run.measurements), e.steps).state[
         0, :, :, PLACES["float16"]
     ]
     assert state[-1].tolist() == ["infinite", "infinite"]

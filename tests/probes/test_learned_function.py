@@ -273,7 +273,7 @@ def test_classes_of_outputs_of_any_size_have_probabilities(size):
 
 def test_there_is_one_sentence_a_scheme_which_says_what_it_has_learned():
     run = finished("plane")
-    he, zeros, huge = learned_function_sentences.learned_function_sentences(run, 26, 25)
+    he, zeros, huge = learned_function_sentences.sentences_about_learned_function(run, 26, 25)
     assert [sentence.partition(":")[0] for sentence in (he, zeros, huge)] == [
         row.title for row in run.experiment.scheme_rows
     ]
@@ -285,14 +285,14 @@ def test_there_is_one_sentence_a_scheme_which_says_what_it_has_learned():
     )
     assert "the same answer everywhere, class" in zeros
     assert huge.endswith(f"not a finite number anywhere from step {run.breaks[2, 0].step} on.")
-    he, zeros, _ = learned_function_sentences.learned_function_sentences(run, 26, 0)
+    he, zeros, _ = learned_function_sentences.sentences_about_learned_function(run, 26, 0)
     assert "at step 0" in he
     assert "the same answer everywhere, no class is likelier" in zeros
 
 
 def test_a_curve_has_its_distance_from_the_data_in_words():
     run = finished("line")
-    he, zeros, huge = learned_function_sentences.learned_function_sentences(run, 26, 25)
+    he, zeros, huge = learned_function_sentences.sentences_about_learned_function(run, 26, 25)
     distance = math.sqrt(run.measurements[25].test_loss[0, 0])
     assert float(he.split()[2]) == pytest.approx(distance, rel=0.01)
     assert "flat at" in zeros
