@@ -226,7 +226,7 @@ def test_a_pass_from_the_same_weights_equals_plain_pytorch(case, precision):
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_pass_of_units_that_are_copies_equals_plain_pytorch(activation, precision):
-    """Of a regression without normalization, where nothing cancels but what is 0."""
+    """The case is a regression without normalization, where nothing cancels but what is 0."""
     settings = {"depth": 6, "width": 20, "features": 13, "samples": 64, "batch": 15, "steps": 2}
     more = {"dataset": "teacher", "learning_rate": 0.001, "activation": activation}
     assert unequal(Experiment(schemes=EQUAL_UNITS, precision=precision, **settings, **more)) == []
@@ -339,14 +339,14 @@ CURVES = (
 )
 
 
-def strayed(found: np.ndarray, expected: np.ndarray) -> float:
+def relative_distance(found: np.ndarray, expected: np.ndarray) -> float:
     """The largest distance of two curves `(steps, layers)`, relative to each layer's largest."""
     return max(map(largest_error, found.T, expected.T))
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_twenty_steps_follow_plain_pytorch_wherever_rounding_does_not_grow(name):
-    """Where one rounding moves the reference itself by 1e-4 in float32, float64 must agree."""
+    """If one rounding moves the reference itself by 1e-4 in float32, float64 must agree."""
     for e in (RUNS[name], replace(RUNS[name], precision="float64")):
         measurements, chaotic = list(measure(e)), 0
         for n in chosen_networks(e):
@@ -355,8 +355,8 @@ def test_twenty_steps_follow_plain_pytorch_wherever_rounding_does_not_grow(name)
                 arrays = (
                     getattr(m, quantity).reshape(e.network_count, -1)[n] for m in measurements
                 )
-                if strayed(moved[quantity], expected[quantity]) <= 1e-4:
-                    assert strayed(np.stack(list(arrays)), expected[quantity]) < 1e-3
+                if relative_distance(moved[quantity], expected[quantity]) <= 1e-4:
+                    assert relative_distance(np.stack(list(arrays)), expected[quantity]) < 1e-3
                 else:
                     chaotic += 1
         if not chaotic:
