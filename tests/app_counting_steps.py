@@ -12,14 +12,14 @@ from stability.records.experiment import Experiment
 
 
 def counting(measure: Callable) -> Callable:
-    def counted(experiment: Experiment) -> Iterator[Measurement]:
+    def measure_and_count(experiment: Experiment) -> Iterator[Measurement]:
         for measurement in measure(experiment):
             with open(os.environ["COUNTED"], "ab") as file:
                 file.write(b".")
             yield measurement
 
-    counted.is_counted = True
-    return counted
+    measure_and_count.is_counted = True
+    return measure_and_count
 
 
 if __name__ == "__main__":

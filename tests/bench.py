@@ -59,7 +59,10 @@ from stability.records.step_sampling import sampled_steps  # noqa: E402
 from stability.theory.prediction import predict  # noqa: E402
 
 FORTY = Experiment(
-    schemes=("he_normal", "xavier_normal", "lecun_normal", "he_uniform", "orthogonal", "pytorch", "normal:1", "normal"),
+    schemes=(
+        "he_normal", "xavier_normal", "lecun_normal", "he_uniform",
+        "orthogonal", "pytorch", "normal:1", "normal",
+    ),
     replicates=5, depth=20, width=32, batch=64,
 )  # fmt: skip
 PERIOD = 31  # steps of the engine a turn: three times what is taken at every tenth step is in each
@@ -97,7 +100,10 @@ class Line:
         between = (
             f"{min(self.values):.3g} to {max(self.values):.3g}" if len(self.values) > 1 else ""
         )
-        return f"{self.what:<70} {self.median:>8.3g} {self.unit:<7} {between:<18} {promise:<14} {verdict}".rstrip()
+        return (
+            f"{self.what:<70} {self.median:>8.3g} {self.unit:<7} "
+            f"{between:<18} {promise:<14} {verdict}"
+        ).rstrip()
 
 
 def main(names: list[str], quick: bool) -> int:
@@ -105,7 +111,8 @@ def main(names: list[str], quick: bool) -> int:
     # It warns of a script that no browser has asked for.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
     print(
-        f"torch {torch.__version__}, streamlit {st.__version__}, {os.cpu_count()} cores, one thread\n"
+        f"torch {torch.__version__}, streamlit {st.__version__}, "
+        f"{os.cpu_count()} cores, one thread\n"
     )
     print(f"{'':<70} {'median':>8} {'':<7} {'range':<18} {'promised':<14} kept")
     broken = 0
@@ -246,7 +253,7 @@ def products(stack: Stack) -> Iterator[None]:
 
 
 def shares(quick: bool) -> Iterator[Line]:
-    """What it adds to count, for every format, what the numbers become: at 20 steps, and spread
+    """The cost of counting, for every format, what the numbers become: at 20 steps, and spread
     over all of them.
     """
     e, real = Experiment(), quantities.shares_by_outcome
@@ -280,7 +287,7 @@ def shares(quick: bool) -> Iterator[Line]:
 
 
 def functions(quick: bool) -> Iterator[Line]:
-    """What it adds to a run of two inputs to ask its networks, at 20 steps, for their answers all
+    """The cost, in a run of two inputs, of asking its networks at 20 steps for their answers all
     over the plane.
     """
     e = Experiment(dataset="spirals")
@@ -323,7 +330,7 @@ def default_experiment(quick: bool) -> Iterator[Line]:
 
 
 def formats(quick: bool) -> Iterator[Line]:
-    """Of the default experiment, each format beside float32 in turns."""
+    """Time the default experiment in each format, in turns with float32."""
     keys = [key for key, row in PRECISIONS.items() if row.itemsize < 4]
     streams = [
         measure(replace(Experiment(), precision=key, steps=5000)) for key in ("float32", *keys)

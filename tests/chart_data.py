@@ -1,4 +1,4 @@
-"""What a chart shows: from the message that a server sends, and from the view that a browser has
+"""The data of a chart: from the message that a server sends, and from the view that a browser has
 drawn.
 """
 
@@ -12,7 +12,8 @@ VIEWS_JS = """
 () => [...document.querySelectorAll("[data-testid=stVegaLiteChart]")].flatMap((chart) => {
   let fiber = chart[Object.keys(chart).find((key) => key.startsWith("__reactFiber"))];
   for (let up = 0; fiber && up < 12; up++, fiber = fiber.return) {
-    for (let hook = fiber.memoizedState; hook && typeof hook === "object" && "next" in hook; hook = hook.next) {
+    let hook = fiber.memoizedState;
+    for (; hook && typeof hook === "object" && "next" in hook; hook = hook.next) {
       const view = hook.memoizedState?.current;
       if (typeof view?.data === "function") return [view];
     }
@@ -24,7 +25,11 @@ VIEWS_JS = """
 ROWS_JS = f"""
 (name) => {{
   for (const view of ({VIEWS_JS})()) {{
-    try {{ return view.data(name).map((row) => ({{ ...row }})); }} catch {{ continue; }}  // this chart has no such data set
+    try {{
+      return view.data(name).map((row) => ({{ ...row }}));
+    }} catch {{
+      continue;  // this chart has no such data set
+    }}
   }}
   return null;
 }}

@@ -1,4 +1,4 @@
-"""How colours look to readers with and without all cones, and how far apart they are."""
+"""The look of colours to readers with and without all cones, and how far apart they are."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
-"""What all tests share: one thread, so that nothing depends on how many cores are free, Hypothesis
-without a clock, and a browser on a server of their own.
+"""The setting that all tests share: one thread, so that nothing depends on how many cores are free,
+Hypothesis without a clock, and a browser on a server of their own.
 """
 
 import os

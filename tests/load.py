@@ -30,7 +30,7 @@ MOST_VISITORS, MOST_SECONDS = 100, 180
 
 @dataclass
 class Visit:
-    """What one visitor received. Seconds count from the moment of opening the link."""
+    """The data that one visitor received. Seconds count from the moment of opening the link."""
 
     first: float | None = None  # until the first curve
     end: float | None = None  # until the page said that it is done
@@ -44,22 +44,22 @@ class House:
     """A server whose engine's steps are counted."""
 
     server: Server
-    counted: Path
+    count_file: Path
 
     @property
     def steps(self) -> int:
-        return self.counted.stat().st_size
+        return self.count_file.stat().st_size
 
 
 @contextmanager
 def house() -> Iterator[House]:
     """Warm: somebody has been here before."""
     with tempfile.TemporaryDirectory() as folder:
-        counted = Path(folder) / "counted"
-        counted.touch()
-        with served("tests/app_counting_steps.py", COUNTED=str(counted)) as server:
+        count_file = Path(folder) / "counted"
+        count_file.touch()
+        with served("tests/app_counting_steps.py", COUNTED=str(count_file)) as server:
             visits(server, [LINK + "&steps=2"])
-            yield House(server, counted)
+            yield House(server, count_file)
 
 
 def visits(server: Server, queries: Sequence[str]) -> list[Visit]:
@@ -138,10 +138,12 @@ def report(one: list[Visit], steps_of_one: int, many: list[Visit], steps_of_many
     ]
     print(f"engine steps: {steps_of_one} for one, {steps_of_many} for all")
     print(
-        f"received the finished curves: {len(whole)} of {len(many)}; errors: {sum(len(seen.errors) for seen in many)}"
+        f"received the finished curves: {len(whole)} of {len(many)}; "
+        f"errors: {sum(len(seen.errors) for seen in many)}"
     )
     print(
-        f"draws a visitor: {alone.draws} for one, {statistics.median(seen.draws for seen in many):g} for all"
+        f"draws a visitor: {alone.draws} for one, "
+        f"{statistics.median(seen.draws for seen in many):g} for all"
     )
     for name, words in (("first", "first curve"), ("end", "end")):
         seconds = sorted(getattr(seen, name) or float("inf") for seen in many)
@@ -150,7 +152,8 @@ def report(one: list[Visit], steps_of_one: int, many: list[Visit], steps_of_many
             for value in (seconds[0], statistics.median(seconds), seconds[-1])
         ]
         print(
-            f"{words}, as a ratio to one visitor's: {ratios[0]:.1f} earliest, {ratios[1]:.1f} median, {ratios[2]:.1f} latest"
+            f"{words}, as a ratio to one visitor's: {ratios[0]:.1f} earliest, "
+            f"{ratios[1]:.1f} median, {ratios[2]:.1f} latest"
         )
 
 

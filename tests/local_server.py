@@ -60,7 +60,8 @@ def served(script: str = "app.py", **environment: str) -> Iterator[Server]:
         with server.log.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", script, *flags],
-                cwd=ROOT, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=ROOT, env=os.environ | environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         try:
             until_healthy(server, process)

@@ -76,7 +76,7 @@ def prepare() -> None:
 
 
 def browser() -> str:
-    """The path of a Chromium: one that is here, else the system's package, else Playwright's own."""
+    """The path of a Chromium: one here, else the system's package, else Playwright's own."""
     if not chromium() and hasattr(os, "geteuid") and os.geteuid() == 0:
         try:
             run("apt-get", "update") or run("apt-get", "install", "-y", "chromium")
@@ -87,7 +87,10 @@ def browser() -> str:
 
 def playwrights_own() -> str:
     run(str(PYTHON), "-m", "playwright", "install", "chromium")
-    ask = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
+    ask = (
+        "from playwright.sync_api import sync_playwright as s\n"
+        "with s() as p: print(p.chromium.executable_path)"
+    )
     path = subprocess.run(
         [str(PYTHON), "-c", ask], capture_output=True, text=True, check=True
     ).stdout.strip()

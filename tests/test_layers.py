@@ -48,7 +48,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def imported(path: Path) -> set[str]:
-    """Full names of everything that a file imports, anywhere in it: `a.b` of `from a import b` too."""
+    """Full names of all that a file imports, anywhere in it: `a.b` of `from a import b` too."""
     found = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):

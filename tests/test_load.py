@@ -1,4 +1,4 @@
-"""Many visitors on a real server: what is shared is computed once, and everybody gets everything."""
+"""Many visitors on a real server: what is shared is computed once, and all get everything."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
@@ -22,7 +22,7 @@ def place() -> Iterator[load.House]:
 
 
 def finished_curves(query: str):
-    """What a visitor must hold at the end, computed here."""
+    """The curves that a visitor must hold at the end, computed here."""
     run = Run(Experiment.from_query(dict(parse_qsl(query)))[0])
     return frames.curve_table(run, len(list(run)))
 

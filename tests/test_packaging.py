@@ -1,4 +1,4 @@
-"""What is installed: the page's lock, the library's bounds, and the wheel."""
+"""The installed packages: the page's lock, the library's bounds, and the wheel."""
 
 import ast
 import shutil
@@ -35,7 +35,7 @@ def pins(*paths: Path) -> dict[str, str]:
 
 
 def bounds() -> list[Requirement]:
-    """What pyproject.toml asks for, extras too."""
+    """The requirements in pyproject.toml, extras too."""
     extras = [line for lines in PROJECT.get("optional-dependencies", {}).values() for line in lines]
     return [Requirement(line) for line in [*PROJECT["dependencies"], *extras]]
 

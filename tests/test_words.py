@@ -71,7 +71,7 @@ def test_names_are_words_that_the_field_knows(path):
 
 
 def test_every_public_function_has_its_docstring():
-    """Of the packages that callers import from; a row's lambda and a nested function need none."""
+    """Check the packages callers import from; a row's lambda and a nested function need none."""
     silent = [
         f"{module_of(path)}.{node.name}"
         for path in MODULES

@@ -282,10 +282,10 @@ def test_schemes_of_one_kind_of_noise_differ_by_their_scale_alone(family, shape)
 
 @pytest.mark.parametrize("key", [key for key, row in SCHEMES.items() if row.variance])
 def test_every_layer_seed_and_replicate_is_drawn_anew_and_a_repetition_is_the_same(key):
-    def drawn(seed: int, replicate: int, index: int) -> torch.Tensor:
+    def draw(seed: int, replicate: int, index: int) -> torch.Tensor:
         of = layer(8, 8, index=index)
         return parse_scheme(key).draw(of, Draws(seed, replicate, of))[0]
 
-    first, *others = [drawn(0, 0, 1), drawn(1, 0, 1), drawn(0, 1, 1), drawn(0, 0, 2)]
-    assert torch.equal(first, drawn(0, 0, 1))
+    first, *others = [draw(0, 0, 1), draw(1, 0, 1), draw(0, 1, 1), draw(0, 0, 2)]
+    assert torch.equal(first, draw(0, 0, 1))
     assert not any(torch.allclose(first, other) for other in others)

@@ -249,7 +249,7 @@ def spec(phase: str, e: Experiment, pins: tuple[Experiment, ...] = ()) -> dict:
 
 
 @cache
-def whole(phase: str, name: str) -> dict:
+def dense_spec(phase: str, name: str) -> dict:
     """The spec as it is built, with the scale of every layer."""
     return with_interaction(CASES[f"{phase} of {name}"].chart().to_dict(validate=True))
 
@@ -275,8 +275,8 @@ def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
 @pytest.mark.parametrize("name", ["classes", "regression", "replicates"])
 def test_of_a_scale_that_layers_share_nothing_is_lost_but_its_repetition(phase, name):
     sent = spec(phase, EXPERIMENTS[name])
-    assert len(json.dumps(sent)) < 0.85 * len(json.dumps(whole(phase, name)))
-    for built, panel in zip(whole(phase, name)["vconcat"], sent["vconcat"], strict=True):
+    assert len(json.dumps(sent)) < 0.85 * len(json.dumps(dense_spec(phase, name)))
+    for built, panel in zip(dense_spec(phase, name)["vconcat"], sent["vconcat"], strict=True):
         first = {}
         for dense, layer in zip(built["layer"], panel["layer"], strict=True):
             assert dense | {"encoding": 0} == layer | {"encoding": 0}
@@ -291,7 +291,7 @@ def test_of_a_scale_that_layers_share_nothing_is_lost_but_its_repetition(phase, 
 @pytest.mark.parametrize("name", ["classes", "regression", "replicates"])
 def test_scales_do_not_follow_the_data_but_for_logarithms_which_limits_hold(phase, name):
     held = CASES[f"{phase} of {name}"].make_tables()["limits"].column_names
-    for unit, data in units(whole(phase, name)):
+    for unit, data in units(dense_spec(phase, name)):
         for channel, node in channels(unit):
             if channel not in ("x", "y"):
                 continue

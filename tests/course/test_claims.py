@@ -44,7 +44,7 @@ NAMES = {"a": 1.5, "b": -2.0, "zero": 0.0, "lost": math.nan, "inf_": math.inf}
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    return whole(SMALL)
+    return finished_run(SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def growth() -> ProductRun:
     return found
 
 
-def whole(e: Experiment, **options) -> Run:
+def finished_run(e: Experiment, **options) -> Run:
     found = Run(e, **options)
     list(found)
     return found
@@ -238,7 +238,7 @@ def expectations(e: Experiment) -> dict[str, np.ndarray | float]:
 
 def test_what_is_known_of_the_settings_is_what_their_modules_say():
     e = replace(SMALL, activation="tanh", steps=1)
-    told, run = expectations(e), whole(e)
+    told, run = expectations(e), finished_run(e)
     others = {
         name for name, word in CLAIM_QUANTITIES.items() if word.record is Experiment
     } - MEASURED
@@ -288,7 +288,7 @@ def test_without_a_law_nothing_is_true_of_it():
 
 
 def test_what_is_taken_at_few_steps_is_the_newest_that_was():
-    run = whole(replace(SMALL, steps=150))
+    run = finished_run(replace(SMALL, steps=150))
     taken = sorted(evenly_spread_steps(150, SAMPLED_STEPS))
     missed = next(step for step in range(150) if step not in taken)
     for name in ("test_loss", "test_accuracy"):
@@ -298,7 +298,7 @@ def test_what_is_taken_at_few_steps_is_the_newest_that_was():
 
 
 def test_a_profile_that_was_thinned_out_is_the_newest_that_is_kept():
-    run = whole(replace(SMALL, steps=20), profile_bytes=1)  # the first and the last are kept
+    run = finished_run(replace(SMALL, steps=20), profile_bytes=1)  # the first and the last are kept
     assert run.measurements[7].signal is None
     assert parse_claim("signal[each][2][7] == signal[each][2][start]").holds(run).all()
     value = float(run.measurements[20].signal[0, 0, 1])
@@ -306,7 +306,7 @@ def test_a_profile_that_was_thinned_out_is_the_newest_that_is_kept():
 
 
 def test_of_a_network_that_diverged_nothing_is_true_at_the_end():
-    run = whole(replace(SMALL, schemes=("normal:1000",), learning_rate=100.0))
+    run = finished_run(replace(SMALL, schemes=("normal:1000",), learning_rate=100.0))
     assert not np.isfinite(run.measurements[-1].loss).any()
     assert not parse_claim("loss[each][end] < 1e308").holds(run).any()
     assert (
@@ -329,14 +329,14 @@ def test_a_reading_fills_in_the_measured_numbers(run):
         for step, layer in ((0, 0), (6, -1))
     )
     words = "signal gradient of Normal 1, layer {}: {}"
-    product = shown(1e-9 * last)
-    text = f"{words.format('1, before training', shown(first))} > "
-    text += f"1e−9 × {words.format('5, step 6', shown(last))} (= {product})"
+    product = number_text(1e-9 * last)
+    text = f"{words.format('1, before training', number_text(first))} > "
+    text += f"1e−9 × {words.format('5, step 6', number_text(last))} (= {product})"
     assert reading == ClaimReading(((text, True),), True)
     assert reading.text == text + "."
 
 
-def shown(value: float) -> str:
+def number_text(value: float) -> str:
     rounded = float(f"{value:.3g}")
     if 1e-4 < value < 1e6:
         return repr(rounded).removesuffix(".0")
@@ -378,7 +378,7 @@ def test_a_reading_marks_each_comparison(run):
 
 
 def test_a_reading_names_the_step_at_which_a_number_was_taken():
-    run = whole(
+    run = finished_run(
         replace(SMALL, steps=150), profile_bytes=1
     )  # the first and the last profile are kept
     assert (
@@ -623,7 +623,7 @@ def test_what_a_product_does_not_have_is_said(settings, text, sentence):
 
 
 def test_schemes_are_the_same_however_their_value_is_spelled():
-    run = whole(replace(SMALL, schemes=("normal:0.01", "scaled_normal"), steps=1))
+    run = finished_run(replace(SMALL, schemes=("normal:0.01", "scaled_normal"), steps=1))
     assert (
         parse_claim("signal[normal][1] == signal[normal:1e-2][1] > 0 * signal[scaled_normal:1][1]")
         .holds(run)

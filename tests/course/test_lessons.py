@@ -48,7 +48,7 @@ PROSE = f"**Look for** the width.\n\n{'word ' * 73}where $1 <n$.\n"
 
 
 @cache
-def told(lesson: str, settings: Experiment | Product) -> tuple[list[bool], str]:
+def check_claim(lesson: str, settings: Experiment | Product) -> tuple[list[bool], str]:
     """Return of which of three replicates the claim is true, and how it reads.
 
     The run goes as far as the claim speaks of.
@@ -68,13 +68,13 @@ def told(lesson: str, settings: Experiment | Product) -> tuple[list[bool], str]:
 
 @LESSONS
 def test_the_claim_is_true_of_each_of_three_replicates(lesson):
-    true, reading = told(lesson.key, lesson.page.record)
+    true, reading = check_claim(lesson.key, lesson.page.record)
     assert true == [True] * 3, reading
 
 
 @LESSONS
 def test_the_claim_is_false_of_each_of_three_replicates_beside_it(lesson):
-    true, reading = told(lesson.key, lesson.counterexample.record)
+    true, reading = check_claim(lesson.key, lesson.counterexample.record)
     assert true == [False] * 3, reading
 
 
@@ -135,14 +135,14 @@ def test_the_course_is_in_the_order_of_its_files_and_cannot_be_changed():
 # A file
 
 
-def written(folder, text: str, name: str = "01-good.md"):
+def write_lesson(folder, text: str, name: str = "01-good.md"):
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
 
 
 def test_a_file_becomes_a_lesson(tmp_path):
-    lesson = read_lesson(written(tmp_path, GOOD + PROSE))
+    lesson = read_lesson(write_lesson(tmp_path, GOOD + PROSE))
     assert (lesson.key, lesson.options, lesson.answer, lesson.section) == (
         "good",
         ("8", "9"),
@@ -156,7 +156,7 @@ def test_a_file_becomes_a_lesson(tmp_path):
 
 def test_a_link_may_open_a_product(tmp_path):
     changes = {"link": "bench=product&n=8", "claim": "n == 8", "counterexample": "n=9"}
-    lesson = read_lesson(written(tmp_path, with_values(changes)))
+    lesson = read_lesson(write_lesson(tmp_path, with_values(changes)))
     assert (lesson.page.record, lesson.counterexample.record) == (Product(n=8), Product(n=9))
 
 
@@ -220,7 +220,7 @@ def with_values(changes: dict[str, str]) -> str:
 )
 def test_a_value_that_cannot_be_kept_is_refused_with_its_key(tmp_path, changes, sentence):
     with pytest.raises(LessonError) as refused:
-        read_lesson(written(tmp_path, with_values(changes)))
+        read_lesson(write_lesson(tmp_path, with_values(changes)))
     assert str(refused.value) == f"01-good.md: {sentence}"
 
 
@@ -280,19 +280,19 @@ def test_a_file_that_is_no_lesson_is_refused(tmp_path, old, new, sentence):
     text = GOOD + PROSE
     assert text.count(old) >= 1
     with pytest.raises(LessonError) as refused:
-        read_lesson(written(tmp_path, text.replace(old, new, 1)))
+        read_lesson(write_lesson(tmp_path, text.replace(old, new, 1)))
     assert str(refused.value) == f"01-good.md: {sentence}"
 
 
 @pytest.mark.parametrize("name", ["good.md", "1-good.md", "01-Good.md", "01-.md", "001-good.md"])
 def test_a_file_is_named_by_its_place_and_key(tmp_path, name):
-    written(tmp_path, GOOD + PROSE, name)
+    write_lesson(tmp_path, GOOD + PROSE, name)
     with pytest.raises(LessonError, match=f"^{re.escape(name)}: a lesson's file is named as in "):
         read_lessons(tmp_path)
 
 
 def test_a_file_that_is_no_utf_8_is_refused(tmp_path):
-    path = written(tmp_path, GOOD + PROSE)
+    path = write_lesson(tmp_path, GOOD + PROSE)
     path.write_bytes(path.read_bytes().replace(b"How wide", b"How w\xefde"))
     with pytest.raises(LessonError, match=r"^01-good.md: a lesson is written in UTF-8$"):
         read_lesson(path)
@@ -300,12 +300,12 @@ def test_a_file_that_is_no_utf_8_is_refused(tmp_path):
 
 def test_two_files_do_not_share_a_key(tmp_path):
     for name in ("01-good.md", "02-good.md"):
-        written(tmp_path, GOOD + PROSE, name)
+        write_lesson(tmp_path, GOOD + PROSE, name)
     with pytest.raises(LessonError, match=r"^02-good.md: 01-good.md has the key good already$"):
         read_lessons(tmp_path)
 
 
 def test_lessons_are_gathered_in_the_order_of_their_names(tmp_path):
     for name in ("10-late.md", "02-early.md"):
-        written(tmp_path, GOOD + PROSE, name)
+        write_lesson(tmp_path, GOOD + PROSE, name)
     assert list(read_lessons(tmp_path)) == ["early", "late"]

@@ -41,31 +41,35 @@ ARRAYS = [field.name for field in fields(Measurement)][1:]
 HELD_OUT_SEED = 302  # the forecast was fitted on samples of other seeds
 
 
-def earned(word: str, beside: dict, **settings) -> tuple[str, Experiment, Experiment]:
+def verdict_case(word: str, beside: dict, **settings) -> tuple[str, Experiment, Experiment]:
     experiment = replace(SMALL, **settings)
     return word, experiment, replace(experiment, **beside)
 
 
 # A word, an experiment that earns it, and a near neighbour that does not.
 EARNED = (
-    earned("learns", {"learning_rate": 1e-5}, learning_rate=0.1),
-    earned("slow", {"schemes": ("he_normal",)}, schemes=("normal:1",), activation="tanh", steps=30),
-    earned("stalled", {"learning_rate": 0.1}, learning_rate=1e-5),
-    earned("vanishing", {"depth": 3}, schemes=("xavier_normal",), depth=20, width=32, steps=150),
-    earned(
+    verdict_case("learns", {"learning_rate": 1e-5}, learning_rate=0.1),
+    verdict_case(
+        "slow", {"schemes": ("he_normal",)}, schemes=("normal:1",), activation="tanh", steps=30
+    ),
+    verdict_case("stalled", {"learning_rate": 0.1}, learning_rate=1e-5),
+    verdict_case(
+        "vanishing", {"depth": 3}, schemes=("xavier_normal",), depth=20, width=32, steps=150
+    ),
+    verdict_case(
         "exploding", {"depth": 2}, schemes=("normal:1",), depth=10, learning_rate=1e-6, clip=0.1
     ),
-    earned(
+    verdict_case(
         "saturated",
         {"schemes": ("normal:0.2",)},
         schemes=("normal:2",),
         activation="tanh",
         learning_rate=1e-4,
     ),
-    earned("dead", {"activation": "leaky_relu"}, width=2, depth=12),
-    earned("symmetric", {"schemes": ("xavier_normal",)}, schemes=("constant",)),
-    earned("diverged", {"learning_rate": 0.02}, learning_rate=20.0),
-    earned("overflowed", {"schemes": ("normal:0.1",)}, schemes=("normal:1e6",), depth=20),
+    verdict_case("dead", {"activation": "leaky_relu"}, width=2, depth=12),
+    verdict_case("symmetric", {"schemes": ("xavier_normal",)}, schemes=("constant",)),
+    verdict_case("diverged", {"learning_rate": 0.02}, learning_rate=20.0),
+    verdict_case("overflowed", {"schemes": ("normal:0.1",)}, schemes=("normal:1e6",), depth=20),
 )
 
 
@@ -133,7 +137,7 @@ def sample() -> tuple[Run, ...]:
     return tuple(finished(random_experiment(draw)) for _ in range(25))
 
 
-def learned(run: Run) -> list[bool]:
+def loss_halved(run: Run) -> list[bool]:
     """By scheme: whether the held-out loss was halved."""
     first, last = run.measurements[0].test_loss[:, 0], run.measurements[-1].test_loss[:, 0]
     return [
@@ -157,7 +161,7 @@ def test_a_network_learns_or_is_slow_if_and_only_if_its_held_out_loss_was_halved
     for run in sample():
         e = run.experiment
         for verdict, halved in zip(
-            verdicts_after_training(run, e.steps + 1), learned(run), strict=True
+            verdicts_after_training(run, e.steps + 1), loss_halved(run), strict=True
         ):
             assert (verdict.word in ("learns", "slow")) == halved, (verdict, e)
 
@@ -179,7 +183,7 @@ def test_forecasts_are_right_as_often_as_is_said():
             verdict.word in ("learns", "slow")
             for verdict in verdicts_before_training(run.experiment, run.measurements[0])
         ]
-        right += [said == halved for said, halved in zip(foretold, learned(run), strict=True)]
+        right += [said == halved for said, halved in zip(foretold, loss_halved(run), strict=True)]
     share = sum(right) / len(right)
     print(f"\nforecasts right: {share:.3f} of {len(right)}")
     assert len(right) == 200

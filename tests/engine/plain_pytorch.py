@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from lars import Lars
+from muon import Muon
 from torch import Tensor, nn
 
 from stability.catalogues.datasets import Data
@@ -37,7 +38,7 @@ OPTIMIZER = {  # each takes groups of parameters: hidden matrices, the first and
         torch.optim.SGD(groups[2:], rate, momentum=0.9),
     ],
     "muon": lambda groups, rate: [
-        torch.optim.Muon(groups[:1], rate, adjust_lr_fn="match_rms_adamw"),
+        Muon(groups[:1], rate),  # in float32, as the engine
         torch.optim.AdamW(groups[1:], rate),
     ],
 }

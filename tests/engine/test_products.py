@@ -48,7 +48,7 @@ def every() -> st.SearchStrategy[Product]:
     return st.fixed_dictionaries(mixed).map(lambda settings: Product(**settings))
 
 
-def taken(product: Product) -> np.ndarray:
+def all_factors(product: Product) -> np.ndarray:
     """The factors of every replicate, sigma put in, `(count + 1, replicates, n, n)`."""
     stream = factor_matrices(product, range(product.replicates))
     return np.stack([next(stream).numpy() for _ in range(product.count + 1)]) * product.scale
@@ -115,7 +115,7 @@ def test_norms_are_those_of_the_factors_multiplied_in_plain_float64(family, n):
     product = Product(n=n, sigma=0.7, count=9, family=family, replicates=5, seed=3)
     found, plain = product.log10_norms(), np.broadcast_to(np.eye(n), (5, n, n))
     assert found.shape == (5, 10)
-    for k, factor in enumerate(taken(product)):
+    for k, factor in enumerate(all_factors(product)):
         plain = factor @ plain
         assert found[:, k] == pytest.approx(np.log10(np.linalg.norm(plain, axis=(1, 2))), abs=1e-12)
 
@@ -125,7 +125,7 @@ def test_norms_far_beyond_float64_are_those_of_exact_arithmetic(sigma):
     product = Product(n=3, sigma=sigma, count=400, replicates=1, seed=1)
     with mpmath.workdps(40):
         plain = mpmath.eye(3)
-        for factor in taken(dataclasses.replace(product, sigma=1.0))[:, 0]:
+        for factor in all_factors(dataclasses.replace(product, sigma=1.0))[:, 0]:
             plain = mpmath.matrix(factor.tolist()) * plain
         expected = mpmath.log10(mpmath.mnorm(plain, "f")) + 401 * mpmath.log10(mpmath.mpf(sigma))
         assert abs(product.log10_norms()[0, -1] / float(expected) - 1) < 1e-13
@@ -197,7 +197,7 @@ def test_equal_products_are_equal_and_another_seed_is_another_product():
 
 
 def test_replicates_and_factors_are_different_draws():
-    drawn = taken(Product(n=2, count=80, replicates=9))
+    drawn = all_factors(Product(n=2, count=80, replicates=9))
     assert len(np.unique(drawn)) == drawn.size
 
 
@@ -221,21 +221,21 @@ def test_families_of_one_noise_differ_by_their_size_alone(gained, plain):
 )
 def test_entries_have_mean_0_and_the_standard_deviation_of_the_family(family, std):
     """4 standard errors: std / sqrt(N) of the mean, std^2 sqrt(2 / N) of a normal variance."""
-    entries = taken(Product(n=16, sigma=0.5, count=40, family=family, replicates=10)).ravel()
+    entries = all_factors(Product(n=16, sigma=0.5, count=40, family=family, replicates=10)).ravel()
     assert abs(entries.mean()) < 4 * std / math.sqrt(entries.size)
     assert entries.var() == pytest.approx(std**2, rel=4 * math.sqrt(2 / entries.size))
 
 
 def test_uniform_entries_end_at_root_3_standard_deviations():
-    entries = np.abs(taken(Product(n=16, sigma=0.5, family="uniform", replicates=2)))
+    entries = np.abs(all_factors(Product(n=16, sigma=0.5, family="uniform", replicates=2)))
     assert 0.999 * 0.5 * math.sqrt(3) < entries.max() <= 0.5 * math.sqrt(3)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 64])
 def test_orthogonal_factors_are_orthogonal_times_the_gain_and_both_reflect_and_rotate(n):
-    drawn = taken(Product(n=n, sigma=1.5, count=60, family="orthogonal", replicates=2)).reshape(
-        -1, n, n
-    )
+    drawn = all_factors(
+        Product(n=n, sigma=1.5, count=60, family="orthogonal", replicates=2)
+    ).reshape(-1, n, n)
     assert np.allclose(drawn @ drawn.transpose(0, 2, 1), 2.25 * np.eye(n), atol=1e-12)
     signs = np.sign(np.linalg.det(drawn / 1.5))
     assert abs(signs.mean()) < 4 / math.sqrt(len(drawn))
@@ -247,7 +247,7 @@ def test_orthogonal_factors_are_orthogonal_times_the_gain_and_both_reflect_and_r
 @pytest.mark.parametrize("family", PRODUCT_FAMILIES)
 def test_the_printed_matrices_are_the_first_replicate_s_before_and_after(family):
     product = Product(count=12, sigma=2.5, family=family, seed=5)
-    drawn, found = taken(product)[:, 0], end_matrices(product)
+    drawn, found = all_factors(product)[:, 0], end_matrices(product)
     after = np.linalg.multi_dot(drawn[::-1])
     for matrix, expected in ((found.first, drawn[0]), (found.last, after)):
         assert matrix.mantissa * 10.0**matrix.power == pytest.approx(

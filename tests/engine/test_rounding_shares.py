@@ -52,8 +52,8 @@ def count(x: Tensor, row) -> list[int]:
 
 
 def cast(x: Tensor, row) -> list[int]:
-    """How many become what, by torch's own cast; but float64 is rounded once, as torch does not do
-    to the short formats.
+    """Count the numbers with each outcome, by torch's own cast; but float64 is rounded once, as
+    torch does not do to the short formats.
     """
     made, exact = x.to(row.dtype).double().abs(), x.double().abs()
     beyond = exact > 464 if row.dtype == CLIPPED else made.isinf()
@@ -76,7 +76,7 @@ def rounded(value: Fraction, row) -> Fraction | None:
 
 
 def exact(x: Tensor, row) -> list[int]:
-    """How many become what, in exact arithmetic."""
+    """Count the numbers with each outcome, in exact arithmetic."""
     found = [0] * len(OUTCOMES)
     for number in x.abs().tolist():
         made = None if math.isinf(number) else rounded(Fraction(number), row)

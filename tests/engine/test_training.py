@@ -62,7 +62,7 @@ EIGHT = (
 
 
 def same(one: Measurement, other: Measurement, first: tuple = (), second: tuple = ()) -> bool:
-    """Whether two measurements, or parts of their arrays, agree to the last bit."""
+    """True if two measurements, or parts of their arrays, agree to the last bit."""
     return all(
         np.array_equal(getattr(one, name)[first], getattr(other, name)[second], equal_nan=True)
         for name in QUANTITIES

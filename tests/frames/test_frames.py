@@ -73,7 +73,7 @@ def partly_diverged() -> Run:
 
 
 @cache
-def thinned() -> Run:
+def thinned_run() -> Run:
     """More steps than a line has points, most of their profiles let go."""
     run = Run(
         Experiment(**TINY, schemes=("he_normal", "normal:30"), depth=3, steps=260),
@@ -85,7 +85,7 @@ def thinned() -> Run:
 
 @pytest.fixture(params=[*EXPERIMENTS, "partly diverged", "thinned"])
 def run(request) -> Run:
-    own = {"partly diverged": partly_diverged, "thinned": thinned}
+    own = {"partly diverged": partly_diverged, "thinned": thinned_run}
     return own[request.param]() if request.param in own else finished(request.param)
 
 
@@ -95,14 +95,14 @@ def counts(run: Run) -> list[int]:
     return sorted({1, 2, 3, last // 3 + 1, last // 2 + 1, last - 1, last} & set(range(1, last + 1)))
 
 
-def shown(name: str, value: float) -> float | None:
+def frame_value(name: str, value: float) -> float | None:
     """A number as a tidy frame holds it: None where its axis could not show it."""
     if not math.isfinite(value) or (name in LOG_QUANTITIES and value <= 0):
         return None
     return float(value)
 
 
-def nulled(frame: pd.DataFrame, name: str) -> list[float | None]:
+def none_for_nan(frame: pd.DataFrame, name: str) -> list[float | None]:
     return [None if pd.isna(value) else value for value in frame[name]]
 
 
@@ -117,8 +117,8 @@ def test_curves_have_a_row_for_each_network_and_step_that_holds_what_was_measure
         (t, e.schemes[s], r) for t, s, r in keys
     ]
     for name in CURVE_QUANTITIES:
-        expected = [shown(name, getattr(run.measurements[t], name)[s, r]) for t, s, r in keys]
-        assert nulled(frame, name) == expected, name
+        expected = [frame_value(name, getattr(run.measurements[t], name)[s, r]) for t, s, r in keys]
+        assert none_for_nan(frame, name) == expected, name
 
 
 def test_layers_have_a_row_for_each_network_kept_step_and_layer_that_holds_what_was_measured(run):
@@ -140,10 +140,10 @@ def test_layers_have_a_row_for_each_network_kept_step_and_layer_that_holds_what_
         profiles = np.stack(
             [getattr(run.measurements[t], name) for t in steps]
         )  # (steps, S, R, L or L-1)
-        values = [shown(name, value) for value in profiles.ravel()]
+        values = [frame_value(name, value) for value in profiles.ravel()]
         hidden = profiles.shape[-1] < e.depth
         of_its_layers = frame[frame.layer < e.depth] if hidden else frame
-        assert nulled(of_its_layers, name) == values, name
+        assert none_for_nan(of_its_layers, name) == values, name
         assert not hidden or frame[frame.layer == e.depth][name].isna().all(), (
             "the output has no hidden units"
         )
@@ -230,7 +230,7 @@ def test_without_a_count_all_measurements_are_drawn(run):
 
 def spread(name: str, values: np.ndarray) -> tuple[float | None, ...]:
     """Median and range of what can be shown of a few replicates."""
-    left = [value for value in (shown(name, value) for value in values) if value is not None]
+    left = [value for value in (frame_value(name, value) for value in values) if value is not None]
     return (np.median(left), min(left), max(left)) if left else (None, None, None)
 
 

@@ -34,7 +34,7 @@ def finished(name: str) -> Run:
     return run
 
 
-def drawn(name: str, layer: int = 2, step: int = 0) -> dict:
+def tables_of(name: str, layer: int = 2, step: int = 0) -> dict:
     run = finished(name)
     return frames.pre_activation_tables(run, len(run.measurements), layer, step)
 
@@ -110,7 +110,7 @@ def test_the_histogram_is_the_mean_over_the_replicates_that_are_finite(name, lay
     run = finished(name)
     measured, table = (
         run.measurements[0].pre_activations,
-        drawn(name, layer)["histogram"].to_pandas(),
+        tables_of(name, layer)["histogram"].to_pandas(),
     )
     for index, scheme in enumerate(run.experiment.schemes):
         rows, shares = table[table["scheme"] == scheme], measured[index, :, layer - 1].astype(float)
@@ -126,7 +126,7 @@ def test_the_histogram_is_the_mean_over_the_replicates_that_are_finite(name, lay
 
 def test_numbers_that_are_gone_are_null_and_said_in_words_and_the_others_are_shown():
     e, last = EXPERIMENTS["overflow"], EXPERIMENTS["overflow"].steps
-    table = drawn("overflow", 9, last)["histogram"].to_pandas()
+    table = tables_of("overflow", 9, last)["histogram"].to_pandas()
     assert table[table["scheme"] == e.schemes[0]]["share"].isna().all()
     assert table[table["scheme"] == e.schemes[1]]["share"].sum() == pytest.approx(1)
     broken, sound = saturation_sentences(finished("overflow"), last + 1, 9, last)

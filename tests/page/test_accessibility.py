@@ -46,7 +46,7 @@ ALLOWED: dict[tuple[str, str], str] = {}  # rule of axe and selector: the reason
 GRAVE = {"serious", "critical"}
 
 
-def opened(page: Page, server, query: str) -> Page:
+def open_page(page: Page, server, query: str) -> Page:
     """Everything is drawn, and nothing runs any more."""
     page.goto(f"{server.url}?{query}")
     still(page)
@@ -57,12 +57,14 @@ def still(page: Page) -> None:
     expect(page.get_by_role("heading", name="Stability")).to_be_visible()
     page.wait_for_function(
         """() => document.querySelector(".stApp").dataset.testScriptState === "notRunning"
-          && !document.querySelector("[data-testid=stSkeleton], .stVegaLiteChart:not(:has(canvas))")"""
+          && !document.querySelector(
+            "[data-testid=stSkeleton], .stVegaLiteChart:not(:has(canvas))"
+          )"""
     )
 
 
-def grave(page: Page) -> Iterator[str]:
-    """What axe-core finds that is serious or worse, and is not allowed for a reason."""
+def grave_findings(page: Page) -> Iterator[str]:
+    """The findings of axe-core that are serious or worse, and not allowed for a reason."""
     for violation in Axe().run(page).response["violations"]:
         for node in violation["nodes"] if violation["impact"] in GRAVE else ():
             if (violation["id"], str(node["target"][-1])) not in ALLOWED:
@@ -88,32 +90,37 @@ def test_axe_finds_nothing_serious_in_any_state(page, server, theme, width):
     assert {
         name: found
         for name, query in seen.items()
-        if (found := list(grave(opened(page, server, query))))
+        if (found := list(grave_findings(open_page(page, server, query))))
     } == {}
 
 
 # Keys
 
 
-def named(page: Page) -> tuple[str, str]:
+def role_and_name(page: Page) -> tuple[str, str]:
     """Role and name of what has the focus, as they are read out; its text where it has no label."""
     return page.evaluate(
         """() => {
           let at = document.activeElement;
           while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
-          const by = (at.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id));
-          const labels = [...by, ...(at.labels ?? [])].map((label) => label?.textContent ?? "").join(" ");
-          return [at.getAttribute("role") ?? at.localName, (at.ariaLabel || labels || at.textContent || at.title).trim()];
+          const ids = (at.getAttribute("aria-labelledby") ?? "").split(" ");
+          const by = ids.map((id) => document.getElementById(id));
+          const labels = [...by, ...(at.labels ?? [])]
+            .map((label) => label?.textContent ?? "").join(" ");
+          return [
+            at.getAttribute("role") ?? at.localName,
+            (at.ariaLabel || labels || at.textContent || at.title).trim(),
+          ];
         }"""
     )
 
 
 def test_every_control_is_reached_by_the_key_tab_and_has_a_name(page, server):
-    opened(page, server, SMALL)
+    open_page(page, server, SMALL)
     reached = []
     while len(reached) < 200 and (not reached or reached[-1][0] != "body"):
         page.keyboard.press("Tab")
-        reached.append(tuple(named(page)))
+        reached.append(tuple(role_and_name(page)))
     names = [name for _, name in reached[:-1]]
     assert reached[-1][0] == "body", "all round the page, and caught nowhere"
     assert all(names), reached
@@ -147,7 +154,7 @@ def test_every_control_is_reached_by_the_key_tab_and_has_a_name(page, server):
     "query", [SMALL, f"{SMALL}&section=singular_values", f"{FEW}&section=healing"]
 )
 def test_behind_a_button_of_every_chart_is_its_table(page, server, query):
-    opened(page, server, query)
+    open_page(page, server, query)
     charts = page.get_by_test_id("stVegaLiteChart")
     expect(charts.last).to_be_visible()
     count = charts.count()
@@ -165,7 +172,7 @@ def test_behind_a_button_of_every_chart_is_its_table(page, server, query):
 
 def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(page, server):
     for key in BENCH_LINKS["train"].sections:
-        opened(page, server, f"{SMALL}&dataset=moons&section={key}")
+        open_page(page, server, f"{SMALL}&dataset=moons&section={key}")
         expect(page.get_by_test_id("stVegaLiteChart").nth(1)).to_be_visible()
         still(page)
         charts = page.locator("[role=graphics-document]")
@@ -185,7 +192,7 @@ def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(page
 
 def test_nothing_moves_by_itself_for_those_who_ask_for_less_motion(page, server):
     page.emulate_media(reduced_motion="reduce")
-    opened(page, server, SMALL)
+    open_page(page, server, SMALL)
     longest = page.evaluate(
         """() => Math.max(...[...document.querySelectorAll("*")].flatMap((element) => {
           const { transitionDuration, animationDuration } = getComputedStyle(element);
@@ -204,7 +211,7 @@ def test_the_colours_on_a_picture_of_the_page_stay_apart_for_every_reader(page, 
     eight = "he_normal,xavier_normal,normal:0.5,orthogonal,pytorch,lecun_normal,he_uniform,zeros"
     e = Experiment(schemes=tuple(eight.split(",")))
     page.emulate_media(color_scheme=theme)
-    opened(page, server, f"{SMALL}&schemes={eight}".replace("steps=12", "steps=60"))
+    open_page(page, server, f"{SMALL}&schemes={eight}".replace("steps=12", "steps=60"))
     taken = np.asarray(
         Image.open(io.BytesIO(page.locator(".st-key-left_chart").screenshot())).convert("RGB")
     )

@@ -35,8 +35,8 @@ def experiment(query: str) -> Experiment:
 
 
 @lru_cache
-def finished(e: Experiment) -> tuple[list[dict], list[dict]]:
-    """What both charts hold at the end, computed here."""
+def final_rows(e: Experiment) -> tuple[list[dict], list[dict]]:
+    """The rows that both charts hold at the end, computed here."""
     run = Run(e)
     count = len(list(run))
     return frames.curve_table(run, count).to_pylist(), frames.depth_tables(run, replay=True)[
@@ -48,7 +48,7 @@ def until_shown(page: Page, e: Experiment) -> None:
     """Waits for the end of this very experiment: every number in both charts, the controls and the
     address.
     """
-    for name, expected in zip(("bands", "profiles"), finished(e), strict=True):
+    for name, expected in zip(("bands", "profiles"), final_rows(e), strict=True):
         page.wait_for_function(
             "([name, rows]) => JSON.stringify(window.rows(name)) === JSON.stringify(rows)",
             arg=[name, expected],
@@ -63,7 +63,7 @@ def address(page: Page) -> Experiment:
 
 
 def controls(page: Page) -> tuple[int, str, str]:
-    """What three controls show."""
+    """The values that three controls show."""
     depth = page.get_by_role("slider", name="Depth").input_value()
     return int(depth), *(
         page.get_by_role("combobox", name=name).input_value()
@@ -118,7 +118,9 @@ def test_the_charts_stay_in_place_while_they_grow(page, server):
     page.evaluate(
         "document.querySelectorAll('canvas').forEach((canvas) => { canvas.first = true; })"
     )
-    places = "[...document.querySelectorAll('canvas')].map((canvas) => [canvas.first, canvas.width, canvas.height])"
+    places = """[...document.querySelectorAll("canvas")].map(
+      (canvas) => [canvas.first, canvas.width, canvas.height]
+    )"""
     before = page.evaluate(places)
     until_shown(page, experiment("seed=11&steps=150"))
     assert page.evaluate(places) == before, "a new canvas is a flicker, another size a jump"
@@ -194,7 +196,10 @@ def test_a_slider_dragged_while_it_trains_ends_with_the_last_state(page, server)
     page.evaluate(
         """() => {
           window.queued = false;
-          const look = () => { queued ||= document.body.innerText.includes("before yours"); requestAnimationFrame(look); };
+          const look = () => {
+            queued ||= document.body.innerText.includes("before yours");
+            requestAnimationFrame(look);
+          };
           look();
         }"""
     )
@@ -312,7 +317,8 @@ def pictures(page: Page) -> list[str]:
         "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     )
     return page.evaluate(
-        "[...document.querySelectorAll('[data-testid=stVegaLiteChart] canvas')].map((c) => c.toDataURL())"
+        "[...document.querySelectorAll('[data-testid=stVegaLiteChart] canvas')]"
+        ".map((c) => c.toDataURL())"
     )
 
 
@@ -447,7 +453,10 @@ def test_nothing_is_wider_than_the_window(page, server, width, theme):
     page.goto(f"{server.url}?{SMALL}&replicates=2&seed=41")
     page.wait_for_function("rows('bands') && rows('profiles')")
     expect(page.locator("canvas")).to_have_count(2)
-    widths = "[document.documentElement, document.querySelector('[data-testid=stMain]')].map((e) => e.scrollWidth)"
+    widths = (
+        "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
+        ".map((e) => e.scrollWidth)"
+    )
     page.wait_for_function(f"width => {widths}.every((found) => found <= width)", arg=width)
     left, right = (canvas.bounding_box() for canvas in page.locator("canvas").all())
     for box in (left, right):
@@ -459,16 +468,19 @@ def test_nothing_is_wider_than_the_window(page, server, width, theme):
 
 
 def pixels(page: Page, chart: int, colour: str) -> int:
-    """How many pixels of a chart have exactly this colour."""
+    """Count the pixels of a chart that have exactly this colour."""
     return page.evaluate(
         """([chart, colour]) => {
           const canvas = document.querySelectorAll("canvas")[chart];
-          const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+          const copy = new OffscreenCanvas(canvas.width, canvas.height)
+            .getContext("2d", { willReadFrequently: true });
           copy.drawImage(canvas, 0, 0);
           const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
           const wanted = [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
           let count = 0;
-          for (let i = 0; i < data.length; i += 4) count += data[i + 3] && wanted.every((part, j) => data[i + j] === part);
+          for (let i = 0; i < data.length; i += 4) {
+            count += data[i + 3] && wanted.every((part, j) => data[i + j] === part);
+          }
           return count;
         }""",
         [chart, colour],

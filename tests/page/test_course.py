@@ -32,7 +32,7 @@ def visit(at: AppTest) -> Session:
     return at.session_state.session
 
 
-def answered(at: AppTest, lesson: Lesson) -> bool | None:
+def answer_is_right(at: AppTest, lesson: Lesson) -> bool | None:
     return answered_rightly(lesson, visit(at).answers.get(lesson.key, ""))
 
 
@@ -77,12 +77,12 @@ def test_the_list_names_every_lesson_and_what_was_answered():
         dict.fromkeys(lesson.section for lesson in all_lessons().values())
     )
     assert [heading.value for heading in at.header] == list(lessons_by_section())
-    assert {answered(at, lesson) for lesson in all_lessons().values()} == {None}
+    assert {answer_is_right(at, lesson) for lesson in all_lessons().values()} == {None}
     lesson = all_lessons()[FIRST]
     for number, option in enumerate(lesson.options, 1):
         visit(at).open_lesson(FIRST)
         visit(at).answer_question(str(number))
-        assert answered(at, lesson) == (option == lesson.answer)
+        assert answer_is_right(at, lesson) == (option == lesson.answer)
 
 
 def test_from_each_lesson_one_step_leads_on_and_one_back():
@@ -131,7 +131,7 @@ def test_whoever_wants_no_question_is_shown_the_lesson_at_once():
     at = press(page(lesson=FIRST), "Just show me")
     assert query(at)["answer"] == "shown"
     assert "**The answer:" in words(at)
-    assert answered(at, all_lessons()[FIRST]) is None
+    assert answer_is_right(at, all_lessons()[FIRST]) is None
 
 
 def test_a_link_may_open_a_lesson_answered_and_changed():

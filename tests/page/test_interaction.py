@@ -1,5 +1,5 @@
-"""What a hand does to the charts, in a real Chromium: a place seen in all panels, a step chosen, a
-stretch zoomed into.
+"""The charts under a visitor's hand, in a real Chromium: a place seen in all panels, a step chosen,
+a stretch zoomed into.
 """
 
 import re
@@ -12,7 +12,10 @@ from stability.engine.runs import Run
 from stability.records.experiment import Experiment
 
 pytestmark = pytest.mark.browser
-QUERY = "schemes=he_normal,xavier_normal&depth=6&width=16&features=8&samples=256&batch=16&steps=60&seed=41"
+QUERY = (
+    "schemes=he_normal,xavier_normal&depth=6&width=16&features=8"
+    "&samples=256&batch=16&steps=60&seed=41"
+)
 E = Experiment(
     schemes=("he_normal", "xavier_normal"),
     depth=6,
@@ -27,27 +30,28 @@ TRAINING, DEPTH = 0, 1  # the charts, from the left
 
 
 @pytest.fixture
-def sent() -> list[int]:
+def message_sizes() -> list[int]:
     """The sizes of all messages to the server."""
     return []
 
 
 @pytest.fixture
-def shown(page, server, sent) -> Page:
+def finished_page(page, server, message_sizes) -> Page:
     """A finished run, all of whose steps have arrived."""
     page.on(
-        "websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame)))
+        "websocket",
+        lambda socket: socket.on("framesent", lambda frame: message_sizes.append(len(frame))),
     )
     page.goto(f"{server.url}?{QUERY}")
     expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
     page.wait_for_function(
         "views().length == 2 && new Set(rows('profiles').map((row) => row.since)).size > 40"
     )
-    settled(page)
+    until_painted(page)
     return page
 
 
-def settled(page: Page) -> None:
+def until_painted(page: Page) -> None:
     """Two pictures are painted, and nothing waits to be."""
     page.wait_for_function(
         "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -59,8 +63,11 @@ def signal(page: Page, chart: int, name: str):
 
 
 def until(page: Page, chart: int, name: str, value) -> None:
-    page.wait_for_function("([chart, name, value]) => JSON.stringify(views()[chart].signal(name)) === JSON.stringify(value)",
-                           arg=[chart, name, value])  # fmt: skip
+    page.wait_for_function(
+        "([chart, name, value]) => "
+        "JSON.stringify(views()[chart].signal(name)) === JSON.stringify(value)",
+        arg=[chart, name, value],
+    )
 
 
 def words(page: Page, chart: int) -> set[str]:
@@ -68,8 +75,11 @@ def words(page: Page, chart: int) -> set[str]:
     return set(page.evaluate(
         """(chart) => {
           const found = [], look = (item, axis) => {
-            if (item.text !== undefined && !axis && item.opacity !== 0) found.push(String(item.text));
-            (item.items ?? []).forEach((child) => look(child, axis || (item.role ?? "").startsWith("axis")));
+            if (item.text !== undefined && !axis && item.opacity !== 0) {
+              found.push(String(item.text));
+            }
+            const below = axis || (item.role ?? "").startsWith("axis");
+            (item.items ?? []).forEach((child) => look(child, below));
           };
           look(views()[chart].scenegraph().root, false);
           return found;
@@ -77,14 +87,17 @@ def words(page: Page, chart: int) -> set[str]:
 
 
 def place(page: Page, chart: int, share: float, panel: int = 0) -> tuple[float, float]:
-    """Where on the page a share of a panel's width is, in the middle of its height."""
+    """The place on the page of a share of a panel's width, in the middle of its height."""
     page.locator("canvas").nth(chart).scroll_into_view_if_needed()
     x, y = page.evaluate(
         """([chart, share, panel]) => {
-          const view = views()[chart], box = document.querySelectorAll("canvas")[chart].getBoundingClientRect();
+          const view = views()[chart];
+          const box = document.querySelectorAll("canvas")[chart].getBoundingClientRect();
           const groups = [], look = (item, x, y) => {
             if (!item.marktype) [x, y] = [x + (item.x ?? 0), y + (item.y ?? 0)];
-            if (item.marktype === undefined && item.items && item.stroke) groups.push([x, y, item.width, item.height]);
+            if (item.marktype === undefined && item.items && item.stroke) {
+              groups.push([x, y, item.width, item.height]);
+            }
             (item.items ?? []).forEach((child) => look(child, x, y));
           };
           const [left, top] = view.origin();
@@ -98,13 +111,15 @@ def place(page: Page, chart: int, share: float, panel: int = 0) -> tuple[float, 
 
 
 @pytest.mark.parametrize("panel", range(4))
-def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(shown, sent, panel):
+def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(
+    finished_page, message_sizes, panel
+):
     """Whichever of the four panels the pointer is in, the heat map among them."""
-    before = len(sent)
-    shown.mouse.move(*place(shown, TRAINING, 0.5, panel))
-    until(shown, TRAINING, "at", 30)
+    before = len(message_sizes)
+    finished_page.mouse.move(*place(finished_page, TRAINING, 0.5, panel))
+    until(finished_page, TRAINING, "at", 30)
     run = finished()
-    seen = words(shown, TRAINING)
+    seen = words(finished_page, TRAINING)
     assert {
         "Loss (thin: held out), step 30",
         "Accuracy (thin: held out), step 30",
@@ -114,19 +129,21 @@ def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(
         values = [getattr(run.measurements[30], name)[index, 0] for index in range(2)]
         said = [f"{value:.0%}" if name == "accuracy" else five_letters(value) for value in values]
         assert {"●", "■", *said} <= seen, name
-    shown.mouse.move(5, 5)
-    until(shown, TRAINING, "at", None)
-    assert not any("step 30" in text for text in words(shown, TRAINING))
-    assert len(sent) == before
+    finished_page.mouse.move(5, 5)
+    until(finished_page, TRAINING, "at", None)
+    assert not any("step 30" in text for text in words(finished_page, TRAINING))
+    assert len(message_sizes) == before
 
 
 @pytest.mark.parametrize("chart", [TRAINING, DEPTH])
-def test_the_buttons_of_a_chart_cover_nothing_that_can_be_pressed(shown, chart):
-    shown.mouse.move(*place(shown, chart, 0.5, 0))
-    buttons = shown.get_by_test_id("stElementToolbar").nth(chart)
+def test_the_buttons_of_a_chart_cover_nothing_that_can_be_pressed(finished_page, chart):
+    finished_page.mouse.move(*place(finished_page, chart, 0.5, 0))
+    buttons = finished_page.get_by_test_id("stElementToolbar").nth(chart)
     expect(buttons).to_have_css("opacity", "1")
     box = buttons.bounding_box()
-    controls = shown.locator(".st-key-legend button, .st-key-strip input, .stSelectbox").all()
+    controls = finished_page.locator(
+        ".st-key-legend button, .st-key-strip input, .stSelectbox"
+    ).all()
     assert len(controls) >= 5, "two names, the slider, and what the heat map shows"
     for control in controls:
         other = control.bounding_box()
@@ -150,10 +167,10 @@ def finished() -> Run:
     return run
 
 
-def test_a_layer_under_the_pointer_is_seen_in_all_profiles(shown):
-    shown.mouse.move(*place(shown, DEPTH, 0.4, 1))
-    until(shown, DEPTH, "at", 3)
-    titles = {text for text in words(shown, DEPTH) if text.endswith(", layer 3")}
+def test_a_layer_under_the_pointer_is_seen_in_all_profiles(finished_page):
+    finished_page.mouse.move(*place(finished_page, DEPTH, 0.4, 1))
+    until(finished_page, DEPTH, "at", 3)
+    titles = {text for text in words(finished_page, DEPTH) if text.endswith(", layer 3")}
     assert titles == {
         "Signal: RMS of z (log), layer 3",
         "Signal gradient, layer 3",
@@ -161,13 +178,15 @@ def test_a_layer_under_the_pointer_is_seen_in_all_profiles(shown):
     }, "with room beside"
 
 
-def drawn(page: Page) -> list[dict]:
+def profile_rows(page: Page) -> list[dict]:
     """The profiles that are in the picture now: the rows behind its marks."""
     return page.evaluate(
         """() => {
           const found = [], look = (item) => {
             const { datum, shape } = item;
-            if (datum?.marked !== undefined && datum.signal !== undefined && shape) found.push({ ...datum });
+            if (datum?.marked !== undefined && datum.signal !== undefined && shape) {
+              found.push({ ...datum });
+            }
             (item.items ?? []).forEach(look);
           };
           look(views()[1].scenegraph().root);
@@ -176,45 +195,49 @@ def drawn(page: Page) -> list[dict]:
     )
 
 
-def test_a_click_moves_the_profiles_to_that_step_and_the_link_says_so(shown):
-    x, y = place(shown, TRAINING, 0.25, 2)
-    shown.mouse.click(x, y)
-    until(shown, DEPTH, "step_shown", "15")
-    expect(shown.get_by_text("Layers shown at step 15")).to_be_visible()
-    settled(shown)
+def test_a_click_moves_the_profiles_to_that_step_and_the_link_says_so(finished_page):
+    x, y = place(finished_page, TRAINING, 0.25, 2)
+    finished_page.mouse.click(x, y)
+    until(finished_page, DEPTH, "step_shown", "15")
+    expect(finished_page.get_by_text("Layers shown at step 15")).to_be_visible()
+    until_painted(finished_page)
     expected = {
         (row["scheme"], row["layer"]): row["signal"]
         for row in frames.profile_table(finished(), 16).to_pylist()
     }
-    marks = {(row["scheme"], row["layer"]): row["signal"] for row in drawn(shown)}
+    marks = {(row["scheme"], row["layer"]): row["signal"] for row in profile_rows(finished_page)}
     assert marks
     assert marks == {key: expected[key] for key in marks}
-    shown.wait_for_url("**moment=15*")
-    shown.mouse.dblclick(x, y)
-    until(shown, DEPTH, "step_shown", "")
-    shown.wait_for_function("!location.search.includes('moment')")
+    finished_page.wait_for_url("**moment=15*")
+    finished_page.mouse.dblclick(x, y)
+    until(finished_page, DEPTH, "step_shown", "")
+    finished_page.wait_for_function("!location.search.includes('moment')")
 
 
-def test_the_slider_runs_through_the_training_without_the_server_and_never_by_itself(shown, sent):
-    slider = shown.get_by_role("slider", name="Step of the layers shown")
-    assert signal(shown, DEPTH, "step_shown") == ""
-    before, seen = len(sent), []
+def test_the_slider_runs_through_the_training_without_the_server_and_never_by_itself(
+    finished_page, message_sizes
+):
+    slider = finished_page.get_by_role("slider", name="Step of the layers shown")
+    assert signal(finished_page, DEPTH, "step_shown") == ""
+    before, seen = len(message_sizes), []
     slider.focus()
     for _ in range(5):  # faster than what is sent waits
-        shown.keyboard.press("ArrowLeft")
-        seen.append(signal(shown, DEPTH, "step_shown"))
-    assert len(sent) == before
-    settled(shown)
+        finished_page.keyboard.press("ArrowLeft")
+        seen.append(signal(finished_page, DEPTH, "step_shown"))
+    assert len(message_sizes) == before
+    until_painted(finished_page)
     assert seen == ["59", "58", "57", "56", "55"]
-    assert {row["step"] for row in drawn(shown)} == {55}
+    assert {row["step"] for row in profile_rows(finished_page)} == {55}
     assert slider.get_attribute("aria-valuetext") == "step 55"
-    shown.wait_for_url("**moment=55*")
-    assert signal(shown, TRAINING, "step_shown") == "55", "its rule stands in the other chart"
-    shown.keyboard.press("Home")
-    shown.wait_for_url("**moment=0*")
-    assert {row["step"] for row in drawn(shown)} == {0}
-    shown.go_back()
-    until(shown, DEPTH, "step_shown", "55")
+    finished_page.wait_for_url("**moment=55*")
+    assert signal(finished_page, TRAINING, "step_shown") == "55", (
+        "its rule stands in the other chart"
+    )
+    finished_page.keyboard.press("Home")
+    finished_page.wait_for_url("**moment=0*")
+    assert {row["step"] for row in profile_rows(finished_page)} == {0}
+    finished_page.go_back()
+    until(finished_page, DEPTH, "step_shown", "55")
 
 
 def test_a_link_opens_at_its_moment(page, server):
@@ -224,62 +247,70 @@ def test_a_link_opens_at_its_moment(page, server):
     page.wait_for_function("views().length == 2")
     until(page, DEPTH, "step_shown", "20")
     page.wait_for_function("new Set(rows('profiles').map((row) => row.since)).size > 40")
-    settled(page)
-    assert {row["step"] for row in drawn(page)} == {20}
+    until_painted(page)
+    assert {row["step"] for row in profile_rows(page)} == {20}
 
 
-def test_a_drag_zooms_into_a_stretch_of_all_panels_and_a_double_click_shows_all_again(shown):
-    whole = shown.evaluate("views()[0].scale('concat_0_x').domain()")
-    shown.mouse.move(*place(shown, TRAINING, 0.25))
-    shown.mouse.down()
-    shown.mouse.move(*place(shown, TRAINING, 0.4))
-    shown.mouse.move(*place(shown, TRAINING, 0.5))
-    shown.mouse.up()
-    shown.wait_for_function("views()[0].signal('zoom')")
-    domains = shown.evaluate(
+def test_a_drag_zooms_into_a_stretch_of_all_panels_and_a_double_click_shows_all_again(
+    finished_page,
+):
+    whole = finished_page.evaluate("views()[0].scale('concat_0_x').domain()")
+    finished_page.mouse.move(*place(finished_page, TRAINING, 0.25))
+    finished_page.mouse.down()
+    finished_page.mouse.move(*place(finished_page, TRAINING, 0.4))
+    finished_page.mouse.move(*place(finished_page, TRAINING, 0.5))
+    finished_page.mouse.up()
+    finished_page.wait_for_function("views()[0].signal('zoom')")
+    domains = finished_page.evaluate(
         "[0, 1, 2, 3].map((panel) => views()[0].scale(`concat_${panel}_x`).domain())"
     )
     assert domains == [pytest.approx([15, 30], abs=1)] * 4
-    assert signal(shown, DEPTH, "step_shown") == "", "a drag is no click"
-    shown.mouse.dblclick(*place(shown, TRAINING, 0.5))
-    until(shown, TRAINING, "zoom", None)
-    assert shown.evaluate("views()[0].scale('concat_0_x').domain()") == whole == [0, 60]
+    assert signal(finished_page, DEPTH, "step_shown") == "", "a drag is no click"
+    finished_page.mouse.dblclick(*place(finished_page, TRAINING, 0.5))
+    until(finished_page, TRAINING, "zoom", None)
+    assert finished_page.evaluate("views()[0].scale('concat_0_x').domain()") == whole == [0, 60]
 
 
-def test_a_scheme_stands_alone_by_its_legend_or_its_name_at_the_line(shown, sent):
-    before = len(sent)
-    button = shown.get_by_role("button", name="Xavier (normal)", exact=True)
+def test_a_scheme_stands_alone_by_its_legend_or_its_name_at_the_line(finished_page, message_sizes):
+    before = len(message_sizes)
+    button = finished_page.get_by_role("button", name="Xavier (normal)", exact=True)
     button.click()
     for chart in (TRAINING, DEPTH):
-        until(shown, chart, "alone", "xavier_normal")
+        until(finished_page, chart, "alone", "xavier_normal")
     expect(button).to_have_attribute("aria-pressed", "true")
-    settled(shown)
-    faint = shown.evaluate(
+    until_painted(finished_page)
+    faint = finished_page.evaluate(
         """() => {
           const found = {}, look = (item) => {
             const scheme = item.datum?.scheme;
-            if (scheme && item.opacity !== undefined) (found[scheme] ??= new Set()).add(item.opacity);
+            if (scheme && item.opacity !== undefined) {
+              (found[scheme] ??= new Set()).add(item.opacity);
+            }
             (item.items ?? []).forEach(look);
           };
           look(views()[0].scenegraph().root);
-          return Object.fromEntries(Object.entries(found).map(([scheme, seen]) => [scheme, Math.max(...seen)]));
+          return Object.fromEntries(
+            Object.entries(found).map(([scheme, seen]) => [scheme, Math.max(...seen)])
+          );
         }"""
     )
     assert faint == {"he_normal": 0.125, "xavier_normal": 1}
     button.click()
-    until(shown, DEPTH, "alone", "")
-    end = shown.evaluate(
+    until(finished_page, DEPTH, "alone", "")
+    end = finished_page.evaluate(
         """() => {
-          const view = views()[0], box = document.querySelectorAll("canvas")[0].getBoundingClientRect(), found = [];
+          const view = views()[0], found = [];
+          const box = document.querySelectorAll("canvas")[0].getBoundingClientRect();
           const look = (item, x, y) => {
             if (!item.marktype) [x, y] = [x + (item.x ?? 0), y + (item.y ?? 0)];
             if (item.text === "He (normal)") found.push([x, y]);
             (item.items ?? []).forEach((child) => look(child, x, y));
           };
           look(view.scenegraph().root, 0, 0);
-          return [box.x + view.origin()[0] + found[0][0] + 12, box.y + view.origin()[1] + found[0][1]];
+          const [left, top] = view.origin(), [x, y] = found[0];
+          return [box.x + left + x + 12, box.y + top + y];
         }"""
     )
-    shown.mouse.click(*end)
-    until(shown, DEPTH, "alone", "he_normal")
-    assert len(sent) == before
+    finished_page.mouse.click(*end)
+    until(finished_page, DEPTH, "alone", "he_normal")
+    assert len(message_sizes) == before

@@ -64,7 +64,8 @@ def test_a_new_visitor_understands_changes_compares_and_shares_in_at_most_five_c
 def large(page: Page) -> bool:
     return (
         page.evaluate(
-            "parseFloat(getComputedStyle(document.querySelector('.card, .st-key-lesson p')).fontSize)"
+            "parseFloat("
+            "getComputedStyle(document.querySelector('.card, .st-key-lesson p')).fontSize)"
         )
         >= 18
     )

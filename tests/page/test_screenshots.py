@@ -23,18 +23,21 @@ THEMES = "light", "dark"
 LOOKS = list(product(SIZES, THEMES))
 MOST = 120_000  # bytes of one picture
 LONG = "v=1&schemes=he_normal,xavier_normal&depth=10&width=32&steps=5000"
-FUNCTIONS = "dataset=moons&depth=6&width=32&optimizer=adam&learning_rate=0.003&schemes=he_normal,xavier_normal,zeros"
+FUNCTIONS = (
+    "dataset=moons&depth=6&width=32&optimizer=adam&learning_rate=0.003"
+    "&schemes=he_normal,xavier_normal,zeros"
+)
 
 
-def finished(page: Page) -> None:
+def until_finished(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"^step (\d+) of \1$"))).to_be_visible()
 
 
-def training(page: Page) -> None:
+def until_training(page: Page) -> None:
     page.wait_for_function("newest() > 1000")
 
 
-def paused(page: Page) -> None:
+def pause(page: Page) -> None:
     page.wait_for_function("newest() > 200")
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_text("paused at step")).to_be_visible()
@@ -42,12 +45,12 @@ def paused(page: Page) -> None:
     expect(page.get_by_role("tooltip")).to_have_count(0)
 
 
-def learned(page: Page) -> None:
-    finished(page)
+def scroll_to_functions(page: Page) -> None:
+    until_finished(page)
     page.get_by_text("The first network of each initialization").scroll_into_view_if_needed()
 
 
-def emptied(page: Page) -> None:
+def clear_all(page: Page) -> None:
     phone = page.viewport_size["width"] == 400
     if phone:
         page.get_by_test_id("stExpandSidebarButton").click()
@@ -58,31 +61,31 @@ def emptied(page: Page) -> None:
     expect(page.get_by_text("Choose at least one initialization")).to_be_visible()
 
 
-def shown(words: str) -> Callable[[Page], None]:
+def until_visible(words: str) -> Callable[[Page], None]:
     return lambda page: expect(page.get_by_text(words).first).to_be_visible()
 
 
 STATES: dict[
     str, tuple[str, Callable[[Page], None]]
 ] = {  # the link, and what is done and waited for
-    "first-visit": ("", finished),
-    "loading": ("", shown("Getting ready")),
-    "training": (f"{LONG}&seed=71{{look}}", training),
-    "queued": ("seed=72{look}", shown("Others train before you")),
-    "paused": (f"{LONG}&seed=73{{look}}", paused),
+    "first-visit": ("", until_finished),
+    "loading": ("", until_visible("Getting ready")),
+    "training": (f"{LONG}&seed=71{{look}}", until_training),
+    "queued": ("seed=72{look}", until_visible("Others train before you")),
+    "paused": (f"{LONG}&seed=73{{look}}", pause),
     "diverged": (
         "schemes=normal:1,normal:2,pytorch&depth=30&replicates=3&steps=100&seed=74",
-        finished,
+        until_finished,
     ),
-    "empty": ("seed=75&steps=20", emptied),
+    "empty": ("seed=75&steps=20", clear_all),
     "error": (
         "wings=2&depth=40&width=128&steps=5000&replicates=4",
-        shown("This run would take about"),
+        until_visible("This run would take about"),
     ),
-    "learned": (f"{FUNCTIONS}&section=learned&seed=76", learned),
-    "lesson": ("lesson=vanishing-sigmoid&answer=3", shown("Holds here:")),
-    "present": ("lesson=vanishing-sigmoid&answer=shown&view=present", shown("Holds here:")),
-    "products": ("bench=product&section=healing", shown("factor 100 of 100")),
+    "learned": (f"{FUNCTIONS}&section=learned&seed=76", scroll_to_functions),
+    "lesson": ("lesson=vanishing-sigmoid&answer=3", until_visible("Holds here:")),
+    "present": ("lesson=vanishing-sigmoid&answer=shown&view=present", until_visible("Holds here:")),
+    "products": ("bench=product&section=healing", until_visible("factor 100 of 100")),
 }
 
 
@@ -136,7 +139,7 @@ def test_nothing_of_a_state_is_cut_off_or_lies_over_another(
     query, ready = STATES[state]
     page.goto(f"{home.url}?{query.format(look=LOOKS.index(look))}")  # trained for no other look yet
     ready(page)
-    settled(page)
+    until_painted(page)
     assert overflowing(page) == []
     assert overlapping(page) == []
     picture = small(page.screenshot(animations="disabled", caret="hide"))
@@ -145,7 +148,7 @@ def test_nothing_of_a_state_is_cut_off_or_lies_over_another(
         (DOCS / f"{state}-{width}-{theme}.png").write_bytes(picture)
 
 
-def settled(page: Page) -> None:
+def until_painted(page: Page) -> None:
     """All charts of the page are painted."""
     page.wait_for_function(
         "!document.querySelector('[data-testid=stSkeleton], .stVegaLiteChart:not(:has(canvas))')"
@@ -156,15 +159,19 @@ def settled(page: Page) -> None:
 
 
 def overflowing(page: Page) -> list[str]:
-    """What is wider than its place: the page itself, and words of buttons, cards, notices and
-    labels.
+    """The elements wider than their place: the page itself, and words of buttons, cards, notices
+    and labels.
     """
     return page.evaluate(
         """() => [...document.querySelectorAll(
-          "html, [data-testid=stMain], button p, .card, .card span, [data-testid=stAlert] p, label p, .said, .heading p, h1, h2"
-        )].filter((element) => element.checkVisibility() && element.scrollWidth > element.clientWidth + 1
+          "html, [data-testid=stMain], button p, .card, .card span, [data-testid=stAlert] p, "
+          + "label p, .said, .heading p, h1, h2"
+        )].filter((element) => element.checkVisibility()
+          && element.scrollWidth > element.clientWidth + 1
           && getComputedStyle(element).display !== "inline"
-        ).map((element) => `${element.localName}.${element.className}: ${element.textContent.slice(0, 40)}`)"""
+        ).map((element) =>
+          `${element.localName}.${element.className}: ${element.textContent.slice(0, 40)}`
+        )"""
     )
 
 
@@ -176,9 +183,12 @@ def overlapping(page: Page) -> list[str]:
           const kinds = "canvas.marks, .card, .stButton, .stSelectbox, h1, h2";
           const seen = (element) => element.checkVisibility()
             && getComputedStyle(element.closest(".heading") ?? element).clipPath === "none";
-          const boxes = [...main.querySelectorAll(kinds)].filter(seen).map(
-            (element) => [element.localName + " " + element.textContent.slice(0, 30), element.getBoundingClientRect()]);
-          const over = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
+          const boxes = [...main.querySelectorAll(kinds)].filter(seen).map((element) => [
+            element.localName + " " + element.textContent.slice(0, 30),
+            element.getBoundingClientRect(),
+          ]);
+          const over = (one, other) =>
+            Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1
             && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 1;
           return boxes.flatMap(([name, box], place) => boxes.slice(place + 1)
             .filter(([, other]) => over(box, other)).map(([other]) => `${name} / ${other}`));

@@ -234,8 +234,8 @@ def test_networks_lie_beside_the_prediction_by_what_the_directions_filled_allow(
         (delta,) = torch.autograd.grad(loss, z)
         expected.append(
             [
-                2 / (e.layers[0].fan_out * filled(x)),
-                np.mean([2 / (e.layers[0].fan_in * filled(d)) for d in delta]),
+                2 / (e.layers[0].fan_out * directions_filled(x)),
+                np.mean([2 / (e.layers[0].fan_in * directions_filled(d)) for d in delta]),
             ]
         )
         ratios.append(
@@ -248,8 +248,8 @@ def test_networks_lie_beside_the_prediction_by_what_the_directions_filled_allow(
     assert spread == pytest.approx(np.sqrt(np.mean(expected, axis=0)), rel=1 / 3)
 
 
-def filled(vectors: torch.Tensor) -> float:
-    """How many directions `(batch, n)` fill."""
+def directions_filled(vectors: torch.Tensor) -> float:
+    """The number of directions that the vectors `(batch, n)` fill."""
     gram = vectors @ vectors.T
     return (gram.trace() ** 2 / gram.square().sum()).item()
 

@@ -45,12 +45,12 @@ def finished(name: str) -> Run:
     return run
 
 
-def drawn(name: str, step: int = 0) -> dict:
+def tables_of(name: str, step: int = 0) -> dict:
     run = finished(name)
     return frames.ladder_tables(run, len(run.measurements), step)
 
 
-def found(name: str, step: int = 0) -> format_ladder.FormatLadder:
+def ladder_of(name: str, step: int = 0) -> format_ladder.FormatLadder:
     return format_ladder.build_format_ladder(finished(name), len(finished(name).measurements), step)
 
 
@@ -59,7 +59,7 @@ def found(name: str, step: int = 0) -> format_ladder.FormatLadder:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_blocks_of_a_strip_cover_every_layer_once_in_the_order_of_computation(name):
-    e, table = EXPERIMENTS[name], drawn(name)["rungs"].to_pandas()
+    e, table = EXPERIMENTS[name], tables_of(name)["rungs"].to_pandas()
     assert len(table.groupby(["scheme", "way", "format"])) == len(e.schemes) * 2 * len(
         FORMATS_BY_RANGE
     )
@@ -69,7 +69,7 @@ def test_the_blocks_of_a_strip_cover_every_layer_once_in_the_order_of_computatio
         ]
         assert layers == list(range(1, e.depth + 1))
         place = [row.label for row in FORMATS_BY_RANGE].index(label)
-        state = found(name).state[
+        state = ladder_of(name).state[
             e.schemes.index(scheme), :, list(format_ladder.DIRECTIONS).index(way), place
         ]
         expected = [
@@ -98,7 +98,7 @@ def test_the_state_is_the_worst_fate_of_the_numbers_that_are_not_zero(name, step
                 shares = [row / (row.sum() or 1) for row in rows]
                 zero.append(np.mean([share[0] for share in shares]))
                 infinite.append(np.mean([share[3] for share in shares]))
-            state = found(name, step).state[scheme, layer, way, place]
+            state = ladder_of(name, step).state[scheme, layer, way, place]
             if state == "not known":
                 continue
             assert (state == "infinite") == (max(infinite) > 0)
@@ -112,14 +112,14 @@ def test_the_state_is_the_worst_fate_of_the_numbers_that_are_not_zero(name, step
 @pytest.mark.parametrize("name", ["three", "replicates", "half"])
 def test_what_a_format_holds_every_wider_one_does_that_can_be_judged(name):
     left = np.isin(
-        found(name).state, format_ladder.STATES_OUTSIDE
+        ladder_of(name).state, format_ladder.STATES_OUTSIDE
     )  # (S, L, 2, FORMATS), the widest first
     assert (left[..., :-1] <= left[..., 1:]).all()
 
 
 def test_the_first_layer_that_overflows_in_float16_is_that_of_the_signal_beyond_its_largest():
     run = finished("three")
-    stack = found("three").state[1, :, 0, PLACES["float16"]]
+    stack = ladder_of("three").state[1, :, 0, PLACES["float16"]]
     layer = format_ladder.first_layer_outside(stack, backward=False)
     rms = run.measurements[0].signal[1, 0]
     assert rms[layer - 1] < 65504 * 2, (
@@ -138,12 +138,12 @@ def test_backward_the_first_layer_is_the_last_one_that_has_left():
 
 
 def test_what_left_the_runs_own_format_is_not_judged_in_wider_ones():
-    state = found("beyond").state
+    state = ladder_of("beyond").state
     for scheme, (name, wide) in enumerate((("infinite", "not known"), ("0 already", "not known"))):
         own = state[scheme, :, 0, PLACES["float32"]] == name
         assert own.any()
         assert set(state[scheme, own, 0, PLACES["float64"]]) == {wide}
-    own = found("half").state[1, :, 0]
+    own = ladder_of("half").state[1, :, 0]
     assert own[-1, PLACES["float16"]] == "infinite"
     assert set(own[-1, : PLACES["float16"]]) == {"not known"}
 
@@ -178,7 +178,9 @@ def test_there_is_one_sentence_a_scheme_and_it_names_the_format_that_is_left_fir
         row.title for row in run.experiment.scheme_rows
     ]
     for index, sentence in enumerate(said):
-        left = np.isin(found("three").state[index], format_ladder.STATES_OUTSIDE).any(axis=(0, 1))
+        left = np.isin(ladder_of("three").state[index], format_ladder.STATES_OUTSIDE).any(
+            axis=(0, 1)
+        )
         assert f"in {FORMATS_BY_RANGE[int(np.argmax(left))].label} " in sentence
 
 
@@ -225,7 +227,7 @@ def test_a_sentence_says_what_becomes_of_which_layers_and_what_holds_them(state,
 
 
 def test_every_state_has_a_colour_and_a_sign_of_its_own():
-    states = {state for name in EXPERIMENTS for state in found(name).state.ravel()}
+    states = {state for name in EXPERIMENTS for state in ladder_of(name).state.ravel()}
     assert states <= set(palette.FORMAT_STATES)
     assert len({colour for colour, _ in palette.FORMAT_STATES.values()}) == len(
         palette.FORMAT_STATES

@@ -101,7 +101,7 @@ ORACLES = {
 
 @pytest.mark.parametrize("name", ORACLES)
 def test_what_is_learned_is_what_plain_pytorch_makes_of_the_grid_with_the_same_weights(name):
-    """Of the first network of each scheme, before training and after twenty-five steps of it."""
+    """Check the first network of each scheme, before training and after twenty-five steps of it."""
     settings = {"dataset": "circles"} | SMALL | ORACLES[name]
     e = Experiment(**settings, schemes=("he_normal", "xavier_normal"), precision="float64")
     data, stack = (

@@ -492,7 +492,7 @@ def test_the_frame_has_a_row_for_each_symmetry_and_scheme_and_headings_for_its_c
 
 
 def units(node: dict) -> list[dict]:
-    """What is drawn, with the data of its panel where it has none of its own."""
+    """The drawn layers, each with the data of its panel where it has none of its own."""
     return [
         {"data": panel.get("data", node.get("data"))} | unit
         for panel in node["vconcat"]

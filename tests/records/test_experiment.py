@@ -139,12 +139,12 @@ def test_equal_settings_are_equal_experiments_with_equal_hashes(experiment):
 @given(st.dictionaries(st.text() | st.sampled_from([*KNOBS, "v"]), texts()))
 def test_any_mangled_link_opens_and_names_every_key_that_it_could_not_take(query):
     experiment, notes = Experiment.from_query(query)
-    overruled = {name for _, name, _ in Experiment.disagreements(taken(query))}
+    overruled = {name for _, name, _ in Experiment.disagreements(settings_read(query))}
     for key, spelled in query.items():
         if (
             key in KNOBS
             and key not in overruled
-            and getattr(experiment, key) == parsed(key, spelled)
+            and getattr(experiment, key) == parse_or_none(key, spelled)
         ):
             continue
         if key != "v":
@@ -160,20 +160,20 @@ def test_what_a_mangled_link_opened_is_an_experiment_with_a_link_of_its_own(quer
     assert Experiment.from_query(experiment.to_query()) == (experiment, [])
 
 
-def parsed(key: str, text: str):
-    """What a text means for a knob, None where it means nothing."""
+def parse_or_none(key: str, text: str):
+    """The meaning of a text for a knob, None where it means nothing."""
     try:
         return KNOBS[key].parse(text)
     except ValueError:
         return None
 
 
-def taken(query: dict[str, str]) -> dict:
+def settings_read(query: dict[str, str]) -> dict:
     """The settings before disagreements are resolved."""
     read_so_far = {
         key: value
         for key, text in query.items()
-        if key in KNOBS and (value := parsed(key, text)) is not None
+        if key in KNOBS and (value := parse_or_none(key, text)) is not None
     }
     return Experiment().settings() | read_so_far
 

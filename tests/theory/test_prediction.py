@@ -103,8 +103,8 @@ def by_step(signal: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.nd
     )
 
 
-def allowed(ratios: np.ndarray, bias: float | np.ndarray) -> np.ndarray:
-    """How far the mean of ratios `(S, n, L)` over n networks may be from 1: `(S, L)`."""
+def allowed_error(ratios: np.ndarray, bias: float | np.ndarray) -> np.ndarray:
+    """The distance from 1 allowed to the mean of ratios `(S, n, L)` over n networks: `(S, L)`."""
     return ERRORS * ratios.std(axis=1, ddof=1) / math.sqrt(ratios.shape[1]) + bias
 
 
@@ -114,13 +114,13 @@ def agree(found: tuple[np.ndarray, np.ndarray], where: object = "", bias: float 
     """
     layers = np.arange(1, found[0].shape[-1] + 1)
     for name, ratios, count in zip(FIELDS, found, (layers, layers[::-1]), strict=True):
-        assert (abs(ratios.mean(axis=1) - 1) <= allowed(ratios, bias * count)).all(), (
+        assert (abs(ratios.mean(axis=1) - 1) <= allowed_error(ratios, bias * count)).all(), (
             where,
             name,
             ratios.mean(axis=1),
         )
     for name, ratios in zip(FIELDS, by_step(*found), strict=True):
-        assert (abs(ratios.mean(axis=1) - 1) <= allowed(ratios, bias)).all(), (
+        assert (abs(ratios.mean(axis=1) - 1) <= allowed_error(ratios, bias)).all(), (
             where,
             name,
             "by step",
@@ -176,7 +176,7 @@ def test_no_layer_of_any_scheme_is_off_by_a_fifth(residual):
             parts.setdefault(key, []).append([ratios[index] for ratios in by_step(*found)])
     for key, found in parts.items():
         for name, ratios in zip(FIELDS, map(np.concatenate, zip(*found, strict=True)), strict=True):
-            limit = allowed(ratios[None], BIAS)
+            limit = allowed_error(ratios[None], BIAS)
             assert (limit < 0.2).all(), (key, name, limit)
             assert (abs(ratios[None].mean(axis=1) - 1) <= limit).all(), (
                 key,
@@ -196,7 +196,7 @@ def test_layers_that_are_not_square_are_predicted(features, residual):
     found = ratios_of(e, 2)
     agree(found)
     assert all(
-        (allowed(ratios, BIAS)[:, 0] < 0.2).all() for ratios in by_step(*found)
+        (allowed_error(ratios, BIAS)[:, 0] < 0.2).all() for ratios in by_step(*found)
     )  # a wrong fan would be a factor of 2 or more
 
 
@@ -232,7 +232,7 @@ def test_dropout_biases_and_norms_are_predicted(settings):
     agree(found, bias=BIAS / (1 - settings.get("dropout", 0)))
     hidden = [ratios[0, :, :-1] for ratios in by_step(*found)]
     assert all(
-        (allowed(ratios[None], BIAS) < 0.25).all() for ratios in hidden
+        (allowed_error(ratios[None], BIAS) < 0.25).all() for ratios in hidden
     )  # dropout alone is a factor of 1 / 0.6
 
 
@@ -267,7 +267,7 @@ def test_a_network_of_one_layer_is_predicted(dataset):
         agree(ratios_of(e, 8), dataset)
     else:  # one or two flat weights make no bell curve; the mean square of z asks for none
         signal, _ = ratios_of(e, 8)
-        assert (abs(signal.mean(axis=1) - 1) <= allowed(signal, 0)).all()
+        assert (abs(signal.mean(axis=1) - 1) <= allowed_error(signal, 0)).all()
 
 
 @pytest.mark.parametrize("value", [0.0, 0.003, 0.1, 3.0])
