@@ -1,4 +1,4 @@
-"""The settings that a link spells: frozen dataclasses of plain values, and the knobs of their settings.
+"""Settings as a link spells them: frozen dataclasses of plain values, and their knobs.
 
 It may import the leaves and `catalogues`. To add a setting, add a field with its knob to the record
 that owns it; checks, link, control, help and tests follow.
