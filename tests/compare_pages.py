@@ -69,7 +69,7 @@ def described(element: Any) -> list[str]:
     found = []
     for text in strings(MessageToDict(element.proto), ""):
         text = re.sub(r"(?s)<style>.*?</style>", "", text)
-        if text and not re.search(r"\$\$ID-|^[0-9a-f]{32,}", text):  # identifiers
+        if text and not re.search(r"\$\$ID-|^[0-9a-f]{32,}|/media/", text):  # identifiers
             found.append(f"{element.type}: {text}")
     return found
 
@@ -96,10 +96,16 @@ def words_of_chart(spec: Any) -> set[str]:
 
 
 def chart_data(chart: Any) -> dict[str, dict[str, list]]:
-    """The named data sets of a chart as columns of plain values."""
+    """The named data sets of a chart as columns of plain values, numbers to twelve digits."""
+    streams = {one.name: pa.ipc.open_stream(one.data.data) for one in chart.datasets}
+    columns = {name: stream.read_all().to_pydict() for name, stream in streams.items()}
     return {
-        one.name: pa.ipc.open_stream(one.data.data).read_all().to_pydict() for one in chart.datasets
+        name: {k: [*map(twelve_digits, v)] for k, v in of.items()} for name, of in columns.items()
     }
+
+
+def twelve_digits(value: Any) -> Any:
+    return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def differences(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
