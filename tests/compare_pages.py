@@ -8,6 +8,7 @@ out, since no two are alike.
 """
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -96,16 +97,19 @@ def words_of_chart(spec: Any) -> set[str]:
 
 
 def chart_data(chart: Any) -> dict[str, dict[str, list]]:
-    """The named data sets of a chart as columns of plain values, numbers to twelve digits."""
+    """The named data sets of a chart as columns of plain values."""
     streams = {one.name: pa.ipc.open_stream(one.data.data) for one in chart.datasets}
-    columns = {name: stream.read_all().to_pydict() for name, stream in streams.items()}
-    return {
-        name: {k: [*map(twelve_digits, v)] for k, v in of.items()} for name, of in columns.items()
-    }
+    return {name: stream.read_all().to_pydict() for name, stream in streams.items()}
 
 
-def twelve_digits(value: Any) -> Any:
-    return float(f"{value:.12g}") if isinstance(value, float) else value
+def alike(one: list, other: list) -> bool:
+    """True if two columns hold the same, numbers to 1e-12 of themselves."""
+    return len(one) == len(other) and all(
+        math.isclose(a, b, rel_tol=1e-12) or (math.isnan(a) and math.isnan(b))
+        if isinstance(a, float) and isinstance(b, float)
+        else a == b
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def differences(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
@@ -122,12 +126,13 @@ def differences(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
         return [*found, f"{len(before['charts'])} charts became {len(now['charts'])}"]
     for number, (new, old) in enumerate(zip(now["charts"], before["charts"], strict=True), 1):
         for name in sorted(new.keys() | old.keys()):
-            # As JSON, in which NaN equals NaN.
-            one, other = (
-                {k: json.dumps(v) for k, v in data.get(name, {}).items()} for data in (new, old)
+            one, other = new.get(name, {}), old.get(name, {})
+            columns = sorted(
+                key
+                for key in one.keys() | other.keys()
+                if not alike(one.get(key, []), other.get(key, []))
             )
-            if one != other:
-                columns = sorted(k for k in one.keys() | other.keys() if one.get(k) != other.get(k))
+            if columns:
                 found.append(f"chart {number}, data set {name}: {columns}")
     return found
 
