@@ -3,15 +3,15 @@
 An element with `key="left_chart"` carries the CSS class `st-key-left_chart`.
 """
 
-# Widths of the window in rem, which media queries count in the browser's own, whatever size the
-# page sets.
+# Widths of the window in rem. Media queries use the browser's own rem, whatever font size the page
+# sets.
 REM = 16  # pixels
-# from here a single column of charts has room for the names of its lines
+# from this width on a single column of charts has room to name its lines
 NAMED_LINES_ONE_COLUMN = 40
-TWO_COLUMNS = 72  # from here the charts stand side by side
-NAMED_LINES_TWO_COLUMNS = 82  # from here both have room for the names of their lines
+TWO_COLUMNS = 72  # from this width on the charts stand side by side
+NAMED_LINES_TWO_COLUMNS = 82  # from this width on both charts have room to name their lines
 
-AXIS_WIDTH = 40  # pixels left of every panel; the page leaves as much room
+AXIS_WIDTH = 40  # pixels left of every panel, and left of what the page aligns with it
 LINE_NAME_WIDTH = 104  # pixels right of a panel for the names of its lines, where there is room
 PRESENTER_SCALE = 1.4  # how much larger everything is in a lecture hall
 
@@ -25,11 +25,11 @@ PROGRESS = "progress"
 LESSON = "lesson"
 PINS = "pins"
 LEGEND = "legend"
-# Containers around the charts; as values of these elements the charts and their legend share what
-# is chosen.
+# Containers around the charts: the charts and their legend share the chosen step and scheme as
+# values of these elements.
 SHARED_STEP = "moment-shown"
 SHARED_SCHEME = "scheme-alone"
-PRESENTER_BUTTON = "conduct"  # the keys of all these buttons begin so
+PRESENTER_BUTTON = "conduct"  # the prefix of the keys of all presenter buttons
 
 
 def setting_key(name: str) -> str:
@@ -38,7 +38,7 @@ def setting_key(name: str) -> str:
 
 
 def undo_key(name: str) -> str:
-    """Return the key of the button that brings a setting's default back."""
+    """Return the key of the button that restores a setting's default."""
     return f"undo_{name}"
 
 

@@ -2,7 +2,7 @@
 
 The mix is the finaliser of SplitMix64 (Steele, Lea & Flood 2014), folded over (seed, replicate,
 layer, purpose): state = mix(state + number + 0x9E3779B97F4A7C15) modulo 2^64, from state 0. The
-device does not enter.
+numbers do not depend on the device.
 """
 
 import torch
@@ -17,7 +17,7 @@ MASK = 2**64 - 1
 def generator(
     seed: int, purpose: str, replicate: int = 0, layer: int = 0, step: int = 0
 ) -> torch.Generator:
-    """Return a fresh CPU generator that its arguments alone determine.
+    """Return a fresh CPU generator, determined by the arguments alone.
 
     ValueError for an unknown purpose.
     """

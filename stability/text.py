@@ -27,7 +27,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def rough_number(value: float) -> str:
-    """Return a number to two digits, or only its order where it is far from 1: 2.8, 4e-9, 10^14."""
+    """Return a number to two digits, far from 1 only its power of ten: 2.8, 4e-9, 10^14."""
     if value and math.isfinite(value) and not 1e-12 < abs(value) < 1e6:
         return f"10^{round(math.log10(abs(value)))}"
     return number(value, 2)
@@ -39,7 +39,7 @@ def exact_number(value: float) -> str:
 
 
 def power_of_ten(exponent: float) -> str:
-    """Return ten to this power in a form that no exponent overflows: 10^24.3."""
+    """Return ten to this power as text, which no exponent overflows: 10^24.3."""
     return f"10^{round(float(exponent), 1) + 0.0}"  # + 0.0 makes -0.0 a 0.0
 
 
@@ -54,10 +54,10 @@ def percent(share: float) -> str:
 
 
 def share_in_words(share: float) -> str:
-    """Return a share in percents; one that is neither nothing nor all never reads 0 % or 100 %."""
+    """Return a share in percent; only exact shares read "none" and 100 %."""
     if 0 < share < 0.01:
         return "less than 1 %"
-    if 0.99 < share < 1 - 1e-6:  # a mean of many is 1 but for rounding
+    if 0.99 < share < 1 - 1e-6:  # closer to 1 is rounding of a mean
         return "more than 99 %"
     return percent(share) if share else "none"
 
@@ -103,13 +103,13 @@ def layer_range(layers: Sequence[int]) -> str:
 
 
 def quote(value: object, most: int = 60) -> str:
-    """Return a value as a reader may see it: in quotes if it is a text, cut where it is long."""
+    """Return a value for a reader: a string in quotes, a long value cut off."""
     text = repr(value)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def parse_number(text: str) -> float:
-    """Return the finite number that a text spells, or NaN, which no bound admits."""
+    """Return the finite number that a text spells, else NaN, which lies within no bounds."""
     try:
         value = float(text)
     except ValueError:

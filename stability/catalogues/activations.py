@@ -15,10 +15,10 @@ from stability.catalogues.entry import Entry, catalogue
 class Activation(Entry):
     """A row: `phi(u)`, and `dphi(u, h)` where h = phi(u), elementwise on tensors of any shape.
 
-    `max_slope` is the largest abs(phi'); `saturated_by_design` the share of u ~ N(0, 1) that is
-    flat on purpose (ReLU 1/2); `negative_slope` that of the leaky ReLUs, else 0. `corners` are
-    the points u where straight lines meet, with the jump of phi' there; None for an activation that
-    is curved anywhere. `suited_scheme` is the scheme made for it, empty where none helps.
+    `max_slope` is the largest abs(phi'); `saturated_by_design` the probability that u ~ N(0, 1)
+    lies where phi is flat on purpose (ReLU 1/2); `negative_slope` the slope of a leaky ReLU below
+    0, else 0. `corners` are the kinks u of a piecewise linear phi, each with the jump of phi'; None
+    for any other phi. `suited_scheme` is the scheme made for phi, empty where none helps.
     """
 
     phi: Callable[[Tensor], Tensor]
@@ -58,7 +58,7 @@ def leaky_relu(key: str, slope: float) -> Activation:
     )  # fmt: skip
 
 
-# Klambauer et al. 2017: the fixed point of mean 0 and variance 1
+# Klambauer et al. 2017: chosen so that mean 0 and variance 1 are a fixed point
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 ACTIVATIONS = catalogue(

@@ -1,21 +1,21 @@
-"""Averages of one activation over two correlated bell curves, from tables built when asked for.
+"""Averages of one activation over two correlated bell curves, from tables built on first use.
 
 u1 and u2 are normal with mean 0, variance q and correlation c = cos(theta). Everything follows from
 the correlation deficit
 
     D(theta) = (E phi(u)^2 - E phi(u1) phi(u2)) / (q (1 - c)),
 
-which stays smooth, and keeps its digits, as c goes to 1, where it is E phi'(u)^2.
+which is smooth and loses no digits as c goes to 1, where it is E phi'(u)^2.
 
 1.  By Price's theorem (1958), d E phi(u1) phi(u2) / dc = q E phi'(u1) phi'(u2). So the slope of the
     correlation map is E phi'(u1) phi'(u2) = D + tan(theta / 2) dD / dtheta, and D is its mean over
     the correlations from c to 1.
 
-2.  Where phi is made of straight lines, phi'' is a sum of delta functions at its corners, and
+2.  Where phi is piecewise linear, phi'' is a sum of delta functions at its corners, and
     Price's theorem for phi', d E phi'(u1) phi'(u2) / dtheta = -q sin(theta) E phi''(u1) phi''(u2),
     leaves one integral over a known density: `corner_deficit`.
 
-3.  Where phi is curved, turn the plane: u1 = sqrt(q) r cos(a) and u2 = sqrt(q) r cos(a - theta),
+3.  Where phi is curved, use polar coordinates: u1 = sqrt(q) r cos(a), u2 = sqrt(q) r cos(a - theta)
     with a uniform. So E phi(u1) phi(u2) is the mean over r of the autocorrelation in the angle of
     phi(sqrt(q) r cos a), sum_m power_m exp(i m theta), and D is the sum over m > 0 of
     2 power_m sin(m theta / 2)^2 / (q sin(theta / 2)^2): `curved_deficit`.
@@ -23,9 +23,9 @@ which stays smooth, and keeps its digits, as c goes to 1, where it is E phi'(u)^
 4.  Averages of the odd part of phi are odd in c, those of the even part even, and mixed ones 0.
     Both parts are tabled for theta from 0 to pi / 2, and together they give every c.
 
-A table is a polynomial in log q within a cell and a Chebyshev series in the angle. Its width in
-theta is that of the curved part of phi as seen from sqrt(q), so the angle is stretched to
-arcsinh(theta sqrt(1 + q)).
+A table is a polynomial in log q within a cell and a Chebyshev series in the angle. D varies over
+angles of about 1 / sqrt(1 + q), the width of the curved part of phi relative to sqrt(q), so the
+angle is stretched to arcsinh(theta sqrt(1 + q)).
 """
 
 import math
@@ -58,15 +58,15 @@ from stability.catalogues.gaussian_moments import (
 )
 
 ANGLES = 48  # Chebyshev points in the stretched angle
-# Tables end at q = e^13, 4e5: beyond, corners and saturation count as sharp, right to 1 / 600.
+# Tables end at q = e^13, 4e5: beyond, corners and saturation count as sharp, an error of 1 / 600.
 DEFICIT_LOG_Q_MAX = 13
 
 
 def correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> FloatArray:
     """Return E phi(u1) phi(u2) for u1, u2 ~ N(0, q) of correlation c, elementwise.
 
-    To 1e-7 of E phi(u)^2 for q to 10, 1e-4 to 1e5. ValueError for q below 0 or infinite and for c
-    outside -1 to 1.
+    The error is 1e-7 of E phi(u)^2 for q up to 10, 1e-4 up to 1e5. ValueError for q below 0 or
+    infinite and for c outside -1 to 1.
     """
     return pair_moments(activation, q, c)[0]
 
@@ -74,7 +74,7 @@ def correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> Flo
 def slope_correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> FloatArray:
     """Return E phi'(u1) phi'(u2) for u1, u2 ~ N(0, q) of correlation c, elementwise.
 
-    To 1e-6 of E phi'(u)^2 for q to 10, 1e-3 to 5e3. ValueError as for `correlation`.
+    The error is 1e-6 of E phi'(u)^2 for q up to 10, 1e-3 up to 5e3. ValueError as in `correlation`.
     """
     return pair_moments(activation, q, c)[1]
 
@@ -86,13 +86,13 @@ def pair_moments(
     row = activation_row(activation)
     q, c = np.broadcast_arrays(check_range("q", q), check_range("c", c, -1.0, 1.0))
     shape, q, c = q.shape, q.ravel(), c.ravel()
-    log_q, sign, below = quiet_log(q), np.where(c < 0, -1.0, 1.0), 1 - abs(c)
+    log_q, sign, distance = quiet_log(q), np.where(c < 0, -1.0, 1.0), 1 - abs(c)
     series = deficit_series(row, log_q)
-    theta = 2 * np.arcsin(np.sqrt(below / 2))
+    theta = 2 * np.arcsin(np.sqrt(distance / 2))
     (odd, even), (odd_slope, even_slope) = evaluate_deficit(series, log_q, theta)
-    # E of the odd part squared is q times its deficit at c = 0, where its product is 0
+    # E (odd part of phi)^2 is q times the odd deficit at c = 0, where E of its product is 0
     (odd_at_0, _), _ = evaluate_deficit(series, log_q, np.full_like(log_q, math.pi / 2))
-    deficit = (1 - sign) * odd_at_0 + below * (sign * odd + even)
+    deficit = (1 - sign) * odd_at_0 + distance * (sign * odd + even)
     product = quiet_exp(log_moment(row, SECOND, log_q)) - q * deficit
     return product.reshape(shape), (odd_slope + sign * even_slope).reshape(shape)
 
@@ -100,9 +100,9 @@ def pair_moments(
 def evaluate_deficit(
     series: FloatArray, log_q: FloatArray, theta: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return D and E phi'(u1) phi'(u2), odd and even part `(2, q)` each.
+    """Return D and E phi'(u1) phi'(u2), each `(2, q)` for the odd and the even part of phi.
 
-    `series` is that of `deficit_series` at the same `log_q`; theta `(q,)` from 0 to pi / 2.
+    `series` is `deficit_series` at the same `log_q`; theta `(q,)` runs from 0 to pi / 2.
     """
     scale = angle_scale(np.exp(np.clip(log_q, LOG_Q_MIN, DEFICIT_LOG_Q_MAX)))
     length = np.arcsinh(scale * math.pi / 2)
@@ -114,26 +114,26 @@ def evaluate_deficit(
 
 
 def deficit_series(row: Activation, log_q: FloatArray) -> FloatArray:
-    """Return D at each q as a Chebyshev series, odd and even part `(ANGLES, 2, q)`."""
+    """Return D at each q as a Chebyshev series `(ANGLES, 2, q)`, odd and even part."""
     t = np.clip(log_q, LOG_Q_MIN, DEFICIT_LOG_Q_MAX - 1e-9)
     cells = np.floor(t).astype(int) - LOG_Q_MIN + 1
     result = np.empty((ANGLES, 2, len(t)))
     for cell in np.unique(cells):
-        here = cells == cell
-        powers = np.vander(t[here] - CELL_CENTRES[cell], CELL_DEGREE + 1, increasing=True)
-        result[..., here] = np.einsum("np,pks->ksn", powers, deficit_cell(row, int(cell)))
+        in_cell = cells == cell
+        powers = np.vander(t[in_cell] - CELL_CENTRES[cell], CELL_DEGREE + 1, increasing=True)
+        result[..., in_cell] = np.einsum("np,pks->ksn", powers, deficit_cell(row, int(cell)))
     beyond = log_q > t + 1e-9
-    if beyond.any():
-        own, last = (
-            log_moment(row, SECOND, at[beyond]) - at[beyond] for at in (np.minimum(log_q, 700), t)
+    if beyond.any():  # D scales like E phi^2 / q
+        at_q, at_table_end = (
+            log_moment(row, SECOND, x[beyond]) - x[beyond] for x in (np.minimum(log_q, 700), t)
         )
-        result[..., beyond] *= np.exp(own - last)
+        result[..., beyond] *= np.exp(at_q - at_table_end)
     return result
 
 
 @cache
 def deficit_cell(row: Activation, cell: int) -> FloatArray:
-    """Return D as polynomials in log q of a Chebyshev series `(CELL_DEGREE + 1, ANGLES, 2)`."""
+    """Return D's Chebyshev coefficients as polynomials in log q, `(CELL_DEGREE + 1, ANGLES, 2)`."""
     q = np.exp(CELL_CENTRES[cell] + CELL_NODES)
     scale = angle_scale(q)[:, None]
     x = np.cos(math.pi * np.arange(ANGLES)[::-1] / (ANGLES - 1))
@@ -160,10 +160,10 @@ def corner_deficit(
 ) -> FloatArray:
     """Return E phi'^2 - D of corners, odd and even part `(2, q, theta)`; theta is `(q, theta)`.
 
-    For jumps j and k of phi' at u1 = v and u2 = w that is the integral over s
-    from 0 to theta of j k exp(-(v^2 + w^2 - 2 v w cos s) / (2 q sin(s)^2)) / (2 pi), times
-    (cos s - cos theta) / (1 - cos theta). The odd part takes half of it less its mirror image, in
-    which w is -w; the even part half of the sum.
+    Jumps j and k of phi' at u1 = v and u2 = w contribute the integral over s from 0 to theta of
+    j k exp(-(v^2 + w^2 - 2 v w cos s) / (2 q sin(s)^2)) / (2 pi), times
+    (cos s - cos theta) / (1 - cos theta). With the mirror image, in which w is -w, the odd part is
+    half the difference, the even part half the sum.
     """
     ends, scale = theta[..., None], angle_scale(q)[:, None, None]
     x, weights = legendre_rule(0.0, np.arcsinh(scale[..., 0] * theta), 64)  # (q, theta, nodes)
@@ -184,7 +184,8 @@ def corner_deficit(
 def curved_deficit(row: Activation, q: FloatArray, theta: FloatArray) -> FloatArray:
     """Return D of a curved activation, odd and even part `(2, q, theta)`.
 
-    That is D of its two tangents at 0, which may form a corner, and of what is left in harmonics.
+    It is D of the two tangents of phi at 0, which may form a corner, plus D of the rest, from
+    harmonics.
     """
     left, right = (float(slope) for slope in dphi(row, np.array([-1e-300, 1e-300])))
     tangents = np.array([right + left, right - left])[:, None, None] ** 2 / 4
@@ -200,21 +201,22 @@ def curved_deficit(row: Activation, q: FloatArray, theta: FloatArray) -> FloatAr
 
 
 def resolved_harmonics(row: Activation, q: float, left: float, right: float) -> FloatArray:
-    """Return `harmonic_powers` up to the last that counts: few where phi is smooth over sqrt(q)."""
+    """Return `harmonic_powers` up to the last that matters: few if phi is smooth over sqrt(q)."""
     for count in (256, 2 ** int(np.clip(math.log2(128 * math.sqrt(q)), 11, 15))):
         powers = harmonic_powers(row, q, left, right, count)
-        weight = abs(powers) * np.arange(len(powers)) ** 2.0  # what each adds to the slope
-        counting = np.flatnonzero(weight > 1e-14 * weight.sum())
-        last = counting[-1] if counting.size else 0
+        weight = abs(powers) * np.arange(len(powers)) ** 2.0  # contributions to the slope
+        relevant = np.flatnonzero(weight > 1e-14 * weight.sum())
+        last = relevant[-1] if relevant.size else 0
         if last < 0.9 * len(powers):
             break
     return powers[: last + 1]
 
 
 def harmonic_powers(row: Activation, q: float, left: float, right: float, count: int) -> FloatArray:
-    """Return power_m, m = 0 .. count / 2, of phi less that of its tangents at 0, slopes given.
+    """Return power_m of phi minus power_m of its tangents at 0, for m = 0 .. count / 2.
 
-    The tangents' own harmonics have a closed form, and their corner would fade slowly in m.
+    `left` and `right` are the tangents' slopes. Their harmonics have a closed form, and those of a
+    corner would decay slowly in m.
     """
     r, weights = legendre_rule(0.0, 9.0, int(min(40 + 8 * math.sqrt(q), 128)))
     m = np.arange(count // 2 + 1)

@@ -18,9 +18,9 @@ Sampler = Callable[[int, int, float, Generator], Examples]
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """`x` (samples, features) standardised; `y` (samples,) class numbers or (samples, 1) values.
+    """Training inputs `x` (samples, features), standardised, and their targets `y`.
 
-    `x_test` and `y_test` are the same of the held-out examples.
+    `y` is class numbers (samples,) or values (samples, 1). `x_test` and `y_test` are held out.
     """
 
     x: Tensor
@@ -33,10 +33,10 @@ class Data:
 class Dataset(Entry):
     """A row. `draw(count, features, noise, random)` gives float64 x `(count, features)` and y.
 
-    `classes` is None for a regression. `fixed_features` is set where the data have a dimension of
-    their own. `ease` is how soon networks learn them, other things being equal: a log odds, fitted
-    together with stability.diagnosis.forecast. A row draws its noise last, so that without noise it
-    draws the same inputs.
+    `classes` is None for a regression. `fixed_features` is the input dimension of data that ignore
+    `features`. `ease` is how readily networks learn the data, other things being equal: a log-odds,
+    fitted together with stability.diagnosis.forecast. `draw` draws the noise last, so that the
+    inputs are the same without noise.
     """
 
     draw: Sampler
@@ -50,18 +50,18 @@ class Dataset(Entry):
 
     @property
     def guessing_loss(self) -> float:
-        """The loss of a network that has learned nothing: ln(classes), or variance 1 of targets."""
+        """The loss of a network that has learned nothing: ln(classes), or target variance 1."""
         return math.log(self.classes) if self.classes else 1.0
 
     @property
     def plotted_dimensions(self) -> int:
-        """The inputs of a learned function that is drawn: 2 for classes, 1 for values; else 0.
+        """The number of inputs if the learned function is plotted, else 0.
 
-        Only where the data have a dimension of their own: a measurement must not depend on
-        `features`.
+        Plotted are classifications of 2 inputs and regressions of 1, if `fixed_features` says so:
+        the shape of a measurement must not depend on `features`.
         """
-        drawn = 2 if self.classes else 1
-        return drawn if self.fixed_features == drawn else 0
+        inputs = 2 if self.classes else 1
+        return inputs if self.fixed_features == inputs else 0
 
     def input_dimension(self, features: int) -> int:
         return self.fixed_features or features
@@ -69,7 +69,7 @@ class Dataset(Entry):
     def load(
         self, samples: int, features: int, noise: float, seed: int, dtype: torch.dtype
     ) -> Data:
-        """Draw all examples at once, split them, standardise by statistics of the training part."""
+        """Draw all examples, split them, and standardise them by the training examples."""
         x, y = self._draw_all(samples, features, noise, seed)
         x = standardize(x, samples).to(dtype)
         if not self.classes:
@@ -77,9 +77,9 @@ class Dataset(Entry):
         return Data(x[:samples], y[:samples], x[samples:], y[samples:])
 
     def noise_free_targets(self, samples: int, features: int, noise: float, seed: int) -> Tensor:
-        """Return a regression's training targets without noise, on the scale of `load`.
+        """Return a regression's training targets without noise, float64 `(samples, 1)`.
 
-        In float64, `(samples, 1)`.
+        They are standardised like the noisy targets of `load`.
         """
         clean, noisy = (
             self._draw_all(samples, features, level, seed)[1][:samples] for level in (0.0, noise)
@@ -92,7 +92,7 @@ class Dataset(Entry):
 
 
 def standardize(columns: Tensor, samples: int) -> Tensor:
-    """Give columns mean 0 and variance 1 over the first `samples` rows; a constant becomes 0."""
+    """Return columns of mean 0 and variance 1 over the first `samples` rows; constants become 0."""
     variance, mean = torch.var_mean(columns[:samples], dim=0, correction=0)
     return (columns - mean) / torch.where(variance > 0, variance, 1).sqrt()
 
@@ -108,9 +108,9 @@ def blobs(count: int, features: int, noise: float, random: Generator) -> Example
 
 
 def teacher(count: int, features: int, noise: float, random: Generator) -> Examples:
-    """One hidden layer of 32 tanh units, weights of variance 4/features.
+    """Draw from a network of one hidden layer of 32 tanh units, weights of variance 4/features.
 
-    Its output is curved, yet within reach of any network here.
+    Its output is nonlinear, yet every network here can learn it.
     """
     hidden = unit_normal(random, features, 32) * 2 / math.sqrt(features)
     output = unit_normal(random, 32, 1) / math.sqrt(32)

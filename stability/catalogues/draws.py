@@ -1,4 +1,4 @@
-"""The arguments of a scheme: a layer, and random matrices of unit size that schemes scale."""
+"""The arguments of a scheme: a layer, and random matrices of unit variance that it scales."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TRUNCATED_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.e
 
 @dataclass(frozen=True)
 class Layer:
-    """All that a scheme may know of a layer; `index` runs from 1 to `depth`."""
+    """The properties of a layer on which a scheme may depend; `index` runs from 1 to `depth`."""
 
     index: int
     depth: int
@@ -33,7 +33,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Draws:
-    """Random matrices `(fan_out, fan_in)` of unit size in float64, alike for all schemes."""
+    """Random float64 matrices `(fan_out, fan_in)` of unit variance, the same for all schemes."""
 
     seed: int
     replicate: int
@@ -56,7 +56,7 @@ class Draws:
 
     @cached_property
     def truncated_normal(self) -> Tensor:
-        """Entries of variance 1 AFTER the bell curve that they are drawn from is cut at 2 std."""
+        """Draws from a bell curve cut at 2 std, scaled so that the variance AFTER the cut is 1."""
         random = self.generator_for("truncated_normal")
         share = torch.rand(self.shape, generator=random, dtype=torch.float64)
         low = math.erfc(math.sqrt(2)) / 2  # the share of the bell curve below -2
@@ -65,20 +65,20 @@ class Draws:
 
     @cached_property
     def sparse_order(self) -> Tensor:
-        """The incoming weights of each unit in a random order."""
+        """A random permutation of 0 .. fan_in - 1 for each unit."""
         random = self.generator_for("sparse")
         return torch.rand(self.shape, generator=random, dtype=torch.float64).argsort(dim=1)
 
     @cached_property
     def orthogonal(self) -> Tensor:
-        """Orthonormal rows or columns, whichever are fewer, uniform over all such.
+        """A uniformly drawn matrix whose rows or columns, whichever are fewer, are orthonormal.
 
         Saxe et al. 2014; Mezzadri 2007.
         """
         rows, columns = self.shape
         tall = unit_normal(self.generator_for("orthogonal"), max(rows, columns), min(rows, columns))
         factor, r = torch.linalg.qr(tall)
-        q: Tensor = factor * r.diagonal().sign()  # without it the distribution is not uniform
+        q: Tensor = factor * r.diagonal().sign()  # without the signs not uniform
         return q if rows >= columns else q.T
 
     @cached_property

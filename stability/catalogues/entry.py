@@ -1,4 +1,4 @@
-"""A catalogue: rows of one kind that the page, the link, the charts and contract tests run over."""
+"""A catalogue: rows of one kind, over which the page, links, charts and contract tests loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A row: the key that links spell, the label that people read, a sentence, LaTeX, a source."""
+    """A row: its key in links, its label for people, a sentence, a LaTeX formula and a source."""
 
     key: str
     label: str

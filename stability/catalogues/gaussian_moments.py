@@ -1,7 +1,7 @@
-"""Averages of one activation over a bell curve, from tables that are built when first asked for.
+"""Averages of one activation over a bell curve, from tables that are built on first use.
 
 u is normal with mean 0 and variance q. The logarithm of an average is tabled over t = log q, as one
-polynomial a cell of width 1, and is a power law beyond the table.
+polynomial per cell of width 1; beyond the table the average is a power law.
 """
 
 import math
@@ -17,19 +17,19 @@ from stability.catalogues.activations import ACTIVATIONS, Activation
 FloatArray = NDArray[np.floating[Any]]
 SECOND, SLOPE, GROWTH, ODD = range(4)  # E phi^2, E phi'^2, d E phi^2 / dq, E (odd part of phi)'^2
 LOG_Q_MIN, LOG_Q_MAX = -60, 60  # of the tables: q from 1e-26 to 1e26
-# The averages are analytic for |Im log q| < pi, so polynomials of this degree leave (1 / 4 pi)^12.
+# The averages are analytic for |Im log q| < pi, so this degree has an error of (1 / 4 pi)^12.
 CELL_DEGREE = 11
-CELL_CENTRES = np.arange(LOG_Q_MIN - 0.5, LOG_Q_MAX + 1)  # with a cell at either end for power laws
-# the Chebyshev nodes of a cell, from its centre, and the logarithms of q at the nodes of all cells
+CELL_CENTRES = np.arange(LOG_Q_MIN - 0.5, LOG_Q_MAX + 1)  # and a cell at each end for power laws
+# the Chebyshev nodes of a cell relative to its centre, and log q at the nodes of all cells
 CELL_NODES = np.cos(math.pi * (np.arange(CELL_DEGREE + 1) + 0.5) / (CELL_DEGREE + 1)) / 2
 LOG_Q_NODES = (CELL_CENTRES[1:-1, None] + CELL_NODES).ravel()
-# takes values at the nodes to the coefficients of 1, x, x^2, ...
+# maps values at the nodes to the coefficients of 1, x, x^2, ...
 TO_POWERS = np.linalg.inv(np.vander(CELL_NODES, increasing=True))
 legendre_nodes = cache(np.polynomial.legendre.leggauss)
 
 
 def activation_row(activation: str | Activation) -> Activation:
-    """Return the row that a key names. ValueError where it names none."""
+    """Return the row of a key. ValueError for an unknown key."""
     if isinstance(activation, Activation):
         return activation
     if activation not in ACTIVATIONS:
@@ -44,8 +44,8 @@ def phi(row: Activation, u: FloatArray) -> FloatArray:
 
 
 def dphi(row: Activation, u: FloatArray) -> FloatArray:
-    at = torch.from_numpy(u)
-    values: FloatArray = row.dphi(at, row.phi(at)).numpy()
+    points = torch.from_numpy(u)
+    values: FloatArray = row.dphi(points, row.phi(points)).numpy()
     return values
 
 
@@ -89,8 +89,8 @@ def log_moment_table(row: Activation) -> FloatArray:
     """Return log SECOND, SLOPE, GROWTH and ODD as polynomials `(4, CELL_DEGREE + 1, cells)`."""
     u, weights = radial_rule(row)
     right, left, right_slope, left_slope = (f(row, at) for f in (phi, dphi) for at in (u, -u))
-    # d/dq E phi^2 = E u phi phi' / q. Where phi(0) is not 0, phi phi' is flat near 0 and rounding
-    # would swallow its odd part.
+    # d/dq E phi^2 = E u phi phi' / q. Where phi(0) is not 0, phi phi' is nearly constant around 0,
+    # and rounding would destroy its odd part.
     away_from_0 = np.maximum(u, 1e-5 if phi(row, np.zeros(1))[0] else 0)
     bend = sum(phi(row, at) * dphi(row, at) / at for at in (away_from_0, -away_from_0))
     squares = [
@@ -102,7 +102,7 @@ def log_moment_table(row: Activation) -> FloatArray:
     logs = np.log(weights @ np.transpose(squares) / 2).T
     logs[GROWTH] -= LOG_Q_NODES
     logs = logs.reshape(4, -1, CELL_DEGREE + 1)
-    # of differences, since TO_POWERS multiplies rounding a thousandfold
+    # differences first, since TO_POWERS multiplies rounding errors by a thousand
     cells = (logs - logs[..., :1]) @ TO_POWERS.T
     cells[..., 0] += logs[..., 0]
     ends = power_law_cell(cells[:, 0], -1), power_law_cell(cells[:, -1], 1)
@@ -112,8 +112,8 @@ def log_moment_table(row: Activation) -> FloatArray:
 def radial_rule(row: Activation) -> tuple[FloatArray, FloatArray]:
     """Return |u| `(nodes,)` and the weights of a mean over |u| at each of LOG_Q_NODES `(q, nodes)`.
 
-    The rule is composite Gauss-Legendre in log |u|, of panels that end at corners: tiny and huge q
-    cost the same.
+    The rule is composite Gauss-Legendre in log |u|, with panels that end at corners: tiny and huge
+    q cost the same.
     """
     corners = [math.log(abs(at)) for at, _ in row.corners or () if at]
     edges = np.unique(np.r_[np.arange(LOG_Q_MIN / 2 - 38, LOG_Q_MAX / 2 + 4), corners])
@@ -130,7 +130,7 @@ def radial_rule(row: Activation) -> tuple[FloatArray, FloatArray]:
 def power_law_cell(cell: FloatArray, side: int) -> FloatArray:
     """Return the line that continues an outermost cell beyond its end, `(4, 1, CELL_DEGREE + 1)`.
 
-    All exponents are whole or half.
+    Its slope, the exponent of the power law, is a multiple of 1/2.
     """
     powers = np.arange(CELL_DEGREE + 1)
     end = cell @ (side / 2.0) ** powers
@@ -144,9 +144,9 @@ def power_law_cell(cell: FloatArray, side: int) -> FloatArray:
 def check_range(
     name: str, value: ArrayLike, low: float = 0.0, high: float = math.inf, finite: bool = True
 ) -> FloatArray:
-    """Return the value as float64.
+    """Return the value as a float64 array.
 
-    ValueError names the argument, the first bad value and what is legal.
+    ValueError names the argument, the first illegal value and what is legal.
     """
     array = np.asarray(value, dtype=np.float64)
     bad = ~((array >= low) & (array <= high)) | (finite & np.isinf(array))

@@ -30,9 +30,9 @@ from stability.catalogues.gaussian_moments import (
     quiet_log,
 )
 
-# of log q; beyond the tables all averages are power laws
+# grid of log q; beyond the tables all averages are power laws
 LOG_Q_GRID = np.r_[-700.0, np.arange(LOG_Q_MIN, LOG_Q_MAX + 0.25, 0.5), 700.0]
-# relative: a map this close to the identity is the identity, a slope this close to 1 is 1
+# Relative tolerance: a map this close to the identity counts as it, a slope this close to 1 as 1.
 MAP_ROUNDING = 1e-12
 NOTE_DIES = "The signal dies out: q runs to 0."
 NOTE_DIES_FROM_BELOW = (
@@ -52,9 +52,9 @@ NOTE_UNSTABLE = "The network starts on an unstable fixed point: rounding drives 
 
 @dataclass(frozen=True, eq=False)
 class FixedPoint:
-    """The state in which a deep network settles: floats, or arrays as sigma_w2 and sigma_b2 are.
+    """The state in which a deep network settles: floats, or arrays if sigma_w2 or sigma_b2 are.
 
-    The fields are those that `fixed_point` describes.
+    `fixed_point` describes the fields.
     """
 
     q: float | FloatArray
@@ -69,7 +69,7 @@ class FixedPoint:
 
 @dataclass(frozen=True, eq=False)
 class VarianceMap:
-    """V(q) = sigma_w2 E phi(u)^2 + sigma_b2, from layer to layer, of several networks `(n,)`."""
+    """The map q -> V(q) = sigma_w2 E phi(u)^2 + sigma_b2 per layer, for networks `(n,)`."""
 
     row: Activation
     log_w: FloatArray
@@ -86,9 +86,9 @@ class VarianceMap:
             return image - t, growth - 1
 
     def settle(self) -> FloatArray:
-        """Return log q where iteration from the first layer ends, `(n,)`; it may be infinite.
+        """Return log q to which iteration from the first layer converges, `(n,)`; may be infinite.
 
-        V grows with q, so iteration runs one way only, to the first fixed point on its way.
+        V grows with q, so the iterates are monotonic and end at the first fixed point they meet.
         """
         start = np.clip(np.logaddexp(self.log_w, self.log_b), LOG_Q_GRID[0], LOG_Q_GRID[-1])
         rise, _ = self.gap(start)
@@ -129,9 +129,9 @@ class VarianceMap:
     def move_steps_into_dips(
         self, path: FloatArray, value: FloatArray, slope: FloatArray, side: int
     ) -> None:
-        """Move ends of steps of a path `(n, grid)` to where the gap dips between positive values.
+        """Move points of a path `(n, grid)` to minima of the gap between positive values.
 
-        There two fixed points lie close together, as they do before they meet and vanish.
+        There two fixed points may lie close together, as they do before they merge and vanish.
         """
         positive = (value[:, :-1] > 0) & (value[:, 1:] > 0)
         line, step = np.nonzero(positive & (slope[:, :-1] < 0) & (slope[:, 1:] > 0))
@@ -145,19 +145,20 @@ class VarianceMap:
             path[line, step + 1], value[line, step + 1] = bottom, side * dipping.gap(bottom)[0]
 
     def chi(self, kind: int, log_q: FloatArray) -> FloatArray:
-        """Return sigma_w2 E phi'^2 (SLOPE) or V'(q) (GROWTH), exactly 1 where 1 up to rounding."""
+        """Return sigma_w2 E phi'^2 (SLOPE) or V'(q) (GROWTH), near 1 rounded to exactly 1."""
         value = quiet_exp(self.log_w + log_moment(self.row, kind, log_q))
         return np.where(abs(value - 1) <= MAP_ROUNDING, 1.0, value)
 
     def describe(self, log_q: FloatArray, chi_q: FloatArray) -> NDArray[np.str_]:
-        """Return a sentence for each network without a stable fixed point, `(n,)`."""
+        """Return a note on each network `(n,)`: empty if its fixed point is finite and stable."""
         finite = np.isfinite(log_q)
-        asked = ~finite | (chi_q == 1)
+        doubtful = ~finite | (chi_q == 1)
         rises, falls = np.zeros((2, len(log_q)), dtype=bool)
-        gaps, _ = self.pick(asked).pick(np.s_[:, None]).gap(LOG_Q_GRID)
-        rises[asked], falls[asked] = (gaps > MAP_ROUNDING).any(1), (gaps < -MAP_ROUNDING).any(1)
+        gaps, _ = self.pick(doubtful).pick(np.s_[:, None]).gap(LOG_Q_GRID)
+        rises[doubtful] = (gaps > MAP_ROUNDING).any(1)
+        falls[doubtful] = (gaps < -MAP_ROUNDING).any(1)
         notes = {
-            NOTE_EVERY_Q_FIXED: asked & ~rises & ~falls,
+            NOTE_EVERY_Q_FIXED: doubtful & ~rises & ~falls,
             NOTE_UNSTABLE: finite & (chi_q > 1),
             NOTE_EXPLODES_FROM_ABOVE: ~finite & (log_q > 0) & falls,
             NOTE_EXPLODES: ~finite & (log_q > 0),
@@ -170,16 +171,16 @@ class VarianceMap:
 def fixed_point(
     activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: ArrayLike
 ) -> FixedPoint:
-    """Return where a deep network settles, and over how many layers, elementwise.
+    """Return the state in which a deep network settles, and over how many layers, elementwise.
 
     `q`      the fixed point of the variance map V(q) = sigma_w2 E phi(u)^2 + sigma_b2 to which
-             iteration runs from the first layer, q_1 = sigma_w2 + sigma_b2 (standardised inputs);
-             0 or inf where it runs there; q_1 where every q is fixed
+             iteration converges from q_1 = sigma_w2 + sigma_b2, the first layer's (standardised
+             inputs); 0 or inf where it vanishes or diverges; q_1 where every q is fixed
     `chi_q`  V'(q), Poole et al. 2016;  `chi_1` sigma_w2 E phi'(u)^2, the factor of a squared
-             gradient a layer and, at c = 1, the slope of the correlation map
+             gradient per layer and, at c = 1, the slope of the correlation map
              C(c) = (sigma_w2 E phi(u1) phi(u2) + sigma_b2) / q
     `c`      the stable fixed point of C: 1 up to chi_1 = 1, less beyond; nan where every c is fixed
-             (linear); at q = 0 that of small sigma_b2, at q = inf that of signals that grow
+             (linear); at q = 0 the limit of small sigma_b2, at q = inf the one of growing signals
     `xi_q`, `xi_c`, `xi_gradient`  layers over which distances to q and c and the squared gradient
              shrink by e: -1 / ln of chi_q, of the slope of C at c, of chi_1; negative where they
              grow, inf at 1 (Schoenholz et al. 2017)
@@ -208,9 +209,9 @@ def stable_angle(
 ) -> tuple[FloatArray, FloatArray]:
     """Return arccos c at the stable fixed point of the correlation map, and the map's slope there.
 
-    For chaotic networks `(n,)`. 1 - C(c) = sigma_w2 (E phi(u)^2 - E phi(u1) phi(u2)) / q, so c < 1
-    is fixed where sigma_w2 times the correlation deficit is 1. The deficit grows from c = 0, where
-    it is at most 1 / sigma_w2, to c = 1, where it is E phi'(u)^2.
+    The networks `(n,)` are chaotic. 1 - C(c) = sigma_w2 (E phi(u)^2 - E phi(u1) phi(u2)) / q, so
+    c < 1 is fixed where sigma_w2 times the correlation deficit is 1. The deficit grows from c = 0,
+    where it is at most 1 / sigma_w2, to c = 1, where it is E phi'(u)^2.
     """
     series = deficit_series(row, log_q)
 
@@ -223,9 +224,9 @@ def stable_angle(
 
 
 def depth_scale(chi: FloatArray) -> FloatArray:
-    """Return the layers over which what chi multiplies at each layer shrinks by e: -1 / ln chi.
+    """Return -1 / ln chi, the layers over which a quantity with factor chi per layer shrinks by e.
 
-    Negative where it grows, inf at 1.
+    It is negative where the quantity grows, inf at chi = 1.
     """
     with np.errstate(divide="ignore"):
         return np.where(chi == 1, math.inf, -1 / np.where(chi == 1, math.nan, np.log(chi)))
@@ -234,10 +235,10 @@ def depth_scale(chi: FloatArray) -> FloatArray:
 def critical_sigma_w2(activation: str | Activation, sigma_b2: float) -> float:
     """Return sigma_w2 at the edge of chaos, the smallest if several.
 
-    There chi_1 = 1 at the fixed point where the network settles. Along the line
-    sigma_w2 = 1 / E phi'(u)^2 each q has chi_1 = 1; it is fixed where V(q) = q. At q = 0, for
+    At the edge chi_1 = 1 at the fixed point where the network settles. With
+    sigma_w2 = 1 / E phi'(u)^2 each q has chi_1 = 1; q is fixed where V(q) = q. At q = 0, for
     sigma_b2 = 0, the edge is 1 / phi'(0)^2. ValueError where no q is fixed, as for ReLU with
-    biases, or where it repels, as for GELU without.
+    biases, or where the fixed point repels, as for GELU without biases.
     """
     row, log_b = activation_row(activation), quiet_log(check_range("sigma_b2", sigma_b2).reshape(1))
 
@@ -266,10 +267,10 @@ def critical_sigma_w2(activation: str | Activation, sigma_b2: float) -> float:
 def find_root(
     f: Callable[[FloatArray], tuple[FloatArray, FloatArray]], above: FloatArray, below: FloatArray
 ) -> FloatArray:
-    """Return where f passes 0, elementwise, between `above`, where it is positive, and `below`.
+    """Return a root of f, elementwise, between `above`, where f is positive, and `below`.
 
-    f yields its value and its derivative, for Newton's steps; the bracket is halved where a step
-    leaves it or the derivative is NaN.
+    f returns its value and its derivative, for Newton's method; the bracket is bisected where a
+    Newton step leaves it or the derivative is NaN.
     """
     x = (above + below) / 2
     for _ in range(80):

@@ -14,10 +14,10 @@ from stability.catalogues.number_formats import at_least_float32
 
 @dataclass(frozen=True, kw_only=True)
 class Normalization(Entry):
-    """A row: `apply` takes z `(N, batch, width)` to u before the trained gain (1) and shift (0).
+    """A row: `apply` maps z `(N, batch, width)` to u before the trained gain and shift.
 
-    `variance(q)` is that of u in a wide layer whose z has variance q for each example, for numbers
-    and arrays; None where examples are mixed.
+    The gain starts at 1, the shift at 0. `variance(q)` is the variance of u in a wide layer whose z
+    has variance q for each example, numbers or arrays; None where examples are mixed.
     """
 
     apply: Callable[[Tensor], Tensor]
@@ -28,15 +28,15 @@ class Normalization(Entry):
 
     @property
     def mixes_examples(self) -> bool:
-        """True if what an example becomes depends on the others of its batch."""
+        """True if the result for one example depends on the rest of its batch."""
         return self.variance is None
 
 
 def standardize_over_batch(z: Tensor) -> Tensor:
     """Standardize each unit by the batch's own statistics, eps 1e-5.
 
-    As torch.nn.BatchNorm1d(track_running_stats=False), which computes formats of 16 bits in float32
-    and rounds only the result.
+    Like torch.nn.BatchNorm1d(track_running_stats=False), 16-bit formats are computed in float32 and
+    only the result is rounded.
     """
     widened = at_least_float32(z)
     variance, mean = torch.var_mean(widened, dim=-2, correction=0, keepdim=True)

@@ -1,4 +1,4 @@
-"""Number formats, and in which of them a network can be trained."""
+"""Number formats, and those in which a network can be trained."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from stability.catalogues.entry import Entry, catalogue
 class Format(Entry):
     """A row: activations and gradients are rounded to `dtype` after every operation.
 
-    Weights and the optimizer live in `master_dtype` where that is finer. With `scales_loss` the
+    Weights and the optimizer's state are stored in `master_dtype` if given. With `scales_loss` the
     loss is multiplied before the backward pass, to keep small gradients above the smallest number.
-    `why_untrainable` says in a sentence why no network is trained in it; empty where one can be.
+    `why_untrainable` is a sentence on why no network is trained in the format; else it is empty.
     """
 
     dtype: torch.dtype
@@ -28,7 +28,7 @@ class Format(Entry):
 
     @property
     def itemsize(self) -> int:
-        """Bytes of a stored number."""
+        """The bytes of a stored number."""
         return self.dtype.itemsize
 
     @property
@@ -47,7 +47,7 @@ class Format(Entry):
 
     @property
     def smallest_subnormal(self) -> float:
-        """The smallest number above 0: what is at most half of it is rounded to 0."""
+        """The smallest number above 0; at most half of it is rounded to 0."""
         return self.smallest_normal * self.epsilon
 
     @property
@@ -56,17 +56,17 @@ class Format(Entry):
         return torch.finfo(self.dtype).eps
 
     def compute_dtype(self, device: torch.device) -> torch.dtype:
-        """Return the dtype of tensors during computation; it holds every number that `dtype` has.
+        """Return the dtype of tensors during computation; it represents every number of `dtype`.
 
-        CPUs without instructions for it multiply float16 matrices 15 times slower than float32
-        ones, bfloat16 ones 4 times. So there a result is computed in float32 and rounded, as the
-        products of torch's own formats of 16 bits are: their sums are float32, too.
+        CPUs without 16-bit instructions multiply float16 matrices 15 times slower than float32
+        ones, bfloat16 matrices 4 times. So on a CPU results are computed in float32 and rounded,
+        like torch's own 16-bit matrix products, which are summed in float32, too.
         """
         return torch.float32 if self.itemsize < 4 and device.type == "cpu" else self.dtype
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """Widen formats of less than 32 bits to float32, for sums and norms over many numbers."""
+    """Return the tensor in float32 if it has fewer bits, for sums and norms over many numbers."""
     return tensor.float() if tensor.dtype.itemsize < 4 else tensor
 
 

@@ -1,4 +1,4 @@
-"""Optimizers over stacks of parameters: each row turns a gradient into a parameter's step."""
+"""Optimizers over stacks of parameters: each row turns a gradient into a step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
 
-# What is remembered of one tensor of parameters, empty at first and changed in place: running means
-# as tensors, and the count of steps as a number, or as a tensor of one number a network.
+# The optimizer's memory for one tensor of parameters, empty at first and updated in place: running
+# means as tensors, and the count of steps as a number, or as a tensor with one number per network.
 OptimizerState = dict[str, Any]
 StepRule = Callable[[Tensor, Tensor, OptimizerState, float, float], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Entry):
-    """A row. `step(param, grad, state, lr, decay)` returns what is added to the parameter.
+    """A row. `step(param, grad, state, lr, decay)` returns the step to add to the parameter.
 
     All tensors are `(layers, N, ...)`; `lr` is the learning rate, `decay` the weight decay.
-    `matrix_step` takes its place for weight matrices, and `hidden_step` for those of hidden layers.
-    `learning_rate` is typical for the networks of this page. Where torch.optim has the optimizer,
-    the row follows it with its defaults.
+    `matrix_step` replaces `step` for weight matrices, `hidden_step` for those of hidden layers.
+    `learning_rate` is typical for the networks of this page. An optimizer that torch.optim has
+    behaves as it does there, with the same defaults.
     """
 
     step: StepRule
@@ -81,14 +81,14 @@ def adamw(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: 
 
 def rmsprop(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
     grad = add_weight_decay(param, grad, decay)
-    if not state:  # not setdefault, whose argument would be allocated and cleared at every step
+    if not state:  # setdefault would allocate zeros at every step
         state["square"] = torch.zeros_like(grad)
     square: Tensor = state["square"].mul_(0.99).addcmul_(grad, grad, value=1 - 0.99)
     return grad * -lr / (square.sqrt() + 1e-8)
 
 
 def lars(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
-    """Move each matrix of each network by a thousandth of its own norm, whatever the gradient's."""
+    """Move each matrix by `lr` thousandths of its norm, whatever the norm of its gradient."""
     size, slope = (torch.linalg.vector_norm(t, dim=(-2, -1), keepdim=True) for t in (param, grad))
     ratio = 0.001 * size / (slope + decay * size)
     ratio = torch.where((size > 0) & (slope > 0), ratio, 1)
@@ -96,7 +96,7 @@ def lars(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: f
 
 
 def muon(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
-    """Orthogonalize a Nesterov momentum of 0.95, scaled to the size of a step of AdamW."""
+    """Orthogonalize the Nesterov momentum (0.95) and scale it to the size of a step of AdamW."""
     if not state:
         state["mean"] = torch.zeros_like(grad)
     mean: Tensor = state["mean"].lerp_(grad, 1 - 0.95)
@@ -106,9 +106,9 @@ def muon(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: f
 
 
 def newton_schulz(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Take five Newton-Schulz rounds from each matrix U S V^T towards U V^T, computed in `dtype`.
+    """Return each matrix U S V^T after five Newton-Schulz iterations towards U V^T, in `dtype`.
 
-    Jordan et al. 2024; torch.optim.Muon, which computes in bfloat16.
+    Jordan et al. 2024; torch.optim.Muon computes in bfloat16.
     """
     x: Tensor = matrices.to(dtype)
     tall = x.shape[-2] > x.shape[-1]

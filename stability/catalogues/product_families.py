@@ -1,4 +1,4 @@
-"""Families of random square matrices, and the growth of their products that is known exactly."""
+"""Families of random square matrices, and the growth of their products where known exactly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from stability.catalogues.entry import Entry, catalogue
 def lyapunov_exponents(n: int, sigma: float) -> NDArray[np.float64]:
     """Return ln sigma + (ln 2 + psi((n - i) / 2)) / 2 for i = 0 .. n - 1, `(n,)`, largest first.
 
-    These natural logarithms say by how much each factor of a long product of n x n Gaussian
-    matrices stretches each direction; -inf at sigma 0. Newman 1986. ValueError unless n >= 1 and
+    They are the natural logarithms of the stretch of each direction per factor of a long product of
+    n x n Gaussian matrices; -inf at sigma 0. Newman 1986. ValueError unless n >= 1 and
     sigma >= 0.
     """
     if n < 1 or not sigma >= 0:
@@ -35,16 +35,16 @@ def unit_variance_of_log_norm(n: int) -> float:
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """Return orthogonal matrices, uniform over all such, from Gaussian ones `(..., n, n)`.
+    """Return uniformly distributed orthogonal matrices from Gaussian ones `(..., n, n)`.
 
-    Mezzadri 2007. Sizes are filled up to multiples of 4 with ones on the diagonal: LAPACK's last
-    digit depends on where in memory a matrix lies, and so on its neighbours.
+    Mezzadri 2007. Sizes are padded to multiples of 4 with ones on the diagonal: LAPACK's last digit
+    depends on where in memory a matrix lies, and so on the matrices beside it.
     """
     n = matrices.shape[-1]
     padded = F.pad(matrices, (0, -n % 4, 0, -n % 4))
     padded.diagonal(dim1=-2, dim2=-1)[..., n:] = 1
     q, r = (factor[..., :n, :n] for factor in torch.linalg.qr(padded))
-    signs = r.diagonal(dim1=-2, dim2=-1).sign()  # without them the distribution is not uniform
+    signs = r.diagonal(dim1=-2, dim2=-1).sign()  # without the signs not uniform
     result: Tensor = (q * signs[..., None, :]).contiguous()
     return result
 
@@ -53,11 +53,11 @@ def orthogonalize(matrices: Tensor) -> Tensor:
 class ProductFamily(Entry):
     """A row: how the factors of a product are drawn.
 
-    `draw(generator, *shape)` gives numbers of variance 1, `purpose` is that of their generator, and
-    `make_matrices` turns them into matrices, which takes as long as `making_operations(n)`
-    operations. `scale(n)` is what sigma is multiplied by. `exponents(n)` are the Lyapunov exponents
-    without that scale and `variance(n)` is Var ln |M x| for a unit vector x; None where no law is
-    known.
+    `draw(generator, *shape)` returns numbers of variance 1, `purpose` is the purpose of the
+    generator, and `make_matrices` turns the numbers into matrices, which takes as long as
+    `making_operations(n)` operations. `scale(n)` multiplies sigma. `exponents(n)` are the Lyapunov
+    exponents at sigma and scale 1, `variance(n)` is Var ln |M x| for a unit vector x; None where no
+    law is known.
     """
 
     purpose: str
@@ -70,7 +70,7 @@ class ProductFamily(Entry):
 
     @property
     def is_gaussian(self) -> bool:
-        """True if the entries are independent draws from one bell curve."""
+        """True if the entries are independent and normal with one variance."""
         return bool(self.variance and self.variance(1))
 
 

@@ -1,4 +1,4 @@
-"""The record that a row of the catalogue of initialization schemes fills."""
+"""The class of the rows in the catalogue of initialization schemes."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -17,16 +17,15 @@ Disagreement = tuple[str, str, Any]  # a sentence, the field to change, its near
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme(Entry):
-    """A row. `variance(layer)` is Var W, None where a layer's entries are not drawn alike.
+    """A row. `variance(layer)` is Var W; None where the entries have no common variance.
 
-    `weights(layer, draws)` draws them; without it they are those of `distribution`, scaled. A
-    family with a `value` takes it as a further last argument of both; `value_name` says what it is,
-    `low` is its smallest legal one, `integer_value` whether it is a count. `bias(layer, draws)`
-    draws the biases, of `bias_variance(layer)`.
+    `weights(layer, draws)` returns the weights; without it they are the draws of `distribution`,
+    scaled to `variance`. A family with a `value` passes it as the last argument of both;
+    `value_name` says what it is, `low` is its smallest legal value, `integer_value` whether it is a
+    count. `bias(layer, draws)` returns the biases, of variance `bias_variance(layer)`.
 
-    `needs(settings)` yields the other settings that disagree. `adjust(z)` is asked after a forward
-    pass of the first batch, layer by layer, for the factor of the weights that led to z
-    `(batch, units)`.
+    `needs(settings)` yields the settings that the scheme cannot work with. `adjust(z)` takes z
+    `(batch, units)` of one layer on the first batch and returns a factor for its weights.
     """
 
     variance: Callable[..., float] | None = None

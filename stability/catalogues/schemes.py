@@ -26,14 +26,14 @@ def constant_weights(layer: Layer, value: float) -> Tensor:
 
 def sparse_weights(layer: Layer, draws: Draws, count: int) -> Tensor:
     count = min(count, layer.fan_in)
-    kept = (draws.sparse_order < count).to(torch.float64)  # any `count` entries are equally likely
-    return draws.normal * kept / math.sqrt(count)
+    mask = (draws.sparse_order < count).to(torch.float64)  # every choice of entries equally likely
+    return draws.normal * mask / math.sqrt(count)
 
 
 def mirrored_weights(layer: Layer, draws: Draws) -> Tensor:
     """Return [V; -V] for the first layer, [V -V; -V V] between, [V -V] for the last, V orthogonal.
 
-    Then phi(a) - phi(-a) = a for a ReLU.
+    For a ReLU phi(a) - phi(-a) = a, so the network starts linear.
     """
     mirrored_in, mirrored_out = layer.index > 1, layer.index < layer.depth
     fan_in = layer.fan_in // 2 if mirrored_in else layer.fan_in
@@ -63,15 +63,15 @@ def critical_variance(layer: Layer) -> float:
 
 
 def unit_gain_variance(layer: Layer) -> float:
-    """Return 1 / (fan_in E phi(z)^2), z ~ N(0, 1); layer 1 sees inputs without an activation."""
+    """Return 1 / (fan_in E phi(z)^2), z ~ N(0, 1); for layer 1, fed by inputs, 1 / fan_in."""
     moment = float(second_moment(layer.activation, 1.0)) if layer.index > 1 else 1.0
     return 1 / (layer.fan_in * moment)
 
 
 def unit_variance_factor(z: Tensor) -> float:
-    """Return the factor that gives z variance 1; 1 where it is within a tenth of that.
+    """Return the factor that gives z variance 1; 1 where the variance is within 0.1 of 1.
 
-    Mishkin & Matas 2016. Silent or broken layers are left alone.
+    Mishkin & Matas 2016. It is 1 also where z is constant or not finite.
     """
     std = z.double().std(correction=0).item()
     return 1 / std if 0 < std < math.inf and abs(std**2 - 1) > 0.1 else 1.0
@@ -114,7 +114,7 @@ def has_edge_of_chaos(activation: str, bias_std: float) -> bool:
 
 
 def normal_and_uniform(key: str, label: str, **common: Any) -> tuple[Scheme, Scheme]:
-    """Return two rows of one formula for the variance: a bell curve and a flat one."""
+    """Return a normal and a uniform scheme of the same variance."""
     return (
         Scheme(key=f"{key}_normal", label=f"{label} (normal)", distribution="normal", **common),
         Scheme(key=f"{key}_uniform", label=f"{label} (uniform)", distribution="uniform", **common),
@@ -258,7 +258,7 @@ SCHEMES = catalogue(
 
 
 def parse_scheme(text: str) -> Scheme:
-    """Return the scheme that `family` or `family:value` names, its key canonical.
+    """Return the scheme named `family` or `family:value`, with its canonical key.
 
     ValueError says what is legal.
     """
@@ -281,13 +281,13 @@ def parse_scheme(text: str) -> Scheme:
 
 
 def family_and_value(text: str) -> tuple[str, float | None]:
-    """Return what spellings of one scheme share: `normal` and `normal:0.01` are the same."""
+    """Return the family and value of a scheme: the same for `normal` and `normal:0.01`."""
     scheme = parse_scheme(text)
     return scheme.key.partition(":")[0], scheme.value
 
 
 def scheme_title(text: str) -> str:
-    """Return a scheme as chips, cards and menus write it, and half-typed text as it is."""
+    """Return the title of a scheme, for chips, cards and menus; an unknown text unchanged."""
     try:
         return parse_scheme(text).title
     except ValueError:

@@ -20,13 +20,13 @@ from stability.records.record import Record
 from stability.records.step_sampling import SAMPLED_STEPS
 from stability.text import number
 
-OPERATIONS_OF_A_DRAW = 800  # in their time a number is drawn, and its product taken to norm 1
+OPERATIONS_OF_A_DRAW = 800  # take as long as drawing a number and normalizing its product
 Settings = TypeVar("Settings", bound=Record)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """`calls` of layers from Python, `operations` on numbers, and the most `bytes` held at once."""
+    """Layer `calls` from Python, `operations` on numbers, and the peak memory in `bytes`."""
 
     calls: int
     operations: int
@@ -34,20 +34,20 @@ class Cost:
 
 
 def training_cost(e: Experiment) -> Cost:
-    """Return what a training takes.
+    """Return the cost of a training run.
 
-    A product is two operations a weight and example, taken once forward and twice backward; every
-    other pass over numbers counts, too.
+    A matrix product is two operations per weight and example, done once forward and twice backward;
+    every other pass over numbers counts, too.
     """
     weights = e.network_count * sum(layer.fan_in * layer.fan_out for layer in e.layers)
     units = e.network_count * sum(layer.fan_out for layer in e.layers)
     step = weights * (6 * e.batch + 20) + units * e.batch * 40
-    # Sampled steps see the held-out set, and the first network of each scheme the input grid.
+    # At sampled steps all networks see the held-out set, the first of each scheme the input grid.
     samples = min(SAMPLED_STEPS, e.steps + 1)
     points = len(e.schemes) * len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
     examples = e.network_count * HELD_OUT_EXAMPLES + points
     sample = (weights * 2 + units * 8) * examples // e.network_count + units * e.batch * 40
-    largest = max(e.network_count * HELD_OUT_EXAMPLES, points)  # one after the other
+    largest = max(e.network_count * HELD_OUT_EXAMPLES, points)  # never both at once
     numbers = 12 * units * e.batch  # values, gradients, copies
     numbers += 4 * largest * max(e.width, e.dataset_row.outputs)
     computed_in = e.number_format.compute_dtype(torch.device("cpu"))
@@ -62,15 +62,15 @@ def training_cost(e: Experiment) -> Cost:
 
 
 def product_cost(p: Product) -> Cost:
-    """Return what products of random matrices take.
+    """Return the cost of products of random matrices.
 
-    A multiplication is two operations, a random number as many as take its time. Numbers are held
-    drawn, multiplied, and, of a group of replicates, in the making: as many as a group may have, so
-    that a larger matrix, of which fewer fit in whole, never costs less.
+    A multiply-add is two operations, a random number as many as take the same time. Memory holds
+    draws, products, and work space for one group of replicates. The work space is that of a full
+    group, so that larger matrices, of which fewer fill a group, never cost less.
     """
     drawn, factors = numbers_per_draw(p.n), p.count + 1
     calls_of_generators = p.replicates * math.ceil(factors * p.n**2 / drawn)
-    # In calls of a layer, which costs more than a product or a draw.
+    # In units of layer calls, which cost more than a product or a draw.
     calls = 0.6 * len(replicate_groups(p)) * factors + 0.12 * calls_of_generators
     each = 2 * p.n**3 + OPERATIONS_OF_A_DRAW * p.n**2 + p.family_row.making_operations(p.n)
     making = min(p.replicates * drawn, max(NUMBERS_PER_GROUP, drawn))
@@ -80,9 +80,9 @@ def product_cost(p: Product) -> Cost:
 
 
 def state_bytes(e: Experiment) -> int:
-    """Return the bytes that one step leaves to the next.
+    """Return the bytes that are kept from step to step.
 
-    They are the weights, two numbers a weight for the optimizer, and the data.
+    They are the weights, two numbers per weight for the optimizer, and the data.
     """
     weights = e.network_count * sum((layer.fan_in + 1) * layer.fan_out for layer in e.layers)
     data = (e.samples + HELD_OUT_EXAMPLES) * e.layers[0].fan_in
@@ -91,18 +91,18 @@ def state_bytes(e: Experiment) -> int:
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds a call and seconds an operation, of one machine."""
+    """Seconds per layer call and per operation, on one machine."""
 
     call: float
     operation: float
 
     def seconds(self, cost: Cost) -> float:
-        """Return how long something of this cost takes, within a factor of about two."""
+        """Return the seconds that this cost takes, within a factor of about two."""
         return self.call * cost.calls + self.operation * cost.operations
 
 
 def measure_speed() -> Speed:
-    """Time a deep narrow network, where calls count, and a shallow wide one, where operations do.
+    """Time a deep narrow network, dominated by calls, and a shallow wide one, by operations.
 
     That takes about a second.
     """
@@ -116,25 +116,25 @@ def measure_speed() -> Speed:
 
 
 def time_run(e: Experiment) -> float:
-    """Return the seconds of the whole run, from its median step: a busy moment does not count."""
-    moments = [time.perf_counter() for _ in measure(e)]
-    steps = sorted(after - before for before, after in pairwise(moments))
+    """Return the seconds of the whole run, from its median step: robust to a busy machine."""
+    times = [time.perf_counter() for _ in measure(e)]
+    steps = sorted(after - before for before, after in pairwise(times))
     return steps[len(steps) // 2] * (e.steps + 1)
 
 
 def nearest_that_fits(
     record: Settings, fits: Callable[[Settings], bool], shrinkable: Sequence[str]
 ) -> Settings:
-    """Return the record if it fits; else with one setting, or several, lowered as little as may be.
+    """Return the record if it fits; else with one or more settings lowered as little as possible.
 
-    `shrinkable` names the settings that cost, in the order in which giving them up hurts least.
+    `shrinkable` names the settings that may be lowered, the least painful first.
     """
     if fits(record):
         return record
     lowered = [(name, lower_until_it_fits(record, name, fits)) for name in shrinkable]
-    found = [(getattr(fit, name) / getattr(record, name), fit) for name, fit in lowered if fit]
-    share, nearest = max(found, key=lambda pair: pair[0], default=(0.0, record))
-    if share >= 1 / 8:  # else one setting would be nearly given up for all the others
+    shares = [(getattr(fit, name) / getattr(record, name), fit) for name, fit in lowered if fit]
+    share, nearest = max(shares, key=lambda pair: pair[0], default=(0.0, record))
+    if share >= 1 / 8:  # otherwise lower all settings rather than nearly lose one
         return nearest
     halves = {name: getattr(record, name) // 2 for name in shrinkable}
     lowest = {name: lowest_value(record, name) for name in shrinkable}
@@ -145,7 +145,7 @@ def nearest_that_fits(
 def lower_until_it_fits(
     record: Settings, name: str, fits: Callable[[Settings], bool]
 ) -> Settings | None:
-    """Return the record with the largest value of this setting that fits, None if none does."""
+    """Return the record with the largest value of this setting that fits; None if none fits."""
     lowest = low = lowest_value(record, name)
     high = getattr(record, name)
     if low == high or not fits(replace_and_mend(record, {name: low})):
@@ -167,14 +167,14 @@ def lowest_value(record: Record, name: str) -> int:
 
 
 def replace_and_mend(record: Settings, settings: dict[str, int]) -> Settings:
-    """Return the record with these settings, or the nearest that go together."""
+    """Return the record with these settings, or with the nearest legal combination."""
     return type(record).reconcile(record.settings() | settings)[0]
 
 
 def describe_refusal(
     record: Record, nearest: Record, cost: Cost, speed: Speed, most_seconds: float, most_bytes: int
 ) -> tuple[str, str]:
-    """Return what would fit, in words, and the sentence that refuses the record and offers it."""
+    """Return the settings that would fit, in words, and a sentence that refuses and offers them."""
     knobs, changed = nearest.knobs(), nearest.differences(record)
     words = ", ".join(knobs[name].label_with_value(value) for name, value in changed.items())
     seconds, gigabytes = number(speed.seconds(cost)), number(cost.bytes / 2**30)

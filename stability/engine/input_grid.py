@@ -9,8 +9,8 @@ GRID_SIDE, LINE_POINTS = 32, 200  # cells along a side of the square, and points
 
 _cell = 2 * GRID_REACH / GRID_SIDE
 _middles = (torch.arange(GRID_SIDE, dtype=torch.float64) + 0.5) * _cell - GRID_REACH
-# By the number of inputs that are plotted, float64 `(points, inputs)`. In the plane the points are
-# middles of cells, row by row from below, each row from the left.
+# Grids by the number of plotted inputs, float64 `(points, inputs)`. In the plane the points are
+# cell centres, row by row from below, each row from the left.
 INPUT_GRIDS = {
     0: torch.empty(0, 0, dtype=torch.float64),
     1: torch.linspace(-GRID_REACH, GRID_REACH, LINE_POINTS, dtype=torch.float64).unsqueeze(1),

@@ -1,8 +1,8 @@
 """Dynamic loss scaling: the loss is multiplied so that float16 gradients stay above 6e-8.
 
 A step whose gradient overflows is skipped, and the scale halves. Micikevicius et al. 2018,
-sec. 3.2; as torch.amp.GradScaler, but for each network on its own, and trying a larger scale after
-100 good steps instead of 2000: runs are short here.
+sec. 3.2; like torch.amp.GradScaler, but with a scale for each network, which grows after 100 good
+steps instead of 2000: runs are short here.
 """
 
 import torch
@@ -12,13 +12,13 @@ from stability.catalogues.optimizers import OptimizerState, StepRule
 from stability.engine.network import per_network
 
 INITIAL_SCALE, GOOD_STEPS_TO_GROW = 2.0**16, 100
-SMALLEST_SCALE = 2.0**-126  # reached where a loss is gone for good; below it floats lose digits
+SMALLEST_SCALE = 2.0**-126  # reached after divergence; below it floats lose digits
 
 
 def next_scale(factor: Tensor, good_steps: Tensor, overflowed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the factors `(N,)` of the losses and their counts of good steps after a step.
+    """Return the factors `(N,)` of the losses and the counts of good steps, after one more step.
 
-    A factor is halved where the step overflowed, and doubled after 100 good ones.
+    A factor is halved if the step overflowed, and doubled after 100 good steps in a row.
     """
     good_steps = torch.where(overflowed, 0, good_steps + 1)
     grows = good_steps == GOOD_STEPS_TO_GROW
@@ -28,14 +28,14 @@ def next_scale(factor: Tensor, good_steps: Tensor, overflowed: Tensor) -> tuple[
 
 
 def skip_overflowed(rule: StepRule, overflowed: Tensor) -> StepRule:
-    """Return a rule that leaves the networks which overflowed, and their state, as they are.
+    """Return a rule that does not change networks which overflowed, nor their optimizer state.
 
-    The optimizer's count of steps becomes one for each network, whether any overflowed or not: no
-    network may depend on its neighbours.
+    The optimizer's count of steps becomes one count per network, even if none overflowed: no
+    network may depend on the others.
     """
     any_overflowed = bool(overflowed.any())
 
-    def careful_step(
+    def step_or_skip(
         parameter: Tensor, gradient: Tensor, state: OptimizerState, *settings: float
     ) -> Tensor:
         skipped = per_network(overflowed, gradient)
@@ -45,7 +45,7 @@ def skip_overflowed(rule: StepRule, overflowed: Tensor) -> StepRule:
             gradient = torch.where(skipped, 0, gradient)
         step = rule(parameter, gradient, state, *settings)
         for name, after in state.items():
-            if not isinstance(after, Tensor):  # a count of steps: in float64, for powers of it
+            if not isinstance(after, Tensor):  # the count of steps, an exponent: in float64
                 after = torch.full_like(overflowed, after, dtype=torch.float64)
                 after = per_network(after, gradient)
             if any_overflowed:
@@ -55,4 +55,4 @@ def skip_overflowed(rule: StepRule, overflowed: Tensor) -> StepRule:
             step = torch.where(skipped, 0, step)
         return step.to(gradient.dtype)
 
-    return careful_step
+    return step_or_skip

@@ -1,4 +1,4 @@
-"""The public record of one step: everything that is measured, as NumPy arrays."""
+"""The public record of one step: all measured quantities, as NumPy arrays."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated
@@ -16,21 +16,21 @@ Snapshot = Annotated[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
-    """The pass on batch `step` with the weights after `step` updates.
+    """The quantities of the pass on batch `step` with the weights after `step` updates.
 
-    S schemes, R replicates, L layers. float64; snapshots float32, but for the learned outputs of
-    float64 networks. Gradients are those of the loss itself, however it was scaled; where they
-    overflowed in the format they are infinite or NaN, as they were stored. With loss scaling such a
-    step is skipped: the next update is 0 and the next scale half of this one.
+    S schemes, R replicates, L layers. Arrays are float64; snapshots float32, except for the learned
+    outputs of float64 networks. Gradients are those of the unscaled loss; where they overflowed in
+    the format they are infinite or NaN, as stored. With loss scaling a step that overflowed is
+    skipped: the next update is 0 and the next scale half of this one.
     """
 
     step: int
     loss: Curve  # (S, R) mean over the batch
-    accuracy: Curve  # (S, R) share right; NaN for regression
-    test_loss: Curve  # (S, R) held out; NaN where not measured
+    accuracy: Curve  # (S, R) share of examples classified right; NaN for regression
+    test_loss: Curve  # (S, R) on held-out examples; NaN where not measured
     test_accuracy: Curve  # (S, R)
     gradient_norm: Curve  # (S, R) over all parameters, before clipping
-    scale: Curve  # (S, R) what the loss is multiplied by on the way back; 1 without loss scaling
+    scale: Curve  # (S, R) factor of the loss in the backward pass; 1 without loss scaling
     signal: Profile  # (S, R, L) RMS of z
     signal_gradient: Profile  # (S, R, L) RMS of batch x d(loss)/dz
     weight_gradient: Profile  # (S, R, L) Frobenius norm of d(loss)/dW
@@ -39,7 +39,7 @@ class Measurement:
     saturated: Profile  # (S, R, L-1) share of u in the flat region
     dead: Profile  # (S, R, L-1) share of units with slope 0 on the whole batch
     distinct: Profile  # (S, R, L-1) number of different hidden units; NaN where not measured
-    # Share of u in each bin, (S, R, L-1, HISTOGRAM_BINS + 2), outer ones included.
+    # Share of u in each bin, (S, R, L-1, HISTOGRAM_BINS + 2), with one outer bin at each end.
     pre_activations: Snapshot
     # Shares of the numbers as stored, (S, R, L, TENSOR_KINDS, FORMATS, OUTCOMES).
     rounding_shares: Snapshot
@@ -52,9 +52,9 @@ SNAPSHOTS = tuple(field.name for field in fields(Measurement) if field.type is S
 
 
 def finite_networks(e: Experiment, measurement: Measurement) -> np.ndarray:
-    """Return for each network `(S, R)` if its loss and gradient are finite.
+    """Return True for each network `(S, R)` whose loss and gradient are finite.
 
-    With loss scaling only the loss counts, since a step can be skipped.
+    With loss scaling only the loss counts, since steps that overflow are skipped.
     """
     gradient = 0 if e.number_format.scales_loss else measurement.gradient_norm
     return np.asarray(np.isfinite(measurement.loss + gradient))

@@ -10,17 +10,17 @@ import torch
 def configure_process(threads: int = 1) -> None:
     """Make the process fast; call it once, at the start. It never changes a result.
 
-    One thread: two are up to 1.8 times faster alone, but many times slower when another process
-    wants the same cores.
+    The default is one thread: two are up to 1.8 times faster on idle cores, but many times slower
+    when another process uses the same cores.
     """
     torch.set_num_threads(threads)
-    # glibc hands each freed activation back to the system and takes it again at the next step,
+    # glibc returns each freed activation to the system and requests it again at the next step,
     # which costs more than the arithmetic: M_MMAP_THRESHOLD (-3) and M_TRIM_THRESHOLD (-1) of
     # mallopt(3) let it keep up to 1 GiB.
     libc = ctypes.CDLL(ctypes.util.find_library("c"))
     if hasattr(libc, "gnu_get_libc_version"):
         libc.mallopt(-3, 2**30)
         libc.mallopt(-1, 2**30)
-    # What is imported so far is set aside: a full collection need not walk through torch.
+    # Exclude all objects imported so far, torch above all, from full garbage collections.
     gc.collect()
     gc.freeze()

@@ -1,8 +1,8 @@
 """Products of random matrices and their norms, computed without overflow.
 
 P_0 = M_0 is the first matrix and P_k = M_k P_{k-1}, as the layers of a linear network act on its
-input. A product is kept at norm 1 beside the logarithm of its norm, and the size of the entries
-enters as a logarithm, too.
+input. A product is stored at norm 1 beside the logarithm of its norm, and the scale of the entries
+is added as a logarithm, too.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ NUMBERS_PER_GROUP = 2**20
 def log10_norms_by_factor(product: Product) -> Iterator[NDArray[np.float64]]:
     """Yield log10 of the Frobenius norms `(replicates,)`; -inf for 0.
 
-    First those of the first matrix, then those after each further factor.
+    The first array is that of the first matrix; one more follows after each further factor.
     """
     groups = [unit_products(product, group) for group in replicate_groups(product)]
     for group_products in zip(*groups, strict=True):
@@ -41,8 +41,8 @@ def replicate_groups(product: Product) -> list[range]:
 def unit_products(product: Product, replicates: range) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield each product at Frobenius norm 1 `(replicates, n, n)`, and log10 of its norm.
 
-    All in float64, the logarithms `(replicates,)`. A product of norm 0 stays 0. Memory is that of
-    two matrices a replicate, or of one draw where they are small.
+    All in float64, the logarithms `(replicates,)`. A product of norm 0 stays 0. The memory is that
+    of two matrices per replicate, or of one draw if they are small.
     """
     factors = factor_matrices(product, replicates)
     unit, log10_norm = normalize_matrices(next(factors))
@@ -62,21 +62,21 @@ def normalize_matrices(matrices: Tensor) -> tuple[Tensor, Tensor]:
 def numbers_per_draw(n: int) -> int:
     """Return how many numbers one call of a generator draws.
 
-    64 factors, or about 4096 numbers, or one factor, by n alone.
+    These are 64 factors, or about 4096 numbers, or one factor, depending on n alone.
     """
     return max(n**2, min(64 * n**2, 2**12))
 
 
 def factor_matrices(product: Product, replicates: range) -> Iterator[Tensor]:
-    """Yield one factor after another without end, `(replicates, n, n)`, at scale 1.
+    """Yield factors `(replicates, n, n)` at scale 1, without end.
 
     Each replicate has a generator of its own.
     """
     row, n = product.family_row, product.n
-    shape = numbers_per_draw(n) // n**2, n, n  # by n alone, so that no other setting moves a number
+    shape = numbers_per_draw(n) // n**2, n, n  # by n alone: no other setting changes the draws
     generators = [generator(product.seed, row.purpose, replicate) for replicate in replicates]
     while True:
-        # Without a name for the draws, which would keep them while the factors are in use.
+        # The draws have no name, which would keep them in memory while the factors are used.
         yield from row.make_matrices(
             torch.stack([row.draw(random, *shape) for random in generators], dim=1)
         )
@@ -92,25 +92,25 @@ class ScientificMatrix:
 
 @dataclass(frozen=True, eq=False)
 class EndMatrices:
-    """The first replicate's first matrix, and the product after all further factors."""
+    """The first matrix of the first replicate, and its product after all further factors."""
 
     first: ScientificMatrix
     last: ScientificMatrix
 
 
 def end_matrices(product: Product) -> EndMatrices:
-    """Return the matrices that the page prints: as much work as the norms of one replicate."""
+    """Return the matrices that the page prints, at the cost of the norms of one replicate."""
     return _end_matrices(replace(product, replicates=1))
 
 
 @lru_cache(maxsize=32)
 def _end_matrices(product: Product) -> EndMatrices:
-    first, *_, last = unit_products(product, range(1))  # one factor at least
+    first, *_, last = unit_products(product, range(1))  # `count` is at least 1
     return EndMatrices(scientific_matrix(*first), scientific_matrix(*last))
 
 
 def scientific_matrix(unit: Tensor, log10_norm: Tensor) -> ScientificMatrix:
-    """Return a matrix `(1, n, n)` of norm 1 times its norm, whose log10 is `(1,)`."""
+    """Return the matrix `unit` `(1, n, n)` times 10^log10_norm, `(1,)`."""
     matrix = unit[0].numpy()
     largest = np.abs(matrix).max()
     exponent = float(log10_norm) + np.log10(largest) if largest else -np.inf

@@ -1,4 +1,4 @@
-"""How the quantities of a Measurement are taken from one pass over all networks."""
+"""The computation of a Measurement from one forward and backward pass over all networks."""
 
 import math
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ from stability.records.experiment import Experiment
 
 SATURATION_SLOPE = 0.005  # of the activation's largest slope: below it a unit counts as saturated
 COPY_TOLERANCE = 1e-5  # of a layer's RMS: units that differ by less everywhere count as one
-# u from -REACH to REACH in so many equal bins; what lies outside has one more at either end.
+# Equal bins of u from -REACH to REACH; one more bin at each end holds the values outside.
 HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 
 
 def quantities_of_step(
     stack: Stack, y: Tensor, passed: ForwardPass, backward: BackwardPass
 ) -> dict[str, Tensor]:
-    """Return what is measured at every step: `(N,)`, and profiles `(L, N)` or `(L-1, N)`."""
+    """Return the quantities of every step: `(N,)`, and profiles `(L, N)` or `(L-1, N)`."""
     batch = len(y)
     entries = [[z[0].numel()] for z in passed.z]
     root = torch.tensor(entries, dtype=torch.float64, device=stack.device).sqrt()  # (L, 1)
@@ -44,7 +44,7 @@ def quantities_of_step(
 
 
 def sampled_quantities(passed: ForwardPass, backward: BackwardPass) -> dict[str, Tensor]:
-    """Return what is taken of a pass at few steps, since it is costly or large."""
+    """Return the quantities that are measured at few steps, since they are costly or large."""
     return {
         "distinct": distinct_by_layer(passed),
         "pre_activations": pre_activation_histograms(passed),
@@ -69,7 +69,7 @@ def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, Tensor]:
         slope = e.phi.dphi(u, h).abs_()
         nan_or_0 = torch.where(u.flatten(2).amax(dim=2).isnan(), math.nan, 0.0)  # (k, N)
         dead.append((slope.sum(dim=2) == 0).double().mean(dim=2) + nan_or_0)
-        # As 0 and 1 in place: no pass over a mask of bits.
+        # Comparing in place, as 0 and 1, saves a pass over a boolean mask.
         flat = torch.lt(slope, SATURATION_SLOPE * e.phi.max_slope, out=slope)
         saturated.append(flat.flatten(2).mean(dim=2).double() + nan_or_0)
     return {"saturated": torch.cat(saturated), "dead": torch.cat(dead)}
@@ -78,20 +78,20 @@ def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, Tensor]:
 def pre_activation_histograms(passed: ForwardPass) -> Tensor:
     """Return the share of u in each bin, float32 `(L-1, HISTOGRAM_BINS + 2, N)`.
 
-    NaN where u has NaN. The first and the last bin hold what lies outside. An edge belongs to the
-    bin on its right, so 0 lies with the positive numbers. One count serves a whole stack.
+    NaN where u has NaN. The first and the last bin hold the values outside. An edge belongs to the
+    bin on its right, so 0 counts as positive. One bincount serves a whole stack.
     """
     half, bins = HISTOGRAM_BINS // 2, HISTOGRAM_BINS + 2
     histograms = [passed.output.new_empty(0, bins, len(passed.output), dtype=torch.float32)]
     for u in stacks_of_one_shape(passed.u):
         rows = at_least_float32(u).flatten(2)  # (k, N, batch x width)
-        # From -half - 1 to half, before anything is added: -1e-20 lies below 0.
+        # From -half - 1 to half; floor before any addition, which would round -1e-20 to 0.
         index = (rows * (half / HISTOGRAM_REACH)).floor_().clamp_(-half - 1, half)
         nan_or_0 = torch.where(index.sum(dim=2).isnan(), math.nan, 0.0)  # (k, N)
         if nan_or_0.isnan().any():
             index = index.nan_to_num_(nan=0.0)
         total = nan_or_0.numel() * bins  # the histograms lie one behind another
-        first = torch.arange(0, total, bins, dtype=torch.int32, device=u.device)  # of each
+        first = torch.arange(0, total, bins, dtype=torch.int32, device=u.device)  # bin of each
         index = index.to(torch.int32) + first.view(*nan_or_0.shape, 1) + half + 1
         counts = torch.bincount(index.view(-1), minlength=total).view(*nan_or_0.shape, bins)
         shares = counts / rows.shape[2] + nan_or_0.unsqueeze(2)
@@ -108,33 +108,33 @@ def distinct_by_layer(passed: ForwardPass) -> Tensor:
 def distinct_units(z: Tensor) -> Tensor:
     """Return how many units of z `(k, N, batch, width)` are no copy of another, `(k, N)`.
 
-    Units are copies if they differ nowhere on the batch by more than COPY_TOLERANCE. Copies lie
-    close in any projection of the batch, so a unit that is alone in one is distinct. The others are
-    few, or copies of few: one after another leads, and takes its copies along.
+    Units are copies if they differ nowhere on the batch by more than COPY_TOLERANCE. Copies have
+    close projections onto any vector, so a unit whose projection has no close neighbour is
+    distinct. The others are few, or copies of few: count one, remove it and its copies, repeat.
     """
     rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
     units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
     random = generator(0, "normal")
     projection = torch.randn(units.shape[-1], generator=random, dtype=torch.float32).to(units)
     projected, order = (units @ projection).sort(dim=2)
-    # Copies are no further apart, rounding included.
+    # Projections of copies differ by no more than this, rounding included.
     near = projected.diff(dim=2) <= 2 * COPY_TOLERANCE * projection.abs().sum()
     alone = ~(F.pad(near, (1, 0)) | F.pad(near, (0, 1)))
     count = alone.double().sum(dim=2)
     left = torch.empty_like(alone).scatter_(2, order, ~alone)  # units that are not yet counted
     while left.any():
         leader = left.to(torch.uint8).argmax(dim=2)[..., None, None]
-        its_units = units.gather(2, leader.expand(-1, -1, 1, units.shape[-1]))
-        copies = (units - its_units).abs().amax(dim=3) <= COPY_TOLERANCE
+        leading = units.gather(2, leader.expand(-1, -1, 1, units.shape[-1]))
+        copies = (units - leading).abs().amax(dim=3) <= COPY_TOLERANCE
         count += left.any(dim=2)
         left &= ~copies.scatter(2, leader[..., 0], True)
     return count + torch.where(rms.isfinite(), 0.0, math.nan)
 
 
 def build_measurement(e: Experiment, step: int, found: Mapping[str, Tensor]) -> Measurement:
-    """Return the measurement of these quantities, whose last axis is that of the networks.
+    """Return the measurement of these quantities, whose last axis is the networks.
 
-    What was not measured is NaN, and the scale 1.
+    Quantities that were not measured are NaN, the scale is 1.
     """
     arrays = dict(missing_arrays(e))
     for name, value in found.items():
@@ -148,7 +148,7 @@ def build_measurement(e: Experiment, step: int, found: Mapping[str, Tensor]) -> 
 
 @lru_cache(maxsize=64)
 def missing_arrays(e: Experiment) -> dict[str, np.ndarray]:
-    """The fields that are not measured at every step: read-only, one array for all steps."""
+    """Return values for the fields that a step does not measure: read-only, shared by all steps."""
     outer = len(e.schemes), e.replicates
     hidden = *outer, e.depth - 1
     points = (

@@ -11,12 +11,12 @@ from stability.engine.cost import Cost
 from stability.engine.runs import Stream
 
 AnyStream = Stream[Any, Any]
-COMPUTATION_BYTES = 4096  # of one that is finished: the function itself keeps the result
+COMPUTATION_BYTES = 4096  # of a finished computation, whose result the function caches
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A computation beside a run: `compute(*arguments)`, a function that keeps its results."""
+    """A computation beside a run: `compute(*arguments)`, where `compute` caches its results."""
 
     compute: Callable[..., object]
     arguments: tuple[Hashable, ...]
@@ -24,7 +24,7 @@ class Probe:
 
 
 class Computation(Stream[Probe, object]):
-    """A probe as a stream of one measurement, its result."""
+    """A stream whose only measurement is the result of a probe."""
 
     def __init__(self, probe: Probe):
         super().__init__(probe, 0, yield_result)
@@ -38,11 +38,11 @@ def yield_result(probe: Probe) -> Iterator[object]:
 
 
 class Registry:
-    """Every stream of a server, by its record: equal settings are never computed twice.
+    """All streams of a server, by record: equal settings are never computed twice.
 
-    `slots` streams advance at once, first come first served; one that nobody attends leaves the
-    queue and can be resumed. When all together hold more than `most_bytes`, the least recently
-    opened ones that nobody attends are dropped.
+    `slots` streams advance at once, first come first served; a stream without readers leaves the
+    queue and can be resumed. When the streams take more than `most_bytes`, the least recently
+    opened ones without readers are dropped.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Registry:
         self._streams: OrderedDict[Hashable, AnyStream] = (
             OrderedDict()
         )  # least recently opened first
-        self._bytes: Counter[AnyStream] = Counter()  # of each, as last counted
+        self._bytes: Counter[AnyStream] = Counter()  # of each stream, at its last count
         self.total_bytes = 0
         self._readers: Counter[AnyStream] = Counter()
         self._queue: list[AnyStream] = []
-        self._changed = threading.Condition()  # somebody moved up in the queue
+        self._changed = threading.Condition()  # a queue position may have changed
 
     def open(self, record: Hashable) -> Any:
-        """Return the one stream of this record, made if there is none."""
+        """Return the stream of this record; create it if there is none."""
         with self._changed:
             stream = self._streams.get(record) or self._stream_types[type(record)](record)
             self._streams[record] = stream
@@ -81,7 +81,7 @@ class Registry:
 
     @contextmanager
     def attend(self, stream: AnyStream) -> Iterator[None]:
-        """Keep a stream in the queue until it is finished, and in memory as long as this lasts."""
+        """Read a stream: it stays in memory and, until it is finished, in the queue."""
         with self._changed:
             self._readers[stream] += 1
             if stream not in self._queue:
@@ -106,8 +106,8 @@ class Registry:
         waited = False
         with self.attend(stream):
             while not stream.finished and len(stream.measurements) < until:
-                # Twice as long at first: the run that this visitor has just left may still hold
-                # the slot, and "waiting" must not flash up for it.
+                # Twice as long at first: the run that this visitor has just left may still use
+                # the slot, and the page should not show "waiting" for an instant.
                 position = self._wait_for_turn(stream, patience if waited else 2 * patience)
                 waited = waited or position > 0
                 if not position:
@@ -117,21 +117,21 @@ class Registry:
                 yield position
 
     def queue_position(self, stream: AnyStream) -> int:
-        """Return how many others must end before this one may go on; 0 when it is its turn."""
+        """Return how many other streams must end before this one advances; 0 if none."""
         with self._changed:
             waiting = [other for other in self._queue if not other.finished]
             return max(0, waiting.index(stream) + 1 - self.slots) if stream in waiting else 0
 
     def _wait_for_turn(self, stream: AnyStream, seconds: float) -> int:
-        """Return the queue position as soon as it is 0, or after so many seconds."""
-        with self._changed:  # a Condition may be entered again by the thread that holds it
+        """Return the queue position as soon as it is 0, at the latest after `seconds`."""
+        with self._changed:  # a Condition is reentrant
             self._changed.wait_for(lambda: not self.queue_position(stream), seconds)
             return self.queue_position(stream)
 
     def _count_bytes(self, stream: AnyStream) -> None:
-        """Bring the total up to date with a stream that grew. The caller holds the lock."""
-        if self._streams.get(stream.record) is stream:  # else it was dropped meanwhile
+        """Update the total for a stream that grew. The caller holds the lock."""
+        if self._streams.get(stream.record) is stream:  # otherwise it was dropped meanwhile
             before, self._bytes[stream] = self._bytes[stream], stream.nbytes
             self.total_bytes += self._bytes[stream] - before
-        if stream.finished:  # so that the next one need not wait for its patience to end
+        if stream.finished:  # so that the next one starts at once
             self._changed.notify_all()

@@ -1,7 +1,7 @@
 """The shares of numbers that each format stores as 0, subnormal, normal or infinite.
 
-Nothing is rounded: magnitudes are compared with each format's limits. Rounding is to nearest, ties
-to even, as IEEE 754 has it.
+Nothing is rounded: magnitudes are compared with each format's limits. The limits are those of
+rounding to nearest, ties to even, as in IEEE 754.
 """
 
 import math
@@ -15,7 +15,7 @@ from stability.catalogues.number_formats import FORMATS, Format, at_least_float3
 from stability.engine.network import BackwardPass, ForwardPass
 from stability.engine.scaled_norms import stacks_of_one_shape
 
-# By range: what one format holds, all before it hold.
+# By decreasing range: each format's range contains those of all after it.
 FORMATS_BY_RANGE = tuple(sorted(FORMATS.values(), key=lambda row: -row.largest_finite))
 TENSOR_KINDS = {
     "activation": "activations h",
@@ -27,26 +27,26 @@ SHARES_SHAPE = len(TENSOR_KINDS), len(FORMATS_BY_RANGE), len(OUTCOMES)
 
 
 def rounding_limits(row: Format) -> tuple[tuple[Fraction, bool], ...]:
-    """Return from where on magnitudes are no longer 0, no longer subnormal, no longer finite.
+    """Return the magnitudes from which on numbers are not 0, not subnormal, not finite.
 
-    True beside a limit: only from beyond it. Halfway between two numbers the one is taken whose
-    last digit is even: 0 before the smallest, infinity before the largest, but of E4M3 the largest:
-    it has no infinity, and what lies beyond becomes NaN, or is clipped.
+    True beside a limit: only numbers beyond it, not the limit itself. A tie between two numbers is
+    rounded to the even last digit: below the smallest to 0, above the largest to infinity, but in
+    E4M3 to the largest: E4M3 has no infinity, and larger numbers become NaN, or are clipped.
     """
     smallest, normal, largest = map(
         Fraction, (row.smallest_subnormal, row.smallest_normal, row.largest_finite)
     )
-    unit = Fraction(row.epsilon) * 2 ** (largest.numerator.bit_length() - 1)  # its last digit's
+    unit = Fraction(row.epsilon) * 2 ** (largest.numerator.bit_length() - 1)  # of the last digit
     infinite = largest + unit / 2, (largest / unit) % 2 == 0
     return (smallest / 2, True), (normal - smallest / 2, False), infinite
 
 
 @lru_cache
 def magnitude_cuts(dtype: torch.dtype) -> tuple[tuple[float, ...], Tensor]:
-    """Return all formats' limits, ascending, and as indices of them each format's, `(F, 3)`.
+    """Return the limits of all formats, ascending, and the indices of each format's, `(F, 3)`.
 
-    A limit is given as the smallest number of `dtype` from there on. The first is that of not being
-    0 already.
+    A limit is given as the smallest number of `dtype` from it on. The first one is the smallest
+    number of `dtype` above 0.
     """
     limits = [
         [smallest_from(*limit, dtype) for limit in rounding_limits(row)] for row in FORMATS_BY_RANGE
@@ -57,7 +57,7 @@ def magnitude_cuts(dtype: torch.dtype) -> tuple[tuple[float, ...], Tensor]:
 
 
 def smallest_from(limit: Fraction, beyond: bool, dtype: torch.dtype) -> float:
-    """Return the smallest number of `dtype` at least at, or `beyond`, the limit; inf if none is."""
+    """Return the smallest number of `dtype` >= limit, or > limit if `beyond`; inf if none is."""
     try:
         found = torch.tensor(float(limit), dtype=dtype)
     except OverflowError:
@@ -75,13 +75,14 @@ def smallest_from(limit: Fraction, beyond: bool, dtype: torch.dtype) -> float:
 def shares_by_outcome(passed: ForwardPass, backward: BackwardPass) -> Tensor:
     """Return the shares of h, dL/dz and dL/dW, float32 `(L, KINDS, FORMATS, OUTCOMES, N)`.
 
-    They are shares of the numbers as stored, with loss scaling multiplied by the scale; what they
-    leave of 1 is 0 already. h of the last layer is its z. NaN where a number is NaN.
+    Numbers count as stored: with loss scaling, gradients are multiplied by the scale. The shares
+    add up to 1 less the share of numbers that are 0 already. The last layer's h is its z. NaN if
+    any number is NaN.
     """
     of_weights = [gradient for group in backward.stored_weights for gradient in group]
     kinds = [*passed.h, passed.output], backward.stored_z, of_weights
     tensors = [at_least_float32(tensor).flatten(1) for kind in kinds for tensor in kind]
-    # Those of one size together: fewer, larger kernels.
+    # Tensors of equal size go together: fewer, larger kernels.
     order = sorted(range(len(tensors)), key=lambda index: tensors[index].shape[1])
     stacks = stacks_of_one_shape([tensors[index] for index in order], most_numbers=2**20)
     reached = torch.cat([count_reaching(stack.abs()) for stack in stacks], dim=1)  # (C, k, N)
@@ -92,7 +93,7 @@ def shares_by_outcome(passed: ForwardPass, backward: BackwardPass) -> Tensor:
 
 
 def count_outcomes(reached: Tensor) -> Tensor:
-    """Return how many have each outcome, `(k, F, OUTCOMES, N)`; `(C, k, N)` reach each cut."""
+    """Return how many have each outcome, `(k, F, OUTCOMES, N)`, from how many reach each cut."""
     cuts = magnitude_cuts(reached.dtype)[1].to(reached.device)  # (F, 3)
     not_zero = reached[:1].expand(len(cuts), 1, *reached.shape[1:])
     bounds = torch.cat([not_zero, reached[cuts], torch.zeros_like(not_zero)], dim=1)  # (F, 5, k, N)
@@ -100,9 +101,10 @@ def count_outcomes(reached: Tensor) -> Tensor:
 
 
 def count_reaching(magnitudes: Tensor) -> Tensor:
-    """Return how many of `(k, N, numbers)` reach each cut, `(C, k, N)`; NaN where one is NaN.
+    """Return how many of `(k, N, numbers)` reach each cut, `(C, k, N)`; NaN if any is NaN.
 
-    One comparison a cut, as 0 and 1 in place: a third of the time of torch.bucketize and bincount.
+    One comparison per cut, in place as 0 and 1, takes a third of the time of torch.bucketize and
+    bincount.
     """
     largest = magnitudes.amax(dim=2)
     highest = largest.nan_to_num(math.inf, posinf=math.inf).max().item()

@@ -1,4 +1,4 @@
-"""Runs: a stream that remembers what it computed, and is read by many."""
+"""Runs: streams of measurements, computed once, stored, and read by many threads."""
 
 import math
 import threading
@@ -24,8 +24,8 @@ from stability.records.step_sampling import (
 )
 
 ARRAY_OVERHEAD = 160  # bytes of an array or a measurement besides its numbers
-# For the profiles of one run, and as much for its snapshots: with every curve and the objects
-# around them it stays under 32 MB.
+# The limit for the profiles of a run, and again for its snapshots: with its curves and all objects
+# a run stays under 32 MB.
 PROFILE_BYTES = 6 * 2**20
 
 Record = TypeVar("Record")  # of settings
@@ -34,24 +34,24 @@ Start = Callable[[Record], Iterator[Yielded]]
 
 
 class RunError(RuntimeError):
-    """A run that stopped; to read on is to try again."""
+    """A failed computation; reading the stream again tries again."""
 
 
 class Stream(Generic[Record, Yielded]):
     """All that an iterator yields for a record of settings, computed once, read by many threads.
 
-    Iterable any number of times, also while it grows; `measurements` holds all of it so far,
-    `last_index` + 1 in the end.
+    It can be iterated any number of times, also while it grows. `measurements` lists all values so
+    far, `last_index` + 1 in the end.
     """
 
     def __init__(self, record: Record, last_index: int, start: Start[Record, Yielded]):
         self.record, self.last_index = record, last_index
         self.measurements: list[Yielded] = []
         self.finished = False
-        self.seconds = 0.0  # of computing, so far
+        self.seconds = 0.0  # spent on computing so far
         self._start = start
         self._source: Iterator[Yielded] | None = None
-        self._to_skip = 0  # measurements that the source yields again after a failure
+        self._to_skip = 0  # measurements that a restarted source yields again
         self._bytes_when_finished: int | None = None
         self._lock = threading.Lock()
 
@@ -62,7 +62,7 @@ class Stream(Generic[Record, Yielded]):
             index += 1
 
     def measurement_at(self, index: int) -> Yielded | None:
-        """Return measurement `index`, computed now if nobody has; None past the end."""
+        """Return measurement `index`, computed now if it is not there yet; None past the end."""
         while len(self.measurements) <= index and not self.finished:
             with self._lock:
                 if len(self.measurements) <= index:
@@ -70,30 +70,30 @@ class Stream(Generic[Record, Yielded]):
         return self.measurements[index] if index < len(self.measurements) else None
 
     def train(self) -> Self:
-        """Compute all that is left. Returns the stream itself."""
+        """Compute all remaining measurements. Returns the stream itself."""
         self.measurement_at(self.last_index)
         return self
 
     def advance(self, seconds: float, most: float = math.inf, patience: float = 0.25) -> None:
-        """Compute for about so long, one step at least, until there are `most` measurements.
+        """Compute for about `seconds`, at least one step, until there are `most` measurements.
 
-        Or wait at most `patience` seconds while another reader does.
+        If another thread is computing, wait for it at most `patience` seconds.
         """
-        # Not 0: readers who wait for the first step would spin, and slow it.
+        # With patience 0, readers waiting for the first step would spin, and slow it down.
         if self._lock.acquire(timeout=patience):
             try:
-                end, taken = time.monotonic() + seconds, self.measurements
+                end, measurements = time.monotonic() + seconds, self.measurements
                 self._pull()
-                while not self.finished and len(taken) < most and time.monotonic() < end:
+                while not self.finished and len(measurements) < most and time.monotonic() < end:
                     self._pull()
             finally:
                 self._lock.release()
 
     def _pull(self) -> None:
-        """Take one more measurement. The caller holds the lock: no generator is entered twice.
+        """Compute one more measurement. The caller holds the lock: no generator is entered twice.
 
-        After a failure, such as too little memory, the stream starts anew with the next pull, and
-        what it yields again is skipped: equal records give equal streams.
+        After a failure, such as too little memory, the next pull restarts the source and skips the
+        measurements that it has yielded before: equal records give equal streams.
         """
         if self.finished:
             return
@@ -119,7 +119,7 @@ class Stream(Generic[Record, Yielded]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that this holds, with those that the next step needs; counted once if finished."""
+        """The bytes of the stream and of the state for its next step; counted once if finished."""
         if self.finished and self._bytes_when_finished is None:
             self._bytes_when_finished = self._count_bytes()
         return self._bytes_when_finished or self._count_bytes()
@@ -137,28 +137,28 @@ class ProductRun(Stream[Product, np.ndarray]):
 
     def _count_bytes(self) -> int:
         p = self.product
-        # The products, and the factors that are drawn.
+        # The products and the drawn factors.
         state = 0 if self.finished else 8 * p.replicates * (p.n**2 + numbers_per_draw(p.n))
         return len(self.measurements) * array_bytes(p.replicates) + state
 
 
 @dataclass(frozen=True)
 class Break:
-    """The place where a network left the range of numbers."""
+    """The step and layer at which a network left the range of numbers."""
 
     step: int
-    layer: int  # from 1; 0 where every layer's numbers are still finite
+    layer: int  # from 1; 0 if the numbers of every layer are still finite
     value: str  # "inf" or "NaN"
-    backward: bool  # found in the gradient, the signal being finite
+    backward: bool  # in the gradient, while the signal is finite
 
 
 class Run(Stream[Experiment, Measurement]):
     """The stream of `measure(experiment)`.
 
-    Every curve is kept. Of a long run the profiles are kept at `profile_steps` and are None at the
-    others; of large networks the snapshots are kept at `snapshot_steps` and are NaN elsewhere.
-    Rounding shares are kept as means over the replicates. `breaks` holds by (scheme, replicate)
-    where networks diverged.
+    Curves are kept at every step. A long run keeps profiles at `profile_steps` only, None at other
+    steps; a run of large networks keeps snapshots at `snapshot_steps` only, NaN at other steps.
+    Rounding shares are stored as means over the replicates. `breaks` maps (scheme, replicate) to
+    where the network diverged.
     """
 
     def __init__(self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES):
@@ -170,42 +170,42 @@ class Run(Stream[Experiment, Measurement]):
         self.snapshot_steps = thin_steps(sampled_steps(experiment.steps), most)
 
     def newest_profiles(self, count: int) -> Measurement:
-        """Return the newest of the first `count` measurements whose profiles are kept."""
+        """Return the newest of the first `count` measurements that has profiles."""
         return next(m for m in reversed(self.measurements[:count]) if m.signal is not None)
 
     def snapshot(self, count: int, step: int) -> Measurement:
-        """Return the newest up to `step`, of the first `count`, whose snapshots are kept."""
+        """Return the newest of the first `count` measurements, up to `step`, with snapshots."""
         last = min(count - 1, max(0, step))
-        return self.measurements[max(taken for taken in self.snapshot_steps if taken <= last)]
+        return self.measurements[max(kept for kept in self.snapshot_steps if kept <= last)]
 
     def counts_before_divergence(self, count: int) -> list[int]:
-        """Return how many of the first `count` came before a scheme's first break, at least 1."""
+        """Return by scheme how many of the first `count` precede its first break, at least 1."""
         counts = [count] * len(self.experiment.schemes)
         for (scheme, _), event in self.breaks.items():
             counts[scheme] = min(counts[scheme], max(1, event.step))
         return counts
 
     def _remember(self, measurement: Measurement) -> None:
-        # A signal of -inf is 0 behind a ReLU, so that loss and gradient may be finite: the profiles
-        # are asked, too. With loss scaling a gradient that overflows is no end but a skipped step.
+        # A ReLU turns a signal of -inf into 0, so that loss and gradient may be finite: check the
+        # profiles, too. With loss scaling an overflowed gradient is a skipped step, not a break.
         e = self.experiment
         finite = finite_networks(e, measurement) & np.isfinite(measurement.signal).all(axis=2)
         if not e.number_format.scales_loss:
             finite &= np.isfinite(measurement.signal_gradient).all(axis=2)
         broken = [(int(scheme), int(replicate)) for scheme, replicate in np.argwhere(~finite)]
         new = [network for network in broken if network not in self.breaks]
-        if new:  # another dict, for whoever reads the present one meanwhile
+        if new:  # a new dict, since other threads may be iterating over the old one
             self.breaks = self.breaks | {n: locate_break(measurement, n) for n in new}
         if measurement.step in sampled_steps(e.steps):
             shares = measurement.rounding_shares
             mean = np.broadcast_to(shares.mean(axis=1, keepdims=True), shares.shape)
             measurement = replace(measurement, rounding_shares=mean)
         if self.measurements:
-            self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is whole
+            self.measurements[-1] = self._thinned(self.measurements[-1])  # the newest is complete
         self.measurements.append(measurement)
 
     def _thinned(self, measurement: Measurement) -> Measurement:
-        """Return the measurement without profiles and snapshots that are not kept at its step."""
+        """Return the measurement without profiles and snapshots that its step does not keep."""
         e, step = self.experiment, measurement.step
         dropped: dict[str, Any] = {}
         if step not in self.profile_steps:
@@ -225,8 +225,8 @@ class Run(Stream[Experiment, Measurement]):
 
 
 def steps_with_profiles(e: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:
-    """Return the steps of which a run keeps the profiles: all, or as many as fit, evenly spread."""
-    if e.number_format.scales_loss:  # the loss scales of all steps take from the room
+    """Return the steps at which a run keeps profiles: all, or as many as fit, evenly spread."""
+    if e.number_format.scales_loss:  # the loss scales of all steps need part of the space
         profile_bytes -= e.steps * array_bytes(e.network_count)
     return evenly_spread_steps(e.steps, max(2, profile_bytes // bytes_of_profiles(e)))
 
@@ -242,15 +242,15 @@ def bytes_of_profiles(e: Experiment) -> int:
 
 def bytes_of_snapshot(e: Experiment) -> int:
     """Return the bytes of histograms, rounding shares and learned outputs of one measurement."""
-    arrays = missing_arrays(e)  # of the same shapes and dtypes
-    shares = arrays["rounding_shares"].nbytes // e.replicates  # one for all of them
+    arrays = missing_arrays(e)  # with the shapes and dtypes of a snapshot
+    shares = arrays["rounding_shares"].nbytes // e.replicates  # stored once, as the mean
     learned = arrays["learned_outputs"]
     learned_bytes = learned.nbytes + ARRAY_OVERHEAD if learned.size else 0
     return arrays["pre_activations"].nbytes + shares + 2 * ARRAY_OVERHEAD + learned_bytes
 
 
 def locate_break(measurement: Measurement, network: tuple[int, int]) -> Break:
-    """Return the first layer in the order of computation, forward then backward, that broke."""
+    """Return the first break in the order of computation: forward, then backward, then the loss."""
     signal, gradient = measurement.signal[network], measurement.signal_gradient[network]
     layers = len(signal)
     order = [(signal[index], index + 1, False) for index in range(layers)]

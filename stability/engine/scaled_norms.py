@@ -1,4 +1,4 @@
-"""Norms that stay in range: signals of 1e-30 or 1e30 in float32 are reported rightly."""
+"""Norms that neither overflow nor underflow: right for signals of 1e-30 or 1e30 in float32."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -12,13 +12,13 @@ from stability.catalogues.number_formats import at_least_float32
 def norms(stack: Tensor) -> Tensor:
     """Return the 2-norms of a stack `(k, N, ...)` over its further axes: float64 `(k, N)`.
 
-    Equals the plain norm wherever that is finite and nonzero; zeros, infinities and NaN among the
-    entries stay what they are. Squares leave the range long before the numbers do, so a norm near
-    the ends of the range is taken again of entries divided by the largest one.
+    They equal the plain norms where those are finite and not 0; zeros, infinities and NaN among the
+    entries count as such. Squares leave the range long before the numbers do, so a norm near the
+    ends of the range is computed again from entries divided by the largest one.
     """
     rows = at_least_float32(stack.flatten(2))
     plain: Tensor = torch.linalg.vector_norm(rows, dim=2).double()
-    low = torch.finfo(rows.dtype).tiny ** 0.5 * 1e9  # below it, lost squares may count
+    low = torch.finfo(rows.dtype).tiny ** 0.5 * 1e9  # below it, underflowed squares may matter
     doubtful = (plain < low) | plain.isinf()
     if doubtful.any():
         rows = rows[doubtful]  # (doubtful, entries)
@@ -30,9 +30,9 @@ def norms(stack: Tensor) -> Tensor:
 
 
 def stacks_of_one_shape(tensors: Sequence[Tensor], most_numbers: int = 2**18) -> Iterator[Tensor]:
-    """Yield neighbours of one shape as stacks `(k, N, ...)`: one kernel for many small layers.
+    """Yield consecutive tensors of one shape as stacks `(k, N, ...)`: one kernel for many layers.
 
-    No stack is a copy of more than `most_numbers`.
+    A stack of several tensors, which is a copy, has at most `most_numbers` numbers.
     """
     for shape, group in groupby(tensors, key=lambda tensor: tensor.shape):
         layers = list(group)

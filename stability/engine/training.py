@@ -1,7 +1,7 @@
-"""The one training loop: `measure(experiment)` yields what is measured at every step.
+"""The one training loop: `measure(experiment)` yields a measurement at every step.
 
-It never sleeps, prints or draws. Divergence is data: inf and NaN are yielded. To pause, step or
-cancel is not to pull.
+It never sleeps, prints or plots. Divergence is data: inf and NaN are yielded. A caller that stops
+iterating pauses or cancels the training.
 """
 
 from collections.abc import Iterator
@@ -30,16 +30,16 @@ from stability.records.step_sampling import sampled_steps
 
 
 def measure(experiment: Experiment, device: str | torch.device = "cpu") -> Iterator[Measurement]:
-    """Train all networks at once; yield steps + 1 measurements, computed as they are pulled."""
+    """Train all networks at once; yield steps + 1 measurements, each computed on request."""
     stack, data, batches = begin_training(experiment, torch.device(device))
     training = Training(stack, data)
     for step, batch in zip(range(experiment.steps + 1), batches, strict=False):
         yield training.measure_and_update(step, batch)
 
 
-@torch.inference_mode(False)  # whatever the caller has switched off
+@torch.inference_mode(False)  # even if the caller is in inference mode
 def begin_training(e: Experiment, device: torch.device) -> tuple[Stack, Data, Iterator[Tensor]]:
-    """Return the networks as training finds them, their data, and the indices of the batches."""
+    """Return the networks before step 0, their data, and the indices of the batches."""
     batches = batch_indices(e)
     first = next(batches)
     data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
@@ -50,15 +50,15 @@ def begin_training(e: Experiment, device: torch.device) -> tuple[Stack, Data, It
 
 
 def draw_stack_and_data(e: Experiment, device: str | torch.device = "cpu") -> tuple[Stack, Data]:
-    """Return the networks as training finds them, and their data."""
+    """Return the networks before step 0, and their data."""
     stack, data, _ = begin_training(e, torch.device(device))
     return stack, data
 
 
 def batch_indices(e: Experiment) -> Iterator[Tensor]:
-    """Yield the indices of one batch after another, without an end.
+    """Yield the indices of one batch after another, without end.
 
-    A fresh shuffle each epoch, without replacement, the last partial batch dropped.
+    Each epoch is a new shuffle of the examples without its last partial batch.
     """
     random = generator(e.seed, "batches")
     while True:
@@ -73,24 +73,24 @@ def first_batch(e: Experiment, data: Data) -> tuple[Tensor, Tensor]:
 
 
 class Training:
-    """Networks between two steps, with all that the optimizer and loss scaling remember."""
+    """Networks between two steps, with the state of the optimizer and of loss scaling."""
 
     def __init__(self, stack: Stack, data: Data):
         e = stack.experiment
         self.stack, self.data = stack, data
-        scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0  # of each loss, (N,)
+        scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
         self.scale = torch.full((e.network_count,), scale, dtype=torch.float64, device=stack.device)
         self.good_steps = torch.zeros(e.network_count, dtype=torch.int64, device=stack.device)
-        self.states: list[OptimizerState] = [{} for _ in stack.parameters]  # of the optimizer
+        self.states: list[OptimizerState] = [{} for _ in stack.parameters]
         self.update = torch.zeros(e.depth, e.network_count)  # norms of the last step, (L, N)
 
-    # A paused run waits at the yield of `measure` and must hold no activations there: here they are
-    # local. Modes are set by decorators, whatever the caller has switched off, so that nothing is
-    # switched where `measure` yields.
+    # A paused run waits at the yield of `measure` and must not keep activations in memory: they are
+    # local variables here. Autograd modes are set by decorators, for any modes of the caller, so
+    # that `measure` yields in the caller's modes.
     @torch.inference_mode(False)
     @torch.enable_grad()
     def measure_and_update(self, step: int, batch: Tensor) -> Measurement:
-        """Measure the batch of these indices, then update, unless this is the last step."""
+        """Measure on the batch of these indices, then update unless `step` is the last."""
         stack, data, e = self.stack, self.data, self.stack.experiment
         y = data.y[batch]
         passed = stack.forward(data.x[batch], step)
@@ -105,7 +105,7 @@ class Training:
                 found["test_loss"] = stack.losses(output, data.y_test)
                 found["test_accuracy"] = accuracy(output, data.y_test)
                 grid = INPUT_GRIDS[e.dataset_row.plotted_dimensions].to(stack.device)
-                if len(grid):  # with batch norm by the statistics of the grid itself
+                if len(grid):  # batch norm: by statistics of the grid
                     found["learned_outputs"] = stack.first_replicates().forward(grid).output
                 found |= sampled_quantities(passed, backward)
             found |= quantities_of_step(stack, y, passed, backward)
@@ -115,15 +115,15 @@ class Training:
         return measurement
 
     def _update(self, backward: BackwardPass) -> None:
-        """Clip each network, decay the weight matrices, and take the optimizer's step."""
+        """Clip the gradient of each network and take the optimizer's step, with weight decay."""
         stack, e, updates = self.stack, self.stack.experiment, []
         overflowed = ~backward.norm.isfinite()
-        kept = (e.clip / (backward.norm + 1e-6)).clamp(max=1)  # as torch.nn.utils.clip_grad_norm_
+        clipping = (e.clip / (backward.norm + 1e-6)).clamp(max=1)  # as clip_grad_norm_ of torch
         parameters = zip(stack.parameters, backward.parameters, self.states, strict=True)
         for index, (parameter, gradient, state) in enumerate(parameters):
             is_matrix = index < len(stack.weights)
             if e.clip:
-                gradient = gradient * per_network(kept.to(gradient), gradient)
+                gradient = gradient * per_network(clipping.to(gradient), gradient)
             rule = e.optimizer_row.step_for(is_matrix, is_matrix and stack.group_is_hidden[index])
             if e.number_format.scales_loss:
                 rule = skip_overflowed(rule, overflowed)

@@ -1,4 +1,4 @@
-"""The settings of the Train bench: what is trained on what, and how."""
+"""The settings of the Train bench: networks, data and training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from stability.catalogues.schemes import SCHEMES, family_and_value, parse_scheme
 from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Real, setting
 from stability.records.record import Disagreements, Record
 
-MOST_SCHEMES = 8  # in one picture: as many colours as most people can tell apart
+MOST_SCHEMES = 8  # per experiment: as many colours as most people can tell apart
 
 
 def canonical_scheme(text: str) -> str:
-    """Return the spelling of a scheme in records and links: `normal:1e-2` is `normal:0.01`."""
+    """Return the spelling of a scheme in records and links: `normal:0.01` for `normal:1e-2`."""
     return parse_scheme(text).key
 
 
 def scheme_disagreements(scheme: str, settings: Mapping[str, Any]) -> Disagreements:
-    """Yield the settings that this scheme cannot go together with."""
+    """Yield a Disagreement for each setting with which this scheme cannot be used."""
     return parse_scheme(scheme).needs(settings)
 
 
@@ -34,7 +34,7 @@ def scheme_disagreements(scheme: str, settings: Mapping[str, Any]) -> Disagreeme
 class Experiment(Record):
     """Networks that differ in their initialization alone, and how they are trained.
 
-    As `schemes` one string is one scheme.
+    `schemes` may be a string, which stands for one scheme.
     """
 
     noun: ClassVar[str] = "a training run"
@@ -134,12 +134,12 @@ class Experiment(Record):
 
     @property
     def network_count(self) -> int:
-        """The networks that train at once: schemes times replicates."""
+        """The number N of networks that train at once: schemes times replicates."""
         return len(self.schemes) * self.replicates
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The weight layers, first to last, as a scheme sees them."""
+        """The weight layers, first to last, as schemes take them."""
         hidden = [self.width] * (self.depth - 1)
         inputs, outputs = self.dataset_row.input_dimension(self.features), self.dataset_row.outputs
         return tuple(

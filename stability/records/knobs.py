@@ -1,4 +1,4 @@
-"""Knobs, one for each setting: its words, what is legal, and how a link spells it.
+"""Knobs, one for each setting: its label and help, its legal values, and its spelling in links.
 
 A setting is declared once, as a field of a record made by `setting`. Checks, links, controls, help
 and test cases all come from that line.
@@ -14,13 +14,13 @@ from stability.text import did_you_mean, exact_number, parse_number, quote
 
 @dataclass(frozen=True, kw_only=True)
 class Knob:
-    """The words of one setting, and its values; a kind of setting is a subclass."""
+    """The label, help and legal values of one setting; each kind of setting is a subclass."""
 
     group: str
     label: str
     help: str
-    main: bool = False  # always in sight; the others are folded by group
-    # The values that an experiment allows, with their words; None: all that are legal.
+    main: bool = False  # always visible; the others are folded by group
+    # Maps an experiment to the values that it allows and their labels; None: all legal values.
     choices_for: Callable[[Any], Mapping[Any, str]] | None = None
 
     def check(self, value: Any) -> Any:
@@ -32,14 +32,14 @@ class Knob:
         return self.check(text)
 
     def parse_leniently(self, text: str) -> tuple[Any, list[tuple[str, str]]]:
-        """Return the value of the legal parts of a text, and the others.
+        """Return the value of the legal parts of a text, and a list of its illegal parts.
 
-        Each of these with what is legal in its place. ValueError if no part is legal.
+        Each illegal part comes with what is legal instead. ValueError if no part is legal.
         """
         return self.parse(text), []
 
     def legal_values(self) -> str:
-        """Return what is legal, as it goes on after "must be"."""
+        """Return what is legal, in words that follow "must be"."""
         raise NotImplementedError
 
     def spell(self, value: Any) -> str:
@@ -47,7 +47,7 @@ class Knob:
         return str(value)
 
     def title(self, value: Any) -> str:
-        """Return a value as people read it."""
+        """Return a value in words for people."""
         return self.spell(value)
 
     def label_with_value(self, value: Any) -> str:
@@ -56,7 +56,7 @@ class Knob:
 
     @property
     def search_text(self) -> str:
-        """The label, the help and the rows that can be chosen, for those who search."""
+        """The text that a search looks through: label, help and the rows that can be chosen."""
         rows = getattr(self, "rows", {}).items()
         labels = [f"{key} {getattr(row, 'label', row)}" for key, row in rows]
         return " ".join([self.label, self.help, *labels])
@@ -64,7 +64,7 @@ class Knob:
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Knob):
-    """A number from `low` to `high`; `log` where factors matter more than differences."""
+    """A number from `low` to `high`; `log` where ratios matter more than differences."""
 
     low: float
     high: float
@@ -72,7 +72,7 @@ class Number(Knob):
     noun: ClassVar[str]
 
     def check_bounds(self, value: Any) -> Any:
-        """Return the value. ValueError says what is legal where it is out of bounds."""
+        """Return the value. ValueError says what is legal if it is out of bounds."""
         if not self.low <= value <= self.high:
             raise ValueError(self.legal_values())
         return value
@@ -81,7 +81,7 @@ class Number(Knob):
         return f"{self.noun} from {exact_number(self.low)} to {exact_number(self.high)}"
 
     def slider_stops(self, value: Any) -> list[Any]:
-        """Return 1, 2, 5, 10, ... within the bounds, the bounds and the value: stops by factors."""
+        """Return 1, 2, 5, 10, ... within the bounds, the bounds and the value, sorted."""
         kind = type(value)
         marks = {float(f"{digit}e{power}") for power in range(-6, 5) for digit in (1, 2, 5)}
         marks = {mark for mark in marks if self.low <= mark <= self.high}
@@ -97,7 +97,7 @@ class Integer(Number):
     noun = "a whole number"
 
     def check(self, value: Any) -> int:
-        if isinstance(value, bool):  # an int in Python, not in a sentence
+        if isinstance(value, bool):  # bool is an int in Python
             raise ValueError(self.legal_values())
         try:
             checked: int = self.check_bounds(operator.index(value))
@@ -110,7 +110,7 @@ class Integer(Number):
         return self.check(int(number) if number.is_integer() else number)
 
     def slider_stops(self, value: int) -> list[int]:
-        """Return powers of two where the upper bound is one, as sizes are."""
+        """Return powers of two if the upper bound is a power of two, as for sizes."""
         if int(self.high).bit_count() > 1:
             return super().slider_stops(value)
         powers = {2**power for power in range(int(self.high).bit_length())}
@@ -168,7 +168,7 @@ class Flag(Knob):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Knob):
-    """One key of a catalogue; `absent` says of other keys why they cannot be chosen."""
+    """One key of a catalogue; `absent` maps other keys to why they cannot be chosen."""
 
     rows: Mapping[str, Any]
     absent: Mapping[str, str] = field(default_factory=dict)
@@ -183,7 +183,7 @@ class Choice(Knob):
 
     @property
     def menu_labels(self) -> dict[str, str]:
-        """The labels by key, and for each key that cannot be chosen the reason."""
+        """The labels by key; for keys that cannot be chosen, the reasons."""
         return {key: self.title(key) for key in self.rows} | dict(self.absent)
 
     def title(self, value: str) -> str:
@@ -195,10 +195,10 @@ class Choice(Knob):
 
 @dataclass(frozen=True, kw_only=True)
 class ChoiceList(Knob):
-    """One to `most` entries; in Python one string is one entry.
+    """A tuple of 1 to `most` different entries; a single string stands for one entry.
 
-    `canonical` returns an entry as it is kept, or raises ValueError; two entries are the same if
-    their `identity` is.
+    `canonical` returns the canonical form of an entry, or raises ValueError; entries of equal
+    `identity` are the same.
     """
 
     rows: Mapping[str, Any]
@@ -244,7 +244,7 @@ class ChoiceList(Knob):
 def setting(
     default: Any, kind: type[Knob], group: str, label: str, help: str, **options: Any
 ) -> Any:
-    """Return a dataclass field that carries its knob; the options are those of its kind."""
+    """Return a dataclass field that carries its knob; `options` are those of the kind of knob."""
     return field(
         default=default, metadata={"knob": kind(group=group, label=label, help=help, **options)}
     )

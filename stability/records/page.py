@@ -15,7 +15,7 @@ PIN_PREFIXES = "pin", "pin2", "pin3"
 
 @dataclass(frozen=True)
 class Page:
-    """All that a link carries: what runs, how it is looked at, and up to three pins."""
+    """The contents of a link: the records on the benches, the view, and up to three pins."""
 
     experiment: Experiment = field(default_factory=Experiment)
     view: View = field(default_factory=View)
@@ -24,21 +24,22 @@ class Page:
 
     @property
     def last_step(self) -> int:
-        """The number of the last measurement of what is on the bench; 0 where nothing is."""
+        """The index of the last measurement on the open bench; 0 if the bench has no record."""
         return self.record.length if self.view.bench_link.record else 0
 
     @property
     def record(self) -> BenchRecord:
-        """The settings of what is on the bench; the experiment, where nothing is."""
+        """The record on the open bench; the experiment if the bench has none."""
         return self.record_of(self.view.bench_link.record or Experiment)
 
     def record_of(self, kind: type[BenchRecord]) -> BenchRecord:
-        """Return the record of one kind, shown or not."""
-        record: BenchRecord = next(one for one in vars(self).values() if isinstance(one, kind))
+        """Return the record of one kind, whichever bench is open."""
+        values = vars(self).values()
+        record: BenchRecord = next(value for value in values if isinstance(value, kind))
         return record
 
     def with_record(self, record: BenchRecord) -> "Page":
-        """Return the page with this record in place of the one of its kind."""
+        """Return the page with this record in place of its record of the same kind."""
         kind = type(record)
         changes: dict[str, Any] = {
             name: record for name, value in vars(self).items() if isinstance(value, kind)
@@ -46,10 +47,10 @@ class Page:
         return replace(self, **changes)
 
     def with_hidden_records(self, other: "Page") -> "Page":
-        """Return the page with what lies on the benches of `other` and was not shown here.
+        """Return the page with the records of `other` on all benches that are not open here.
 
-        A link does not spell what it does not show, and a visitor who goes on to that bench may
-        want it.
+        A link spells only the open bench, and a visitor may go on to another one. Records that were
+        changed here are kept.
         """
         shown, page = self.view.bench_link.record, self
         for kind in {link.record for link in BENCH_LINKS.values()} - {shown, None}:
@@ -58,9 +59,9 @@ class Page:
         return page if self.view.bench_link.trains else replace(page, pins=page.pins or other.pins)
 
     def to_query(self, base: "Page | None" = None) -> dict[str, str]:
-        """Return the text of a link: what differs from `base` (the first visit).
+        """Return the query of a link: the settings that differ from `base` (the first visit).
 
-        Pins are spelled by what differs from the experiment: `pin.depth=30`, `pin2=same`.
+        A pin is spelled as its differences from the experiment: `pin.depth=30`, `pin2=same`.
         """
         base = base or Page()
         view = replace(self.view, section=self.view.open_section or "")
@@ -83,9 +84,9 @@ class Page:
     def from_query(
         cls, query: Mapping[str, str], base: "Page | None" = None
     ) -> tuple["Page", list[str]]:
-        """Read any link; what it does not name is as in `base` (the first visit).
+        """Read any link; settings that it does not name are those of `base` (the first visit).
 
-        Returns the page, and one sentence for every key that could not be taken as it was.
+        Returns the page, and one sentence for every key that was changed or left out.
         """
         base, view_keys = base or cls(), View.knobs()
         parts: dict[str, dict[str, str]] = {"view": {}, "record": {}}
@@ -95,7 +96,7 @@ class Page:
                 parts["view" if key in view_keys else "record"][key] = text
         view, view_notes = View.from_query(parts["view"], base.view)
         page = replace(base, view=view)
-        base_record: Any = page.record  # of either kind, as is what is read
+        base_record: Any = page.record  # an Experiment or a Product
         record, notes = type(base_record).from_query(parts["record"], base_record)
         page, notes = page.with_record(record), notes + view_notes
         if pins and view.bench_link.trains:
@@ -108,10 +109,10 @@ class Page:
     def with_setting(
         self, name: str, value: Any, chosen: tuple[str, ...]
     ) -> tuple["Page", list[str]]:
-        """Return the page with one setting changed by hand; `chosen` are the schemes on chips.
+        """Return the page with one setting changed by a visitor; `chosen` are the schemes on chips.
 
-        Chips that do not go with the settings wait. If none is left, and where other settings
-        disagree, settings are changed as well, and the notes say so.
+        Schemes that are illegal with the settings are left out. If none is legal, or if other
+        settings disagree, settings are changed as well, and the notes say so.
         """
         if name in self.view.settings():
             return replace(self, view=replace(self.view, **{name: value})), []
@@ -119,22 +120,22 @@ class Page:
         if not self.view.bench_link.trains:
             record, notes = type(self.record).reconcile(settings)
             return self.with_record(record), notes
-        fitting = tuple(key for key in chosen if not list(scheme_disagreements(key, settings)))
-        settings["schemes"] = fitting or chosen or self.experiment.schemes
+        legal = tuple(key for key in chosen if not list(scheme_disagreements(key, settings)))
+        settings["schemes"] = legal or chosen or self.experiment.schemes
         experiment, notes = Experiment.reconcile(settings)
         typical = self.experiment.optimizer_row.learning_rate
-        if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by hand
+        if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by the visitor
             typical = experiment.optimizer_row.learning_rate
             experiment = replace(experiment, learning_rate=typical)
         return replace(self, experiment=experiment), notes
 
     def with_pin(self) -> "Page":
-        """Return the page with its own experiment pinned; the oldest pin makes room."""
+        """Return the page with its experiment pinned; a fourth pin drops the oldest."""
         pins = [pin for pin in self.pins if pin != self.experiment]
         return replace(self, pins=(*pins, self.experiment)[-len(PIN_PREFIXES) :])
 
     def waiting_schemes(self, chosen: tuple[str, ...]) -> dict[str, str]:
-        """Return the chosen schemes that do not go with the other settings, and sentences why."""
+        """Return the chosen schemes that are illegal with the other settings, and why."""
         settings = self.experiment.settings()
         return {
             scheme: " ".join(
@@ -146,14 +147,14 @@ class Page:
         }
 
     def pin_label(self, pin: Experiment) -> str:
-        """Say how a pin differs from the experiment: `depth 30, activation Tanh`."""
+        """Return how a pin differs from the experiment: `depth 30, activation Tanh`."""
         settings = pin.knobs()
         differing = pin.differences(self.experiment).items()
         words = [settings[name].label_with_value(value) for name, value in differing]
         return ", ".join(words) or "this run"
 
     def change_from_pin(self, pin: Experiment) -> str:
-        """Say what leads from a pin to the experiment: `depth 30 → 10, activation Tanh → ReLU`."""
+        """Return what changed since a pin: `depth 30 → 10, activation Tanh → ReLU`."""
         settings = pin.knobs()
         differing = self.experiment.differences(pin).items()
         words = [
@@ -164,9 +165,9 @@ class Page:
 
 
 def read_pin_settings(query: Mapping[str, str]) -> tuple[list[dict[str, str]], list[str]]:
-    """Return the settings of each pin that a link spells, and sentences on what spells none.
+    """Return the settings of each pin in a link, and sentences on keys that spell no pin.
 
-    `pin=none` stands for no pin, where another page's would be kept.
+    `pin=none` removes the pins, which would be kept if the link named none.
     """
     pins: dict[str, dict[str, str]] = {}
     notes = []

@@ -46,7 +46,7 @@ class Product(Record):
 
     @property
     def scale(self) -> float:
-        """The factor on unit noise: the std of the entries, or the gain of an orthogonal matrix."""
+        """The factor on unit matrices: the std of the entries, or the gain of an orthogonal one."""
         return self.sigma * self.family_row.scale(self.n)
 
     @property
@@ -60,6 +60,6 @@ class Product(Record):
 
         Index 0 is the first matrix, index k the product after k further factors.
         """
-        from stability.engine.products import log10_norms_by_factor  # what computes lies above
+        from stability.engine.products import log10_norms_by_factor  # not at the top: a cycle
 
         return np.stack(list(log10_norms_by_factor(self)), axis=1)

@@ -1,4 +1,4 @@
-"""The record that all others extend: its fields are settings, and a link spells them."""
+"""The base class of all records, whose fields are settings that a link spells."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ from stability.catalogues.scheme_entry import Disagreement
 from stability.records.knobs import Knob, refusal_sentence
 from stability.text import quote
 
-VERSION = "1"  # of a link; the defaults of a version are frozen once it is released
+VERSION = "1"  # of links; the defaults of a version never change once it is released
 
 Disagreements = Iterator[Disagreement]
 
@@ -39,7 +39,7 @@ class Record:
 
     @staticmethod
     def disagreements(settings: Mapping[str, Any]) -> Disagreements:
-        """Yield the pairs of settings that cannot both hold."""
+        """Yield a Disagreement for each pair of settings that exclude each other."""
         yield from ()
 
     @classmethod
@@ -52,26 +52,26 @@ class Record:
         return {name: getattr(self, name) for name in self.knobs()}
 
     def differences(self, base: "Record") -> dict[str, Any]:
-        """The settings that are not those of `base`."""
+        """Return the settings that differ from those of `base`."""
         settings = self.settings().items()
         return {name: value for name, value in settings if value != getattr(base, name)}
 
     def spell_differences(self, base: "Record") -> dict[str, str]:
-        """Return the settings that are not those of `base`, as the text of a link."""
+        """Return the settings that differ from those of `base`, as the text of a link."""
         knobs = self.knobs()
         return {name: knobs[name].spell(value) for name, value in self.differences(base).items()}
 
     def to_query(self) -> dict[str, str]:
-        """Return the version `v` and all that is not the default, as the text of a link."""
+        """Return the version `v` and all settings off their defaults, as the text of a link."""
         return {"v": VERSION} | self.spell_differences(type(self)())
 
     @classmethod
     def from_query(
         cls, query: Mapping[str, str], base: Self | None = None
     ) -> tuple[Self, list[str]]:
-        """Read any link; what it does not name is as in `base` (the defaults).
+        """Read any link; settings that it does not name are those of `base` (the defaults).
 
-        Returns the record, and a sentence for each key that could not be taken as it was.
+        Returns the record, and a sentence for each key that was changed or left out.
         """
         settings, knobs, notes = (base or cls()).settings(), cls.knobs(), []
         for name, text in query.items():
@@ -93,9 +93,9 @@ class Record:
 
     @classmethod
     def reconcile(cls, settings: Mapping[str, Any]) -> tuple[Self, list[str]]:
-        """Return the record of settings that are legal each, and a sentence for each change.
+        """Return a record of individually legal settings, and a sentence for each change.
 
-        Where two of them disagree, the later one is changed.
+        Where two settings disagree, the one that the disagreement names is changed.
         """
         agreed, notes = dict(settings), []
         for sentence, name, value in cls.disagreements(agreed):

@@ -1,4 +1,4 @@
-"""The view of a run, as a link carries it, and the benches that links know."""
+"""The view of a run, as a link spells it, and the benches that a link can open."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ BenchRecord = Experiment | Product
 
 @dataclass(frozen=True)
 class BenchLink:
-    """A bench as links know it: the kind of record on it, and its sections of "Look closer"."""
+    """A bench in links: its label, its kind of record, and its sections of "Look closer"."""
 
     label: str
     record: type[BenchRecord] | None = None  # None: a list of lessons
     sections: Mapping[str, str] = field(default_factory=dict)
-    trains: bool = False  # schemes on chips, pins, a heat map, and a list of what was tried
+    trains: bool = False  # with schemes on chips, pins, a heat map, and a list of runs tried
 
 
 # fmt: off
@@ -42,12 +42,12 @@ SECTION_LABELS = {"": "Nothing more"} | {
     key: label for bench in BENCH_LINKS.values() for key, label in bench.sections.items()
 }
 VIEW_LABELS = {"": "Desk", "present": "Lecture hall"}
-MOST_OPTIONS = 6  # of a lesson's question
+MOST_OPTIONS = 6  # per question of a lesson
 ANSWER_LABELS = {"": "Not yet", "shown": "Shown without one"} | {
     str(number): f"Option {number}" for number in range(1, MOST_OPTIONS + 1)
 }
 FORMAT_LABELS = {"": "That of the run"} | {key: row.label for key, row in FORMATS.items()}
-NEWEST_STEP = 5000  # as many steps as a run can have: the newest measurement
+NEWEST_STEP = 5000  # the most steps that a run can have: stands for the newest measurement
 HEAT_MAP_QUANTITIES = {
     "signal": "Signal",
     "signal_gradient": "Signal gradient",
@@ -57,7 +57,7 @@ HEAT_MAP_QUANTITIES = {
 
 @dataclass(frozen=True, kw_only=True)
 class OptionalScheme(Knob):
-    """A scheme, or nothing for the first of the experiment."""
+    """A scheme, or "" for the first scheme of the experiment."""
 
     def check(self, value: Any) -> str:
         return canonical_scheme(value) if value else ""
@@ -68,7 +68,7 @@ class OptionalScheme(Knob):
 
 @dataclass(frozen=True, kw_only=True)
 class LessonKey(Knob):
-    """A name in small letters, or nothing; the course alone knows which lessons there are."""
+    """A name in lower case, or ""; only the course knows which lessons exist."""
 
     def check(self, value: Any) -> str:
         name = value.strip().lower() if isinstance(value, str) else "?"
@@ -82,7 +82,7 @@ class LessonKey(Knob):
 
 @dataclass(frozen=True, repr=False)
 class View(Record):
-    """Which bench and lesson are open, and how a run is looked at."""
+    """The open bench and lesson, and what is shown of a run."""
 
     # fmt: off
     bench: str = setting("train", Choice, "Page", "Bench", "What is on the table.",
@@ -114,7 +114,7 @@ class View(Record):
     # fmt: on
 
     def value_shown(self, name: str, experiment: Experiment) -> Any:
-        """Return the value of a setting if the experiment allows it, else the nearest it does."""
+        """Return the value of a setting if allowed, else the next lower choice, or the first."""
         knob, value = self.knobs()[name], getattr(self, name)
         if knob.choices_for is None:
             return value
@@ -125,24 +125,24 @@ class View(Record):
         return below[-1] if below else choices[0]
 
     def heat_map_scheme(self, experiment: Experiment) -> str:
-        """Return the scheme of the heat map: the chosen one while it is there, else the first."""
+        """Return the scheme of the heat map: the chosen one if present, else the first."""
         return str(self.value_shown("heat_scheme", experiment))
 
     def hidden_layer(self, experiment: Experiment) -> int:
-        """Return the hidden layer that is looked into: the chosen one, as far as there are any."""
+        """Return the chosen hidden layer, or the last if there are fewer."""
         return int(self.value_shown("layer", experiment))
 
     @property
     def open_section(self) -> str | None:
-        """The section that is open, where this bench has it."""
+        """The section that is open; None if the open bench has no such section."""
         return self.section if self.section in self.bench_link.sections else None
 
     @property
     def is_presenter_view(self) -> bool:
-        """True if the page is shown to many at once."""
+        """True if the page is shown to a lecture hall."""
         return bool(self.view)
 
     @property
     def bench_link(self) -> BenchLink:
-        """The row of the bench that is open."""
+        """The BenchLink of the open bench."""
         return BENCH_LINKS[self.bench]
