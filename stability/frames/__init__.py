@@ -1,11 +1,11 @@
-"""Measurements and all that follows from them as tidy tables: the only place that knows columns.
+"""Measurements and what follows from them as tidy tables: the only package that names columns.
 
 For notebooks, pandas frames with a row for each network and step (and layer): `curves`, `layers`.
-For charts, Arrow tables thinned to what can be drawn, at a fifth of the price of a frame. What a
+For charts, Arrow tables thinned to what can be drawn, in a fifth of a frame's time. What a
 log axis cannot show, zeros and numbers that are not finite, is null in all of them;
 `diagnosis.nonfinite` says it in words.
-They may import everything but `charts`, `course` and `page`. To add a table, add a function that
-lists its columns in its docstring, and hand it on below.
+`frames` may import everything but `charts`, `course` and `page`. To add a table, add a function
+that lists its columns in its docstring, and export it below.
 """
 
 from stability.frames.arrow import log_axis_limits

@@ -15,7 +15,7 @@ LOG_QUANTITIES = frozenset(
 
 
 def hide_unplottable(name: str, values: np.ndarray) -> np.ndarray:
-    """Return NaN for what an axis cannot show: not finite, or not positive on a log axis."""
+    """Return the values, NaN where an axis cannot show them: not finite, or <= 0 on a log axis."""
     shown = np.isfinite(values)
     if name in LOG_QUANTITIES:
         shown &= values > 0
@@ -36,9 +36,9 @@ def to_arrow_bytes(table: pa.Table) -> bytes:
 
 
 def log_axis_limits(names: tuple[str, ...], *tables: pa.Table, decades: int = 2) -> pa.Table:
-    """Return the two ends of each quantity's log axis, so that it stands still while data come.
+    """Return the two ends of each quantity's log axis, which rarely move as data come in.
 
-    They hold the columns `_low` and `_high` of all tables, rounded to whole steps of `decades`.
+    They enclose the columns `_low` and `_high` of all tables, rounded out to steps of `decades`.
     """
     ends = {}
     for name in names:
@@ -48,7 +48,7 @@ def log_axis_limits(names: tuple[str, ...], *tables: pa.Table, decades: int = 2)
         smallest, largest = (values.min(), values.max()) if len(values) else (0.1, 10.0)
         low = decades * math.floor(np.log10(smallest) / decades)
         high = decades * math.ceil(np.log10(largest) / decades)
-        if 10.0**low > smallest:  # a logarithm is rounded, too
+        if 10.0**low > smallest:  # the logarithm is rounded, too
             low -= decades
         if 10.0 ** min(high, 308) < largest:
             high += decades

@@ -34,19 +34,19 @@ def depth_tables(
 ) -> dict[str, pa.Table]:
     """Return the tables of a depth chart after `count` measurements (all).
 
-    `profiles` of the step shown, or the newest before it, and for a replay those of some steps,
-    with it; `theory`, `rules` where `format` ends (the run's own), `ends` (labels), `limits`; with
-    pinned runs `pinned`.
+    `profiles` at the step shown or the newest before it, in a replay at further steps, too;
+    `theory`; `rules` at the limits of `format` (by default the run's); `ends` (labels); `limits`;
+    with pinned runs `pinned`.
     """
     count, e = count or len(run.measurements), run.experiment
-    every = profile_table(run, count, replayed_steps(run, count, step_shown))
-    shown = every if replay else profile_table(run, min(count, step_shown + 1))
+    replayed = profile_table(run, count, replayed_steps(run, count, step_shown))
+    shown = replayed if replay else profile_table(run, min(count, step_shown + 1))
     tables = {"profiles": shown, "theory": prediction_table(predict(e))}
     tables |= pinned_tables(
         run, pinned, lambda kept, until: profile_table(kept, min(until, step_shown + 1))
     )
-    # The axes hold all that was, so that they never shrink.
-    limits = log_axis_limits(DEPTH_QUANTITIES, every, *tables.values())
+    # The axes enclose all replayed steps, so that they never shrink.
+    limits = log_axis_limits(DEPTH_QUANTITIES, replayed, *tables.values())
     return tables | {
         "rules": format_limit_table(e, run.measurements[count - 1], limits, format),
         "limits": limits,
@@ -55,9 +55,9 @@ def depth_tables(
 
 
 def replayed_steps(run: Run, count: int, step_shown: int) -> list[int]:
-    """Return the steps of a replay, the step shown and the newest among them.
+    """Return the steps of a replay, including the step shown and the newest.
 
-    The fewer, the more layers and schemes there are.
+    More layers and schemes leave fewer steps.
     """
     e = run.experiment
     most = max(2, min(MOST_BINS, MOST_REPLAY_ROWS // (e.depth * len(e.schemes))))
@@ -68,9 +68,9 @@ def replayed_steps(run: Run, count: int, step_shown: int) -> list[int]:
 def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
     """Return each scheme's newest profiles of finite networks among the first `count` measurements.
 
-    With `steps`, those at each of them, or at the newest step before it of which profiles are kept.
-    Columns: scheme, layer, step, since and until (this is what is shown while the step shown is
-    from `since` to before `until`), marked; median, `_low` and `_high` of DEPTH_QUANTITIES.
+    With `steps`, the profiles at each of them, or at the newest step before it that has profiles.
+    Columns: scheme, layer, step, since and until (a row is drawn while since <= step shown <
+    until), marked; median, `_low` and `_high` of DEPTH_QUANTITIES.
     """
     e, steps = run.experiment, steps or [count - 1]
     schemes, depth = len(e.schemes), e.depth

@@ -1,4 +1,4 @@
-"""The rules where a number format ends, on the log axes of signals and gradients."""
+"""The rules at the limits of a number format, on the log axes of signals and gradients."""
 
 import math
 
@@ -9,19 +9,19 @@ from stability.engine.measurement import Measurement
 from stability.frames.arrow import arrow_table
 from stability.records.experiment import Experiment
 
-LABEL_ROOM = 0.12  # of a panel's height: what a few words need
+LABEL_ROOM = 0.12  # the share of a panel's height that a few words need
 
 
 def format_limit_table(
     e: Experiment, newest: Measurement, bounds: pa.Table, format: str = ""
 ) -> pa.Table:
-    """Return the ends of a format (a key of FORMATS; none: the run's own) on axes from `bounds`.
+    """Return the limits of a format (a key of FORMATS; empty: the run's) on axes from `bounds`.
 
-    Columns: quantity, height, words, inside, under. An end beyond its axis has inside False: it is
-    not drawn, and has its height at the edge, so that every axis has a number. Words stand under
-    their line where there is room. A norm stands at a rule where the root mean square of its
-    numbers, as they are stored, is at the end of the format: gradients are those of the mean loss,
-    times the loss scale, and a weight gradient is that of a hidden layer.
+    Columns: quantity, height, words, inside, under (True if words stand below their line). A limit
+    beyond its axis has inside False and its height at the edge: it is not drawn, but every axis has
+    a number. A norm reaches a rule where the root mean square of its numbers, as stored, is at the
+    limit: stored gradients are gradients of the mean loss times the loss scale, and the rule for
+    weight gradients is exact for a hidden layer.
     """
     row = FORMATS[format] if format else e.number_format
     ends = {

@@ -33,7 +33,7 @@ def gain_tables(e: Experiment) -> Mapping[str, pa.Table]:
     variances = variances[np.isfinite(variances)]
     low, high = float(variances.min() / MARGIN), float(variances.max() * MARGIN)
     grid = np.array([low, *np.sort(special), high])
-    # Words stand outside of the rules where they have room.
+    # Words stand on the outer side of a rule where there is room.
     position = np.log(special / low) / np.log(high / low)
     after = position < np.where(special == special.min(), 0.3, 0.7)
     conditions = {"variance": special, "label": CONDITION_LABELS, "row": range(3), "after": after}
@@ -73,7 +73,7 @@ def gain_frame(e: Experiment) -> pd.DataFrame:
     """Return a row for each scheme, medians over the replicates.
 
     Columns: scheme (its title), variance, forward, predicted_forward, backward, predicted_backward;
-    null what is 0, not finite or not predicted.
+    null where 0, not finite or not predicted.
     """
     columns = ["variance", "forward", "predicted_forward", "backward", "predicted_backward"]
     frame = gain_tables(e)["gains"].to_pandas()

@@ -12,15 +12,15 @@ from stability.frames.arrow import arrow_table
 from stability.frames.tidy import key_columns
 from stability.probes.format_ladder import DIRECTIONS, build_format_ladder, first_layer_outside
 
-GAP = 0.06  # of the depth: between the way forward and the way back
+GAP = 0.06  # share of the depth between the forward and the backward pass
 
 
 def ladder_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
     """Return the table `rungs` of a ladder, at the newest snapshot up to the step shown.
 
     Columns: scheme, way, format, row (from the top, the widest range first), low and high
-    (neighbouring layers of one state), since and until (along the way of computation: forward from
-    0 to L, then back), state, words, named (True if they are more than the state), zero, subnormal
+    (neighbouring layers of one state), since and until (in the order of computation: forward from
+    0 to L, then back), state, words, named (True if words add the first layer), zero, subnormal
     and infinite (the largest share of these layers), step.
     """
     ladder = build_format_ladder(run, count, step_shown)
@@ -40,7 +40,7 @@ def ladder_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
 def ladder_blocks(
     state: np.ndarray, shares: dict[str, np.ndarray], backward: bool
 ) -> list[dict[str, Any]]:
-    """Return the blocks of neighbouring layers of one state, for one way in one format.
+    """Return the blocks of neighbouring layers of one state, for one direction and format.
 
     `state` and `shares` `(L,)`.
     """
@@ -80,8 +80,8 @@ def rounding_frame(run: Run) -> pd.DataFrame:
     """Return all rounding shares that are kept, for notebooks.
 
     Columns: kind ("measured"), scheme, replicate, step, layer, tensor (of TENSOR_KINDS), format
-    (its key); OUTCOMES, of all numbers: what is left of 1 is exactly 0 already. Gradients are those
-    of the mean loss, as stored.
+    (its key); OUTCOMES, shares of all numbers: the rest up to 1 is exactly 0 already. Gradients are
+    those of the mean loss, as stored.
     """
     kept = [m for m in list(run.measurements) if m.step in run.snapshot_steps]
     values = np.stack([m.rounding_shares for m in kept])  # (steps, S, R, L, TENSOR_KINDS, F, OUT)

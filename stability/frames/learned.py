@@ -12,39 +12,39 @@ from stability.frames.arrow import NOT_FINITE, arrow_table, hide_unplottable
 from stability.probes.learned_function import classify
 from stability.records.experiment import Experiment
 
-MOST_DOTS = 150  # training points that are drawn, the first of them
-LEVELS = 10  # steps of a probability from 0 to 1: neighbours on one look alike
+MOST_DOTS = 150  # training points drawn, from the first on
+LEVELS = 10  # of a probability from 0 to 1: neighbouring cells on one level are merged
 FAINT, FULL = 0.3, 0.95  # opacity of a region where no class is likelier, and where one is certain
 
-DataSettings = tuple[str, int, float, int]  # dataset, samples, noise and seed: all that data need
+DataSettings = tuple[str, int, float, int]  # dataset, samples, noise, seed: they fix the data
 
 
 def region_tables(run: Run, count: int, scheme: str, step_shown: int) -> dict[str, pa.Table]:
     """Return the tables of one scheme's panel at the newest snapshot up to the step shown.
 
     regions: scheme, class, probability (of that class, rounded; null where not finite), shade (an
-    opacity), x, x2, y, y2 (the ends of a block of cells that look alike), step. dots: x1, x2,
+    opacity), x, x2, y, y2 (the ends of a block of equal cells), step. dots: x1, x2,
     class.
     """
     e, snapshot = run.experiment, run.snapshot(count, step_shown)
     found = classify(snapshot.learned_outputs[e.schemes.index(scheme)])
     level = np.rint(LEVELS * found.probability.max(axis=1))
-    look = found.likeliest_class * (LEVELS + 1) + level
-    look = np.where(found.likeliest_class < 0, -1, look).astype(int)
-    blocks = merge_equal_cells(look.reshape(GRID_SIDE, GRID_SIDE))
-    left, right, look, low, high = np.array(blocks).T
-    probability = np.where(look < 0, np.nan, look % (LEVELS + 1) / LEVELS)
+    code = found.likeliest_class * (LEVELS + 1) + level
+    code = np.where(found.likeliest_class < 0, -1, code).astype(int)
+    blocks = merge_equal_cells(code.reshape(GRID_SIDE, GRID_SIDE))
+    left, right, code, low, high = np.array(blocks).T
+    probability = np.where(code < 0, np.nan, code % (LEVELS + 1) / LEVELS)
     guessing = 1 / found.probability.shape[1]
-    certainty = np.where(look < 0, 0.5, (probability - guessing) / (1 - guessing))
+    certainty = np.where(code < 0, 0.5, (probability - guessing) / (1 - guessing))
     columns = {
-        "scheme": np.repeat(scheme, len(look)),
-        "class": np.where(look < 0, NOT_FINITE, class_names(look // (LEVELS + 1))),
+        "scheme": np.repeat(scheme, len(code)),
+        "class": np.where(code < 0, NOT_FINITE, class_names(code // (LEVELS + 1))),
         "probability": probability,
         "shade": FAINT + (FULL - FAINT) * np.clip(certainty, 0, 1),
     }
     for name, cell in (("x", left), ("x2", right), ("y", low), ("y2", high)):
         columns[name] = cell * (2 * GRID_REACH / GRID_SIDE) - GRID_REACH
-    columns["step"] = np.repeat(snapshot.step, len(look))
+    columns["step"] = np.repeat(snapshot.step, len(code))
     return {"regions": arrow_table(columns), "dots": training_points(data_settings(e))}
 
 
@@ -55,10 +55,10 @@ def class_names(classes: np.ndarray) -> np.ndarray:
 def merge_equal_cells(cells: np.ndarray) -> list[tuple[int, int, int, int, int]]:
     """Return rectangles of equal cells: (left, right, value, low, high), right and high excluded.
 
-    Neighbours alike in a row are one stretch; stretches exactly above one another one rectangle.
+    Equal neighbours in a row form a stretch; equal stretches in successive rows a rectangle.
     """
     rectangles = []
-    open_since: dict[tuple[int, int, int], int] = {}  # the first row of each stretch that goes on
+    open_since: dict[tuple[int, int, int], int] = {}  # the first row of each stretch not yet ended
     for row, values in enumerate(cells):
         ends = np.flatnonzero(np.append(values[1:] != values[:-1], True)) + 1
         starts = [0, *ends[:-1].tolist()]
@@ -118,7 +118,7 @@ def training_points(settings: DataSettings) -> pa.Table:
 
 @lru_cache(maxsize=64)
 def noiseless_curve(settings: DataSettings) -> pa.Table:
-    """Return a regression in one dimension without noise, from the smallest input to the largest.
+    """Return the noise-free targets of a regression in one dimension, by increasing input.
 
     Columns: x, value.
     """

@@ -39,20 +39,20 @@ def label_table(
 def spread_apart(wanted: np.ndarray, distance: float) -> np.ndarray:
     """Return positions from 0 to 1 near those wanted, at least `distance` from one to the next.
 
-    NaN for NaN, and for all where they do not fit.
+    NaN stays NaN; all are NaN where they do not fit.
     """
     positions = np.full(len(wanted), np.nan)
     order = [index for index in np.argsort(wanted, kind="stable") if np.isfinite(wanted[index])]
     offsets = distance * np.arange(len(order))
     if len(order) and offsets[-1] <= 1:
-        # What is left after each label has its room must only not decrease.
+        # Less the heights of the labels below, positions need only not decrease.
         free = np.clip(wanted[order] - offsets, 0, 1 - offsets[-1])
         positions[order] = nearest_nondecreasing(free) + offsets
     return positions
 
 
 def nearest_nondecreasing(values: np.ndarray) -> np.ndarray:
-    """Return the nearest values, in squares, that never decrease.
+    """Return the least-squares fit to `values` that never decreases.
 
     Neighbours that would decrease share their mean: pool adjacent violators.
     """

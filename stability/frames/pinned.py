@@ -1,4 +1,4 @@
-"""Pinned runs: kept in grey behind another one."""
+"""Pinned runs, which are drawn in grey behind another run."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -17,18 +17,18 @@ def pinned_tables(
     """Return the table `pinned`, or none where nothing is pinned behind `run`.
 
     It holds the lines that `make_lines(run, count)` makes of each pinned run so far. Further
-    columns: run, the label; named: True at the one point where it is written, in runs long enough.
+    columns: run, the label; named: True at the one point where it stands, in runs long enough.
     """
     if not pinned:
         return {}
-    started = {label: kept for label, kept in pinned.items() if kept.measurements}
+    started = {label: other for label, other in pinned.items() if other.measurements}
     if not started:
         return {"pinned": add_label(make_lines(run, 1), "", 0.0).slice(0, 0)}  # columns, but no row
     tables = []
-    for number, (label, kept) in enumerate(started.items(), start=1):
-        lines = make_lines(kept, len(kept.measurements))
+    for number, (label, other) in enumerate(started.items(), start=1):
+        lines = make_lines(other, len(other.measurements))
         tables.append(add_label(lines, label, number / (len(started) + 1)))
-    return {"pinned": pa.concat_tables(tables, promote_options="default")}  # one may lack `scale`
+    return {"pinned": pa.concat_tables(tables, promote_options="default")}  # some lack `scale`
 
 
 def add_label(lines: pa.Table, label: str, share: float) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The tables of an activation's curve and of the histograms of what it sees."""
+"""The tables of an activation's curve and of the histograms of its pre-activations."""
 
 from functools import lru_cache
 
@@ -13,7 +13,7 @@ from stability.frames.arrow import arrow_table
 from stability.probes.saturation import mean_histogram
 
 OUTER_BIN_END = HISTOGRAM_REACH + 1  # where the outer bins are drawn to end
-# Heights between which a curve is drawn: of a rectifier, enough to see its slope beside it.
+# Heights between which curves are drawn: enough of a rectifier to see its slope beside it.
 CURVE_LOW, CURVE_HIGH = -2.0, 3.0
 BINS_PER_MARK = 8  # from one mark of a line to the next
 
@@ -21,7 +21,7 @@ BINS_PER_MARK = 8  # from one mark of a line to the next
 def pre_activation_tables(run: Run, count: int, layer: int, step_shown: int) -> dict[str, pa.Table]:
     """Return the tables at hidden layer `layer` (from 1): `curve`, `flat`, `limits`, `histogram`.
 
-    The histogram is the newest up to the step shown: `run.snapshot_steps` are those to choose from.
+    The histogram is the newest up to the step shown: `run.snapshot_steps` lists the steps.
     """
     histogram = histogram_table(run, count, layer, step_shown)
     return activation_tables(run.experiment.activation) | {"histogram": histogram}
@@ -66,9 +66,9 @@ def phi_and_dphi(activation: str, u: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def curve_points(activation: str) -> np.ndarray:
-    """Return points of u at even distances, and either side of 0 and of each corner.
+    """Return evenly spaced points of u, and points at and beside 0 and each corner.
 
-    There a slope may jump.
+    The slope may jump there.
     """
     corners = {0.0, *(corner for corner, _ in ACTIVATIONS[activation].corners or ())}
     beside = [corner + side for corner in corners for side in (-1e-9, 0, 1e-9)]

@@ -21,22 +21,22 @@ from stability.theory.product_law import (
     typical_log_growth,
 )
 
-MOST_FACTORS_DRAWN = 200  # of a line
+MOST_FACTORS_DRAWN = 200  # points of a line
 FORMAT_END_LABELS = {
     "float16": "float16 ends",
     "float32": "float32 and bfloat16 end",
     "float64": "float64 ends",
 }
 TOO_SHORT_TO_LABEL = 10  # with fewer further factors, lines are too short for words beside them
-# Words stand above (1) or below (-1) their line, so that they are apart at any length.
+# Words stand above (1) or below (-1) their line, so that they never overlap.
 LABEL_SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}
 LABEL_OVERLAP = 0.07  # of a panel's height: words that are nearer to one another cannot be read
 TYPICAL_FACTORS = 100  # factors over which the typical product is shown, size by size
-FURTHEST_DECADES = 30.0  # where a product of another sigma is drawn that lies further away
+FURTHEST_DECADES = 30.0  # the greatest distance from 0 at which this product is drawn
 
 
 def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, pa.Table]:
-    """Return the tables of the norm's chart, for the norms that have come so far, at least one.
+    """Return the tables of the norm's chart for the norms so far, at least one.
 
     growth: factor, median, low, high (nine of ten lie between), null for a product of 0. law:
     factor, mean, low, high (of the length of P x), frobenius, named (1 or -1 where it is labelled,
@@ -46,7 +46,7 @@ def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, p
     quantiles = norm_quantiles(np.stack([norms[index] for index in factor]))
     low, median, high = map(hide_nonfinite, quantiles)
     law = norm_law(product)
-    # An axis that knows about where a product will go stands still. Sigma 0 has no law at all.
+    # The law, or a similar one, fixes the axis from the start. Sigma 0 has no law at all.
     nearest_law = law or norm_law(replace(product, family="normal", sigma=product.scale))
     heights = [low, high]
     if nearest_law:
@@ -61,9 +61,9 @@ def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, p
 
 
 def thin_factors(length: int, count: int) -> np.ndarray:
-    """Return which of the first `length` of `count` + 1 norms are drawn.
+    """Return the indices of the norms drawn among the first `length` of `count` + 1.
 
-    They stay the same as more come, and the newest is among them.
+    They stay the same as more norms come, and include the newest.
     """
     stride = math.ceil((count + 1) / (MOST_FACTORS_DRAWN - 1))
     return np.array([*range(0, length - 1, stride), length - 1])
@@ -107,7 +107,7 @@ def format_end_table(low: float, high: float) -> pa.Table:
 
 
 def rounded_range(values: np.ndarray, smallest_step: float = 0.0) -> tuple[float, float]:
-    """Return the range of the finite values, outwards to whole steps, about eight of them at most.
+    """Return the range of the finite values, rounded out to at most about eight whole steps.
 
     A step is 1, 2 or 5 times a power of ten.
     """

@@ -17,10 +17,10 @@ from stability.records.step_sampling import sampled_steps
 def symmetry_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
     """Return the table `distinct` of the heat maps after `count` measurements (all).
 
-    Of the steps at which it was measured and kept. Columns: scheme, layer and last (neighbouring
-    hidden layers with as many units: a browser pays for every row), step, since and until (halfway
-    to the steps before and after), distinct (the median over the replicates, null where none is
-    finite), share (of the width).
+    Its steps are those at which units were counted and kept. Columns: scheme, layer and last
+    (neighbouring hidden layers with as many distinct units share a row, to save the browser
+    work), step, since and until (halfway to the steps before and after), distinct (the median over
+    the replicates, null where none is finite), share (of the width).
     """
     e, count = run.experiment, count or len(run.measurements)
     steps = sorted(sampled_steps(e.steps) & run.profile_steps)
@@ -44,9 +44,9 @@ def symmetry_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
 
 
 def runs_of_equal_values(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Return where along the last axis another value begins, as indices, and how long it stays.
+    """Return the indices at which runs of equal values begin on the last axis, and their lengths.
 
-    NaN is one value.
+    NaN equals NaN.
     """
     before, after = values[..., :-1], values[..., 1:]
     first = np.ones(values.shape, dtype=bool)
@@ -57,7 +57,7 @@ def runs_of_equal_values(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np
 def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1)) -> pd.DataFrame:
     """Return a row for each symmetry and scheme, the worst of its replicates; none at depth 1.
 
-    Columns: scheme (its title), symmetry, moved, size, share (moved of size), unnoticed (True if it
+    Columns: scheme (its title), symmetry, moved, size, share (moved / size), unnoticed (True if it
     is a symmetry here), note (why not). Null where the output is not finite.
     """
     columns = ["scheme", "symmetry", "moved", "size", "share", "unnoticed", "note"]
@@ -72,6 +72,6 @@ def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1
                 "size": worst_replicate(change.size),
             }
         )
-        share = frame["moved"] / frame["size"]  # 0 of 0 is null
+        share = frame["moved"] / frame["size"]  # 0 / 0 is null
         frames.append(frame.assign(share=share, unnoticed=not note, note=note))
     return pd.concat(frames[1:] or frames, ignore_index=True)

@@ -20,7 +20,7 @@ from stability.theory.prediction import predict
 def step_frame(run: Run, count: int) -> pd.DataFrame:
     """Return the training chart, a row for each scheme and step that it draws.
 
-    Medians over the replicates, null what is not finite; held-out ones at few steps. Columns:
+    Medians over the replicates, null where not finite; held-out ones at few steps. Columns:
     scheme (its title), step, loss, test_loss, accuracy, test_accuracy, gradient_norm.
     """
     lines = curve_table(run, count).select(["scheme", "step", "loss", "accuracy", "gradient_norm"])

@@ -18,7 +18,7 @@ from stability.theory.prediction import Prediction
 
 CURVE_QUANTITIES = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"
 AFTER_EVERY_STEP = 10**9
-# The most that a line and a heat map have: a browser pays for every one at every draw.
+# Most points of a line and bins of a heat map: a browser draws all of them each time.
 MOST_LINE_POINTS, MOST_BINS = 100, 60
 
 
@@ -53,13 +53,13 @@ def layers(source: Run | Prediction) -> pd.DataFrame:
     columns = key_columns(source.experiment, [m.step for m in measurements], depth)
     for name in PROFILES:
         values = hide_unplottable(name, stack_measurements(measurements, name))
-        missing = [(0, 0)] * 3 + [(0, depth - values.shape[3])]  # (steps, S, R, L or L-1)
-        columns[name] = np.pad(values, missing, constant_values=math.nan).ravel()
+        padding = [(0, 0)] * 3 + [(0, depth - values.shape[3])]  # (steps, S, R, L or L-1)
+        columns[name] = np.pad(values, padding, constant_values=math.nan).ravel()
     return pd.DataFrame(columns)
 
 
 def key_columns(e: Experiment, steps: Sequence[int], depth: int = 0) -> dict[str, object]:
-    """Return the keys of arrays `(steps, S, R)`, or `(steps, S, R, depth)`, that are raveled."""
+    """Return the key columns of raveled arrays `(steps, S, R)` or `(steps, S, R, depth)`."""
     axes = [np.asarray(steps, dtype=int), np.array(e.schemes), np.arange(e.replicates)]
     if depth:
         axes.append(np.arange(1, depth + 1))
@@ -76,7 +76,7 @@ def stack_measurements(measurements: Sequence[Measurement], name: str) -> np.nda
 
 
 def stack_masked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
-    """Return the same, with accuracies NaN where the loss is not finite.
+    """Return one quantity of several measurements, accuracies NaN where the loss is not finite.
 
     A diverged network gives no answers, rather than wrong ones.
     """
@@ -110,7 +110,7 @@ def prediction_table(prediction: Prediction) -> pa.Table:
         "layer": np.tile(np.arange(1, e.depth + 1), len(e.schemes)),
     }
     for name in DEPTH_QUANTITIES:
-        values = getattr(prediction, name, np.full(shape, math.nan))  # no weight gradient
+        values = getattr(prediction, name, np.full(shape, math.nan))  # NaN: no theory
         band = getattr(prediction, f"{name}_band", np.ones((shape[0], 2, shape[1])))
         with np.errstate(over="ignore", invalid="ignore"):
             low, high = np.moveaxis(values[:, None] * np.nan_to_num(band, nan=1.0), 1, 0)

@@ -30,9 +30,9 @@ LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 def training_tables(
     run: Run, count: int | None = None, pinned: Pinned = NO_PINS, format: str = ""
 ) -> dict[str, pa.Table]:
-    """Return the tables of a training chart but for its heat map, after `count` measurements (all).
+    """Return the tables of a training chart without its heat map, after `count` measurements (all).
 
-    `bands`, `held_out`, `marks`, `ends` (labels), `rules` where `format` ends, `limits`; with
+    `bands`, `held_out`, `marks`, `ends` (labels), `rules` at the limits of `format`, `limits`; with
     pinned runs `pinned`, with loss scaling `skipped`.
     """
     count = count or len(run.measurements)
@@ -53,7 +53,7 @@ def training_tables(
 
 
 def curve_table(run: Run, count: int) -> pa.Table:
-    """Return the first `count` measurements at steps that stay while a run grows, and the newest.
+    """Return the first `count` measurements at steps that stay the same, and the newest.
 
     At most MOST_LINE_POINTS steps. Columns: scheme, step, until (the next step that is shown, or
     AFTER_EVERY_STEP), marked (True where a line carries its scheme's mark); for loss, accuracy,
@@ -99,7 +99,7 @@ def held_out_table(run: Run, count: int) -> pa.Table:
 
 
 def curve_labels(run: Run, count: int, limits: pa.Table) -> pa.Table:
-    """Return the labels at the newest values of the schemes that have some, as `label_table`."""
+    """Return the `label_table` of the newest values of the schemes whose loss is finite."""
     e, newest = run.experiment, run.measurements[count - 1]
     axes = {"loss": (0.0, LOSS_TOP * e.dataset_row.guessing_loss)}
     if e.dataset_row.classes:
@@ -110,8 +110,8 @@ def curve_labels(run: Run, count: int, limits: pa.Table) -> pa.Table:
     for name in axes:
         shown = hide_unplottable(name, stack_masked([newest], name))
         last[name] = median_and_range_columns(name, shown)[name]
-    alive = np.isfinite(last["loss"])
-    last = {name: np.where(alive, values, math.nan) for name, values in last.items()}
+    finite = np.isfinite(last["loss"])
+    last = {name: np.where(finite, values, math.nan) for name, values in last.items()}
     return label_table(e, last, axes)
 
 

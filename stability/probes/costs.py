@@ -1,4 +1,4 @@
-"""The costs of probes: one takes its turn like a run, and is refused where it is too large."""
+"""The costs of probes, which wait in the queue like runs and are refused if they cost too much."""
 
 from stability.engine.cost import Cost
 from stability.probes.jacobian import example_count
@@ -6,11 +6,11 @@ from stability.probes.product_singular_values import affordable_factors
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 
-FACTORIZATION = 25  # times n^3 operations: the singular values, or Q and R, of one n x n matrix
+FACTORIZATION = 25  # operations / n^3 for the singular values, or Q and R, of an n x n matrix
 
 
 def first_batch_cost(e: Experiment, passes: int) -> Cost:
-    """Return the cost of all networks in float64 and of `passes` of the first batch, both ways."""
+    """Return the cost of all float64 networks and `passes` forward and back on the first batch."""
     weights = e.network_count * sum(layer.fan_in * layer.fan_out for layer in e.layers)
     values = e.network_count * e.batch * sum(layer.fan_out for layer in e.layers)
     return Cost(
@@ -21,7 +21,7 @@ def first_batch_cost(e: Experiment, passes: int) -> Cost:
 
 
 def jacobian_cost(e: Experiment) -> Cost:
-    """Return the cost of multiplying the matrices of all layers and of their singular values."""
+    """Return the cost of multiplying all layers' matrices and of the products' singular values."""
     jacobians = e.network_count * example_count(e)
     drawn = first_batch_cost(e, passes=1)
     return Cost(

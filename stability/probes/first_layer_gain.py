@@ -2,7 +2,7 @@
 
 Forward the mean square grows by n_in Var W, backward by n_out Var W: both stay only where
 n_in = n_out, and Xavier's variance settles halfway. Glorot & Bengio 2010, sec. 4.2.1. Signals and
-gradients are real ones, of the first batch before training.
+gradients are measured on the first batch before training.
 """
 
 import math
@@ -22,12 +22,12 @@ from stability.records.experiment import Experiment
 
 @dataclass(frozen=True, eq=False)
 class FirstLayerGain:
-    """Factors on the mean square, with delta = d(loss)/dz_1; NaN where nothing goes in."""
+    """Factors on the mean square, with delta = d(loss)/dz_1; NaN where the input is 0."""
 
-    variance: np.ndarray  # (S, R) mean square of an entry of W_1; most schemes draw around 0
-    forward: np.ndarray  # (S, R) mean square of W_1 x over that of x
-    backward: np.ndarray  # (S, R) mean square of W_1^T delta over that of delta
-    predicted_forward: np.ndarray  # (S,) n_in Var W, NaN where the scheme promises no variance
+    variance: np.ndarray  # (S, R) mean square of an entry of W_1, mostly of mean 0
+    forward: np.ndarray  # (S, R) mean square of W_1 x / mean square of x
+    backward: np.ndarray  # (S, R) mean square of W_1^T delta / mean square of delta
+    predicted_forward: np.ndarray  # (S,) n_in Var W, NaN where the scheme defines no variance
     predicted_backward: np.ndarray  # (S,) n_out Var W
 
 
@@ -37,15 +37,15 @@ class FirstLayerGain:
 def measure_first_layer_gain(experiment: Experiment) -> FirstLayerGain:
     """Return the gains on the first batch, in float64 and with the dropout of step 0.
 
-    The prediction is the mean over drawings of W_1. One network of normal weights deviates from it
-    by a standard deviation of sqrt(2 / (n_out r_x)) of it forward and sqrt(2 / (n_in r_delta))
-    backward; uniform ones by less. r = tr(K)^2 / tr(K^2), K = sum over the batch of v v^T, counts
-    the directions that the vectors v, x or delta, fill: at most the batch or their length, and for
-    deltas that few outputs send back through a linear layer not even the number of outputs. The
-    forward mean is exact. The backward one takes delta to be independent of W_1, but errors contain
-    the output itself, and slopes depend on z_1: that moves the mean, by up to 5% for networks from
-    16 inputs on, by up to 40% with two. Single networks deviated by 3% (256 inputs) to 26%
-    (32 inputs, one linear output).
+    The prediction is the mean over draws of W_1. A network with normal weights deviates from it by
+    a relative standard deviation of sqrt(2 / (n_out r_x)) forward and sqrt(2 / (n_in r_delta))
+    backward; with uniform weights by less. r = tr(K)^2 / tr(K^2), K = sum over the batch of v v^T,
+    is the effective number of directions of the vectors v = x or delta: at most the batch size or
+    the length of v, and less than the number of outputs for deltas that few outputs send back
+    through a linear layer. The forward mean is exact. The backward mean assumes delta independent
+    of W_1, but errors contain the output, and slopes depend on z_1: this moves the mean by up to 5%
+    for networks with 16 or more inputs, by up to 40% with two. Single networks deviated by 3% (256
+    inputs) to 26% (32 inputs, one linear output).
     """
     e = replace(experiment, precision="float64")
     stack, data = draw_stack_and_data(e)

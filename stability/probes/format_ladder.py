@@ -1,4 +1,4 @@
-"""The layer at which numbers leave each number format first, on the way forward and back."""
+"""The first layer at which numbers leave each number format, forward and backward."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from stability.engine.rounding_shares import FORMATS_BY_RANGE, TENSOR_KINDS
 from stability.engine.runs import Run
 
-NOTABLE_SHARE = 0.01  # of the numbers that are not 0 already: less is not mentioned
+NOTABLE_SHARE = 0.01  # of the numbers not yet 0: a smaller share is not mentioned
 ALMOST_ALL = 0.99
 DIRECTIONS = {"forward": ("activation",), "backward": ("signal_gradient", "weight_gradient")}
 STATES_OUTSIDE = "some 0", "all 0", "infinite"  # numbers in such a state have left the format
@@ -15,24 +15,23 @@ STATES_OUTSIDE = "some 0", "all 0", "infinite"  # numbers in such a state have l
 
 @dataclass(frozen=True, eq=False)
 class FormatLadder:
-    """The fate of a run's numbers at the snapshot of `step`, `(S, L, 2 directions, FORMATS)`.
+    """What each format does to a run's numbers at `step`, `(S, L, 2 directions, FORMATS)`.
 
-    Shares are those of the numbers that are not 0 already, of the tensor that loses most. NaN
-    counts as infinite. A format wider than the run's own cannot be judged where the run's numbers
-    have left their own.
+    Shares are among the numbers not yet 0, in the tensor that loses most. NaN counts as infinite.
+    A format wider than the run's own cannot be judged where the run's numbers have left its format.
     """
 
     step: int
     zero: np.ndarray  # share that becomes 0
     subnormal: np.ndarray  # share that becomes subnormal
     infinite: np.ndarray  # share that becomes infinite
-    state: np.ndarray  # the worst of these in a word
+    state: np.ndarray  # the worst outcome, in a word
 
 
 def build_format_ladder(run: Run, count: int, step: int) -> FormatLadder:
     """Return the ladder at the newest snapshot up to `step` among the first `count` steps."""
     snapshot = run.snapshot(count, step)
-    # A run keeps rounding shares as means over the replicates, alike for all of them.
+    # Rounding shares are means over the replicates, stored alike for each of them.
     kept = snapshot.rounding_shares[:, 0].astype(float)  # (S, L, TENSOR_KINDS, FORMATS, OUTCOMES)
     shares = np.nan_to_num(kept, nan=0.0)
     shares[..., -1] = np.where(np.isnan(kept[..., -1]), 1.0, shares[..., -1])
@@ -67,7 +66,7 @@ def cannot_be_judged(run: Run, state: np.ndarray) -> np.ndarray:
 def first_layer_outside(state: np.ndarray, backward: bool) -> int:
     """Return the first layer, in the order of computation, that has left a format; 0 for none.
 
-    `state` `(L,)`: those of layers 1 to L in that format.
+    `state` `(L,)` holds the states of layers 1 to L in the format.
     """
     outside = np.flatnonzero(np.isin(state, STATES_OUTSIDE)) + 1
     if not len(outside):

@@ -18,12 +18,12 @@ from stability.engine.network import Stack
 from stability.engine.training import draw_stack_and_data, first_batch
 from stability.records.experiment import Experiment
 
-# A picture shows no more directions than that, and their price grows as width^3.
+# A chart shows no more directions than these, and their cost grows as width^3.
 MOST_EXAMPLES, MOST_DIRECTIONS = 4, 256
 
 
 def why_no_singular_values(e: Experiment) -> str:
-    """Return a sentence that says why there are none; empty where there are."""
+    """Return a sentence that says why there are no singular values; empty where there are."""
     if e.depth < 3:
         return (
             f"No singular values at depth {e.depth}: "
@@ -45,10 +45,9 @@ def example_count(e: Experiment) -> int:
 def singular_values(e: Experiment) -> np.ndarray:
     """Return the singular values of d z_{L-1} / d z_1, from the largest, NaN last.
 
-    `(S, R, examples x width)`, those of all examples pooled; `(S, R, 0)` where there are none. Of
-    the weights that training starts with, without dropout. NaN where a pass leaves the range of
-    float64, and for what rounding has swallowed. 0 only where a whole Jacobian is 0, or below
-    1e-308.
+    `(S, R, examples x width)`, pooled over the examples; `(S, R, 0)` where there are none. Taken at
+    the initial weights, without dropout. NaN where a pass leaves the range of float64, and for
+    values lost to rounding. 0 only where a whole Jacobian is 0, or below 1e-308.
     """
     by_example = singular_values_by_example(e)
     pooled = by_example.reshape(len(e.schemes), e.replicates, -1)
@@ -58,16 +57,15 @@ def singular_values(e: Experiment) -> np.ndarray:
 def largest_and_median(e: Experiment) -> np.ndarray:
     """Return the largest and the median singular value of each scheme's first network, `(S, 2)`.
 
-    The median is over all directions, those included that rounding has swallowed: where it is one
-    of these it is NaN. Examples whose pass leaves the range of float64 do not count; where none
-    remains, both are NaN.
+    The median counts all directions, and is NaN where it is a value lost to rounding. Examples
+    whose pass leaves the range of float64 are left out; where none remains, both are NaN.
     """
     found = np.full((len(e.schemes), 2), np.nan)
     of_first_networks = singular_values_by_example(replace(e, replicates=1))[:, 0]
     for scheme, values in enumerate(of_first_networks):
         values = values[np.isfinite(values).any(axis=1)].ravel()
         if len(values):
-            # The middle two of an even number; a swallowed one is below all that are known.
+            # The middle two of an even number; values lost to rounding sort below all others.
             ordered = np.sort(np.nan_to_num(values, nan=-1.0))
             middle = ordered[[(len(values) - 1) // 2, len(values) // 2]]
             found[scheme] = ordered[-1], middle.mean() if middle.min() >= 0 else np.nan
@@ -84,18 +82,18 @@ def singular_values_by_example(e: Experiment) -> np.ndarray:
 
 
 def trustworthy_singular_values(jacobians: Tensor) -> np.ndarray:
-    """Return the singular values of `(examples, width, width)`, `(examples, width)`.
+    """Return the singular values `(examples, width)` of `(examples, width, width)`.
 
-    NaN for what is less than width x 2.2e-16 of its example's largest: rounding has swallowed it.
+    NaN below width x 2.2e-16 times the example's largest: such values are lost to rounding.
     """
     size = jacobians.abs().amax(dim=(1, 2), keepdim=True)
     finite = size.isfinite()
-    # LAPACK takes no NaN, and squares what it is given.
+    # LAPACK rejects NaN, and squares its input, which might overflow.
     scaled = torch.where(finite & (size > 0), jacobians / size, 0)
     values = torch.linalg.svdvals(scaled)
-    swallowed = values < values[:, :1] * rounding_share(values.shape[1])
-    values = torch.where(swallowed | ~finite[..., 0], torch.nan, values * size[..., 0])
-    # What overflows in the last product is not finite either.
+    lost = values < values[:, :1] * rounding_share(values.shape[1])
+    values = torch.where(lost | ~finite[..., 0], torch.nan, values * size[..., 0])
+    # The product above may overflow.
     return torch.where(values.isfinite(), values, torch.nan).numpy()
 
 
@@ -117,13 +115,13 @@ def hidden_jacobians(e: Experiment) -> Tensor:
     x = first_batch(e, data)[0][: example_count(e)].cpu().double()
     passed, layers = stack.forward(x, every_layer=True), stack.layers()
     outputs = torch.eye(e.width, dtype=x.dtype).repeat(len(x), 1).expand(e.network_count, -1, -1)
-    for index in range(e.depth - 2, 0, -1):  # z[index - 1] is that of layer `index`
+    for index in range(e.depth - 2, 0, -1):  # z[index - 1] belongs to layer `index`
         slope = e.phi.dphi(passed.u[index - 1], passed.h[index - 1])  # (N, examples, width)
         by_u = outputs @ layers[index][0] * slope.repeat_interleave(e.width, dim=1)
         by_z = gradient_before_norm(stack, index, passed.z[index - 1], by_u)
         outputs = by_z + outputs if e.residual else by_z
     hidden = torch.stack(passed.z[:-1])  # (L - 1, N, examples, width)
-    finite = hidden.isfinite().all(dim=3).all(dim=0)  # a slope of 0 would hide what is not
+    finite = hidden.isfinite().all(dim=3).all(dim=0)  # a slope of 0 would hide an infinite z
     jacobians = outputs.view(len(hidden[0]), len(x), e.width, e.width)
     return torch.where(finite[:, :, None, None], jacobians, torch.nan)
 
@@ -132,8 +130,8 @@ def hidden_jacobians(e: Experiment) -> Tensor:
 def gradient_before_norm(stack: Stack, index: int, z: Tensor, by_u: Tensor) -> Tensor:
     """Return derivatives by z, `(N, examples x outputs, width)`, from those by u, for any norm.
 
-    By plain autograd on one copy of z for each output: the forward mode of torch keeps its level
-    in one global number, which two threads would share.
+    By reverse-mode autograd on one copy of z for each output: torch's forward mode keeps its
+    nesting level in a global variable, which threads would share.
     """
     copies = z.repeat_interleave(by_u.shape[1] // z.shape[1], dim=1).requires_grad_()
     return torch.autograd.grad(stack.normalize(copies, index), copies, by_u)[0]
@@ -142,8 +140,9 @@ def gradient_before_norm(stack: Stack, index: int, z: Tensor, by_u: Tensor) -> T
 def linear_edge(factors: int) -> float:
     """Return the largest squared singular value of a product of wide Gaussian matrices.
 
-    n x n of variance 1/n, as n grows: (L + 1)^(L + 1) / L^L, the edge of the Fuss-Catalan law,
-    4 for one (Marchenko & Pastur), about e (L + 1/2) for many. Pennington et al. 2017.
+    For n x n matrices of variance 1/n, as n grows: (L + 1)^(L + 1) / L^L, the edge of the
+    Fuss-Catalan law; 4 for L = 1 (Marchenko & Pastur), about e (L + 1/2) for large L.
+    Pennington et al. 2017.
     """
     return (factors + 1) * (1 + 1 / factors) ** factors
 
@@ -152,9 +151,9 @@ def predicted_edge(e: Experiment) -> np.ndarray:
     """Return the largest singular value of a wide network, `(S,)`; NaN where no law is known.
 
     Known for linear units without residual connections or normalization, and Gaussian weights:
-    sqrt(linear_edge(L - 2)) times sqrt(fan_in Var W) of each layer between. At width n the largest
-    value is lower, by about 0.6 (n sqrt(2 (L - 1) / (L - 2)^3))^(-2/3) of it: the mean of Tracy &
-    Widom's law.
+    sqrt(linear_edge(L - 2)) times sqrt(fan_in Var W) of each layer from 2 to L - 1. At width n the
+    largest value is lower by a share of about 0.6 (n sqrt(2 (L - 1) / (L - 2)^3))^(-2/3): the mean
+    of Tracy & Widom's law.
     """
     edges = np.full(len(e.schemes), np.nan)
     is_linear = e.phi.corners == () and not (e.residual or e.normalization_row.has_gain)

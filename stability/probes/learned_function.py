@@ -8,7 +8,7 @@ from stability.catalogues.datasets import DATASETS
 from stability.records.experiment import Experiment
 from stability.text import join_words
 
-# Of a probability, or of a standard deviation of the target: less than that looks the same.
+# In probability, or in standard deviations of the target: smaller differences are not seen.
 INDISTINGUISHABLE = 0.01
 
 
@@ -16,8 +16,8 @@ INDISTINGUISHABLE = 0.01
 class Classification:
     """The answers of one network on the grid."""
 
-    likeliest_class: np.ndarray  # (points,) its number; -1 where an output is not finite
-    probability: np.ndarray  # (points, classes) the softmax; NaN there
+    likeliest_class: np.ndarray  # (points,) index of the class; -1 where an output is not finite
+    probability: np.ndarray  # (points, classes) softmax; NaN where one is not finite
 
     @property
     def is_constant(self) -> bool:
@@ -43,7 +43,7 @@ def classify(outputs: np.ndarray) -> Classification:
     """Return the likeliest classes for the outputs `(points, classes)` of one network."""
     finite = np.isfinite(outputs).all(axis=1)
     shown = np.where(finite[:, None], outputs.astype(float), 0.0)
-    # Outputs in float64 may be further apart than the range of numbers: their difference is -inf.
+    # The difference of two float64 outputs may overflow to -inf.
     with np.errstate(over="ignore", under="ignore"):
         weight = np.exp(shown - shown.max(axis=1, keepdims=True))
     probability = weight / weight.sum(axis=1, keepdims=True)

@@ -1,8 +1,8 @@
 """Extreme singular values of a product of matrices, their bounds, and its Lyapunov exponents.
 
 The largest singular value of a product is at most the product of the factors' largest, the
-smallest at least that of their smallest. Both bounds are far off, since the directions of two
-factors hardly ever meet. Everything here is of the first replicate.
+smallest at least the product of their smallest. Both bounds are loose, since the singular
+directions of two factors hardly ever align. All functions here use the first replicate.
 """
 
 import math
@@ -18,7 +18,7 @@ from torch import Tensor
 from stability.engine.products import factor_matrices, normalize_matrices
 from stability.records.product import Product
 
-# Factors times n^2 (n + OPERATIONS_PER_CALL) that are computed: half a second on an idle machine.
+# Most factors times n^2 (n + OPERATIONS_PER_CALL): half a second on an idle machine.
 OPERATION_BUDGET, OPERATIONS_PER_CALL = 2**28, 64
 MOST_SAMPLES = 60  # numbers of factors at which a product's own singular values are computed
 
@@ -35,7 +35,7 @@ class SingularBounds:
 
 
 def affordable_factors(product: Product) -> int:
-    """Return how many of the matrices are computed with: all where they are small."""
+    """Return how many of the matrices are used: all of them where they are small."""
     operations = product.n**2 * (product.n + OPERATIONS_PER_CALL)
     return min(product.count + 1, max(2, OPERATION_BUDGET // operations))
 
@@ -54,9 +54,9 @@ def why_shortened(product: Product) -> str:
 
 
 def sampled_factors(count: int) -> np.ndarray:
-    """Return the numbers of further factors, at most MOST_SAMPLES, that are sampled of `count`.
+    """Return at most MOST_SAMPLES numbers of further factors from 0 to `count` - 1.
 
-    The first two are among them, since a sentence compares these, and the last.
+    They include 0 and 1, which a sentence compares, and the last.
     """
     spaced = np.linspace(1, count - 1, min(MOST_SAMPLES, count) - 1)
     return np.array([0, *spaced.round().astype(int)])
@@ -75,20 +75,20 @@ def singular_bounds(product: Product) -> SingularBounds:
 def bounds_at_scale_1(product: Product) -> np.ndarray:
     """Return log10 of upper, largest, smallest and lower, `(4, samples)`, for matrices at scale 1.
 
-    The smallest comes from the product of the inverses, whose largest is its reciprocal: so it
-    keeps its digits where the condition number is far beyond 1e16.
+    The smallest is 1 over the largest singular value of the product of the inverses: so it keeps
+    its digits where the condition number is far beyond 1e16.
     """
-    ahead = back = torch.eye(product.n, dtype=torch.float64)
-    log10_ahead, log10_back, log10_bounds = 0.0, 0.0, np.zeros(2)
+    matrix = inverse = torch.eye(product.n, dtype=torch.float64)
+    log10_matrix, log10_inverse, log10_bounds = 0.0, 0.0, np.zeros(2)
     sampled, rows = set(sampled_factors(affordable_factors(product)).tolist()), []
     for k, factor in enumerate(first_factors(product)):
         log10_bounds = log10_bounds + torch.linalg.svdvals(factor)[[0, -1]].log10().numpy()
-        both = torch.stack([factor @ ahead, back @ torch.linalg.inv_ex(factor).inverse])
-        (ahead, back), (grown, shrunk) = normalize_matrices(both)
-        log10_ahead, log10_back = log10_ahead + float(grown), log10_back + float(shrunk)
+        both = torch.stack([factor @ matrix, inverse @ torch.linalg.inv_ex(factor).inverse])
+        (matrix, inverse), (grown, shrunk) = normalize_matrices(both)
+        log10_matrix, log10_inverse = log10_matrix + float(grown), log10_inverse + float(shrunk)
         if k in sampled:
-            largest = log10_ahead + float(torch.linalg.matrix_norm(ahead, 2).log10())
-            smallest = -log10_back - float(torch.linalg.matrix_norm(back, 2).log10())
+            largest = log10_matrix + float(torch.linalg.matrix_norm(matrix, 2).log10())
+            smallest = -log10_inverse - float(torch.linalg.matrix_norm(inverse, 2).log10())
             rows.append((log10_bounds[0], largest, smallest, log10_bounds[1]))
     return np.array(rows).T
 
@@ -104,7 +104,7 @@ def measured_exponents(product: Product) -> np.ndarray:
 
     The mean of ln |r_ii| over the factors: M_k Q_{k-1} = Q_k R_k keeps n vectors apart that would
     all turn into one direction. Benettin et al. 1980. -inf at sigma 0. For Gaussian factors r_ii^2
-    is sigma^2 times chi-square with n - i degrees of freedom, i = 0 .. n - 1, at any k.
+    is sigma^2 times chi-square with n - i degrees of freedom, i = 0 .. n - 1, for every k.
     """
     at_scale_1 = exponents_at_scale_1(replace(product, sigma=1.0, replicates=1))
     return at_scale_1 + product.log10_scale * math.log(10)

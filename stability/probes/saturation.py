@@ -1,4 +1,4 @@
-"""How much of what an activation sees lies where it is saturated, from the histograms of a run."""
+"""The share of pre-activations at which an activation is saturated, and their histograms."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from stability.engine.runs import Run
 
 @dataclass(frozen=True)
 class Saturation:
-    """One scheme at one hidden layer. Shares of the pre-activations u; NaN where not finite.
+    """Shares of one scheme's pre-activations u at one hidden layer; NaN where not finite.
 
     `saturated_share`, the median over the replicates at `step`, lies where the activation is flat;
-    `share_by_design` would if u were N(0, 1). `below` and `above`, means over the replicates at
-    `snapshot_step`, lie outside the histogram.
+    `share_by_design` is the same for u from N(0, 1). `below` and `above`, means over the replicates
+    at `snapshot_step`, lie outside the histogram.
     """
 
     scheme: str
@@ -30,16 +30,16 @@ class Saturation:
 def mean_histogram(run: Run, count: int, layer: int, step: int) -> np.ndarray:
     """Return the newest histograms up to `step`, `(S, HISTOGRAM_BINS + 2)`.
 
-    Means over the replicates whose pre-activations are numbers; NaN where there is none.
+    Means over the replicates whose pre-activations are finite; NaN where none is.
     """
     shares = run.snapshot(count, step).pre_activations[:, :, layer - 1]  # (S, R, bins)
     return mean_of_finite(shares.astype(float))
 
 
 def saturation_by_scheme(run: Run, count: int, layer: int, step: int) -> list[Saturation]:
-    """Return one a scheme, at hidden layer `layer` (from 1) and the newest snapshot up to `step`.
+    """Return each scheme's saturation at hidden `layer` (from 1), newest snapshot up to `step`.
 
-    A long run keeps its profiles at other steps than its snapshots: the nearest one is taken.
+    A long run keeps profiles and snapshots at different steps: the nearest profiles are used.
     """
     e, snapshot_step = run.experiment, run.snapshot(count, step).step
     histograms = mean_histogram(run, count, layer, step)

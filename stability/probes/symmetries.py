@@ -1,6 +1,6 @@
-"""Symmetries of a network: what can be done to hidden units that its output does not notice.
+"""Symmetries of a network: changes of hidden units that leave its output as it is.
 
-As long as two units have the same weights in and out, they get the same gradient, and training
+As long as two units have equal weights in and out, they get the same gradient, and training
 cannot tell them apart. Equal weights on the way in are not enough: row i of d(loss)/dW_l is
 sum_b phi'(z_i) (W_{l+1}^T delta_{l+1})_i h_{l-1}, so rows of units with equal z tie only where
 their outgoing weights tie, too. A constant W_1 below a random W_2 comes apart at the first step.
@@ -33,9 +33,9 @@ Transformation = Callable[[Tensor, Tensor, Tensor, int, int], Units]
 class Symmetry(Entry):
     """A row: `change(incoming, bias, outgoing, i, j)` returns the units with i and j transformed.
 
-    The output is compared with that of the units which `start` returns, mostly of them unchanged.
-    `why_broken(e, layer)` says in a sentence why the output notices, empty where it does not;
-    `description` says what was done, with fields for {one}, {other} and the {layer}.
+    The output is compared with the output after `start`, or before any change where there is none.
+    `why_broken(e, layer)` says in a sentence why the output changes, empty where it does not;
+    `description` names the change, with fields for {one}, {other} and the {layer}.
     """
 
     change: Transformation
@@ -46,14 +46,14 @@ class Symmetry(Entry):
 
 @dataclass(frozen=True, eq=False)
 class OutputChange:
-    """The largest entry of a difference and of what it is compared with, for each network."""
+    """The largest entries of a difference and of the tensor before it, for each network."""
 
     moved: np.ndarray  # (S, R) NaN where not finite
     size: np.ndarray  # (S, R)
 
 
 def swap_units(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
-    """Return the units with i and j in each other's place."""
+    """Return the units with i and j swapped."""
     order = torch.arange(bias.shape[-1], device=bias.device)
     order[[i, j]] = order[[j, i]]
     return incoming[:, order], bias[:, order], outgoing[:, :, order]
@@ -65,7 +65,7 @@ def swap_incoming(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: i
 
 
 def rescale_unit(factor: float) -> Transformation:
-    """Return what makes unit i as much larger on the way in as smaller on the way out."""
+    """Return a change of unit i: incoming weights times `factor`, outgoing ones over `factor`."""
 
     def rescale(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
         return (
@@ -78,7 +78,7 @@ def rescale_unit(factor: float) -> Transformation:
 
 
 def multiply_unit(tensor: Tensor, dim: int, unit: int, factor: float) -> Tensor:
-    """Return a copy in which the numbers of one unit are multiplied."""
+    """Return a copy in which one unit is multiplied by `factor`."""
     copy = tensor.clone()
     copy.select(dim, unit).mul_(factor)
     return copy
@@ -99,9 +99,9 @@ def shift_outgoing(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: 
 
 
 def scales_with_input(e: Experiment, layer: int, factor: float) -> bool:
-    """Return True if a hidden unit, behind its norm, is multiplied by `factor` where its z is.
+    """Return True if z times `factor` gives a unit's output, behind its norm, times `factor`.
 
-    A constant beside that is allowed where the next layer takes it away, as batch norm does:
+    An added constant is allowed where the norm of the next layer removes it, as batch norm does:
     sigmoid(-u) = 1 - sigmoid(u).
     """
     norm, phi = e.normalization_row.apply, e.phi.phi
@@ -172,15 +172,15 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
 
 
 def why_no_symmetries(e: Experiment) -> str:
-    """Return a sentence that says why there are none; empty where there are."""
+    """Return a sentence that says why there are no symmetries; empty where there are."""
     return "" if e.depth > 1 else "No hidden units at depth 1: the only layer is the output."
 
 
 def layers_changed_together(e: Experiment, layer: int) -> range:
     """Return the hidden layers whose units change together: with residual connections all.
 
-    A skip hands unit i of one hidden layer to unit i of the next, past all weights: done to one
-    layer alone, none of SYMMETRIES is a symmetry there.
+    A skip adds unit i of one hidden layer to unit i of the next, past all weights: a change of one
+    layer alone is then no symmetry.
     """
     return range(1, e.depth) if e.residual else range(layer, layer + 1)
 
@@ -198,8 +198,8 @@ def symmetry_changes(
     """Return by how much each of SYMMETRIES moves the output before training, on the first batch.
 
     In float64 and without dropout, so that a symmetry moves it by rounding alone; but chaotic
-    networks amplify rounding, and tanh at normal:1 makes all of it from depth 50 on. `layer` counts
-    from 1, `units` from 0; with residual connections the same units of all hidden layers are
+    networks amplify rounding, with tanh at normal:1 to the output's size from depth 50 on. `layer`
+    counts from 1, `units` from 0; with residual connections the same units of all hidden layers are
     changed. Empty at depth 1. ValueError where there is no such layer or unit.
     """
     if why_no_symmetries(experiment):
@@ -226,9 +226,9 @@ def symmetry_changes(
     return MappingProxyType(found)
 
 
-def largest_entries(e: Experiment, difference: Tensor, of: Tensor) -> OutputChange:
+def largest_entries(e: Experiment, difference: Tensor, before: Tensor) -> OutputChange:
     """Return the largest absolute entries of `(N, ..., ...)`; NaN where not finite."""
-    sizes = (tensor.abs().amax(dim=(1, 2)) for tensor in (difference, of))  # NaN wins
+    sizes = (tensor.abs().amax(dim=(1, 2)) for tensor in (difference, before))  # keeps NaN
     moved, size = (torch.where(size.isfinite(), size, torch.nan) for size in sizes)
     return OutputChange(to_schemes_and_replicates(e, moved), to_schemes_and_replicates(e, size))
 
@@ -252,9 +252,9 @@ def row_differences(experiment: Experiment, layer: int = 1) -> Mapping[str, Outp
     """Return how far the rows of d(loss)/dW_l of a hidden layer differ on the first batch.
 
     `drawn`: with the outgoing weights W_{l+1} as they are; `random`: with N(0, 1/fan_in) in their
-    place. In float64 and without dropout. Behind a constant W_L there is no gradient to differ: the
-    softmax sends back errors that add up to 0, and c times their sum is 0 but for rounding.
-    Constant hidden layers learn from the second step on, tied. Empty at depth 1; ValueError where
+    place. In float64 and without dropout. Below a W_L of one constant c gradients are 0: softmax
+    errors add up to 0, and c times their sum is 0 but for rounding. Constant hidden layers learn
+    from the second step on, with equal rows. Empty at depth 1; ValueError where
     there is no such layer.
     """
     if why_no_symmetries(experiment):
