@@ -1,8 +1,8 @@
 """Every state of the page as a picture, at the widths of a desk, a tablet and a phone, light and
 dark.
 
-`python tests/run.py tests/page/test_screenshots.py --update-docs` makes those in docs/ anew, all of them;
-else each state is looked at in one width and theme.
+`python tests/run.py tests/page/test_screenshots.py --update-docs` makes those in docs/ anew, all of
+them; else each state is looked at in one width and theme.
 """
 
 import io
