@@ -15,7 +15,7 @@ STATES_OUTSIDE = "some 0", "all 0", "infinite"  # numbers in such a state have l
 
 @dataclass(frozen=True, eq=False)
 class FormatLadder:
-    """What each format does to a run's numbers at `step`, `(S, L, 2 directions, FORMATS)`.
+    """The effect of each format on a run's numbers at `step`, `(S, L, 2 directions, FORMATS)`.
 
     Shares are among the numbers not yet 0, in the tensor that loses most. NaN counts as infinite.
     A format wider than the run's own cannot be judged where the run's numbers have left its format.

@@ -464,11 +464,10 @@ def test_the_page_shows_one_panel_a_scheme_with_its_sentence_and_grey_where_noth
         "learned",
     )
     panels = pictures(at)
-    assert [panel["vconcat"][0]["title"]["text"][2:] for panel in panels] == [
-        "He (normal)",
-        "Xavier (normal)",
-        "Normal 30",
-    ]
+    assert all(panel["vconcat"][0]["title"]["text"] == {"expr": "heading"} for panel in panels)
+    given = [{one["name"]: one.get("value") for one in panel["params"]} for panel in panels]
+    headings = [parameters["heading"][2:] for parameters in given]
+    assert headings == ["He (normal)", "Xavier (normal)", "Normal 30"]
     assert "not a finite number anywhere" in cards(at)
     assert "Training points: dark circles" in cards(at)
 
