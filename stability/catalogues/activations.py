@@ -10,20 +10,33 @@ from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
 
+threshold_backward = torch.ops.aten.threshold_backward
+hardtanh_backward = torch.ops.aten.hardtanh_backward
+
+
+def multiply_by_slope(gradient: Tensor, u: Tensor, slope: Tensor) -> Tensor:
+    return gradient * slope
+
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Entry):
     """A row: `phi(u)`, and `dphi(u, h)` where h = phi(u), elementwise on tensors of any shape.
 
-    `max_slope` is the largest abs(phi'); `saturated_by_design` the probability that u ~ N(0, 1)
-    lies where phi is flat on purpose (ReLU 1/2); `negative_slope` the slope of a leaky ReLU below
-    0, else 0. `corners` are the kinks u of a piecewise linear phi, each with the jump of phi'; None
-    for any other phi. `suited_scheme` is the scheme made for phi, empty where none helps.
+    `backward(gradient, u, slope)` turns a gradient by h into one by u, where slope = dphi(u, h).
+    An infinite gradient times a slope of exactly 0 is NaN; the rows of ReLU and hard tanh let such
+    a slope cut it off, as torch does. `max_slope` is the largest abs(phi'); `saturated_by_design`
+    the probability that u ~ N(0, 1) lies where phi is flat on purpose (ReLU 1/2); `negative_slope`
+    the slope of a leaky ReLU below 0, else 0. `corners` are the kinks u of a piecewise linear phi,
+    each with the jump of phi'; None for any other phi. `suited_scheme` is the scheme made for phi,
+    empty where none helps. Where phi is not monotone, its slope is negative somewhere.
     """
 
     phi: Callable[[Tensor], Tensor]
     dphi: Callable[[Tensor, Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor, Tensor], Tensor] = multiply_by_slope
     max_slope: float = 1.0
+    is_monotone: bool = True
+    slope_is_0_or_1: bool = False
     saturated_by_design: float = 0.0
     negative_slope: float = 0.0
     corners: tuple[tuple[float, float], ...] | None = None
@@ -31,8 +44,9 @@ class Activation(Entry):
 
 
 def gelu_derivative(u: Tensor, h: Tensor) -> Tensor:
-    cumulative = torch.erfc(u * -math.sqrt(0.5)) / 2
-    return cumulative + u * torch.exp(u.square() / -2) / math.sqrt(2 * math.pi)
+    cumulative = (u * -math.sqrt(0.5)).erfc_().div_(2)
+    density = u.square().div_(-2).exp_().div_(math.sqrt(2 * math.pi))
+    return cumulative.add_(density.mul_(u))
 
 
 def silu_derivative(u: Tensor, h: Tensor) -> Tensor:
@@ -67,7 +81,7 @@ ACTIVATIONS = catalogue(
         summary="No activation at all: a product of matrices, and the cleanest place to see one "
         "explode.",
         phi=lambda u: u, dphi=lambda u, h: torch.ones_like(u), suited_scheme="orthogonal",
-        corners=(),
+        slope_is_0_or_1=True, corners=(),
     ),
     Activation(
         key="sigmoid", label="Sigmoid", source="Rumelhart, Hinton & Williams 1986",
@@ -85,7 +99,9 @@ ACTIVATIONS = catalogue(
         formula=r"\phi(u) = \min(\max(u, -1), 1)",
         summary="Tanh with corners: slope exactly 1 inside (-1, 1) and exactly 0 outside.",
         phi=F.hardtanh, dphi=lambda u, h: (u.abs() < 1).to(u.dtype),
-        saturated_by_design=math.erfc(math.sqrt(0.5)), corners=((-1.0, 1.0), (1.0, -1.0)),
+        backward=lambda gradient, u, slope: hardtanh_backward(gradient, u, -1, 1),
+        slope_is_0_or_1=True, saturated_by_design=math.erfc(math.sqrt(0.5)),
+        corners=((-1.0, 1.0), (1.0, -1.0)),
     ),
     Activation(
         key="softsign", label="Softsign", source="Glorot & Bengio 2010",
@@ -105,7 +121,9 @@ ACTIVATIONS = catalogue(
         summary="Passes what is positive, cuts the rest: half of the signal's second moment is "
         "gone at each layer.",
         phi=torch.relu, dphi=lambda u, h: torch.gt(u, 0, out=torch.empty_like(u)),
-        suited_scheme="he_normal", saturated_by_design=0.5, corners=((0.0, 1.0),),
+        backward=lambda gradient, u, slope: threshold_backward(gradient, u, 0),
+        slope_is_0_or_1=True, suited_scheme="he_normal", saturated_by_design=0.5,
+        corners=((0.0, 1.0),),
     ),
     leaky_relu("leaky_relu", 0.01),
     leaky_relu("leaky_relu_0.2", 0.2),
@@ -128,17 +146,20 @@ ACTIVATIONS = catalogue(
         formula=r"\phi(u) = u \, \Phi(u)",
         summary="A smooth ReLU, exact form: the input times the share of a bell curve below it.",
         phi=F.gelu, dphi=gelu_derivative, suited_scheme="he_normal", max_slope=1.1289042,
+        is_monotone=False,
     ),
     Activation(
         key="silu", label="SiLU", source="Elfwing et al. 2018",
         formula=r"\phi(u) = u / (1 + e^{-u})",
         summary="A smooth ReLU, also called swish: the input times its own sigmoid.",
         phi=F.silu, dphi=silu_derivative, suited_scheme="he_normal", max_slope=1.0998393,
+        is_monotone=False,
     ),
     Activation(
         key="mish", label="Mish", source="Misra 2020", formula=r"\phi(u) = u \tanh(\ln(1 + e^u))",
         summary="A smooth ReLU with a slightly deeper dip below zero.",
         phi=F.mish, dphi=mish_derivative, suited_scheme="he_normal", max_slope=1.0884982,
+        is_monotone=False,
     ),
     Activation(
         key="softplus", label="Softplus", source="Dugas et al. 2001",

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
@@ -14,17 +14,23 @@ from stability.catalogues.number_formats import at_least_float32
 
 @dataclass(frozen=True, kw_only=True)
 class Normalization(Entry):
-    """A row: `apply` maps z `(N, batch, width)` to u before the trained gain and shift.
+    """A row: `forward` maps z `(N, batch, width)` to u before the trained gain and shift.
 
-    The gain starts at 1, the shift at 0. `variance(q)` is the variance of u in a wide layer whose z
-    has variance q for each example, numbers or arrays; None where examples are mixed.
+    Beside u it returns what `backward(gradient, u, saved)` needs to turn a gradient by u into one
+    by z; without `backward`, autograd does that. The gain starts at 1, the shift at 0.
+    `variance(q)` is the variance of u in a wide layer whose z has variance q for each example,
+    numbers or arrays; None where examples are mixed.
     """
 
-    apply: Callable[[Tensor], Tensor]
+    forward: Callable[[Tensor], tuple[Tensor, Tensor]]
+    backward: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     variance: Callable[[Any], Any] | None = None
     has_gain: bool = True
     has_shift: bool = True
     min_batch: int = 1
+
+    def apply(self, z: Tensor) -> Tensor:
+        return self.forward(z)[0]
 
     @property
     def mixes_examples(self) -> bool:
@@ -32,15 +38,37 @@ class Normalization(Entry):
         return self.variance is None
 
 
-def standardize_over_batch(z: Tensor) -> Tensor:
-    """Standardize each unit by the batch's own statistics, eps 1e-5.
+def standardize(
+    z: Tensor, axis: int, epsilon: float | None = 1e-5, centered: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Return u = (z - mean) / sqrt(variance + epsilon) along an axis, and the factor 1 / sqrt(...).
 
-    Like torch.nn.BatchNorm1d(track_running_stats=False), 16-bit formats are computed in float32 and
-    only the result is rounded.
+    Without centering the mean counts as 0; an epsilon of None is that of the dtype, as in
+    torch.nn.RMSNorm. Like torch, 16-bit formats are computed in float32 and only the result is
+    rounded. By sums, since torch.var_mean over the batch takes a hundred times as long.
     """
-    widened = at_least_float32(z)
-    variance, mean = torch.var_mean(widened, dim=-2, correction=0, keepdim=True)
-    return ((widened - mean) * torch.rsqrt(variance + 1e-5)).to(z.dtype)
+    widened, count = at_least_float32(z), z.shape[axis]
+    if centered:
+        widened = widened - widened.sum(axis, keepdim=True) / count
+    variance = (widened * widened).sum(axis, keepdim=True) / count
+    epsilon = torch.finfo(widened.dtype).eps if epsilon is None else epsilon
+    factor = torch.rsqrt(variance + epsilon)
+    return (widened * factor).to(z.dtype), factor
+
+
+def standardize_backward(
+    gradient: Tensor, u: Tensor, factor: Tensor, axis: int, centered: bool = True
+) -> Tensor:
+    """Return the gradient by z: the factor times what neither shifts nor scales the whole axis.
+
+    u does not change if all of z moves by one number, nor (but for epsilon) if all is multiplied:
+    so the mean of the gradient and its part along u are taken away.
+    """
+    count = u.shape[axis]
+    by_z = gradient - u * ((gradient * u).sum(axis, keepdim=True) / count)
+    if centered:
+        by_z -= gradient.sum(axis, keepdim=True) / count
+    return by_z.mul_(factor)
 
 
 NORMALIZATIONS = catalogue(
@@ -48,25 +76,29 @@ NORMALIZATIONS = catalogue(
         key="none", label="None", source="-", formula=r"u = z",
         summary="The pre-activation enters the activation as it is: nothing hides what the "
         "initialization did.",
-        apply=lambda z: z, has_gain=False, has_shift=False, variance=lambda q: q,
+        forward=lambda z: (z, z), backward=lambda gradient, u, z: gradient, has_gain=False,
+        has_shift=False, variance=lambda q: q,
     ),
     Normalization(
         key="batch", label="Batch norm", source="Ioffe & Szegedy 2015",
         formula=r"u = \gamma (z - \mathrm{mean}_B z) / \sqrt{\mathrm{Var}_B z + 10^{-5}} + \beta",
         summary="Each unit is standardised over the batch, always by the batch's own statistics.",
-        apply=standardize_over_batch, min_batch=2,
+        forward=partial(standardize, axis=-2), backward=partial(standardize_backward, axis=-2),
+        min_batch=2,
     ),
     Normalization(
         key="layer", label="Layer norm", source="Ba, Kiros & Hinton 2016",
         formula=r"u = \gamma (z - \mathrm{mean}_j z) / \sqrt{\mathrm{Var}_j z + 10^{-5}} + \beta",
         summary="Each example is standardised over the units of the layer.",
-        apply=lambda z: F.layer_norm(z, z.shape[-1:]), variance=lambda q: q / (q + 1e-5),
+        forward=partial(standardize, axis=-1), backward=partial(standardize_backward, axis=-1),
+        variance=lambda q: q / (q + 1e-5),
     ),
     Normalization(
         key="rms", label="RMS norm", source="Zhang & Sennrich 2019",
         formula=r"u = \gamma z / \sqrt{\mathrm{mean}_j z^2 + \epsilon}",
         summary="Each example is divided by the root mean square of its layer; the mean stays.",
-        has_shift=False, apply=lambda z: F.rms_norm(z, z.shape[-1:]),
+        forward=partial(standardize, axis=-1, epsilon=None, centered=False),
+        backward=partial(standardize_backward, axis=-1, centered=False), has_shift=False,
         variance=lambda q: q / (q + torch.finfo(torch.float32).eps),
     ),
 )  # fmt: skip

@@ -55,14 +55,15 @@ class Format(Entry):
         """The gap between 1 and the next number."""
         return torch.finfo(self.dtype).eps
 
-    def compute_dtype(self, device: torch.device) -> torch.dtype:
-        """Return the dtype of tensors during computation; it represents every number of `dtype`.
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """The dtype of tensors during computation; it represents every number of `dtype`.
 
         CPUs without 16-bit instructions multiply float16 matrices 15 times slower than float32
-        ones, bfloat16 matrices 4 times. So on a CPU results are computed in float32 and rounded,
-        like torch's own 16-bit matrix products, which are summed in float32, too.
+        ones, bfloat16 matrices 4 times. So results are computed in float32 and rounded, like
+        torch's own 16-bit matrix products, which are summed in float32, too.
         """
-        return torch.float32 if self.itemsize < 4 and device.type == "cpu" else self.dtype
+        return torch.float32 if self.itemsize < 4 else self.dtype
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:

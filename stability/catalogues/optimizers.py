@@ -69,14 +69,14 @@ def adam(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: f
     state["step"] += 1
     mean: Tensor = state["mean"].lerp_(grad, 1 - 0.9)
     square: Tensor = state["square"].mul_(0.999).addcmul_(grad, grad, value=1 - 0.999)
-    root = (square / (1 - 0.999 ** state["step"])).sqrt_()
-    step: Tensor = -lr / (1 - 0.9 ** state["step"]) * mean / (root + 1e-8)
+    root = (square / (1 - 0.999 ** state["step"])).sqrt_().add_(1e-8)
+    step: Tensor = torch.div(mean, root, out=root).mul_(-lr / (1 - 0.9 ** state["step"]))
     return step
 
 
 def adamw(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
     step = adam(param, grad, state, lr, 0.0)
-    return step - lr * decay * param if decay else step
+    return step.sub_(param, alpha=lr * decay) if decay else step
 
 
 def rmsprop(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
@@ -84,7 +84,8 @@ def rmsprop(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay
     if not state:  # setdefault would allocate zeros at every step
         state["square"] = torch.zeros_like(grad)
     square: Tensor = state["square"].mul_(0.99).addcmul_(grad, grad, value=1 - 0.99)
-    return grad * -lr / (square.sqrt() + 1e-8)
+    root = square.sqrt().add_(1e-8)
+    return torch.div(grad, root, out=root).mul_(-lr)
 
 
 def lars(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
@@ -100,9 +101,9 @@ def muon(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: f
     if not state:
         state["mean"] = torch.zeros_like(grad)
     mean: Tensor = state["mean"].lerp_(grad, 1 - 0.95)
-    update = newton_schulz(grad.lerp(mean, 0.95)).to(grad.dtype)
-    step: Tensor = update * (-lr * 0.2 * max(grad.shape[-2:]) ** 0.5)
-    return step - lr * decay * param if decay else step
+    step = newton_schulz(grad.lerp(mean, 0.95)).to(grad.dtype)
+    step.mul_(-lr * 0.2 * max(grad.shape[-2:]) ** 0.5)
+    return step.sub_(param, alpha=lr * decay) if decay else step
 
 
 def newton_schulz(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -110,14 +111,15 @@ def newton_schulz(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tenso
 
     Jordan et al. 2024; torch.optim.Muon computes in bfloat16.
     """
-    x: Tensor = matrices.to(dtype)
+    x: Tensor = matrices.to(dtype).reshape(-1, *matrices.shape[-2:])  # (matrices, rows, columns)
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(5):
         gram = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x.mT if tall else x
+        gram = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        x = torch.baddbmm(x, gram, x, beta=3.4445)
+    return (x.mT if tall else x).reshape(matrices.shape)
 
 
 OPTIMIZERS = catalogue(

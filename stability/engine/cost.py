@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-import torch
-
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
@@ -50,7 +48,7 @@ def training_cost(e: Experiment) -> Cost:
     largest = max(e.network_count * HELD_OUT_EXAMPLES, points)  # never both at once
     numbers = 12 * units * e.batch  # values, gradients, copies
     numbers += 4 * largest * max(e.width, e.dataset_row.outputs)
-    computed_in = e.number_format.compute_dtype(torch.device("cpu"))
+    computed_in = e.number_format.compute_dtype
     if computed_in != e.number_format.weight_dtype:
         numbers += 2 * weights  # copies to compute with, and their gradients
     return Cost(

@@ -47,6 +47,7 @@ class Measurement:
     learned_outputs: Snapshot
 
 
+CURVES = tuple(field.name for field in fields(Measurement) if field.type is Curve)
 PROFILES = tuple(field.name for field in fields(Measurement) if field.type is Profile)
 SNAPSHOTS = tuple(field.name for field in fields(Measurement) if field.type is Snapshot)
 

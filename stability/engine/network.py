@@ -1,8 +1,10 @@
-"""The stack: all N = schemes x replicates networks of an experiment in one set of tensors.
+"""The stack: many networks of one shape in one set of tensors, their way forward and back.
 
 Layers of one shape share one tensor, `(layers, N, fan_out, fan_in)`: the first, the hidden ones,
-the last. So the norms and the optimizer take one kernel for all hidden layers of all networks, and
-`baddbmm` multiplies N networks at once.
+the last; `bmm` multiplies N networks at once. Backward is written by hand, so that nothing but the
+layers' own tensors is kept on the way forward, and what is measured of a layer is taken while it
+lies in the cache. Autograd gives the same gradients through `forward`, more slowly: the tests hold
+one against the other.
 
 Where a number format is computed in a wider one, every number is rounded to the format after every
 operation: on the way forward the result, on the way back its gradient. So the gradients of the
@@ -16,12 +18,12 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.number_formats import at_least_float32
-from stability.engine.scaled_norms import norms
+from stability.engine.losses import Losses, keep, losses_with_gradients
+from stability.engine.scaled_norms import Norms, norms
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 
@@ -35,6 +37,11 @@ class ForwardPass:
     z: list[Tensor] = field(default_factory=list)
     u: list[Tensor] = field(default_factory=list)
     h: list[Tensor] = field(default_factory=list)  # phi(u), before dropout
+    inputs: list[Tensor] = field(default_factory=list)  # of each layer: x, then h after dropout
+    weights: list[Tensor] = field(default_factory=list)  # (N, fan_out, fan_in), as multiplied
+    normalized: list[Tensor] = field(default_factory=list)  # z after it, before gain and shift
+    saved: list[Tensor] = field(default_factory=list)  # by the normalization
+    masks: Sequence[Tensor] = ()  # of dropout, (N or 1, batch, width)
 
     @property
     def output(self) -> Tensor:
@@ -46,21 +53,29 @@ class BackwardPass:
     """The gradients of the mean losses; stored ones are multiplied by the `scale` `(N,)`."""
 
     parameters: list[Tensor]  # (layers, N, ...), in the order of Stack.parameters
-    parameter_norms: list[Tensor]  # (layers, N) of each
+    weight_norms: Tensor  # (L, N) of the weights'
     norm: Tensor  # (N,) over all parameters
     stored_weights: list[Tensor]  # (layers, N, fan_out, fan_in)
     stored_z: list[Tensor]  # (N, batch, units) by layer
     scale: Tensor
 
 
+# Sees each layer on the way back, from the last one to the first: its index, its gradient by z,
+# and of hidden layers the slopes phi'(u), `(N, batch, units)` each.
+Watch = Callable[[int, Tensor, Tensor | None], None]
+
+
 class Stack:
-    """The parameters of all networks, as leaves: a tensor `(layers, N, ...)` a group of layers."""
+    """The parameters of `networks`, indices into schemes x replicates, a tensor a group of layers.
+
+    Tensors are `(layers, N, ...)`, leaves of autograd when drawn.
+    """
 
     def __init__(self, experiment: Experiment, device: torch.device):
         self.experiment = experiment
         self.device = device
+        self.networks = torch.arange(experiment.network_count)
         layers, norm = experiment.layers, experiment.normalization_row
-        self.compute_dtype = experiment.number_format.compute_dtype(device)
         self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
         self.biases: list[Tensor] = []  # (layers, N, fan_out)
         self.group_is_hidden: list[bool] = []
@@ -86,19 +101,35 @@ class Stack:
     def mapped(self, change: Callable[[Tensor], Tensor], **settings: Any) -> "Stack":
         """Return a stack of the changed parameters, its experiment with these settings replaced."""
         other = copy(self)
-        other.experiment = replace(self.experiment, **settings)
+        if settings:
+            other.experiment = replace(self.experiment, **settings)
         other.weights, other.biases, other.gains, other.shifts = (
             [change(group) for group in groups]
             for groups in (self.weights, self.biases, self.gains, self.shifts)
         )
         other.device = other.weights[0].device
-        other.compute_dtype = other.experiment.number_format.compute_dtype(other.device)
+        return other
+
+    def select(self, chosen: slice | Tensor) -> "Stack":
+        """Return some of the networks, without autograd; a slice shares memory with this stack."""
+        other = self.mapped(lambda group: group.detach()[:, chosen])
+        other.networks = self.networks[chosen]
         return other
 
     def first_replicates(self) -> "Stack":
-        """Return the first network of each scheme: views of the same numbers, without gradients."""
-        replicates = self.experiment.replicates
-        return self.mapped(lambda group: group.detach()[:, ::replicates], replicates=1)
+        """Return those networks that are the first of their scheme, without autograd."""
+        return self.select((self.networks % self.experiment.replicates == 0).nonzero().flatten())
+
+    def in_blocks(self, examples: int, most_numbers: int) -> Iterator[slice]:
+        """Yield slices of networks of which a layer computes at most `most_numbers` at a time.
+
+        At least one network each; all of about one size.
+        """
+        widest = max(layer.fan_out for layer in self.experiment.layers)
+        count = len(self.networks)
+        blocks = -(-count // max(1, most_numbers // (examples * widest)))
+        ends = [count * index // blocks for index in range(blocks + 1)] if blocks else []
+        yield from map(slice, ends[:-1], ends[1:])
 
     def layers(self) -> list[tuple[Tensor, Tensor]]:
         """Return weights `(N, fan_out, fan_in)` and biases `(N, fan_out)` by layer, detached."""
@@ -109,12 +140,13 @@ class Stack:
     def with_layers(self, layers: Sequence[tuple[Tensor, Tensor]]) -> "Stack":
         """Return a stack of these weights and biases, as from `layers`; all else is shared."""
         other = copy(self)
+        other.networks = torch.arange(len(layers[0][0]))
         other.weights = [weights.unsqueeze(0) for weights, _ in layers]
         other.biases = [biases.unsqueeze(0) for _, biases in layers]
         other.group_is_hidden = [not layer.is_end for layer in self.experiment.layers]
         return other
 
-    # Forward and backward
+    # Forward
 
     def forward(
         self,
@@ -122,66 +154,146 @@ class Stack:
         step: int | None = None,
         every_layer: bool | None = None,
         rescale: Callable[[int, Tensor], Tensor | None] | None = None,
+        masks: Sequence[Tensor] | None = None,
     ) -> ForwardPass:
         """Feed one batch `(batch, features)` to all networks.
 
-        `step` names the dropout masks; without it, as on held-out data, there is no dropout, and
-        only the last layer is kept unless `every_layer` is asked for. `rescale` sees z of each
-        layer and may return other weights, with which z is computed again.
+        `step` names the dropout masks, drawn here unless given; without it, as on held-out data,
+        there is no dropout, and only the last layer is kept unless `every_layer` is asked for.
+        `rescale` sees z of each layer and may return other weights, with which z is computed again.
         """
-        e, passed = self.experiment, ForwardPass()
-        keep = step is not None if every_layer is None else every_layer
+        e, passed, z = self.experiment, ForwardPass(), None
+        every_layer = step is not None if every_layer is None else every_layer
+        if step is not None and e.dropout:
+            drawn = dropout_masks(e, step, len(x)) if masks is None else masks
+            passed.masks = [self._by_network(mask.to(x.device)) for mask in drawn]
         layers = zip(self._by_layer(self.weights), self._by_layer(self.biases), strict=True)
-        h = self.to_compute_dtype(x).expand(e.network_count, *x.shape)  # (N, batch, features)
-        z = None
+        h = self.to_compute_dtype(x).expand(len(self.networks), *x.shape)  # (N, batch, features)
         for index, (weights, biases) in enumerate(layers, start=1):
-            z_before, z = z, self.pre_activation(index, h, z, weights, biases)
+            before, z = z, self.pre_activation(index, h, z, weights, biases)
             rounds = ADJUST_ROUNDS
             while rescale and rounds and (rescaled := rescale(index, z)) is not None:
-                z = self.pre_activation(index, h, z_before, rescaled, biases)
+                z = self.pre_activation(index, h, before, rescaled, biases)
                 rounds -= 1
-            if keep or index == e.depth:
+            if every_layer or index == e.depth:
                 passed.z.append(z)
+            if every_layer:
+                passed.inputs.append(h)
+                passed.weights.append(weights)
             if index < e.depth:
-                u = self.normalize(z, index)
+                u = self.normalize(z, index, passed if every_layer else None)
                 h = self._apply(e.phi.phi, u)
-                if keep:
+                if every_layer:
                     passed.u.append(u)
                     passed.h.append(h)
-                if step is not None and e.dropout:
-                    h = self._apply(partial(drop_units, e, index, step), h)
+                if passed.masks:
+                    h = self.round_to_format(h * passed.masks[index - 1])
         return passed
 
-    def backward(self, passed: ForwardPass, losses: Tensor, scale: Tensor) -> BackwardPass:
-        """Return the gradients of the losses `(N,)`, each multiplied by its `scale` on the way."""
-        # The networks share no parameter, so the gradient of the sum is each one's own.
-        stored = torch.autograd.grad(
-            losses, [*self.parameters, *passed.z], scale.to(losses), materialize_grads=True
-        )
-        layers = len(passed.z)
-        of_parameters, of_z = list(stored[:-layers]), stored[-layers:]
-        of_weights = of_parameters[: len(self.weights)]
-        if self.experiment.number_format.scales_loss:
-            of_parameters = [g / per_network(scale.to(g), g) for g in of_parameters]
-        of_each = [norms(gradient) for gradient in of_parameters]
-        of_all = torch.cat(of_each).T.contiguous()  # (N, layers): one order of summation for any N
-        return BackwardPass(
-            parameters=of_parameters,
-            parameter_norms=of_each,
-            norm=norms(of_all.unsqueeze(0))[0],
-            stored_weights=of_weights,
-            stored_z=[self.to_compute_dtype(gradient) for gradient in of_z],
-            scale=scale,
-        )
+    def pre_activation(
+        self, index: int, h: Tensor, z_before: Tensor | None, weights: Tensor, biases: Tensor
+    ) -> Tensor:
+        """Return z = W h + b of layer `index`, `(N, batch, fan_out)`; residual: plus z before."""
+        z = self.round_to_format(torch.baddbmm(biases.unsqueeze(1), h, weights.mT))
+        if z_before is not None and self._is_residual(index):
+            z = self.round_to_format(z + z_before)
+        return z
 
-    def losses(self, output: Tensor, y: Tensor) -> Tensor:
-        """Return the mean losses `(N,)` of outputs `(N, batch, classes)`.
+    def normalize(self, z: Tensor, index: int, passed: ForwardPass | None = None) -> Tensor:
+        """Return u of hidden layer `index`: z normalized, times the gain, plus the shift."""
+        u, saved = self.experiment.normalization_row.forward(z)
+        u = z if u is z else self.round_to_format(u)
+        if passed:
+            passed.normalized.append(u)
+            passed.saved.append(saved)
+        for gain in self.gains:
+            u = self.round_to_format(u * self.to_compute_dtype(gain[index - 1]).unsqueeze(1))
+        for shift in self.shifts:
+            u = self.round_to_format(u + self.to_compute_dtype(shift[index - 1]).unsqueeze(1))
+        return u
+
+    def losses(self, output: Tensor, y: Tensor) -> Losses:
+        """Return the losses of outputs `(N, batch, outputs)`.
 
         With loss scaling in float32, as in torch.autocast: 2.3 times 65536 is beyond float16.
         """
         if self.experiment.number_format.scales_loss:
-            return mean_losses(output.float(), y)
-        return mean_losses(output, y, self.round_to_format)
+            return losses_with_gradients(output.float(), y)
+        return losses_with_gradients(output, y, self.round_to_format)
+
+    # Backward
+
+    @torch.no_grad()
+    def backward(
+        self, passed: ForwardPass, losses: Losses, scale: Tensor, watch: Watch | None = None
+    ) -> BackwardPass:
+        """Return the gradients of the losses, each multiplied by its `scale` `(N,)` on the way.
+
+        With delta = dL/dz of a layer, dL/dW = delta^T input and dL/db = the sum of delta over the
+        batch. The layer below receives delta W, and its activation multiplies that by phi'(u).
+        """
+        e, stored = self.experiment, self.mapped(torch.empty_like)
+        layers, slope, deltas, weight_norms = stored.layers(), None, [], Norms()
+        unscaled = partial(divide_by_scale, scale) if e.number_format.scales_loss else keep
+        delta = self.round_to_format(losses.by_output(scale))  # (N, batch, outputs)
+        for index in range(e.depth, 0, -1):
+            if watch:
+                watch(index, delta, slope)
+            deltas.append(delta)
+            of_weights, of_biases = layers[index - 1]
+            self._multiply(delta.mT, passed.inputs[index - 1], of_weights)  # (N, fan_out, fan_in)
+            of_biases.copy_(self.round_to_format(delta.sum(dim=1)))  # (N, fan_out)
+            weight_norms.add(unscaled(of_weights.unsqueeze(0)))
+            if index > 1:
+                by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
+                slope = e.phi.dphi(passed.u[index - 2], passed.h[index - 2])
+                by_z = self._backward_through_hidden(index - 1, by_h, slope, passed, stored)
+                delta = self.round_to_format(by_z + delta if self._is_residual(index) else by_z)
+        parameters = [unscaled(gradient) for gradient in stored.parameters]
+        of_weights = weight_norms.values().flip(0)
+        of_each = [of_weights, *(norms(vectors) for vectors in parameters[len(self.weights) :])]
+        of_all = torch.cat(of_each).T.contiguous()  # (N, layers): one order of summation for any N
+        norm = norms(of_all.unsqueeze(0))[0]
+        return BackwardPass(parameters, of_weights, norm, stored.weights, deltas[::-1], scale)
+
+    def _backward_through_hidden(
+        self, index: int, by_h: Tensor, slope: Tensor, passed: ForwardPass, gradients: "Stack"
+    ) -> Tensor:
+        """Return the gradient by z of hidden layer `index` from that by its h, after dropout.
+
+        Stores those by gain and shift. `(N, batch, width)` all.
+        """
+        place, by_h = index - 1, self.round_to_format(by_h)
+        if passed.masks:
+            by_h = self.round_to_format(by_h * passed.masks[place])
+        by_u = self.experiment.phi.backward(by_h, passed.u[place], slope)
+        if passed.normalized[place] is passed.z[place]:
+            return by_u
+        by_u = self.round_to_format(by_u)
+        for shift in gradients.shifts:
+            shift[place].copy_(self.round_to_format(by_u.sum(dim=1)))
+        for gain, of_gain in zip(self.gains, gradients.gains, strict=True):
+            of_gain[place].copy_(self.round_to_format((by_u * passed.normalized[place]).sum(dim=1)))
+            by_u = self.round_to_format(by_u * self.to_compute_dtype(gain[place]).unsqueeze(1))
+        backward = self.experiment.normalization_row.backward or self._backward_by_autograd
+        return backward(by_u, passed.normalized[place], passed.saved[place])
+
+    @torch.enable_grad()
+    def _backward_by_autograd(self, gradient: Tensor, u: Tensor, z: Tensor) -> Tensor:
+        """Return the gradient by z of a normalization that has no `backward` and saves z."""
+        start = z.detach().requires_grad_()
+        return torch.autograd.grad(self.experiment.normalization_row.apply(start), start, gradient)[
+            0
+        ]
+
+    def _multiply(self, left: Tensor, right: Tensor, result: Tensor) -> None:
+        """Write a product of `(N, ...)` matrices, rounded, into a tensor of stored gradients."""
+        if result.dtype == left.dtype:
+            self.round_to_format(torch.bmm(left, right, out=result))
+        else:
+            result.copy_(torch.bmm(left, right))
+
+    # Schemes that adjust to data
 
     @torch.no_grad()
     def adjust(self, x: Tensor) -> None:
@@ -203,29 +315,12 @@ class Stack:
 
         self.forward(x, step=0, every_layer=False, rescale=rescale)
 
-    def pre_activation(
-        self, index: int, h: Tensor, z_before: Tensor | None, weights: Tensor, biases: Tensor
-    ) -> Tensor:
-        """Return z = W h + b of layer `index`, `(N, batch, fan_out)`; residual: plus z before."""
-        z = self.round_to_format(torch.baddbmm(biases.unsqueeze(1), h, weights.mT))
-        if z_before is not None and self.experiment.residual and index < self.experiment.depth:
-            z = self.round_to_format(z + z_before)
-        return z
-
-    def normalize(self, z: Tensor, index: int) -> Tensor:
-        """Return u of hidden layer `index`: z normalized, times the gain, plus the shift."""
-        u = self._apply(self.experiment.normalization_row.apply, z)
-        for gain in self.gains:
-            u = self.round_to_format(u * self.to_compute_dtype(gain[index - 1]).unsqueeze(1))
-        for shift in self.shifts:
-            u = self.round_to_format(u + self.to_compute_dtype(shift[index - 1]).unsqueeze(1))
-        return u
-
     # Numbers of the format
 
     def to_compute_dtype(self, tensor: Tensor) -> Tensor:
         """Round a stored tensor to the number format, and cast it to the dtype of computing."""
-        return tensor.to(self.experiment.number_format.dtype).to(self.compute_dtype)
+        row = self.experiment.number_format
+        return tensor.to(row.dtype).to(row.compute_dtype)
 
     def round_to_format(self, tensor: Tensor) -> Tensor:
         """Round the result of an operation to the format in place, and later its gradient likewise.
@@ -250,6 +345,13 @@ class Stack:
         """Yield the parameters of one layer after another, `(N, ...)`, to compute with."""
         return (layer for group in groups for layer in self.to_compute_dtype(group).unbind())
 
+    def _by_network(self, mask: Tensor) -> Tensor:
+        """Return the dropout mask of each network, from those of the replicates `(R, ...)`."""
+        return mask if len(mask) == 1 else mask[self.networks.to(mask.device) % len(mask)]
+
+    def _is_residual(self, index: int) -> bool:
+        return self.experiment.residual and 1 < index < self.experiment.depth
+
 
 def draw_layer(e: Experiment, layer: Layer) -> tuple[Tensor, Tensor]:
     """Draw weights `(N, fan_out, fan_in)` and biases `(N, fan_out)`, schemes outermost.
@@ -261,34 +363,29 @@ def draw_layer(e: Experiment, layer: Layer) -> tuple[Tensor, Tensor]:
     return torch.stack([weights for weights, _ in pairs]), torch.stack([b for _, b in pairs])
 
 
-def drop_units(e: Experiment, index: int, step: int, h: Tensor) -> Tensor:
-    """Apply inverted dropout to h of layer `index`, `(N, batch, width)`.
+def dropout_masks(e: Experiment, step: int, batch: int) -> list[Tensor]:
+    """Draw the masks of inverted dropout by hidden layer, `(R, batch, width)`.
 
-    The mask follows from (seed, replicate, step, layer) and is the same for all schemes.
+    A mask follows from (seed, replicate, step, layer) and is the same for all schemes.
     """
-    drawn = [
-        torch.rand(h.shape[1:], generator=random, dtype=torch.float32)
-        for random in (generator(e.seed, "dropout", r, index, step) for r in range(e.replicates))
-    ]
-    kept = (torch.stack(drawn) >= e.dropout).to(e.number_format.dtype)
-    mask = (kept / (1 - e.dropout)).to(h)
-    return h * mask.repeat(len(e.schemes), 1, 1)  # schemes outermost
-
-
-def mean_losses(
-    output: Tensor, y: Tensor, rounded: Callable[[Tensor], Tensor] = lambda result: result
-) -> Tensor:
-    """Return the mean losses `(N,)` of outputs `(N, batch, classes)`; every result is `rounded`.
-
-    Cross-entropy where y are classes, else the squared error.
-    """
-    if y.is_floating_point():
-        return rounded(rounded(rounded(output - y).square()).mean(dim=(1, 2)))
-    classes = y.expand(len(output), -1)
-    each = rounded(F.cross_entropy(output.transpose(1, 2), classes, reduction="none"))
-    return rounded(each.mean(dim=1))
+    masks, row = [], e.number_format
+    for index in range(1, e.depth):
+        drawn = torch.empty(e.replicates, batch, e.width)
+        for replicate, uniform in enumerate(drawn):
+            torch.rand(
+                uniform.shape,
+                generator=generator(e.seed, "dropout", replicate, index, step),
+                out=uniform,
+            )
+        kept = (drawn >= e.dropout).to(row.dtype)
+        masks.append((kept / (1 - e.dropout)).to(row.compute_dtype))
+    return masks
 
 
 def per_network(values: Tensor, stack: Tensor) -> Tensor:
     """Return values `(N,)` as `(1, N, 1, ...)`, to broadcast over a stack `(layers, N, ...)`."""
     return values.view(1, -1, *[1] * (stack.dim() - 2))
+
+
+def divide_by_scale(scale: Tensor, stack: Tensor) -> Tensor:
+    return stack / per_network(scale.to(stack), stack)

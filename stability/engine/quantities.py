@@ -1,7 +1,8 @@
 """The computation of a Measurement from one forward and backward pass over all networks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,14 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stability.catalogues.activations import Activation
 from stability.catalogues.number_formats import at_least_float32
 from stability.engine.input_grid import INPUT_GRIDS
-from stability.engine.measurement import SNAPSHOTS, Measurement
-from stability.engine.network import BackwardPass, ForwardPass, Stack
+from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS, Measurement
+from stability.engine.network import BackwardPass, ForwardPass
 from stability.engine.rounding_shares import SHARES_SHAPE, shares_by_outcome
-from stability.engine.scaled_norms import norms, stacks_of_one_shape
+from stability.engine.scaled_norms import Norms, norms, stacks_of_one_shape
 from stability.randomness import generator
 from stability.records.experiment import Experiment
+from stability.records.step_sampling import sampled_steps
 
 SATURATION_SLOPE = 0.005  # of the activation's largest slope: below it a unit counts as saturated
 COPY_TOLERANCE = 1e-5  # of a layer's RMS: units that differ by less everywhere count as one
@@ -24,23 +27,44 @@ COPY_TOLERANCE = 1e-5  # of a layer's RMS: units that differ by less everywhere 
 HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 
 
-def quantities_of_step(
-    stack: Stack, y: Tensor, passed: ForwardPass, backward: BackwardPass
-) -> dict[str, Tensor]:
-    """Return the quantities of every step: `(N,)`, and profiles `(L, N)` or `(L-1, N)`."""
-    batch = len(y)
-    entries = [[z[0].numel()] for z in passed.z]
-    root = torch.tensor(entries, dtype=torch.float64, device=stack.device).sqrt()  # (L, 1)
-    of_z = torch.cat([norms(gradient) for gradient in stacks_of_one_shape(backward.stored_z)])
-    return {
-        "accuracy": accuracy(passed.output, y),
-        "gradient_norm": backward.norm,
-        "signal": torch.cat([norms(z) for z in stacks_of_one_shape(passed.z)]) / root,
-        "signal_gradient": of_z * batch / root / backward.scale,
-        "weight_gradient": torch.cat(backward.parameter_norms[: len(stack.weights)]),
-        "weight": torch.cat([norms(weights) for weights in stack.weights]),
-        **saturated_and_dead(stack.experiment, passed),
-    }
+class LayerWatch:
+    """Measures each layer of a pass on its way back, while its tensors lie in the cache."""
+
+    def __init__(self, e: Experiment, passed: ForwardPass):
+        self.phi, self.passed = e.phi, passed
+        self._signal, self._gradient = Norms(), Norms()
+        # Of hidden layers, `(N,)` each.
+        self._saturated: list[Tensor] = []
+        self._dead: list[Tensor] = []
+        self._nan: list[Tensor] = []  # where u has NaN, if it is not z
+
+    def __call__(self, index: int, delta: Tensor, slope: Tensor | None) -> None:
+        z = self.passed.z[index - 1]
+        self._signal.add(z.unsqueeze(0))
+        self._gradient.add(delta.unsqueeze(0))
+        if slope is not None:
+            u = self.passed.u[index - 1]
+            saturated, dead = saturated_and_dead(self.phi, slope)
+            self._saturated.append(saturated)
+            self._dead.append(dead)
+            if u is not z:
+                self._nan.append(u.amax(dim=(1, 2)).isnan())
+
+    def quantities(self, scale: Tensor) -> dict[str, Tensor]:
+        """Return the profiles `(L, N)` or `(L-1, N)` of all layers; they were seen backward."""
+        zs = self.passed.z
+        entries = [[z[0].numel()] for z in zs]
+        root = torch.tensor(entries, dtype=torch.float64, device=scale.device).sqrt()  # (L, 1)
+        signal, gradient = (norms.values().flip(0) for norms in (self._signal, self._gradient))
+        found = {
+            "signal": signal / root,
+            "signal_gradient": gradient * zs[0].shape[1] / root / scale,
+        }
+        nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()
+        for name, shares in (("saturated", self._saturated), ("dead", self._dead)):
+            rows = torch.stack(shares).flip(0) if shares else torch.zeros_like(signal[:-1])
+            found[name] = rows.masked_fill(nan, math.nan)
+        return found
 
 
 def sampled_quantities(passed: ForwardPass, backward: BackwardPass) -> dict[str, Tensor]:
@@ -60,19 +84,19 @@ def accuracy(output: Tensor, y: Tensor) -> Tensor:
     return right.double().mean(dim=1)
 
 
-def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, Tensor]:
-    """Return the shares `(L-1, N)` of u with a slope near 0, and of units where it is always 0."""
-    no_layer = passed.output.new_empty(0, len(passed.output))
-    saturated, dead = [no_layer], [no_layer]
-    for u, h in zip(stacks_of_one_shape(passed.u), stacks_of_one_shape(passed.h), strict=True):
-        u, h = at_least_float32(u), at_least_float32(h)  # (k, N, batch, width)
-        slope = e.phi.dphi(u, h).abs_()
-        nan_or_0 = torch.where(u.flatten(2).amax(dim=2).isnan(), math.nan, 0.0)  # (k, N)
-        dead.append((slope.sum(dim=2) == 0).double().mean(dim=2) + nan_or_0)
-        # Comparing in place, as 0 and 1, saves a pass over a boolean mask.
-        flat = torch.lt(slope, SATURATION_SLOPE * e.phi.max_slope, out=slope)
-        saturated.append(flat.flatten(2).mean(dim=2).double() + nan_or_0)
-    return {"saturated": torch.cat(saturated), "dead": torch.cat(dead)}
+def saturated_and_dead(phi: Activation, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Return two shares of a layer from its slopes phi'(u) `(N, batch, width)`: float64 `(N,)`.
+
+    The share of entries where the slope is near 0, and of units where it is 0 on all examples.
+    """
+    slope, entries = at_least_float32(slope if phi.is_monotone else slope.abs()), slope[0].numel()
+    of_units = slope.sum(dim=1)  # (N, width)
+    dead = (of_units == 0).double().mean(dim=1)
+    if phi.slope_is_0_or_1:
+        return 1 - of_units.double().sum(dim=1) / entries, dead
+    # Comparing in place, as 0 and 1, saves a pass over a boolean mask.
+    flat = torch.lt(slope, SATURATION_SLOPE * phi.max_slope, out=torch.empty_like(slope))
+    return flat.sum(dim=1).double().sum(dim=1) / entries, dead
 
 
 def pre_activation_histograms(passed: ForwardPass) -> Tensor:
@@ -131,47 +155,76 @@ def distinct_units(z: Tensor) -> Tensor:
     return count + torch.where(rms.isfinite(), 0.0, math.nan)
 
 
-def build_measurement(e: Experiment, step: int, found: Mapping[str, Tensor]) -> Measurement:
-    """Return the measurement of these quantities, whose last axis is the networks.
+@dataclass(eq=False)
+class Found:
+    """The quantities of some networks, which are the last axis of each."""
 
-    Quantities that were not measured are NaN, the scale is 1.
+    networks: Tensor  # indices into schemes x replicates, (N,)
+    quantities: dict[str, Tensor]
+
+    def to_numpy(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield each quantity as an array `(N, ...)`: all but the snapshots in one transfer."""
+        count = len(self.networks)
+        small = {n: value for n, value in self.quantities.items() if n not in SNAPSHOTS}
+        rows = torch.cat([value.double().view(-1, count) for value in small.values()])
+        table, first = rows.T.cpu().numpy(), 0
+        for name, value in small.items():
+            last = first + value.numel() // count
+            yield name, table[:, first:last].reshape(count, *value.shape[:-1])
+            first = last
+        for name in self.quantities.keys() & SNAPSHOTS:
+            yield name, self.quantities[name].movedim(-1, 0).cpu().numpy()
+
+
+def build_measurement(e: Experiment, step: int, parts: Sequence[Found]) -> Measurement:
+    """Return the measurement of these networks.
+
+    Quantities that were not measured are NaN, the scale is 1. Networks in no part have ended: all
+    that depends on their parameters is NaN, and none of their answers is right.
     """
     arrays = dict(missing_arrays(e))
-    for name, value in found.items():
-        if name == "learned_outputs":  # (S, points, outputs)
-            arrays[name] = np.array(at_least_float32(value).cpu().numpy())
-        else:
-            dtype = torch.float32 if name in SNAPSHOTS else torch.float64
-            arrays[name] = to_schemes_and_replicates(e, value, dtype)
+    if e.dataset_row.classes:
+        names = ["accuracy"] + ["test_accuracy"] * (step in sampled_steps(e.steps))
+        arrays |= {name: np.zeros_like(arrays[name]) for name in names}
+    for part in parts:
+        networks = part.networks.numpy()
+        for name, values in part.to_numpy():
+            if not arrays[name].flags.writeable:
+                arrays[name] = np.array(arrays[name])
+            if name == "learned_outputs":  # of the first replicates, (S, points, outputs)
+                first = networks[networks % e.replicates == 0]
+                arrays[name][first // e.replicates] = values
+            else:
+                rows = arrays[name].reshape(e.network_count, *values.shape[1:])  # a view
+                rows[networks] = values
     return Measurement(step, **arrays)
 
 
 @lru_cache(maxsize=64)
 def missing_arrays(e: Experiment) -> dict[str, np.ndarray]:
-    """Return values for the fields that a step does not measure: read-only, shared by all steps."""
-    outer = len(e.schemes), e.replicates
-    hidden = *outer, e.depth - 1
-    points = (
-        len(e.schemes),
-        len(INPUT_GRIDS[e.dataset_row.plotted_dimensions]),
-        e.dataset_row.outputs,
-    )
-    nan, short = np.float64(math.nan), np.float32(math.nan)
-    arrays: dict[str, tuple[np.floating, tuple[int, ...]]] = {
-        "scale": (np.float64(1), outer),
-        "test_loss": (nan, outer),
-        "test_accuracy": (nan, outer),
-        "distinct": (nan, hidden),
-        "pre_activations": (short, (*hidden, HISTOGRAM_BINS + 2)),
-        "rounding_shares": (short, (*outer, e.depth, *SHARES_SHAPE)),
-        "learned_outputs": (nan if e.number_format.itemsize > 4 else short, points),
+    """Return the fields of a measurement without any: read-only, shared by all steps."""
+    curve = len(e.schemes), e.replicates
+    layers, hidden = (*curve, e.depth), (*curve, e.depth - 1)
+    points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
+    shapes: dict[str, tuple[int, ...]] = {
+        "saturated": hidden,
+        "dead": hidden,
+        "distinct": hidden,
+        "pre_activations": (*hidden, HISTOGRAM_BINS + 2),
+        "rounding_shares": (*layers, *SHARES_SHAPE),
+        "learned_outputs": (len(e.schemes), points, e.dataset_row.outputs),
     }
-    return {name: np.broadcast_to(value, shape) for name, (value, shape) in arrays.items()}
+    shapes |= {name: shapes.get(name, layers) for name in PROFILES}
+    shapes |= {name: shapes.get(name, curve) for name in CURVES}
+    wide = "learned_outputs" if e.number_format.itemsize > 4 else ""
+    arrays = {}
+    for name, shape in shapes.items():
+        dtype = np.float32 if name in SNAPSHOTS and name != wide else np.float64
+        arrays[name] = np.broadcast_to(dtype(1 if name == "scale" else math.nan), shape)
+    return arrays
 
 
-def to_schemes_and_replicates(
-    e: Experiment, value: Tensor, dtype: torch.dtype = torch.float64
-) -> np.ndarray:
-    """Return `(..., N)` as an array `(S, R, ...)`: a copy, which keeps no tensor alive."""
-    array = value.detach().movedim(-1, 0).to(dtype).cpu().numpy()
+def to_schemes_and_replicates(e: Experiment, value: Tensor) -> np.ndarray:
+    """Return `(..., N)` as an array `(S, R, ...)` of float64: a copy, which keeps no tensor."""
+    array = value.detach().movedim(-1, 0).double().cpu().numpy()
     return np.array(array.reshape(len(e.schemes), e.replicates, *value.shape[:-1]))

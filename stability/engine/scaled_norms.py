@@ -13,20 +13,53 @@ def norms(stack: Tensor) -> Tensor:
     """Return the 2-norms of a stack `(k, N, ...)` over its further axes: float64 `(k, N)`.
 
     They equal the plain norms where those are finite and not 0; zeros, infinities and NaN among the
-    entries count as such. Squares leave the range long before the numbers do, so a norm near the
-    ends of the range is computed again from entries divided by the largest one.
+    entries count as such.
     """
-    rows = at_least_float32(stack.flatten(2))
-    plain: Tensor = torch.linalg.vector_norm(rows, dim=2).double()
-    low = torch.finfo(rows.dtype).tiny ** 0.5 * 1e9  # below it, underflowed squares may matter
-    doubtful = (plain < low) | plain.isinf()
-    if doubtful.any():
-        rows = rows[doubtful]  # (doubtful, entries)
-        largest = rows.abs().amax(dim=1, keepdim=True)
-        scale = torch.where((largest > 0) & largest.isfinite(), largest, 1)
-        scaled: Tensor = torch.linalg.vector_norm(rows / scale, dim=1).double()
-        plain[doubtful] = scaled * scale.squeeze(1).double()
-    return plain
+    collected = Norms()
+    collected.add(stack)
+    return collected.values()
+
+
+class Norms:
+    """The norms of stacks `(k, N, ...)`, taken one after another while they lie in the cache.
+
+    Squares leave the range long before the numbers do. So all that lie near the ends of the range
+    are computed again at the end, in one go: from float64 entries, or from float64 entries divided
+    by the largest one.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[Tensor] = []
+        self._plain: list[Tensor] = []
+
+    def add(self, stack: Tensor) -> None:
+        rows = at_least_float32(stack.flatten(2))
+        self._rows.append(rows)
+        self._plain.append(torch.linalg.vector_norm(rows, dim=2))
+
+    def values(self) -> Tensor:
+        """Return the norms of all stacks, float64 `(sum of k, N)`."""
+        plain = torch.cat(self._plain)
+        # Squares that underflow are off by 1e-45 each: of a million of them, below this norm, the
+        # sum is off by more than its own rounding.
+        low = torch.finfo(plain.dtype).tiny ** 0.5 * 1e3
+        doubtful = (plain < low) | plain.isinf()
+        plain = plain.double()
+        if doubtful.any():
+            parts = zip(self._rows, doubtful.split([len(r) for r in self._rows]), strict=True)
+            plain[doubtful] = torch.cat([scaled_norms(rows[which]) for rows, which in parts])
+        return plain
+
+
+def scaled_norms(rows: Tensor) -> Tensor:
+    """Return the norms of `(rows, entries)`, float64, for entries of any size."""
+    if rows.dtype != torch.float64:
+        plain: Tensor = torch.linalg.vector_norm(rows.double(), dim=1)
+        return plain
+    largest = rows.abs().amax(dim=1, keepdim=True)
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1)
+    scaled: Tensor = torch.linalg.vector_norm(rows / scale, dim=1)
+    return scaled * scale.squeeze(1)
 
 
 def stacks_of_one_shape(tensors: Sequence[Tensor], most_numbers: int = 2**18) -> Iterator[Tensor]:

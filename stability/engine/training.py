@@ -4,7 +4,8 @@ It never sleeps, prints or plots. Divergence is data: inf and NaN are yielded. A
 iterating pauses or cancels the training.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import fields
 from itertools import chain
 
@@ -12,21 +13,25 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.datasets import Data
+from stability.catalogues.number_formats import at_least_float32
 from stability.catalogues.optimizers import OptimizerState
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.measurement import Measurement
-from stability.engine.network import BackwardPass, Stack, per_network
+from stability.engine.network import BackwardPass, Stack, dropout_masks, per_network
 from stability.engine.quantities import (
+    Found,
+    LayerWatch,
     accuracy,
     build_measurement,
-    quantities_of_step,
     sampled_quantities,
 )
-from stability.engine.scaled_norms import norms
+from stability.engine.scaled_norms import Norms, norms
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
+
+BLOCK_NUMBERS = 2**16  # that one layer computes for a block of networks: four bytes each
 
 
 def measure(experiment: Experiment, device: str | torch.device = "cpu") -> Iterator[Measurement]:
@@ -73,65 +78,157 @@ def first_batch(e: Experiment, data: Data) -> tuple[Tensor, Tensor]:
 
 
 class Training:
-    """Networks between two steps, with the state of the optimizer and of loss scaling."""
+    """All networks of an experiment between two steps.
+
+    They train in blocks, one after another: of a block, what one layer computes fits in the cache.
+    Networks share nothing, so no number depends on the blocks. `stack` holds all parameters; those
+    of networks that have ended stay as they were last computed.
+    """
 
     def __init__(self, stack: Stack, data: Data):
         e = stack.experiment
         self.stack, self.data = stack, data
-        scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
-        self.scale = torch.full((e.network_count,), scale, dtype=torch.float64, device=stack.device)
-        self.good_steps = torch.zeros(e.network_count, dtype=torch.int64, device=stack.device)
-        self.states: list[OptimizerState] = [{} for _ in stack.parameters]
-        self.update = torch.zeros(e.depth, e.network_count)  # norms of the last step, (L, N)
+        parts = stack.in_blocks(e.batch, BLOCK_NUMBERS)
+        self.blocks = [Block(stack.select(part)) for part in parts]
+
+    @property
+    def update(self) -> Tensor:
+        """The norms of the last step of the networks that have not ended, `(L, N)`."""
+        return torch.cat([block.update for block in self.blocks], dim=1)
 
     # A paused run waits at the yield of `measure` and must not keep activations in memory: they are
     # local variables here. Autograd modes are set by decorators, for any modes of the caller, so
     # that `measure` yields in the caller's modes.
     @torch.inference_mode(False)
-    @torch.enable_grad()
+    @torch.no_grad()
     def measure_and_update(self, step: int, batch: Tensor) -> Measurement:
         """Measure on the batch of these indices, then update unless `step` is the last."""
-        stack, data, e = self.stack, self.data, self.stack.experiment
-        y = data.y[batch]
-        passed = stack.forward(data.x[batch], step)
+        e = self.stack.experiment
+        x, y = self.data.x[batch], self.data.y[batch]
+        masks = dropout_masks(e, step, len(batch)) if e.dropout else ()
+        found = [block.measure_and_update(step, x, y, masks, self.data) for block in self.blocks]
+        self.blocks = [left for block in self.blocks if (left := block.without_ended())]
+        return build_measurement(e, step, found)
+
+
+class Block:
+    """Networks that train together, with the state of the optimizer and of loss scaling."""
+
+    def __init__(self, stack: Stack):
+        e, count = stack.experiment, len(stack.networks)
+        self.stack = stack
+        scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
+        self.scale = torch.full((count,), scale, dtype=torch.float64, device=stack.device)
+        self.good_steps = torch.zeros(count, dtype=torch.int64, device=stack.device)
+        self.update = torch.zeros(e.depth, count, device=stack.device)  # norms of the last step
+        self.weight = torch.cat([norms(weights) for weights in stack.weights])  # (L, N)
+        self.ended = torch.zeros(count, dtype=torch.bool, device=stack.device)
+        # The optimizer takes as many layers at once as fit in the cache.
+        self.layers_at_once = [
+            max(1, BLOCK_NUMBERS // max(1, parameter[:1].numel())) for parameter in stack.parameters
+        ]
+        self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
+
+    def measure_and_update(
+        self, step: int, x: Tensor, y: Tensor, masks: Sequence[Tensor], data: Data
+    ) -> Found:
+        """Measure on the batch x, y, then update unless `step` is the last."""
+        stack, e = self.stack, self.stack.experiment
+        passed = stack.forward(x, step, masks=masks)
         losses = stack.losses(passed.output, y)
-        backward = stack.backward(passed, losses, self.scale)
-        with torch.no_grad():
-            found = {"loss": losses, "update": self.update}
-            if e.number_format.scales_loss:
-                found["scale"] = self.scale
-            if step in sampled_steps(e.steps):
-                output = stack.forward(data.x_test).output
-                found["test_loss"] = stack.losses(output, data.y_test)
-                found["test_accuracy"] = accuracy(output, data.y_test)
-                grid = INPUT_GRIDS[e.dataset_row.plotted_dimensions].to(stack.device)
-                if len(grid):  # batch norm: by statistics of the grid
-                    found["learned_outputs"] = stack.first_replicates().forward(grid).output
-                found |= sampled_quantities(passed, backward)
-            found |= quantities_of_step(stack, y, passed, backward)
-            measurement = build_measurement(e, step, found)
-            if step < e.steps:
-                self._update(backward)
-        return measurement
+        watch = LayerWatch(e, passed)
+        backward = stack.backward(passed, losses, self.scale, watch)
+        found = {
+            "loss": losses.mean,
+            "accuracy": accuracy(passed.output, y),
+            "gradient_norm": backward.norm,
+            "weight_gradient": backward.weight_norms,
+            "weight": self.weight,
+            "update": self.update,
+            **watch.quantities(self.scale),
+        }
+        if e.number_format.scales_loss:
+            found["scale"] = self.scale
+        if step in sampled_steps(e.steps):
+            found |= self._held_out(data) | sampled_quantities(passed, backward)
+        # What depends on a network is NaN for ever once each layer's weights have NaN, and all of
+        # the output is: each z has NaN, so each delta, and so each step.
+        self.ended = self.weight.isnan().all(dim=0) & passed.output.isnan().all(dim=(1, 2))
+        if step < e.steps:
+            self._update(backward)
+        return Found(stack.networks, found)
+
+    def _held_out(self, data: Data) -> dict[str, Tensor]:
+        """Measure on the held-out examples, and the function that has been learned."""
+        stack, e = self.stack, self.stack.experiment
+        output = outputs(stack, data.x_test)
+        found = {
+            "test_loss": stack.losses(output, data.y_test).mean,
+            "test_accuracy": accuracy(output, data.y_test),
+        }
+        grid = INPUT_GRIDS[e.dataset_row.plotted_dimensions].to(stack.device)
+        if len(grid):  # batch norm: by statistics of the grid
+            learned = outputs(stack.first_replicates(), grid)  # (schemes, points, outputs)
+            found["learned_outputs"] = at_least_float32(learned).movedim(0, -1)
+        return found
 
     def _update(self, backward: BackwardPass) -> None:
         """Clip the gradient of each network and take the optimizer's step, with weight decay."""
-        stack, e, updates = self.stack, self.stack.experiment, []
+        stack, e = self.stack, self.stack.experiment
         overflowed = ~backward.norm.isfinite()
         clipping = (e.clip / (backward.norm + 1e-6)).clamp(max=1)  # as clip_grad_norm_ of torch
-        parameters = zip(stack.parameters, backward.parameters, self.states, strict=True)
-        for index, (parameter, gradient, state) in enumerate(parameters):
+        updates, weights = Norms(), Norms()
+        parameters = zip(
+            stack.parameters, backward.parameters, self.layers_at_once, self.states, strict=True
+        )
+        for index, (parameter, gradient, at_once, states) in enumerate(parameters):
             is_matrix = index < len(stack.weights)
-            if e.clip:
-                gradient = gradient * per_network(clipping.to(gradient), gradient)
             rule = e.optimizer_row.step_for(is_matrix, is_matrix and stack.group_is_hidden[index])
             if e.number_format.scales_loss:
                 rule = skip_overflowed(rule, overflowed)
             weight_decay = e.weight_decay if is_matrix else 0.0
-            step = rule(parameter, gradient, state, e.learning_rate, weight_decay)
-            parameter.add_(step)
-            if is_matrix:
-                updates.append(norms(step))
-        self.update = torch.cat(updates)
+            for first in range(0, len(parameter), at_once):
+                layers, slopes = (t[first : first + at_once] for t in (parameter, gradient))
+                if e.clip:
+                    slopes = slopes * per_network(clipping.to(slopes), slopes)
+                state = states.setdefault(first, {})
+                step = rule(layers, slopes, state, e.learning_rate, weight_decay)
+                layers.add_(step)
+                if is_matrix:
+                    updates.add(step)
+                    weights.add(layers)
+        self.update, self.weight = updates.values(), weights.values()
         if e.number_format.scales_loss:
             self.scale, self.good_steps = next_scale(self.scale, self.good_steps, overflowed)
+
+    def without_ended(self) -> "Block | None":
+        """Return the block without the networks that have ended; None if all have."""
+        if not self.ended.any():
+            return self
+        left = (~self.ended).nonzero().flatten()
+        if not len(left):
+            return None
+        other = copy(self)
+        other.stack = self.stack.select(left)
+        other.scale, other.good_steps, other.ended = (
+            values[left] for values in (self.scale, self.good_steps, self.ended)
+        )
+        other.update, other.weight = self.update[:, left], self.weight[:, left]
+        other.states = [
+            {first: select_networks(state, left) for first, state in states.items()}
+            for states in self.states
+        ]
+        return other
+
+
+def outputs(stack: Stack, x: Tensor) -> Tensor:
+    """Return the outputs `(N, examples, outputs)` of all networks, a few of them at a time."""
+    parts = stack.in_blocks(len(x), BLOCK_NUMBERS)
+    found = [stack.select(part).forward(x).output for part in parts]
+    return (
+        torch.cat(found) if found else x.new_empty(0, len(x), stack.experiment.dataset_row.outputs)
+    )
+
+
+def select_networks(state: OptimizerState, networks: Tensor) -> OptimizerState:
+    return {n: v[:, networks] if isinstance(v, Tensor) else v for n, v in state.items()}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.engine.network import mean_losses
+from stability.engine.losses import mean_losses
 from stability.engine.quantities import to_schemes_and_replicates
 from stability.engine.scaled_norms import norms
 from stability.engine.training import draw_stack_and_data, first_batch

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from stability.catalogues.draws import Draws
 from stability.catalogues.entry import Entry, catalogue
-from stability.engine.network import Stack, mean_losses
+from stability.engine.losses import mean_losses
+from stability.engine.network import Stack
 from stability.engine.quantities import to_schemes_and_replicates
 from stability.engine.training import draw_stack_and_data, first_batch
 from stability.records.experiment import Experiment
