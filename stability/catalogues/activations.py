@@ -10,8 +10,11 @@ from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
 
+# The ways back of torch itself, where they are not the product of gradient and slope: at exact
+# zeros of the slope, and where softplus goes over into u.
 threshold_backward = torch.ops.aten.threshold_backward
 hardtanh_backward = torch.ops.aten.hardtanh_backward
+softplus_backward = torch.ops.aten.softplus_backward
 
 
 def multiply_by_slope(gradient: Tensor, u: Tensor, slope: Tensor) -> Tensor:
@@ -166,5 +169,6 @@ ACTIVATIONS = catalogue(
         formula=r"\phi(u) = \ln(1 + e^u)",
         summary="A ReLU without a corner and never zero: every layer adds a positive mean, and "
         "means pile up.", phi=F.softplus, dphi=lambda u, h: torch.sigmoid(u), suited_scheme="",
+        backward=lambda gradient, u, slope: softplus_backward(gradient, u, 1, 20),
     ),
 )  # fmt: skip

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
-from stability.catalogues.number_formats import at_least_float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +40,17 @@ class Normalization(Entry):
 def standardize(
     z: Tensor, axis: int, epsilon: float | None = 1e-5, centered: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """Return u = (z - mean) / sqrt(variance + epsilon) along an axis, and the factor 1 / sqrt(...).
+    """Return u = (z - mean) / sqrt(variance + epsilon) along an axis, and 1 / sqrt(...).
 
     Without centering the mean counts as 0; an epsilon of None is that of the dtype, as in
-    torch.nn.RMSNorm. Like torch, 16-bit formats are computed in float32 and only the result is
-    rounded. By sums, since torch.var_mean over the batch takes a hundred times as long.
+    torch.nn.RMSNorm. By sums, since torch.var_mean over the batch takes ten times as long.
     """
-    widened, count = at_least_float32(z), z.shape[axis]
+    count = z.shape[axis]
     if centered:
-        widened = widened - widened.sum(axis, keepdim=True) / count
-    variance = (widened * widened).sum(axis, keepdim=True) / count
-    epsilon = torch.finfo(widened.dtype).eps if epsilon is None else epsilon
-    factor = torch.rsqrt(variance + epsilon)
-    return (widened * factor).to(z.dtype), factor
+        z = z - z.sum(axis, keepdim=True) / count
+    variance = (z * z).sum(axis, keepdim=True) / count
+    factor = torch.rsqrt(variance + (torch.finfo(z.dtype).eps if epsilon is None else epsilon))
+    return z * factor, factor
 
 
 def standardize_backward(
@@ -62,13 +59,13 @@ def standardize_backward(
     """Return the gradient by z: the factor times what neither shifts nor scales the whole axis.
 
     u does not change if all of z moves by one number, nor (but for epsilon) if all is multiplied:
-    so the mean of the gradient and its part along u are taken away.
+    so the mean of the gradient, and its part along u, are taken away.
     """
     count = u.shape[axis]
-    by_z = gradient - u * ((gradient * u).sum(axis, keepdim=True) / count)
     if centered:
-        by_z -= gradient.sum(axis, keepdim=True) / count
-    return by_z.mul_(factor)
+        gradient = gradient - gradient.sum(axis, keepdim=True) / count
+    along = (gradient * u).sum(axis, keepdim=True) / count
+    return (gradient - u * along).mul_(factor)
 
 
 NORMALIZATIONS = catalogue(
@@ -76,7 +73,7 @@ NORMALIZATIONS = catalogue(
         key="none", label="None", source="-", formula=r"u = z",
         summary="The pre-activation enters the activation as it is: nothing hides what the "
         "initialization did.",
-        forward=lambda z: (z, z), backward=lambda gradient, u, z: gradient, has_gain=False,
+        forward=lambda z: (z, z), backward=lambda gradient, u, saved: gradient, has_gain=False,
         has_shift=False, variance=lambda q: q,
     ),
     Normalization(

@@ -242,7 +242,7 @@ class Stack:
             deltas.append(delta)
             of_weights, of_biases = layers[index - 1]
             self._multiply(delta.mT, passed.inputs[index - 1], of_weights)  # (N, fan_out, fan_in)
-            of_biases.copy_(self.round_to_format(delta.sum(dim=1)))  # (N, fan_out)
+            of_biases.copy_(delta.sum(dim=1))  # (N, fan_out)
             weight_norms.add(unscaled(of_weights.unsqueeze(0)))
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
@@ -275,12 +275,14 @@ class Stack:
         for gain, of_gain in zip(self.gains, gradients.gains, strict=True):
             of_gain[place].copy_(self.round_to_format((by_u * passed.normalized[place]).sum(dim=1)))
             by_u = self.round_to_format(by_u * self.to_compute_dtype(gain[place]).unsqueeze(1))
-        backward = self.experiment.normalization_row.backward or self._backward_by_autograd
-        return backward(by_u, passed.normalized[place], passed.saved[place])
+        row = self.experiment.normalization_row
+        if row.backward:
+            return row.backward(by_u, passed.normalized[place], passed.saved[place])
+        return self._backward_by_autograd(by_u, passed.z[place])
 
     @torch.enable_grad()
-    def _backward_by_autograd(self, gradient: Tensor, u: Tensor, z: Tensor) -> Tensor:
-        """Return the gradient by z of a normalization that has no `backward` and saves z."""
+    def _backward_by_autograd(self, gradient: Tensor, z: Tensor) -> Tensor:
+        """Return the gradient by z of a normalization that brings no `backward`."""
         start = z.detach().requires_grad_()
         return torch.autograd.grad(self.experiment.normalization_row.apply(start), start, gradient)[
             0

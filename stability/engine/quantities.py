@@ -33,10 +33,10 @@ class LayerWatch:
     def __init__(self, e: Experiment, passed: ForwardPass):
         self.phi, self.passed = e.phi, passed
         self._signal, self._gradient = Norms(), Norms()
-        # Of hidden layers, `(N,)` each.
-        self._saturated: list[Tensor] = []
-        self._dead: list[Tensor] = []
-        self._nan: list[Tensor] = []  # where u has NaN, if it is not z
+        # Of hidden layers.
+        self._slopes: list[Tensor] = []  # of units, summed over the batch, (N, width)
+        self._flat: list[Tensor] = []  # number of entries with a slope near 0, (N, width)
+        self._nan: list[Tensor] = []  # where u has NaN, if it is not z, (N,)
 
     def __call__(self, index: int, delta: Tensor, slope: Tensor | None) -> None:
         z = self.passed.z[index - 1]
@@ -44,9 +44,9 @@ class LayerWatch:
         self._gradient.add(delta.unsqueeze(0))
         if slope is not None:
             u = self.passed.u[index - 1]
-            saturated, dead = saturated_and_dead(self.phi, slope)
-            self._saturated.append(saturated)
-            self._dead.append(dead)
+            slopes, flat = sum_over_batch(self.phi, slope)
+            self._slopes.append(slopes)
+            self._flat.append(flat)
             if u is not z:
                 self._nan.append(u.amax(dim=(1, 2)).isnan())
 
@@ -60,11 +60,25 @@ class LayerWatch:
             "signal": signal / root,
             "signal_gradient": gradient * zs[0].shape[1] / root / scale,
         }
-        nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()
-        for name, shares in (("saturated", self._saturated), ("dead", self._dead)):
-            rows = torch.stack(shares).flip(0) if shares else torch.zeros_like(signal[:-1])
-            found[name] = rows.masked_fill(nan, math.nan)
-        return found
+        if not self._slopes:
+            return found | dict.fromkeys(("saturated", "dead"), signal[:0])
+        nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
+        flat, slopes = (torch.stack(rows).flip(0) for rows in (self._flat, self._slopes))
+        saturated = flat.double().mean(dim=2) / zs[0].shape[1]
+        dead = (slopes == 0).double().mean(dim=2)
+        nan_or_0 = torch.where(nan, math.nan, 0.0)
+        return found | {"saturated": saturated + nan_or_0, "dead": dead + nan_or_0}
+
+
+def sum_over_batch(phi: Activation, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum the sizes of slopes phi'(u) `(N, batch, width)`, and count those near 0: `(N, width)`."""
+    slope = at_least_float32(slope if phi.is_monotone else slope.abs())
+    slopes = slope.sum(dim=1)
+    if phi.slope_is_0_or_1:
+        return slopes, slope.shape[1] - slopes
+    # Comparing in place, as 0 and 1, saves a pass over a boolean mask.
+    flat = torch.lt(slope, SATURATION_SLOPE * phi.max_slope, out=torch.empty_like(slope))
+    return slopes, flat.sum(dim=1)
 
 
 def sampled_quantities(passed: ForwardPass, backward: BackwardPass) -> dict[str, Tensor]:
@@ -82,21 +96,6 @@ def accuracy(output: Tensor, y: Tensor) -> Tensor:
         return torch.full((len(output),), math.nan)
     right = (output.argmax(dim=2) == y) & ~output.isnan().any(dim=2)  # NaN is never right
     return right.double().mean(dim=1)
-
-
-def saturated_and_dead(phi: Activation, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """Return two shares of a layer from its slopes phi'(u) `(N, batch, width)`: float64 `(N,)`.
-
-    The share of entries where the slope is near 0, and of units where it is 0 on all examples.
-    """
-    slope, entries = at_least_float32(slope if phi.is_monotone else slope.abs()), slope[0].numel()
-    of_units = slope.sum(dim=1)  # (N, width)
-    dead = (of_units == 0).double().mean(dim=1)
-    if phi.slope_is_0_or_1:
-        return 1 - of_units.double().sum(dim=1) / entries, dead
-    # Comparing in place, as 0 and 1, saves a pass over a boolean mask.
-    flat = torch.lt(slope, SATURATION_SLOPE * phi.max_slope, out=torch.empty_like(slope))
-    return flat.sum(dim=1).double().sum(dim=1) / entries, dead
 
 
 def pre_activation_histograms(passed: ForwardPass) -> Tensor:

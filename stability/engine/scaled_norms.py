@@ -29,13 +29,13 @@ class Norms:
     """
 
     def __init__(self) -> None:
-        self._rows: list[Tensor] = []
+        self._stacks: list[Tensor] = []
         self._plain: list[Tensor] = []
 
     def add(self, stack: Tensor) -> None:
-        rows = at_least_float32(stack.flatten(2))
-        self._rows.append(rows)
-        self._plain.append(torch.linalg.vector_norm(rows, dim=2))
+        stack = at_least_float32(stack)
+        self._stacks.append(stack)
+        self._plain.append(torch.linalg.vector_norm(stack, dim=tuple(range(2, stack.dim()))))
 
     def values(self) -> Tensor:
         """Return the norms of all stacks, float64 `(sum of k, N)`."""
@@ -45,21 +45,25 @@ class Norms:
         low = torch.finfo(plain.dtype).tiny ** 0.5 * 1e3
         doubtful = (plain < low) | plain.isinf()
         plain = plain.double()
-        if doubtful.any():
-            parts = zip(self._rows, doubtful.split([len(r) for r in self._rows]), strict=True)
-            plain[doubtful] = torch.cat([scaled_norms(rows[which]) for rows, which in parts])
+        networks = doubtful.any(dim=0).nonzero().flatten()
+        if len(networks):
+            layers = (layer for stack in self._stacks for layer in stack)
+            chosen = [layer.index_select(0, networks).flatten(1) for layer in layers]
+            exact = torch.cat([scaled_norms(stack) for stack in stacks_of_one_shape(chosen)])
+            old = plain.index_select(1, networks)
+            plain[:, networks] = torch.where(doubtful.index_select(1, networks), exact, old)
         return plain
 
 
 def scaled_norms(rows: Tensor) -> Tensor:
-    """Return the norms of `(rows, entries)`, float64, for entries of any size."""
+    """Return the norms of `(k, N, entries)` for entries of any size, float64 `(k, N)`."""
     if rows.dtype != torch.float64:
-        plain: Tensor = torch.linalg.vector_norm(rows.double(), dim=1)
+        plain: Tensor = torch.linalg.vector_norm(rows.double(), dim=2)
         return plain
-    largest = rows.abs().amax(dim=1, keepdim=True)
+    largest = rows.abs().amax(dim=2, keepdim=True)
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1)
-    scaled: Tensor = torch.linalg.vector_norm(rows / scale, dim=1)
-    return scaled * scale.squeeze(1)
+    scaled: Tensor = torch.linalg.vector_norm(rows / scale, dim=2)
+    return scaled * scale.squeeze(2)
 
 
 def stacks_of_one_shape(tensors: Sequence[Tensor], most_numbers: int = 2**18) -> Iterator[Tensor]:

@@ -31,7 +31,7 @@ from stability.randomness import generator
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 
-BLOCK_NUMBERS = 2**16  # that one layer computes for a block of networks: four bytes each
+BLOCK_NUMBERS = 2**17  # that one layer computes for a block of networks: four bytes each
 
 
 def measure(experiment: Experiment, device: str | torch.device = "cpu") -> Iterator[Measurement]:
