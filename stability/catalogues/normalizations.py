@@ -37,7 +37,7 @@ class Normalization(Entry):
         return self.variance is None
 
 
-def standardize(
+def standardize_along(
     z: Tensor, axis: int, epsilon: float | None = 1e-5, centered: bool = True
 ) -> tuple[Tensor, Tensor]:
     """Return u = (z - mean) / sqrt(variance + epsilon) along an axis, and 1 / sqrt(...).
@@ -53,7 +53,7 @@ def standardize(
     return z * factor, factor
 
 
-def standardize_backward(
+def standardize_along_backward(
     gradient: Tensor, u: Tensor, factor: Tensor, axis: int, centered: bool = True
 ) -> Tensor:
     """Return the gradient by z: the factor times what neither shifts nor scales the whole axis.
@@ -80,22 +80,23 @@ NORMALIZATIONS = catalogue(
         key="batch", label="Batch norm", source="Ioffe & Szegedy 2015",
         formula=r"u = \gamma (z - \mathrm{mean}_B z) / \sqrt{\mathrm{Var}_B z + 10^{-5}} + \beta",
         summary="Each unit is standardised over the batch, always by the batch's own statistics.",
-        forward=partial(standardize, axis=-2), backward=partial(standardize_backward, axis=-2),
-        min_batch=2,
+        forward=partial(standardize_along, axis=-2), min_batch=2,
+        backward=partial(standardize_along_backward, axis=-2),
     ),
     Normalization(
         key="layer", label="Layer norm", source="Ba, Kiros & Hinton 2016",
         formula=r"u = \gamma (z - \mathrm{mean}_j z) / \sqrt{\mathrm{Var}_j z + 10^{-5}} + \beta",
         summary="Each example is standardised over the units of the layer.",
-        forward=partial(standardize, axis=-1), backward=partial(standardize_backward, axis=-1),
+        forward=partial(standardize_along, axis=-1),
+        backward=partial(standardize_along_backward, axis=-1),
         variance=lambda q: q / (q + 1e-5),
     ),
     Normalization(
         key="rms", label="RMS norm", source="Zhang & Sennrich 2019",
         formula=r"u = \gamma z / \sqrt{\mathrm{mean}_j z^2 + \epsilon}",
         summary="Each example is divided by the root mean square of its layer; the mean stays.",
-        forward=partial(standardize, axis=-1, epsilon=None, centered=False),
-        backward=partial(standardize_backward, axis=-1, centered=False), has_shift=False,
+        forward=partial(standardize_along, axis=-1, epsilon=None, centered=False),
+        backward=partial(standardize_along_backward, axis=-1, centered=False), has_shift=False,
         variance=lambda q: q / (q + torch.finfo(torch.float32).eps),
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.optimizers import OptimizerState, StepRule
-from stability.engine.network import per_network
+from stability.engine.parameters import per_network
 
 INITIAL_SCALE, GOOD_STEPS_TO_GROW = 2.0**16, 100
 SMALLEST_SCALE = 2.0**-126  # reached after divergence; below it floats lose digits

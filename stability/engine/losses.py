@@ -35,6 +35,7 @@ def mean_losses(output: Tensor, y: Tensor, rounded: Rounding = keep) -> Tensor:
 
 
 def squared_errors(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
+    """Return the mean over outputs and batch of (output - y)^2; its gradient is 2 (output - y)."""
     errors = rounded(output - y)
 
     def by_output(scale: Tensor) -> Tensor:
@@ -45,6 +46,7 @@ def squared_errors(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
 
 
 def cross_entropies(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
+    """Return the mean of -ln p of the right class; its gradient is p, less 1 for that class."""
     log_probabilities = output.log_softmax(dim=2)  # (N, batch, classes)
     right = y.expand(len(output), -1).unsqueeze(2)  # (N, batch, 1)
 

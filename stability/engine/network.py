@@ -1,7 +1,6 @@
-"""The stack: many networks of one shape in one set of tensors, their way forward and back.
+"""The stack: many networks in one set of tensors, their way forward and their way back.
 
-Layers of one shape share one tensor, `(layers, N, fan_out, fan_in)`: the first, the hidden ones,
-the last; `bmm` multiplies N networks at once. Backward is written by hand, so that nothing but the
+`bmm` multiplies N networks at once. The way back is written by hand, so that nothing but the
 layers' own tensors is kept on the way forward, and what is measured of a layer is taken while it
 lies in the cache. Autograd gives the same gradients through `forward`, more slowly: the tests hold
 one against the other.
@@ -12,20 +11,17 @@ parameters are numbers of the format, and the optimizer works on those that are 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.number_formats import at_least_float32
+from stability.engine.drawing import dropout_masks
 from stability.engine.losses import Losses, keep, losses_with_gradients
+from stability.engine.parameters import Parameters, divide_by_scale
 from stability.engine.scaled_norms import Norms, norms
-from stability.randomness import generator
-from stability.records.experiment import Experiment
 
 ADJUST_ROUNDS = 10  # of rescaling one layer
 
@@ -47,6 +43,17 @@ class ForwardPass:
     def output(self) -> Tensor:
         return self.z[-1]
 
+    def keep_layer(self, inputs: Tensor, weights: Tensor, z: Tensor) -> None:
+        self.inputs.append(inputs)
+        self.weights.append(weights)
+        self.z.append(z)
+
+    def keep_hidden(self, normalized: Tensor, saved: Tensor, u: Tensor, h: Tensor) -> None:
+        self.normalized.append(normalized)
+        self.saved.append(saved)
+        self.u.append(u)
+        self.h.append(h)
+
 
 @dataclass(eq=False)
 class BackwardPass:
@@ -65,86 +72,8 @@ class BackwardPass:
 Watch = Callable[[int, Tensor, Tensor | None], None]
 
 
-class Stack:
-    """The parameters of `networks`, indices into schemes x replicates, a tensor a group of layers.
-
-    Tensors are `(layers, N, ...)`, leaves of autograd when drawn.
-    """
-
-    def __init__(self, experiment: Experiment, device: torch.device):
-        self.experiment = experiment
-        self.device = device
-        self.networks = torch.arange(experiment.network_count)
-        layers, norm = experiment.layers, experiment.normalization_row
-        self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
-        self.biases: list[Tensor] = []  # (layers, N, fan_out)
-        self.group_is_hidden: list[bool] = []
-        # The first and the last layer stand alone; a single layer is the first.
-        for group in filter(None, (layers[:1], layers[1:-1], layers[1:][-1:])):
-            self.group_is_hidden.append(not group[0].is_end)
-            weights, biases = zip(*(draw_layer(experiment, layer) for layer in group), strict=True)
-            self.weights.append(self._leaf(torch.stack(weights)))
-            self.biases.append(self._leaf(torch.stack(biases)))
-        ones = torch.ones(experiment.depth - 1, experiment.network_count, experiment.width)
-        self.gains = [self._leaf(ones)] if norm.has_gain else []
-        self.shifts = [self._leaf(torch.zeros_like(ones))] if norm.has_shift else []
-
-    def _leaf(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, self.experiment.number_format.weight_dtype).requires_grad_()
-
-    @property
-    def parameters(self) -> list[Tensor]:
-        return [*self.weights, *self.biases, *self.gains, *self.shifts]
-
-    # Stacks made from others
-
-    def mapped(self, change: Callable[[Tensor], Tensor], **settings: Any) -> "Stack":
-        """Return a stack of the changed parameters, its experiment with these settings replaced."""
-        other = copy(self)
-        if settings:
-            other.experiment = replace(self.experiment, **settings)
-        other.weights, other.biases, other.gains, other.shifts = (
-            [change(group) for group in groups]
-            for groups in (self.weights, self.biases, self.gains, self.shifts)
-        )
-        other.device = other.weights[0].device
-        return other
-
-    def select(self, chosen: slice | Tensor) -> "Stack":
-        """Return some of the networks, without autograd; a slice shares memory with this stack."""
-        other = self.mapped(lambda group: group.detach()[:, chosen])
-        other.networks = self.networks[chosen]
-        return other
-
-    def first_replicates(self) -> "Stack":
-        """Return those networks that are the first of their scheme, without autograd."""
-        return self.select((self.networks % self.experiment.replicates == 0).nonzero().flatten())
-
-    def in_blocks(self, examples: int, most_numbers: int) -> Iterator[slice]:
-        """Yield slices of networks of which a layer computes at most `most_numbers` at a time.
-
-        At least one network each; all of about one size.
-        """
-        widest = max(layer.fan_out for layer in self.experiment.layers)
-        count = len(self.networks)
-        blocks = -(-count // max(1, most_numbers // (examples * widest)))
-        ends = [count * index // blocks for index in range(blocks + 1)] if blocks else []
-        yield from map(slice, ends[:-1], ends[1:])
-
-    def layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Return weights `(N, fan_out, fan_in)` and biases `(N, fan_out)` by layer, detached."""
-        weights = [matrix for group in self.weights for matrix in group.detach()]
-        biases = [vector for group in self.biases for vector in group.detach()]
-        return list(zip(weights, biases, strict=True))
-
-    def with_layers(self, layers: Sequence[tuple[Tensor, Tensor]]) -> "Stack":
-        """Return a stack of these weights and biases, as from `layers`; all else is shared."""
-        other = copy(self)
-        other.networks = torch.arange(len(layers[0][0]))
-        other.weights = [weights.unsqueeze(0) for weights, _ in layers]
-        other.biases = [biases.unsqueeze(0) for _, biases in layers]
-        other.group_is_hidden = [not layer.is_end for layer in self.experiment.layers]
-        return other
+class Stack(Parameters):
+    """Networks that compute: all those of an experiment, or a selection of them."""
 
     # Forward
 
@@ -176,16 +105,13 @@ class Stack:
                 z = self.pre_activation(index, h, before, rescaled, biases)
                 rounds -= 1
             if every_layer or index == e.depth:
-                passed.z.append(z)
-            if every_layer:
-                passed.inputs.append(h)
-                passed.weights.append(weights)
+                passed.keep_layer(h, weights, z)
             if index < e.depth:
-                u = self.normalize(z, index, passed if every_layer else None)
+                normalized, saved = self._standardize(z)
+                u = self._shift_by_gain(normalized, index)
                 h = self._apply(e.phi.phi, u)
                 if every_layer:
-                    passed.u.append(u)
-                    passed.h.append(h)
+                    passed.keep_hidden(normalized, saved, u, h)
                 if passed.masks:
                     h = self.round_to_format(h * passed.masks[index - 1])
         return passed
@@ -199,13 +125,15 @@ class Stack:
             z = self.round_to_format(z + z_before)
         return z
 
-    def normalize(self, z: Tensor, index: int, passed: ForwardPass | None = None) -> Tensor:
+    def normalize(self, z: Tensor, index: int) -> Tensor:
         """Return u of hidden layer `index`: z normalized, times the gain, plus the shift."""
+        return self._shift_by_gain(self._standardize(z)[0], index)
+
+    def _standardize(self, z: Tensor) -> tuple[Tensor, Tensor]:
         u, saved = self.experiment.normalization_row.forward(z)
-        u = z if u is z else self.round_to_format(u)
-        if passed:
-            passed.normalized.append(u)
-            passed.saved.append(saved)
+        return u if u is z else self.round_to_format(u), saved
+
+    def _shift_by_gain(self, u: Tensor, index: int) -> Tensor:
         for gain in self.gains:
             u = self.round_to_format(u * self.to_compute_dtype(gain[index - 1]).unsqueeze(1))
         for shift in self.shifts:
@@ -233,16 +161,16 @@ class Stack:
         batch. The layer below receives delta W, and its activation multiplies that by phi'(u).
         """
         e, stored = self.experiment, self.mapped(torch.empty_like)
-        layers, slope, deltas, weight_norms = stored.layers(), None, [], Norms()
+        layers, deltas, weight_norms = stored.layers(), [], Norms()
         unscaled = partial(divide_by_scale, scale) if e.number_format.scales_loss else keep
-        delta = self.round_to_format(losses.by_output(scale))  # (N, batch, outputs)
+        delta, slope = self.round_to_format(losses.by_output(scale)), None  # (N, batch, outputs)
         for index in range(e.depth, 0, -1):
             if watch:
                 watch(index, delta, slope)
             deltas.append(delta)
             of_weights, of_biases = layers[index - 1]
             self._multiply(delta.mT, passed.inputs[index - 1], of_weights)  # (N, fan_out, fan_in)
-            of_biases.copy_(delta.sum(dim=1))  # (N, fan_out)
+            of_biases.copy_(self.round_to_format(delta.sum(dim=1)))  # (N, fan_out)
             weight_norms.add(unscaled(of_weights.unsqueeze(0)))
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
@@ -284,9 +212,8 @@ class Stack:
     def _backward_by_autograd(self, gradient: Tensor, z: Tensor) -> Tensor:
         """Return the gradient by z of a normalization that brings no `backward`."""
         start = z.detach().requires_grad_()
-        return torch.autograd.grad(self.experiment.normalization_row.apply(start), start, gradient)[
-            0
-        ]
+        u = self.experiment.normalization_row.apply(start)
+        return torch.autograd.grad(u, start, gradient)[0]
 
     def _multiply(self, left: Tensor, right: Tensor, result: Tensor) -> None:
         """Write a product of `(N, ...)` matrices, rounded, into a tensor of stored gradients."""
@@ -317,27 +244,6 @@ class Stack:
 
         self.forward(x, step=0, every_layer=False, rescale=rescale)
 
-    # Numbers of the format
-
-    def to_compute_dtype(self, tensor: Tensor) -> Tensor:
-        """Round a stored tensor to the number format, and cast it to the dtype of computing."""
-        row = self.experiment.number_format
-        return tensor.to(row.dtype).to(row.compute_dtype)
-
-    def round_to_format(self, tensor: Tensor) -> Tensor:
-        """Round the result of an operation to the format in place, and later its gradient likewise.
-
-        In place behind autograd's back: an operation that keeps its result for the way back keeps
-        it rounded, as it would had it been computed in the format.
-        """
-        dtype = self.experiment.number_format.dtype
-        if tensor.dtype != dtype:
-            tensor.data.copy_(tensor.data.to(dtype))
-            if tensor.requires_grad:
-                hook: Callable[[Tensor], Tensor] = lambda g: g.to(dtype).to(g.dtype)  # noqa: E731
-                tensor.register_hook(hook)  # type: ignore[no-untyped-call]
-        return tensor
-
     def _apply(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Return the function's result, rounded; x itself where the function hands it through."""
         result = function(x)
@@ -353,41 +259,3 @@ class Stack:
 
     def _is_residual(self, index: int) -> bool:
         return self.experiment.residual and 1 < index < self.experiment.depth
-
-
-def draw_layer(e: Experiment, layer: Layer) -> tuple[Tensor, Tensor]:
-    """Draw weights `(N, fan_out, fan_in)` and biases `(N, fan_out)`, schemes outermost.
-
-    The replicates of all schemes share their noise.
-    """
-    noises = [Draws(e.seed, replicate, layer) for replicate in range(e.replicates)]
-    pairs = [row.draw(layer, noise) for row in e.scheme_rows for noise in noises]
-    return torch.stack([weights for weights, _ in pairs]), torch.stack([b for _, b in pairs])
-
-
-def dropout_masks(e: Experiment, step: int, batch: int) -> list[Tensor]:
-    """Draw the masks of inverted dropout by hidden layer, `(R, batch, width)`.
-
-    A mask follows from (seed, replicate, step, layer) and is the same for all schemes.
-    """
-    masks, row = [], e.number_format
-    for index in range(1, e.depth):
-        drawn = torch.empty(e.replicates, batch, e.width)
-        for replicate, uniform in enumerate(drawn):
-            torch.rand(
-                uniform.shape,
-                generator=generator(e.seed, "dropout", replicate, index, step),
-                out=uniform,
-            )
-        kept = (drawn >= e.dropout).to(row.dtype)
-        masks.append((kept / (1 - e.dropout)).to(row.compute_dtype))
-    return masks
-
-
-def per_network(values: Tensor, stack: Tensor) -> Tensor:
-    """Return values `(N,)` as `(1, N, 1, ...)`, to broadcast over a stack `(layers, N, ...)`."""
-    return values.view(1, -1, *[1] * (stack.dim() - 2))
-
-
-def divide_by_scale(scale: Tensor, stack: Tensor) -> Tensor:
-    return stack / per_network(scale.to(stack), stack)

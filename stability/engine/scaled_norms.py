@@ -49,13 +49,13 @@ class Norms:
         if len(networks):
             layers = (layer for stack in self._stacks for layer in stack)
             chosen = [layer.index_select(0, networks).flatten(1) for layer in layers]
-            exact = torch.cat([scaled_norms(stack) for stack in stacks_of_one_shape(chosen)])
+            exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(chosen)])
             old = plain.index_select(1, networks)
             plain[:, networks] = torch.where(doubtful.index_select(1, networks), exact, old)
         return plain
 
 
-def scaled_norms(rows: Tensor) -> Tensor:
+def norms_of_any_size(rows: Tensor) -> Tensor:
     """Return the norms of `(k, N, entries)` for entries of any size, float64 `(k, N)`."""
     if rows.dtype != torch.float64:
         plain: Tensor = torch.linalg.vector_norm(rows.double(), dim=2)

@@ -15,10 +15,12 @@ from torch import Tensor
 from stability.catalogues.datasets import Data
 from stability.catalogues.number_formats import at_least_float32
 from stability.catalogues.optimizers import OptimizerState
+from stability.engine.drawing import dropout_masks
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.measurement import Measurement
-from stability.engine.network import BackwardPass, Stack, dropout_masks, per_network
+from stability.engine.network import BackwardPass, Stack
+from stability.engine.parameters import per_network
 from stability.engine.quantities import (
     Found,
     LayerWatch,
@@ -120,7 +122,8 @@ class Block:
         scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
         self.scale = torch.full((count,), scale, dtype=torch.float64, device=stack.device)
         self.good_steps = torch.zeros(count, dtype=torch.int64, device=stack.device)
-        self.update = torch.zeros(e.depth, count, device=stack.device)  # norms of the last step
+        # Norms of the last step, (L, N).
+        self.update = torch.zeros(e.depth, count, dtype=torch.float64, device=stack.device)
         self.weight = torch.cat([norms(weights) for weights in stack.weights])  # (L, N)
         self.ended = torch.zeros(count, dtype=torch.bool, device=stack.device)
         # The optimizer takes as many layers at once as fit in the cache.

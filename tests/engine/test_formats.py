@@ -25,7 +25,8 @@ from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import state_bytes, training_cost
 from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, INITIAL_SCALE
-from stability.engine.network import Stack, mean_losses
+from stability.engine.losses import mean_losses
+from stability.engine.network import Stack
 from stability.engine.runs import Run
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.page.cards import cards_html

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from stability.catalogues.activations import ACTIVATIONS
 from stability.engine.measurement import PROFILES
-from stability.engine.network import ForwardPass, mean_losses
+from stability.engine.losses import mean_losses
+from stability.engine.network import ForwardPass
 from stability.engine.quantities import (
     HISTOGRAM_BINS,
+    LayerWatch,
     accuracy,
     distinct_by_layer,
     pre_activation_histograms,
-    saturated_and_dead,
     to_schemes_and_replicates,
 )
 from stability.engine.scaled_norms import norms, stacks_of_one_shape
@@ -134,6 +135,15 @@ def one_pass(u: torch.Tensor, activation: str = "relu") -> ForwardPass:
     return ForwardPass(
         z=[*layers, layers[0]], u=layers, h=[ACTIVATIONS[activation].phi(layer) for layer in layers]
     )
+
+
+def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, torch.Tensor]:
+    """What is measured of the layers of a pass on their way back, from the last one on."""
+    watch, layers = LayerWatch(e, passed), list(zip(passed.u, passed.h, strict=True))
+    watch(len(passed.z), passed.output, None)
+    for index in range(len(layers), 0, -1):
+        watch(index, passed.output, e.phi.dphi(*layers[index - 1]))
+    return watch.quantities(torch.ones(len(passed.output)))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

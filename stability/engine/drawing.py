@@ -1,0 +1,37 @@
+"""All that an experiment draws at random besides its data: first weights, and masks of dropout."""
+
+import torch
+from torch import Tensor
+
+from stability.catalogues.draws import Draws, Layer
+from stability.randomness import generator
+from stability.records.experiment import Experiment
+
+
+def draw_layer(e: Experiment, layer: Layer) -> tuple[Tensor, Tensor]:
+    """Draw weights `(N, fan_out, fan_in)` and biases `(N, fan_out)`, schemes outermost.
+
+    The replicates of all schemes share their noise.
+    """
+    noises = [Draws(e.seed, replicate, layer) for replicate in range(e.replicates)]
+    pairs = [row.draw(layer, noise) for row in e.scheme_rows for noise in noises]
+    return torch.stack([weights for weights, _ in pairs]), torch.stack([b for _, b in pairs])
+
+
+def dropout_masks(e: Experiment, step: int, batch: int) -> list[Tensor]:
+    """Draw the masks of inverted dropout by hidden layer, `(R, batch, width)`.
+
+    A mask follows from (seed, replicate, step, layer) and is the same for all schemes.
+    """
+    masks, row = [], e.number_format
+    for index in range(1, e.depth):
+        drawn = torch.empty(e.replicates, batch, e.width, dtype=torch.float32)
+        for replicate, uniform in enumerate(drawn):
+            torch.rand(
+                uniform.shape,
+                generator=generator(e.seed, "dropout", replicate, index, step),
+                out=uniform,
+            )
+        kept = (drawn >= e.dropout).to(row.dtype)
+        masks.append((kept / (1 - e.dropout)).to(row.compute_dtype))
+    return masks

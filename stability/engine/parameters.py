@@ -1,0 +1,128 @@
+"""The parameters of many networks of one shape, in one set of tensors.
+
+Layers of one shape share one tensor, `(layers, N, fan_out, fan_in)`: the first, the hidden ones,
+the last.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from stability.engine.drawing import draw_layer
+from stability.records.experiment import Experiment
+
+
+class Parameters:
+    """The parameters of `networks`, indices into schemes x replicates, a tensor a group of layers.
+
+    Tensors are `(layers, N, ...)`, leaves of autograd when drawn.
+    """
+
+    def __init__(self, experiment: Experiment, device: torch.device):
+        self.experiment = experiment
+        self.device = device
+        self.networks = torch.arange(experiment.network_count)
+        layers, norm = experiment.layers, experiment.normalization_row
+        self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
+        self.biases: list[Tensor] = []  # (layers, N, fan_out)
+        self.group_is_hidden: list[bool] = []
+        # The first and the last layer stand alone; a single layer is the first.
+        for group in filter(None, (layers[:1], layers[1:-1], layers[1:][-1:])):
+            self.group_is_hidden.append(not group[0].is_end)
+            weights, biases = zip(*(draw_layer(experiment, layer) for layer in group), strict=True)
+            self.weights.append(self._leaf(torch.stack(weights)))
+            self.biases.append(self._leaf(torch.stack(biases)))
+        ones = torch.ones(experiment.depth - 1, experiment.network_count, experiment.width)
+        self.gains = [self._leaf(ones)] if norm.has_gain else []
+        self.shifts = [self._leaf(torch.zeros_like(ones))] if norm.has_shift else []
+
+    def _leaf(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, self.experiment.number_format.weight_dtype).requires_grad_()
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        return [*self.weights, *self.biases, *self.gains, *self.shifts]
+
+    # Stacks made from others
+
+    def mapped(self, change: Callable[[Tensor], Tensor], **settings: Any) -> Self:
+        """Return a stack of the changed parameters, its experiment with these settings replaced."""
+        other = copy(self)
+        if settings:
+            other.experiment = replace(self.experiment, **settings)
+        other.weights, other.biases, other.gains, other.shifts = (
+            [change(group) for group in groups]
+            for groups in (self.weights, self.biases, self.gains, self.shifts)
+        )
+        other.device = other.weights[0].device
+        return other
+
+    def select(self, chosen: slice | Tensor) -> Self:
+        """Return some of the networks, without autograd; a slice shares memory with this stack."""
+        other = self.mapped(lambda group: group.detach()[:, chosen])
+        other.networks = self.networks[chosen]
+        return other
+
+    def first_replicates(self) -> Self:
+        """Return those networks that are the first of their scheme, without autograd."""
+        return self.select((self.networks % self.experiment.replicates == 0).nonzero().flatten())
+
+    def in_blocks(self, examples: int, most_numbers: int) -> Iterator[slice]:
+        """Yield slices of networks of which a layer computes at most `most_numbers` at a time.
+
+        At least one network each; all of about one size.
+        """
+        widest = max(layer.fan_out for layer in self.experiment.layers)
+        count = len(self.networks)
+        blocks = -(-count // max(1, most_numbers // (examples * widest)))
+        ends = [count * index // blocks for index in range(blocks + 1)] if blocks else []
+        yield from map(slice, ends[:-1], ends[1:])
+
+    def layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Return weights `(N, fan_out, fan_in)` and biases `(N, fan_out)` by layer, detached."""
+        weights = [matrix for group in self.weights for matrix in group.detach()]
+        biases = [vector for group in self.biases for vector in group.detach()]
+        return list(zip(weights, biases, strict=True))
+
+    def with_layers(self, layers: Sequence[tuple[Tensor, Tensor]]) -> Self:
+        """Return a stack of these weights and biases, as from `layers`; all else is shared."""
+        other = copy(self)
+        other.networks = torch.arange(len(layers[0][0]))
+        other.weights = [weights.unsqueeze(0) for weights, _ in layers]
+        other.biases = [biases.unsqueeze(0) for _, biases in layers]
+        other.group_is_hidden = [not layer.is_end for layer in self.experiment.layers]
+        return other
+
+    # Numbers of the format
+
+    def to_compute_dtype(self, tensor: Tensor) -> Tensor:
+        """Round a stored tensor to the number format, and cast it to the dtype of computing."""
+        row = self.experiment.number_format
+        return tensor.to(row.dtype).to(row.compute_dtype)
+
+    def round_to_format(self, tensor: Tensor) -> Tensor:
+        """Round the result of an operation to the format in place, and later its gradient likewise.
+
+        In place behind autograd's back: an operation that keeps its result for the way back keeps
+        it rounded, as it would had it been computed in the format.
+        """
+        dtype = self.experiment.number_format.dtype
+        if tensor.dtype != dtype:
+            tensor.data.copy_(tensor.data.to(dtype))
+            if tensor.requires_grad:
+                hook: Callable[[Tensor], Tensor] = lambda g: g.to(dtype).to(g.dtype)  # noqa: E731
+                tensor.register_hook(hook)  # type: ignore[no-untyped-call]
+        return tensor
+
+
+def per_network(values: Tensor, stack: Tensor) -> Tensor:
+    """Return values `(N,)` as `(1, N, 1, ...)`, to broadcast over a stack `(layers, N, ...)`."""
+    return values.view(1, -1, *[1] * (stack.dim() - 2))
+
+
+def divide_by_scale(scale: Tensor, stack: Tensor) -> Tensor:
+    return stack / per_network(scale.to(stack), stack)
