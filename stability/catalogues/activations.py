@@ -12,31 +12,32 @@ from stability.catalogues.entry import Entry, catalogue
 
 # The ways back of torch itself, where they are not the product of gradient and slope: at exact
 # zeros of the slope, and where softplus goes over into u.
-threshold_backward = torch.ops.aten.threshold_backward
-hardtanh_backward = torch.ops.aten.hardtanh_backward
-softplus_backward = torch.ops.aten.softplus_backward
+threshold_backward = torch.ops.aten.threshold_backward.grad_input
+hardtanh_backward = torch.ops.aten.hardtanh_backward.grad_input
+softplus_backward = torch.ops.aten.softplus_backward.grad_input
 
 
-def multiply_by_slope(gradient: Tensor, u: Tensor, slope: Tensor) -> Tensor:
-    return gradient * slope
+def multiply_by_slope(gradient: Tensor, u: Tensor, h: Tensor, slope: Tensor) -> Tensor:
+    return gradient.mul_(slope)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Entry):
     """A row: `phi(u)`, and `dphi(u, h)` where h = phi(u), elementwise on tensors of any shape.
 
-    `backward(gradient, u, slope)` turns a gradient by h into one by u, where slope = dphi(u, h).
-    An infinite gradient times a slope of exactly 0 is NaN; the rows of ReLU and hard tanh let such
-    a slope cut it off, as torch does. `max_slope` is the largest abs(phi'); `saturated_by_design`
-    the probability that u ~ N(0, 1) lies where phi is flat on purpose (ReLU 1/2); `negative_slope`
-    the slope of a leaky ReLU below 0, else 0. `corners` are the kinks u of a piecewise linear phi,
-    each with the jump of phi'; None for any other phi. `suited_scheme` is the scheme made for phi,
-    empty where none helps. Where phi is not monotone, its slope is negative somewhere.
+    `backward(gradient, u, h, slope)` turns a gradient by h into one by u, in place, where slope =
+    dphi(u, h). An infinite gradient times a slope of exactly 0 is NaN; the rows of ReLU and hard
+    tanh let such a slope cut it off, as torch does. `max_slope` is the largest abs(phi');
+    `saturated_by_design` the probability that u ~ N(0, 1) lies where phi is flat on purpose (ReLU
+    1/2); `negative_slope` the slope of a leaky ReLU below 0, else 0. `corners` are the kinks u of a
+    piecewise linear phi, each with the jump of phi'; None for any other phi. `suited_scheme` is the
+    scheme made for phi, empty where none helps. Where phi is not monotone, phi' is negative
+    somewhere.
     """
 
     phi: Callable[[Tensor], Tensor]
     dphi: Callable[[Tensor, Tensor], Tensor]
-    backward: Callable[[Tensor, Tensor, Tensor], Tensor] = multiply_by_slope
+    backward: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = multiply_by_slope
     max_slope: float = 1.0
     is_monotone: bool = True
     slope_is_0_or_1: bool = False
@@ -102,7 +103,7 @@ ACTIVATIONS = catalogue(
         formula=r"\phi(u) = \min(\max(u, -1), 1)",
         summary="Tanh with corners: slope exactly 1 inside (-1, 1) and exactly 0 outside.",
         phi=F.hardtanh, dphi=lambda u, h: (u.abs() < 1).to(u.dtype),
-        backward=lambda gradient, u, slope: hardtanh_backward(gradient, u, -1, 1),
+        backward=lambda g, u, h, slope: hardtanh_backward(g, h, -1, 1, grad_input=g),
         slope_is_0_or_1=True, saturated_by_design=math.erfc(math.sqrt(0.5)),
         corners=((-1.0, 1.0), (1.0, -1.0)),
     ),
@@ -123,8 +124,8 @@ ACTIVATIONS = catalogue(
         key="relu", label="ReLU", source="Nair & Hinton 2010", formula=r"\phi(u) = \max(u, 0)",
         summary="Passes what is positive, cuts the rest: half of the signal's second moment is "
         "gone at each layer.",
-        phi=torch.relu, dphi=lambda u, h: torch.gt(u, 0, out=torch.empty_like(u)),
-        backward=lambda gradient, u, slope: threshold_backward(gradient, u, 0),
+        phi=torch.relu, dphi=lambda u, h: torch.gt(h, 0, out=torch.empty_like(h)),
+        backward=lambda g, u, h, slope: threshold_backward(g, h, 0, grad_input=g),
         slope_is_0_or_1=True, suited_scheme="he_normal", saturated_by_design=0.5,
         corners=((0.0, 1.0),),
     ),
@@ -169,6 +170,6 @@ ACTIVATIONS = catalogue(
         formula=r"\phi(u) = \ln(1 + e^u)",
         summary="A ReLU without a corner and never zero: every layer adds a positive mean, and "
         "means pile up.", phi=F.softplus, dphi=lambda u, h: torch.sigmoid(u), suited_scheme="",
-        backward=lambda gradient, u, slope: softplus_backward(gradient, u, 1, 20),
+        backward=lambda g, u, h, slope: softplus_backward(g, u, 1, 20, grad_input=g),
     ),
 )  # fmt: skip

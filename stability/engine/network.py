@@ -21,7 +21,7 @@ from stability.catalogues.number_formats import at_least_float32
 from stability.engine.drawing import dropout_masks
 from stability.engine.losses import Losses, keep, losses_with_gradients
 from stability.engine.parameters import Parameters, divide_by_scale
-from stability.engine.scaled_norms import Norms, norms
+from stability.engine.scaled_norms import Norms, norms_of_any_size
 
 ADJUST_ROUNDS = 10  # of rescaling one layer
 
@@ -67,9 +67,9 @@ class BackwardPass:
     scale: Tensor
 
 
-# Sees each layer on the way back, from the last one to the first: its index, its gradient by z,
-# and of hidden layers the slopes phi'(u), `(N, batch, units)` each.
-Watch = Callable[[int, Tensor, Tensor | None], None]
+# Sees each layer on the way back, from the last one to the first: its gradient by z, and of hidden
+# layers u, where it is not z, and the slopes phi'(u), `(N, batch, units)` each.
+Watch = Callable[[Tensor, Tensor | None, Tensor | None], None]
 
 
 class Stack(Parameters):
@@ -84,12 +84,14 @@ class Stack(Parameters):
         every_layer: bool | None = None,
         rescale: Callable[[int, Tensor], Tensor | None] | None = None,
         masks: Sequence[Tensor] | None = None,
+        watch: Callable[[Tensor], None] | None = None,
     ) -> ForwardPass:
         """Feed one batch `(batch, features)` to all networks.
 
         `step` names the dropout masks, drawn here unless given; without it, as on held-out data,
         there is no dropout, and only the last layer is kept unless `every_layer` is asked for.
         `rescale` sees z of each layer and may return other weights, with which z is computed again.
+        `watch` sees each z in the end.
         """
         e, passed, z = self.experiment, ForwardPass(), None
         every_layer = step is not None if every_layer is None else every_layer
@@ -104,6 +106,8 @@ class Stack(Parameters):
             while rescale and rounds and (rescaled := rescale(index, z)) is not None:
                 z = self.pre_activation(index, h, before, rescaled, biases)
                 rounds -= 1
+            if watch:
+                watch(z)
             if every_layer or index == e.depth:
                 passed.keep_layer(h, weights, z)
             if index < e.depth:
@@ -161,27 +165,29 @@ class Stack(Parameters):
         batch. The layer below receives delta W, and its activation multiplies that by phi'(u).
         """
         e, stored = self.experiment, self.mapped(torch.empty_like)
-        layers, deltas, weight_norms = stored.layers(), [], Norms()
+        layers, deltas, norms = stored.layers(), [], Norms()
         unscaled = partial(divide_by_scale, scale) if e.number_format.scales_loss else keep
         delta, slope = self.round_to_format(losses.by_output(scale)), None  # (N, batch, outputs)
         for index in range(e.depth, 0, -1):
             if watch:
-                watch(index, delta, slope)
+                normalized = index < e.depth and passed.u[index - 1] is not passed.z[index - 1]
+                watch(delta, passed.u[index - 1] if normalized else None, slope)
             deltas.append(delta)
             of_weights, of_biases = layers[index - 1]
             self._multiply(delta.mT, passed.inputs[index - 1], of_weights)  # (N, fan_out, fan_in)
             of_biases.copy_(self.round_to_format(delta.sum(dim=1)))  # (N, fan_out)
-            weight_norms.add(unscaled(of_weights.unsqueeze(0)))
+            norms.add(unscaled(of_weights.unsqueeze(0)))
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
                 slope = e.phi.dphi(passed.u[index - 2], passed.h[index - 2])
                 by_z = self._backward_through_hidden(index - 1, by_h, slope, passed, stored)
                 delta = self.round_to_format(by_z + delta if self._is_residual(index) else by_z)
         parameters = [unscaled(gradient) for gradient in stored.parameters]
-        of_weights = weight_norms.values().flip(0)
-        of_each = [of_weights, *(norms(vectors) for vectors in parameters[len(self.weights) :])]
-        of_all = torch.cat(of_each).T.contiguous()  # (N, layers): one order of summation for any N
-        norm = norms(of_all.unsqueeze(0))[0]
+        for vectors in parameters[len(self.weights) :]:
+            norms.add(vectors, axes=1)
+        of_all = norms.values()  # (layers, N), of weights from the last layer to the first
+        of_weights = of_all[: e.depth].flip(0)
+        norm = norms_of_any_size(of_all.T.contiguous().unsqueeze(0))[0]  # summed alike for any N
         return BackwardPass(parameters, of_weights, norm, stored.weights, deltas[::-1], scale)
 
     def _backward_through_hidden(
@@ -194,7 +200,7 @@ class Stack(Parameters):
         place, by_h = index - 1, self.round_to_format(by_h)
         if passed.masks:
             by_h = self.round_to_format(by_h * passed.masks[place])
-        by_u = self.experiment.phi.backward(by_h, passed.u[place], slope)
+        by_u = self.experiment.phi.backward(by_h, passed.u[place], passed.h[place], slope)
         if passed.normalized[place] is passed.z[place]:
             return by_u
         by_u = self.round_to_format(by_u)

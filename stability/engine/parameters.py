@@ -64,7 +64,7 @@ class Parameters:
     def select(self, chosen: slice | Tensor) -> Self:
         """Return some of the networks, without autograd; a slice shares memory with this stack."""
         other = self.mapped(lambda group: group.detach()[:, chosen])
-        other.networks = self.networks[chosen]
+        other.networks = self.networks[chosen.cpu() if isinstance(chosen, Tensor) else chosen]
         return other
 
     def first_replicates(self) -> Self:

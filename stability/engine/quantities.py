@@ -28,43 +28,40 @@ HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 
 
 class LayerWatch:
-    """Measures each layer of a pass on its way back, while its tensors lie in the cache."""
+    """Measures each layer of a pass while its tensors lie in the cache."""
 
-    def __init__(self, e: Experiment, passed: ForwardPass):
-        self.phi, self.passed = e.phi, passed
+    def __init__(self, e: Experiment):
+        self.experiment = e
         self._signal, self._gradient = Norms(), Norms()
-        # Of hidden layers.
+        # Of hidden layers, from the last one to the first.
         self._slopes: list[Tensor] = []  # of units, summed over the batch, (N, width)
         self._flat: list[Tensor] = []  # number of entries with a slope near 0, (N, width)
-        self._nan: list[Tensor] = []  # where u has NaN, if it is not z, (N,)
+        self._nan: list[Tensor] = []  # where a normalized u has NaN, (N,)
 
-    def __call__(self, index: int, delta: Tensor, slope: Tensor | None) -> None:
-        z = self.passed.z[index - 1]
-        self._signal.add(z.unsqueeze(0))
-        self._gradient.add(delta.unsqueeze(0))
+    def forward(self, z: Tensor) -> None:
+        self._signal.add(z)
+
+    def backward(self, delta: Tensor, u: Tensor | None, slope: Tensor | None) -> None:
+        self._gradient.add(delta)
         if slope is not None:
-            u = self.passed.u[index - 1]
-            slopes, flat = sum_over_batch(self.phi, slope)
+            slopes, flat = sum_over_batch(self.experiment.phi, slope)
             self._slopes.append(slopes)
             self._flat.append(flat)
-            if u is not z:
+            if u is not None:
                 self._nan.append(u.amax(dim=(1, 2)).isnan())
 
     def quantities(self, scale: Tensor) -> dict[str, Tensor]:
-        """Return the profiles `(L, N)` or `(L-1, N)` of all layers; they were seen backward."""
-        zs = self.passed.z
-        entries = [[z[0].numel()] for z in zs]
+        """Return the profiles `(L, N)` or `(L-1, N)` of all layers."""
+        e = self.experiment
+        entries = [[e.batch * layer.fan_out] for layer in e.layers]
         root = torch.tensor(entries, dtype=torch.float64, device=scale.device).sqrt()  # (L, 1)
-        signal, gradient = (norms.values().flip(0) for norms in (self._signal, self._gradient))
-        found = {
-            "signal": signal / root,
-            "signal_gradient": gradient * zs[0].shape[1] / root / scale,
-        }
+        signal, gradient = self._signal.values(), self._gradient.values().flip(0)
+        found = {"signal": signal / root, "signal_gradient": gradient * e.batch / root / scale}
         if not self._slopes:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
         nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
         flat, slopes = (torch.stack(rows).flip(0) for rows in (self._flat, self._slopes))
-        saturated = flat.double().mean(dim=2) / zs[0].shape[1]
+        saturated = flat.double().mean(dim=2) / e.batch
         dead = (slopes == 0).double().mean(dim=2)
         nan_or_0 = torch.where(nan, math.nan, 0.0)
         return found | {"saturated": saturated + nan_or_0, "dead": dead + nan_or_0}
@@ -88,14 +85,6 @@ def sampled_quantities(passed: ForwardPass, backward: BackwardPass) -> dict[str,
         "pre_activations": pre_activation_histograms(passed),
         "rounding_shares": shares_by_outcome(passed, backward),
     }
-
-
-def accuracy(output: Tensor, y: Tensor) -> Tensor:
-    """Return the share of examples classified right, `(N,)`; NaN for regression."""
-    if y.is_floating_point():
-        return torch.full((len(output),), math.nan)
-    right = (output.argmax(dim=2) == y) & ~output.isnan().any(dim=2)  # NaN is never right
-    return right.double().mean(dim=1)
 
 
 def pre_activation_histograms(passed: ForwardPass) -> Tensor:

@@ -16,12 +16,12 @@ def norms(stack: Tensor) -> Tensor:
     entries count as such.
     """
     collected = Norms()
-    collected.add(stack)
+    collected.add(stack, axes=stack.dim() - 2)
     return collected.values()
 
 
 class Norms:
-    """The norms of stacks `(k, N, ...)`, taken one after another while they lie in the cache.
+    """The norms of tensors `(N, ...)` or `(k, N, ...)`, each taken while it lies in the cache.
 
     Squares leave the range long before the numbers do. So all that lie near the ends of the range
     are computed again at the end, in one go: from float64 entries, or from float64 entries divided
@@ -29,27 +29,30 @@ class Norms:
     """
 
     def __init__(self) -> None:
-        self._stacks: list[Tensor] = []
+        self._tensors: list[Tensor] = []
         self._plain: list[Tensor] = []
 
-    def add(self, stack: Tensor) -> None:
-        stack = at_least_float32(stack)
-        self._stacks.append(stack)
-        self._plain.append(torch.linalg.vector_norm(stack, dim=tuple(range(2, stack.dim()))))
+    def add(self, tensor: Tensor, axes: int = 2) -> None:
+        """Take the norms over the last `axes` axes."""
+        tensor = at_least_float32(tensor)
+        self._tensors.append(tensor)
+        self._plain.append(torch.linalg.vector_norm(tensor, dim=tuple(range(-axes, 0))))
 
     def values(self) -> Tensor:
-        """Return the norms of all stacks, float64 `(sum of k, N)`."""
-        plain = torch.cat(self._plain)
+        """Return the norms of all tensors, float64 `(sum of k, N)`."""
+        plain = torch.cat([norms.view(-1, norms.shape[-1]) for norms in self._plain])
         # Squares that underflow are off by 1e-45 each: of a million of them, below this norm, the
         # sum is off by more than its own rounding.
         low = torch.finfo(plain.dtype).tiny ** 0.5 * 1e3
         doubtful = (plain < low) | plain.isinf()
         plain = plain.double()
-        networks = doubtful.any(dim=0).nonzero().flatten()
-        if len(networks):
-            layers = (layer for stack in self._stacks for layer in stack)
-            chosen = [layer.index_select(0, networks).flatten(1) for layer in layers]
-            exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(chosen)])
+        if doubtful.any():
+            networks = doubtful.any(dim=0).nonzero().flatten()
+            layers: list[Tensor] = []
+            for tensor, of_tensor in zip(self._tensors, self._plain, strict=True):
+                stack = tensor if of_tensor.dim() == 2 else tensor.unsqueeze(0)  # (k, N, ...)
+                layers += stack.index_select(1, networks).flatten(2).unbind()
+            exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(layers)])
             old = plain.index_select(1, networks)
             plain[:, networks] = torch.where(doubtful.index_select(1, networks), exact, old)
         return plain

@@ -18,22 +18,20 @@ from stability.catalogues.optimizers import OptimizerState
 from stability.engine.drawing import dropout_masks
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
+from stability.engine.losses import accuracies
 from stability.engine.measurement import Measurement
 from stability.engine.network import BackwardPass, Stack
 from stability.engine.parameters import per_network
-from stability.engine.quantities import (
-    Found,
-    LayerWatch,
-    accuracy,
-    build_measurement,
-    sampled_quantities,
-)
+from stability.engine.quantities import Found, LayerWatch, build_measurement, sampled_quantities
 from stability.engine.scaled_norms import Norms, norms
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 
-BLOCK_NUMBERS = 2**17  # that one layer computes for a block of networks: four bytes each
+# Numbers that one layer computes for a block of networks, four bytes each: half a megabyte fits in
+# the cache of a processor; a GPU is the faster the more it has to do at once.
+BLOCK_NUMBERS = {"cpu": 2**17}
+BLOCK_NUMBERS_ELSEWHERE = 2**26
 
 
 def measure(experiment: Experiment, device: str | torch.device = "cpu") -> Iterator[Measurement]:
@@ -90,7 +88,7 @@ class Training:
     def __init__(self, stack: Stack, data: Data):
         e = stack.experiment
         self.stack, self.data = stack, data
-        parts = stack.in_blocks(e.batch, BLOCK_NUMBERS)
+        parts = stack.in_blocks(e.batch, block_numbers(stack))
         self.blocks = [Block(stack.select(part)) for part in parts]
 
     @property
@@ -128,7 +126,8 @@ class Block:
         self.ended = torch.zeros(count, dtype=torch.bool, device=stack.device)
         # The optimizer takes as many layers at once as fit in the cache.
         self.layers_at_once = [
-            max(1, BLOCK_NUMBERS // max(1, parameter[:1].numel())) for parameter in stack.parameters
+            max(1, block_numbers(stack) // max(1, parameter[:1].numel()))
+            for parameter in stack.parameters
         ]
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
 
@@ -137,13 +136,13 @@ class Block:
     ) -> Found:
         """Measure on the batch x, y, then update unless `step` is the last."""
         stack, e = self.stack, self.stack.experiment
-        passed = stack.forward(x, step, masks=masks)
+        watch = LayerWatch(e)
+        passed = stack.forward(x, step, masks=masks, watch=watch.forward)
         losses = stack.losses(passed.output, y)
-        watch = LayerWatch(e, passed)
-        backward = stack.backward(passed, losses, self.scale, watch)
+        backward = stack.backward(passed, losses, self.scale, watch.backward)
         found = {
             "loss": losses.mean,
-            "accuracy": accuracy(passed.output, y),
+            "accuracy": accuracies(passed.output, y),
             "gradient_norm": backward.norm,
             "weight_gradient": backward.weight_norms,
             "weight": self.weight,
@@ -167,7 +166,7 @@ class Block:
         output = outputs(stack, data.x_test)
         found = {
             "test_loss": stack.losses(output, data.y_test).mean,
-            "test_accuracy": accuracy(output, data.y_test),
+            "test_accuracy": accuracies(output, data.y_test),
         }
         grid = INPUT_GRIDS[e.dataset_row.plotted_dimensions].to(stack.device)
         if len(grid):  # batch norm: by statistics of the grid
@@ -226,11 +225,15 @@ class Block:
 
 def outputs(stack: Stack, x: Tensor) -> Tensor:
     """Return the outputs `(N, examples, outputs)` of all networks, a few of them at a time."""
-    parts = stack.in_blocks(len(x), BLOCK_NUMBERS)
+    parts = stack.in_blocks(len(x), block_numbers(stack))
     found = [stack.select(part).forward(x).output for part in parts]
     return (
         torch.cat(found) if found else x.new_empty(0, len(x), stack.experiment.dataset_row.outputs)
     )
+
+
+def block_numbers(stack: Stack) -> int:
+    return BLOCK_NUMBERS.get(stack.device.type, BLOCK_NUMBERS_ELSEWHERE)
 
 
 def select_networks(state: OptimizerState, networks: Tensor) -> OptimizerState:

@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.catalogues.activations import ACTIVATIONS
+from stability.engine.losses import accuracies, mean_losses
 from stability.engine.measurement import PROFILES
-from stability.engine.losses import mean_losses
 from stability.engine.network import ForwardPass
 from stability.engine.quantities import (
     HISTOGRAM_BINS,
     LayerWatch,
-    accuracy,
     distinct_by_layer,
     pre_activation_histograms,
     to_schemes_and_replicates,
@@ -139,10 +138,12 @@ def one_pass(u: torch.Tensor, activation: str = "relu") -> ForwardPass:
 
 def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, torch.Tensor]:
     """What is measured of the layers of a pass on their way back, from the last one on."""
-    watch, layers = LayerWatch(e, passed), list(zip(passed.u, passed.h, strict=True))
-    watch(len(passed.z), passed.output, None)
-    for index in range(len(layers), 0, -1):
-        watch(index, passed.output, e.phi.dphi(*layers[index - 1]))
+    watch = LayerWatch(e)
+    for z in passed.z:
+        watch.forward(z)
+    watch.backward(passed.output, None, None)
+    for u, h in zip(reversed(passed.u), reversed(passed.h), strict=True):
+        watch.backward(u, u, e.phi.dphi(u, h))
     return watch.quantities(torch.ones(len(passed.output)))
 
 
@@ -338,17 +339,17 @@ def test_losses_and_accuracy_are_means_over_the_batch():
         right = (
             sum(int(row.argmax() == y) for row, y in zip(output[network], classes, strict=True)) / 5
         )
-        assert accuracy(output, classes)[network].item() == pytest.approx(right)
+        assert accuracies(output, classes)[network].item() == pytest.approx(right)
         squares = (output[network] - values).square()
         assert mean_losses(output, values)[network].item() == pytest.approx(
             squares.mean().item(), rel=1e-6
         )
-    assert accuracy(output, values).isnan().all()
+    assert accuracies(output, values).isnan().all()
 
 
 def test_an_output_with_nan_in_it_is_never_right():
     output = torch.tensor([[[1.0, 0.0], [math.nan, math.nan], [0.0, math.nan], [0.0, 1.0]]])
-    assert accuracy(output, torch.tensor([0, 0, 1, 0])).item() == 0.25
+    assert accuracies(output, torch.tensor([0, 0, 1, 0])).item() == 0.25
 
 
 def test_arrays_are_arranged_with_schemes_outermost_then_replicates_then_layers():

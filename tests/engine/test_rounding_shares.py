@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from stability import frames
-from stability.engine.measurement import PROFILES
 from stability.engine.losses import mean_losses
+from stability.engine.measurement import PROFILES
 from stability.engine.network import BackwardPass, ForwardPass
 from stability.engine.rounding_shares import (
     FORMATS_BY_RANGE,
