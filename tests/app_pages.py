@@ -1,9 +1,11 @@
 """The page without a browser, for the tests that look at it."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 from chart_data import tables
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from stability.page import links
@@ -19,9 +21,21 @@ SMALL = {
 }  # trains in a blink
 
 
+@cache
+def component_manager() -> BidiComponentManager:
+    """The one that all pages of a process share, as on a server.
+
+    Else each AppTest makes its own, and reads what every installed package says of itself.
+    """
+    manager = BidiComponentManager()
+    manager.discover_and_register_components(start_file_watching=False)
+    return manager
+
+
 def page(**link: str) -> AppTest:
     """The page at this very link, run to its end."""
     at = AppTest.from_file(str(APP), default_timeout=120)
+    at._bidi_component_manager = component_manager()
     for name, text in link.items():
         at.query_params[name] = text
     return sound(at.run())

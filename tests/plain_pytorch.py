@@ -3,6 +3,7 @@ written as a textbook would.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -214,6 +215,7 @@ def derivative(phi: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
     return torch.autograd.grad(phi(u).sum(), u)[0]
 
 
+@cache
 def steepest_slope(phi: Callable[[Tensor], Tensor]) -> Tensor:
     return derivative(phi, torch.linspace(-30, 30, 60001, dtype=torch.float64)).abs().max()
 

@@ -29,7 +29,13 @@ SLOWEST_FIRST = [
     "page/test_journeys.py",
     "page/test_interaction.py",
     "course/test_lessons.py",
-    "probes/test_learned_function.py",
+    "charts/test_charts.py",
+    "engine/test_training.py",
+    "diagnosis/test_verdicts.py",
+    "theory/test_prediction.py",
+    "engine/test_runs.py",
+    "engine/test_formats.py",
+    "frames/test_frames.py",
 ]
 # Two processes, each file in one: its fixtures are made once. In this order, not by how many tests
 # are in a file.

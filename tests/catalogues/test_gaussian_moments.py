@@ -73,9 +73,11 @@ def mean_square(phi, q: float, kinks: tuple[float, ...]) -> float:
         scale = mpmath.sqrt(q)
         inner = {point for point in (0, *kinks, -1, 1, -6, 6, -40, 40) if abs(point) < 9 * scale}
         ends = sorted({*inner, *(scale * z for z in (-11, -2, 2, 11))})
-        return float(
-            mpmath.quad(lambda u: phi(u) ** 2 * mpmath.npdf(u, 0, scale), ends, maxdegree=5)
+        twice_variance = 2 * scale**2
+        whole = mpmath.quad(
+            lambda u: phi(u) ** 2 * mpmath.exp(-u * u / twice_variance), ends, maxdegree=5
         )
+        return float(whole / mpmath.sqrt(mpmath.pi * twice_variance))
 
 
 def phi_of(key: str, u: np.ndarray) -> np.ndarray:

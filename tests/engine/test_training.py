@@ -315,11 +315,11 @@ def late_losses(seed: int) -> list[float]:
         depth=30,
         width=64,
         dataset="blobs",
-        noise=0.5,
-        batch=64,
+        noise=0.2,
+        batch=32,
         optimizer="sgd",
-        learning_rate=0.01,
-        steps=500,
+        learning_rate=0.005,
+        steps=200,
         seed=seed,
     )
     late = [measurement.loss[:, 0] for measurement in measure(e) if measurement.step > e.steps - 20]

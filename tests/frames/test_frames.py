@@ -527,11 +527,15 @@ def test_of_replicates_that_are_not_all_finite_pictures_and_sentences_show_those
     assert "not finite" not in set(heat.state)
 
 
+@cache
+def replayed() -> Run:
+    e = Experiment(**TINY, schemes=("he_normal", "xavier_normal"), depth=5, steps=300)
+    return Run(e).train()
+
+
 @pytest.mark.parametrize("moment", [0, 4, 151, 299])
 def test_a_replay_has_the_step_that_is_asked_for_and_the_names_stand_where_its_lines_end(moment):
-    e = Experiment(**TINY, schemes=("he_normal", "xavier_normal"), depth=5, steps=300)
-    run = Run(e)
-    list(run)
+    run = replayed()
     replay = frames.depth_tables(run, step_shown=moment, replay=True)
     asked = {
         name: replay[name].to_pandas().query(f"since <= {moment} < until")
@@ -546,7 +550,7 @@ def test_a_replay_has_the_step_that_is_asked_for_and_the_names_stand_where_its_l
         assert name != "signal" or asked["ends"][name].tolist() == pytest.approx(
             signals.tolist(), rel=0.3
         ), "or beside it"
-    assert len(replay["ends"]) == len(replay["profiles"]) / e.depth
+    assert len(replay["ends"]) == len(replay["profiles"]) / run.experiment.depth
 
 
 # What was never trained on, what is kept for comparison, and what a run came to
