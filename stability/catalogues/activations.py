@@ -124,7 +124,7 @@ ACTIVATIONS = catalogue(
         key="relu", label="ReLU", source="Nair & Hinton 2010", formula=r"\phi(u) = \max(u, 0)",
         summary="Passes what is positive, cuts the rest: half of the signal's second moment is "
         "gone at each layer.",
-        phi=torch.relu, dphi=lambda u, h: torch.gt(h, 0, out=torch.empty_like(h)),
+        phi=torch.relu, dphi=lambda u, h: torch.sign(h),
         backward=lambda g, u, h, slope: threshold_backward(g, h, 0, grad_input=g),
         slope_is_0_or_1=True, suited_scheme="he_normal", saturated_by_design=0.5,
         corners=((0.0, 1.0),),

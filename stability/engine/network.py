@@ -10,17 +10,17 @@ operation: on the way forward the result, on the way back its gradient. So the g
 parameters are numbers of the format, and the optimizer works on those that are stored in it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from stability.catalogues.number_formats import at_least_float32
 from stability.engine.drawing import dropout_masks
-from stability.engine.losses import Losses, keep, losses_with_gradients
-from stability.engine.parameters import Parameters, divide_by_scale
+from stability.engine.losses import Losses, losses_with_gradients
+from stability.engine.parameters import Parameters, per_network
 from stability.engine.scaled_norms import Norms, norms_of_any_size
 
 ADJUST_ROUNDS = 10  # of rescaling one layer
@@ -98,13 +98,12 @@ class Stack(Parameters):
         if step is not None and e.dropout:
             drawn = dropout_masks(e, step, len(x)) if masks is None else masks
             passed.masks = [self._by_network(mask.to(x.device)) for mask in drawn]
-        layers = zip(self._by_layer(self.weights), self._by_layer(self.biases), strict=True)
         h = self.to_compute_dtype(x).expand(len(self.networks), *x.shape)  # (N, batch, features)
-        for index, (weights, biases) in enumerate(layers, start=1):
-            before, z = z, self.pre_activation(index, h, z, weights, biases)
+        for index, (weights, transposed, biases) in enumerate(self.computing_layers(), start=1):
+            before, z = z, self.pre_activation(index, h, z, transposed, biases)
             rounds = ADJUST_ROUNDS
             while rescale and rounds and (rescaled := rescale(index, z)) is not None:
-                z = self.pre_activation(index, h, before, rescaled, biases)
+                z = self.pre_activation(index, h, before, rescaled.mT, biases)
                 rounds -= 1
             if watch:
                 watch(z)
@@ -121,10 +120,13 @@ class Stack(Parameters):
         return passed
 
     def pre_activation(
-        self, index: int, h: Tensor, z_before: Tensor | None, weights: Tensor, biases: Tensor
+        self, index: int, h: Tensor, z_before: Tensor | None, transposed: Tensor, biases: Tensor
     ) -> Tensor:
-        """Return z = W h + b of layer `index`, `(N, batch, fan_out)`; residual: plus z before."""
-        z = self.round_to_format(torch.baddbmm(biases.unsqueeze(1), h, weights.mT))
+        """Return z = W h + b of layer `index`, `(N, batch, fan_out)`; residual: plus z before.
+
+        From W^T `(N, fan_in, fan_out)` and b `(N, 1, fan_out)`.
+        """
+        z = self.round_to_format(torch.baddbmm(biases, h, transposed))
         if z_before is not None and self._is_residual(index):
             z = self.round_to_format(z + z_before)
         return z
@@ -166,28 +168,31 @@ class Stack(Parameters):
         """
         e, stored = self.experiment, self.mapped(torch.empty_like)
         layers, deltas, norms = stored.layers(), [], Norms()
-        unscaled = partial(divide_by_scale, scale) if e.number_format.scales_loss else keep
         delta, slope = self.round_to_format(losses.by_output(scale)), None  # (N, batch, outputs)
         for index in range(e.depth, 0, -1):
             if watch:
                 normalized = index < e.depth and passed.u[index - 1] is not passed.z[index - 1]
                 watch(delta, passed.u[index - 1] if normalized else None, slope)
             deltas.append(delta)
-            of_weights, of_biases = layers[index - 1]
-            self._multiply(delta.mT, passed.inputs[index - 1], of_weights)  # (N, fan_out, fan_in)
-            of_biases.copy_(self.round_to_format(delta.sum(dim=1)))  # (N, fan_out)
-            norms.add(unscaled(of_weights.unsqueeze(0)))
+            of_weights, of_biases = layers[index - 1]  # (N, fan_out, fan_in), (N, fan_out)
+            self._store(torch.bmm, delta.mT, passed.inputs[index - 1], out=of_weights)
+            self._store(torch.sum, delta, 1, out=of_biases)
+            norms.add(of_weights)
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
                 slope = e.phi.dphi(passed.u[index - 2], passed.h[index - 2])
                 by_z = self._backward_through_hidden(index - 1, by_h, slope, passed, stored)
                 delta = self.round_to_format(by_z + delta if self._is_residual(index) else by_z)
-        parameters = [unscaled(gradient) for gradient in stored.parameters]
-        for vectors in parameters[len(self.weights) :]:
+        for vectors in stored.parameters[len(self.weights) :]:
             norms.add(vectors, axes=1)
-        of_all = norms.values()  # (layers, N), of weights from the last layer to the first
+        of_all = norms.values() / scale  # (layers, N), of weights from the last layer to the first
         of_weights = of_all[: e.depth].flip(0)
         norm = norms_of_any_size(of_all.T.contiguous().unsqueeze(0))[0]  # summed alike for any N
+        parameters = stored.parameters
+        if e.number_format.scales_loss:
+            parameters = [
+                gradient / per_network(scale.to(gradient), gradient) for gradient in parameters
+            ]
         return BackwardPass(parameters, of_weights, norm, stored.weights, deltas[::-1], scale)
 
     def _backward_through_hidden(
@@ -205,9 +210,9 @@ class Stack(Parameters):
             return by_u
         by_u = self.round_to_format(by_u)
         for shift in gradients.shifts:
-            shift[place].copy_(self.round_to_format(by_u.sum(dim=1)))
+            self._store(torch.sum, by_u, 1, out=shift[place])
         for gain, of_gain in zip(self.gains, gradients.gains, strict=True):
-            of_gain[place].copy_(self.round_to_format((by_u * passed.normalized[place]).sum(dim=1)))
+            self._store(torch.sum, by_u * passed.normalized[place], 1, out=of_gain[place])
             by_u = self.round_to_format(by_u * self.to_compute_dtype(gain[place]).unsqueeze(1))
         row = self.experiment.normalization_row
         if row.backward:
@@ -221,12 +226,12 @@ class Stack(Parameters):
         u = self.experiment.normalization_row.apply(start)
         return torch.autograd.grad(u, start, gradient)[0]
 
-    def _multiply(self, left: Tensor, right: Tensor, result: Tensor) -> None:
-        """Write a product of `(N, ...)` matrices, rounded, into a tensor of stored gradients."""
-        if result.dtype == left.dtype:
-            self.round_to_format(torch.bmm(left, right, out=result))
+    def _store(self, operation: Callable[..., Tensor], *operands: Any, out: Tensor) -> None:
+        """Write the result of an operation, rounded, into a tensor of stored gradients."""
+        if out.dtype == self.experiment.number_format.compute_dtype:
+            self.round_to_format(operation(*operands, out=out))
         else:
-            result.copy_(torch.bmm(left, right))
+            out.copy_(operation(*operands))
 
     # Schemes that adjust to data
 
@@ -254,10 +259,6 @@ class Stack(Parameters):
         """Return the function's result, rounded; x itself where the function hands it through."""
         result = function(x)
         return x if result is x else self.round_to_format(result)
-
-    def _by_layer(self, groups: list[Tensor]) -> Iterator[Tensor]:
-        """Yield the parameters of one layer after another, `(N, ...)`, to compute with."""
-        return (layer for group in groups for layer in self.to_compute_dtype(group).unbind())
 
     def _by_network(self, mask: Tensor) -> Tensor:
         """Return the dropout mask of each network, from those of the replicates `(R, ...)`."""

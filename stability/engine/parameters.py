@@ -97,6 +97,13 @@ class Parameters:
         other.group_is_hidden = [not layer.is_end for layer in self.experiment.layers]
         return other
 
+    def computing_layers(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield W, its transpose and b `(N, 1, fan_out)` of each layer, to compute with."""
+        for group, vectors in zip(self.weights, self.biases, strict=True):
+            weights, biases = self.to_compute_dtype(group), self.to_compute_dtype(vectors)
+            parts = weights, weights.mT, biases.unsqueeze(2)
+            yield from zip(*(part.unbind() for part in parts), strict=True)
+
     # Numbers of the format
 
     def to_compute_dtype(self, tensor: Tensor) -> Tensor:
@@ -122,7 +129,3 @@ class Parameters:
 def per_network(values: Tensor, stack: Tensor) -> Tensor:
     """Return values `(N,)` as `(1, N, 1, ...)`, to broadcast over a stack `(layers, N, ...)`."""
     return values.view(1, -1, *[1] * (stack.dim() - 2))
-
-
-def divide_by_scale(scale: Tensor, stack: Tensor) -> Tensor:
-    return stack / per_network(scale.to(stack), stack)

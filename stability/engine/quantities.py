@@ -32,21 +32,23 @@ class LayerWatch:
 
     def __init__(self, e: Experiment):
         self.experiment = e
-        self._signal, self._gradient = Norms(), Norms()
+        self._norms = Norms()  # of z by layer, then of delta from the last layer to the first
         # Of hidden layers, from the last one to the first.
         self._slopes: list[Tensor] = []  # of units, summed over the batch, (N, width)
         self._flat: list[Tensor] = []  # number of entries with a slope near 0, (N, width)
         self._nan: list[Tensor] = []  # where a normalized u has NaN, (N,)
 
     def forward(self, z: Tensor) -> None:
-        self._signal.add(z)
+        self._norms.add(z)
 
     def backward(self, delta: Tensor, u: Tensor | None, slope: Tensor | None) -> None:
-        self._gradient.add(delta)
+        self._norms.add(delta)
         if slope is not None:
-            slopes, flat = sum_over_batch(self.experiment.phi, slope)
-            self._slopes.append(slopes)
-            self._flat.append(flat)
+            phi = self.experiment.phi
+            slope = at_least_float32(slope if phi.is_monotone else slope.abs())
+            self._slopes.append(slope.sum(dim=1))
+            if not phi.slope_is_0_or_1:
+                self._flat.append(count_flat(phi, slope))
             if u is not None:
                 self._nan.append(u.amax(dim=(1, 2)).isnan())
 
@@ -55,27 +57,27 @@ class LayerWatch:
         e = self.experiment
         entries = [[e.batch * layer.fan_out] for layer in e.layers]
         root = torch.tensor(entries, dtype=torch.float64, device=scale.device).sqrt()  # (L, 1)
-        signal, gradient = self._signal.values(), self._gradient.values().flip(0)
-        found = {"signal": signal / root, "signal_gradient": gradient * e.batch / root / scale}
+        signal, gradient = torch.split(self._norms.values(), e.depth)
+        found = {
+            "signal": signal / root,
+            "signal_gradient": gradient.flip(0) * e.batch / root / scale,
+        }
         if not self._slopes:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
         nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
-        flat, slopes = (torch.stack(rows).flip(0) for rows in (self._flat, self._slopes))
+        slopes = torch.stack(self._slopes).flip(0)  # (L-1, N, width)
+        flat = torch.stack(self._flat).flip(0) if self._flat else e.batch - slopes
         saturated = flat.double().mean(dim=2) / e.batch
         dead = (slopes == 0).double().mean(dim=2)
         nan_or_0 = torch.where(nan, math.nan, 0.0)
         return found | {"saturated": saturated + nan_or_0, "dead": dead + nan_or_0}
 
 
-def sum_over_batch(phi: Activation, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum the sizes of slopes phi'(u) `(N, batch, width)`, and count those near 0: `(N, width)`."""
-    slope = at_least_float32(slope if phi.is_monotone else slope.abs())
-    slopes = slope.sum(dim=1)
-    if phi.slope_is_0_or_1:
-        return slopes, slope.shape[1] - slopes
+def count_flat(phi: Activation, slope: Tensor) -> Tensor:
+    """Count the slopes `(N, batch, width)` near 0 of each unit: `(N, width)`."""
     # Comparing in place, as 0 and 1, saves a pass over a boolean mask.
     flat = torch.lt(slope, SATURATION_SLOPE * phi.max_slope, out=torch.empty_like(slope))
-    return slopes, flat.sum(dim=1)
+    return flat.sum(dim=1)
 
 
 def sampled_quantities(passed: ForwardPass, backward: BackwardPass) -> dict[str, Tensor]:
