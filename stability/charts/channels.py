@@ -73,9 +73,15 @@ def y(name: str, scale: alt.Scale, axis: Any = alt.Undefined) -> alt.Y:
     return alt.Y(f"{name}:Q", scale=scale, title=None, axis=axis)
 
 
-def formatted_tips(format: str, *names: str) -> list[alt.Tooltip]:
-    """Return tooltips of numbers in one format."""
-    return [alt.Tooltip(f"{name}:Q", format=format) for name in names]
+def tooltips(*fields: str) -> list[alt.Tooltip]:
+    """Return the tooltips of fields, each spelled `name:type` or `name:type format`."""
+    parts = (field.partition(" ") for field in fields)
+    return [alt.Tooltip(field, format=format or alt.Undefined) for field, _, format in parts]
+
+
+def opacity_where(test: str, opacity: float, otherwise: float = 0) -> alt.OpacityValue:
+    """The opacity of what passes a test, and of all else."""
+    return alt.OpacityValue(otherwise, condition={"test": test, "value": opacity})
 
 
 def value_axis(format: str = "", **more: Any) -> alt.Axis:

@@ -80,10 +80,10 @@ def divergence_marks_and_words() -> list[alt.Chart]:
     base = base.encode(y=channels.y("height", loss_scale()))
     words = panels.outlined_text(base, align="left", dx=9, clip=True, fontWeight="bold")
     cross = base.mark_point(**CROSS, size=90).encode(color=channels.colour())
-    return [cross, *(layer.encode(text="text:N") for layer in words)]
+    return [cross, *(layer.encode(text=alt.Text("text:N")) for layer in words)]
 
 
-def loss_scale_panel() -> alt.LayerChart:
+def loss_scale_panel() -> alt.LayerSpec:
     """The factor that the loss is multiplied by, and a cross at each step that was skipped."""
     scale = channels.log_scale("scale")
     y = channels.y("scale", scale, channels.value_axis())
@@ -98,11 +98,11 @@ def loss_scale_panel() -> alt.LayerChart:
         *interaction.guides("step"),
         panels.hold_axes(channels.y("scale", scale)),
         line.mark_line(strokeWidth=2, interpolate="step-after", clip=True),
-        crosses.encode(tooltip=["scheme:N", "step:Q", "scale:Q"]),
+        crosses.encode(tooltip=channels.tooltips("scheme:N", "step:Q", "scale:Q")),
     )
 
 
-def heat_map() -> alt.LayerChart:
+def heat_map() -> alt.LayerSpec:
     """Decades from 1, in the theme's colours: blue has shrunk, orange has grown.
 
     Grey is exactly 0 or not finite.
@@ -110,10 +110,10 @@ def heat_map() -> alt.LayerChart:
     axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=5, format="d")
     base = panels.data_set("heat").encode(
         x=line_axis("step", labelled=True),
-        x2="until",
+        x2=alt.X2("until"),
         y=channels.y("bottom", channels.up_to(0.5, "depth + 0.5"), axis),
-        y2="top",
-        tooltip=["layer:Q", "step:Q", *channels.formatted_tips(".3~e", "value"), "state:N"],
+        y2=alt.Y2("top"),
+        tooltip=channels.tooltips("layer:Q", "step:Q", "value:Q .3~e", "state:N"),
     )
     base = base.transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
     scale = alt.Scale(range="diverging", domain=[-8, 8], domainMid=0, clamp=True)

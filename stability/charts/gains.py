@@ -61,24 +61,24 @@ def condition_rules() -> list[alt.Chart]:
     base = panels.data_set("conditions").encode(x=variance_axis())
     rule = base.mark_rule(**panels.DOTTED, opacity=0.8, clip=True)
     # Words stand below one another, or they would meet; each on the side that has more room.
-    height = alt.value(alt.ExprRef("3 + line.size * datum.row"))
+    height = alt.YValue(alt.ExprRef("3 + line.size * datum.row"))
     align = alt.ExprRef("datum.after ? 'left' : 'right'")
     dx = alt.ExprRef("datum.after ? 4 : -4")
     words = panels.outlined_text(base, align=align, baseline="top", dx=dx)
-    return [rule, *(layer.encode(y=height, text="label:N") for layer in words)]
+    return [rule, *(layer.encode(y=height, text=alt.Text("label:N")) for layer in words)]
 
 
 def gain_marks(name: str, has_ranges: bool, *, filled: bool, size: int) -> list[alt.Chart]:
     """Medians over the replicates, and their range where there are several."""
     base = panels.data_set("gains").encode(x=variance_axis(), color=channels.colour())
     shown = "variance", "forward", "predicted_forward", "backward", "predicted_backward"
-    tips = ["scheme:N", *channels.formatted_tips(".3~g", *shown)]
+    tips = channels.tooltips("scheme:N", *(f"{field}:Q .3~g" for field in shown))
     marks = base.mark_point(strokeWidth=2, opacity=1, clip=True, filled=filled, size=size)
     marks = marks.encode(y=factor_axis(name), shape=channels.shape(), tooltip=tips)
     if not has_ranges:
         return [marks]
     return [
-        base.mark_rule(clip=True).encode(y=factor_axis(f"{name}_low"), y2=f"{name}_high"),
+        base.mark_rule(clip=True).encode(y=factor_axis(f"{name}_low"), y2=alt.Y2(f"{name}_high")),
         marks,
     ]
 

@@ -136,10 +136,9 @@ def at_value(expression: str) -> alt.XDatum:
     )
 
 
-def dimmed(opacity: float = 1.0) -> Any:
+def dimmed(opacity: float = 1.0) -> alt.OpacityValue:
     """The opacity of a scheme's mark, an eighth while another scheme stands alone."""
-    test = "!alone || alone == datum.scheme"
-    return alt.condition(test, alt.value(opacity), alt.value(opacity / 8))
+    return channels.opacity_where("!alone || alone == datum.scheme", opacity, opacity / 8)
 
 
 def under_pointer(along: str) -> str:
@@ -161,7 +160,7 @@ def guides(along: str) -> list[alt.Chart]:
     stretch = stretch.encode(
         x=at_value("brush ? brush[0] : 0"),
         x2=alt.X2Datum(alt.ExprRef("brush ? brush[1] : 0")),
-        opacity=alt.condition(DRAGGED, alt.value(0.2), alt.value(0)),
+        opacity=channels.opacity_where(DRAGGED, 0.2),
     )
     # A title stands above all that is drawn: this keeps it as high without readings as with them.
     room = one_row().mark_text(text=" ", x=0, **BESIDE_TITLE)
@@ -181,10 +180,7 @@ def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
     return [
         one_row()
         .mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=width, **piece)
-        .encode(
-            x=at_value(f"toNumber({name})"),
-            opacity=alt.condition(test, alt.value(0.9), alt.value(0)),
-        )
+        .encode(x=at_value(f"toNumber({name})"), opacity=channels.opacity_where(test, 0.9))
         for name, test, width in rules
         for piece in pieces
     ]

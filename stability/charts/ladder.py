@@ -51,7 +51,7 @@ def build_ladder(schemes: int) -> alt.VConcatChart:
     return panels.stack(drawn, words, {"letter": {"size": LETTER_SIZE}})
 
 
-def ladder_panel(index: int, is_last: bool) -> alt.LayerChart:
+def ladder_panel(index: int, is_last: bool) -> alt.LayerSpec:
     """One scheme's formats, the widest range on top; the last panel has the axis and the legend."""
     base = panels.data_set("rungs").transform_filter(f"datum.scheme == schemes[{index}]")
     base = base.transform_calculate(
@@ -116,14 +116,15 @@ def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
     )
     colours = [colour for colour, _ in FORMAT_STATES.values()]
     scale = alt.Scale(domain=list(FORMAT_STATES), range=colours)
-    shares = channels.formatted_tips(".2~%", "zero", "subnormal", "infinite")
+    shown = "format:N", "way:N", "state:N", "low:Q", "high:Q", "step:Q"
+    shares = "zero:Q .2~%", "subnormal:Q .2~%", "infinite:Q .2~%"
     return base.mark_rect(clip=True).encode(
         x=way_axis("since", is_last),
-        x2="until",
+        x2=alt.X2("until"),
         y=format_axis("top"),
-        y2="bottom",
+        y2=alt.Y2("bottom"),
         color=alt.Color("state:N", scale=scale, legend=legend if is_last else None),
-        tooltip=["format:N", "way:N", "state:N", "low:Q", "high:Q", "step:Q", *shares],
+        tooltip=channels.tooltips(*shown, *shares),
     )
 
 

@@ -80,12 +80,12 @@ def line_panel(
     behind: Sequence[alt.Chart] = (),
     above: Sequence[alt.Chart] = (),
     format: str = "",
-) -> alt.LayerChart:
+) -> alt.LayerSpec:
     """One quantity along the steps or layers, with layers of its own `behind` and `above`."""
     x = line_axis(along, labelled=name == "weight_gradient")
     y = channels.y(name, scale, channels.value_axis(format))
     value_tip = alt.Tooltip(f"{name}:Q", format=format or ".3~e", title=UNITS[name])
-    tips = ["scheme:N", f"{along}:Q", value_tip]
+    tips = [*channels.tooltips("scheme:N", f"{along}:Q"), value_tip]
     rows = panels.data_set("bands" if along == "step" else "profiles")
     rows = interaction.of_step_shown(rows, along)
     base = rows.encode(x=x, color=channels.colour())
@@ -95,7 +95,7 @@ def line_panel(
     layers += measured_lines(base, name, scale, y, tips, kind.has_ranges)
     if kind.has_pins and name in UPPERMOST:  # a run's dash is the same in all panels
         named = panels.data_set("pinned").transform_filter("datum.named")
-        named = named.encode(x=x, y=y, text="run:N")
+        named = named.encode(x=x, y=y, text=alt.Text("run:N"))
         where = {"baseline": "bottom", "dy": -3, "limit": 130}
         layers += panels.outlined_text(named, **where, clip=True, tooltip=None)
     pointed = base.transform_filter(interaction.under_pointer(along))
@@ -117,7 +117,7 @@ def measured_lines(
     if not has_ranges:
         return [line, marks]
     low = channels.y(f"{name}_low", scale)
-    band = base.mark_area(clip=True).encode(y=low, y2=f"{name}_high", opacity=dimmed(0.18))
+    band = base.mark_area(clip=True).encode(y=low, y2=alt.Y2(f"{name}_high"), opacity=dimmed(0.18))
     return [band, line, marks]
 
 
@@ -125,13 +125,15 @@ def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
     """Runs kept for comparison: grey, each with its own dash, with the marks of their schemes."""
     scale = alt.Scale(range=[[1, 0], [6, 3], [2, 2]])
     dash = alt.StrokeDash("run:N", scale=scale, legend=None)
-    base = panels.data_set("pinned").encode(x=x, y=y, detail=["run:N", "scheme:N"])
+    base = panels.data_set("pinned").encode(
+        x=x, y=y, detail=[alt.Detail("run:N"), alt.Detail("scheme:N")]
+    )
     line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True)
     marks = base.mark_point(filled=True, size=30, color=GREY, clip=True)
     marks = marks.transform_filter("datum.marked").encode(shape=channels.shape())
     return [
         line.encode(strokeDash=dash, opacity=dimmed()),
-        marks.encode(tooltip=["run:N", *tips], opacity=dimmed()),
+        marks.encode(tooltip=[alt.Tooltip("run:N"), *tips], opacity=dimmed()),
     ]
 
 

@@ -18,22 +18,19 @@ DOTTED: dict[str, Any] = {"strokeDash": [2, 3], "color": GREY}  # where somethin
 
 
 def stack(
-    panels: Sequence[alt.LayerChart], description: str, parameters: Mapping[str, Any] | None = None
+    panels: Sequence[alt.LayerSpec], description: str, parameters: Mapping[str, Any] | None = None
 ) -> alt.VConcatChart:
     """Put panels one above another, where their heights alone decide: no data move them.
 
-    Canvas from the start: a chart that changes its renderer is drawn anew, and flickers. All in one
-    call: each of Altair's methods copies a chart whole, which takes longer than to build it.
+    Canvas from the start: a chart that changes its renderer is drawn anew, and flickers.
     """
     ink = alt.ExprRef(INK)
-    return alt.vconcat(
-        *panels,
+    chart = alt.VConcatChart(
         bounds="flush",
         spacing=TITLE_HEIGHT,
         padding={"left": 0, "right": 8, "top": 0, "bottom": 6},
         description=description,
         usermeta={"embedOptions": {"renderer": "canvas"}},
-        params=variable_parameters(parameters) if parameters else alt.Undefined,
         resolve=alt.Resolve(scale=alt.ScaleResolveMap(color="independent", shape="independent")),
         config=alt.Config(
             mark=alt.MarkConfig(aria=False, tooltip=None),
@@ -42,13 +39,16 @@ def stack(
             legend=alt.LegendConfig(labelColor=ink),
         ),
     )
+    # Set afterwards, they are not copied: that would take longer than all else.
+    chart["vconcat"], chart["params"] = list(panels), variable_parameters(parameters or {})
+    return chart
 
 
-def panel(title: Any, height: int, *layers: alt.Chart, offset: int = 6) -> alt.LayerChart:
+def panel(title: Any, height: int, *layers: alt.Chart, offset: int = 6) -> alt.LayerSpec:
     """Lay charts over one another under a title, words or an expression, `offset` pixels above."""
     words = alt.TitleParams(title, anchor="start", frame="group", fontSize=13, offset=offset)
     words.limit = alt.ExprRef(PANEL_WIDTH)
-    return alt.LayerChart(layer=list(layers), height=height, title=words)
+    return alt.LayerSpec(layer=list(layers), height=height, title=words)
 
 
 def data_set(name: str) -> alt.Chart:
@@ -69,7 +69,7 @@ def hold_axes(*positions: alt.X | alt.Y) -> alt.Chart:
 def level_rule(value: float, opacity: float) -> alt.Chart:
     """A thin rule across the panel."""
     rule = one_row().mark_rule(opacity=opacity, color=GREY)
-    return rule.encode(y=alt.datum(value, type="quantitative"))
+    return rule.encode(y=alt.YDatum(value, type="quantitative"))
 
 
 def scheme_marks(base: alt.Chart, tips: list[Any]) -> alt.Chart:
@@ -87,14 +87,14 @@ def outlined_text(base: alt.Chart, **mark: Any) -> list[alt.Chart]:
 
 def format_limit_rules(name: str) -> list[alt.Chart]:
     """Draw the ends of number formats on a quantity's axis, named at the right: data `rules`."""
-    opacity = alt.condition("datum.inside", alt.value(0.9), alt.value(0))
+    opacity = channels.opacity_where("datum.inside", 0.9)
     base = data_set("rules").transform_filter(f"datum.quantity == '{name}'")
     base = base.encode(y=channels.y("height", channels.log_scale(name)), opacity=opacity)
     side = alt.ExprRef("datum.under ? 'top' : 'bottom'")
     dy = alt.ExprRef("datum.under ? 3 : -2")
     words = base.mark_text(align="right", baseline=side, dy=dy, tooltip=None, clip=True)
     rule = base.mark_rule(strokeDash=[1, 3], color=GREY, tooltip=None, clip=True)
-    return [rule, words.encode(x=alt.value("width"), text="words:N")]
+    return [rule, words.encode(x=alt.XValue("width"), text=alt.Text("words:N"))]
 
 
 def heat_cells(
@@ -105,13 +105,15 @@ def heat_cells(
     Two layers: a mark whose colour comes from a null is not drawn, whatever its condition says. The
     stroke closes seams between cells, through which the page would shine.
     """
-    grey = alt.value(ZERO_OR_NOT_FINITE)
     cells = base.mark_rect(clip=True, strokeWidth=0.7)
     coloured = cells.transform_filter(is_number).encode(
         color=alt.Color(f"{field}:Q", scale=scale, legend=legend),
         stroke=alt.Stroke(f"{field}:Q", scale=scale, legend=None),
     )
-    return [cells.transform_filter(f"!({is_number})").encode(color=grey, stroke=grey), coloured]
+    grey = cells.transform_filter(f"!({is_number})").encode(
+        color=alt.ColorValue(ZERO_OR_NOT_FINITE), stroke=alt.StrokeValue(ZERO_OR_NOT_FINITE)
+    )
+    return [grey, coloured]
 
 
 def gradient_legend(**more: Any) -> alt.Legend:

@@ -26,9 +26,11 @@ def build_pre_activations(kind: None) -> alt.VConcatChart:
     `stability.frames.pre_activation_tables`.
     """
     flat = panels.data_set("flat").mark_rect(color=GREY, opacity=0.16, tooltip=None)
-    upper, lower = (flat.encode(x=u_axis("from", last), x2="until") for last in (False, True))
+    upper, lower = (
+        flat.encode(x=u_axis("from", last), x2=alt.X2("until")) for last in (False, True)
+    )
     rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6)  # what lies beyond it, is apart
-    rules = [rule.encode(x=alt.datum(end, type="quantitative")) for end in (-REACH, REACH)]
+    rules = [rule.encode(x=alt.XDatum(end, type="quantitative")) for end in (-REACH, REACH)]
     activation = "The activation φ and its slope φ′; grey: flat"
     histogram = "Share of the pre-activations u in each bin (√)"
     words = (
@@ -79,7 +81,7 @@ def histogram_outlines() -> list[alt.Chart]:
     line = base.transform_fold(["u", "until"], as_=["side", "edge"])
     line = line.mark_line(strokeWidth=2, clip=True, strokeJoin="round")
     marks = base.mark_point(filled=True, size=45, opacity=1).transform_filter("datum.marked")
-    tips = ["scheme:N", "u:Q", "until:Q", *channels.formatted_tips(".2~%", "share")]
+    tips = channels.tooltips("scheme:N", "u:Q", "until:Q", "share:Q .2~%")
     return [
         line.encode(x=u_axis("edge", True), order=alt.OrderValue(0)),
         marks.encode(x=u_axis("middle", True), shape=channels.shape(), tooltip=tips),

@@ -46,7 +46,7 @@ def build_product(kind: None) -> alt.VConcatChart:
     """
     x, median = factor_count_axis(), power_axis("median")
     growth, law = (panels.data_set(name).encode(x=x) for name in ("growth", "law"))
-    tips = ["factor:Q", *channels.formatted_tips(".2f", "median", "low", "high")]
+    tips = channels.tooltips("factor:Q", "median:Q .2f", "low:Q .2f", "high:Q .2f")
     range_band = growth.mark_area(opacity=0.18, color=BLUE, clip=True)
     edges = law.mark_line(**FINE_LAW, strokeWidth=1, opacity=0.6)
     drawn = panels.panel(
@@ -54,7 +54,7 @@ def build_product(kind: None) -> alt.VConcatChart:
         260,
         panels.hold_axes(power_axis("height")),
         *format_ends(),
-        range_band.encode(y=power_axis("low"), y2="high"),
+        range_band.encode(y=power_axis("low"), y2=alt.Y2("high")),
         *(edges.encode(y=power_axis(name)) for name in ("low", "high")),
         law.mark_line(**FINE_LAW, strokeWidth=1.5).encode(y=power_axis("mean")),
         growth.mark_line(strokeWidth=2.5, color=BLUE, clip=True).encode(y=median),
@@ -75,7 +75,7 @@ def format_ends() -> list[alt.Chart]:
     base = panels.data_set("formats").encode(y=power_axis("height"))
     words = base.mark_text(align="right", baseline="bottom", dy=-2)
     rule = base.mark_rule(**panels.DOTTED, opacity=0.6)
-    return [rule, words.encode(text="text:N", x=alt.value("width"))]
+    return [rule, words.encode(text=alt.Text("text:N"), x=alt.XValue("width"))]
 
 
 def law_words(base: alt.Chart, text: str, is_above: bool) -> list[alt.Chart]:
@@ -107,7 +107,7 @@ def build_exponent(kind: None) -> alt.VConcatChart:
         base.mark_line(**LAW).encode(y=law),
         base.mark_tick(thickness=1.5, size=8, color=GREY, clip=True).encode(y=law),
         points.encode(
-            y=measured, tooltip=channels.formatted_tips(".3f", "share", "law", "measured")
+            y=measured, tooltip=channels.tooltips("share:Q .3f", "law:Q .3f", "measured:Q .3f")
         ),
     )
     words = "Lyapunov exponents of a product of random matrices, the largest first, with their law."
@@ -129,10 +129,10 @@ def build_healing(kind: None) -> alt.VConcatChart:
     x = channels.x("n", alt.Scale(type="log", base=2, domain=[1, 256], nice=False), axis)
     y = power_axis("height")
     curve, here = (panels.data_set(name).encode(x=x, y=y) for name in ("healing", "here"))
-    text = here.encode(text="text:N")  # which stands where the curve does not
+    text = here.encode(text=alt.Text("text:N"))  # which stands where the curve does not
     right = text.mark_text(align="left", baseline="top", dy=7)
     left = text.mark_text(align="right", baseline="bottom", dy=-7)
-    tips = ["n:Q", *channels.formatted_tips(".2f", "height")]
+    tips = channels.tooltips("n:Q", "height:Q .2f")
     drawn = panels.panel(
         f"Typical growth over {TYPICAL_FACTORS} factors at sigma = 1/√n, by size n",
         180,
@@ -157,12 +157,12 @@ def build_bound(kind: None) -> alt.VConcatChart:
     Data sets: `bounds`, `limits`, as in `stability.frames.bound_tables`.
     """
     base = panels.data_set("bounds").encode(x=factor_count_axis(), y=power_axis("value"))
-    base = base.encode(detail="line:N")
+    base = base.encode(detail=alt.Detail("line:N"))
     largest, smallest = (
         base.mark_line(strokeWidth=2, color=colour, clip=True) for colour in (BLUE, ORANGE)
     )
-    tips = ["line:N", "factor:Q", *channels.formatted_tips(".2f", "value")]
-    text = base.encode(text="text:N")
+    tips = channels.tooltips("line:N", "factor:Q", "value:Q .2f")
+    text = base.encode(text=alt.Text("text:N"))
     above = text.mark_text(align="right", baseline="bottom", dx=-4, dy=-2)
     below = text.mark_text(align="right", baseline="top", dx=-4, dy=2)
     is_bound = "datum.line == 'at most' || datum.line == 'at least'"

@@ -42,7 +42,7 @@ def theory_layers(name: str, scale: alt.Scale) -> list[alt.Chart]:
     band = base.mark_area(clip=True).encode(opacity=interaction.dimmed(0.12))
     line = base.mark_line(**panels.DASHED).encode(opacity=interaction.dimmed())
     low = channels.y(f"{name}_low", scale)
-    return [band.encode(y=low, y2=f"{name}_high"), line.encode(y=channels.y(name, scale))]
+    return [band.encode(y=low, y2=alt.Y2(f"{name}_high")), line.encode(y=channels.y(name, scale))]
 
 
 depth_template = ChartTemplate(build_depth, fill_depth, interaction.interactive_spec)

@@ -16,7 +16,7 @@ def build_singular(kind: None) -> alt.VConcatChart:
     value, edge = (channels.y(name, scale, axis) for name in ("value", "edge"))
     rank = channels.x("rank", channels.UNIT, channels.SHARE_AXIS)
     base = panels.data_set("singular").encode(x=rank, color=channels.colour())
-    tips = ["scheme:N", *channels.formatted_tips(".3~e", "rank", "value", "edge")]
+    tips = channels.tooltips("scheme:N", "rank:Q .3~e", "value:Q .3~e", "edge:Q .3~e")
     drawn = panels.panel(
         "Singular values, by share of directions (log)",
         200,

@@ -36,18 +36,18 @@ def build_symmetry(schemes: int) -> alt.VConcatChart:
     return panels.stack(drawn, words)
 
 
-def count_map(index: int, is_last: bool) -> alt.LayerChart:
+def count_map(index: int, is_last: bool) -> alt.LayerSpec:
     """One scheme's layers by step; the last panel has the axis of steps and the legend."""
     base = panels.data_set("distinct").transform_filter(f"datum.scheme == schemes[{index}]")
     base = base.transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
     axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=3, format="d")
-    counts = ["layer:Q", "last:Q", "step:Q", "distinct:Q"]
+    counts = "layer:Q", "last:Q", "step:Q", "distinct:Q"
     base = base.encode(
         x=channels.x("since", channels.up_to(0, "steps"), channels.shared_axis("step", is_last)),
-        x2="until",
+        x2=alt.X2("until"),
         y=channels.y("bottom", channels.up_to(0.5, "hidden_layers + 0.5"), axis),
-        y2="top",
-        tooltip=[*counts, *channels.formatted_tips(".0%", "share")],
+        y2=alt.Y2("top"),
+        tooltip=channels.tooltips(*counts, "share:Q .0%"),
     )
     scale = alt.Scale(type="log", domain=[1, alt.ExprRef("units")], range="ramp", nice=False)
     legend = None
