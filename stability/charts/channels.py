@@ -3,7 +3,7 @@
 A chart knows its schemes by parameters, so that it serves all of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import altair as alt
@@ -13,10 +13,9 @@ from stability.charts.spec_cache import Filling
 from stability.page_layout import AXIS_WIDTH
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
-EXTENT: dict[str, Any] = {
-    "minExtent": AXIS_WIDTH,
-    "maxExtent": AXIS_WIDTH,
-}  # every panel starts at one place
+# Every panel starts at one place, and the first and last label along it stay within.
+EXTENT: dict[str, Any] = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
+FLUSH: dict[str, Any] = {"labelFlush": True, "labelPadding": 4}
 SCHEME_INDEX = "indexof(schemes, datum.scheme)"
 SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
 EXPONENT = "log(datum.value) / LN10"
@@ -25,7 +24,7 @@ POWERS_OF_TEN = (
     f"datum.value == 1 ? '1' : '1e' + format({EXPONENT}, '.0f')"
 )
 DECADES = "datum.value ? '1e' + datum.value : '1'"  # labels of a log10
-SHARE_AXIS = alt.Axis(format="%", tickCount=5, labelPadding=4, labelFlush=True)  # along a panel
+SHARE_AXIS = alt.Axis(**FLUSH, format="%", tickCount=5)  # along a panel
 UNIT = alt.Scale(domain=[0, 1], nice=False)
 
 
@@ -117,6 +116,12 @@ def limited_scale(name: str, **more: Any) -> alt.Scale:
 def log_scale(name: str) -> alt.Scale:
     """A log scale held by `limits`, which are rounded outwards: it moves rarely, and never to 0."""
     return limited_scale(name, type="log")
+
+
+def value_by_case(value: str, cases: Mapping[Any, str], otherwise: str = "''") -> str:
+    """Return the expression that is the entry of `cases` for a value, given as an expression."""
+    tests = ((f"{value} == {case!r}", result) for case, result in cases.items())
+    return first_that_holds(tests, otherwise)
 
 
 def first_that_holds(cases: Iterable[tuple[str, str]], otherwise: str) -> str:

@@ -8,7 +8,7 @@ from stability.catalogues.schemes import parse_scheme
 from stability.charts import channels, interaction, panels
 from stability.charts.interaction import dimmed
 from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.frames.training import LOSS_TOP
 from stability.records.experiment import Experiment
 from stability.records.view import HEAT_MAP_QUANTITIES
@@ -31,28 +31,23 @@ def build_training(kind: RunKind) -> alt.VConcatChart:
     Data sets: `bands`, `held_out`, `marks`, `ends`, `limits`, `rules`, `heat`, `skipped` with loss
     scaling, and `pinned` behind pins, as in `stability.frames`.
     """
-    loss, accuracy, norm = (
-        loss_scale(),
-        alt.Scale(domain=[0, 1]),
-        channels.log_scale("gradient_norm"),
-    )
+    loss, norm = loss_scale(), channels.log_scale("gradient_norm")
     dotted = "guessing" if kind.has_classes else "always the mean"
-    behind = [guessing_rule(), held_out_line("loss", loss)]
-    above = divergence_marks_and_words()
+    behind, above = [guessing_rule(), held_out_line("loss", loss)], divergence_marks_and_words()
     title = f"Loss (thin: held out, dotted: {dotted})"
     drawn = [line_panel(kind, title, "loss", "step", loss, behind, above, format="~g")]
     names = "loss and gradient norm"
     if kind.has_classes:
-        behind, title = [held_out_line("accuracy", accuracy)], "Accuracy (thin: held out)"
-        drawn.append(line_panel(kind, title, "accuracy", "step", accuracy, behind, format="%"))
+        share, title = alt.Scale(domain=[0, 1]), "Accuracy (thin: held out)"
+        behind = [held_out_line("accuracy", share)]
+        drawn.append(line_panel(kind, title, "accuracy", "step", share, behind, format="%"))
         names = "loss, accuracy and gradient norm"
-    rules = panels.format_limit_rules("gradient_norm")
-    behind = [panels.hold_axes(channels.y("gradient_norm", norm)), *rules]
+    behind = panels.log_axis("gradient_norm")
     drawn.append(line_panel(kind, "Gradient norm (log)", "gradient_norm", "step", norm, behind))
     if kind.scales_loss:
         drawn.append(loss_scale_panel())
     description = f"Training: {names} by step, and a heat map of layers by step."
-    return panels.stack([*drawn, heat_map()], description, interaction.static_parameters())
+    return panels.stack([*drawn, heat_map()], description, interaction.STATIC_PARAMETERS)
 
 
 def loss_scale() -> alt.Scale:
@@ -123,5 +118,6 @@ def heat_map() -> alt.LayerSpec:
     return panels.panel(alt.ExprRef("heated"), HEAT_MAP_HEIGHT, *cells, *edges)
 
 
-training_template = ChartTemplate(build_training, fill_training, interaction.interactive_spec)
-training_chart, training_spec = training_template.chart, training_template.spec
+training_chart, training_spec = chart_and_spec(
+    build_training, fill_training, interaction.interactive_spec
+)

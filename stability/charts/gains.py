@@ -1,10 +1,12 @@
 """The first layer's gains by the variance of its weights: measured, and what theory asks for."""
 
+from typing import Any
+
 import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.palette import GREY
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.records.experiment import Experiment
 
 WORDS_HEIGHT = 14  # pixels from one line of words to the next
@@ -45,9 +47,8 @@ def build_gains(has_ranges: bool) -> alt.VConcatChart:
 
 def variance_axis() -> alt.X:
     """The variance of a weight."""
-    axis = alt.Axis(
-        labelExpr=channels.POWERS_OF_TEN, tickCount=4, labelOverlap=True, labelPadding=4, grid=False
-    )
+    labels: dict[str, Any] = {"labelExpr": channels.POWERS_OF_TEN, "labelOverlap": True}
+    axis = alt.Axis(**labels, tickCount=4, labelPadding=4, grid=False)
     return alt.X("variance:Q", scale=LOG, title="Variance of a weight (log)", axis=axis)
 
 
@@ -75,13 +76,8 @@ def gain_marks(name: str, has_ranges: bool, *, filled: bool, size: int) -> list[
     tips = channels.tooltips("scheme:N", *(f"{field}:Q .3~g" for field in shown))
     marks = base.mark_point(strokeWidth=2, opacity=1, clip=True, filled=filled, size=size)
     marks = marks.encode(y=factor_axis(name), shape=channels.shape(), tooltip=tips)
-    if not has_ranges:
-        return [marks]
-    return [
-        base.mark_rule(clip=True).encode(y=factor_axis(f"{name}_low"), y2=alt.Y2(f"{name}_high")),
-        marks,
-    ]
+    low, high = factor_axis(f"{name}_low"), alt.Y2(f"{name}_high")
+    return [base.mark_rule(clip=True).encode(y=low, y2=high), marks] if has_ranges else [marks]
 
 
-gains_template = ChartTemplate(build_gains, fill_gains)
-gains_chart, gains_spec = gains_template.chart, gains_template.spec
+gains_chart, gains_spec = chart_and_spec(build_gains, fill_gains)

@@ -25,6 +25,7 @@ UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone":
 SHARED_PARAMETERS = {"step_shown": SHARED_STEP, "alone": SHARED_SCHEME}
 CLICK = 6  # pixels: what moves less is a click, not a drag
 READING_WIDTH = 46  # pixels for one value beside a title; a parameter, since a presenter has more
+STATIC_PARAMETERS = UNTOUCHED | {"slot": {"size": READING_WIDTH}}
 SYMBOL_WIDTH, LETTER_WIDTH = 11, 7  # pixels of the symbol before a value, and of a title's letter
 BESIDE_TITLE: dict[str, Any] = {"y": -6, "align": "left", "baseline": "bottom"}
 TITLE_OFFSET = -12  # pixels of a title above all else in its panel, that stands beside readings
@@ -60,11 +61,6 @@ SIZES = (
 )  # fmt: skip
 
 
-def static_parameters() -> dict[str, Any]:
-    """Return, as constants of a chart, what a reader changes on the page."""
-    return UNTOUCHED | {"slot": {"size": READING_WIDTH}}
-
-
 def with_interaction(spec: Mapping[str, Any]) -> Spec:
     """Put signals that answer the reader in the place of a chart's static parameters.
 
@@ -79,7 +75,8 @@ def with_interaction(spec: Mapping[str, Any]) -> Spec:
             signal["bind"] = {"element": f".st-key-{key}", "event": key}
         signals.append(signal)
     kept = [parameter for parameter in spec["params"] if parameter["name"] not in UNTOUCHED]
-    return vega_names.with_signals(spec, signals) | {"params": kept}
+    config = spec["config"] | {"signals": signals}  # which Vega-Lite hands through to Vega
+    return {**spec, "config": config, "params": kept}
 
 
 def share_scales(spec: Spec) -> Spec:

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 
 from stability.charts import channels, palette, panels
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE
 from stability.frames.arrow import NOT_FINITE
 from stability.records.experiment import Experiment
@@ -111,7 +111,5 @@ def build_fit(kind: None) -> alt.VConcatChart:
     return panels.stack([drawn], words)
 
 
-region_template = ChartTemplate(build_region, fill_region)
-region_chart, region_spec = region_template.chart, region_template.spec
-fit_template = ChartTemplate(build_fit, channels.fill_schemes)
-fit_chart, fit_spec = fit_template.chart, fit_template.spec
+region_chart, region_spec = chart_and_spec(build_region, fill_region)
+fit_chart, fit_spec = chart_and_spec(build_fit, channels.fill_schemes)

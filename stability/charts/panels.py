@@ -13,6 +13,7 @@ from stability.charts.vega_names import PANEL_WIDTH
 # Grey words, readable on the page whether it is light or dark: the chart knows its background.
 INK = "luminance(background) < 0.2 ? '#a4afb9' : '#5a6570'"
 TITLE_HEIGHT = 28  # pixels between two panels, of which the lower one's title takes most
+BELOW: dict[str, Any] = {"title": None, "orient": "bottom", "direction": "horizontal"}  # a legend
 DASHED: dict[str, Any] = {"strokeWidth": 1.5, "strokeDash": [5, 4], "clip": True}  # theory
 DOTTED: dict[str, Any] = {"strokeDash": [2, 3], "color": GREY}  # where something ends or begins
 
@@ -85,16 +86,18 @@ def outlined_text(base: alt.Chart, **mark: Any) -> list[alt.Chart]:
     return [outline, base.mark_text(**mark)]
 
 
-def format_limit_rules(name: str) -> list[alt.Chart]:
-    """Draw the ends of number formats on a quantity's axis, named at the right: data `rules`."""
+def log_axis(name: str) -> list[alt.Chart]:
+    """Hold a quantity's log axis, and draw the ends of formats on it, named: data `rules`."""
+    scale = channels.log_scale(name)
     opacity = channels.opacity_where("datum.inside", 0.9)
     base = data_set("rules").transform_filter(f"datum.quantity == '{name}'")
-    base = base.encode(y=channels.y("height", channels.log_scale(name)), opacity=opacity)
+    base = base.encode(y=channels.y("height", scale), opacity=opacity)
     side = alt.ExprRef("datum.under ? 'top' : 'bottom'")
     dy = alt.ExprRef("datum.under ? 3 : -2")
     words = base.mark_text(align="right", baseline=side, dy=dy, tooltip=None, clip=True)
     rule = base.mark_rule(strokeDash=[1, 3], color=GREY, tooltip=None, clip=True)
-    return [rule, words.encode(x=alt.XValue("width"), text=alt.Text("words:N"))]
+    words = words.encode(x=alt.XValue("width"), text=alt.Text("words:N"))
+    return [hold_axes(channels.y(name, scale)), rule, words]
 
 
 def heat_cells(
@@ -119,11 +122,4 @@ def heat_cells(
 def gradient_legend(**more: Any) -> alt.Legend:
     """The legend of a heat map, below it."""
     length = alt.ExprRef(f"min(220, 0.8 * {PANEL_WIDTH})")  # pixels
-    return alt.Legend(
-        title=None,
-        orient="bottom",
-        direction="horizontal",
-        gradientLength=length,
-        gradientThickness=8,
-        **more,
-    )
+    return alt.Legend(**BELOW, gradientLength=length, gradientThickness=8, **more)

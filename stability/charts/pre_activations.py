@@ -6,7 +6,7 @@ import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.palette import GREY
-from stability.charts.spec_cache import ChartTemplate
+from stability.charts.spec_cache import chart_and_spec
 from stability.engine.quantities import HISTOGRAM_REACH as REACH
 from stability.frames.pre_activations import OUTER_BIN_END
 
@@ -37,20 +37,18 @@ def build_pre_activations(kind: None) -> alt.VConcatChart:
         "The activation and its slope, and a histogram of the layer's pre-activations"
         " for each initialization."
     )
-    return panels.stack(
-        [
-            panels.panel(activation, 130, upper, *activation_lines()),
-            panels.panel(histogram, 170, lower, *rules, *histogram_outlines()),
-        ],
-        words,
-    )
+    drawn = [
+        panels.panel(activation, 130, upper, *activation_lines()),
+        panels.panel(histogram, 170, lower, *rules, *histogram_outlines()),
+    ]
+    return panels.stack(drawn, words)
 
 
 def u_axis(name: str, is_last: bool) -> alt.X:
     """Pre-activations; only the last panel labels them."""
     axis = alt.Axis(values=TICKS, labels=False, ticks=False)
     if is_last:
-        axis = alt.Axis(values=TICKS, labelExpr=TICK_LABEL, labelPadding=4, labelFlush=True)
+        axis = alt.Axis(**channels.FLUSH, values=TICKS, labelExpr=TICK_LABEL)
     return channels.x(name, alt.Scale(domain=[-OUTER_BIN_END, OUTER_BIN_END], nice=False), axis)
 
 
@@ -61,9 +59,8 @@ def activation_lines() -> list[alt.Chart]:
     layers = [panels.hold_axes(channels.y("value", scale, axis))]
     where: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -2}
     for name, symbol, width, dash in (("phi", "φ", 2.5, [1, 0]), ("dphi", "φ′", 1.5, [5, 4])):
-        base = panels.data_set("curve").encode(
-            x=u_axis("u", False), y=channels.y(name, scale, axis)
-        )
+        y = channels.y(name, scale, axis)
+        base = panels.data_set("curve").encode(x=u_axis("u", False), y=y)
         word = base.mark_text(text=symbol, **where, fontSize=14, fontWeight="bold")
         layers += [
             base.mark_line(color=GREY, strokeWidth=width, strokeDash=dash, clip=True),
@@ -88,6 +85,6 @@ def histogram_outlines() -> list[alt.Chart]:
     ]
 
 
-pre_activation_template = ChartTemplate(build_pre_activations, channels.fill_schemes)
-pre_activation_chart = pre_activation_template.chart
-pre_activation_spec = pre_activation_template.spec
+pre_activation_chart, pre_activation_spec = chart_and_spec(
+    build_pre_activations, channels.fill_schemes
+)

@@ -9,13 +9,12 @@ import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.palette import GREY, SCHEME_COLOURS
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.frames.product import TYPICAL_FACTORS
 from stability.records.product import Product
 
 BLUE, ORANGE = SCHEME_COLOURS[:2]
 POWER_LABELS = {"labelExpr": channels.DECADES, "tickMinStep": 1}
-PLAIN_LABELS = {"format": "~g"}
 LAW: dict[str, Any] = {**panels.DASHED, "color": GREY}
 FINE_LAW: dict[str, Any] = {"strokeDash": [1, 3], "color": GREY, "clip": True}
 HOVERED: dict[str, Any] = {"size": 80, "opacity": 0, "filled": True}  # where a line has tooltips
@@ -97,18 +96,16 @@ def build_exponent(kind: None) -> alt.VConcatChart:
     share = channels.x("share", channels.UNIT, channels.SHARE_AXIS)
     base = panels.data_set("exponents").encode(x=share)
     points = base.mark_point(filled=True, size=30, opacity=1, color=BLUE, clip=True)
-    law, measured, height = (
-        power_axis(name, PLAIN_LABELS) for name in ("law", "measured", "height")
-    )
+    names = "law", "measured", "height"
+    law, measured, height = (power_axis(name, {"format": "~g"}) for name in names)
+    tips = channels.tooltips("share:Q .3f", "law:Q .3f", "measured:Q .3f")
     drawn = panels.panel(
         "Growth of each direction, decades a factor; dashed: law",
         180,
         panels.hold_axes(height),
         base.mark_line(**LAW).encode(y=law),
         base.mark_tick(thickness=1.5, size=8, color=GREY, clip=True).encode(y=law),
-        points.encode(
-            y=measured, tooltip=channels.tooltips("share:Q .3f", "law:Q .3f", "measured:Q .3f")
-        ),
+        points.encode(y=measured, tooltip=tips),
     )
     words = "Lyapunov exponents of a product of random matrices, the largest first, with their law."
     return panels.stack([drawn], words)
@@ -119,13 +116,8 @@ def build_healing(kind: None) -> alt.VConcatChart:
 
     Data sets: `healing`, `here` (this product), `limits`, as in `stability.frames.healing_tables`.
     """
-    words: dict[str, Any] = {
-        "format": "d",
-        "labelFlush": True,
-        "labelOverlap": True,
-        "labelPadding": 4,
-    }
-    axis = alt.Axis(values=[2**power for power in range(9)], **words)
+    sizes = [2**power for power in range(9)]
+    axis = alt.Axis(**channels.FLUSH, values=sizes, format="d", labelOverlap=True)
     x = channels.x("n", alt.Scale(type="log", base=2, domain=[1, 256], nice=False), axis)
     y = power_axis("height")
     curve, here = (panels.data_set(name).encode(x=x, y=y) for name in ("healing", "here"))
@@ -185,11 +177,7 @@ def build_bound(kind: None) -> alt.VConcatChart:
     return panels.stack([drawn], description)
 
 
-product_template = ChartTemplate(build_product, fill_product)
-product_chart, product_spec = product_template.chart, product_template.spec
-exponent_template = ChartTemplate(build_exponent, fill_product)
-exponent_chart, exponent_spec = exponent_template.chart, exponent_template.spec
-healing_template = ChartTemplate(build_healing, fill_product)
-healing_chart, healing_spec = healing_template.chart, healing_template.spec
-bound_template = ChartTemplate(build_bound, fill_product)
-bound_chart, bound_spec = bound_template.chart, bound_template.spec
+product_chart, product_spec = chart_and_spec(build_product, fill_product)
+exponent_chart, exponent_spec = chart_and_spec(build_exponent, fill_product)
+healing_chart, healing_spec = chart_and_spec(build_healing, fill_product)
+bound_chart, bound_spec = chart_and_spec(build_bound, fill_product)

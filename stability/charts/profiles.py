@@ -4,7 +4,7 @@ import altair as alt
 
 from stability.charts import channels, interaction, panels
 from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.records.experiment import Experiment
 
 PROFILE_TITLES = {
@@ -27,13 +27,12 @@ def build_depth(kind: RunKind) -> alt.VConcatChart:
     """
     drawn = []
     for name, title in PROFILE_TITLES.items():
-        scale = channels.log_scale(name)
-        behind = [panels.hold_axes(channels.y(name, scale)), *panels.format_limit_rules(name)]
+        scale, behind = channels.log_scale(name), panels.log_axis(name)
         if name != "weight_gradient":  # of which nothing is predicted
             behind += theory_layers(name, scale)
         drawn.append(line_panel(kind, title, name, "layer", scale, behind))
     words = "Through the depth: signal, signal gradient and weight gradient by layer, on log axes."
-    return panels.stack(drawn, words, interaction.static_parameters())
+    return panels.stack(drawn, words, interaction.STATIC_PARAMETERS)
 
 
 def theory_layers(name: str, scale: alt.Scale) -> list[alt.Chart]:
@@ -45,5 +44,4 @@ def theory_layers(name: str, scale: alt.Scale) -> list[alt.Chart]:
     return [band.encode(y=low, y2=alt.Y2(f"{name}_high")), line.encode(y=channels.y(name, scale))]
 
 
-depth_template = ChartTemplate(build_depth, fill_depth, interaction.interactive_spec)
-depth_chart, depth_spec = depth_template.chart, depth_template.spec
+depth_chart, depth_spec = chart_and_spec(build_depth, fill_depth, interaction.interactive_spec)

@@ -3,7 +3,7 @@
 import altair as alt
 
 from stability.charts import channels, panels
-from stability.charts.spec_cache import ChartTemplate
+from stability.charts.spec_cache import chart_and_spec
 
 
 def build_singular(kind: None) -> alt.VConcatChart:
@@ -29,5 +29,4 @@ def build_singular(kind: None) -> alt.VConcatChart:
     return panels.stack([drawn], words)
 
 
-singular_template = ChartTemplate(build_singular, channels.fill_schemes)
-singular_chart, singular_spec = singular_template.chart, singular_template.spec
+singular_chart, singular_spec = chart_and_spec(build_singular, channels.fill_schemes)

@@ -3,7 +3,7 @@
 import altair as alt
 
 from stability.charts import channels, panels
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.records.experiment import Experiment
 
 
@@ -58,5 +58,4 @@ def count_map(index: int, is_last: bool) -> alt.LayerSpec:
     return panels.panel(alt.ExprRef(f"titles[{index}]"), 64, *cells)
 
 
-symmetry_template = ChartTemplate(build_symmetry, fill_symmetry)
-symmetry_chart, symmetry_spec = symmetry_template.chart, symmetry_template.spec
+symmetry_chart, symmetry_spec = chart_and_spec(build_symmetry, fill_symmetry)
