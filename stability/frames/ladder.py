@@ -85,13 +85,9 @@ def rounding_frame(run: Run) -> pd.DataFrame:
     """
     kept = [m for m in list(run.measurements) if m.step in run.snapshot_steps]
     values = np.stack([m.rounding_shares for m in kept])  # (steps, S, R, L, TENSOR_KINDS, F, OUT)
-    outer, tensors, formats = values[..., 0, 0, 0].size, len(TENSOR_KINDS), len(FORMATS_BY_RANGE)
-    columns = key_columns(run.experiment, [m.step for m in kept], run.experiment.depth)
-    for name, keys in columns.items():
-        if isinstance(keys, np.ndarray):
-            columns[name] = np.repeat(keys, tensors * formats)
-    columns["tensor"] = np.tile(np.repeat(list(TENSOR_KINDS), formats), outer)
-    columns["format"] = np.tile([row.key for row in FORMATS_BY_RANGE], outer * tensors)
+    layers, keys = range(1, run.experiment.depth + 1), [row.key for row in FORMATS_BY_RANGE]
+    inner = {"layer": layers, "tensor": list(TENSOR_KINDS), "format": keys}
+    columns = key_columns(run.experiment, kept, **inner)
     for index, name in enumerate(OUTCOMES):
         columns[name] = values[..., index].ravel()
     return pd.DataFrame(columns)
