@@ -88,12 +88,12 @@ def is_healthy(seen: Indicators) -> bool:
 
 def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence]:
     """Return the evidence of the first measurement alone."""
-    finite, starts, found = finite_networks(e, first), scheme_indicators(e, first), []
-    for index, scheme in enumerate(e.schemes):
-        broken = np.flatnonzero(~finite[index]).tolist()
-        breaks = earliest_first(locate_break(first, (index, replicate)) for replicate in broken)
-        found.append(Evidence(e, scheme, starts[index], breaks))
-    return found
+    broken = np.argwhere(~finite_networks(e, first)).tolist()
+    events = [(scheme, locate_break(first, (scheme, replicate))) for scheme, replicate in broken]
+    return [
+        Evidence(e, e.schemes[i], start, earliest_first(event for s, event in events if s == i))
+        for i, start in enumerate(scheme_indicators(e, first))
+    ]
 
 
 def evidence_during_training(run: Run, count: int) -> list[Evidence]:
@@ -110,14 +110,12 @@ def evidence_after_training(run: Run, count: int) -> list[Evidence]:
     """Return the evidence of the first `count` measurements as if training ended there."""
     e = run.experiment
     last = max(step for step in sampled_steps(e.steps) if step < count)  # with a held-out loss
-    before, after = (median_or_worst(run.measurements[step].test_loss) for step in (0, last))
+    before, after = (median_or_worst(run.measurements[i].test_loss).tolist() for i in (0, last))
     starts = starting_indicators(run, count)
     ends = remembered_indicators(run, run.newest_profiles(count).step)
-    found = []
-    for index, scheme in enumerate(e.schemes):
-        breaks, losses = breaks_of_scheme(run, count, index), (before[index], after[index])
-        found.append(Evidence(e, scheme, starts[index], breaks, ends[index], *map(float, losses)))
-    return found
+    breaks = [breaks_of_scheme(run, count, index) for index in range(len(e.schemes))]
+    columns = zip(e.schemes, starts, breaks, ends, before, after, strict=True)
+    return [Evidence(e, *row) for row in columns]
 
 
 def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:

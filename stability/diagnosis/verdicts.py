@@ -66,16 +66,9 @@ def current_verdicts(run: Run, count: int) -> list[Verdict]:
 
 def judge(evidence: Evidence) -> Verdict:
     """Return the verdict, with the remedy chosen."""
-    finding = decide(evidence)
-    remedy = choose_remedy(finding.remedies, evidence)
-    return Verdict(
-        evidence.scheme,
-        finding.word,
-        finding.sentence,
-        float(finding.number),
-        remedy,
-        forecast=not evidence.end,
-    )
+    finding, sentence = decide(evidence)
+    remedy, number = choose_remedy(finding.remedies, evidence), float(finding.number)
+    return Verdict(evidence.scheme, finding.word, sentence, number, remedy, not evidence.end)
 
 
 def choose_remedy(candidates: Iterable[Remedy], evidence: Evidence) -> Remedy | None:

@@ -48,10 +48,8 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
     columns: dict[str, Any] = {"sigma_w": math.sqrt(sigma_w2), "sigma_b": sigma_b}
     if e.residual or e.dropout or e.normalization_row.has_gain:
         return columns | {"note": PLAIN_ONLY}
-    point, edge = (
-        fixed_point(e.phi, sigma_w2, bias_variance),
-        critical_sigma_w2_or_none(e.activation, sigma_b),
-    )
+    point = fixed_point(e.phi, sigma_w2, bias_variance)
+    edge = critical_sigma_w2_or_none(e.activation, sigma_b)
     chi_1, q = float(point.chi_1), float(point.q)
     phase = phase_at_depth(chi_1, q)
     return columns | {
@@ -83,9 +81,8 @@ def variance_equation(e: Experiment, scheme: str) -> str:
     if e.depth < 2 or variance is None or not np.isfinite(q).all():
         return ""
     shortcut = q[middle - 1] if e.residual and 0 < middle < e.depth - 1 else 0.0
-    moment = 0.0
-    if variance:
-        moment = (q[middle] - bias_variance - shortcut) / (layer.fan_in * variance)
+    passed = q[middle] - bias_variance - shortcut
+    moment = passed / (layer.fan_in * variance) if variance else 0.0
     square = "h^2" if e.dropout else r"\phi(u)^2"
     symbols = [rf"n_{{in}} \, \mathrm{{Var}}\,W \; E\,{square}", r"\mathrm{Var}\,b"]
     numbers = [

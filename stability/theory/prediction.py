@@ -44,9 +44,8 @@ def predict(experiment: Experiment) -> Prediction:
     e, widths = experiment, tuple(layer.fan_out for layer in experiment.layers)
     signal, gradient = np.full((2, len(e.schemes), e.depth), np.nan)
     bands = np.full((2, len(e.schemes), 2, e.depth), np.nan)
-    covered = []
-    if e.normalization_row.variance:
-        covered = [index for index, row in enumerate(e.scheme_rows) if row.variance]
+    known = bool(e.normalization_row.variance)
+    covered = [index for index, row in enumerate(e.scheme_rows) if known and row.variance]
     if covered:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite
             squares, y = first_batch_squares(e)
@@ -158,10 +157,9 @@ def band_factors(widths: tuple[int, ...], slope: float, linear: bool) -> np.ndar
     start = np.zeros((MONTE_CARLO_SAMPLES, 1))
     signal = size[0] + np.cumsum(np.hstack([start, passed[0, :, :-1]]), axis=1)
     gradient = np.cumsum(np.hstack([start, passed[1, :, -2::-1]]), axis=1)[:, ::-1]
-    bands = [
-        np.percentile(log, BAND_PERCENTILES, axis=0, method="nearest") for log in (signal, gradient)
-    ]
-    return np.exp(np.stack(bands) / 2)  # of roots
+    logs = np.stack([signal, gradient])
+    bands = np.percentile(logs, BAND_PERCENTILES, axis=1, method="nearest").swapaxes(0, 1)
+    return np.asarray(np.exp(bands / 2))  # of roots
 
 
 def missing_prediction_notes(e: Experiment) -> list[str]:
@@ -170,8 +168,5 @@ def missing_prediction_notes(e: Experiment) -> list[str]:
         label = e.normalization_row.label.lower()
         return [f"No prediction with {label}: it mixes the examples of a batch."]
     absent = ", ".join(row.title for row in e.scheme_rows if not row.variance)
-    if not absent:
-        return []
-    return [
-        f"No prediction for {absent}: the weights are not drawn one by one from one distribution."
-    ]
+    why = "the weights are not drawn one by one from one distribution"
+    return [f"No prediction for {absent}: {why}."] if absent else []
