@@ -1,6 +1,6 @@
-"""The channels of every chart: positions, colours and shapes, with their scales, axes and tooltips.
+"""Encoding channels of all charts: positions, colours and shapes, with scales, axes and tooltips.
 
-A chart knows its schemes by parameters, so that it serves all of them.
+Schemes enter a chart as values of parameters, so that one chart serves every choice of schemes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,28 +47,28 @@ def fill_schemes(experiment: Experiment) -> Filling[None]:
 
 
 def colour() -> alt.Color:
-    """The colour of a row's scheme. No legend: the page has one, and `with_data` adds one."""
+    """Return the colour of schemes, without a legend: the page has it, and `with_data` adds one."""
     return alt.Color("scheme:N", scale=scheme_scale("colours"), legend=None)
 
 
 def shape() -> alt.Shape:
-    """The mark of a row's scheme, without a legend as its colour."""
+    """Return the shape of schemes' marks, without a legend."""
     return alt.Shape("scheme:N", scale=scheme_scale("shapes"), legend=None)
 
 
 def scheme_scale(parameter: str) -> alt.Scale:
-    """The scale from schemes to the entries of a parameter."""
+    """Return the scale from each scheme to its entry of a parameter."""
     entries = [alt.ExprRef(f"{parameter}[{index}]") for index in range(MOST_SCHEMES)]
     return alt.Scale(domain=alt.ExprRef("schemes"), range=entries)
 
 
 def x(name: str, scale: alt.Scale, axis: Any = alt.Undefined) -> alt.X:
-    """A number along the panel."""
+    """Return the horizontal position of a number."""
     return alt.X(f"{name}:Q", scale=scale, title=None, axis=axis)
 
 
 def y(name: str, scale: alt.Scale, axis: Any = alt.Undefined) -> alt.Y:
-    """A number by height; the panel's title says what it is."""
+    """Return the vertical position of a number, without a title: that of the panel names it."""
     return alt.Y(f"{name}:Q", scale=scale, title=None, axis=axis)
 
 
@@ -79,18 +79,18 @@ def tooltips(*fields: str) -> list[alt.Tooltip]:
 
 
 def opacity_where(test: str, opacity: float, otherwise: float = 0) -> alt.OpacityValue:
-    """The opacity of what passes a test, and of all else."""
+    """Return an opacity that depends on a test of the row."""
     return alt.OpacityValue(otherwise, condition={"test": test, "value": opacity})
 
 
 def value_axis(format: str = "", **more: Any) -> alt.Axis:
-    """An axis as wide in every panel; without a format its labels are powers of ten, as 1e-3."""
+    """Return a vertical axis, labelled in powers of ten such as 1e-3 if no format is given."""
     labels: dict[str, Any] = {"format": format} if format else {"labelExpr": POWERS_OF_TEN}
     return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **labels, **more)
 
 
 def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
-    """The axis that panels below one another share: only the last one is labelled."""
+    """Return the horizontal axis of stacked panels; only the last one is labelled."""
     words: dict[str, Any] = {"labels": False}
     if labelled:
         label = f"datum.index == 0 ? '{along} ' + datum.label : datum.label"
@@ -99,12 +99,12 @@ def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
 
 
 def up_to(least: float, most: str) -> alt.Scale:
-    """A scale from a number to the value of an expression."""
+    """Return the scale from a number to the value of an expression."""
     return alt.Scale(domain=[least, alt.ExprRef(most)], nice=False)
 
 
 def limited_scale(name: str, **more: Any) -> alt.Scale:
-    """A scale from the first to the last row of `limits`, whatever else is drawn.
+    """Return the scale from the first to the second row of `limits`, whatever else is drawn.
 
     Without rows it goes from 1 to 10: a column without a number has no extent.
     """
@@ -114,16 +114,16 @@ def limited_scale(name: str, **more: Any) -> alt.Scale:
 
 
 def log_scale(name: str) -> alt.Scale:
-    """A log scale held by `limits`, which are rounded outwards: it moves rarely, and never to 0."""
+    """Return the log scale between the rows of `limits`, powers of ten that rarely change."""
     return limited_scale(name, type="log")
 
 
 def value_by_case(value: str, cases: Mapping[Any, str], otherwise: str = "''") -> str:
-    """Return the expression that is the entry of `cases` for a value, given as an expression."""
+    """Return the expression that looks up a value, itself an expression, in `cases`."""
     tests = ((f"{value} == {case!r}", result) for case, result in cases.items())
     return first_that_holds(tests, otherwise)
 
 
 def first_that_holds(cases: Iterable[tuple[str, str]], otherwise: str) -> str:
-    """Return the expression that is the value of the first `(test, value)` whose test holds."""
+    """Return the expression for the value of the first `(test, value)` whose test holds."""
     return "".join(f"{test} ? {value} : " for test, value in cases) + otherwise

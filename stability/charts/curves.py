@@ -20,13 +20,13 @@ CROSS: dict[str, Any] = {"shape": "cross", "angle": 45, "filled": True, "clip": 
 def fill_training(
     experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()
 ) -> Filling[RunKind]:
-    """Return the filling of a training chart whose heat map shows one scheme's quantity."""
+    """Return the filling of a training chart with the heat map of one scheme and quantity."""
     title = f"{HEAT_MAP_QUANTITIES[quantity]} of {parse_scheme(scheme).title}, layer by step"
     return fill_run_chart(experiment, pins, "step", heated=title)
 
 
 def build_training(kind: RunKind) -> alt.VConcatChart:
-    """Loss, accuracy (of classes), gradient norm and loss scale by step, and a heat map.
+    """Stack loss, accuracy (of classes), gradient norm and loss scale by step, and a heat map.
 
     Data sets: `bands`, `held_out`, `marks`, `ends`, `limits`, `rules`, `heat`, `skipped` with loss
     scaling, and `pinned` behind pins, as in `stability.frames`.
@@ -51,26 +51,26 @@ def build_training(kind: RunKind) -> alt.VConcatChart:
 
 
 def loss_scale() -> alt.Scale:
-    """From 0 to a few times the loss of guessing; what is above runs along the top."""
+    """Return the scale of losses; those beyond LOSS_TOP times guessing are drawn at its top."""
     top = alt.ExprRef(f"{LOSS_TOP} * guessing")
     return alt.Scale(domain=[0, top], clamp=True, nice=False)
 
 
 def guessing_rule() -> alt.Chart:
-    """A thin line at the loss of a network that knows nothing of its input."""
+    """Draw a thin line at the loss of guessing."""
     rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6, tooltip=None)
     return rule.encode(y=alt.YDatum(alt.ExprRef("guessing"), type="quantitative"))
 
 
 def held_out_line(name: str, scale: alt.Scale) -> alt.Chart:
-    """The same quantity on examples that are never trained on, as a thin line."""
+    """Draw a quantity of the held-out examples as a thin line."""
     base = panels.data_set("held_out").encode(x=line_axis("step"), y=channels.y(name, scale))
     line = base.mark_line(strokeWidth=1, clip=True)
     return line.encode(color=channels.colour(), opacity=dimmed())
 
 
 def divergence_marks_and_words() -> list[alt.Chart]:
-    """A cross and a few words where a scheme leaves the range of numbers."""
+    """Draw a cross and a label where a scheme diverges."""
     base = panels.data_set("marks").encode(x=line_axis("step"), opacity=dimmed())
     base = base.encode(y=channels.y("height", loss_scale()))
     words = panels.outlined_text(base, align="left", dx=9, clip=True, fontWeight="bold")
@@ -79,7 +79,7 @@ def divergence_marks_and_words() -> list[alt.Chart]:
 
 
 def loss_scale_panel() -> alt.LayerSpec:
-    """The factor that the loss is multiplied by, and a cross at each step that was skipped."""
+    """Draw the loss scale by step, with a cross at each step that was skipped."""
     scale = channels.log_scale("scale")
     y = channels.y("scale", scale, channels.value_axis())
     line, crosses = (
@@ -98,9 +98,9 @@ def loss_scale_panel() -> alt.LayerSpec:
 
 
 def heat_map() -> alt.LayerSpec:
-    """Decades from 1, in the theme's colours: blue has shrunk, orange has grown.
+    """Draw one quantity by layer and step, as a power of ten in the theme's colours.
 
-    Grey is exactly 0 or not finite.
+    Blue has shrunk, orange has grown, grey is exactly 0 or not finite.
     """
     axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=5, format="d")
     base = panels.data_set("heat").encode(

@@ -19,7 +19,7 @@ def fill_gains(experiment: Experiment) -> Filling[bool]:
 
 
 def build_gains(has_ranges: bool) -> alt.VConcatChart:
-    """Factors on the mean square by the variance of a weight: measured, and the laws of theory.
+    """Draw gains of the mean square by the variance of a weight: measured, and by theory.
 
     Data sets: `gains`, `conditions`, `law`, `limits`, as in `stability.frames.gain_tables`.
     """
@@ -34,7 +34,7 @@ def build_gains(has_ranges: bool) -> alt.VConcatChart:
         *condition_rules(),
         solid.encode(y=factor_axis("forward")),
         law.mark_line(**panels.DASHED, color=GREY).encode(y=factor_axis("backward")),
-        # A hollow mark stands around a filled one.
+        # Hollow marks are larger: both are seen where they coincide.
         *gain_marks("backward", has_ranges, filled=False, size=150),
         *gain_marks("forward", has_ranges, filled=True, size=60),
     )
@@ -46,22 +46,22 @@ def build_gains(has_ranges: bool) -> alt.VConcatChart:
 
 
 def variance_axis() -> alt.X:
-    """The variance of a weight."""
+    """Return the axis of a weight's variance."""
     labels: dict[str, Any] = {"labelExpr": channels.POWERS_OF_TEN, "labelOverlap": True}
     axis = alt.Axis(**labels, tickCount=4, labelPadding=4, grid=False)
     return alt.X("variance:Q", scale=LOG, title="Variance of a weight (log)", axis=axis)
 
 
 def factor_axis(name: str) -> alt.Y:
-    """A factor on the mean square. No grid: of few decades, each would have nine lines."""
+    """Return the axis of a gain, without a grid: it would have nine lines a decade."""
     return channels.y(name, LOG, channels.value_axis(grid=False))
 
 
 def condition_rules() -> list[alt.Chart]:
-    """The variances that keep signals, that keep gradients, and Xavier's."""
+    """Draw the variances that keep the signal and the gradient, and Xavier's."""
     base = panels.data_set("conditions").encode(x=variance_axis())
     rule = base.mark_rule(**panels.DOTTED, opacity=0.8, clip=True)
-    # Words stand below one another, or they would meet; each on the side that has more room.
+    # Labels are staggered so that they never overlap, each on the side with more room.
     height = alt.YValue(alt.ExprRef("3 + line.size * datum.row"))
     align = alt.ExprRef("datum.after ? 'left' : 'right'")
     dx = alt.ExprRef("datum.after ? 4 : -4")
@@ -70,7 +70,7 @@ def condition_rules() -> list[alt.Chart]:
 
 
 def gain_marks(name: str, has_ranges: bool, *, filled: bool, size: int) -> list[alt.Chart]:
-    """Medians over the replicates, and their range where there are several."""
+    """Draw the medians over the replicates, and their range where there are several."""
     base = panels.data_set("gains").encode(x=variance_axis(), color=channels.colour())
     shown = "variance", "forward", "predicted_forward", "backward", "predicted_backward"
     tips = channels.tooltips("scheme:N", *(f"{field}:Q .3~g" for field in shown))

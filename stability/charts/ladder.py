@@ -1,4 +1,4 @@
-"""Which layer leaves which number format first, forward and backward, a panel for each scheme."""
+"""Number formats layer by layer, forward and backward: a panel for each scheme."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def fill_ladder(experiment: Experiment) -> Filling[int]:
 
 
 def build_ladder(schemes: int) -> alt.VConcatChart:
-    """Formats by layer, forward and then backward as it is computed: what becomes of the numbers.
+    """Draw what becomes of the numbers in each format, by layer: forward, then backward.
 
     Data set: `rungs`, as in `stability.frames.ladder_tables`.
     """
@@ -52,7 +52,7 @@ def build_ladder(schemes: int) -> alt.VConcatChart:
 
 
 def ladder_panel(index: int, is_last: bool) -> alt.LayerSpec:
-    """One scheme's formats, the widest range on top; the last panel has the axis and the legend."""
+    """Draw one scheme's formats, the widest range on top; the last panel has axis and legend."""
     base = panels.data_set("rungs").transform_filter(f"datum.scheme == schemes[{index}]")
     base = base.transform_calculate(
         top="datum.row + 0.05", bottom="datum.row + 0.95", middle="datum.row + 0.5"
@@ -65,7 +65,7 @@ def ladder_panel(index: int, is_last: bool) -> alt.LayerSpec:
 
 
 def way_axis(name: str, is_last: bool) -> alt.X:
-    """The way of computation: layers 1 to L, then L to 1."""
+    """Return the axis in the order of computation: layers 1 to L, then L to 1."""
     layer = "datum.value > depth + 0.6 ? layer_0 - datum.value : datum.value"
     label = f"(datum.index == 0 ? 'layer ' : '') + format({layer}, 'd')"
     ticks: dict[str, Any] = {"values": alt.ExprRef("ticks"), "labels": is_last, "ticks": is_last}
@@ -74,7 +74,7 @@ def way_axis(name: str, is_last: bool) -> alt.X:
 
 
 def format_axis(name: str) -> alt.Y:
-    """The formats below one another, by names as short as the axis is."""
+    """Return the axis of formats, by names as short as the axis is."""
     names = [format.key.replace("float8_", "").replace("float", "f") for format in FORMATS_BY_RANGE]
     middles = [row + 0.5 for row in range(len(names))]
     named = dict(zip(middles, map(repr, names), strict=True))
@@ -85,7 +85,7 @@ def format_axis(name: str) -> alt.Y:
 
 
 def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
-    """Blocks of neighbouring layers whose numbers are in the same state."""
+    """Draw neighbouring layers whose numbers are in the same state as one block."""
     labels = {
         state: f"'{sign}: {state}'" if sign else f"'{state}'"
         for state, (_, sign) in FORMAT_STATES.items()
@@ -108,7 +108,7 @@ def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
 
 
 def state_words(base: alt.Chart, is_last: bool) -> alt.Chart:
-    """The state in a block with room for it, and from which layer on; a sign in a smaller one."""
+    """Write the state and its first layer into blocks with room for it, a sign into small ones."""
     signs = {state: f"'{sign}'" for state, (_, sign) in FORMAT_STATES.items()}
     sign = channels.value_by_case("datum.state", signs)
     room = f"abs(datum.until - datum.since) / (way_end - 0.5) * {MARK_PANEL_WIDTH}"

@@ -27,10 +27,10 @@ def fill_region(experiment: Experiment, scheme: str) -> Filling[None]:
 
 
 def build_region(kind: None) -> alt.VConcatChart:
-    """One scheme's square of input space: the class of every point, and training points over it.
+    """Draw the class of every point in one scheme's square, and training points over it.
 
-    The fainter, the less likely. As wide as it is drawn, framed in the scheme's colour. Data sets:
-    `regions`, `dots`, as in `stability.frames.region_tables`.
+    The fainter, the less likely. Unlike other panels it is as wide as it is high; its frame has the
+    scheme's colour. Data sets: `regions`, `dots`, as in `stability.frames.region_tables`.
     """
     square = panels.panel(alt.ExprRef("heading"), SQUARE, class_regions(), class_dots())
     frame = alt.ViewConfig(stroke=alt.ExprRef("frame"), strokeWidth=3)
@@ -48,7 +48,7 @@ def encode_plane(base: alt.Chart, x: str, y: str) -> alt.Chart:
 
 
 def class_regions() -> alt.Chart:
-    """Blocks of cells that look alike."""
+    """Draw blocks of cells of one class and probability."""
     ends = (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))
     tips = channels.tooltips("scheme:N", "class:N", "probability:Q .0%")
     tips += [alt.Tooltip(f"{name}:Q", format=".1f", title=title) for name, title in ends]
@@ -65,7 +65,7 @@ def class_regions() -> alt.Chart:
 
 
 def class_dots() -> alt.Chart:
-    """Training points: a class has its shape, its shade, and a rim that no region hides."""
+    """Draw training points: a class has its shape, its shade, and a rim that no region hides."""
 
     def of_class(channel: Any, looks: tuple[str, ...]) -> Any:
         scale = alt.Scale(domain=CLASSES, range=list(looks))
@@ -86,7 +86,7 @@ def class_dots() -> alt.Chart:
 
 
 def build_fit(kind: None) -> alt.VConcatChart:
-    """The functions of all schemes over a line, over training points; dashed: without noise.
+    """Draw the functions of all schemes over training points; dashed: the truth without noise.
 
     Data sets: `curves`, `dots`, `truth`, as in `stability.frames.fit_tables`.
     """

@@ -35,7 +35,7 @@ def depth(run: Run) -> alt.VConcatChart:
 
 
 def require_measurements(run: Run) -> None:
-    """Raise ValueError where a run has nothing to draw."""
+    """Raise ValueError if nothing has been measured yet."""
     if not len(run.measurements):
         raise ValueError("this run has measured nothing yet: train it first, by run.train()")
 

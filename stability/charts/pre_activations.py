@@ -1,4 +1,4 @@
-"""The activation and its slope, and beneath them the pre-activations that a layer feeds it."""
+"""An activation and its slope, and below it histograms of the pre-activations of a layer."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ SHARE_TICKS = 0, 0.01, 0.05, 0.2, 0.5, 1
 
 
 def build_pre_activations(kind: None) -> alt.VConcatChart:
-    """phi and phi' over u; below, each scheme's histogram of u. Grey: where phi is flat.
+    """Draw phi and phi' over u, and each scheme's histogram of u; grey where phi is flat.
 
     The outer bins hold what lies beyond. Data sets: `curve`, `flat`, `limits`, `histogram`, as in
     `stability.frames.pre_activation_tables`.
@@ -29,7 +29,7 @@ def build_pre_activations(kind: None) -> alt.VConcatChart:
     upper, lower = (
         flat.encode(x=u_axis("from", last), x2=alt.X2("until")) for last in (False, True)
     )
-    rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6)  # what lies beyond it, is apart
+    rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6)  # beyond them: the outer bins
     rules = [rule.encode(x=alt.XDatum(end, type="quantitative")) for end in (-REACH, REACH)]
     activation = "The activation φ and its slope φ′; grey: flat"
     histogram = "Share of the pre-activations u in each bin (√)"
@@ -45,7 +45,7 @@ def build_pre_activations(kind: None) -> alt.VConcatChart:
 
 
 def u_axis(name: str, is_last: bool) -> alt.X:
-    """Pre-activations; only the last panel labels them."""
+    """Return the axis of pre-activations; only the last panel labels it."""
     axis = alt.Axis(values=TICKS, labels=False, ticks=False)
     if is_last:
         axis = alt.Axis(**channels.FLUSH, values=TICKS, labelExpr=TICK_LABEL)
@@ -53,7 +53,7 @@ def u_axis(name: str, is_last: bool) -> alt.X:
 
 
 def activation_lines() -> list[alt.Chart]:
-    """phi, and phi' dashed, each named on its line."""
+    """Draw phi, and phi' dashed, each named on its line."""
     axis = alt.Axis(**channels.EXTENT, tickCount=4, format="~g")
     scale = alt.Scale(nice=False, zero=False)
     layers = [panels.hold_axes(channels.y("value", scale, axis))]
@@ -70,7 +70,7 @@ def activation_lines() -> list[alt.Chart]:
 
 
 def histogram_outlines() -> list[alt.Chart]:
-    """The outline of each scheme's bins; the root shows a wide bell beside a bin that holds all."""
+    """Draw each scheme's bins as an outline, on a root scale: it shows small shares beside 1."""
     axis = alt.Axis(**channels.EXTENT, values=SHARE_TICKS, format="%", labelOverlap=False)
     share = channels.y("share", alt.Scale(type="sqrt", domain=[0, 1], nice=False), axis)
     base = panels.data_set("histogram").encode(y=share, color=channels.colour())

@@ -1,6 +1,6 @@
-"""Products of random matrices: their norm by the number of factors, and what happens to directions.
+"""Products of random matrices: norms, Lyapunov exponents, typical growth and singular values.
 
-Every height is a log10 on a plain axis that is labelled in powers of ten: a product may be 1e-2000.
+Heights are log10 on a linear axis labelled in powers of ten: a product may be 1e-2000.
 """
 
 from typing import Any
@@ -22,24 +22,24 @@ RISING, FALLING = "datum.named > 0", "datum.named < 0"
 
 
 def fill_product(product: Product) -> Filling[None]:
-    """Return the filling of a chart of products, of which only the length moves an axis."""
+    """Return the filling of a chart of products: only the number of factors changes an axis."""
     return Filling(None, {"factors": product.count})
 
 
 def factor_count_axis() -> alt.X:
-    """The number of further factors."""
+    """Return the axis of the number of further factors."""
     axis = channels.shared_axis("factor", format="d")
     return channels.x("factor", channels.up_to(0, "factors"), axis)
 
 
 def power_axis(name: str, labels: Any = POWER_LABELS) -> alt.Y:
-    """A log10; the axis goes where `limits` has it, and no further."""
+    """Return the axis of a log10, between the rows of `limits`."""
     axis = alt.Axis(**channels.EXTENT, tickCount=5, labelOverlap=True, **labels)
     return channels.y(name, channels.limited_scale("height"), axis)
 
 
 def build_product(kind: None) -> alt.VConcatChart:
-    """log10 of the norm by further factors: median, nine of ten, the law, and ends of formats.
+    """Draw log10 of the norm by further factors: median, nine of ten, law, and limits of formats.
 
     Data sets: `growth`, `law`, `formats`, `limits`, as in `stability.frames.product_tables`.
     """
@@ -70,7 +70,7 @@ def build_product(kind: None) -> alt.VConcatChart:
 
 
 def format_ends() -> list[alt.Chart]:
-    """Thin lines where number formats end, named at their right ends."""
+    """Draw thin rules at the limits of number formats, named at their right ends."""
     base = panels.data_set("formats").encode(y=power_axis("height"))
     words = base.mark_text(align="right", baseline="bottom", dy=-2)
     rule = base.mark_rule(**panels.DOTTED, opacity=0.6)
@@ -78,7 +78,7 @@ def format_ends() -> list[alt.Chart]:
 
 
 def law_words(base: alt.Chart, text: str, is_above: bool) -> list[alt.Chart]:
-    """A label beside a line, on the side where it runs away from the words."""
+    """Write a label above or below a line, where the line does not run through it."""
     where: dict[str, Any] = {"text": text, "baseline": "top", "dy": 8}
     if is_above:
         where |= {"baseline": "bottom", "dy": -8}
@@ -89,7 +89,7 @@ def law_words(base: alt.Chart, text: str, is_above: bool) -> list[alt.Chart]:
 
 
 def build_exponent(kind: None) -> alt.VConcatChart:
-    """Lyapunov exponents by share of directions: measured, and the law dashed.
+    """Draw Lyapunov exponents by share of directions: measured, and the law dashed.
 
     Data sets: `exponents`, `limits`, as in `stability.frames.exponent_tables`.
     """
@@ -112,7 +112,7 @@ def build_exponent(kind: None) -> alt.VConcatChart:
 
 
 def build_healing(kind: None) -> alt.VConcatChart:
-    """The growth of the typical product at sigma 1 / sqrt(n) over many factors, size by size.
+    """Draw the typical growth over many factors at sigma 1 / sqrt(n), by size n.
 
     Data sets: `healing`, `here` (this product), `limits`, as in `stability.frames.healing_tables`.
     """
@@ -121,7 +121,7 @@ def build_healing(kind: None) -> alt.VConcatChart:
     x = channels.x("n", alt.Scale(type="log", base=2, domain=[1, 256], nice=False), axis)
     y = power_axis("height")
     curve, here = (panels.data_set(name).encode(x=x, y=y) for name in ("healing", "here"))
-    text = here.encode(text=alt.Text("text:N"))  # which stands where the curve does not
+    text = here.encode(text=alt.Text("text:N"))  # on the side without the curve
     right = text.mark_text(align="left", baseline="top", dy=7)
     left = text.mark_text(align="right", baseline="bottom", dy=-7)
     tips = channels.tooltips("n:Q", "height:Q .2f")
@@ -144,7 +144,7 @@ def build_healing(kind: None) -> alt.VConcatChart:
 
 
 def build_bound(kind: None) -> alt.VConcatChart:
-    """The extreme singular values by further factors, and dashed the products of the factors' own.
+    """Draw the extreme singular values by further factors; dashed: products of the factors' own.
 
     Data sets: `bounds`, `limits`, as in `stability.frames.bound_tables`.
     """

@@ -20,7 +20,7 @@ def fill_depth(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> Fil
 
 
 def build_depth(kind: RunKind) -> alt.VConcatChart:
-    """Signal, signal gradient and weight gradient by layer.
+    """Stack signal, signal gradient and weight gradient by layer.
 
     Data sets: `profiles`, `theory`, `ends`, `limits`, `rules`, and `pinned` behind pins, as in
     `stability.frames`.
@@ -28,7 +28,7 @@ def build_depth(kind: RunKind) -> alt.VConcatChart:
     drawn = []
     for name, title in PROFILE_TITLES.items():
         scale, behind = channels.log_scale(name), panels.log_axis(name)
-        if name != "weight_gradient":  # of which nothing is predicted
+        if name != "weight_gradient":  # without a prediction
             behind += theory_layers(name, scale)
         drawn.append(line_panel(kind, title, name, "layer", scale, behind))
     words = "Through the depth: signal, signal gradient and weight gradient by layer, on log axes."
@@ -36,7 +36,7 @@ def build_depth(kind: RunKind) -> alt.VConcatChart:
 
 
 def theory_layers(name: str, scale: alt.Scale) -> list[alt.Chart]:
-    """The prediction before training, dashed, in a band where the spread of networks is known."""
+    """Draw the prediction dashed, in a band of nine of ten networks where their law is known."""
     base = panels.data_set("theory").encode(x=line_axis("layer"), color=channels.colour())
     band = base.mark_area(clip=True).encode(opacity=interaction.dimmed(0.12))
     line = base.mark_line(**panels.DASHED).encode(opacity=interaction.dimmed())

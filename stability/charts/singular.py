@@ -1,4 +1,4 @@
-"""How far the hidden layers stretch each direction."""
+"""Singular values of the hidden layers: how far they stretch each direction."""
 
 import altair as alt
 
@@ -7,10 +7,9 @@ from stability.charts.spec_cache import chart_and_spec
 
 
 def build_singular(kind: None) -> alt.VConcatChart:
-    """The stretch of each direction from the first hidden layer to the last, the furthest first.
+    """Draw the singular values, the largest first, and dashed the edge of their law.
 
-    Dashed: the edge of the law. Data sets: `singular`, `limits`, as in
-    `stability.frames.singular_tables`.
+    Data sets: `singular`, `limits`, as in `stability.frames.singular_tables`.
     """
     scale, axis = channels.log_scale("value"), channels.value_axis()
     value, edge = (channels.y(name, scale, axis) for name in ("value", "edge"))

@@ -1,7 +1,7 @@
-"""One chart for all experiments of a kind, built once: what else differs is a parameter's value.
+"""One chart for all experiments of a kind, built once; all other differences are parameters.
 
-Altair takes a tenth of a second to build a chart. Values of parameters are filled in for nothing,
-so nobody waits for a chart while moving a control.
+Altair takes a tenth of a second to build a chart. Filling in the values of parameters takes no
+time, so nobody waits for a chart while moving a control.
 """
 
 import threading
@@ -16,12 +16,12 @@ Asked = ParamSpec("Asked")
 Kind = TypeVar("Kind", bound=Hashable)
 Spec = dict[str, Any]
 
-BUILDING = threading.Lock()  # thirty visitors of one link wait for one chart, none builds his own
+BUILDING = threading.Lock()  # thirty visitors of one link wait for one chart and build no other
 
 
 @dataclass(frozen=True)
 class Filling(Generic[Kind]):
-    """The values that make a template one experiment's chart."""
+    """The values that turn the chart of a kind into that of one experiment."""
 
     kind: Kind  # decides which panels and marks there are
     parameters: Mapping[str, Any]

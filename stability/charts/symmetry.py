@@ -25,7 +25,7 @@ def fill_symmetry(experiment: Experiment) -> Filling[int]:
 
 
 def build_symmetry(schemes: int) -> alt.VConcatChart:
-    """Distinct hidden units by layer and step, a heat map for each scheme; grey is not finite.
+    """Draw distinct hidden units by layer and step, a heat map a scheme; grey is not finite.
 
     Data set: `distinct`, as in `stability.frames.symmetry_tables`.
     """
@@ -37,7 +37,7 @@ def build_symmetry(schemes: int) -> alt.VConcatChart:
 
 
 def count_map(index: int, is_last: bool) -> alt.LayerSpec:
-    """One scheme's layers by step; the last panel has the axis of steps and the legend."""
+    """Draw one scheme's layers by step; the last panel has the axis of steps and the legend."""
     base = panels.data_set("distinct").transform_filter(f"datum.scheme == schemes[{index}]")
     base = base.transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
     axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=3, format="d")

@@ -1,6 +1,6 @@
 """The evidence about one scheme: how it started, how its loss went, how it ended.
 
-Numbers are medians over replicates, but one replicate that left the range of numbers is enough.
+Numbers are medians over the replicates, but one replicate that diverged is enough.
 """
 
 import math
@@ -41,7 +41,7 @@ class Evidence:
 
     @property
     def stages(self) -> tuple[Indicators, ...]:
-        """The indicators in which a disease is looked for: the start first, where it is a cause."""
+        """The indicators to search for a disease: the start first, since it is the cause."""
         return (self.start, self.end) if self.end else (self.start,)
 
     @property
@@ -79,7 +79,7 @@ class Evidence:
 
 
 def is_healthy(seen: Indicators) -> bool:
-    """True if signal and gradient keep their size and the loss starts within reach of guessing."""
+    """True if signal and gradient keep their size and the loss starts near that of guessing."""
     flat_signal = abs(seen.log_signal) < HEALTHY_DECADES  # False where it is NaN
     flat_gradient = abs(seen.log_gradient) < HEALTHY_DECADES
     within_reach = seen.relative_loss < 10**HEALTHY_DECADES
@@ -97,7 +97,7 @@ def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence
 
 
 def evidence_during_training(run: Run, count: int) -> list[Evidence]:
-    """Return the evidence of the first `count` measurements: a scheme that diverged has ended."""
+    """Return the evidence of the first `count` measurements; what has diverged has ended."""
     found = []
     for index, start in enumerate(starting_indicators(run, count)):
         breaks = breaks_of_scheme(run, count, index)
@@ -119,7 +119,7 @@ def evidence_after_training(run: Run, count: int) -> list[Evidence]:
 
 
 def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:
-    """The breaks of its replicates in the first `count` measurements, the earliest first."""
+    """Return the breaks of its replicates in the first `count` measurements, the earliest first."""
     events = list(run.breaks.items())  # a copy: the thread that trains may add to it
     return earliest_first(event for (s, _), event in events if s == scheme and event.step < count)
 
@@ -130,13 +130,13 @@ def earliest_first(breaks: Iterable[Break]) -> tuple[Break, ...]:
 
 
 def starting_indicators(run: Run, count: int) -> list[Indicators]:
-    """Return the indicators of every scheme at its first step taken, before which nothing moves."""
+    """Return the indicators of every scheme at the first step that it takes."""
     schemes = range(len(run.experiment.schemes))
     return [remembered_indicators(run, first_taken_step(run, count, i))[i] for i in schemes]
 
 
 def first_taken_step(run: Run, count: int, scheme: int) -> int:
-    """Return the first step that loss scaling does not skip, of those with profiles; else 0."""
+    """Return the first step with profiles that loss scaling does not skip; 0 if there is none."""
     if not run.experiment.number_format.scales_loss:
         return 0
     for measurement in run.measurements[: min(count, MOST_HALVINGS + 1)]:
@@ -151,7 +151,7 @@ _remembered: WeakKeyDictionary[Run, dict[int, list[Indicators]]] = WeakKeyDictio
 
 
 def remembered_indicators(run: Run, step: int) -> list[Indicators]:
-    """Return the indicators at a step, taken once: every draw asks for the same ones."""
+    """Return the indicators at a step, computed once: every redraw asks for the same ones."""
     with _lock:
         by_step = _remembered.setdefault(run, {})
     if step not in by_step:

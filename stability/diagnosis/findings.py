@@ -22,7 +22,7 @@ from stability.diagnosis.remedies import (
 )
 from stability.text import percent, rough_number
 
-FORECASTS = {  # by word: how it is foretold, after "is likely to"
+FORECASTS = {  # by word: its forecast, after "is likely to"
     "overflowed": "learn nothing",
     "learns": "learn",
     "slow": "learn slowly",
@@ -36,7 +36,7 @@ FORECASTS = {  # by word: how it is foretold, after "is likely to"
 }
 EXACT_ZERO = -200.0  # power of ten: beyond any format
 FLAT = 1.0  # power of ten: weight gradients within it look flat in a chart
-SATURATED = 0.3  # of hidden units, beyond design: in ten layers 97 % of the ways back meet one
+SATURATED = 0.3  # of hidden units, beyond design: 97 % of paths back through ten layers meet one
 DEAD = 0.9  # of a layer's units: what is left is too narrow for the data
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
 AMPLE_DROP = 1.0  # power of ten: gradients turn on the way, so steps should promise ten losses
@@ -146,7 +146,7 @@ def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
 
 
 def find_stall(evidence: Evidence) -> Finding:
-    """Return why a network does not learn that shows no disease."""
+    """Return the finding of a network that neither learns nor shows a disease."""
     steps, start = evidence.experiment.steps, evidence.start
     number, odds = 10**start.log_predicted_drop, learning_odds(evidence)
     if evidence.end:
@@ -186,14 +186,14 @@ def opening(evidence: Evidence, word: str, seen: Indicators | None = None) -> st
 
 
 def loss_course(evidence: Evidence) -> str:
-    """Return from where to where the held-out loss went."""
+    """Return the held-out loss before and after training in words."""
     verb = "fell" if evidence.learns else "went"
     first, last = rough_number(evidence.first_loss), rough_number(evidence.last_loss)
     return f"the held-out loss {verb} from {first} to {last}"
 
 
 def learning_odds(evidence: Evidence) -> str:
-    """Return how many of such networks learn."""
+    """Return how many of a hundred such networks learn."""
     return f"{round(100 * evidence.probability)} of 100 such networks learn"
 
 
@@ -208,7 +208,7 @@ def first_break(evidence: Evidence) -> str:
 
 
 def overshoot(evidence: Evidence) -> tuple[float, str]:
-    """Return how many times too large the steps to come are, and in which respect."""
+    """Return how many times too large the coming steps are, and a clause that says so."""
     e, step_drop = evidence.experiment, evidence.start.log_step_drop
     if step_drop > 0:
         times = 10**step_drop
@@ -219,7 +219,7 @@ def overshoot(evidence: Evidence) -> tuple[float, str]:
 
 
 def divergence_cause(evidence: Evidence) -> str:
-    """Return a sentence that blames the learning rate, or the start where something grew in it."""
+    """Return a sentence that blames the learning rate or the start; empty if neither."""
     start, tense = evidence.start, "was" if evidence.end else "is"
     if is_healthy(start):
         return f" The start {tense} healthy: it is the learning rate, not the initialization."
@@ -227,15 +227,15 @@ def divergence_cause(evidence: Evidence) -> str:
 
 
 def grows_with_depth(seen: Indicators) -> bool:
-    """True if something explodes: not a signal that grows since the first layers have faded."""
+    """True if signal or gradient explodes; a signal that only recovers from fading does not."""
     signal_grows = seen.log_signal > HEALTHY_DECADES and seen.log_gradient > -HEALTHY_DECADES
     return seen.log_gradient > HEALTHY_DECADES or signal_grows
 
 
 def layer_factor(seen: Indicators, pick: Callable[[float, float], float]) -> str:
-    """Return by how much a layer multiplies the gradient or the signal.
+    """Return by how much a layer multiplies the gradient or the signal, as a clause.
 
-    With `max` of the one that grows more, with `min` of the one that shrinks more.
+    With `max` the one that grows more, with `min` the one that shrinks more.
     """
     name, factor, total = "signal", seen.signal_factor, seen.log_signal
     if pick(seen.log_gradient, seen.log_signal) == seen.log_gradient:
@@ -257,7 +257,7 @@ def suggest_after_divergence(evidence: Evidence) -> Iterator[Remedy]:
 
 
 def suggest_after_stalling(evidence: Evidence) -> Iterator[Remedy]:
-    """Yield smaller steps where one overshoots, larger ones where all do too little; patience."""
+    """Yield smaller steps where one overshoots, larger ones where all do too little; more steps."""
     e, start = evidence.experiment, evidence.start
     if start.log_step_drop > 0:
         yield from suggest_smaller_steps(e)

@@ -44,7 +44,7 @@ SURVIVED_RATE_DECADES, EXCESS_RATE = 1.2, -5.0
 
 
 def learning_probability(e: Experiment, start: Indicators) -> float:
-    """Probability that a network halves its held-out loss, from its indicators at step 0."""
+    """Return the probability that a network halves its held-out loss, from its start."""
     if not start.is_finite or math.isnan(start.log_predicted_drop):
         return 0.0
     height = math.log10(start.relative_loss) if start.relative_loss > 0 else -math.inf
@@ -68,6 +68,6 @@ def weighted_sum(coefficients: Coefficients, start: Indicators) -> float:
 
 
 def excess_rate_decades(e: Experiment) -> float:
-    """Powers of ten by which the learning rate exceeds what any network here survives."""
+    """Return the powers of ten by which the learning rate exceeds what networks survive."""
     typical = e.optimizer_row.learning_rate
     return max(0.0, math.log10(e.learning_rate / typical) - SURVIVED_RATE_DECADES)

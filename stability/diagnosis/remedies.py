@@ -10,7 +10,7 @@ from stability.catalogues.optimizers import OPTIMIZERS
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.knobs import Number
 
-SAME_VARIANCE = 0.1  # schemes that differ by less make the same network but for luck
+SAME_VARIANCE = 0.1  # relative; schemes that differ by less make equivalent networks
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Remedy:
     settings: tuple[tuple[str, Any], ...] = ()
 
     def apply(self, e: Experiment, sick: str) -> Experiment:
-        """Return a legal experiment: the scheme behind the sick one, or in its place if full."""
+        """Return a legal experiment, the scheme after the sick one, or in its place if full."""
         changes = dict(self.settings)
         if self.scheme and self.scheme not in e.schemes:
             behind = e.schemes.index(sick) + 1
@@ -32,13 +32,13 @@ class Remedy:
 
 
 def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
-    """Return the remedy of these settings, with a label that spells them."""
+    """Return the remedy that changes these settings, with a label that names them."""
     words = [e.knobs()[name].label_with_value(value) for name, value in settings.items()]
     return Remedy(f"Try {', '.join(words)}", settings=tuple(settings.items()))
 
 
 def suggest_better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
-    """Yield the suited scheme if it changes Var W, then settings that make starts matter less."""
+    """Yield the suited scheme if it changes Var W, then settings less sensitive to the start."""
     suited = e.phi.suited_scheme
     if suited and not have_similar_variance(e, sick, suited):
         yield Remedy(f"Compare with {schemes.scheme_title(suited)}", scheme=suited)
@@ -84,7 +84,7 @@ def suggest_larger_steps(e: Experiment, decades: float) -> Iterator[Remedy]:
 
 
 def suggest_living_units(e: Experiment) -> Iterator[Remedy]:
-    """Yield units with a slope on both sides; smaller steps, that throw none out of its range."""
+    """Yield an activation with a slope on both sides, then smaller steps, that kill fewer units."""
     yield settings_remedy(e, activation="leaky_relu")
     yield from suggest_smaller_steps(e)
 
@@ -95,12 +95,12 @@ def suggest_more_steps(e: Experiment) -> Iterator[Remedy]:
 
 
 def clip_to_legal(e: Experiment, name: str, value: float) -> float:
-    """Return the value, or the end of the legal range of this setting that is nearest."""
+    """Return the legal value of a setting that is nearest to this one."""
     knob = e.knobs()[name]
     assert isinstance(knob, Number), f"{name} has no range"
     return min(max(value, knob.low), knob.high)
 
 
 def round_to_two_digits(value: float) -> float:
-    """Return the setting as one would type it."""
+    """Return the value as one would type it."""
     return float(f"{value:.1e}")

@@ -1,7 +1,7 @@
 """One verdict per scheme: a word, the number that decided, a sentence, and a remedy.
 
-Before training it is a forecast, and says "is likely to"; after it a finding. To learn is to halve
-the held-out loss.
+Before training it is a forecast, and says "is likely to"; after it a finding. A network learns if
+it halves its held-out loss.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from stability.engine.runs import Run
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
 
-CLEARLY_BETTER = 0.1  # of such networks: forecasts that differ by less are alike
+CLEARLY_BETTER = 0.1  # difference of probabilities; forecasts that differ by less count as equal
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def verdicts_before_training(experiment: Experiment, first: Measurement) -> list
 
 
 def verdicts_after_training(run: Run, count: int) -> list[Verdict]:
-    """Return what has become of the schemes in the first `count` measurements, in their order."""
+    """Return what became of the schemes in the first `count` measurements, in their order."""
     return [judge(evidence) for evidence in evidence_after_training(run, count)]
 
 
 def current_verdicts(run: Run, count: int) -> list[Verdict]:
     """Return what is known after the first `count` measurements.
 
-    These are findings once all steps are taken, and of a scheme that has diverged at once; until
+    These are findings once all steps are taken, and for a scheme as soon as it has diverged; until
     then they are forecasts.
     """
     if count > run.experiment.steps:
@@ -65,7 +65,7 @@ def current_verdicts(run: Run, count: int) -> list[Verdict]:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Return the verdict, with the remedy chosen."""
+    """Return the verdict on this evidence."""
     finding, sentence = decide(evidence)
     remedy, number = choose_remedy(finding.remedies, evidence), float(finding.number)
     return Verdict(evidence.scheme, finding.word, sentence, number, remedy, not evidence.end)
@@ -74,8 +74,9 @@ def judge(evidence: Evidence) -> Verdict:
 def choose_remedy(candidates: Iterable[Remedy], evidence: Evidence) -> Remedy | None:
     """Return the first candidate that changes anything, or None.
 
-    One normalization is exchanged for another only if that is forecast to be clearly better: behind
-    each gradients may explode. Only then a network is drawn for it, and its first step measured.
+    One normalization is exchanged for another only if that is forecast to be clearly better, since
+    gradients may explode behind each of them. Only for this forecast a network is drawn, and its
+    first step measured.
     """
     e, scheme = evidence.experiment, evidence.scheme
     for remedy in candidates:
@@ -92,9 +93,10 @@ def choose_remedy(candidates: Iterable[Remedy], evidence: Evidence) -> Remedy | 
 
 @lru_cache(maxsize=64)
 def probability_from_first_step(e: Experiment, scheme: str) -> float:
-    """Return the probability that the scheme learns, by measuring its first step.
+    """Return the probability that the scheme learns, from its first step, which is measured.
 
-    That costs as much as one step of a run; it is remembered, since every draw of a page asks.
+    That costs as much as one step of a run; it is cached, since every redraw of the page asks for
+    it.
     """
     alone = replace(e, schemes=(scheme,))
     return learning_probability(alone, scheme_indicators(alone, next(measure(alone)))[0])
