@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.polynomial.polynomial import polyval
 from numpy.typing import ArrayLike, NDArray
 
 from stability.catalogues.activations import ACTIVATIONS, Activation
@@ -74,14 +75,11 @@ def moment(activation: str | Activation, kind: int, q: ArrayLike) -> FloatArray:
 
 def log_moment(row: Activation, kind: int, log_q: FloatArray) -> FloatArray:
     """Return the logarithm of SECOND, SLOPE, GROWTH or ODD, elementwise; log_q may be infinite."""
-    coefficients = log_moment_table(row)[kind]
     t = np.clip(log_q, -2000.0, 2000.0)
     cell = np.clip(np.floor(t).astype(int) - LOG_Q_MIN + 1, 0, len(CELL_CENTRES) - 1)
-    x = t - CELL_CENTRES[cell]
-    result: FloatArray = coefficients[CELL_DEGREE][cell]
-    for power in range(CELL_DEGREE - 1, -1, -1):
-        result = result * x + coefficients[power][cell]
-    return result
+    coefficients = log_moment_table(row)[kind][:, cell]
+    values: FloatArray = polyval(t - CELL_CENTRES[cell], coefficients, tensor=False)
+    return values
 
 
 @cache

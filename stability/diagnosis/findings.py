@@ -23,17 +23,10 @@ from stability.diagnosis.remedies import (
 from stability.text import percent, rough_number
 
 FORECASTS = {  # by word: its forecast, after "is likely to"
-    "overflowed": "learn nothing",
-    "learns": "learn",
-    "slow": "learn slowly",
-    "diverged": "diverge",
-    "symmetric": "stay symmetric",
-    "dead": "stay dead",
-    "saturated": "stay saturated",
-    "exploding": "stall or diverge",
-    "vanishing": "stall",
-    "stalled": "stall",
-}
+    "overflowed": "learn nothing", "learns": "learn", "slow": "learn slowly", "diverged": "diverge",
+    "symmetric": "stay symmetric", "dead": "stay dead", "saturated": "stay saturated",
+    "exploding": "stall or diverge", "vanishing": "stall", "stalled": "stall",
+}  # fmt: skip
 EXACT_ZERO = -200.0  # power of ten: beyond any format
 FLAT = 1.0  # power of ten: weight gradients within it look flat in a chart
 SATURATED = 0.3  # of hidden units, beyond design: 97 % of paths back through ten layers meet one

@@ -32,7 +32,10 @@ class Remedy:
 
 
 def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
-    """Return the remedy that changes these settings, with a label that names them."""
+    """Return the remedy that changes these settings, as far as is legal, with a label."""
+    for name, value in settings.items():
+        if isinstance(knob := e.knobs()[name], Number):
+            settings[name] = min(max(value, knob.low), knob.high)
     words = [e.knobs()[name].label_with_value(value) for name, value in settings.items()]
     return Remedy(f"Try {', '.join(words)}", settings=tuple(settings.items()))
 
@@ -45,7 +48,7 @@ def suggest_better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
     yield settings_remedy(e, normalization="layer")
     yield settings_remedy(e, residual=True)
     yield settings_remedy(e, activation="relu")
-    yield settings_remedy(e, depth=max(1, e.depth // 2))
+    yield settings_remedy(e, depth=e.depth // 2)
 
 
 def have_similar_variance(e: Experiment, *texts: str) -> bool:
@@ -69,8 +72,7 @@ def suggest_random_start(e: Experiment) -> Iterator[Remedy]:
 def suggest_smaller_steps(e: Experiment, decades: float = 1.0) -> Iterator[Remedy]:
     """Yield a smaller learning rate, at most ten times the typical one; then clipping."""
     rate = min(e.learning_rate / 10**decades, 10 * e.optimizer_row.learning_rate)
-    legal_rate = clip_to_legal(e, "learning_rate", round_to_two_digits(rate))
-    yield settings_remedy(e, learning_rate=legal_rate)
+    yield settings_remedy(e, learning_rate=round_to_two_digits(rate))
     yield settings_remedy(e, clip=1.0)
 
 
@@ -91,14 +93,7 @@ def suggest_living_units(e: Experiment) -> Iterator[Remedy]:
 
 def suggest_more_steps(e: Experiment) -> Iterator[Remedy]:
     """Yield three times as many steps."""
-    yield settings_remedy(e, steps=clip_to_legal(e, "steps", 3 * e.steps))
-
-
-def clip_to_legal(e: Experiment, name: str, value: float) -> float:
-    """Return the legal value of a setting that is nearest to this one."""
-    knob = e.knobs()[name]
-    assert isinstance(knob, Number), f"{name} has no range"
-    return min(max(value, knob.low), knob.high)
+    yield settings_remedy(e, steps=3 * e.steps)
 
 
 def round_to_two_digits(value: float) -> float:

@@ -101,6 +101,17 @@ def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndar
     return {name + end: column.T.ravel() for end, column in zip(ends, found, strict=True)}
 
 
+def runs_of_equal_values(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Return the indices at which runs of equal values begin on the last axis, and their lengths.
+
+    NaN equals NaN.
+    """
+    before, after = values[..., :-1], values[..., 1:]
+    first = np.ones(values.shape, dtype=bool)
+    first[..., 1:] = (before != after) & ((before == before) | (after == after))
+    return first.nonzero(), np.diff(np.append(np.flatnonzero(first), first.size))
+
+
 def prediction_table(prediction: Prediction) -> pa.Table:
     """Return what is predicted at step 0.
 
