@@ -99,16 +99,15 @@ def build_fit(kind: None) -> alt.VConcatChart:
     base = base.encode(color=channels.colour())
     numbers = "x:Q .3~f", "value:Q .3~f"
     dots = dots.mark_point(size=14, color=palette.GREY, opacity=0.7, clip=True)
-    drawn = panels.panel(
+    return panels.single_panel(
         "Output over input; dashed: without noise",
         260,
         dots.encode(tooltip=channels.tooltips(*numbers)),
         truth.mark_line(**panels.DASHED, color=palette.GREY),
         base.mark_line(strokeWidth=2, clip=True),
         panels.scheme_marks(base, channels.tooltips("scheme:N", *numbers, "step:Q")),
+        description="The curve that each initialization has learned, over the training points.",
     )
-    words = "The curve that each initialization has learned, over the training points."
-    return panels.stack([drawn], words)
 
 
 region_chart, region_spec = chart_and_spec(build_region, fill_region)

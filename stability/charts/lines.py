@@ -12,29 +12,20 @@ from stability.charts.interaction import dimmed
 from stability.charts.palette import GREY
 from stability.charts.spec_cache import Filling
 from stability.charts.vega_names import PANEL_WIDTH
+from stability.frames.line_labels import PANEL_HEIGHTS
 from stability.records.experiment import Experiment
 
 # In windows of these widths the page leaves room for the names of lines, right of the panels.
-ONE_COLUMN, TWO_COLUMNS, WIDE = (
-    f"windowSize()[0] >= {page_layout.REM * width}"
-    for width in (
-        page_layout.NAMED_LINES_ONE_COLUMN,
-        page_layout.TWO_COLUMNS,
-        page_layout.NAMED_LINES_TWO_COLUMNS,
-    )
+ROOM_FOR_NAMES = (
+    f"(windowSize()[0] >= {page_layout.REM * page_layout.NAMED_LINES_TWO_COLUMNS} || "
+    f"windowSize()[0] >= {page_layout.REM * page_layout.NAMED_LINES_ONE_COLUMN} && "
+    f"!(windowSize()[0] >= {page_layout.REM * page_layout.TWO_COLUMNS}))"
 )
-ROOM_FOR_NAMES = f"({WIDE} || {ONE_COLUMN} && !({TWO_COLUMNS}))"
 UPPERMOST = "loss", "signal"  # the quantities of the first panels
 UNITS = {
-    "loss": "loss (nats, or squares)",
-    "accuracy": "share right",
-    "gradient_norm": "gradient norm",
-    "signal": "RMS of z",
-    "signal_gradient": "RMS of dL/dz",
-    "weight_gradient": "norm of dL/dW",
-}
-# Pixels; `frames.line_labels` leaves 13 of them for a name.
-PANEL_HEIGHTS = dict.fromkeys(UNITS, 145) | {"loss": 140, "accuracy": 80, "gradient_norm": 100}
+    "loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm",
+    "signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,11 @@ def panel(title: Any, height: int, *layers: alt.Chart, offset: int = 6) -> alt.L
     return alt.LayerSpec(layer=list(layers), height=height, title=words)
 
 
+def single_panel(title: Any, height: int, *layers: alt.Chart, description: str) -> alt.VConcatChart:
+    """Return a chart of one panel."""
+    return stack([panel(title, height, *layers)], description)
+
+
 def data_set(name: str) -> alt.Chart:
     """Return a chart of a named data set, which the page or `with_data` brings."""
     return alt.Chart(alt.NamedData(name))

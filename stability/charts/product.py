@@ -48,7 +48,7 @@ def build_product(kind: None) -> alt.VConcatChart:
     tips = channels.tooltips("factor:Q", "median:Q .2f", "low:Q .2f", "high:Q .2f")
     range_band = growth.mark_area(opacity=0.18, color=BLUE, clip=True)
     edges = law.mark_line(**FINE_LAW, strokeWidth=1, opacity=0.6)
-    drawn = panels.panel(
+    return panels.single_panel(
         "Norm by further factors: median, nine of ten (log)",
         260,
         panels.hold_axes(power_axis("height")),
@@ -61,12 +61,9 @@ def build_product(kind: None) -> alt.VConcatChart:
         growth.mark_point(**HOVERED).encode(y=median, tooltip=tips),
         *law_words(law.encode(y=power_axis("frobenius")), "law of the norm", is_above=True),
         *law_words(law.encode(y=power_axis("mean")), "law of one vector", is_above=False),
+        description="Norm of a product of random matrices by the number of factors, on a log axis,"
+        " with its law.",
     )
-    words = (
-        "Norm of a product of random matrices by the number of factors, on a log axis,"
-        " with its law."
-    )
-    return panels.stack([drawn], words)
 
 
 def format_ends() -> list[alt.Chart]:
@@ -99,16 +96,16 @@ def build_exponent(kind: None) -> alt.VConcatChart:
     names = "law", "measured", "height"
     law, measured, height = (power_axis(name, {"format": "~g"}) for name in names)
     tips = channels.tooltips("share:Q .3f", "law:Q .3f", "measured:Q .3f")
-    drawn = panels.panel(
+    return panels.single_panel(
         "Growth of each direction, decades a factor; dashed: law",
         180,
         panels.hold_axes(height),
         base.mark_line(**LAW).encode(y=law),
         base.mark_tick(thickness=1.5, size=8, color=GREY, clip=True).encode(y=law),
         points.encode(y=measured, tooltip=tips),
+        description="Lyapunov exponents of a product of random matrices, the largest first, with"
+        " their law.",
     )
-    words = "Lyapunov exponents of a product of random matrices, the largest first, with their law."
-    return panels.stack([drawn], words)
 
 
 def build_healing(kind: None) -> alt.VConcatChart:
@@ -125,7 +122,7 @@ def build_healing(kind: None) -> alt.VConcatChart:
     right = text.mark_text(align="left", baseline="top", dy=7)
     left = text.mark_text(align="right", baseline="bottom", dy=-7)
     tips = channels.tooltips("n:Q", "height:Q .2f")
-    drawn = panels.panel(
+    return panels.single_panel(
         f"Typical growth over {TYPICAL_FACTORS} factors at sigma = 1/√n, by size n",
         180,
         panels.hold_axes(y),
@@ -135,12 +132,9 @@ def build_healing(kind: None) -> alt.VConcatChart:
         here.mark_point(filled=True, size=70, opacity=1, color=BLUE),
         right.transform_filter("datum.n < 16"),
         left.transform_filter("datum.n > 15"),
+        description="Growth of the typical product of Gaussian matrices that preserve the variance,"
+        " by their size.",
     )
-    description = (
-        "Growth of the typical product of Gaussian matrices that preserve the variance,"
-        " by their size."
-    )
-    return panels.stack([drawn], description)
 
 
 def build_bound(kind: None) -> alt.VConcatChart:
@@ -158,7 +152,7 @@ def build_bound(kind: None) -> alt.VConcatChart:
     above = text.mark_text(align="right", baseline="bottom", dx=-4, dy=-2)
     below = text.mark_text(align="right", baseline="top", dx=-4, dy=2)
     is_bound = "datum.line == 'at most' || datum.line == 'at least'"
-    drawn = panels.panel(
+    return panels.single_panel(
         "Singular values of one product and their bounds (log)",
         220,
         panels.hold_axes(power_axis("height")),
@@ -169,12 +163,9 @@ def build_bound(kind: None) -> alt.VConcatChart:
         base.mark_point(**HOVERED).encode(tooltip=tips),
         above.transform_filter(RISING),
         below.transform_filter(FALLING),
+        description="The largest and the smallest singular value of a product by the number of"
+        " factors, with bounds.",
     )
-    description = (
-        "The largest and the smallest singular value of a product by the number of factors,"
-        " with bounds."
-    )
-    return panels.stack([drawn], description)
 
 
 product_chart, product_spec = chart_and_spec(build_product, fill_product)

@@ -16,16 +16,15 @@ def build_singular(kind: None) -> alt.VConcatChart:
     rank = channels.x("rank", channels.UNIT, channels.SHARE_AXIS)
     base = panels.data_set("singular").encode(x=rank, color=channels.colour())
     tips = channels.tooltips("scheme:N", "rank:Q .3~e", "value:Q .3~e", "edge:Q .3~e")
-    drawn = panels.panel(
+    return panels.single_panel(
         "Singular values, by share of directions (log)",
         200,
         panels.hold_axes(channels.y("value", scale)),
         base.mark_line(**panels.DASHED).encode(y=edge),
         base.mark_line(strokeWidth=2, clip=True).encode(y=value),
         panels.scheme_marks(base.encode(y=value), tips),
+        description="Singular values of the hidden layers before training, from the largest.",
     )
-    words = "Singular values of the hidden layers before training, from the largest."
-    return panels.stack([drawn], words)
 
 
 singular_chart, singular_spec = chart_and_spec(build_singular, channels.fill_schemes)
