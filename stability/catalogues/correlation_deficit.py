@@ -146,13 +146,11 @@ def deficit_cell(row: Activation, cell: int) -> FloatArray:
         deficit = at_0 - corner_deficit(row.corners, q, theta)
     deficit = np.concatenate([at_0, deficit], axis=2)
     to_series = np.linalg.inv(chebyshev.chebvander(x, ANGLES - 1))
-    table: FloatArray = np.einsum("pn,snt,kt->pks", TO_POWERS, deficit, to_series)
-    return table
+    return np.asarray(np.einsum("pn,snt,kt->pks", TO_POWERS, deficit, to_series))
 
 
 def angle_scale(q: FloatArray) -> FloatArray:
-    scale: FloatArray = np.sqrt(1 + q)
-    return scale
+    return np.asarray(np.sqrt(1 + q))
 
 
 def corner_deficit(
@@ -228,5 +226,4 @@ def harmonic_powers(row: Activation, q: float, left: float, right: float, count:
     tangents[::2] = (right - left) / math.pi * -np.cos(math.pi * even / 2) / (even**2 - 1.0)
     tangents[1] = (right + left) / 4
     density = weights * r * np.exp(-(r**2) / 2)
-    powers: FloatArray = density @ (rest * (rest + 2 * math.sqrt(q) * r[:, None] * tangents))
-    return powers
+    return np.asarray(density @ (rest * (rest + 2 * math.sqrt(q) * r[:, None] * tangents)))

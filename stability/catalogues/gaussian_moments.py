@@ -40,14 +40,12 @@ def activation_row(activation: str | Activation) -> Activation:
 
 
 def phi(row: Activation, u: FloatArray) -> FloatArray:
-    values: FloatArray = row.phi(torch.from_numpy(u)).numpy()
-    return values
+    return np.asarray(row.phi(torch.from_numpy(u)))
 
 
 def dphi(row: Activation, u: FloatArray) -> FloatArray:
     points = torch.from_numpy(u)
-    values: FloatArray = row.dphi(points, row.phi(points)).numpy()
-    return values
+    return np.asarray(row.dphi(points, row.phi(points)))
 
 
 def legendre_rule(low: ArrayLike, high: ArrayLike, count: int) -> tuple[FloatArray, FloatArray]:
@@ -78,8 +76,7 @@ def log_moment(row: Activation, kind: int, log_q: FloatArray) -> FloatArray:
     t = np.clip(log_q, -2000.0, 2000.0)
     cell = np.clip(np.floor(t).astype(int) - LOG_Q_MIN + 1, 0, len(CELL_CENTRES) - 1)
     coefficients = log_moment_table(row)[kind][:, cell]
-    values: FloatArray = polyval(t - CELL_CENTRES[cell], coefficients, tensor=False)
-    return values
+    return np.asarray(polyval(t - CELL_CENTRES[cell], coefficients, tensor=False))
 
 
 @cache

@@ -63,8 +63,7 @@ def frobenius_offset(n: int, k: np.ndarray) -> np.ndarray:
     gap = (digamma(n / 2) - digamma(0.5)) / 2 - start
     if not gap:
         return np.full(np.shape(k), start)
-    rise: np.ndarray = 1 - (1 + k / (2 * n * gap * OFFSET_POWER)) ** -OFFSET_POWER
-    return start + gap * rise
+    return np.asarray(start + gap * (1 - (1 + k / (2 * n * gap * OFFSET_POWER)) ** -OFFSET_POWER))
 
 
 def product_exponents(product: Product) -> np.ndarray | None:
