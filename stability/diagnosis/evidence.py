@@ -18,7 +18,6 @@ from stability.engine.measurement import Measurement, finite_networks
 from stability.engine.replicates import median_or_worst
 from stability.engine.runs import Break, Run, locate_break
 from stability.records.experiment import Experiment
-from stability.records.step_sampling import sampled_steps
 
 LEARNED_SHARE = 0.5  # below this share of the first held-out loss: learned; of guessing: well
 HARMED_SHARE = 2.0  # of the held-out loss at the start: above it training has done harm
@@ -96,26 +95,21 @@ def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence
     ]
 
 
-def evidence_during_training(run: Run, count: int) -> list[Evidence]:
-    """Return the evidence of the first `count` measurements; what has diverged has ended."""
-    found = []
-    for index, start in enumerate(starting_indicators(run, count)):
-        breaks = breaks_of_scheme(run, count, index)
-        end, scheme = start if breaks else None, run.experiment.schemes[index]
-        found.append(Evidence(run.experiment, scheme, start, breaks, end))
-    return found
+def evidence_of_run(run: Run, count: int) -> list[Evidence]:
+    """Return the evidence of the first `count` measurements.
 
-
-def evidence_after_training(run: Run, count: int) -> list[Evidence]:
-    """Return the evidence of the first `count` measurements as if training ended there."""
-    e = run.experiment
-    last = max(step for step in sampled_steps(e.steps) if step < count)  # with a held-out loss
-    before, after = (median_or_worst(run.measurements[i].test_loss).tolist() for i in (0, last))
-    starts = starting_indicators(run, count)
-    ends = remembered_indicators(run, run.newest_profiles(count).step)
+    Until all steps are taken, only what has diverged has an end.
+    """
+    e, starts = run.experiment, starting_indicators(run, count)
     breaks = [breaks_of_scheme(run, count, index) for index in range(len(e.schemes))]
-    columns = zip(e.schemes, starts, breaks, ends, before, after, strict=True)
-    return [Evidence(e, *row) for row in columns]
+    known = zip(e.schemes, starts, breaks, strict=True)
+    if count <= e.steps:
+        return [Evidence(e, *row, end=row[1] if row[2] else None) for row in known]
+    ends = remembered_indicators(run, run.newest_profiles(count).step)
+    losses = (run.measurements[step].test_loss for step in (0, e.steps))
+    before, after = (median_or_worst(loss).tolist() for loss in losses)
+    later = zip(ends, before, after, strict=True)
+    return [Evidence(e, *start, *end) for start, end in zip(known, later, strict=True)]
 
 
 def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:

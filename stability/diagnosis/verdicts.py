@@ -8,12 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from stability.diagnosis.evidence import (
-    Evidence,
-    evidence_after_training,
-    evidence_before_training,
-    evidence_during_training,
-)
+from stability.diagnosis.evidence import Evidence, evidence_before_training, evidence_of_run
 from stability.diagnosis.findings import decide
 from stability.diagnosis.forecast import learning_probability
 from stability.diagnosis.indicators import scheme_indicators
@@ -48,20 +43,13 @@ def verdicts_before_training(experiment: Experiment, first: Measurement) -> list
     return [judge(evidence) for evidence in evidence_before_training(experiment, first)]
 
 
-def verdicts_after_training(run: Run, count: int) -> list[Verdict]:
-    """Return what became of the schemes in the first `count` measurements, in their order."""
-    return [judge(evidence) for evidence in evidence_after_training(run, count)]
-
-
 def current_verdicts(run: Run, count: int) -> list[Verdict]:
-    """Return what is known after the first `count` measurements.
+    """Return what is known after the first `count` measurements, in the order of the schemes.
 
     These are findings once all steps are taken, and for a scheme as soon as it has diverged; until
     then they are forecasts.
     """
-    if count > run.experiment.steps:
-        return verdicts_after_training(run, count)
-    return [judge(evidence) for evidence in evidence_during_training(run, count)]
+    return [judge(evidence) for evidence in evidence_of_run(run, count)]
 
 
 def judge(evidence: Evidence) -> Verdict:
