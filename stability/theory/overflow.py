@@ -42,8 +42,8 @@ def leaving(e: Experiment, format: str = "") -> tuple[FormatExit, ...]:
     """Return where each scheme leaves `format`, a key of FORMATS; by default the experiment's own.
 
     In formats with loss scaling, gradients are those of the loss times the initial scale. They are
-    predicted as if none had been rounded to 0 in a later layer: once some are, half a layer further
-    all are.
+    predicted as if none had been rounded to 0 in a later layer: once half of a layer's are, soon all
+    are.
     """
     row = FORMATS[format] if format else e.number_format
     prediction, scale = predict(e), INITIAL_SCALE if row.scales_loss else 1.0
