@@ -42,7 +42,7 @@ def leaving(e: Experiment, format: str = "") -> tuple[FormatExit, ...]:
     """Return where each scheme leaves `format`, a key of FORMATS; by default the experiment's own.
 
     In formats with loss scaling, gradients are those of the loss times the initial scale. They are
-    predicted as if none had been rounded to 0 in a later layer: once half of a layer's are, soon all
+    predicted as if none had been rounded to 0 in a later layer: once half of them are, all soon
     are.
     """
     row = FORMATS[format] if format else e.number_format
