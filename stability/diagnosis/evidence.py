@@ -102,14 +102,17 @@ def evidence_of_run(run: Run, count: int) -> list[Evidence]:
     """
     e, starts = run.experiment, starting_indicators(run, count)
     breaks = [breaks_of_scheme(run, count, index) for index in range(len(e.schemes))]
-    known = zip(e.schemes, starts, breaks, strict=True)
     if count <= e.steps:
-        return [Evidence(e, *row, end=row[1] if row[2] else None) for row in known]
+        known = zip(e.schemes, starts, breaks, strict=True)
+        return [
+            Evidence(e, scheme, start, events, end=start if events else None)
+            for scheme, start, events in known
+        ]
     ends = remembered_indicators(run, run.newest_profiles(count).step)
     losses = (run.measurements[step].test_loss for step in (0, e.steps))
     before, after = (median_or_worst(loss).tolist() for loss in losses)
-    later = zip(ends, before, after, strict=True)
-    return [Evidence(e, *start, *end) for start, end in zip(known, later, strict=True)]
+    rows = zip(e.schemes, starts, breaks, ends, before, after, strict=True)
+    return [Evidence(e, *row) for row in rows]
 
 
 def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:
