@@ -34,7 +34,6 @@ from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from numpy.typing import ArrayLike
 
 from stability.catalogues.activations import Activation
 from stability.catalogues.gaussian_moments import (
@@ -47,54 +46,15 @@ from stability.catalogues.gaussian_moments import (
     SLOPE,
     TO_POWERS,
     FloatArray,
-    activation_row,
-    check_range,
     dphi,
     legendre_rule,
     log_moment,
     phi,
-    quiet_exp,
-    quiet_log,
 )
 
 ANGLES = 48  # Chebyshev points in the stretched angle
 # Tables end at q = e^13, 4e5: beyond, corners and saturation count as sharp, an error of 1 / 600.
 DEFICIT_LOG_Q_MAX = 13
-
-
-def correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> FloatArray:
-    """Return E phi(u1) phi(u2) for u1, u2 ~ N(0, q) of correlation c, elementwise.
-
-    The error is 1e-7 of E phi(u)^2 for q up to 10, 1e-4 up to 1e5. ValueError for q below 0 or
-    infinite and for c outside -1 to 1.
-    """
-    return pair_moments(activation, q, c)[0]
-
-
-def slope_correlation(activation: str | Activation, q: ArrayLike, c: ArrayLike) -> FloatArray:
-    """Return E phi'(u1) phi'(u2) for u1, u2 ~ N(0, q) of correlation c, elementwise.
-
-    The error is 1e-6 of E phi'(u)^2 for q up to 10, 1e-3 up to 5e3. ValueError as in `correlation`.
-    """
-    return pair_moments(activation, q, c)[1]
-
-
-def pair_moments(
-    activation: str | Activation, q: ArrayLike, c: ArrayLike
-) -> tuple[FloatArray, FloatArray]:
-    """Return E phi(u1) phi(u2) and E phi'(u1) phi'(u2), elementwise."""
-    row = activation_row(activation)
-    q, c = np.broadcast_arrays(check_range("q", q), check_range("c", c, -1.0, 1.0))
-    shape, q, c = q.shape, q.ravel(), c.ravel()
-    log_q, sign, distance = quiet_log(q), np.where(c < 0, -1.0, 1.0), 1 - abs(c)
-    series = deficit_series(row, log_q)
-    theta = 2 * np.arcsin(np.sqrt(distance / 2))
-    (odd, even), (odd_slope, even_slope) = evaluate_deficit(series, log_q, theta)
-    # E (odd part of phi)^2 is q times the odd deficit at c = 0, where E of its product is 0
-    (odd_at_0, _), _ = evaluate_deficit(series, log_q, np.full_like(log_q, math.pi / 2))
-    deficit = (1 - sign) * odd_at_0 + distance * (sign * odd + even)
-    product = quiet_exp(log_moment(row, SECOND, log_q)) - q * deficit
-    return product.reshape(shape), (odd_slope + sign * even_slope).reshape(shape)
 
 
 def evaluate_deficit(
@@ -146,13 +106,11 @@ def deficit_cell(row: Activation, cell: int) -> FloatArray:
         deficit = at_0 - corner_deficit(row.corners, q, theta)
     deficit = np.concatenate([at_0, deficit], axis=2)
     to_series = np.linalg.inv(chebyshev.chebvander(x, ANGLES - 1))
-    table: FloatArray = np.einsum("pn,snt,kt->pks", TO_POWERS, deficit, to_series)
-    return table
+    return np.asarray(np.einsum("pn,snt,kt->pks", TO_POWERS, deficit, to_series))
 
 
 def angle_scale(q: FloatArray) -> FloatArray:
-    scale: FloatArray = np.sqrt(1 + q)
-    return scale
+    return np.asarray(np.sqrt(1 + q))
 
 
 def corner_deficit(
@@ -228,5 +186,4 @@ def harmonic_powers(row: Activation, q: float, left: float, right: float, count:
     tangents[::2] = (right - left) / math.pi * -np.cos(math.pi * even / 2) / (even**2 - 1.0)
     tangents[1] = (right + left) / 4
     density = weights * r * np.exp(-(r**2) / 2)
-    powers: FloatArray = density @ (rest * (rest + 2 * math.sqrt(q) * r[:, None] * tangents))
-    return powers
+    return np.asarray(density @ (rest * (rest + 2 * math.sqrt(q) * r[:, None] * tangents)))

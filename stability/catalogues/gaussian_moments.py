@@ -39,14 +39,12 @@ def activation_row(activation: str | Activation) -> Activation:
 
 
 def phi(row: Activation, u: FloatArray) -> FloatArray:
-    values: FloatArray = row.phi(torch.from_numpy(u)).numpy()
-    return values
+    return np.asarray(row.phi(torch.from_numpy(u)))
 
 
 def dphi(row: Activation, u: FloatArray) -> FloatArray:
     points = torch.from_numpy(u)
-    values: FloatArray = row.dphi(points, row.phi(points)).numpy()
-    return values
+    return np.asarray(row.dphi(points, row.phi(points)))
 
 
 def legendre_rule(low: ArrayLike, high: ArrayLike, count: int) -> tuple[FloatArray, FloatArray]:
@@ -74,12 +72,11 @@ def moment(activation: str | Activation, kind: int, q: ArrayLike) -> FloatArray:
 
 def log_moment(row: Activation, kind: int, log_q: FloatArray) -> FloatArray:
     """Return the logarithm of SECOND, SLOPE, GROWTH or ODD, elementwise; log_q may be infinite."""
-    coefficients = log_moment_table(row)[kind]
     t = np.clip(log_q, -2000.0, 2000.0)
     cell = np.clip(np.floor(t).astype(int) - LOG_Q_MIN + 1, 0, len(CELL_CENTRES) - 1)
-    x = t - CELL_CENTRES[cell]
+    x, coefficients = t - CELL_CENTRES[cell], log_moment_table(row)[kind]
     result: FloatArray = coefficients[CELL_DEGREE][cell]
-    for power in range(CELL_DEGREE - 1, -1, -1):
+    for power in range(CELL_DEGREE - 1, -1, -1):  # faster than polyval, which needs all at once
         result = result * x + coefficients[power][cell]
     return result
 

@@ -1,7 +1,7 @@
 """Charts: the only place that imports Altair. A chart is built once for its kind, on named data and
 with scales that data do not disturb; the page sends it and Arrow tables after, and a notebook asks
 for `training(run)` or `depth(run)`, or completes any chart by `with_data`. It may import `frames`
-and everything beneath. To add a chart, add a file with a `ChartTemplate` and hand it on below."""
+and everything beneath. To add a chart, add a file with a `chart_and_spec` and hand it on below."""
 
 from stability.charts.curves import training_chart, training_spec
 from stability.charts.gains import gains_chart, gains_spec

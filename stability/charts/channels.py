@@ -1,9 +1,9 @@
-"""The channels of every chart: positions, colours and shapes, with their scales, axes and tooltips.
+"""Encoding channels of all charts: positions, colours and shapes, with scales, axes and tooltips.
 
-A chart knows its schemes by parameters, so that it serves all of them.
+Schemes enter a chart as values of parameters, so that one chart serves every choice of schemes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import altair as alt
@@ -13,10 +13,9 @@ from stability.charts.spec_cache import Filling
 from stability.page_layout import AXIS_WIDTH
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
-EXTENT: dict[str, Any] = {
-    "minExtent": AXIS_WIDTH,
-    "maxExtent": AXIS_WIDTH,
-}  # every panel starts at one place
+# Every panel starts at one place, and the first and last label along it stay within.
+EXTENT: dict[str, Any] = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
+FLUSH: dict[str, Any] = {"labelFlush": True, "labelPadding": 4}
 SCHEME_INDEX = "indexof(schemes, datum.scheme)"
 SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
 EXPONENT = "log(datum.value) / LN10"
@@ -25,7 +24,7 @@ POWERS_OF_TEN = (
     f"datum.value == 1 ? '1' : '1e' + format({EXPONENT}, '.0f')"
 )
 DECADES = "datum.value ? '1e' + datum.value : '1'"  # labels of a log10
-SHARE_AXIS = alt.Axis(format="%", tickCount=5, labelPadding=4, labelFlush=True)  # along a panel
+SHARE_AXIS = alt.Axis(**FLUSH, format="%", tickCount=5)  # along a panel
 UNIT = alt.Scale(domain=[0, 1], nice=False)
 
 
@@ -48,44 +47,50 @@ def fill_schemes(experiment: Experiment) -> Filling[None]:
 
 
 def colour() -> alt.Color:
-    """The colour of a row's scheme. No legend: the page has one, and `with_data` adds one."""
+    """Return the colour of schemes, without a legend: the page has it, and `with_data` adds one."""
     return alt.Color("scheme:N", scale=scheme_scale("colours"), legend=None)
 
 
 def shape() -> alt.Shape:
-    """The mark of a row's scheme, without a legend as its colour."""
+    """Return the shape of schemes' marks, without a legend."""
     return alt.Shape("scheme:N", scale=scheme_scale("shapes"), legend=None)
 
 
 def scheme_scale(parameter: str) -> alt.Scale:
-    """The scale from schemes to the entries of a parameter."""
+    """Return the scale from each scheme to its entry of a parameter."""
     entries = [alt.ExprRef(f"{parameter}[{index}]") for index in range(MOST_SCHEMES)]
     return alt.Scale(domain=alt.ExprRef("schemes"), range=entries)
 
 
 def x(name: str, scale: alt.Scale, axis: Any = alt.Undefined) -> alt.X:
-    """A number along the panel."""
+    """Return the horizontal position of a number."""
     return alt.X(f"{name}:Q", scale=scale, title=None, axis=axis)
 
 
 def y(name: str, scale: alt.Scale, axis: Any = alt.Undefined) -> alt.Y:
-    """A number by height; the panel's title says what it is."""
+    """Return the vertical position of a number, without a title: that of the panel names it."""
     return alt.Y(f"{name}:Q", scale=scale, title=None, axis=axis)
 
 
-def formatted_tips(format: str, *names: str) -> list[alt.Tooltip]:
-    """Return tooltips of numbers in one format."""
-    return [alt.Tooltip(f"{name}:Q", format=format) for name in names]
+def tooltips(*fields: str) -> list[alt.Tooltip]:
+    """Return the tooltips of fields, each spelled `name:type` or `name:type format`."""
+    parts = (field.partition(" ") for field in fields)
+    return [alt.Tooltip(field, format=format or alt.Undefined) for field, _, format in parts]
+
+
+def opacity_where(test: str, opacity: float, otherwise: float = 0) -> alt.OpacityValue:
+    """Return an opacity that depends on a test of the row."""
+    return alt.OpacityValue(otherwise, condition={"test": test, "value": opacity})
 
 
 def value_axis(format: str = "", **more: Any) -> alt.Axis:
-    """An axis as wide in every panel; without a format its labels are powers of ten, as 1e-3."""
+    """Return a vertical axis, labelled in powers of ten such as 1e-3 if no format is given."""
     labels: dict[str, Any] = {"format": format} if format else {"labelExpr": POWERS_OF_TEN}
     return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **labels, **more)
 
 
 def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
-    """The axis that panels below one another share: only the last one is labelled."""
+    """Return the horizontal axis of stacked panels; only the last one is labelled."""
     words: dict[str, Any] = {"labels": False}
     if labelled:
         label = f"datum.index == 0 ? '{along} ' + datum.label : datum.label"
@@ -94,12 +99,12 @@ def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
 
 
 def up_to(least: float, most: str) -> alt.Scale:
-    """A scale from a number to the value of an expression."""
+    """Return the scale from a number to the value of an expression."""
     return alt.Scale(domain=[least, alt.ExprRef(most)], nice=False)
 
 
 def limited_scale(name: str, **more: Any) -> alt.Scale:
-    """A scale from the first to the last row of `limits`, whatever else is drawn.
+    """Return the scale from the first to the second row of `limits`, whatever else is drawn.
 
     Without rows it goes from 1 to 10: a column without a number has no extent.
     """
@@ -109,10 +114,16 @@ def limited_scale(name: str, **more: Any) -> alt.Scale:
 
 
 def log_scale(name: str) -> alt.Scale:
-    """A log scale held by `limits`, which are rounded outwards: it moves rarely, and never to 0."""
+    """Return the log scale between the rows of `limits`, powers of ten that rarely change."""
     return limited_scale(name, type="log")
 
 
+def value_by_case(value: str, cases: Mapping[Any, str], otherwise: str = "''") -> str:
+    """Return the expression that looks up a value, itself an expression, in `cases`."""
+    tests = ((f"{value} == {case!r}", result) for case, result in cases.items())
+    return first_that_holds(tests, otherwise)
+
+
 def first_that_holds(cases: Iterable[tuple[str, str]], otherwise: str) -> str:
-    """Return the expression that is the value of the first `(test, value)` whose test holds."""
+    """Return the expression for the value of the first `(test, value)` whose test holds."""
     return "".join(f"{test} ? {value} : " for test, value in cases) + otherwise

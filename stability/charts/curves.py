@@ -8,7 +8,7 @@ from stability.catalogues.schemes import parse_scheme
 from stability.charts import channels, interaction, panels
 from stability.charts.interaction import dimmed
 from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.frames.training import LOSS_TOP
 from stability.records.experiment import Experiment
 from stability.records.view import HEAT_MAP_QUANTITIES
@@ -20,71 +20,66 @@ CROSS: dict[str, Any] = {"shape": "cross", "angle": 45, "filled": True, "clip": 
 def fill_training(
     experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()
 ) -> Filling[RunKind]:
-    """Return the filling of a training chart whose heat map shows one scheme's quantity."""
+    """Return the filling of a training chart with the heat map of one scheme and quantity."""
     title = f"{HEAT_MAP_QUANTITIES[quantity]} of {parse_scheme(scheme).title}, layer by step"
     return fill_run_chart(experiment, pins, "step", heated=title)
 
 
 def build_training(kind: RunKind) -> alt.VConcatChart:
-    """Loss, accuracy (of classes), gradient norm and loss scale by step, and a heat map.
+    """Stack loss, accuracy (of classes), gradient norm and loss scale by step, and a heat map.
 
     Data sets: `bands`, `held_out`, `marks`, `ends`, `limits`, `rules`, `heat`, `skipped` with loss
     scaling, and `pinned` behind pins, as in `stability.frames`.
     """
-    loss, accuracy, norm = (
-        loss_scale(),
-        alt.Scale(domain=[0, 1]),
-        channels.log_scale("gradient_norm"),
-    )
+    loss, norm = loss_scale(), channels.log_scale("gradient_norm")
     dotted = "guessing" if kind.has_classes else "always the mean"
-    behind = [guessing_rule(), held_out_line("loss", loss)]
-    above = divergence_marks_and_words()
+    behind, above = [guessing_rule(), held_out_line("loss", loss)], divergence_marks_and_words()
     title = f"Loss (thin: held out, dotted: {dotted})"
     drawn = [line_panel(kind, title, "loss", "step", loss, behind, above, format="~g")]
     names = "loss and gradient norm"
     if kind.has_classes:
-        behind, title = [held_out_line("accuracy", accuracy)], "Accuracy (thin: held out)"
-        drawn.append(line_panel(kind, title, "accuracy", "step", accuracy, behind, format="%"))
+        share, title = alt.Scale(domain=[0, 1]), "Accuracy (thin: held out)"
+        behind = [held_out_line("accuracy", share)]
+        drawn.append(line_panel(kind, title, "accuracy", "step", share, behind, format="%"))
         names = "loss, accuracy and gradient norm"
-    rules = panels.format_limit_rules("gradient_norm")
-    behind = [panels.hold_axes(channels.y("gradient_norm", norm)), *rules]
+    behind = panels.log_axis("gradient_norm")
     drawn.append(line_panel(kind, "Gradient norm (log)", "gradient_norm", "step", norm, behind))
     if kind.scales_loss:
         drawn.append(loss_scale_panel())
     description = f"Training: {names} by step, and a heat map of layers by step."
-    return panels.stack([*drawn, heat_map()], description, interaction.static_parameters())
+    return panels.stack([*drawn, heat_map()], description, interaction.STATIC_PARAMETERS)
 
 
 def loss_scale() -> alt.Scale:
-    """From 0 to a few times the loss of guessing; what is above runs along the top."""
+    """Return the scale of losses; those beyond LOSS_TOP times guessing are drawn at its top."""
     top = alt.ExprRef(f"{LOSS_TOP} * guessing")
     return alt.Scale(domain=[0, top], clamp=True, nice=False)
 
 
 def guessing_rule() -> alt.Chart:
-    """A thin line at the loss of a network that knows nothing of its input."""
+    """Draw a thin line at the loss of guessing."""
     rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6, tooltip=None)
     return rule.encode(y=alt.YDatum(alt.ExprRef("guessing"), type="quantitative"))
 
 
 def held_out_line(name: str, scale: alt.Scale) -> alt.Chart:
-    """The same quantity on examples that are never trained on, as a thin line."""
+    """Draw a quantity of the held-out examples as a thin line."""
     base = panels.data_set("held_out").encode(x=line_axis("step"), y=channels.y(name, scale))
     line = base.mark_line(strokeWidth=1, clip=True)
     return line.encode(color=channels.colour(), opacity=dimmed())
 
 
 def divergence_marks_and_words() -> list[alt.Chart]:
-    """A cross and a few words where a scheme leaves the range of numbers."""
+    """Draw a cross and a label where a scheme diverges."""
     base = panels.data_set("marks").encode(x=line_axis("step"), opacity=dimmed())
     base = base.encode(y=channels.y("height", loss_scale()))
     words = panels.outlined_text(base, align="left", dx=9, clip=True, fontWeight="bold")
     cross = base.mark_point(**CROSS, size=90).encode(color=channels.colour())
-    return [cross, *(layer.encode(text="text:N") for layer in words)]
+    return [cross, *(layer.encode(text=alt.Text("text:N")) for layer in words)]
 
 
-def loss_scale_panel() -> alt.LayerChart:
-    """The factor that the loss is multiplied by, and a cross at each step that was skipped."""
+def loss_scale_panel() -> alt.LayerSpec:
+    """Draw the loss scale by step, with a cross at each step that was skipped."""
     scale = channels.log_scale("scale")
     y = channels.y("scale", scale, channels.value_axis())
     line, crosses = (
@@ -98,22 +93,22 @@ def loss_scale_panel() -> alt.LayerChart:
         *interaction.guides("step"),
         panels.hold_axes(channels.y("scale", scale)),
         line.mark_line(strokeWidth=2, interpolate="step-after", clip=True),
-        crosses.encode(tooltip=["scheme:N", "step:Q", "scale:Q"]),
+        crosses.encode(tooltip=channels.tooltips("scheme:N", "step:Q", "scale:Q")),
     )
 
 
-def heat_map() -> alt.LayerChart:
-    """Decades from 1, in the theme's colours: blue has shrunk, orange has grown.
+def heat_map() -> alt.LayerSpec:
+    """Draw one quantity by layer and step, as a power of ten in the theme's colours.
 
-    Grey is exactly 0 or not finite.
+    Blue has shrunk, orange has grown, grey is exactly 0 or not finite.
     """
     axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=5, format="d")
     base = panels.data_set("heat").encode(
         x=line_axis("step", labelled=True),
-        x2="until",
+        x2=alt.X2("until"),
         y=channels.y("bottom", channels.up_to(0.5, "depth + 0.5"), axis),
-        y2="top",
-        tooltip=["layer:Q", "step:Q", *channels.formatted_tips(".3~e", "value"), "state:N"],
+        y2=alt.Y2("top"),
+        tooltip=channels.tooltips("layer:Q", "step:Q", "value:Q .3~e", "state:N"),
     )
     base = base.transform_calculate(bottom="datum.layer - 0.5", top="datum.layer + 0.5")
     scale = alt.Scale(range="diverging", domain=[-8, 8], domainMid=0, clamp=True)
@@ -123,5 +118,6 @@ def heat_map() -> alt.LayerChart:
     return panels.panel(alt.ExprRef("heated"), HEAT_MAP_HEIGHT, *cells, *edges)
 
 
-training_template = ChartTemplate(build_training, fill_training, interaction.interactive_spec)
-training_chart, training_spec = training_template.chart, training_template.spec
+training_chart, training_spec = chart_and_spec(
+    build_training, fill_training, interaction.interactive_spec
+)

@@ -1,10 +1,12 @@
 """The first layer's gains by the variance of its weights: measured, and what theory asks for."""
 
+from typing import Any
+
 import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.palette import GREY
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.records.experiment import Experiment
 
 WORDS_HEIGHT = 14  # pixels from one line of words to the next
@@ -17,7 +19,7 @@ def fill_gains(experiment: Experiment) -> Filling[bool]:
 
 
 def build_gains(has_ranges: bool) -> alt.VConcatChart:
-    """Factors on the mean square by the variance of a weight: measured, and the laws of theory.
+    """Draw gains of the mean square by the variance of a weight: measured, and by theory.
 
     Data sets: `gains`, `conditions`, `law`, `limits`, as in `stability.frames.gain_tables`.
     """
@@ -32,7 +34,7 @@ def build_gains(has_ranges: bool) -> alt.VConcatChart:
         *condition_rules(),
         solid.encode(y=factor_axis("forward")),
         law.mark_line(**panels.DASHED, color=GREY).encode(y=factor_axis("backward")),
-        # A hollow mark stands around a filled one.
+        # Hollow marks are larger: both are seen where they coincide.
         *gain_marks("backward", has_ranges, filled=False, size=150),
         *gain_marks("forward", has_ranges, filled=True, size=60),
     )
@@ -44,44 +46,38 @@ def build_gains(has_ranges: bool) -> alt.VConcatChart:
 
 
 def variance_axis() -> alt.X:
-    """The variance of a weight."""
-    axis = alt.Axis(
-        labelExpr=channels.POWERS_OF_TEN, tickCount=4, labelOverlap=True, labelPadding=4, grid=False
-    )
+    """Return the axis of a weight's variance."""
+    labels: dict[str, Any] = {"labelExpr": channels.POWERS_OF_TEN, "labelOverlap": True}
+    axis = alt.Axis(**labels, tickCount=4, labelPadding=4, grid=False)
     return alt.X("variance:Q", scale=LOG, title="Variance of a weight (log)", axis=axis)
 
 
 def factor_axis(name: str) -> alt.Y:
-    """A factor on the mean square. No grid: of few decades, each would have nine lines."""
+    """Return the axis of a gain, without a grid: it would have nine lines a decade."""
     return channels.y(name, LOG, channels.value_axis(grid=False))
 
 
 def condition_rules() -> list[alt.Chart]:
-    """The variances that keep signals, that keep gradients, and Xavier's."""
+    """Draw the variances that keep the signal and the gradient, and Xavier's."""
     base = panels.data_set("conditions").encode(x=variance_axis())
     rule = base.mark_rule(**panels.DOTTED, opacity=0.8, clip=True)
-    # Words stand below one another, or they would meet; each on the side that has more room.
-    height = alt.value(alt.ExprRef("3 + line.size * datum.row"))
+    # Labels are staggered so that they never overlap, each on the side with more room.
+    height = alt.YValue(alt.ExprRef("3 + line.size * datum.row"))
     align = alt.ExprRef("datum.after ? 'left' : 'right'")
     dx = alt.ExprRef("datum.after ? 4 : -4")
     words = panels.outlined_text(base, align=align, baseline="top", dx=dx)
-    return [rule, *(layer.encode(y=height, text="label:N") for layer in words)]
+    return [rule, *(layer.encode(y=height, text=alt.Text("label:N")) for layer in words)]
 
 
 def gain_marks(name: str, has_ranges: bool, *, filled: bool, size: int) -> list[alt.Chart]:
-    """Medians over the replicates, and their range where there are several."""
+    """Draw the medians over the replicates, and their range where there are several."""
     base = panels.data_set("gains").encode(x=variance_axis(), color=channels.colour())
     shown = "variance", "forward", "predicted_forward", "backward", "predicted_backward"
-    tips = ["scheme:N", *channels.formatted_tips(".3~g", *shown)]
+    tips = channels.tooltips("scheme:N", *(f"{field}:Q .3~g" for field in shown))
     marks = base.mark_point(strokeWidth=2, opacity=1, clip=True, filled=filled, size=size)
     marks = marks.encode(y=factor_axis(name), shape=channels.shape(), tooltip=tips)
-    if not has_ranges:
-        return [marks]
-    return [
-        base.mark_rule(clip=True).encode(y=factor_axis(f"{name}_low"), y2=f"{name}_high"),
-        marks,
-    ]
+    low, high = factor_axis(f"{name}_low"), alt.Y2(f"{name}_high")
+    return [base.mark_rule(clip=True).encode(y=low, y2=high), marks] if has_ranges else [marks]
 
 
-gains_template = ChartTemplate(build_gains, fill_gains)
-gains_chart, gains_spec = gains_template.chart, gains_template.spec
+gains_chart, gains_spec = chart_and_spec(build_gains, fill_gains)

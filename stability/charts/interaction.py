@@ -25,9 +25,10 @@ UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone":
 SHARED_PARAMETERS = {"step_shown": SHARED_STEP, "alone": SHARED_SCHEME}
 CLICK = 6  # pixels: what moves less is a click, not a drag
 READING_WIDTH = 46  # pixels for one value beside a title; a parameter, since a presenter has more
+STATIC_PARAMETERS = UNTOUCHED | {"slot": {"size": READING_WIDTH}}
 SYMBOL_WIDTH, LETTER_WIDTH = 11, 7  # pixels of the symbol before a value, and of a title's letter
 BESIDE_TITLE: dict[str, Any] = {"y": -6, "align": "left", "baseline": "bottom"}
-TITLE_OFFSET = -12  # pixels of a title above all else in its panel, that stands beside readings
+TITLE_OFFSET = -12  # pixels from a title to the highest thing drawn: the readings, beside it
 
 BEGIN, END = (vega_names.x_in_pixels(f"brush[{end}]") for end in (0, 1))
 DRAGGED = f"brush && abs({END} - {BEGIN}) > {CLICK}"
@@ -60,16 +61,11 @@ SIZES = (
 )  # fmt: skip
 
 
-def static_parameters() -> dict[str, Any]:
-    """Return, as constants of a chart, what a reader changes on the page."""
-    return UNTOUCHED | {"slot": {"size": READING_WIDTH}}
-
-
 def with_interaction(spec: Mapping[str, Any]) -> Spec:
-    """Put signals that answer the reader in the place of a chart's static parameters.
+    """Replace a chart's static parameters by signals that answer the reader.
 
-    Charts share a signal through an element of the page that stands around them all, and so before
-    any of them: it carries the value, and is told of changes by an event of the signal's own.
+    Charts share a signal through an element of the page that contains all of them: it holds the
+    value, and an event of the signal's own tells it of changes.
     """
     signals = []
     for name, value in UNTOUCHED.items():
@@ -79,17 +75,18 @@ def with_interaction(spec: Mapping[str, Any]) -> Spec:
             signal["bind"] = {"element": f".st-key-{key}", "event": key}
         signals.append(signal)
     kept = [parameter for parameter in spec["params"] if parameter["name"] not in UNTOUCHED]
-    return vega_names.with_signals(spec, signals) | {"params": kept}
+    config = spec["config"] | {"signals": signals}  # which Vega-Lite hands through to Vega
+    return {**spec, "config": config, "params": kept}
 
 
 def share_scales(spec: Spec) -> Spec:
-    """Spell a scale that layers of a panel share once: three quarters of the bytes to send."""
+    """Write a scale that layers of a panel share once, which leaves three quarters of the bytes."""
     panels = [panel | {"layer": list(without_repeats(panel["layer"]))} for panel in spec["vconcat"]]
     return spec | {"vconcat": panels}
 
 
 def without_repeats(layers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the layers, without a scale that an earlier one has for the same channel."""
+    """Yield the layers without scales that an earlier layer has for the same channel."""
     first: dict[str, Any] = {}
     for layer in layers:
         encoding = dict(layer.get("encoding", {}))
@@ -106,7 +103,7 @@ def interactive_spec(spec: Spec) -> Spec:
 
 
 def enlarge(spec: Spec) -> Spec:
-    """Enlarge all that a spec measures in pixels, and the theme's own type with it."""
+    """Enlarge all sizes in pixels of a spec, and the font sizes of the theme."""
     large: Spec = enlarge_sizes(spec)
     config = large.get("config", {})
     type_size = {"labelFontSize": 12 * PRESENTER_SCALE}
@@ -115,7 +112,7 @@ def enlarge(spec: Spec) -> Spec:
 
 
 def enlarge_sizes(node: Any, name: str = "") -> Any:
-    """Enlarge the sizes in a part of a spec that has this name."""
+    """Enlarge the sizes in the part of a spec that has this name."""
     if isinstance(node, list):
         return [enlarge_sizes(child) for child in node]
     if isinstance(node, dict):
@@ -124,54 +121,54 @@ def enlarge_sizes(node: Any, name: str = "") -> Any:
 
 
 def zoomed_scale() -> alt.Scale:
-    """From one end of the reach to the other, or what was zoomed into; the same in all panels."""
+    """Return the horizontal scale of all panels: the whole reach, or the zoomed stretch."""
     ends = [alt.ExprRef(f"zoom ? zoom[{end}] : reach[{end}]") for end in (0, 1)]
     return alt.Scale(domain=ends, nice=False)
 
 
 def at_value(expression: str) -> alt.XDatum:
-    """The step or layer that an expression names."""
+    """Return the position of the step or layer that an expression names."""
     return alt.XDatum(
         alt.ExprRef(expression), type="quantitative", scale=zoomed_scale(), title=None
     )
 
 
-def dimmed(opacity: float = 1.0) -> Any:
-    """The opacity of a scheme's mark, an eighth while another scheme stands alone."""
-    test = "!alone || alone == datum.scheme"
-    return alt.condition(test, alt.value(opacity), alt.value(opacity / 8))
+def dimmed(opacity: float = 1.0) -> alt.OpacityValue:
+    """Return the opacity of a scheme, an eighth of it while another scheme is isolated."""
+    return channels.opacity_where("!alone || alone == datum.scheme", opacity, opacity / 8)
 
 
 def under_pointer(along: str) -> str:
-    """The test of a row, of a step until the next one or of a layer, for the pointer's place."""
+    """Return the test for rows at the pointer: a layer, or a step up to the next one drawn."""
     row = "datum.step <= at && at < datum.until" if along == "step" else "datum.layer == at"
     return f"isNumber(at) && {row}"
 
 
-def of_step_shown(chart: alt.Chart, along: str) -> alt.Chart:
-    """Keep a profile's rows of the step shown; curves show all steps."""
+def keep_step_shown(chart: alt.Chart, along: str) -> alt.Chart:
+    """Filter profiles to the step shown; curves show all steps."""
     if along == "step":
         return chart
     return chart.transform_filter(f"datum.since <= {STEP_SHOWN} && {STEP_SHOWN} < datum.until")
 
 
 def guides(along: str) -> list[alt.Chart]:
-    """The stretch that is dragged over, room for readings, and the rules at the pointer."""
+    """Draw the dragged stretch, room for readings, and the rules at the pointer."""
     stretch = one_row().mark_rect(color=GREY, clip=True, tooltip=None)
     stretch = stretch.encode(
         x=at_value("brush ? brush[0] : 0"),
         x2=alt.X2Datum(alt.ExprRef("brush ? brush[1] : 0")),
-        opacity=alt.condition(DRAGGED, alt.value(0.2), alt.value(0)),
+        opacity=channels.opacity_where(DRAGGED, 0.2),
     )
-    # A title stands above all that is drawn: this keeps it as high without readings as with them.
+    # A title stands above everything drawn: this fixes its height with and without readings.
     room = one_row().mark_text(text=" ", x=0, **BESIDE_TITLE)
     return [stretch, room, *pointer_rules(along)]
 
 
 def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
-    """Rules at the pointer and at the step shown.
+    """Draw rules at the pointer and at the step shown.
 
-    With the height `edges_of` of a panel, only ticks at its edges: nothing may cover its tooltips.
+    Given the height `edges_of` of a panel, only ticks at its edges, which hide none of its
+    tooltips.
     """
     pieces: list[dict[str, Any]]
     pieces = [{"y": 0, "y2": 6}, {"y": edges_of - 6, "y2": edges_of}] if edges_of else [{}]
@@ -181,17 +178,14 @@ def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
     return [
         one_row()
         .mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=width, **piece)
-        .encode(
-            x=at_value(f"toNumber({name})"),
-            opacity=alt.condition(test, alt.value(0.9), alt.value(0)),
-        )
+        .encode(x=at_value(f"toNumber({name})"), opacity=channels.opacity_where(test, 0.9))
         for name, test, width in rules
         for piece in pieces
     ]
 
 
 def readings(rows: alt.Chart, name: str, along: str, format: str) -> list[alt.Chart]:
-    """The value of every scheme at the pointer, beside the title, each behind its mark."""
+    """Write the value of every scheme at the pointer beside the title, each after its mark."""
     value = f"datum.{name}"
     rows = rows.transform_filter(f"{under_pointer(along)} && isValid({value})")
     left = f"{PANEL_WIDTH} - slot.size * (length(schemes) - {channels.SCHEME_INDEX})"
@@ -207,10 +201,10 @@ def readings(rows: alt.Chart, name: str, along: str, format: str) -> list[alt.Ch
 
 
 def title_at_pointer(title: str, along: str) -> alt.ExprRef:
-    """A title that says which step or layer the pointer is at, followed by the readings.
+    """Return a title that names the step or layer at the pointer, before the readings.
 
-    The longest wording that leaves them room is taken: the whole title, without its explanation,
-    its first words, or only the step or layer; without room for that, nothing.
+    It has the longest wording that leaves them room: the whole title, without its explanation, its
+    first words, or only the step or layer; nothing if even that is too long.
     """
     shorter = re.sub(r", .*\)", ")", title)
     first_words = re.split("[:(]", title)[0].strip()
@@ -230,5 +224,5 @@ def title_at_pointer(title: str, along: str) -> alt.ExprRef:
 
 
 def fits(needed: str) -> str:
-    """The test whether pixels fit into the panel, where letters have the size of the page."""
+    """Return the test whether so many pixels, at the page's font size, fit into the panel."""
     return f"{PANEL_WIDTH} * {READING_WIDTH} >= {needed} * slot.size"

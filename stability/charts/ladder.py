@@ -1,13 +1,12 @@
-"""Which layer leaves which number format first, forward and backward, a panel for each scheme."""
+"""Number formats layer by layer, forward and backward: a panel for each scheme."""
 
-import json
+from typing import Any
 
 import altair as alt
 
 from stability.charts import channels, panels
-from stability.charts.channels import first_that_holds
 from stability.charts.palette import FORMAT_STATES
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.charts.vega_names import MARK_PANEL_WIDTH, PANEL_WIDTH
 from stability.engine.rounding_shares import FORMATS_BY_RANGE
 from stability.frames.ladder import position_on_ladder
@@ -16,7 +15,8 @@ from stability.records.experiment import Experiment
 ROW_HEIGHT = 14  # pixels of one format
 LETTER_SIZE = 5.6  # pixels of one letter at font size 10
 STATE_INKS = {  # of words on a block, else black
-    "all 0": "'white'", "0 already": "'white'", "fits": panels.INK, "not known": panels.INK,
+    "all 0": "'white'", "0 already": "'white'",
+    "fits": f"({panels.INK})", "not known": f"({panels.INK})",
 }  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def fill_ladder(experiment: Experiment) -> Filling[int]:
 
 
 def build_ladder(schemes: int) -> alt.VConcatChart:
-    """Formats by layer, forward and then backward as it is computed: what becomes of the numbers.
+    """Draw what becomes of the numbers in each format, by layer: forward, then backward.
 
     Data set: `rungs`, as in `stability.frames.ladder_tables`.
     """
@@ -51,8 +51,8 @@ def build_ladder(schemes: int) -> alt.VConcatChart:
     return panels.stack(drawn, words, {"letter": {"size": LETTER_SIZE}})
 
 
-def ladder_panel(index: int, is_last: bool) -> alt.LayerChart:
-    """One scheme's formats, the widest range on top; the last panel has the axis and the legend."""
+def ladder_panel(index: int, is_last: bool) -> alt.LayerSpec:
+    """Draw one scheme's formats, the widest range on top; the last panel has axis and legend."""
     base = panels.data_set("rungs").transform_filter(f"datum.scheme == schemes[{index}]")
     base = base.transform_calculate(
         top="datum.row + 0.05", bottom="datum.row + 0.95", middle="datum.row + 0.5"
@@ -65,90 +65,62 @@ def ladder_panel(index: int, is_last: bool) -> alt.LayerChart:
 
 
 def way_axis(name: str, is_last: bool) -> alt.X:
-    """The way of computation: layers 1 to L, then L to 1."""
+    """Return the axis in the order of computation: layers 1 to L, then L to 1."""
     layer = "datum.value > depth + 0.6 ? layer_0 - datum.value : datum.value"
-    axis = alt.Axis(
-        values=alt.ExprRef("ticks"),
-        labelExpr=f"(datum.index == 0 ? 'layer ' : '') + format({layer}, 'd')",
-        grid=False,
-        labels=is_last,
-        ticks=is_last,
-        labelFlush=True,
-        labelOverlap=True,
-        labelPadding=4,
-    )
+    label = f"(datum.index == 0 ? 'layer ' : '') + format({layer}, 'd')"
+    ticks: dict[str, Any] = {"values": alt.ExprRef("ticks"), "labels": is_last, "ticks": is_last}
+    axis = alt.Axis(**channels.FLUSH, **ticks, labelExpr=label, labelOverlap=True, grid=False)
     return channels.x(name, channels.up_to(0.5, "way_end"), axis)
 
 
 def format_axis(name: str) -> alt.Y:
-    """The formats below one another, by names as short as the axis is."""
+    """Return the axis of formats, by names as short as the axis is."""
     names = [format.key.replace("float8_", "").replace("float", "f") for format in FORMATS_BY_RANGE]
     middles = [row + 0.5 for row in range(len(names))]
-    labels = [
-        (f"datum.value == {at}", f"'{name}'") for at, name in zip(middles, names, strict=True)
-    ]
-    axis = alt.Axis(
-        **channels.EXTENT,
-        values=middles,
-        labelExpr=first_that_holds(labels, "''"),
-        labelOverlap=False,
-        labelFontSize=10,
-        grid=False,
-        ticks=False,
-        domain=False,
-    )
+    named = dict(zip(middles, map(repr, names), strict=True))
+    label = channels.value_by_case("datum.value", named)
+    bare: dict[str, Any] = {"grid": False, "ticks": False, "domain": False, "labelOverlap": False}
+    axis = alt.Axis(**channels.EXTENT, **bare, values=middles, labelExpr=label, labelFontSize=10)
     return channels.y(name, alt.Scale(domain=[len(names), 0], nice=False), axis)
 
 
 def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
-    """Blocks of neighbouring layers whose numbers are in the same state."""
-    labels = [
-        (f"datum.label == '{state}'", f"'{sign}: {state}'" if sign else f"'{state}'")
+    """Draw neighbouring layers whose numbers are in the same state as one block."""
+    labels = {
+        state: f"'{sign}: {state}'" if sign else f"'{state}'"
         for state, (_, sign) in FORMAT_STATES.items()
-    ]
-    legend = alt.Legend(
-        title=None,
-        orient="bottom",
-        direction="horizontal",
-        columns=alt.ExprRef(f"{PANEL_WIDTH} < 420 ? 2 : 4"),
-        symbolType="square",
-        labelExpr=first_that_holds(labels, "''"),
-    )
+    }
+    label = channels.value_by_case("datum.label", labels)
+    columns = alt.ExprRef(f"{PANEL_WIDTH} < 420 ? 2 : 4")
+    legend = alt.Legend(**panels.BELOW, columns=columns, symbolType="square", labelExpr=label)
     colours = [colour for colour, _ in FORMAT_STATES.values()]
     scale = alt.Scale(domain=list(FORMAT_STATES), range=colours)
-    shares = channels.formatted_tips(".2~%", "zero", "subnormal", "infinite")
+    shown = "format:N", "way:N", "state:N", "low:Q", "high:Q", "step:Q"
+    shares = "zero:Q .2~%", "subnormal:Q .2~%", "infinite:Q .2~%"
     return base.mark_rect(clip=True).encode(
         x=way_axis("since", is_last),
-        x2="until",
+        x2=alt.X2("until"),
         y=format_axis("top"),
-        y2="bottom",
+        y2=alt.Y2("bottom"),
         color=alt.Color("state:N", scale=scale, legend=legend if is_last else None),
-        tooltip=["format:N", "way:N", "state:N", "low:Q", "high:Q", "step:Q", *shares],
+        tooltip=channels.tooltips(*shown, *shares),
     )
 
 
 def state_words(base: alt.Chart, is_last: bool) -> alt.Chart:
-    """The state in a block with room for it, and from which layer on; a sign in a smaller one."""
-    signs = first_that_holds(
-        (
-            (f"datum.state == {json.dumps(state)}", f"'{sign}'")
-            for state, (_, sign) in FORMAT_STATES.items()
-        ),
-        "''",
-    )
+    """Write the state and its first layer into blocks with room for it, a sign into small ones."""
+    signs = {state: f"'{sign}'" for state, (_, sign) in FORMAT_STATES.items()}
+    sign = channels.value_by_case("datum.state", signs)
     room = f"abs(datum.until - datum.since) / (way_end - 0.5) * {MARK_PANEL_WIDTH}"
     words = (
         (f"{room} > letter.size * length(datum.words) + 6", "datum.words"),
-        (f"{room} > 2 * letter.size", f"({signs})"),
+        (f"{room} > 2 * letter.size", f"({sign})"),
     )
-    inks = ((f"datum.state == '{state}'", f"({ink})") for state, ink in STATE_INKS.items())
-    text, ink = (
-        alt.ExprRef(first_that_holds(*pair)) for pair in ((words, "''"), (inks, "'black'"))
-    )
+    text = alt.ExprRef(channels.first_that_holds(words, "''"))
+    ink = alt.ExprRef(channels.value_by_case("datum.state", STATE_INKS, "'black'"))
     base = base.transform_calculate(centre="(datum.since + datum.until) / 2")
     base = base.encode(x=way_axis("centre", is_last), y=format_axis("middle"))
     return base.mark_text(text=text, color=ink, fontSize=10, tooltip=None)
 
 
-ladder_template = ChartTemplate(build_ladder, fill_ladder)
-ladder_chart, ladder_spec = ladder_template.chart, ladder_template.spec
+ladder_chart, ladder_spec = chart_and_spec(build_ladder, fill_ladder)

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 
 from stability.charts import channels, palette, panels
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE
 from stability.frames.arrow import NOT_FINITE
 from stability.records.experiment import Experiment
@@ -27,16 +27,16 @@ def fill_region(experiment: Experiment, scheme: str) -> Filling[None]:
 
 
 def build_region(kind: None) -> alt.VConcatChart:
-    """One scheme's square of input space: the class of every point, and training points over it.
+    """Draw the class of every point in one scheme's square, and training points over it.
 
-    The fainter, the less likely. As wide as it is drawn, framed in the scheme's colour. Data sets:
-    `regions`, `dots`, as in `stability.frames.region_tables`.
+    The fainter, the less likely. Unlike other panels it is as wide as it is high; its frame has the
+    scheme's colour. Data sets: `regions`, `dots`, as in `stability.frames.region_tables`.
     """
     square = panels.panel(alt.ExprRef("heading"), SQUARE, class_regions(), class_dots())
     frame = alt.ViewConfig(stroke=alt.ExprRef("frame"), strokeWidth=3)
-    square = square.properties(width=SQUARE, view=frame)
-    square.title.limit = SQUARE
-    return panels.stack([square.resolve_scale(color="independent")], "")
+    square.width, square.view, square.title.limit = SQUARE, frame, SQUARE
+    square.resolve = alt.Resolve(scale=alt.ScaleResolveMap(color="independent"))
+    return panels.stack([square], "")
 
 
 def encode_plane(base: alt.Chart, x: str, y: str) -> alt.Chart:
@@ -48,30 +48,29 @@ def encode_plane(base: alt.Chart, x: str, y: str) -> alt.Chart:
 
 
 def class_regions() -> alt.Chart:
-    """Blocks of cells that look alike."""
+    """Draw blocks of cells of one class and probability."""
     ends = (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))
-    tips: list[Any] = ["scheme:N", "class:N", *channels.formatted_tips(".0%", "probability")]
+    tips = channels.tooltips("scheme:N", "class:N", "probability:Q .0%")
     tips += [alt.Tooltip(f"{name}:Q", format=".1f", title=title) for name, title in ends]
     colours = [*palette.CLASS_COLOURS, palette.GREY]
     scale = alt.Scale(domain=[*CLASSES, NOT_FINITE], range=colours)
     blocks = panels.data_set("regions").mark_rect(clip=True, strokeWidth=0)
     return encode_plane(blocks, "x", "y").encode(
-        x2="x2",
-        y2="y2",
+        x2=alt.X2("x2"),
+        y2=alt.Y2("y2"),
         color=alt.Color("class:N", scale=scale, legend=None),
         opacity=alt.Opacity("shade:Q", scale=None, legend=None),
-        tooltip=[*tips, "step:Q"],
+        tooltip=[*tips, alt.Tooltip("step:Q")],
     )
 
 
 def class_dots() -> alt.Chart:
-    """Training points: a class has its shape, its shade, and a rim that no region hides."""
+    """Draw training points: a class has its shape, its shade, and a rim that no region hides."""
 
     def of_class(channel: Any, looks: tuple[str, ...]) -> Any:
         scale = alt.Scale(domain=CLASSES, range=list(looks))
         return channel("class:N", scale=scale, legend=None)
 
-    tips = channels.formatted_tips(".2f", "x1", "x2")
     dots = panels.data_set("dots").mark_point(
         filled=True, size=26, strokeWidth=0.8, opacity=1, clip=True
     )
@@ -79,12 +78,15 @@ def class_dots() -> alt.Chart:
         color=of_class(alt.Color, palette.DOT_COLOURS),
         stroke=of_class(alt.Stroke, palette.DOT_RIM_COLOURS),
         shape=of_class(alt.Shape, palette.CLASS_SHAPES),
-        tooltip=[alt.Tooltip("class:N", title="training point"), *tips],
+        tooltip=[
+            alt.Tooltip("class:N", title="training point"),
+            *channels.tooltips("x1:Q .2f", "x2:Q .2f"),
+        ],
     )
 
 
 def build_fit(kind: None) -> alt.VConcatChart:
-    """The functions of all schemes over a line, over training points; dashed: without noise.
+    """Draw the functions of all schemes over training points; dashed: the truth without noise.
 
     Data sets: `curves`, `dots`, `truth`, as in `stability.frames.fit_tables`.
     """
@@ -95,21 +97,18 @@ def build_fit(kind: None) -> alt.VConcatChart:
         panels.data_set(name).encode(x=x, y=y) for name in ("dots", "truth", "curves")
     )
     base = base.encode(color=channels.colour())
-    tips = channels.formatted_tips(".3~f", "x", "value")
+    numbers = "x:Q .3~f", "value:Q .3~f"
     dots = dots.mark_point(size=14, color=palette.GREY, opacity=0.7, clip=True)
-    drawn = panels.panel(
+    return panels.single_panel(
         "Output over input; dashed: without noise",
         260,
-        dots.encode(tooltip=tips),
+        dots.encode(tooltip=channels.tooltips(*numbers)),
         truth.mark_line(**panels.DASHED, color=palette.GREY),
         base.mark_line(strokeWidth=2, clip=True),
-        panels.scheme_marks(base, ["scheme:N", *tips, "step:Q"]),
+        panels.scheme_marks(base, channels.tooltips("scheme:N", *numbers, "step:Q")),
+        description="The curve that each initialization has learned, over the training points.",
     )
-    words = "The curve that each initialization has learned, over the training points."
-    return panels.stack([drawn], words)
 
 
-region_template = ChartTemplate(build_region, fill_region)
-region_chart, region_spec = region_template.chart, region_template.spec
-fit_template = ChartTemplate(build_fit, channels.fill_schemes)
-fit_chart, fit_spec = fit_template.chart, fit_template.spec
+region_chart, region_spec = chart_and_spec(build_region, fill_region)
+fit_chart, fit_spec = chart_and_spec(build_fit, channels.fill_schemes)

@@ -1,4 +1,4 @@
-"""Panels of lines, one a scheme: measured, pinned ones behind, and readings at the pointer."""
+"""Panels with a line for each scheme, pinned runs behind, and readings at the pointer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,34 +12,25 @@ from stability.charts.interaction import dimmed
 from stability.charts.palette import GREY
 from stability.charts.spec_cache import Filling
 from stability.charts.vega_names import PANEL_WIDTH
+from stability.frames.line_labels import PANEL_HEIGHTS
 from stability.records.experiment import Experiment
 
-# The page leaves room right of the panels in windows of these widths.
-ONE_COLUMN, TWO_COLUMNS, WIDE = (
-    f"windowSize()[0] >= {page_layout.REM * width}"
-    for width in (
-        page_layout.NAMED_LINES_ONE_COLUMN,
-        page_layout.TWO_COLUMNS,
-        page_layout.NAMED_LINES_TWO_COLUMNS,
-    )
+# In windows of these widths the page leaves room for the names of lines, right of the panels.
+ROOM_FOR_NAMES = (
+    f"(windowSize()[0] >= {page_layout.REM * page_layout.NAMED_LINES_TWO_COLUMNS} || "
+    f"windowSize()[0] >= {page_layout.REM * page_layout.NAMED_LINES_ONE_COLUMN} && "
+    f"!(windowSize()[0] >= {page_layout.REM * page_layout.TWO_COLUMNS}))"
 )
-ROOM_FOR_NAMES = f"({WIDE} || {ONE_COLUMN} && !({TWO_COLUMNS}))"
 UPPERMOST = "loss", "signal"  # the quantities of the first panels
 UNITS = {
-    "loss": "loss (nats, or squares)",
-    "accuracy": "share right",
-    "gradient_norm": "gradient norm",
-    "signal": "RMS of z",
-    "signal_gradient": "RMS of dL/dz",
-    "weight_gradient": "norm of dL/dW",
-}
-# Pixels; `frames.line_labels` leaves 13 of them for a name.
-PANEL_HEIGHTS = dict.fromkeys(UNITS, 145) | {"loss": 140, "accuracy": 80, "gradient_norm": 100}
+    "loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm",
+    "signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RunKind:
-    """Which panels and marks a chart of a run has."""
+    """The properties of an experiment that decide which panels and marks its charts have."""
 
     has_classes: bool  # a regression has no accuracy
     has_ranges: bool  # one replicate has no range
@@ -50,7 +41,7 @@ class RunKind:
 def fill_run_chart(
     e: Experiment, pins: tuple[Experiment, ...], along: str, **more: Any
 ) -> Filling[RunKind]:
-    """Return the filling of a chart along the "step" or "layer", as far as the longest pin goes."""
+    """Return the filling of a chart along the "step" or "layer", to the end of the longest pin."""
     has_classes = e.dataset_row.classes is not None
     kind = RunKind(has_classes, e.replicates > 1, e.number_format.scales_loss, bool(pins))
     reach = [0, max(shown.steps for shown in (e, *pins))]
@@ -67,7 +58,7 @@ def fill_run_chart(
 
 
 def line_axis(along: str, labelled: bool = False) -> alt.X:
-    """The steps or layers, which all panels of a chart share; the last panel labels them."""
+    """Return the axis of steps or layers that all panels of a chart share; the last labels it."""
     return channels.x(along, interaction.zoomed_scale(), channels.shared_axis(along, labelled))
 
 
@@ -80,22 +71,22 @@ def line_panel(
     behind: Sequence[alt.Chart] = (),
     above: Sequence[alt.Chart] = (),
     format: str = "",
-) -> alt.LayerChart:
-    """One quantity along the steps or layers, with layers of its own `behind` and `above`."""
+) -> alt.LayerSpec:
+    """Draw one quantity along the steps or layers, with layers of its own `behind` and `above`."""
     x = line_axis(along, labelled=name == "weight_gradient")
     y = channels.y(name, scale, channels.value_axis(format))
     value_tip = alt.Tooltip(f"{name}:Q", format=format or ".3~e", title=UNITS[name])
-    tips = ["scheme:N", f"{along}:Q", value_tip]
+    tips = [*channels.tooltips("scheme:N", f"{along}:Q"), value_tip]
     rows = panels.data_set("bands" if along == "step" else "profiles")
-    rows = interaction.of_step_shown(rows, along)
+    rows = interaction.keep_step_shown(rows, along)
     base = rows.encode(x=x, color=channels.colour())
     layers = [*interaction.guides(along), *behind]
     if kind.has_pins:
         layers += pinned_lines(x, y, tips)
     layers += measured_lines(base, name, scale, y, tips, kind.has_ranges)
-    if kind.has_pins and name in UPPERMOST:  # a run's dash is the same in all panels
+    if kind.has_pins and name in UPPERMOST:  # named once: its dash is the same in all panels
         named = panels.data_set("pinned").transform_filter("datum.named")
-        named = named.encode(x=x, y=y, text="run:N")
+        named = named.encode(x=x, y=y, text=alt.Text("run:N"))
         where = {"baseline": "bottom", "dy": -3, "limit": 130}
         layers += panels.outlined_text(named, **where, clip=True, tooltip=None)
     pointed = base.transform_filter(interaction.under_pointer(along))
@@ -110,35 +101,37 @@ def line_panel(
 def measured_lines(
     base: alt.Chart, name: str, scale: alt.Scale, y: alt.Y, tips: list[Any], has_ranges: bool
 ) -> list[alt.Chart]:
-    """The range over the replicates, the median, and a few marks, one colour a scheme."""
+    """Draw the range over the replicates, the median and a few marks in the schemes' colours."""
     line = base.mark_line(strokeWidth=2, clip=True).encode(y=y, opacity=dimmed())
     marks = base.mark_point(filled=True, size=45, clip=True).transform_filter("datum.marked")
     marks = marks.encode(y=y, shape=channels.shape(), tooltip=tips, opacity=dimmed())
     if not has_ranges:
         return [line, marks]
     low = channels.y(f"{name}_low", scale)
-    band = base.mark_area(clip=True).encode(y=low, y2=f"{name}_high", opacity=dimmed(0.18))
+    band = base.mark_area(clip=True).encode(y=low, y2=alt.Y2(f"{name}_high"), opacity=dimmed(0.18))
     return [band, line, marks]
 
 
 def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
-    """Runs kept for comparison: grey, each with its own dash, with the marks of their schemes."""
+    """Draw pinned runs in grey, each with its own dash, with the marks of their schemes."""
     scale = alt.Scale(range=[[1, 0], [6, 3], [2, 2]])
     dash = alt.StrokeDash("run:N", scale=scale, legend=None)
-    base = panels.data_set("pinned").encode(x=x, y=y, detail=["run:N", "scheme:N"])
+    base = panels.data_set("pinned").encode(
+        x=x, y=y, detail=[alt.Detail("run:N"), alt.Detail("scheme:N")]
+    )
     line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True)
     marks = base.mark_point(filled=True, size=30, color=GREY, clip=True)
     marks = marks.transform_filter("datum.marked").encode(shape=channels.shape())
     return [
         line.encode(strokeDash=dash, opacity=dimmed()),
-        marks.encode(tooltip=["run:N", *tips], opacity=dimmed()),
+        marks.encode(tooltip=[alt.Tooltip("run:N"), *tips], opacity=dimmed()),
     ]
 
 
 def line_names(name: str, along: str, scale: alt.Scale) -> list[alt.Chart]:
-    """The names of the lines at their ends, each behind its mark; a click on one isolates it."""
+    """Write the schemes' names at the ends of their lines; a click on one isolates its scheme."""
     base = panels.data_set("ends").transform_filter(f"!zoom && isValid(datum.{name})")
-    base = interaction.of_step_shown(base, along)
+    base = interaction.keep_step_shown(base, along)
     base = base.encode(y=channels.y(name, scale), opacity=dimmed())
     symbol, words = (
         base.mark_text(

@@ -35,21 +35,17 @@ def depth(run: Run) -> alt.VConcatChart:
 
 
 def require_measurements(run: Run) -> None:
-    """Raise ValueError where a run has nothing to draw."""
+    """Raise ValueError if nothing has been measured yet."""
     if not len(run.measurements):
         raise ValueError("this run has measured nothing yet: train it first, by run.train()")
 
 
 def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VConcatChart:
     """Return a chart with its data, a legend, and the colours that the page has from its theme."""
-    complete = chart.copy()
-    complete = complete.configure_range(diverging=list(DIVERGING_LIGHT), ramp=list(SEQUENTIAL))
+    complete = chart.configure_range(diverging=list(DIVERGING_LIGHT), ramp=list(SEQUENTIAL))
     complete.datasets = {name: table.to_pylist() for name, table in tables.items()}
-    for panel in complete.vconcat:
-        for layer in panel.layer:
-            if layer.encoding is alt.Undefined or layer.encoding.shape is alt.Undefined:
-                continue
-            legend = alt.Legend(title=None, orient="top")
-            layer.encoding.shape.legend = layer.encoding.color.legend = legend
-            return complete
+    encodings = (layer.encoding for panel in complete.vconcat for layer in panel.layer)
+    given = (encoding for encoding in encodings if encoding is not alt.Undefined)
+    if first := next((found for found in given if found.shape is not alt.Undefined), None):
+        first.shape.legend = first.color.legend = alt.Legend(title=None, orient="top")
     return complete

@@ -1,4 +1,4 @@
-"""The parts of every chart: panels below one another, and the layers that several of them have."""
+"""The parts that charts have in common: stacked panels, and layers that several of them draw."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,30 +10,28 @@ from stability.charts.palette import GREY, ZERO_OR_NOT_FINITE
 from stability.charts.spec_cache import variable_parameters
 from stability.charts.vega_names import PANEL_WIDTH
 
-# Grey words, readable on the page whether it is light or dark: the chart knows its background.
+# Grey text, readable on light and dark pages: the expression reads the chart's background.
 INK = "luminance(background) < 0.2 ? '#a4afb9' : '#5a6570'"
 TITLE_HEIGHT = 28  # pixels between two panels, of which the lower one's title takes most
+BELOW: dict[str, Any] = {"title": None, "orient": "bottom", "direction": "horizontal"}  # a legend
 DASHED: dict[str, Any] = {"strokeWidth": 1.5, "strokeDash": [5, 4], "clip": True}  # theory
 DOTTED: dict[str, Any] = {"strokeDash": [2, 3], "color": GREY}  # where something ends or begins
 
 
 def stack(
-    panels: Sequence[alt.LayerChart], description: str, parameters: Mapping[str, Any] | None = None
+    panels: Sequence[alt.LayerSpec], description: str, parameters: Mapping[str, Any] | None = None
 ) -> alt.VConcatChart:
-    """Put panels one above another, where their heights alone decide: no data move them.
+    """Stack panels; the layout depends on their heights alone and never on data.
 
-    Canvas from the start: a chart that changes its renderer is drawn anew, and flickers. All in one
-    call: each of Altair's methods copies a chart whole, which takes longer than to build it.
+    Canvas from the start: a chart that changes its renderer is drawn anew, and flickers.
     """
     ink = alt.ExprRef(INK)
-    return alt.vconcat(
-        *panels,
+    chart = alt.VConcatChart(
         bounds="flush",
         spacing=TITLE_HEIGHT,
         padding={"left": 0, "right": 8, "top": 0, "bottom": 6},
         description=description,
         usermeta={"embedOptions": {"renderer": "canvas"}},
-        params=variable_parameters(parameters) if parameters else alt.Undefined,
         resolve=alt.Resolve(scale=alt.ScaleResolveMap(color="independent", shape="independent")),
         config=alt.Config(
             mark=alt.MarkConfig(aria=False, tooltip=None),
@@ -42,86 +40,91 @@ def stack(
             legend=alt.LegendConfig(labelColor=ink),
         ),
     )
+    # Set afterwards, they are not copied: that would take longer than all else.
+    chart["vconcat"], chart["params"] = list(panels), variable_parameters(parameters or {})
+    return chart
 
 
-def panel(title: Any, height: int, *layers: alt.Chart, offset: int = 6) -> alt.LayerChart:
-    """Lay charts over one another under a title, words or an expression, `offset` pixels above."""
+def panel(title: Any, height: int, *layers: alt.Chart, offset: int = 6) -> alt.LayerSpec:
+    """Lay charts over one another under a title, text or an expression, `offset` pixels above."""
     words = alt.TitleParams(title, anchor="start", frame="group", fontSize=13, offset=offset)
     words.limit = alt.ExprRef(PANEL_WIDTH)
-    return alt.LayerChart(layer=list(layers), height=height, title=words)
+    return alt.LayerSpec(layer=list(layers), height=height, title=words)
+
+
+def single_panel(title: Any, height: int, *layers: alt.Chart, description: str) -> alt.VConcatChart:
+    """Return a chart of one panel."""
+    return stack([panel(title, height, *layers)], description)
 
 
 def data_set(name: str) -> alt.Chart:
-    """A chart of a named data set, which the page or `with_data` brings."""
+    """Return a chart of a named data set, which the page or `with_data` brings."""
     return alt.Chart(alt.NamedData(name))
 
 
 def one_row() -> alt.Chart:
-    """A chart of one row without fields, for what stands once in a panel."""
+    """Return a chart of one row without fields, for what stands once in a panel."""
     return alt.Chart(alt.sequence(1))
 
 
 def hold_axes(*positions: alt.X | alt.Y) -> alt.Chart:
-    """Invisible points of `limits`, which a chart must draw to know it; they hold its axes."""
+    """Draw `limits` invisibly, since a chart knows only data that it draws; they fix its axes."""
     return data_set("limits").mark_point(opacity=0, tooltip=None).encode(*positions)
 
 
 def level_rule(value: float, opacity: float) -> alt.Chart:
-    """A thin rule across the panel."""
+    """Draw a thin horizontal rule across the panel."""
     rule = one_row().mark_rule(opacity=opacity, color=GREY)
-    return rule.encode(y=alt.datum(value, type="quantitative"))
+    return rule.encode(y=alt.YDatum(value, type="quantitative"))
 
 
 def scheme_marks(base: alt.Chart, tips: list[Any]) -> alt.Chart:
-    """A few marks on the lines of schemes, with tooltips."""
+    """Draw a few marks on the lines of schemes, with tooltips."""
     marks = base.mark_point(filled=True, size=45, opacity=1, clip=True)
     return marks.transform_filter("datum.marked").encode(shape=channels.shape(), tooltip=tips)
 
 
 def outlined_text(base: alt.Chart, **mark: Any) -> list[alt.Chart]:
-    """Words that stay readable over a line: wider in the page's colour, then in their own."""
+    """Write text that stays readable over lines, with an outline in the page's colour."""
     page = alt.ExprRef("background")
     outline = base.mark_text(**mark, stroke=page, strokeWidth=4, strokeJoin="round")
     return [outline, base.mark_text(**mark)]
 
 
-def format_limit_rules(name: str) -> list[alt.Chart]:
-    """Draw the ends of number formats on a quantity's axis, named at the right: data `rules`."""
-    opacity = alt.condition("datum.inside", alt.value(0.9), alt.value(0))
+def log_axis(name: str) -> list[alt.Chart]:
+    """Fix a quantity's log axis by `limits`, and draw the limits of a format on it, `rules`."""
+    scale = channels.log_scale(name)
+    opacity = channels.opacity_where("datum.inside", 0.9)
     base = data_set("rules").transform_filter(f"datum.quantity == '{name}'")
-    base = base.encode(y=channels.y("height", channels.log_scale(name)), opacity=opacity)
+    base = base.encode(y=channels.y("height", scale), opacity=opacity)
     side = alt.ExprRef("datum.under ? 'top' : 'bottom'")
     dy = alt.ExprRef("datum.under ? 3 : -2")
     words = base.mark_text(align="right", baseline=side, dy=dy, tooltip=None, clip=True)
     rule = base.mark_rule(strokeDash=[1, 3], color=GREY, tooltip=None, clip=True)
-    return [rule, words.encode(x=alt.value("width"), text="words:N")]
+    words = words.encode(x=alt.XValue("width"), text=alt.Text("words:N"))
+    return [hold_axes(channels.y(name, scale)), rule, words]
 
 
 def heat_cells(
     base: alt.Chart, field: str, is_number: str, scale: alt.Scale, legend: Any
 ) -> list[alt.Chart]:
-    """Cells in the colours of a scale, and grey ones where the test of a number does not hold.
+    """Draw cells in the colours of a scale, and in grey where the test `is_number` fails.
 
     Two layers: a mark whose colour comes from a null is not drawn, whatever its condition says. The
-    stroke closes seams between cells, through which the page would shine.
+    stroke closes seams between cells.
     """
-    grey = alt.value(ZERO_OR_NOT_FINITE)
     cells = base.mark_rect(clip=True, strokeWidth=0.7)
     coloured = cells.transform_filter(is_number).encode(
         color=alt.Color(f"{field}:Q", scale=scale, legend=legend),
         stroke=alt.Stroke(f"{field}:Q", scale=scale, legend=None),
     )
-    return [cells.transform_filter(f"!({is_number})").encode(color=grey, stroke=grey), coloured]
+    grey = cells.transform_filter(f"!({is_number})").encode(
+        color=alt.ColorValue(ZERO_OR_NOT_FINITE), stroke=alt.StrokeValue(ZERO_OR_NOT_FINITE)
+    )
+    return [grey, coloured]
 
 
 def gradient_legend(**more: Any) -> alt.Legend:
-    """The legend of a heat map, below it."""
+    """Return the legend of a heat map, below it."""
     length = alt.ExprRef(f"min(220, 0.8 * {PANEL_WIDTH})")  # pixels
-    return alt.Legend(
-        title=None,
-        orient="bottom",
-        direction="horizontal",
-        gradientLength=length,
-        gradientThickness=8,
-        **more,
-    )
+    return alt.Legend(**BELOW, gradientLength=length, gradientThickness=8, **more)

@@ -1,4 +1,4 @@
-"""The activation and its slope, and beneath them the pre-activations that a layer feeds it."""
+"""An activation and its slope, and below it histograms of the pre-activations of a layer."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.palette import GREY
-from stability.charts.spec_cache import ChartTemplate
+from stability.charts.spec_cache import chart_and_spec
 from stability.engine.quantities import HISTOGRAM_REACH as REACH
 from stability.frames.pre_activations import OUTER_BIN_END
 
@@ -20,48 +20,47 @@ SHARE_TICKS = 0, 0.01, 0.05, 0.2, 0.5, 1
 
 
 def build_pre_activations(kind: None) -> alt.VConcatChart:
-    """phi and phi' over u; below, each scheme's histogram of u. Grey: where phi is flat.
+    """Draw phi and phi' over u, and each scheme's histogram of u; grey where phi is flat.
 
     The outer bins hold what lies beyond. Data sets: `curve`, `flat`, `limits`, `histogram`, as in
     `stability.frames.pre_activation_tables`.
     """
     flat = panels.data_set("flat").mark_rect(color=GREY, opacity=0.16, tooltip=None)
-    upper, lower = (flat.encode(x=u_axis("from", last), x2="until") for last in (False, True))
-    rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6)  # what lies beyond it, is apart
-    rules = [rule.encode(x=alt.datum(end, type="quantitative")) for end in (-REACH, REACH)]
+    upper, lower = (
+        flat.encode(x=u_axis("from", last), x2=alt.X2("until")) for last in (False, True)
+    )
+    rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6)  # beyond them: the outer bins
+    rules = [rule.encode(x=alt.XDatum(end, type="quantitative")) for end in (-REACH, REACH)]
     activation = "The activation φ and its slope φ′; grey: flat"
     histogram = "Share of the pre-activations u in each bin (√)"
     words = (
         "The activation and its slope, and a histogram of the layer's pre-activations"
         " for each initialization."
     )
-    return panels.stack(
-        [
-            panels.panel(activation, 130, upper, *activation_lines()),
-            panels.panel(histogram, 170, lower, *rules, *histogram_outlines()),
-        ],
-        words,
-    )
+    drawn = [
+        panels.panel(activation, 130, upper, *activation_lines()),
+        panels.panel(histogram, 170, lower, *rules, *histogram_outlines()),
+    ]
+    return panels.stack(drawn, words)
 
 
 def u_axis(name: str, is_last: bool) -> alt.X:
-    """Pre-activations; only the last panel labels them."""
+    """Return the axis of pre-activations; only the last panel labels it."""
     axis = alt.Axis(values=TICKS, labels=False, ticks=False)
     if is_last:
-        axis = alt.Axis(values=TICKS, labelExpr=TICK_LABEL, labelPadding=4, labelFlush=True)
+        axis = alt.Axis(**channels.FLUSH, values=TICKS, labelExpr=TICK_LABEL)
     return channels.x(name, alt.Scale(domain=[-OUTER_BIN_END, OUTER_BIN_END], nice=False), axis)
 
 
 def activation_lines() -> list[alt.Chart]:
-    """phi, and phi' dashed, each named on its line."""
+    """Draw phi, and phi' dashed, each named on its line."""
     axis = alt.Axis(**channels.EXTENT, tickCount=4, format="~g")
     scale = alt.Scale(nice=False, zero=False)
     layers = [panels.hold_axes(channels.y("value", scale, axis))]
     where: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -2}
     for name, symbol, width, dash in (("phi", "φ", 2.5, [1, 0]), ("dphi", "φ′", 1.5, [5, 4])):
-        base = panels.data_set("curve").encode(
-            x=u_axis("u", False), y=channels.y(name, scale, axis)
-        )
+        y = channels.y(name, scale, axis)
+        base = panels.data_set("curve").encode(x=u_axis("u", False), y=y)
         word = base.mark_text(text=symbol, **where, fontSize=14, fontWeight="bold")
         layers += [
             base.mark_line(color=GREY, strokeWidth=width, strokeDash=dash, clip=True),
@@ -71,7 +70,7 @@ def activation_lines() -> list[alt.Chart]:
 
 
 def histogram_outlines() -> list[alt.Chart]:
-    """The outline of each scheme's bins; the root shows a wide bell beside a bin that holds all."""
+    """Draw each scheme's bins as an outline, on a root scale: it shows small shares beside 1."""
     axis = alt.Axis(**channels.EXTENT, values=SHARE_TICKS, format="%", labelOverlap=False)
     share = channels.y("share", alt.Scale(type="sqrt", domain=[0, 1], nice=False), axis)
     base = panels.data_set("histogram").encode(y=share, color=channels.colour())
@@ -79,13 +78,13 @@ def histogram_outlines() -> list[alt.Chart]:
     line = base.transform_fold(["u", "until"], as_=["side", "edge"])
     line = line.mark_line(strokeWidth=2, clip=True, strokeJoin="round")
     marks = base.mark_point(filled=True, size=45, opacity=1).transform_filter("datum.marked")
-    tips = ["scheme:N", "u:Q", "until:Q", *channels.formatted_tips(".2~%", "share")]
+    tips = channels.tooltips("scheme:N", "u:Q", "until:Q", "share:Q .2~%")
     return [
         line.encode(x=u_axis("edge", True), order=alt.OrderValue(0)),
         marks.encode(x=u_axis("middle", True), shape=channels.shape(), tooltip=tips),
     ]
 
 
-pre_activation_template = ChartTemplate(build_pre_activations, channels.fill_schemes)
-pre_activation_chart = pre_activation_template.chart
-pre_activation_spec = pre_activation_template.spec
+pre_activation_chart, pre_activation_spec = chart_and_spec(
+    build_pre_activations, channels.fill_schemes
+)

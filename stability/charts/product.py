@@ -1,6 +1,6 @@
-"""Products of random matrices: their norm by the number of factors, and what happens to directions.
+"""Products of random matrices: norms, Lyapunov exponents, typical growth and singular values.
 
-Every height is a log10 on a plain axis that is labelled in powers of ten: a product may be 1e-2000.
+Heights are log10 on a linear axis labelled in powers of ten: a product may be 1e-2000.
 """
 
 from typing import Any
@@ -9,13 +9,12 @@ import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.palette import GREY, SCHEME_COLOURS
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.frames.product import TYPICAL_FACTORS
 from stability.records.product import Product
 
 BLUE, ORANGE = SCHEME_COLOURS[:2]
 POWER_LABELS = {"labelExpr": channels.DECADES, "tickMinStep": 1}
-PLAIN_LABELS = {"format": "~g"}
 LAW: dict[str, Any] = {**panels.DASHED, "color": GREY}
 FINE_LAW: dict[str, Any] = {"strokeDash": [1, 3], "color": GREY, "clip": True}
 HOVERED: dict[str, Any] = {"size": 80, "opacity": 0, "filled": True}  # where a line has tooltips
@@ -23,38 +22,38 @@ RISING, FALLING = "datum.named > 0", "datum.named < 0"
 
 
 def fill_product(product: Product) -> Filling[None]:
-    """Return the filling of a chart of products, of which only the length moves an axis."""
+    """Return the filling of a chart of products: only the number of factors changes an axis."""
     return Filling(None, {"factors": product.count})
 
 
 def factor_count_axis() -> alt.X:
-    """The number of further factors."""
+    """Return the axis of the number of further factors."""
     axis = channels.shared_axis("factor", format="d")
     return channels.x("factor", channels.up_to(0, "factors"), axis)
 
 
 def power_axis(name: str, labels: Any = POWER_LABELS) -> alt.Y:
-    """A log10; the axis goes where `limits` has it, and no further."""
+    """Return the axis of a log10, between the rows of `limits`."""
     axis = alt.Axis(**channels.EXTENT, tickCount=5, labelOverlap=True, **labels)
     return channels.y(name, channels.limited_scale("height"), axis)
 
 
 def build_product(kind: None) -> alt.VConcatChart:
-    """log10 of the norm by further factors: median, nine of ten, the law, and ends of formats.
+    """Draw log10 of the norm by further factors: median, nine of ten, law, and limits of formats.
 
     Data sets: `growth`, `law`, `formats`, `limits`, as in `stability.frames.product_tables`.
     """
     x, median = factor_count_axis(), power_axis("median")
     growth, law = (panels.data_set(name).encode(x=x) for name in ("growth", "law"))
-    tips = ["factor:Q", *channels.formatted_tips(".2f", "median", "low", "high")]
+    tips = channels.tooltips("factor:Q", "median:Q .2f", "low:Q .2f", "high:Q .2f")
     range_band = growth.mark_area(opacity=0.18, color=BLUE, clip=True)
     edges = law.mark_line(**FINE_LAW, strokeWidth=1, opacity=0.6)
-    drawn = panels.panel(
+    return panels.single_panel(
         "Norm by further factors: median, nine of ten (log)",
         260,
         panels.hold_axes(power_axis("height")),
         *format_ends(),
-        range_band.encode(y=power_axis("low"), y2="high"),
+        range_band.encode(y=power_axis("low"), y2=alt.Y2("high")),
         *(edges.encode(y=power_axis(name)) for name in ("low", "high")),
         law.mark_line(**FINE_LAW, strokeWidth=1.5).encode(y=power_axis("mean")),
         growth.mark_line(strokeWidth=2.5, color=BLUE, clip=True).encode(y=median),
@@ -62,24 +61,21 @@ def build_product(kind: None) -> alt.VConcatChart:
         growth.mark_point(**HOVERED).encode(y=median, tooltip=tips),
         *law_words(law.encode(y=power_axis("frobenius")), "law of the norm", is_above=True),
         *law_words(law.encode(y=power_axis("mean")), "law of one vector", is_above=False),
+        description="Norm of a product of random matrices by the number of factors, on a log axis,"
+        " with its law.",
     )
-    words = (
-        "Norm of a product of random matrices by the number of factors, on a log axis,"
-        " with its law."
-    )
-    return panels.stack([drawn], words)
 
 
 def format_ends() -> list[alt.Chart]:
-    """Thin lines where number formats end, named at their right ends."""
+    """Draw thin rules at the limits of number formats, named at their right ends."""
     base = panels.data_set("formats").encode(y=power_axis("height"))
     words = base.mark_text(align="right", baseline="bottom", dy=-2)
     rule = base.mark_rule(**panels.DOTTED, opacity=0.6)
-    return [rule, words.encode(text="text:N", x=alt.value("width"))]
+    return [rule, words.encode(text=alt.Text("text:N"), x=alt.XValue("width"))]
 
 
 def law_words(base: alt.Chart, text: str, is_above: bool) -> list[alt.Chart]:
-    """A label beside a line, on the side where it runs away from the words."""
+    """Write a label above or below a line, where the line does not run through it."""
     where: dict[str, Any] = {"text": text, "baseline": "top", "dy": 8}
     if is_above:
         where |= {"baseline": "bottom", "dy": -8}
@@ -90,50 +86,43 @@ def law_words(base: alt.Chart, text: str, is_above: bool) -> list[alt.Chart]:
 
 
 def build_exponent(kind: None) -> alt.VConcatChart:
-    """Lyapunov exponents by share of directions: measured, and the law dashed.
+    """Draw Lyapunov exponents by share of directions: measured, and the law dashed.
 
     Data sets: `exponents`, `limits`, as in `stability.frames.exponent_tables`.
     """
     share = channels.x("share", channels.UNIT, channels.SHARE_AXIS)
     base = panels.data_set("exponents").encode(x=share)
     points = base.mark_point(filled=True, size=30, opacity=1, color=BLUE, clip=True)
-    law, measured, height = (
-        power_axis(name, PLAIN_LABELS) for name in ("law", "measured", "height")
-    )
-    drawn = panels.panel(
+    names = "law", "measured", "height"
+    law, measured, height = (power_axis(name, {"format": "~g"}) for name in names)
+    tips = channels.tooltips("share:Q .3f", "law:Q .3f", "measured:Q .3f")
+    return panels.single_panel(
         "Growth of each direction, decades a factor; dashed: law",
         180,
         panels.hold_axes(height),
         base.mark_line(**LAW).encode(y=law),
         base.mark_tick(thickness=1.5, size=8, color=GREY, clip=True).encode(y=law),
-        points.encode(
-            y=measured, tooltip=channels.formatted_tips(".3f", "share", "law", "measured")
-        ),
+        points.encode(y=measured, tooltip=tips),
+        description="Lyapunov exponents of a product of random matrices, the largest first, with"
+        " their law.",
     )
-    words = "Lyapunov exponents of a product of random matrices, the largest first, with their law."
-    return panels.stack([drawn], words)
 
 
 def build_healing(kind: None) -> alt.VConcatChart:
-    """The growth of the typical product at sigma 1 / sqrt(n) over many factors, size by size.
+    """Draw the typical growth over many factors at sigma 1 / sqrt(n), by size n.
 
     Data sets: `healing`, `here` (this product), `limits`, as in `stability.frames.healing_tables`.
     """
-    words: dict[str, Any] = {
-        "format": "d",
-        "labelFlush": True,
-        "labelOverlap": True,
-        "labelPadding": 4,
-    }
-    axis = alt.Axis(values=[2**power for power in range(9)], **words)
+    sizes = [2**power for power in range(9)]
+    axis = alt.Axis(**channels.FLUSH, values=sizes, format="d", labelOverlap=True)
     x = channels.x("n", alt.Scale(type="log", base=2, domain=[1, 256], nice=False), axis)
     y = power_axis("height")
     curve, here = (panels.data_set(name).encode(x=x, y=y) for name in ("healing", "here"))
-    text = here.encode(text="text:N")  # which stands where the curve does not
+    text = here.encode(text=alt.Text("text:N"))  # on the side without the curve
     right = text.mark_text(align="left", baseline="top", dy=7)
     left = text.mark_text(align="right", baseline="bottom", dy=-7)
-    tips = ["n:Q", *channels.formatted_tips(".2f", "height")]
-    drawn = panels.panel(
+    tips = channels.tooltips("n:Q", "height:Q .2f")
+    return panels.single_panel(
         f"Typical growth over {TYPICAL_FACTORS} factors at sigma = 1/√n, by size n",
         180,
         panels.hold_axes(y),
@@ -143,30 +132,27 @@ def build_healing(kind: None) -> alt.VConcatChart:
         here.mark_point(filled=True, size=70, opacity=1, color=BLUE),
         right.transform_filter("datum.n < 16"),
         left.transform_filter("datum.n > 15"),
+        description="Growth of the typical product of Gaussian matrices that preserve the variance,"
+        " by their size.",
     )
-    description = (
-        "Growth of the typical product of Gaussian matrices that preserve the variance,"
-        " by their size."
-    )
-    return panels.stack([drawn], description)
 
 
 def build_bound(kind: None) -> alt.VConcatChart:
-    """The extreme singular values by further factors, and dashed the products of the factors' own.
+    """Draw the extreme singular values by further factors; dashed: products of the factors' own.
 
     Data sets: `bounds`, `limits`, as in `stability.frames.bound_tables`.
     """
     base = panels.data_set("bounds").encode(x=factor_count_axis(), y=power_axis("value"))
-    base = base.encode(detail="line:N")
+    base = base.encode(detail=alt.Detail("line:N"))
     largest, smallest = (
         base.mark_line(strokeWidth=2, color=colour, clip=True) for colour in (BLUE, ORANGE)
     )
-    tips = ["line:N", "factor:Q", *channels.formatted_tips(".2f", "value")]
-    text = base.encode(text="text:N")
+    tips = channels.tooltips("line:N", "factor:Q", "value:Q .2f")
+    text = base.encode(text=alt.Text("text:N"))
     above = text.mark_text(align="right", baseline="bottom", dx=-4, dy=-2)
     below = text.mark_text(align="right", baseline="top", dx=-4, dy=2)
     is_bound = "datum.line == 'at most' || datum.line == 'at least'"
-    drawn = panels.panel(
+    return panels.single_panel(
         "Singular values of one product and their bounds (log)",
         220,
         panels.hold_axes(power_axis("height")),
@@ -177,19 +163,12 @@ def build_bound(kind: None) -> alt.VConcatChart:
         base.mark_point(**HOVERED).encode(tooltip=tips),
         above.transform_filter(RISING),
         below.transform_filter(FALLING),
+        description="The largest and the smallest singular value of a product by the number of"
+        " factors, with bounds.",
     )
-    description = (
-        "The largest and the smallest singular value of a product by the number of factors,"
-        " with bounds."
-    )
-    return panels.stack([drawn], description)
 
 
-product_template = ChartTemplate(build_product, fill_product)
-product_chart, product_spec = product_template.chart, product_template.spec
-exponent_template = ChartTemplate(build_exponent, fill_product)
-exponent_chart, exponent_spec = exponent_template.chart, exponent_template.spec
-healing_template = ChartTemplate(build_healing, fill_product)
-healing_chart, healing_spec = healing_template.chart, healing_template.spec
-bound_template = ChartTemplate(build_bound, fill_product)
-bound_chart, bound_spec = bound_template.chart, bound_template.spec
+product_chart, product_spec = chart_and_spec(build_product, fill_product)
+exponent_chart, exponent_spec = chart_and_spec(build_exponent, fill_product)
+healing_chart, healing_spec = chart_and_spec(build_healing, fill_product)
+bound_chart, bound_spec = chart_and_spec(build_bound, fill_product)

@@ -4,7 +4,7 @@ import altair as alt
 
 from stability.charts import channels, interaction, panels
 from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.records.experiment import Experiment
 
 PROFILE_TITLES = {
@@ -20,30 +20,28 @@ def fill_depth(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> Fil
 
 
 def build_depth(kind: RunKind) -> alt.VConcatChart:
-    """Signal, signal gradient and weight gradient by layer.
+    """Stack signal, signal gradient and weight gradient by layer.
 
     Data sets: `profiles`, `theory`, `ends`, `limits`, `rules`, and `pinned` behind pins, as in
     `stability.frames`.
     """
     drawn = []
     for name, title in PROFILE_TITLES.items():
-        scale = channels.log_scale(name)
-        behind = [panels.hold_axes(channels.y(name, scale)), *panels.format_limit_rules(name)]
-        if name != "weight_gradient":  # of which nothing is predicted
+        scale, behind = channels.log_scale(name), panels.log_axis(name)
+        if name != "weight_gradient":  # without a prediction
             behind += theory_layers(name, scale)
         drawn.append(line_panel(kind, title, name, "layer", scale, behind))
     words = "Through the depth: signal, signal gradient and weight gradient by layer, on log axes."
-    return panels.stack(drawn, words, interaction.static_parameters())
+    return panels.stack(drawn, words, interaction.STATIC_PARAMETERS)
 
 
 def theory_layers(name: str, scale: alt.Scale) -> list[alt.Chart]:
-    """The prediction before training, dashed, in a band where the spread of networks is known."""
+    """Draw the prediction dashed, in a band of nine of ten networks where their law is known."""
     base = panels.data_set("theory").encode(x=line_axis("layer"), color=channels.colour())
     band = base.mark_area(clip=True).encode(opacity=interaction.dimmed(0.12))
     line = base.mark_line(**panels.DASHED).encode(opacity=interaction.dimmed())
     low = channels.y(f"{name}_low", scale)
-    return [band.encode(y=low, y2=f"{name}_high"), line.encode(y=channels.y(name, scale))]
+    return [band.encode(y=low, y2=alt.Y2(f"{name}_high")), line.encode(y=channels.y(name, scale))]
 
 
-depth_template = ChartTemplate(build_depth, fill_depth, interaction.interactive_spec)
-depth_chart, depth_spec = depth_template.chart, depth_template.spec
+depth_chart, depth_spec = chart_and_spec(build_depth, fill_depth, interaction.interactive_spec)

@@ -3,7 +3,7 @@
 import altair as alt
 
 from stability.charts import channels, panels
-from stability.charts.spec_cache import ChartTemplate, Filling
+from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.records.experiment import Experiment
 
 
@@ -25,7 +25,7 @@ def fill_symmetry(experiment: Experiment) -> Filling[int]:
 
 
 def build_symmetry(schemes: int) -> alt.VConcatChart:
-    """Distinct hidden units by layer and step, a heat map for each scheme; grey is not finite.
+    """Draw distinct hidden units by layer and step, a heat map a scheme; grey is not finite.
 
     Data set: `distinct`, as in `stability.frames.symmetry_tables`.
     """
@@ -36,18 +36,18 @@ def build_symmetry(schemes: int) -> alt.VConcatChart:
     return panels.stack(drawn, words)
 
 
-def count_map(index: int, is_last: bool) -> alt.LayerChart:
-    """One scheme's layers by step; the last panel has the axis of steps and the legend."""
+def count_map(index: int, is_last: bool) -> alt.LayerSpec:
+    """Draw one scheme's layers by step; the last panel has the axis of steps and the legend."""
     base = panels.data_set("distinct").transform_filter(f"datum.scheme == schemes[{index}]")
     base = base.transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
     axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=3, format="d")
-    counts = ["layer:Q", "last:Q", "step:Q", "distinct:Q"]
+    counts = "layer:Q", "last:Q", "step:Q", "distinct:Q"
     base = base.encode(
         x=channels.x("since", channels.up_to(0, "steps"), channels.shared_axis("step", is_last)),
-        x2="until",
+        x2=alt.X2("until"),
         y=channels.y("bottom", channels.up_to(0.5, "hidden_layers + 0.5"), axis),
-        y2="top",
-        tooltip=[*counts, *channels.formatted_tips(".0%", "share")],
+        y2=alt.Y2("top"),
+        tooltip=channels.tooltips(*counts, "share:Q .0%"),
     )
     scale = alt.Scale(type="log", domain=[1, alt.ExprRef("units")], range="ramp", nice=False)
     legend = None
@@ -58,5 +58,4 @@ def count_map(index: int, is_last: bool) -> alt.LayerChart:
     return panels.panel(alt.ExprRef(f"titles[{index}]"), 64, *cells)
 
 
-symmetry_template = ChartTemplate(build_symmetry, fill_symmetry)
-symmetry_chart, symmetry_spec = symmetry_template.chart, symmetry_template.spec
+symmetry_chart, symmetry_spec = chart_and_spec(build_symmetry, fill_symmetry)

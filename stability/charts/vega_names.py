@@ -5,9 +5,6 @@ each. Every chart is a column of panels; Vega-Lite calls the first one `concat_0
 exactly below it and have its horizontal scale.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 PANEL_WIDTH = "range('concat_0_x')[1]"  # of every panel, in pixels
 POINTER_IN_PANEL = "group() && inrange(x(group()), range('concat_0_x'))"
 POINTER_X = "invert('concat_0_x', x(group()))"  # a step, or a layer
@@ -17,8 +14,3 @@ MARK_PANEL_WIDTH = "item.mark.group.width"  # of the panel that a mark stands in
 def x_in_pixels(value: str) -> str:
     """Return the expression of a step's or layer's distance from the left end of the panels."""
     return f"scale('concat_0_x', {value})"
-
-
-def with_signals(spec: Mapping[str, Any], signals: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Add signals of Vega, which Vega-Lite hands through from its `config`."""
-    return {**spec, "config": spec["config"] | {"signals": list(signals)}}

@@ -1,6 +1,6 @@
 """The evidence about one scheme: how it started, how its loss went, how it ended.
 
-Numbers are medians over replicates, but one replicate that left the range of numbers is enough.
+Numbers are medians over the replicates, but one replicate that diverged is enough.
 """
 
 import math
@@ -18,7 +18,6 @@ from stability.engine.measurement import Measurement, finite_networks
 from stability.engine.replicates import median_or_worst
 from stability.engine.runs import Break, Run, locate_break
 from stability.records.experiment import Experiment
-from stability.records.step_sampling import sampled_steps
 
 LEARNED_SHARE = 0.5  # below this share of the first held-out loss: learned; of guessing: well
 HARMED_SHARE = 2.0  # of the held-out loss at the start: above it training has done harm
@@ -41,7 +40,7 @@ class Evidence:
 
     @property
     def stages(self) -> tuple[Indicators, ...]:
-        """The indicators in which a disease is looked for: the start first, where it is a cause."""
+        """The indicators to search for a disease: the start first, since it is the cause."""
         return (self.start, self.end) if self.end else (self.start,)
 
     @property
@@ -79,7 +78,7 @@ class Evidence:
 
 
 def is_healthy(seen: Indicators) -> bool:
-    """True if signal and gradient keep their size and the loss starts within reach of guessing."""
+    """True if signal and gradient keep their size and the loss starts near that of guessing."""
     flat_signal = abs(seen.log_signal) < HEALTHY_DECADES  # False where it is NaN
     flat_gradient = abs(seen.log_gradient) < HEALTHY_DECADES
     within_reach = seen.relative_loss < 10**HEALTHY_DECADES
@@ -88,40 +87,36 @@ def is_healthy(seen: Indicators) -> bool:
 
 def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence]:
     """Return the evidence of the first measurement alone."""
-    finite, starts, found = finite_networks(e, first), scheme_indicators(e, first), []
-    for index, scheme in enumerate(e.schemes):
-        broken = np.flatnonzero(~finite[index]).tolist()
-        breaks = earliest_first(locate_break(first, (index, replicate)) for replicate in broken)
-        found.append(Evidence(e, scheme, starts[index], breaks))
-    return found
+    broken = np.argwhere(~finite_networks(e, first)).tolist()
+    events = [(scheme, locate_break(first, (scheme, replicate))) for scheme, replicate in broken]
+    return [
+        Evidence(e, e.schemes[i], start, earliest_first(event for s, event in events if s == i))
+        for i, start in enumerate(scheme_indicators(e, first))
+    ]
 
 
-def evidence_during_training(run: Run, count: int) -> list[Evidence]:
-    """Return the evidence of the first `count` measurements: a scheme that diverged has ended."""
-    found = []
-    for index, start in enumerate(starting_indicators(run, count)):
-        breaks = breaks_of_scheme(run, count, index)
-        end, scheme = start if breaks else None, run.experiment.schemes[index]
-        found.append(Evidence(run.experiment, scheme, start, breaks, end))
-    return found
+def evidence_of_run(run: Run, count: int) -> list[Evidence]:
+    """Return the evidence of the first `count` measurements.
 
-
-def evidence_after_training(run: Run, count: int) -> list[Evidence]:
-    """Return the evidence of the first `count` measurements as if training ended there."""
-    e = run.experiment
-    last = max(step for step in sampled_steps(e.steps) if step < count)  # with a held-out loss
-    before, after = (median_or_worst(run.measurements[step].test_loss) for step in (0, last))
-    starts = starting_indicators(run, count)
+    Until all steps are taken, only what has diverged has an end.
+    """
+    e, starts = run.experiment, starting_indicators(run, count)
+    breaks = [breaks_of_scheme(run, count, index) for index in range(len(e.schemes))]
+    if count <= e.steps:
+        known = zip(e.schemes, starts, breaks, strict=True)
+        return [
+            Evidence(e, scheme, start, events, end=start if events else None)
+            for scheme, start, events in known
+        ]
     ends = remembered_indicators(run, run.newest_profiles(count).step)
-    found = []
-    for index, scheme in enumerate(e.schemes):
-        breaks, losses = breaks_of_scheme(run, count, index), (before[index], after[index])
-        found.append(Evidence(e, scheme, starts[index], breaks, ends[index], *map(float, losses)))
-    return found
+    losses = (run.measurements[step].test_loss for step in (0, e.steps))
+    before, after = (median_or_worst(loss).tolist() for loss in losses)
+    rows = zip(e.schemes, starts, breaks, ends, before, after, strict=True)
+    return [Evidence(e, *row) for row in rows]
 
 
 def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:
-    """The breaks of its replicates in the first `count` measurements, the earliest first."""
+    """Return the breaks of its replicates in the first `count` measurements, the earliest first."""
     events = list(run.breaks.items())  # a copy: the thread that trains may add to it
     return earliest_first(event for (s, _), event in events if s == scheme and event.step < count)
 
@@ -132,13 +127,13 @@ def earliest_first(breaks: Iterable[Break]) -> tuple[Break, ...]:
 
 
 def starting_indicators(run: Run, count: int) -> list[Indicators]:
-    """Return the indicators of every scheme at its first step taken, before which nothing moves."""
+    """Return the indicators of every scheme at the first step that it takes."""
     schemes = range(len(run.experiment.schemes))
     return [remembered_indicators(run, first_taken_step(run, count, i))[i] for i in schemes]
 
 
 def first_taken_step(run: Run, count: int, scheme: int) -> int:
-    """Return the first step that loss scaling does not skip, of those with profiles; else 0."""
+    """Return the first step with profiles that loss scaling does not skip; 0 if there is none."""
     if not run.experiment.number_format.scales_loss:
         return 0
     for measurement in run.measurements[: min(count, MOST_HALVINGS + 1)]:
@@ -153,7 +148,7 @@ _remembered: WeakKeyDictionary[Run, dict[int, list[Indicators]]] = WeakKeyDictio
 
 
 def remembered_indicators(run: Run, step: int) -> list[Indicators]:
-    """Return the indicators at a step, taken once: every draw asks for the same ones."""
+    """Return the indicators at a step, computed once: every redraw asks for the same ones."""
     with _lock:
         by_step = _remembered.setdefault(run, {})
     if step not in by_step:

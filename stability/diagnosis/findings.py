@@ -22,21 +22,14 @@ from stability.diagnosis.remedies import (
 )
 from stability.text import percent, rough_number
 
-FORECASTS = {  # by word: how it is foretold, after "is likely to"
-    "overflowed": "learn nothing",
-    "learns": "learn",
-    "slow": "learn slowly",
-    "diverged": "diverge",
-    "symmetric": "stay symmetric",
-    "dead": "stay dead",
-    "saturated": "stay saturated",
-    "exploding": "stall or diverge",
-    "vanishing": "stall",
-    "stalled": "stall",
-}
+FORECASTS = {  # by word: its forecast, after "is likely to"
+    "overflowed": "learn nothing", "learns": "learn", "slow": "learn slowly", "diverged": "diverge",
+    "symmetric": "stay symmetric", "dead": "stay dead", "saturated": "stay saturated",
+    "exploding": "stall or diverge", "vanishing": "stall", "stalled": "stall",
+}  # fmt: skip
 EXACT_ZERO = -200.0  # power of ten: beyond any format
 FLAT = 1.0  # power of ten: weight gradients within it look flat in a chart
-SATURATED = 0.3  # of hidden units, beyond design: in ten layers 97 % of the ways back meet one
+SATURATED = 0.3  # of hidden units, beyond design: 97 % of paths back through ten layers meet one
 DEAD = 0.9  # of a layer's units: what is left is too narrow for the data
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
 AMPLE_DROP = 1.0  # power of ten: gradients turn on the way, so steps should promise ten losses
@@ -47,7 +40,7 @@ class Finding:
     """A verdict on some evidence, with candidates for its remedy, the best first."""
 
     word: str
-    sentence: str
+    reason: str  # how its sentence goes on after the `opening`
     number: float
     remedies: Iterable[Remedy] = ()
 
@@ -56,50 +49,44 @@ def find_overflow(evidence: Evidence) -> Finding | None:
     """Return the finding of a signal or gradient that is not finite before the first step."""
     if evidence.start.is_finite:
         return None
-    broken = f"{broken_share(evidence)}: {first_break(evidence)}"
-    sentence = f"{opening(evidence, 'overflowed')} before the first step{broken}."
+    reason = f" before the first step{first_break(evidence)}."
     start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
-    return Finding("overflowed", sentence, evidence.breaks[0].layer, start_anew)
+    return Finding("overflowed", reason, evidence.breaks[0].layer, start_anew)
 
 
 def find_learning(evidence: Evidence) -> Finding | None:
     """Return the finding of a held-out loss that was halved, and is far below guessing."""
     if not (evidence.learns and evidence.beats_guessing):
         return None
-    begins = opening(evidence, "learns")
     if evidence.end:
-        course = loss_course(evidence)
-        return Finding("learns", f"{begins}: {course}.", evidence.remaining_loss)
-    return Finding("learns", f"{begins}: {learning_odds(evidence)}.", evidence.probability)
+        return Finding("learns", f": {loss_course(evidence)}.", evidence.remaining_loss)
+    return Finding("learns", f": {learning_odds(evidence)}.", evidence.probability)
 
 
 def find_slow_learning(evidence: Evidence) -> Finding | None:
     """Return the finding of a loss that was halved, and is still near guessing."""
     if not evidence.learns or evidence.beats_guessing:
         return None
-    e, begins = evidence.experiment, opening(evidence, "slow")
-    guessing = e.dataset_row.guessing_loss
-    course = f"{loss_course(evidence)}, while guessing gives {rough_number(guessing)}"
-    number = evidence.last_loss / guessing
-    return Finding("slow", f"{begins}: {course}.", number, suggest_more_steps(e))
+    guessing = evidence.experiment.dataset_row.guessing_loss
+    reason = f": {loss_course(evidence)}, while guessing gives {rough_number(guessing)}."
+    more_steps = suggest_more_steps(evidence.experiment)
+    return Finding("slow", reason, evidence.last_loss / guessing, more_steps)
 
 
 def find_divergence(evidence: Evidence) -> Finding | None:
     """Return the finding of training that left the range of numbers or did harm."""
     if not evidence.diverges:
         return None
-    begins, cause = opening(evidence, "diverged"), divergence_cause(evidence)
     if not evidence.end:
-        number, reason = overshoot(evidence)
-        sentence = f"{begins}: {reason}.{cause}"
+        number, promise = overshoot(evidence)
+        reason = f": {promise}."
     elif evidence.breaks:
         number = evidence.breaks[0].step
-        broken = f"{broken_share(evidence)}: {first_break(evidence)}"
-        sentence = f"{begins} at step {number}{broken}.{cause}"
+        reason = f" at step {number}{first_break(evidence)}."
     else:
-        number = evidence.remaining_loss
-        sentence = f"{begins}: {loss_course(evidence)}.{cause}"
-    return Finding("diverged", sentence, number, suggest_after_divergence(evidence))
+        number, reason = evidence.remaining_loss, f": {loss_course(evidence)}."
+    reason += divergence_cause(evidence)
+    return Finding("diverged", reason, number, suggest_after_divergence(evidence))
 
 
 def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
@@ -107,83 +94,79 @@ def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
     e, hidden, copies = evidence.experiment, seen.depth - 1, seen.symmetric_layers
     if e.width == 1 or copies < max(1, SYMMETRIC * hidden):
         return None
-    begins = opening(evidence, "symmetric", seen)
-    reason = f"all units of a layer start as copies of one, in {copies} of {hidden} hidden layers"
-    return Finding("symmetric", f"{begins}: {reason}.", copies, suggest_random_start(e))
+    where = f"in {copies} of {hidden} hidden layers"
+    reason = f": all units of a layer start as copies of one, {where}."
+    return Finding("symmetric", reason, copies, suggest_random_start(e))
 
 
 def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of a layer that passes next to nothing on."""
     if not seen.dead >= DEAD:  # NaN is not
         return None
-    begins = opening(evidence, "dead", seen)
-    reason = f"a layer has {percent(seen.dead)} of its units flat on the whole batch"
-    remedies = suggest_living_units(evidence.experiment)
-    return Finding("dead", f"{begins}: {reason}.", seen.dead, remedies)
+    reason = f": a layer has {percent(seen.dead)} of its units flat on the whole batch."
+    return Finding("dead", reason, seen.dead, suggest_living_units(evidence.experiment))
 
 
 def find_saturation(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of units pushed to where the activation is flat."""
     if not seen.saturated >= SATURATED:  # NaN is not
         return None
-    e, begins = evidence.experiment, opening(evidence, "saturated", seen)
-    reason = f"{percent(seen.saturated)} of the hidden units sit where {e.phi.label} is flat"
-    start_anew = suggest_better_start(e, evidence.scheme)
-    return Finding("saturated", f"{begins}: {reason}.", seen.saturated, start_anew)
+    e = evidence.experiment
+    reason = f": {percent(seen.saturated)} of the hidden units sit where {e.phi.label} is flat."
+    return Finding("saturated", reason, seen.saturated, suggest_better_start(e, evidence.scheme))
 
 
 def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of a signal or gradient that grows through the depth."""
     if not grows_with_depth(seen):
         return None
-    begins = opening(evidence, "exploding", seen)
     number = max(seen.gradient_factor, seen.signal_factor)
     start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
-    return Finding("exploding", f"{begins}: {layer_factor(seen, max)}.", number, start_anew)
+    return Finding("exploding", f": {layer_factor(seen, max)}.", number, start_anew)
 
 
 def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of a signal or gradient that fades through the depth."""
     if not min(seen.log_gradient, seen.log_signal) < -HEALTHY_DECADES:  # NaN is not
         return None
-    begins = opening(evidence, "vanishing", seen)
-    sentence = f"{begins}: {layer_factor(seen, min)}."
+    reason = f": {layer_factor(seen, min)}."
     if seen.log_signal < -HEALTHY_DECADES and seen.log_weight_gradient < FLAT:
         last = f"from the start the signal shrinks to {rough_number(seen.signal[-1])}"
-        sentence = f"{begins} although the weight gradients look flat: {last}."
+        reason = f" although the weight gradients look flat: {last}."
     number = min(seen.gradient_factor, seen.signal_factor)
     start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
-    return Finding("vanishing", sentence, number, start_anew)
+    return Finding("vanishing", reason, number, start_anew)
 
 
 def find_stall(evidence: Evidence) -> Finding:
-    """Return why a network does not learn that shows no disease."""
-    e, start, begins = evidence.experiment, evidence.start, opening(evidence, "stalled")
+    """Return the finding of a network that neither learns nor shows a disease."""
+    steps, start = evidence.experiment.steps, evidence.start
     number, odds = 10**start.log_predicted_drop, learning_odds(evidence)
     if evidence.end:
         number = evidence.remaining_loss
-        sentence = f"{begins}: {loss_course(evidence)}, and did not halve."
+        reason = f"{loss_course(evidence)}, and did not halve"
     elif start.log_step_drop > 0:
-        sentence = f"{begins}: {overshoot(evidence)[1]}; {odds}."
+        reason = f"{overshoot(evidence)[1]}; {odds}"
     elif number < 1:
-        promised = f"the gradient promises {percent(number)} of the loss in {e.steps} steps"
-        sentence = f"{begins}: {promised}; {odds}."
+        reason = f"the gradient promises {percent(number)} of the loss in {steps} steps; {odds}"
     else:
-        sentence = f"{begins}: the start shows no disease, but only {odds} in {e.steps} steps."
-    return Finding("stalled", sentence, number, suggest_after_stalling(evidence))
+        reason = f"the start shows no disease, but only {odds} in {steps} steps"
+    return Finding("stalled", f": {reason}.", number, suggest_after_stalling(evidence))
 
 
-OUTCOME_FINDERS: tuple[Callable[[Evidence], Finding | None], ...]
 OUTCOME_FINDERS = find_overflow, find_learning, find_slow_learning, find_divergence
-DISEASE_FINDERS: tuple[Callable[[Evidence, Indicators], Finding | None], ...]
 DISEASE_FINDERS = find_symmetry, find_dead_units, find_saturation, find_explosion, find_vanishing
 
 
-def decide(evidence: Evidence) -> Finding:
-    """Return the first finding that holds."""
-    outcomes = (find(evidence) for find in OUTCOME_FINDERS)
-    diseases = (find(evidence, seen) for seen in evidence.stages for find in DISEASE_FINDERS)
-    return next(filter(None, chain(outcomes, diseases)), None) or find_stall(evidence)
+def decide(evidence: Evidence) -> tuple[Finding, str]:
+    """Return the first finding that holds, and its sentence."""
+    asked = chain(
+        ((find(evidence), None) for find in OUTCOME_FINDERS),
+        ((find(evidence, seen), seen) for seen in evidence.stages for find in DISEASE_FINDERS),
+    )
+    found = ((finding, seen) for finding, seen in asked if finding)
+    finding, seen = next(found, None) or (find_stall(evidence), None)
+    return finding, opening(evidence, finding.word, seen) + finding.reason
 
 
 def opening(evidence: Evidence, word: str, seen: Indicators | None = None) -> str:
@@ -196,34 +179,29 @@ def opening(evidence: Evidence, word: str, seen: Indicators | None = None) -> st
 
 
 def loss_course(evidence: Evidence) -> str:
-    """Return from where to where the held-out loss went."""
+    """Return the held-out loss before and after training in words."""
     verb = "fell" if evidence.learns else "went"
     first, last = rough_number(evidence.first_loss), rough_number(evidence.last_loss)
     return f"the held-out loss {verb} from {first} to {last}"
 
 
 def learning_odds(evidence: Evidence) -> str:
-    """Return how many of such networks learn."""
+    """Return how many of a hundred such networks learn."""
     return f"{round(100 * evidence.probability)} of 100 such networks learn"
 
 
-def broken_share(evidence: Evidence) -> str:
-    """Return how many of several replicates broke, in brackets."""
-    replicates = evidence.experiment.replicates
-    return f" ({len(evidence.breaks)} of {replicates} replicates)" if replicates > 1 else ""
-
-
 def first_break(evidence: Evidence) -> str:
-    """Return where the first of the replicates left the range of numbers."""
-    event = evidence.breaks[0]
+    """Return where the first of the replicates left the range of numbers, and how many did."""
+    event, replicates = evidence.breaks[0], evidence.experiment.replicates
+    share = f" ({len(evidence.breaks)} of {replicates} replicates)" if replicates > 1 else ""
     if not event.layer:
-        return f"the loss is {event.value}, though every layer is still finite"
+        return f"{share}: the loss is {event.value}, though every layer is still finite"
     numbers = "gradient" if event.backward else "signal"
-    return f"layer {event.layer} overflowed first, its {numbers} is {event.value}"
+    return f"{share}: layer {event.layer} overflowed first, its {numbers} is {event.value}"
 
 
 def overshoot(evidence: Evidence) -> tuple[float, str]:
-    """Return how many times too large the steps to come are, and in which respect."""
+    """Return how many times too large the coming steps are, and a clause that says so."""
     e, step_drop = evidence.experiment, evidence.start.log_step_drop
     if step_drop > 0:
         times = 10**step_drop
@@ -234,7 +212,7 @@ def overshoot(evidence: Evidence) -> tuple[float, str]:
 
 
 def divergence_cause(evidence: Evidence) -> str:
-    """Return a sentence that blames the learning rate, or the start where something grew in it."""
+    """Return a sentence that blames the learning rate or the start; empty if neither."""
     start, tense = evidence.start, "was" if evidence.end else "is"
     if is_healthy(start):
         return f" The start {tense} healthy: it is the learning rate, not the initialization."
@@ -242,15 +220,15 @@ def divergence_cause(evidence: Evidence) -> str:
 
 
 def grows_with_depth(seen: Indicators) -> bool:
-    """True if something explodes: not a signal that grows since the first layers have faded."""
+    """True if signal or gradient explodes; a signal that only recovers from fading does not."""
     signal_grows = seen.log_signal > HEALTHY_DECADES and seen.log_gradient > -HEALTHY_DECADES
     return seen.log_gradient > HEALTHY_DECADES or signal_grows
 
 
 def layer_factor(seen: Indicators, pick: Callable[[float, float], float]) -> str:
-    """Return by how much a layer multiplies the gradient or the signal.
+    """Return by how much a layer multiplies the gradient or the signal, as a clause.
 
-    With `max` of the one that grows more, with `min` of the one that shrinks more.
+    With `max` the one that grows more, with `min` the one that shrinks more.
     """
     name, factor, total = "signal", seen.signal_factor, seen.log_signal
     if pick(seen.log_gradient, seen.log_signal) == seen.log_gradient:
@@ -272,7 +250,7 @@ def suggest_after_divergence(evidence: Evidence) -> Iterator[Remedy]:
 
 
 def suggest_after_stalling(evidence: Evidence) -> Iterator[Remedy]:
-    """Yield smaller steps where one overshoots, larger ones where all do too little; patience."""
+    """Yield smaller steps where one overshoots, larger ones where all do too little; more steps."""
     e, start = evidence.experiment, evidence.start
     if start.log_step_drop > 0:
         yield from suggest_smaller_steps(e)

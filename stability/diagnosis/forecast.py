@@ -10,6 +10,8 @@ and normalization, at learning rates from a tenth to ten times the typical one.
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from stability.diagnosis.indicators import Indicators
 from stability.records.experiment import Experiment
 
@@ -19,6 +21,7 @@ FORECAST_ACCURACY = 0.87  # came true of 9200 such networks; 0.89 of the 2000 le
 # it need only come down
 NEAR_GUESSING, FAR_FROM_GUESSING = 0.2, 0.5
 
+Coefficients = Mapping[str, tuple[float, float, float]]
 # By indicator: log-odds per power of ten, and the range to which the indicator is clipped.
 LEARNING_COEFFICIENTS = {
     "log_predicted_drop": (1.1, -1.5, 1.5),
@@ -33,10 +36,7 @@ LEARNING_DROPOUT = -0.9  # per layer and share dropped: without a way around, la
 LEARNING_SHALLOW = -0.6  # one hidden layer at most
 
 COMING_DOWN_INTERCEPT = 1.1
-COMING_DOWN_COEFFICIENTS = {
-    "log_predicted_drop": (4.5, -1.0, 0.5),
-    "log_step_drop": (-2.4, 0.0, 1.5),
-}
+COMING_DOWN_COEFFICIENTS = {"log_predicted_drop": (4.5, -1, 0.5), "log_step_drop": (-2.4, 0, 1.5)}
 
 # The fit ends at ten times the typical learning rate; at 30 times some networks still learn, at 100
 # none does.
@@ -44,11 +44,11 @@ SURVIVED_RATE_DECADES, EXCESS_RATE = 1.2, -5.0
 
 
 def learning_probability(e: Experiment, start: Indicators) -> float:
-    """Probability that a network halves its held-out loss, from its indicators at step 0."""
+    """Return the probability that a network halves its held-out loss, from its start."""
     if not start.is_finite or math.isnan(start.log_predicted_drop):
         return 0.0
     height = math.log10(start.relative_loss) if start.relative_loss > 0 else -math.inf
-    far = clip((height - NEAR_GUESSING) / (FAR_FROM_GUESSING - NEAR_GUESSING), 0, 1)
+    far = np.interp(height, (NEAR_GUESSING, FAR_FROM_GUESSING), (0, 1))
     learning = e.dataset_row.ease + weighted_sum(LEARNING_COEFFICIENTS, start)
     if not e.residual:
         learning += LEARNING_DROPOUT * e.dropout * e.depth
@@ -59,22 +59,15 @@ def learning_probability(e: Experiment, start: Indicators) -> float:
     return 1 / (1 + math.exp(-log_odds))
 
 
-def weighted_sum(
-    coefficients: Mapping[str, tuple[float, float, float]], start: Indicators
-) -> float:
+def weighted_sum(coefficients: Coefficients, start: Indicators) -> float:
     """Return the log-odds of the indicators, each clipped to its range."""
     return sum(
-        weight * clip(getattr(start, name), low, high)
+        weight * float(np.clip(getattr(start, name), low, high))
         for name, (weight, low, high) in coefficients.items()
     )
 
 
 def excess_rate_decades(e: Experiment) -> float:
-    """Powers of ten by which the learning rate exceeds what any network here survives."""
+    """Return the powers of ten by which the learning rate exceeds what networks survive."""
     typical = e.optimizer_row.learning_rate
     return max(0.0, math.log10(e.learning_rate / typical) - SURVIVED_RATE_DECADES)
-
-
-def clip(value: float, low: float, high: float) -> float:
-    """Return the value, or the nearer end of the range."""
-    return min(max(value, low), high)

@@ -1,8 +1,8 @@
-"""Indicators of a scheme's health, taken from one measurement: the few numbers that verdicts weigh.
+"""Indicators of a scheme's health: the few numbers of one measurement that verdicts weigh.
 
-Among them is the predicted drop of the loss, to first order: were the gradient to stay as it is, by
-which share of itself would the loss fall in all the steps? It is found by handing the optimizer's
-own rule small random matrices of the measured norms, so a new optimizer needs no word here.
+One of them is the predicted drop of the loss, to first order: the share of the loss that all steps
+would remove if the gradient stayed as it is. The optimizer's own rule is applied to small random
+matrices of the measured norms, so a new optimizer needs no code here.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def scheme_indicators(e: Experiment, measurement: Measurement) -> list[Indicator
 
 
 def impute_overflowed(seen: dict[str, np.ndarray]) -> None:
-    """Replace overflowed gradients by the next layer's (1 at the output): for skipped steps."""
+    """Replace gradients that overflowed by the next layer's (1 at the output), in skipped steps."""
     for name in ("signal_gradient", "weight_gradient"):
         seen[name], following = seen[name].copy(), np.ones(len(seen[name]))
         for layer in seen[name].T[::-1]:
@@ -112,7 +112,7 @@ def hidden_unit_indicators(e: Experiment, seen: dict[str, np.ndarray]) -> dict[s
 
 
 def predicted_drops(e: Experiment, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return how far the loss would fall, were the gradient to stay as it is."""
+    """Return the predicted drops of the loss if the gradient stays as it is."""
     gradient = seen["weight_gradient"]  # (S, L)
     clipping = np.ones((len(gradient), 1))
     if e.clip:
@@ -128,7 +128,7 @@ def predicted_drops(e: Experiment, seen: dict[str, np.ndarray]) -> dict[str, np.
 
 
 def loss_drops(e: Experiment, gradient: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return how far each of TRIAL_STEPS steps with one steady gradient lowers the loss.
+    """Return how much each of TRIAL_STEPS steps with a constant gradient lowers the loss.
 
     To first order; `(TRIAL_STEPS, S, L)` of Frobenius norms `(S, L)`.
     """

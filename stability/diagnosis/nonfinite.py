@@ -1,4 +1,4 @@
-"""Remarks on what no log axis can show: numbers that are not finite, and exact zeros."""
+"""Remarks on what no log axis can show: values that are not finite, and exact zeros."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from stability.text import layer_range
 
 @dataclass(frozen=True)
 class Remark:
-    """One sentence about one scheme; where it `diverged`, `step` and `label` mark it in a chart.
+    """One sentence about one scheme; if it `diverged`, `step` and `label` mark it in a chart.
 
-    `profiles_text` is its part about the profiles, for a reader who has the rest from a verdict.
+    `profiles_text` is the part about the profiles, for readers of the verdict.
     """
 
     scheme: str

@@ -10,7 +10,7 @@ from stability.catalogues.optimizers import OPTIMIZERS
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.knobs import Number
 
-SAME_VARIANCE = 0.1  # schemes that differ by less make the same network but for luck
+SAME_VARIANCE = 0.1  # relative; schemes that differ by less make equivalent networks
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Remedy:
     settings: tuple[tuple[str, Any], ...] = ()
 
     def apply(self, e: Experiment, sick: str) -> Experiment:
-        """Return a legal experiment: the scheme behind the sick one, or in its place if full."""
+        """Return a legal experiment, the scheme after the sick one, or in its place if full."""
         changes = dict(self.settings)
         if self.scheme and self.scheme not in e.schemes:
             behind = e.schemes.index(sick) + 1
@@ -32,20 +32,23 @@ class Remedy:
 
 
 def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
-    """Return the remedy of these settings, with a label that spells them."""
+    """Return the remedy that changes these settings, as far as is legal, with a label."""
+    for name, value in settings.items():
+        if isinstance(knob := e.knobs()[name], Number):
+            settings[name] = min(max(value, knob.low), knob.high)
     words = [e.knobs()[name].label_with_value(value) for name, value in settings.items()]
     return Remedy(f"Try {', '.join(words)}", settings=tuple(settings.items()))
 
 
 def suggest_better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
-    """Yield the suited scheme if it changes Var W, then settings that make starts matter less."""
+    """Yield the suited scheme if it changes Var W, then settings less sensitive to the start."""
     suited = e.phi.suited_scheme
     if suited and not have_similar_variance(e, sick, suited):
         yield Remedy(f"Compare with {schemes.scheme_title(suited)}", scheme=suited)
     yield settings_remedy(e, normalization="layer")
     yield settings_remedy(e, residual=True)
     yield settings_remedy(e, activation="relu")
-    yield settings_remedy(e, depth=max(1, e.depth // 2))
+    yield settings_remedy(e, depth=e.depth // 2)
 
 
 def have_similar_variance(e: Experiment, *texts: str) -> bool:
@@ -69,8 +72,7 @@ def suggest_random_start(e: Experiment) -> Iterator[Remedy]:
 def suggest_smaller_steps(e: Experiment, decades: float = 1.0) -> Iterator[Remedy]:
     """Yield a smaller learning rate, at most ten times the typical one; then clipping."""
     rate = min(e.learning_rate / 10**decades, 10 * e.optimizer_row.learning_rate)
-    legal_rate = clip_to_legal(e, "learning_rate", round_to_two_digits(rate))
-    yield settings_remedy(e, learning_rate=legal_rate)
+    yield settings_remedy(e, learning_rate=round_to_two_digits(rate))
     yield settings_remedy(e, clip=1.0)
 
 
@@ -84,23 +86,16 @@ def suggest_larger_steps(e: Experiment, decades: float) -> Iterator[Remedy]:
 
 
 def suggest_living_units(e: Experiment) -> Iterator[Remedy]:
-    """Yield units with a slope on both sides; smaller steps, that throw none out of its range."""
+    """Yield an activation with a slope on both sides, then smaller steps, that kill fewer units."""
     yield settings_remedy(e, activation="leaky_relu")
     yield from suggest_smaller_steps(e)
 
 
 def suggest_more_steps(e: Experiment) -> Iterator[Remedy]:
     """Yield three times as many steps."""
-    yield settings_remedy(e, steps=clip_to_legal(e, "steps", 3 * e.steps))
-
-
-def clip_to_legal(e: Experiment, name: str, value: float) -> float:
-    """Return the value, or the end of the legal range of this setting that is nearest."""
-    knob = e.knobs()[name]
-    assert isinstance(knob, Number), f"{name} has no range"
-    return min(max(value, knob.low), knob.high)
+    yield settings_remedy(e, steps=3 * e.steps)
 
 
 def round_to_two_digits(value: float) -> float:
-    """Return the setting as one would type it."""
+    """Return the value as one would type it."""
     return float(f"{value:.1e}")

@@ -1,19 +1,14 @@
 """One verdict per scheme: a word, the number that decided, a sentence, and a remedy.
 
-Before training it is a forecast, and says "is likely to"; after it a finding. To learn is to halve
-the held-out loss.
+Before training it is a forecast, and says "is likely to"; after it a finding. A network learns if
+it halves its held-out loss.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from stability.diagnosis.evidence import (
-    Evidence,
-    evidence_after_training,
-    evidence_before_training,
-    evidence_during_training,
-)
+from stability.diagnosis.evidence import Evidence, evidence_before_training, evidence_of_run
 from stability.diagnosis.findings import decide
 from stability.diagnosis.forecast import learning_probability
 from stability.diagnosis.indicators import scheme_indicators
@@ -23,7 +18,7 @@ from stability.engine.runs import Run
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
 
-CLEARLY_BETTER = 0.1  # of such networks: forecasts that differ by less are alike
+CLEARLY_BETTER = 0.1  # difference of probabilities; forecasts that differ by less count as equal
 
 
 @dataclass(frozen=True)
@@ -48,41 +43,28 @@ def verdicts_before_training(experiment: Experiment, first: Measurement) -> list
     return [judge(evidence) for evidence in evidence_before_training(experiment, first)]
 
 
-def verdicts_after_training(run: Run, count: int) -> list[Verdict]:
-    """Return what has become of the schemes in the first `count` measurements, in their order."""
-    return [judge(evidence) for evidence in evidence_after_training(run, count)]
-
-
 def current_verdicts(run: Run, count: int) -> list[Verdict]:
-    """Return what is known after the first `count` measurements.
+    """Return what is known after the first `count` measurements, in the order of the schemes.
 
-    These are findings once all steps are taken, and of a scheme that has diverged at once; until
+    These are findings once all steps are taken, and for a scheme as soon as it has diverged; until
     then they are forecasts.
     """
-    if count > run.experiment.steps:
-        return verdicts_after_training(run, count)
-    return [judge(evidence) for evidence in evidence_during_training(run, count)]
+    return [judge(evidence) for evidence in evidence_of_run(run, count)]
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Return the verdict, with the remedy chosen."""
-    finding = decide(evidence)
-    remedy = choose_remedy(finding.remedies, evidence)
-    return Verdict(
-        evidence.scheme,
-        finding.word,
-        finding.sentence,
-        float(finding.number),
-        remedy,
-        forecast=not evidence.end,
-    )
+    """Return the verdict on this evidence."""
+    finding, sentence = decide(evidence)
+    remedy, number = choose_remedy(finding.remedies, evidence), float(finding.number)
+    return Verdict(evidence.scheme, finding.word, sentence, number, remedy, not evidence.end)
 
 
 def choose_remedy(candidates: Iterable[Remedy], evidence: Evidence) -> Remedy | None:
     """Return the first candidate that changes anything, or None.
 
-    One normalization is exchanged for another only if that is forecast to be clearly better: behind
-    each gradients may explode. Only then a network is drawn for it, and its first step measured.
+    One normalization is exchanged for another only if that is forecast to be clearly better, since
+    gradients may explode behind each of them. Only for this forecast a network is drawn, and its
+    first step measured.
     """
     e, scheme = evidence.experiment, evidence.scheme
     for remedy in candidates:
@@ -99,9 +81,10 @@ def choose_remedy(candidates: Iterable[Remedy], evidence: Evidence) -> Remedy | 
 
 @lru_cache(maxsize=64)
 def probability_from_first_step(e: Experiment, scheme: str) -> float:
-    """Return the probability that the scheme learns, by measuring its first step.
+    """Return the probability that the scheme learns, from its first step, which is measured.
 
-    That costs as much as one step of a run; it is remembered, since every draw of a page asks.
+    That costs as much as one step of a run; it is cached, since every redraw of the page asks for
+    it.
     """
     alone = replace(e, schemes=(scheme,))
     return learning_probability(alone, scheme_indicators(alone, next(measure(alone)))[0])

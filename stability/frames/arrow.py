@@ -1,7 +1,7 @@
 """Arrow tables as charts take them, without a number that an axis could not show."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,9 @@ import pyarrow as pa
 
 NOT_FINITE = "not finite"
 DEPTH_QUANTITIES = "signal", "signal_gradient", "weight_gradient"
+GAINS = "variance", "forward", "backward", "predicted_forward", "predicted_backward"
 LOG_QUANTITIES = frozenset(
-    {"gradient_norm", "scale", "weight", "update", "singular_value", "gain", *DEPTH_QUANTITIES}
+    {"gradient_norm", "scale", "weight", "update", "singular_value", *DEPTH_QUANTITIES, *GAINS}
 )
 
 
@@ -27,6 +28,13 @@ def arrow_table(columns: Mapping[str, Any]) -> pa.Table:
     return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
 
 
+def scheme_columns(schemes: Sequence[str], **columns: Any) -> dict[str, np.ndarray]:
+    """Return these columns once for each scheme, one scheme after another, named by `scheme`."""
+    tiled = {name: np.tile(values, len(schemes)) for name, values in columns.items()}
+    count = len(next(iter(columns.values())))
+    return {"scheme": np.repeat(schemes, count)} | tiled
+
+
 def to_arrow_bytes(table: pa.Table) -> bytes:
     """Return a table as the stream of bytes that a browser reads."""
     sink = pa.BufferOutputStream()
@@ -35,23 +43,27 @@ def to_arrow_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def log_axis_limits(names: tuple[str, ...], *tables: pa.Table, decades: int = 2) -> pa.Table:
-    """Return the two ends of each quantity's log axis, which rarely move as data come in.
-
-    They enclose the columns `_low` and `_high` of all tables, rounded out to steps of `decades`.
-    """
-    ends = {}
+def log_axis_limits(names: Sequence[str], *tables: pa.Table) -> pa.Table:
+    """Return the `log_limits` of the columns `_low` and `_high` of each quantity in all tables."""
+    limits = {}
     for name in names:
         columns = [table[f"{name}_{end}"].to_numpy() for table in tables for end in ("low", "high")]
-        values = np.concatenate(columns)
-        values = values[np.isfinite(values)]
-        smallest, largest = (values.min(), values.max()) if len(values) else (0.1, 10.0)
-        low = decades * math.floor(np.log10(smallest) / decades)
-        high = decades * math.ceil(np.log10(largest) / decades)
-        if 10.0**low > smallest:  # the logarithm is rounded, too
-            low -= decades
-        if 10.0 ** min(high, 308) < largest:
-            high += decades
-        high = max(high, low + decades)
-        ends[name] = [10.0 ** min(max(-320, exponent), 308) for exponent in (low, high)]
-    return arrow_table(ends)
+        limits[name] = log_limits(np.concatenate(columns))
+    return arrow_table(limits)
+
+
+def log_limits(values: np.ndarray, decades: int = 2) -> list[float]:
+    """Return the ends of the log axis of these values, rounded out to steps of `decades`.
+
+    So they rarely move as data come in.
+    """
+    values = values[np.isfinite(values)]
+    smallest, largest = (values.min(), values.max()) if len(values) else (0.1, 10.0)
+    low = decades * math.floor(np.log10(smallest) / decades)
+    high = decades * math.ceil(np.log10(largest) / decades)
+    if 10.0**low > smallest:  # the logarithm is rounded, too
+        low -= decades
+    if 10.0 ** min(high, 308) < largest:
+        high += decades
+    high = max(high, low + decades)
+    return [10.0 ** min(max(-320, exponent), 308) for exponent in (low, high)]

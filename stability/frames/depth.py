@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stability.engine.runs import Run
-from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable, log_axis_limits
+from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, log_axis_limits
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_tables
@@ -90,7 +90,7 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
     }
     for name in DEPTH_QUANTITIES:
         values = np.stack([getattr(m, name)[index % schemes] for index, m in enumerate(shown)])
-        by_layer = np.moveaxis(hide_unplottable(name, values), -1, 0)  # (L, steps x S, R)
+        by_layer = np.moveaxis(values, -1, 0)  # (L, steps x S, R)
         columns |= median_and_range_columns(name, by_layer)
     return arrow_table(columns)
 

@@ -1,14 +1,12 @@
 """The tables of the first layer's gains, forward and backward."""
 
-from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits
+from stability.frames.arrow import GAINS, arrow_table, hide_unplottable, log_limits
 from stability.frames.tidy import median_and_range_columns
 from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.records.experiment import Experiment
@@ -18,7 +16,7 @@ MARGIN = 6.0  # times the smallest and the largest variance: room for the words 
 
 
 @lru_cache(maxsize=32)
-def gain_tables(e: Experiment) -> Mapping[str, pa.Table]:
+def gain_tables(e: Experiment) -> dict[str, pa.Table]:
     """Return the tables of the gains' chart, which needs no run.
 
     gains: scheme, and median, `_low` and `_high` over the replicates of variance, forward and
@@ -38,34 +36,25 @@ def gain_tables(e: Experiment) -> Mapping[str, pa.Table]:
     after = position < np.where(special == special.min(), 0.3, 0.7)
     conditions = {"variance": special, "label": CONDITION_LABELS, "row": range(3), "after": after}
     at_conditions = np.concatenate([[1.0], fan_in * special, fan_out * special])
-    limits = log_axis_limits(  # both gains share one axis
-        ("factor",),
-        gains.select(["forward_low", "forward_high"]).rename_columns(["factor_low", "factor_high"]),
-        gains.select(["backward_low", "backward_high"]).rename_columns(
-            ["factor_low", "factor_high"]
-        ),
-        arrow_table({"factor_low": at_conditions, "factor_high": at_conditions}),
-        decades=1,
-    )
+    columns = [gains[f"{way}_{end}"] for way in ("forward", "backward") for end in ("low", "high")]
+    factors = np.concatenate([*columns, at_conditions])  # both gains share one axis
     law = {"variance": grid, "forward": fan_in * grid, "backward": fan_out * grid}
-    tables = {
+    return {
         "gains": gains,
         "conditions": arrow_table(conditions),
         "law": arrow_table(law),
-        "limits": limits.append_column("variance", pa.array([low, high])),
+        "limits": arrow_table({"factor": log_limits(factors, 1), "variance": [low, high]}),
     }
-    return MappingProxyType(tables)
 
 
 def gain_table(e: Experiment) -> pa.Table:
     """Return the measured and the predicted gains; the columns of `gains` in `gain_tables`."""
     found = measure_first_layer_gain(e)
     columns = {"scheme": np.array(e.schemes)}
-    for name in ("variance", "forward", "backward"):
-        shown = hide_unplottable("gain", getattr(found, name))
-        columns |= median_and_range_columns(name, shown[None])
-    for name in ("predicted_forward", "predicted_backward"):
-        columns[name] = hide_unplottable("gain", getattr(found, name))
+    for name in GAINS[:3]:
+        columns |= median_and_range_columns(name, getattr(found, name)[None])
+    for name in GAINS[3:]:
+        columns[name] = hide_unplottable(name, getattr(found, name))
     return arrow_table(columns)
 
 

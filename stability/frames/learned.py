@@ -8,15 +8,13 @@ import torch
 
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE, INPUT_GRIDS
 from stability.engine.runs import Run
-from stability.frames.arrow import NOT_FINITE, arrow_table, hide_unplottable
+from stability.frames.arrow import NOT_FINITE, arrow_table, hide_unplottable, scheme_columns
 from stability.probes.learned_function import classify
 from stability.records.experiment import Experiment
 
 MOST_DOTS = 150  # training points drawn, from the first on
 LEVELS = 10  # of a probability from 0 to 1: neighbouring cells on one level are merged
 FAINT, FULL = 0.3, 0.95  # opacity of a region where no class is likelier, and where one is certain
-
-DataSettings = tuple[str, int, float, int]  # dataset, samples, noise, seed: they fix the data
 
 
 def region_tables(run: Run, count: int, scheme: str, step_shown: int) -> dict[str, pa.Table]:
@@ -45,7 +43,7 @@ def region_tables(run: Run, count: int, scheme: str, step_shown: int) -> dict[st
     for name, cell in (("x", left), ("x2", right), ("y", low), ("y2", high)):
         columns[name] = cell * (2 * GRID_REACH / GRID_SIDE) - GRID_REACH
     columns["step"] = np.repeat(snapshot.step, len(code))
-    return {"regions": arrow_table(columns), "dots": training_points(data_settings(e))}
+    return {"regions": arrow_table(columns), "dots": training_points(settings_of_data(e))}
 
 
 def class_names(classes: np.ndarray) -> np.ndarray:
@@ -78,38 +76,29 @@ def fit_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
     value, without noise, where there are data.
     """
     e, snapshot = run.experiment, run.snapshot(count, step_shown)
-    x, schemes = INPUT_GRIDS[1][:, 0].numpy(), len(e.schemes)
+    x = INPUT_GRIDS[1][:, 0].numpy()
     # Lines that coincide are marked side by side.
-    position = np.arange(len(x)) + 7 * np.arange(schemes)[:, None]
+    position = np.arange(len(x)) + 7 * np.arange(len(e.schemes))[:, None]
     values = snapshot.learned_outputs[:, :, 0].astype(float)  # (S, points)
-    columns = {
-        "scheme": np.repeat(e.schemes, len(x)),
-        "x": np.tile(x, schemes),
-        "marked": (position % 40 == 20).ravel(),
-        "value": hide_unplottable("value", values).ravel(),
-        "step": np.repeat(snapshot.step, schemes * len(x)),
-    }
-    data = data_settings(e)
-    return {
-        "curves": arrow_table(columns),
-        "dots": training_points(data),
-        "truth": noiseless_curve(data),
-    }
+    columns = scheme_columns(e.schemes, x=x, step=np.repeat(snapshot.step, len(x)))
+    columns["marked"] = (position % 40 == 20).ravel()
+    columns["value"] = hide_unplottable("value", values).ravel()
+    data, curves = settings_of_data(e), arrow_table(columns)
+    return {"curves": curves, "dots": training_points(data), "truth": noiseless_curve(data)}
 
 
-def data_settings(e: Experiment) -> DataSettings:
-    return e.dataset, e.samples, e.noise, e.seed
+def settings_of_data(e: Experiment) -> Experiment:
+    """Return the experiment but for all that its data do not depend on: they are drawn once."""
+    return Experiment(dataset=e.dataset, samples=e.samples, batch=1, noise=e.noise, seed=e.seed)
 
 
 @lru_cache(maxsize=64)
-def training_points(settings: DataSettings) -> pa.Table:
+def training_points(e: Experiment) -> pa.Table:
     """Return the first training points, in standard deviations.
 
     Columns: x1, x2 and class; of a regression x and value.
     """
-    dataset, samples, noise, seed = settings
-    e = Experiment(dataset=dataset, samples=samples, batch=1, noise=noise, seed=seed)
-    data = e.dataset_row.load(samples, e.features, noise, seed, torch.float64)
+    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, torch.float64)
     x, y = data.x[:MOST_DOTS].numpy(), data.y[:MOST_DOTS].numpy()
     if e.dataset_row.classes:
         return arrow_table({"x1": x[:, 0], "x2": x[:, 1], "class": class_names(y)})
@@ -117,15 +106,14 @@ def training_points(settings: DataSettings) -> pa.Table:
 
 
 @lru_cache(maxsize=64)
-def noiseless_curve(settings: DataSettings) -> pa.Table:
+def noiseless_curve(e: Experiment) -> pa.Table:
     """Return the noise-free targets of a regression in one dimension, by increasing input.
 
     Columns: x, value.
     """
-    dataset, samples, noise, seed = settings
-    e = Experiment(dataset=dataset, samples=samples, batch=1, noise=noise, seed=seed)
-    x = e.dataset_row.load(samples, e.features, noise, seed, torch.float64).x[:, 0].numpy()
-    value = e.dataset_row.noise_free_targets(samples, e.features, noise, seed)[:, 0].numpy()
-    chosen = np.unique(np.linspace(0, samples - 1, 2 * MOST_DOTS).round().astype(int))
+    drawn, row = (e.samples, e.features, e.noise, e.seed), e.dataset_row
+    x = row.load(*drawn, torch.float64).x[:, 0].numpy()
+    value = row.noise_free_targets(*drawn)[:, 0].numpy()
+    chosen = np.unique(np.linspace(0, e.samples - 1, 2 * MOST_DOTS).round().astype(int))
     order = np.argsort(x)[chosen]
     return arrow_table({"x": x[order], "value": value[order]})

@@ -10,9 +10,9 @@ from stability.catalogues.schemes import scheme_title
 from stability.frames.arrow import DEPTH_QUANTITIES, LOG_QUANTITIES, arrow_table
 from stability.records.experiment import Experiment
 
-# The share of its panel's height that a label needs: 13 pixels of the heights that charts draw.
-LABEL_HEIGHTS = {"loss": 13 / 140, "accuracy": 13 / 80, "gradient_norm": 13 / 100}
-LABEL_HEIGHTS |= dict.fromkeys(DEPTH_QUANTITIES, 13 / 145)
+LABEL_HEIGHT = 13  # pixels
+PANEL_HEIGHTS = {"loss": 140, "accuracy": 80, "gradient_norm": 100}  # pixels
+PANEL_HEIGHTS |= dict.fromkeys(DEPTH_QUANTITIES, 145)
 
 
 def label_table(
@@ -30,7 +30,8 @@ def label_table(
         low, high = axes[name]
         if name in LOG_QUANTITIES:
             values, low, high = np.log10(values), np.log10(low), np.log10(high)
-        shares = spread_apart((values - low) / (high - low), LABEL_HEIGHTS[name])
+        distance = LABEL_HEIGHT / PANEL_HEIGHTS[name]
+        shares = spread_apart((values - low) / (high - low), distance)
         heights = low + (high - low) * shares
         columns[name] = 10.0**heights if name in LOG_QUANTITIES else heights
     return arrow_table(columns)

@@ -4,12 +4,12 @@ from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
-import torch
 
+from stability.catalogues import gaussian_moments
 from stability.catalogues.activations import ACTIVATIONS
 from stability.engine.quantities import HISTOGRAM_BINS, HISTOGRAM_REACH, SATURATION_SLOPE
 from stability.engine.runs import Run
-from stability.frames.arrow import arrow_table
+from stability.frames.arrow import arrow_table, scheme_columns
 from stability.probes.saturation import mean_histogram
 
 OUTER_BIN_END = HISTOGRAM_REACH + 1  # where the outer bins are drawn to end
@@ -36,10 +36,8 @@ def activation_tables(activation: str) -> dict[str, pa.Table]:
     saturated, as far as OUTER_BIN_END. limits: value, the ends of the axis.
     """
     u = curve_points(activation)
-    curves = [
-        np.where((line >= CURVE_LOW) & (line <= CURVE_HIGH), line, np.nan)
-        for line in phi_and_dphi(activation, u)
-    ]
+    lines = (f(ACTIVATIONS[activation], u) for f in (gaussian_moments.phi, gaussian_moments.dphi))
+    curves = [np.where((line >= CURVE_LOW) & (line <= CURVE_HIGH), line, np.nan) for line in lines]
     phi, dphi = curves
     steepest = np.flatnonzero(dphi >= np.nanmax(dphi) - 1e-6)
     columns = {
@@ -59,12 +57,6 @@ def activation_tables(activation: str) -> dict[str, pa.Table]:
     }
 
 
-def phi_and_dphi(activation: str, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    row, points = ACTIVATIONS[activation], torch.from_numpy(u)
-    h = row.phi(points)
-    return h.numpy(), row.dphi(points, h).numpy()
-
-
 def curve_points(activation: str) -> np.ndarray:
     """Return evenly spaced points of u, and points at and beside 0 and each corner.
 
@@ -81,8 +73,8 @@ def saturated_intervals(activation: str) -> pa.Table:
     Columns: from, until.
     """
     u = np.linspace(-OUTER_BIN_END, OUTER_BIN_END, 2000 * OUTER_BIN_END + 1)
-    _, dphi = phi_and_dphi(activation, u)
-    saturated = np.abs(dphi) < SATURATION_SLOPE * ACTIVATIONS[activation].max_slope
+    row = ACTIVATIONS[activation]
+    saturated = np.abs(gaussian_moments.dphi(row, u)) < SATURATION_SLOPE * row.max_slope
     changes = np.diff(np.concatenate([[False], saturated, [False]]).astype(int))
     ends = u[np.flatnonzero(changes == -1) - 1]
     return arrow_table({"from": u[np.flatnonzero(changes == 1)], "until": ends})
@@ -102,13 +94,12 @@ def histogram_table(run: Run, count: int, layer: int, step_shown: int) -> pa.Tab
     highest = bins == np.argmax(np.nan_to_num(shares), axis=1)[:, None]
     # Lines that coincide are marked side by side.
     marked = highest | ((bins + 3 * np.arange(len(schemes))[:, None]) % BINS_PER_MARK == 0)
-    columns = {
-        "scheme": np.repeat(schemes, len(bins)),
-        "u": np.tile(edges[:-1], len(schemes)),
-        "until": np.tile(edges[1:], len(schemes)),
-        "middle": np.tile((edges[1:] + edges[:-1]) / 2, len(schemes)),
-        "beyond": np.tile(bins % (HISTOGRAM_BINS + 1) == 0, len(schemes)),
-        "share": shares.ravel(),
-        "marked": (marked & (shares > 0)).ravel(),
-    }
-    return arrow_table(columns)
+    columns = scheme_columns(
+        schemes,
+        u=edges[:-1],
+        until=edges[1:],
+        middle=(edges[1:] + edges[:-1]) / 2,
+        beyond=bins % (HISTOGRAM_BINS + 1) == 0,
+    )
+    marked &= shares > 0
+    return arrow_table(columns | {"share": shares.ravel(), "marked": marked.ravel()})

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from stability.frames.arrow import arrow_table
+from stability.frames.arrow import arrow_table, hide_unplottable
 from stability.probes.product_singular_values import measured_exponents, singular_bounds
 from stability.records.product import Product
 from stability.text import number, power_of_ten, superscript_powers
@@ -23,10 +23,8 @@ from stability.theory.product_law import (
 
 MOST_FACTORS_DRAWN = 200  # points of a line
 FORMAT_END_LABELS = {
-    "float16": "float16 ends",
-    "float32": "float32 and bfloat16 end",
-    "float64": "float64 ends",
-}
+    "float16": "float16 ends", "float32": "float32 and bfloat16 end", "float64": "float64 ends",
+}  # fmt: skip
 TOO_SHORT_TO_LABEL = 10  # with fewer further factors, lines are too short for words beside them
 # Words stand above (1) or below (-1) their line, so that they never overlap.
 LABEL_SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}
@@ -44,7 +42,7 @@ def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, p
     """
     factor = thin_factors(len(norms), product.count)
     quantiles = norm_quantiles(np.stack([norms[index] for index in factor]))
-    low, median, high = map(hide_nonfinite, quantiles)
+    low, median, high = hide_unplottable("height", np.stack(quantiles))
     law = norm_law(product)
     # The law, or a similar one, fixes the axis from the start. Sigma 0 has no law at all.
     nearest_law = law or norm_law(replace(product, family="normal", sigma=product.scale))
@@ -67,10 +65,6 @@ def thin_factors(length: int, count: int) -> np.ndarray:
     """
     stride = math.ceil((count + 1) / (MOST_FACTORS_DRAWN - 1))
     return np.array([*range(0, length - 1, stride), length - 1])
-
-
-def hide_nonfinite(values: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def law_table(product: Product, law: NormLaw | None) -> pa.Table:
@@ -182,7 +176,7 @@ def bound_tables(product: Product) -> dict[str, pa.Table]:
     if np.allclose(found.upper, found.lower, atol=1e-6):
         named[1:] = 0  # one line, and one text for it
         texts = ["all alike"] * len(lines)
-    values = np.concatenate([hide_nonfinite(value) for value in lines.values()])
+    values = hide_unplottable("value", np.concatenate(list(lines.values())))
     columns = {
         "line": pa.array(np.repeat(list(lines), size), pa.string()),
         "text": pa.array(np.repeat(texts, size), pa.string()),

@@ -9,6 +9,7 @@ import pyarrow as pa
 from stability.engine.replicates import median_of_finite, worst_replicate
 from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table
+from stability.frames.tidy import runs_of_equal_values
 from stability.probes.symmetries import SYMMETRIES, symmetry_changes
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
@@ -43,17 +44,6 @@ def symmetry_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
     return {"distinct": arrow_table(columns)}
 
 
-def runs_of_equal_values(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Return the indices at which runs of equal values begin on the last axis, and their lengths.
-
-    NaN equals NaN.
-    """
-    before, after = values[..., :-1], values[..., 1:]
-    first = np.ones(values.shape, dtype=bool)
-    first[..., 1:] = (before != after) & ~(np.isnan(before) & np.isnan(after))
-    return first.nonzero(), np.diff(np.append(np.flatnonzero(first), first.size))
-
-
 def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1)) -> pd.DataFrame:
     """Return a row for each symmetry and scheme, the worst of its replicates; none at depth 1.
 
@@ -64,14 +54,9 @@ def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1
     frames = [pd.DataFrame(columns=columns)]
     for key, change in symmetry_changes(e, layer, units).items():
         note = SYMMETRIES[key].why_broken(e, layer)
-        frame = pd.DataFrame(
-            {
-                "scheme": [row.title for row in e.scheme_rows],
-                "symmetry": SYMMETRIES[key].label,
-                "moved": worst_replicate(change.moved),
-                "size": worst_replicate(change.size),
-            }
-        )
+        sizes = {"moved": worst_replicate(change.moved), "size": worst_replicate(change.size)}
+        keys = {"scheme": [row.title for row in e.scheme_rows], "symmetry": SYMMETRIES[key].label}
+        frame = pd.DataFrame(keys | sizes)
         share = frame["moved"] / frame["size"]  # 0 / 0 is null
         frames.append(frame.assign(share=share, unnoticed=not note, note=note))
     return pd.concat(frames[1:] or frames, ignore_index=True)

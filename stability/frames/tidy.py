@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pyarrow as pa
 from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.replicates import median_and_range, median_of_finite
 from stability.engine.runs import Run
-from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable
+from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable, scheme_columns
 from stability.records.experiment import Experiment
 from stability.text import number, percent
 from stability.theory.prediction import Prediction
@@ -30,7 +31,7 @@ def curves(run: Run) -> pd.DataFrame:
     scale is what the loss was multiplied by on the way back, 1 without loss scaling.
     """
     measurements = list(run.measurements)
-    columns = key_columns(run.experiment, [m.step for m in measurements])
+    columns = key_columns(run.experiment, measurements)
     for name in CURVE_QUANTITIES:
         columns[name] = hide_unplottable(name, stack_measurements(measurements, name)).ravel()
     return pd.DataFrame(columns)
@@ -50,7 +51,7 @@ def layers(source: Run | Prediction) -> pd.DataFrame:
         return pd.DataFrame(keys | {"layer": frame["layer"]} | predicted)
     measurements = [m for m in list(source.measurements) if m.signal is not None]
     depth = source.experiment.depth
-    columns = key_columns(source.experiment, [m.step for m in measurements], depth)
+    columns = key_columns(source.experiment, measurements, layer=range(1, depth + 1))
     for name in PROFILES:
         values = hide_unplottable(name, stack_measurements(measurements, name))
         padding = [(0, 0)] * 3 + [(0, depth - values.shape[3])]  # (steps, S, R, L or L-1)
@@ -58,14 +59,15 @@ def layers(source: Run | Prediction) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def key_columns(e: Experiment, steps: Sequence[int], depth: int = 0) -> dict[str, object]:
-    """Return the key columns of raveled arrays `(steps, S, R)` or `(steps, S, R, depth)`."""
-    axes = [np.asarray(steps, dtype=int), np.array(e.schemes), np.arange(e.replicates)]
-    if depth:
-        axes.append(np.arange(1, depth + 1))
-    step, scheme, replicate, *layer = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
-    keys = {"kind": "measured", "scheme": scheme, "replicate": replicate, "step": step}
-    return keys | ({"layer": layer[0]} if depth else {})
+def key_columns(
+    e: Experiment, measurements: Sequence[Measurement], **inner: Sequence[Any]
+) -> dict[str, Any]:
+    """Return the key columns of raveled arrays `(steps, S, R, ...)`, of further axes `inner`."""
+    steps = np.array([m.step for m in measurements], dtype=int)
+    axes: list[Any] = [steps, e.schemes, range(e.replicates), *inner.values()]
+    step, scheme, *others = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    keys = {"kind": "measured", "scheme": scheme, "replicate": others[0], "step": step}
+    return keys | dict(zip(inner, others[1:], strict=True))
 
 
 def stack_measurements(measurements: Sequence[Measurement], name: str) -> np.ndarray:
@@ -88,12 +90,26 @@ def stack_masked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
 
 
 def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Return median and range over the replicates of `(points, S, R)`, schemes outermost."""
-    ends = "", "_low", "_high"
+    """Return median and range over the replicates of `(points, S, R)`, schemes outermost.
+
+    Values that an axis cannot show are left out.
+    """
+    ends, values = ("", "_low", "_high"), hide_unplottable(name, values)
     if values.shape[2] == 1:  # most runs, which are drawn several times a second
         return {name + end: values[..., 0].T.ravel() for end in ends}
     found = median_and_range(values, axis=2)
     return {name + end: column.T.ravel() for end, column in zip(ends, found, strict=True)}
+
+
+def runs_of_equal_values(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Return the indices at which runs of equal values begin on the last axis, and their lengths.
+
+    NaN equals NaN.
+    """
+    before, after = values[..., :-1], values[..., 1:]
+    first = np.ones(values.shape, dtype=bool)
+    first[..., 1:] = (before != after) & ((before == before) | (after == after))
+    return first.nonzero(), np.diff(np.append(np.flatnonzero(first), first.size))
 
 
 def prediction_table(prediction: Prediction) -> pa.Table:
@@ -105,10 +121,7 @@ def prediction_table(prediction: Prediction) -> pa.Table:
     """
     e = prediction.experiment
     shape = len(e.schemes), e.depth
-    columns = {
-        "scheme": np.repeat(e.schemes, e.depth),
-        "layer": np.tile(np.arange(1, e.depth + 1), len(e.schemes)),
-    }
+    columns = scheme_columns(e.schemes, layer=range(1, e.depth + 1))
     for name in DEPTH_QUANTITIES:
         values = getattr(prediction, name, np.full(shape, math.nan))  # NaN: no theory
         band = getattr(prediction, f"{name}_band", np.ones((shape[0], 2, shape[1])))

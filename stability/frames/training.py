@@ -9,7 +9,7 @@ import pyarrow as pa
 from stability.diagnosis.nonfinite import Remark, nonfinite_remarks
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
-from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits
+from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits, scheme_columns
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_tables
@@ -64,19 +64,14 @@ def curve_table(run: Run, count: int) -> pa.Table:
     stride = math.ceil((e.steps + 1) / (MOST_LINE_POINTS - 1))  # the newest makes one more
     steps = [*range(0, count - 1, stride), count - 1]
     marked = [step % (stride * max(1, MOST_LINE_POINTS // 6)) == 0 for step in steps]
-    columns = {
-        "scheme": np.repeat(e.schemes, len(steps)),
-        "step": np.tile(steps, len(e.schemes)),
-        "until": np.tile([*steps[1:], AFTER_EVERY_STEP], len(e.schemes)),
-        "marked": np.tile(marked, len(e.schemes)),
-    }
+    until = [*steps[1:], AFTER_EVERY_STEP]
+    columns = scheme_columns(e.schemes, step=steps, until=until, marked=marked)
     names = ["loss", "accuracy", "gradient_norm"]
     if e.number_format.scales_loss:
         names.append("scale")
     measurements = [run.measurements[step] for step in steps]
     for name in names:
-        shown = hide_unplottable(name, stack_masked(measurements, name))
-        columns |= median_and_range_columns(name, shown)
+        columns |= median_and_range_columns(name, stack_masked(measurements, name))
     return arrow_table(columns)
 
 
@@ -88,13 +83,10 @@ def held_out_table(run: Run, count: int) -> pa.Table:
     e = run.experiment
     steps = [step for step in sorted(sampled_steps(e.steps)) if step < count]
     measurements = [run.measurements[step] for step in steps]
-    columns = {
-        "scheme": np.repeat(e.schemes, len(steps)),
-        "step": np.tile([m.step for m in measurements], len(e.schemes)),
-    }
+    columns = scheme_columns(e.schemes, step=steps)
     for name in ("loss", "accuracy"):
-        shown = hide_unplottable(name, stack_masked(measurements, f"test_{name}"))
-        columns[name] = median_and_range_columns(name, shown)[name]
+        values = stack_masked(measurements, f"test_{name}")
+        columns[name] = median_and_range_columns(name, values)[name]
     return arrow_table(columns)
 
 
@@ -104,12 +96,10 @@ def curve_labels(run: Run, count: int, limits: pa.Table) -> pa.Table:
     axes = {"loss": (0.0, LOSS_TOP * e.dataset_row.guessing_loss)}
     if e.dataset_row.classes:
         axes["accuracy"] = 0.0, 1.0
-    low, high = limits["gradient_norm"].to_pylist()
-    axes["gradient_norm"] = low, high
-    last = {}
-    for name in axes:
-        shown = hide_unplottable(name, stack_masked([newest], name))
-        last[name] = median_and_range_columns(name, shown)[name]
+    axes["gradient_norm"] = tuple(limits["gradient_norm"].to_pylist())
+    last = {
+        name: median_and_range_columns(name, stack_masked([newest], name))[name] for name in axes
+    }
     finite = np.isfinite(last["loss"])
     last = {name: np.where(finite, values, math.nan) for name, values in last.items()}
     return label_table(e, last, axes)
@@ -120,18 +110,14 @@ def divergence_marks(remarks: Sequence[Remark], e: Experiment) -> pa.Table:
 
     Columns: scheme, step, text, height (on that axis).
     """
-    ends, top = (
-        [remark for remark in remarks if remark.diverged],
-        LOSS_TOP * e.dataset_row.guessing_loss,
-    )
-    return arrow_table(
-        {
-            "scheme": [remark.scheme for remark in ends],
-            "step": [remark.step for remark in ends],
-            "text": [remark.label for remark in ends],
-            "height": [top * (1 - 0.11 * (row + 0.5)) for row in range(len(ends))],
-        }
-    )
+    ends = [remark for remark in remarks if remark.diverged]
+    columns = {
+        "scheme": [remark.scheme for remark in ends],
+        "step": [remark.step for remark in ends],
+        "text": [remark.label for remark in ends],
+    }
+    shares = 1 - 0.11 * (np.arange(len(ends)) + 0.5)
+    return arrow_table(columns | {"height": LOSS_TOP * e.dataset_row.guessing_loss * shares})
 
 
 def skipped_steps(run: Run, count: int) -> pa.Table:

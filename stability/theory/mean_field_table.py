@@ -16,7 +16,7 @@ from stability.theory.prediction import predict
 
 # Beyond about six xi networks were found untrainable; a scale, not a wall. Schoenholz et al. 2017
 SURVIVAL_DEPTH_SCALES = 6
-EDGE_TOLERANCE = 0.01  # of chi_1 = 1: nobody could tell the difference over a hundred layers
+EDGE_TOLERANCE = 0.01  # |chi_1 - 1|, too small to be noticed over a hundred layers
 SINKS_SLOWLY = "On the edge q sinks to 0 slowly: in the end by less than 1 % a layer."
 NO_THEORY = "No theory: the weights are not drawn one by one from one distribution."
 PLAIN_ONLY = (
@@ -40,7 +40,7 @@ def mean_field_frame(e: Experiment) -> pd.DataFrame:
 
 
 def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
-    """Return the columns of one scheme, but for its name."""
+    """Return the columns of one scheme but for its name."""
     variance, bias_variance = row.weight_variance(layer), row.bias_variance(layer)
     if variance is None:
         return {"note": NO_THEORY}
@@ -48,10 +48,8 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
     columns: dict[str, Any] = {"sigma_w": math.sqrt(sigma_w2), "sigma_b": sigma_b}
     if e.residual or e.dropout or e.normalization_row.has_gain:
         return columns | {"note": PLAIN_ONLY}
-    point, edge = (
-        fixed_point(e.phi, sigma_w2, bias_variance),
-        critical_sigma_w2_or_none(e.activation, sigma_b),
-    )
+    point = fixed_point(e.phi, sigma_w2, bias_variance)
+    edge = critical_sigma_w2_or_none(e.activation, sigma_b)
     chi_1, q = float(point.chi_1), float(point.q)
     phase = phase_at_depth(chi_1, q)
     return columns | {
@@ -76,16 +74,15 @@ def phase_at_depth(chi_1: float, q: float) -> str:
 
 
 def variance_equation(e: Experiment, scheme: str) -> str:
-    """Return Var z of the middle layer as LaTeX with its numbers; empty where no theory is."""
+    """Return Var z of the middle layer as LaTeX with its numbers; empty without a theory."""
     index, middle = e.schemes.index(scheme), len(e.layers) // 2
     layer, row, q = e.layers[middle], e.scheme_rows[index], predict(e).signal[index] ** 2
     variance, bias_variance = row.weight_variance(layer), row.bias_variance(layer)
     if e.depth < 2 or variance is None or not np.isfinite(q).all():
         return ""
     shortcut = q[middle - 1] if e.residual and 0 < middle < e.depth - 1 else 0.0
-    moment = 0.0
-    if variance:
-        moment = (q[middle] - bias_variance - shortcut) / (layer.fan_in * variance)
+    passed = q[middle] - bias_variance - shortcut
+    moment = passed / (layer.fan_in * variance) if variance else 0.0
     square = "h^2" if e.dropout else r"\phi(u)^2"
     symbols = [rf"n_{{in}} \, \mathrm{{Var}}\,W \; E\,{square}", r"\mathrm{Var}\,b"]
     numbers = [

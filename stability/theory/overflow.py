@@ -23,9 +23,9 @@ from stability.theory.prediction import predict
 class FormatExit:
     """The layers, counted from 1, at which a scheme leaves a format.
 
-    `forward`: the first whose largest number is beyond the format's largest. `backward`: from the
-    last layer back, the first whose largest gradient is rounded to 0. None where it stays, or where
-    nothing is predicted.
+    `forward` is the first layer whose largest number overflows; `backward`, counted from the last
+    layer back, the first whose gradients are all rounded to 0. None if there is no such layer, or
+    no prediction.
     """
 
     scheme: str
@@ -34,21 +34,21 @@ class FormatExit:
 
 
 def median_largest_normal(count: int) -> float:
-    """The median m of the largest of so many abs(N(0, 1)): 1 - 2 (1 - Phi(m)) = 2^(-1 / count)."""
+    """Return the median m of the largest of n |N(0, 1)|, n = `count`: 2 Phi(m) - 1 = 2^(-1 / n)."""
     return -NormalDist().inv_cdf(-math.expm1(-math.log(2) / count) / 2)
 
 
 def leaving(e: Experiment, format: str = "") -> tuple[FormatExit, ...]:
     """Return where each scheme leaves `format`, a key of FORMATS; by default the experiment's own.
 
-    Of a format that networks are trained in with loss scaling, the gradient is that of the loss
-    times the scale it starts with. Gradients are predicted as if none had been lost before: of what
-    is left of them, half a layer is soon all.
+    In formats with loss scaling, gradients are those of the loss times the initial scale. They are
+    predicted as if none had been rounded to 0 in a later layer: once half of them are, all soon
+    are.
     """
     row = FORMATS[format] if format else e.number_format
     prediction, scale = predict(e), INITIAL_SCALE if row.scales_loss else 1.0
     largest = np.array([median_largest_normal(layer.fan_out * e.batch) for layer in e.layers])
-    with np.errstate(invalid="ignore", over="ignore"):  # NaN, not predicted, is beyond nothing
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN where nothing is predicted
         over = prediction.signal * largest > row.largest_finite
         gradient = prediction.signal_gradient * largest / e.batch * scale
         under = gradient <= row.smallest_subnormal / 2
@@ -60,7 +60,7 @@ def leaving(e: Experiment, format: str = "") -> tuple[FormatExit, ...]:
 
 
 def format_exit_sentences(e: Experiment, format: str = "") -> list[str]:
-    """Return a sentence for each scheme that is expected to leave the format."""
+    """Return a sentence for each scheme that is predicted to leave the format."""
     label, sentences = (FORMATS[format] if format else e.number_format).label, []
     for row, exits in zip(e.scheme_rows, leaving(e, format), strict=True):
         events = []

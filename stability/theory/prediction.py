@@ -1,8 +1,8 @@
 """Predictions of theory for this very network before training: signals and gradients by layer.
 
-Each example is followed by its own squared length: q, the mean square of its z over the units of a
-wide layer. Exact in the limit of wide layers for Gaussian weights; for the other families from
-about 30 incoming weights on, where sums are Gaussian. Poole et al. 2016; Schoenholz et al. 2017.
+Each example is followed by q, the mean square of its z over the units of a wide layer. Exact in the
+limit of wide layers for Gaussian weights; for the other families from about 30 incoming weights on,
+where sums are Gaussian. Poole et al. 2016; Schoenholz et al. 2017.
 """
 
 from collections.abc import Sequence
@@ -40,13 +40,12 @@ class Prediction:
 
 @lru_cache(maxsize=256)
 def predict(experiment: Experiment) -> Prediction:
-    """Return the root of the expected squares over networks drawn anew, for this first batch."""
+    """Return roots of the expected squares over all draws of the network, for its first batch."""
     e, widths = experiment, tuple(layer.fan_out for layer in experiment.layers)
     signal, gradient = np.full((2, len(e.schemes), e.depth), np.nan)
     bands = np.full((2, len(e.schemes), 2, e.depth), np.nan)
-    covered = []
-    if e.normalization_row.variance:
-        covered = [index for index, row in enumerate(e.scheme_rows) if row.variance]
+    known = bool(e.normalization_row.variance)
+    covered = [index for index, row in enumerate(e.scheme_rows) if known and row.variance]
     if covered:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite
             squares, y = first_batch_squares(e)
@@ -86,7 +85,7 @@ def propagate_variances(
 
 
 def normalized_variance(e: Experiment, q: np.ndarray) -> np.ndarray:
-    """Return the variance of u where z has variance q; it counts as infinite where q is."""
+    """Return the variance of u where z has variance q; infinite where q is."""
     variance = e.normalization_row.variance
     assert variance, "of a normalization without a formula nothing is predicted"
     return np.asarray(np.nan_to_num(variance(q), nan=np.inf, posinf=np.inf))
@@ -112,7 +111,7 @@ def output_gradient_squares(e: Experiment, q: np.ndarray, y: np.ndarray) -> np.n
     """Return E (batch x d(loss)/dz)^2 at outputs that are normal with variance q `(S, batch)`."""
     classes = e.dataset_row.classes
     if not classes:
-        return np.asarray(4 * (q + y**2))  # the loss is (z - y)^2, and z knows nothing of y
+        return np.asarray(4 * (q + y**2))  # of the loss (z - y)^2, where z does not depend on y
     with np.errstate(divide="ignore"):
         squares = np.interp(np.log(q), SOFTMAX_LOG_Q, expected_softmax_squares(classes))
     # |softmax(z) - e_y|^2, in which every class is as likely
@@ -130,7 +129,7 @@ def expected_softmax_squares(classes: int) -> np.ndarray:
 
 
 def has_band(e: Experiment, row: Scheme) -> bool:
-    """True if the spread over networks is known: Gaussian weights, straight lines from 0 alone."""
+    """True if the law of the spread is known: Gaussian weights, phi straight but for 0."""
     straight = e.phi.corners is not None and all(at == 0 for at, _ in e.phi.corners)
     silent = not any(row.bias_variance(layer) for layer in e.layers)
     plain = not (e.normalization_row.has_gain or e.dropout or e.residual)
@@ -142,36 +141,32 @@ def has_band(e: Experiment, row: Scheme) -> bool:
 def band_factors(widths: tuple[int, ...], slope: float, linear: bool) -> np.ndarray:
     """Return factors `(2, 2, L)` of signal and gradient, low and high.
 
-    They follow the exact law of one example, from fixed draws. Of n units with a random sign
-    B ~ Bin(n, 1/2) have slope 1, the others `slope`, and each adds the square of a normal: per
-    layer of He-ReLU ln((2/n) chi^2_B), whose variance is 5/n to leading order. Hanin & Rolnick
-    2018.
+    They are quantiles of fixed draws from the exact law of one example. Of n units a random number
+    B ~ Bin(n, 1/2) have slope 1, the others `slope`, and each adds the square of a normal. For ReLU
+    with He weights a layer adds ln((2/n) chi^2_B), of variance 5/n to leading order. Hanin &
+    Rolnick 2018.
     """
     random = np.random.default_rng(0)
     n = np.array(widths)
-    up = random.binomial(n, 0.5, (2, MONTE_CARLO_SAMPLES, len(n)))  # a set forward, a set back
+    up = random.binomial(n, 0.5, (2, MONTE_CARLO_SAMPLES, len(n)))  # one set forward, one backward
     up_squares, down_squares = (2 * random.standard_gamma(count / 2) for count in (up, n - up))
     a2 = 1.0 if linear else slope**2
-    with np.errstate(divide="ignore"):  # a layer of two units may be dead
+    with np.errstate(divide="ignore"):  # all units of a narrow layer may be dead
         size = np.log((up_squares + down_squares) / n)
         passed = np.log((up_squares + a2 * down_squares) / (n * (1 + a2) / 2))
     start = np.zeros((MONTE_CARLO_SAMPLES, 1))
     signal = size[0] + np.cumsum(np.hstack([start, passed[0, :, :-1]]), axis=1)
     gradient = np.cumsum(np.hstack([start, passed[1, :, -2::-1]]), axis=1)[:, ::-1]
-    bands = [
-        np.percentile(log, BAND_PERCENTILES, axis=0, method="nearest") for log in (signal, gradient)
-    ]
-    return np.exp(np.stack(bands) / 2)  # of roots
+    logs = np.stack([signal, gradient])
+    bands = np.percentile(logs, BAND_PERCENTILES, axis=1, method="nearest").swapaxes(0, 1)
+    return np.asarray(np.exp(bands / 2))  # of roots
 
 
 def missing_prediction_notes(e: Experiment) -> list[str]:
-    """Return why something is not predicted."""
+    """Return a sentence that says why a prediction is missing, or none, as a list."""
     if not e.normalization_row.variance:
         label = e.normalization_row.label.lower()
         return [f"No prediction with {label}: it mixes the examples of a batch."]
     absent = ", ".join(row.title for row in e.scheme_rows if not row.variance)
-    if not absent:
-        return []
-    return [
-        f"No prediction for {absent}: the weights are not drawn one by one from one distribution."
-    ]
+    why = "the weights are not drawn one by one from one distribution"
+    return [f"No prediction for {absent}: {why}."] if absent else []

@@ -1,8 +1,8 @@
-"""The law of a product of random matrices before it is drawn: how fast it grows or dies.
+"""The law of a product of random matrices before it is drawn: how fast it grows or shrinks.
 
-For Gaussian factors and a unit vector x, |P_k x| is a product of independent numbers, so its law is
-exact at every k: E ln |P_k x| = (k + 1) lambda_1 and Var ln |P_k x| = (k + 1) psi'(n/2) / 4. Newman
-1986. Nine of ten are taken as those of a bell curve of that variance, which is so for many factors.
+For Gaussian factors and a unit vector x, |P_k x| is a product of independent numbers, so these
+moments are exact at every k: E ln |P_k x| = (k + 1) lambda_1 and Var ln |P_k x| = (k + 1) psi'(n/2)
+/ 4. Newman 1986. Nine of ten are those of a normal law of that variance, the limit of many factors.
 """
 
 import math
@@ -38,33 +38,32 @@ class NormLaw:
 
 
 def digamma(x: float) -> float:
-    """psi(x) = d ln Gamma(x) / dx."""
+    """Return psi(x) = d ln Gamma(x) / dx."""
     return float(torch.special.digamma(torch.tensor(x, dtype=torch.float64)))
 
 
 def critical_sigma(n: int) -> float:
-    """The sigma at which Gaussian products typically neither grow nor shrink: lambda_1 = 0."""
+    """Return the sigma at which Gaussian products typically keep their size: lambda_1 = 0."""
     return math.exp(-lyapunov_exponents(n, 1.0)[0])
 
 
 def typical_log_growth(n: int) -> float:
-    """ln |P x| per factor at sigma 1/sqrt(n), where the mean of |P x|^2 stays: about -1 / (2n)."""
+    """Return ln |P x| per factor at sigma 1/sqrt(n), which keeps E |P x|^2: about -1 / (2n)."""
     return float(lyapunov_exponents(n, n**-0.5)[0])
 
 
 def frobenius_offset(n: int, k: np.ndarray) -> np.ndarray:
     """Return E ln |P_k| - E ln |P_k x| of Gaussian matrices, for the Frobenius norm, in nats.
 
-    Exact at k = 0, (psi(n^2 / 2) - psi(n / 2)) / 2, and at its limit,
-    (psi(n / 2) - psi(1 / 2)) / 2: the product tends to rank one, and its direction is like any
-    other. Between them a power of 1 + k/n, within 0.03 decades of Monte Carlo.
+    Exact at k = 0, (psi(n^2 / 2) - psi(n / 2)) / 2, and in the limit, (psi(n / 2) - psi(1 / 2)) /
+    2, where the product has rank one and a random direction. Between them a power of 1 + k/n,
+    within 0.03 decades of Monte Carlo.
     """
     start = (digamma(n * n / 2) - digamma(n / 2)) / 2
     gap = (digamma(n / 2) - digamma(0.5)) / 2 - start
     if not gap:
         return np.full(np.shape(k), start)
-    rise: np.ndarray = 1 - (1 + k / (2 * n * gap * OFFSET_POWER)) ** -OFFSET_POWER
-    return start + gap * rise
+    return np.asarray(start + gap * (1 - (1 + k / (2 * n * gap * OFFSET_POWER)) ** -OFFSET_POWER))
 
 
 def product_exponents(product: Product) -> np.ndarray | None:
@@ -74,7 +73,7 @@ def product_exponents(product: Product) -> np.ndarray | None:
 
 
 def norm_law(product: Product) -> NormLaw | None:
-    """Return the law; None where none is known: of uniform entries, and at sigma 0."""
+    """Return the law; None for uniform entries, of which none is known, and at sigma 0."""
     exponents, row = product_exponents(product), product.family_row
     if exponents is None or row.variance is None or not np.isfinite(exponents[0]):
         return None
@@ -89,7 +88,7 @@ def norm_law(product: Product) -> NormLaw | None:
 
 def norm_quantiles(norms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return quantiles 0.05, 0.5, 0.95 `(k,)` of log10 norms `(k, replicates)`; -inf for 0."""
-    finite = np.where(np.isfinite(norms), norms, -1e300)  # between two infinities is no number
+    finite = np.where(np.isfinite(norms), norms, -1e300)  # no quantile lies between infinities
     quantiles = np.quantile(finite, (0.05, 0.5, 0.95), axis=1)
     low, median, high = np.where(quantiles < -1e290, -np.inf, quantiles)
     return low, median, high

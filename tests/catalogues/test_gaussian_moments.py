@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pair_moments import correlation, slope_correlation
 
 from stability.catalogues.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
-from stability.catalogues.correlation_deficit import correlation, slope_correlation
 from stability.catalogues.gaussian_moments import second_moment, slope_moment
 
 KINKS = {"hardtanh": (-1, 1)}  # others have theirs at 0, if any

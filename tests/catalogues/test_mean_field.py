@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pair_moments import correlation, slope_correlation
 
 from stability.catalogues.activations import ACTIVATIONS
-from stability.catalogues.correlation_deficit import correlation, slope_correlation
 from stability.catalogues.gaussian_moments import second_moment, slope_moment
 from stability.catalogues.mean_field import FixedPoint, critical_sigma_w2, fixed_point
 

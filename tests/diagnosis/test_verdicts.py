@@ -28,7 +28,6 @@ from stability.diagnosis.verdicts import (
     choose_remedy,
     current_verdicts,
     forecast,
-    verdicts_after_training,
     verdicts_before_training,
 )
 from stability.engine.measurement import Measurement
@@ -81,7 +80,7 @@ def finished(experiment: Experiment) -> Run:
 
 
 def finding(experiment: Experiment) -> Verdict:
-    return verdicts_after_training(finished(experiment), experiment.steps + 1)[0]
+    return current_verdicts(finished(experiment), experiment.steps + 1)[0]
 
 
 def likely(experiment: Experiment) -> list[Verdict]:
@@ -161,7 +160,7 @@ def test_a_network_learns_or_is_slow_if_and_only_if_its_held_out_loss_was_halved
     for run in sample():
         e = run.experiment
         for verdict, halved in zip(
-            verdicts_after_training(run, e.steps + 1), loss_halved(run), strict=True
+            current_verdicts(run, e.steps + 1), loss_halved(run), strict=True
         ):
             assert (verdict.word in ("learns", "slow")) == halved, (verdict, e)
 
@@ -170,7 +169,7 @@ def test_no_network_that_left_the_range_of_numbers_is_called_healthy():
     broken = [(run, scheme) for run in sample() for scheme, _ in run.breaks]
     assert broken
     for run, scheme in broken:
-        assert verdicts_after_training(run, run.experiment.steps + 1)[scheme].word in (
+        assert current_verdicts(run, run.experiment.steps + 1)[scheme].word in (
             "diverged",
             "overflowed",
         )
@@ -200,7 +199,7 @@ def test_a_forecast_is_worded_as_one_and_names_the_optimizer():
             assert verdict.forecast
             fate, label = FORECASTS[verdict.word], run.experiment.optimizer_row.label
             assert verdict.sentence.startswith(f"is likely to {fate} under {label}")
-        for verdict in verdicts_after_training(run, len(run.measurements)):
+        for verdict in current_verdicts(run, len(run.measurements)):
             assert not verdict.forecast
             assert verdict.sentence.startswith(verdict.word)
             assert "likely" not in verdict.sentence
@@ -210,7 +209,7 @@ def test_every_sentence_holds_a_number_and_no_number_is_spelled_badly():
     for run in sample():
         for verdict in [
             *verdicts_before_training(run.experiment, run.measurements[0]),
-            *verdicts_after_training(run, len(run.measurements)),
+            *current_verdicts(run, len(run.measurements)),
         ]:
             assert re.search(r"\d|\binf\b|\bNaN\b", verdict.sentence), verdict.sentence
             assert not re.search(r"e[-+]0|\de\+|nan|\.\.|  | ,", verdict.sentence), verdict.sentence
@@ -222,7 +221,7 @@ def test_every_remedy_makes_a_legal_experiment_that_differs_and_keeps_the_seed()
         e = run.experiment
         for verdict in [
             *verdicts_before_training(e, run.measurements[0]),
-            *verdicts_after_training(run, len(run.measurements)),
+            *current_verdicts(run, len(run.measurements)),
         ]:
             assert (verdict.remedy is None) <= (verdict.word in ("learns", "slow")), verdict
             if verdict.remedy:
@@ -281,7 +280,7 @@ def test_the_remedy_cures(word):
     verdict = finding(experiment)
     for _ in range(4):  # a rate that is 1000 times off takes several
         experiment = verdict.remedy.apply(experiment, verdict.scheme)
-        after = verdicts_after_training(finished(experiment), experiment.steps + 1)[-1]
+        after = current_verdicts(finished(experiment), experiment.steps + 1)[-1]
         if after.word in ("learns", "slow"):
             return
         verdict = after
@@ -362,7 +361,6 @@ def test_before_the_end_only_what_has_diverged_is_found_and_the_rest_foretold():
         False,
     ]
     assert [verdict.forecast for verdict in current_verdicts(run, 21)] == [False] * 3
-    assert current_verdicts(run, 21) == verdicts_after_training(run, 21)
 
 
 def test_findings_about_the_past_stay_when_profiles_are_thinned():
@@ -379,7 +377,7 @@ def test_one_replicate_that_diverged_is_enough_and_counted():
     )
     count = len({replicate for _, replicate in run.breaks})
     assert count > 0
-    verdict = verdicts_after_training(run, 41)[0]
+    verdict = current_verdicts(run, 41)[0]
     assert verdict.word == "diverged"
     assert f"({count} of 5 replicates)" in verdict.sentence
 
@@ -390,7 +388,7 @@ def test_a_network_without_hidden_layers_has_verdicts_too():
             SMALL, depth=1, schemes=("zeros", "he_normal", "constant"), learning_rate=0.1, steps=100
         )
     )
-    assert [verdict.word for verdict in verdicts_after_training(run, 101)] == ["learns"] * 3
+    assert [verdict.word for verdict in current_verdicts(run, 101)] == ["learns"] * 3
     assert len(current_verdicts(run, 1)) == 3
 
 

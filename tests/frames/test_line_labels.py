@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability.charts.lines import PANEL_HEIGHTS
-from stability.frames.line_labels import LABEL_HEIGHTS, nearest_nondecreasing, spread_apart
+from stability import charts
+from stability.frames.line_labels import (
+    LABEL_HEIGHT,
+    PANEL_HEIGHTS,
+    nearest_nondecreasing,
+    spread_apart,
+)
+from stability.records.experiment import Experiment
 
 SHARES = st.lists(st.floats(-0.5, 1.5) | st.just(float("nan")), max_size=7)
 
@@ -33,6 +39,8 @@ def test_neighbours_that_would_decrease_share_their_mean():
 
 
 def test_a_label_takes_thirteen_pixels_of_every_panel():
-    assert LABEL_HEIGHTS.keys() == PANEL_HEIGHTS.keys()
-    for name, share in LABEL_HEIGHTS.items():
-        assert share * PANEL_HEIGHTS[name] == pytest.approx(13)
+    e = Experiment()
+    training, depth = charts.training_spec(e, e.schemes[0], "signal"), charts.depth_spec(e)
+    panels = [*training["vconcat"][:-1], *depth["vconcat"]]  # but for the heat map
+    assert [panel["height"] for panel in panels] == list(PANEL_HEIGHTS.values())
+    assert LABEL_HEIGHT == 13
