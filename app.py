@@ -12,8 +12,7 @@ from stability import frames, page_layout
 from stability.course.lessons import Lesson
 from stability.engine.process_settings import configure_process
 from stability.engine.runs import RunError
-from stability.page import buttons, cards, course_page, prose, settings, widgets
-from stability.page.benches import BENCHES
+from stability.page import cards, course_page, prose, settings, widgets
 from stability.page.components import COMPONENTS
 from stability.page.css import page_css
 from stability.page.pieces import Slot
@@ -61,7 +60,7 @@ def main() -> None:
         navigation(session)
     notices(session)
     claim = open_lesson(server, session, session.lesson) if session.lesson else st.container()
-    if session.page.view.bench not in BENCHES:
+    if not session.page.view.bench_link.record:
         lesson_list(server, session)
     elif not session.awaits_answer:
         progress = st.container() if presenting else toolbar(server, session)
@@ -94,7 +93,7 @@ def main_area(server: Server, session: Session, containers: Containers) -> None:
 
 def sidebar(session: Session) -> None:
     """The main settings in sight, the rest folded by group; or, during a search, those found."""
-    if session.awaits_answer or session.page.view.bench not in BENCHES:
+    if session.awaits_answer or not session.page.view.bench_link.record:
         st.caption("The settings appear here, once an experiment is shown.")
         return
     icon, hint = ":material/search:", "Find a setting"
@@ -121,7 +120,7 @@ def controls(session: Session, shown: Mapping[str, Knob]) -> None:
         with st.container(**row, vertical_alignment="bottom", key=page_layout.setting_key(name)):
             control(session, name)
             if getattr(record, name) != (default := getattr(defaults, name)):
-                draw_buttons(buttons.undo_button(session, name, default))
+                draw_buttons(widgets.undo_button(session, name, default))
 
 
 def control(session: Session, name: str, key: str = "") -> None:
@@ -201,7 +200,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
         st.markdown(lesson.question)
         if waits or not view.is_presenter_view:
             with st.container(horizontal=True):
-                draw_buttons(*buttons.option_buttons(session, lesson))
+                draw_buttons(*widgets.option_buttons(session, lesson))
         if waits:
             copy_link(server, session)
             return st.container()
@@ -238,7 +237,7 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
 def pinned_runs(server: Server, session: Session) -> None:
     """The pinned runs; a click on one unpins it."""
     with st.container(**CENTRED, gap="small", key=page_layout.PINS):  # stands there if empty, too
-        if pins := buttons.unpin_buttons(session, server.fits):
+        if pins := widgets.unpin_buttons(session, server.fits):
             st.caption("Pinned, in grey:", width="content")
             draw_buttons(*pins)
 
@@ -298,9 +297,9 @@ def look_closer(session: Session) -> Containers:
     )
     with st.container(key=page_layout.closer_key(str(view.open_section))):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            for name in buttons.section_settings(session.page):
+            for name in widgets.section_settings(session.page):
                 control(session, name, page_layout.closer_key(name))
-            draw_buttons(*buttons.section_buttons(session))
+            draw_buttons(*widgets.section_buttons(session))
         section, history = st.container(key=page_layout.CLOSER_CHART), st.empty()
     tried_experiments(session, history)
     return {Slot.SECTION: section, Slot.HISTORY: history}

@@ -3,7 +3,6 @@
 `claim_parser` has the language, `claim_quantities` the names.
 """
 
-import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stability.course.claim_indices import EACH, IndexKind
-from stability.course.claim_parser import Comparison, IndexText, Quantity, parse_comparisons
+from stability.course.claim_indices import EACH
+from stability.course.claim_parser import Comparison, Quantity, Side, parse_comparisons
 from stability.course.claim_quantities import (
     CLAIM_QUANTITIES,
     ClaimQuantity,
     PendingError,
     StreamPrefix,
 )
+from stability.engine.registry import Probe
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Stream
 from stability.text import capitalize_first, did_you_mean, number, quote, typographic_minus
@@ -65,35 +65,35 @@ class ComparisonReader:
         return self.comparison.in_words(self.phrase_of, self.total_of), holds
 
     def value_of(self, quantity: Quantity) -> Any:
-        positions = positions_of(quantity, self.prefix.record, self.scheme)
-        return CLAIM_QUANTITIES[quantity.name].value_of(self.prefix, *positions)
+        """Return the value of a quantity, for each replicate or for all."""
+        numbers = index_numbers(quantity, self.prefix.record, self.scheme)
+        return CLAIM_QUANTITIES[quantity.name].value_of(self.prefix, *numbers)
 
     def phrase_of(self, quantity: Quantity) -> str:
-        """Return a quantity with its number, and its step where that is not the one asked for."""
+        """Return a quantity with its value, and its step where that is not the one asked for."""
         meaning, record = CLAIM_QUANTITIES[quantity.name], self.prefix.record
-        positions = positions_of(quantity, record, self.scheme)
-        phrase, taken = meaning.label, ""
-        for kind, position in zip(meaning.indices, positions, strict=True):
-            phrase += kind.phrase(record, position)
-        if meaning.step_taken and (asked := positions[-1]) < self.prefix.count:
+        numbers, phrase = index_numbers(quantity, record, self.scheme), meaning.label
+        for kind, index in zip(meaning.indices, numbers, strict=True):
+            phrase += kind.phrase(record, index)
+        if meaning.step_taken and (asked := numbers[-1]) < self.prefix.count:
             step = meaning.step_taken(self.prefix, asked)
             if step < asked:
-                taken = f" (taken {f'at step {step}' if step else 'before training'})"
-        return f"{phrase}{taken}: {self.in_digits(self.value_of, quantity)}"
+                phrase += f" (taken {f'at step {step}' if step else 'before training'})"
+        return f"{phrase}: {in_digits(lambda: self.value_of(quantity))}"
 
-    def total_of(self, side: ast.expr) -> str:
+    def total_of(self, side: Side) -> str:
         """Return the value of a side in three digits."""
-        return self.in_digits(self.comparison.evaluate, side, self.value_of)
+        return in_digits(lambda: side.value(self.value_of))
 
-    def in_digits(self, evaluate: Callable[..., Any], *arguments: Any) -> str:
-        """Return a value in three digits, the median over the replicates."""
-        try:
-            with np.errstate(all="ignore"):
-                values = np.ravel(evaluate(*arguments))
-        except PendingError:
-            return NOT_YET
-        value = values[0] if len(values) == 1 else median_of_finite(values, axis=0)
-        return typographic_minus(number(float(value)))
+
+def in_digits(value: Callable[[], Any]) -> str:
+    """Return a value in three digits, the median over the replicates."""
+    try:
+        values = np.ravel(value())
+    except PendingError:
+        return NOT_YET
+    median = values[0] if len(values) == 1 else median_of_finite(values, axis=0)
+    return typographic_minus(number(float(median)))
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,13 @@ class Claim:
         """Raise a ValueError that says what these settings lack that the claim speaks of."""
         for comparison, scheme in self.cases(record):
             for quantity in comparison.quantities:
-                positions_of(quantity, record, scheme)
+                index_numbers(quantity, record, scheme)
+
+    def probes(self, record: Any) -> list[Probe]:
+        """Return what must be computed beside a run before the claim can be read."""
+        names = [quantity.name for one in self.comparisons for quantity in one.quantities]
+        needed = [CLAIM_QUANTITIES[name].probe for name in names]
+        return list(dict.fromkeys(probe(record) for probe in needed if probe))
 
     def holds(self, stream: Stream[Any, Any], count: int | None = None) -> NDArray[np.bool_]:
         """Return if it is true of each replicate `(R,)`, by the first `count` measurements (all).
@@ -143,7 +149,7 @@ class Claim:
 
     def cases(self, record: Any) -> Iterator[tuple[Comparison, str]]:
         for comparison in self.comparisons:
-            texts = {index.text for quantity in comparison.quantities for index in quantity.indices}
+            texts = {text for quantity in comparison.quantities for text, _ in quantity.indices}
             schemes = getattr(record, "schemes", ("",)) if EACH in texts else ("",)
             yield from ((comparison, scheme) for scheme in schemes)
 
@@ -166,21 +172,19 @@ def resolve(quantity: Quantity) -> tuple[ClaimQuantity, list[str | int]]:
         )
     meaning, written = CLAIM_QUANTITIES[quantity.name], quantity.indices
     if len(written) > len(meaning.indices):
-        extra = written[len(meaning.indices)]
-        raise ValueError(f"column {extra.column}: {usage(meaning)}")
-    indices = [read_index(*pair) for pair in zip(meaning.indices, written, strict=False)]
+        _, column = written[len(meaning.indices)]
+        raise ValueError(f"column {column}: {usage(meaning)}")
+    indices: list[str | int] = []
+    for kind, (text, column) in zip(meaning.indices, written, strict=False):
+        try:
+            indices.append(kind.read(text))
+        except ValueError as error:
+            raise ValueError(f"column {column}: {error}") from None
     for kind in meaning.indices[len(written) :]:
         if kind.default is None:
             raise ValueError(f"column {quantity.column}: {usage(meaning)}")
         indices.append(kind.default)
     return meaning, indices
-
-
-def read_index(kind: IndexKind, written: IndexText) -> str | int:
-    try:
-        return kind.read(written.text)
-    except ValueError as error:
-        raise ValueError(f"column {written.column}: {error}") from None
 
 
 def usage(meaning: ClaimQuantity) -> str:
@@ -193,16 +197,16 @@ def usage(meaning: ClaimQuantity) -> str:
     return f"{meaning.name} is written {written}"
 
 
-def positions_of(quantity: Quantity, record: Any, scheme: str) -> list[int]:
-    """Return where the number lies in its arrays, `scheme` standing for `each`.
+def index_numbers(quantity: Quantity, record: Any, scheme: str) -> list[int]:
+    """Return the numbers that the indices mean, `scheme` standing for `each`.
 
-    ValueError where these settings have no such number.
+    ValueError where these settings lack them.
     """
     meaning, indices = resolve(quantity)
     if not isinstance(record, meaning.record):
         lacking = f"which {record.noun} does not have"
         raise ValueError(f"this claim speaks of the {meaning.label}, {lacking}")
     return [
-        kind.position(record, scheme if index == EACH else index, meaning.label)
+        kind.number(record, scheme if index == EACH else index, meaning.label)
         for kind, index in zip(meaning.indices, indices, strict=True)
     ]

@@ -1,39 +1,27 @@
-"""The benches of the page, a row each: what one computes, what that costs, and what it shows."""
+"""The benches by their records: what one computes, what that costs, and what it shows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
 from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
-from stability.course.claims import Claim
+from stability.course.claims import Claim, ClaimReading
 from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
 from stability.page.cards import cards_html
 from stability.page.matrix_html import matrices_html
-from stability.page.pieces import Html, Picture, Piece, RemedyButton, RemedyButtons, Sentences, Slot
+from stability.page.pieces import Html, Picture, Piece, RemedyButton, Sentences, Slot
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
-from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
+from stability.page.sections import TOO_LARGE, TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
-
-
-class Scene(Protocol):
-    """The pieces above the sections of a bench, after the first `count` measurements."""
-
-    def __init__(self, look: "Look") -> None: ...
-
-    def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        """Pieces that are quick to draw, for several times a second."""
-
-    def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        """Pieces that take long or move little, for once a second and where the view rests."""
 
 
 class TrainScene:
@@ -64,7 +52,7 @@ class TrainScene:
         return {Slot.RIGHT: Picture(charts.depth_spec(e, self.pins), tables)}
 
 
-def remedy_buttons(verdicts: list[Verdict]) -> RemedyButtons:
+def remedy_buttons(verdicts: list[Verdict]) -> tuple[RemedyButton, ...]:
     """Return a button for every verdict that has a remedy."""
     buttons = []
     for verdict in verdicts:
@@ -72,7 +60,7 @@ def remedy_buttons(verdicts: list[Verdict]) -> RemedyButtons:
             label = f"{remedy.label[:1].lower()}{remedy.label[1:]}"
             label = f"{scheme_title(verdict.scheme)}: {label}"
             buttons.append(RemedyButton(label, remedy, verdict.scheme))
-    return RemedyButtons(tuple(buttons))
+    return tuple(buttons)
 
 
 class ProductScene:
@@ -99,22 +87,22 @@ class ProductScene:
 class Bench:
     """A bench of the page.
 
-    `record` is the type of its settings, of which `shrinkable` ones are lowered where a run costs
-    too much, in the order in which that hurts least. A measurement is one `unit` of its stream.
+    A measurement is one `unit` of its stream. Where a run costs too much, the `shrinkable` settings
+    are lowered, in the order in which that hurts least. The scene makes the pieces above the
+    sections: `frequent_pieces(count)` are quick to draw, for several times a second, and
+    `occasional_pieces(count)` take long or move little, for once a second and where the view rests.
     """
 
-    record: type
     unit: str
     stream: Callable[[Any], AnyStream]
     cost: Callable[[Any], Cost]
     shrinkable: tuple[str, ...]
-    scene: type[Scene]
+    scene: type[TrainScene | ProductScene]
     sections: Mapping[str, Section]
 
 
-BENCHES = {
-    "train": Bench(
-        record=Experiment,
+BENCHES: Mapping[type, Bench] = {
+    Experiment: Bench(
         unit="step",
         stream=Run,
         cost=training_cost,
@@ -122,8 +110,7 @@ BENCHES = {
         scene=TrainScene,
         sections=TRAIN_SECTIONS,
     ),
-    "product": Bench(
-        record=Product,
+    Product: Bench(
         unit="factor",
         stream=ProductRun,
         cost=product_cost,
@@ -134,37 +121,48 @@ BENCHES = {
 }
 
 
-def bench_of(record: Any) -> Bench:
-    """Return the bench on which a record of settings lies."""
-    return next(bench for bench in BENCHES.values() if isinstance(record, bench.record))
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
     """All that a visitor looks at: a stream on its bench, pinned runs behind it, a claim about it.
 
     `waiting`: schemes on chips that do not go with the other settings, and why.
+    `claim_computations` come before the claim can be read; None where they would take too long.
     """
 
-    bench: Bench
     stream: Any
     page: Page
     section: OpenSection
     pinned: Mapping[str, Run]
     waiting: Mapping[str, str]
     claim: Claim | None
+    claim_computations: Sequence[AnyStream] | None = ()
     paused: bool
+
+    @property
+    def bench(self) -> Bench:
+        """The bench of the stream."""
+        return BENCHES[type(self.page.record)]
 
     def streams(self, until: int) -> list[tuple[AnyStream, int]]:
         """Return all that must be computed, in order, and how many measurements of each."""
-        run, computations = (self.stream, until), [(one, 1) for one in self.section.computations]
-        if self.section.section.waits_for_end:
-            streams = [run, *(computations if until > self.stream.last_index else [])]
-        else:  # between the first pictures and the rest of the run
-            streams = [(self.stream, 1), *computations, run] if computations else [run]
+        before = [(one, 1) for one in self.claim_computations or ()]
+        behind = [(one, 1) for one in self.section.computations]
+        if not self.section.section.waits_for_end:
+            before, behind = before + behind, []
+        # The first pictures come before what takes long.
+        streams = [(self.stream, 1), *before] if before else []
+        streams += [(self.stream, until), *(behind if until > self.stream.last_index else [])]
         if not self.paused:
             streams += [(pin, pin.last_index + 1) for pin in self.pinned.values()]
         return streams
+
+    def read_claim(self, count: int) -> ClaimReading | None:
+        """Return the claim after the first `count` measurements; None before it can be read."""
+        if self.claim and self.claim_computations is None:
+            return ClaimReading(((self.claim.text, None),), None, TOO_LARGE)
+        if self.claim and all(one.finished for one in self.claim_computations or ()):
+            return self.claim.describe(self.stream, count)
+        return None
 
     def progress_text(self, count: int, queue_position: int) -> str:
         """Say how far the stream has come, and how many others come first."""
@@ -177,10 +175,10 @@ class Look:
 
 def section_row(page: Page) -> Section:
     """Return the row of the section that a page shows; an empty one where it shows none."""
-    return BENCHES[page.view.bench].sections.get(page.view.open_section or "", Section())
+    return BENCHES[type(page.record)].sections.get(page.view.open_section or "", Section())
 
 
 def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
     """Return the section that a page shows, refused where it would take too long."""
-    unit = BENCHES[page.view.bench].unit
+    unit = BENCHES[type(page.record)].unit
     return OpenSection(section_row(page), page.record, page.view, unit, affords)

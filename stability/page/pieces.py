@@ -72,16 +72,5 @@ class RemedyButton:
     sick_scheme: str
 
 
-@dataclass(frozen=True)
-class RemedyButtons:
-    """All remedies that are offered now, in the order of the schemes."""
-
-    buttons: tuple[RemedyButton, ...] = ()
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """Empties the container of what was there before."""
-
-
-Piece = Html | Sentences | Picture | DataTable | Formula | RemedyButtons | Nothing
+# The remedies that are offered now are a piece, too, in the order of the schemes.
+Piece = Html | Sentences | Picture | DataTable | Formula | tuple[RemedyButton, ...]

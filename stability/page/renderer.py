@@ -16,10 +16,9 @@ from stability.page.pieces import (
     DataTable,
     Formula,
     Html,
-    Nothing,
     Picture,
     Piece,
-    RemedyButtons,
+    RemedyButton,
     Sentences,
     Slot,
 )
@@ -47,7 +46,7 @@ class Renderer:
         self._says_waiting = False
         # Each button stands in a container of its own, which can be emptied alone.
         self._remedy_containers = [containers[Slot.REMEDIES].empty() for _ in range(MOST_SCHEMES)]
-        self._remedies = RemedyButtons()
+        self._remedies: tuple[RemedyButton, ...] = ()
         self._buttons_drawn = 0
 
     def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
@@ -72,25 +71,24 @@ class Renderer:
         return max(1, count)
 
     def _draw_all(self, count: int) -> None:
-        stream, claim = self.look.stream, self.look.claim
         occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
         for slot, piece in {**self.scene.frequent_pieces(count), **occasional}.items():
             self._draw(slot, piece)
-        for key, piece in self.look.section.pieces(stream, count).items():
+        for key, piece in self.look.section.pieces(self.look.stream, count).items():
             self._draw(key, piece)
-        if claim:
-            self._draw(Slot.CLAIM, Html(claim_html(claim.describe(stream, count))))
+        if reading := self.look.read_claim(count):
+            self._draw(Slot.CLAIM, Html(claim_html(reading)))
 
     def _draw_waiting(self) -> None:
         """Say that others come first, where an earlier run's curves would seem to be this one's."""
         if not self._says_waiting:
             self._says_waiting = True
             self._draw(Slot.CARDS, Html(WAITING_HTML))
-            self._draw(Slot.LEFT, Nothing())
-            self._draw(Slot.RIGHT, Nothing())
+            for slot in (Slot.LEFT, Slot.RIGHT):
+                self._elements[slot] = self.containers[slot].empty()
 
     def _draw(self, key: Hashable, piece: Piece) -> None:
-        if isinstance(piece, RemedyButtons):
+        if isinstance(piece, tuple):
             self._draw_remedies(piece)
             return
         if key not in self._elements:
@@ -109,15 +107,15 @@ class Renderer:
             self._elements["small pictures"] = section.container(horizontal=True)
         return self._elements["small pictures"]
 
-    def _draw_remedies(self, remedies: RemedyButtons) -> None:
+    def _draw_remedies(self, remedies: tuple[RemedyButton, ...]) -> None:
         if remedies == self._remedies:
             return
         self._remedies = remedies
         for index, container in enumerate(self._remedy_containers):
-            if index >= len(remedies.buttons):
+            if index >= len(remedies):
                 container.empty()
                 continue
-            button = remedies.buttons[index]
+            button = remedies[index]
             self._buttons_drawn += 1  # a widget that is drawn twice in one run needs two keys
             container.button(
                 button.label,
@@ -150,6 +148,4 @@ def draw_piece(container: Any, piece: Piece, presenting: bool = False) -> Any:
             )
         case Formula(title, latex):
             return container.markdown(f"{escape_markdown(title)}: ${latex}$")
-        case Nothing():
-            return container.empty()
     raise TypeError(f"{type(piece).__name__} is no piece that stands alone")

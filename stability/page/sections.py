@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stability import charts, frames
@@ -35,22 +35,13 @@ from stability.page.prose import (
 )
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
-from stability.probes.costs import first_batch_cost, jacobian_cost
-from stability.probes.first_layer_gain import measure_first_layer_gain
+from stability.probes.costs import gain_probe, row_probe, singular_value_probe, symmetry_probe
 from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
 from stability.theory.overflow import format_exit_sentences
 
 TOO_LARGE = "This would take too long here: with a smaller width, depth or batch it is shown."
-
-
-@dataclass(frozen=True)
-class Action:
-    """A button of a section, and the method of the session that it calls."""
-
-    label: str
-    press: Callable[[Session], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +55,7 @@ class Section:
     `probes`: what must have been computed, in its turn, before the static pieces can be made.
     `waits_for_end`: all of it takes long, says nothing about the course of the stream, and is
     drawn after its last step.
-    `settings`: those whose controls stand in the section, too.
+    `settings`: those whose controls stand in the section, too. `actions`: its buttons by label.
     """
 
     static: Callable[[Any, View], list[Piece]] = lambda record, view: []
@@ -74,7 +65,7 @@ class Section:
     probes: Callable[[Any, View], list[Probe]] = lambda record, view: []
     waits_for_end: bool = False
     settings: tuple[str, ...] = ()
-    actions: tuple[Action, ...] = ()
+    actions: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
 
 
 class OpenSection:
@@ -107,10 +98,8 @@ class OpenSection:
         if self._complete:
             return keyed_live
         self._complete = True
-        if self.absent:
-            static: list[Piece] = [Sentences([self.absent])]
-        else:
-            static = self.section.static(self.record, self.view)
+        refusal: list[Piece] = [Sentences([self.absent])]
+        static = refusal if self.absent else self.section.static(self.record, self.view)
         keyed = [(("static", index), piece) for index, piece in enumerate(static)]
         above, below = keyed[: self.section.live_after], keyed[self.section.live_after :]
         return dict(above) | keyed_live | dict(below)
@@ -121,7 +110,7 @@ def why_no_hidden_unit(e: Experiment) -> str:
 
 
 def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
-    e, layer = run.experiment, view.value_shown("layer", run.experiment)
+    e, layer = run.experiment, view.hidden_layer(run.experiment)
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     return [
         Sentences(saturation_sentences(run, count, layer, view.moment)),
@@ -159,15 +148,12 @@ def swapped_units(e: Experiment, view: View) -> tuple[int, int]:
 
 
 def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
-    layer, cost = view.value_shown("layer", e), first_batch_cost(e, 2 * len(symmetries.SYMMETRIES))
-    return [
-        Probe(symmetries.symmetry_changes, (e, layer, swapped_units(e, view)), cost),
-        Probe(symmetries.row_differences, (e, layer), first_batch_cost(e, 2)),
-    ]
+    layer = view.hidden_layer(e)
+    return [symmetry_probe(e, layer, swapped_units(e, view)), row_probe(e, layer)]
 
 
 def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
-    layer, units = view.value_shown("layer", e), swapped_units(e, view)
+    layer, units = view.hidden_layer(e), swapped_units(e, view)
     swaps = [symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
     ties = [tie_sentence(e, scheme, layer) for scheme in e.schemes]
     rows = frames.symmetry_frame(e, layer, units)
@@ -200,11 +186,6 @@ def singular_value_pieces(e: Experiment, view: View) -> list[Piece]:
         Picture(charts.singular_spec(e), frames.singular_tables(e)),
         Sentences(notes),
     ]
-
-
-def singular_value_probes(e: Experiment, view: View) -> list[Probe]:
-    first = replace(e, replicates=1)  # only the first network of each scheme is shown
-    return [Probe(jacobian.singular_values, (first,), jacobian_cost(first))]
 
 
 def theory_pieces(e: Experiment, view: View) -> list[Piece]:
@@ -246,16 +227,15 @@ TRAIN_SECTIONS = {
         live=distinct_unit_pieces,
         live_after=1,
         settings=("layer",),
-        actions=(Action("Swap two units", Session.swap_units),),
+        actions={"Swap two units": Session.swap_units},
     ),
     "gains": Section(
-        probes=lambda e, view: [Probe(measure_first_layer_gain, (e,), first_batch_cost(e, 1))],
-        static=gain_pieces,
-        settings=("features", "width"),
+        probes=lambda e, view: [gain_probe(e)], static=gain_pieces, settings=("features", "width")
     ),
     "singular_values": Section(
         absent=jacobian.why_no_singular_values,
-        probes=singular_value_probes,
+        # Only the first network of each scheme is shown.
+        probes=lambda e, view: [singular_value_probe(replace(e, replicates=1))],
         static=singular_value_pieces,
     ),
     "theory": Section(static=theory_pieces),

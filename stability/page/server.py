@@ -6,7 +6,7 @@ from typing import Any
 from stability import charts
 from stability.engine.cost import Cost, describe_refusal, measure_speed, nearest_that_fits
 from stability.engine.registry import Registry
-from stability.page.benches import BENCHES, Look, bench_of, open_section
+from stability.page.benches import BENCHES, Look, open_section
 from stability.page.renderer import FREQUENT
 from stability.page.session import Session
 from stability.records.experiment import Experiment
@@ -22,7 +22,7 @@ class Server:
 
     def __init__(self, components: Mapping[str, Callable[..., Any]]):
         self.components = components
-        self.registry = Registry({bench.record: bench.stream for bench in BENCHES.values()})
+        self.registry = Registry({kind: bench.stream for kind, bench in BENCHES.items()})
         self.speed = measure_speed()
 
     def affords(self, cost: Cost) -> bool:
@@ -31,32 +31,32 @@ class Server:
 
     def fits(self, record: BenchRecord) -> bool:
         """True if a run of these settings is affordable."""
-        return self.affords(bench_of(record).cost(record))
+        return self.affords(BENCHES[type(record)].cost(record))
 
     def refusal(self, record: Any) -> tuple[Any, str, str]:
         """Return the nearest settings that fit, what they change, and a sentence that refuses."""
-        bench = bench_of(record)
+        bench = BENCHES[type(record)]
         nearest = nearest_that_fits(record, self.fits, bench.shrinkable)
-        cost = bench.cost(record)
-        words, sentence = describe_refusal(
-            record, nearest, cost, self.speed, MOST_SECONDS, MOST_BYTES
-        )
-        return nearest, words, sentence
+        limits = self.speed, MOST_SECONDS, MOST_BYTES
+        return nearest, *describe_refusal(record, nearest, bench.cost(record), *limits)
 
     def look(self, session: Session) -> Look:
         """Return all that a visitor looks at: runs are shared by all who look at equal settings."""
         page, registry = session.page, self.registry
         section = open_section(page, self.affords)
         section.computations = [registry.open(probe) for probe in section.probes]
+        claim = session.lesson.claim if session.lesson else None
+        probes = claim.probes(page.record) if claim else []
+        affordable = all(self.affords(probe.cost) for probe in probes)
         pins = [pin for pin in session.pins_behind if self.fits(pin)]
         return Look(
-            bench=BENCHES[page.view.bench],
             stream=registry.open(page.record),
             page=page,
             section=section,
             pinned={page.pin_label(pin): registry.open(pin) for pin in pins},
             waiting=page.waiting_schemes(session.chosen_schemes),
-            claim=session.lesson.claim if session.lesson else None,
+            claim=claim,
+            claim_computations=[registry.open(one) for one in probes] if affordable else None,
             paused=session.playback.paused,
         )
 

@@ -1,6 +1,5 @@
 """The settings of a page: which mean something now, and how the sidebar groups them."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from stability.records.experiment import Experiment
@@ -20,12 +19,6 @@ def shown_settings(page: Page) -> dict[str, Knob]:
     if isinstance(record, Experiment) and record.dataset_row.fixed_features:
         del settings["features"]
     return settings
-
-
-def offered_settings(page: Page, names: Sequence[str]) -> list[str]:
-    """Return those of these settings, of the bench or of the view, that mean something now."""
-    offered = shown_settings(page).keys() | View.knobs().keys()
-    return [name for name in names if name in offered]
 
 
 def default_record(page: Page) -> BenchRecord:

@@ -7,7 +7,6 @@ dynamical isometry. Saxe et al. 2014; Pennington et al. 2017.
 
 import math
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from stability.catalogues.scheme_entry import Scheme
 from stability.engine.network import Stack
 from stability.engine.training import draw_stack_and_data, first_batch
+from stability.probes.results import remembered
 from stability.records.experiment import Experiment
 
 # A chart shows no more directions than these, and their cost grows as width^3.
@@ -72,7 +72,7 @@ def largest_and_median(e: Experiment) -> np.ndarray:
     return found
 
 
-@lru_cache(maxsize=32)
+@remembered
 def singular_values_by_example(e: Experiment) -> np.ndarray:
     """Return the singular values of each example from the largest, `(S, R, examples, width)`."""
     if why_no_singular_values(e):

@@ -6,8 +6,8 @@ import pytest
 
 from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
-from stability.page.benches import BENCHES, Look, bench_of, open_section
-from stability.page.pieces import RemedyButtons, Slot
+from stability.page.benches import BENCHES, Look, open_section
+from stability.page.pieces import Slot
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
@@ -20,12 +20,10 @@ P = Product(n=3, replicates=2, count=5)
 
 
 def look_at(page: Page, paused: bool = False, pins: int = 0) -> Look:
-    bench = BENCHES[page.view.bench]
     section = open_section(page, lambda cost: True)
     section.computations = [Registry({}).open(probe) for probe in section.probes]
     return Look(
-        bench=bench,
-        stream=bench.stream(page.record),
+        stream=BENCHES[type(page.record)].stream(page.record),
         page=page,
         section=section,
         pinned={f"seed {seed}": Run(replace(E, seed=seed)) for seed in range(1, pins + 1)},
@@ -36,15 +34,15 @@ def look_at(page: Page, paused: bool = False, pins: int = 0) -> Look:
 
 
 def test_every_bench_that_a_link_can_show_is_one_whole_row():
-    shown = {key: link for key, link in BENCH_LINKS.items() if key in BENCHES}
-    assert BENCH_LINKS.keys() - shown.keys() == {"course"}
-    for key, bench in BENCHES.items():
-        record = bench.record()
-        assert bench_of(record) is bench
+    shown = {link.record: link for link in BENCH_LINKS.values() if link.record}
+    assert BENCHES.keys() == shown.keys()
+    assert [key for key, link in BENCH_LINKS.items() if not link.record] == ["course"]
+    for kind, bench in BENCHES.items():
+        record = kind()
         assert bench.stream(record).record == record
         assert bench.cost(record).operations > 0
         assert set(bench.shrinkable) <= set(record.knobs())
-        assert set(bench.sections) == set(shown[key].sections)
+        assert set(bench.sections) == set(shown[kind].sections)
 
 
 def test_the_section_of_a_page_is_computed_between_the_first_pictures_and_the_rest():
@@ -85,8 +83,7 @@ def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():
     pieces = scene.frequent_pieces(4)
     assert set(pieces) == {Slot.CARDS, Slot.REMEDIES, Slot.LEFT}
     remedies = pieces[Slot.REMEDIES]
-    assert isinstance(remedies, RemedyButtons)
-    assert [button.sick_scheme for button in remedies.buttons] == ["normal:0.001"]
+    assert [button.sick_scheme for button in remedies] == ["normal:0.001"]
     assert remedies == scene.frequent_pieces(4)[Slot.REMEDIES]
 
 
