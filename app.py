@@ -312,9 +312,9 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
     if not session.history:
         container.caption("Each experiment that came to its end is listed here.")
         return
-    rows, owners = session.history.table()
+    rows, owners = session.tried_table()
     # A new table has no row chosen, so that any row can be clicked again.
-    key = f"tried_{len(rows)}_{session.history.times_reopened}"
+    key = f"tried_{len(rows)}_{session.times_reopened}"
     table: dict[str, Any] = {"selection_mode": "single-row", "column_config": TRIED_HEADINGS}
 
     def reopen_chosen() -> None:
@@ -339,7 +339,7 @@ def show(server: Server, session: Session, containers: Containers) -> None:
     playback.count = renderer.draw(until, at_rest=True)
     experiment = session.page.experiment
     if look.page.view.bench_link.trains and not look.paused and experiment not in session.history:
-        session.history.add(experiment, frames.summary_frame(look.stream))
+        session.history[experiment] = frames.summary_frame(look.stream)
         tried_experiments(session, containers[Slot.HISTORY])
 
 

@@ -3,7 +3,7 @@
 `claim_parser` has the language, `claim_quantities` the names.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from stability.engine.runs import Stream
 from stability.text import capitalize_first, did_you_mean, number, quote, typographic_minus
 
 NOT_YET = "…"  # in place of a number that is still to come
+Term = tuple[ClaimQuantity, list[int]]  # the meaning of a quantity, and the numbers of its indices
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class ClaimReading:
 
 @dataclass(frozen=True)
 class ComparisonReader:
-    """One comparison in the first measurements of a run; `scheme` stands for `each`."""
+    """One comparison in the first measurements of a run, with the meanings of its quantities."""
 
     comparison: Comparison
-    scheme: str
+    terms: Mapping[Quantity, Term]
     prefix: StreamPrefix
 
     def holds(self) -> NDArray[np.bool_]:
@@ -66,15 +67,14 @@ class ComparisonReader:
 
     def value_of(self, quantity: Quantity) -> Any:
         """Return the value of a quantity, for each replicate or for all."""
-        numbers = index_numbers(quantity, self.prefix.record, self.scheme)
-        return CLAIM_QUANTITIES[quantity.name].value_of(self.prefix, *numbers)
+        meaning, numbers = self.terms[quantity]
+        return meaning.value_of(self.prefix, *numbers)
 
     def phrase_of(self, quantity: Quantity) -> str:
         """Return a quantity with its value, and its step where that is not the one asked for."""
-        meaning, record = CLAIM_QUANTITIES[quantity.name], self.prefix.record
-        numbers, phrase = index_numbers(quantity, record, self.scheme), meaning.label
-        for kind, index in zip(meaning.indices, numbers, strict=True):
-            phrase += kind.phrase(record, index)
+        meaning, numbers = self.terms[quantity]
+        indices = zip(meaning.indices, numbers, strict=True)
+        phrase = meaning.label + "".join(kind.phrase(self.prefix.record, n) for kind, n in indices)
         if meaning.step_taken and (asked := numbers[-1]) < self.prefix.count:
             step = meaning.step_taken(self.prefix, asked)
             if step < asked:
@@ -105,9 +105,7 @@ class Claim:
 
     def check_settings(self, record: Any) -> None:
         """Raise a ValueError that says what these settings lack that the claim speaks of."""
-        for comparison, scheme in self.cases(record):
-            for quantity in comparison.quantities:
-                index_numbers(quantity, record, scheme)
+        list(self.cases(record))
 
     def probes(self, record: Any) -> list[Probe]:
         """Return what must be computed beside a run before the claim can be read."""
@@ -144,14 +142,15 @@ class Claim:
     def readers(self, stream: Stream[Any, Any], count: int | None) -> Iterator[ComparisonReader]:
         """Yield a reader for each comparison, with each scheme where it asks for that."""
         prefix = StreamPrefix(stream, len(stream.measurements) if count is None else count)
-        for comparison, scheme in self.cases(stream.record):
-            yield ComparisonReader(comparison, scheme, prefix)
+        return (ComparisonReader(*case, prefix) for case in self.cases(stream.record))
 
-    def cases(self, record: Any) -> Iterator[tuple[Comparison, str]]:
+    def cases(self, record: Any) -> Iterator[tuple[Comparison, dict[Quantity, Term]]]:
+        """Yield the comparisons with their terms. ValueError where the settings lack one."""
         for comparison in self.comparisons:
             texts = {text for quantity in comparison.quantities for text, _ in quantity.indices}
-            schemes = getattr(record, "schemes", ("",)) if EACH in texts else ("",)
-            yield from ((comparison, scheme) for scheme in schemes)
+            for scheme in getattr(record, "schemes", ("",)) if EACH in texts else ("",):
+                quantities = comparison.quantities
+                yield comparison, {one: term_of(one, record, scheme) for one in quantities}
 
 
 def parse_claim(text: str) -> Claim:
@@ -197,16 +196,16 @@ def usage(meaning: ClaimQuantity) -> str:
     return f"{meaning.name} is written {written}"
 
 
-def index_numbers(quantity: Quantity, record: Any, scheme: str) -> list[int]:
-    """Return the numbers that the indices mean, `scheme` standing for `each`.
+def term_of(quantity: Quantity, record: Any, scheme: str) -> Term:
+    """Return the meaning of a quantity in these settings, `scheme` standing for `each`.
 
-    ValueError where these settings lack them.
+    ValueError where the settings lack it.
     """
     meaning, indices = resolve(quantity)
     if not isinstance(record, meaning.record):
         lacking = f"which {record.noun} does not have"
         raise ValueError(f"this claim speaks of the {meaning.label}, {lacking}")
-    return [
+    return meaning, [
         kind.number(record, scheme if index == EACH else index, meaning.label)
         for kind, index in zip(meaning.indices, indices, strict=True)
     ]

@@ -36,7 +36,8 @@ class TrainScene:
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
         e, view = self.page.experiment, self.page.view
         verdicts = current_verdicts(self.run, count)
-        spec = charts.training_spec(e, view.heat_map_scheme(e), view.heat_quantity, self.pins)
+        scheme = view.value_shown("heat_scheme", e)
+        spec = charts.training_spec(e, scheme, view.heat_quantity, self.pins)
         tables = frames.training_tables(self.run, count, self.pinned, view.format)
         return {
             Slot.CARDS: Html(cards_html(self.run, count, verdicts, self.waiting)),
@@ -46,7 +47,8 @@ class TrainScene:
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
         e, view = self.page.experiment, self.page.view
-        self.heat = frames.heat_table(self.run, view.heat_map_scheme(e), view.heat_quantity, count)
+        scheme = view.value_shown("heat_scheme", e)
+        self.heat = frames.heat_table(self.run, scheme, view.heat_quantity, count)
         replay = self.run.finished and count == len(self.run.measurements)
         tables = frames.depth_tables(self.run, count, self.pinned, view.format, view.moment, replay)
         return {Slot.RIGHT: Picture(charts.depth_spec(e, self.pins), tables)}

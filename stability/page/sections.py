@@ -10,29 +10,8 @@ from stability.catalogues.schemes import scheme_title
 from stability.engine.cost import Cost
 from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run
-from stability.page import table_headings
-from stability.page.learned_function_sentences import (
-    learned_function_notes,
-    sentences_about_learned_function,
-)
+from stability.page import learned_function_sentences, probe_sentences, prose, table_headings
 from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
-from stability.page.probe_sentences import (
-    first_layer_sentences,
-    format_sentences,
-    saturation_sentences,
-    singular_value_sentences,
-    symmetry_sentence,
-    tie_sentence,
-)
-from stability.page.prose import (
-    EDGE_NOTE,
-    FORMATS_NOTE,
-    GAINS_NOTE,
-    NUMBERS_NOTE,
-    STRETCH_NOTE,
-    SYMMETRIES_NOTE,
-    THEORY_NOTE,
-)
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
 from stability.probes.costs import gain_probe, row_probe, singular_value_probe, symmetry_probe
@@ -110,17 +89,19 @@ def why_no_hidden_unit(e: Experiment) -> str:
 
 
 def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
-    e, layer = run.experiment, view.hidden_layer(run.experiment)
+    e, layer = run.experiment, view.value_shown("layer", run.experiment)
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     return [
-        Sentences(saturation_sentences(run, count, layer, view.moment)),
+        Sentences(probe_sentences.saturation_sentences(run, count, layer, view.moment)),
         Picture(charts.pre_activation_spec(e), tables),
     ]
 
 
 def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, step = run.experiment, view.moment
-    sentences = Sentences(sentences_about_learned_function(run, count, step))
+    sentences = Sentences(
+        learned_function_sentences.sentences_about_learned_function(run, count, step)
+    )
     if not e.dataset_row.classes:
         return [sentences, Picture(charts.fit_spec(e), frames.fit_tables(run, count, step))]
     panels = [
@@ -135,7 +116,7 @@ def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 
 def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
-    e, found = run.experiment, format_sentences(run, count, view.moment)
+    e, found = run.experiment, probe_sentences.format_sentences(run, count, view.moment)
     return [
         Sentences([*found, *format_exit_sentences(e, view.format)]),
         Picture(charts.ladder_spec(e), frames.ladder_tables(run, count, view.moment)),
@@ -148,19 +129,21 @@ def swapped_units(e: Experiment, view: View) -> tuple[int, int]:
 
 
 def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
-    layer = view.hidden_layer(e)
+    layer = view.value_shown("layer", e)
     return [symmetry_probe(e, layer, swapped_units(e, view)), row_probe(e, layer)]
 
 
 def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
-    layer, units = view.hidden_layer(e), swapped_units(e, view)
-    swaps = [symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
-    ties = [tie_sentence(e, scheme, layer) for scheme in e.schemes]
+    layer, units = view.value_shown("layer", e), swapped_units(e, view)
+    swaps = [
+        probe_sentences.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes
+    ]
+    ties = [probe_sentences.tie_sentence(e, scheme, layer) for scheme in e.schemes]
     rows = frames.symmetry_frame(e, layer, units)
     return [
         Sentences([*swaps, *filter(None, ties)]),
         DataTable(rows, table_headings.SYMMETRY_HEADINGS),
-        Sentences([SYMMETRIES_NOTE]),
+        Sentences([prose.SYMMETRIES_NOTE]),
     ]
 
 
@@ -170,19 +153,19 @@ def distinct_unit_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 def gain_pieces(e: Experiment, view: View) -> list[Piece]:
     return [
-        Sentences(first_layer_sentences(e)),
+        Sentences(probe_sentences.first_layer_sentences(e)),
         Picture(charts.gains_spec(e), frames.gain_tables(e)),
         DataTable(frames.gain_frame(e), table_headings.GAIN_HEADINGS),
-        Sentences([GAINS_NOTE]),
+        Sentences([prose.GAINS_NOTE]),
     ]
 
 
 def singular_value_pieces(e: Experiment, view: View) -> list[Piece]:
-    notes = [STRETCH_NOTE]
+    notes = [prose.STRETCH_NOTE]
     if any(map(math.isfinite, jacobian.predicted_edge(e))):
-        notes.append(EDGE_NOTE)
+        notes.append(prose.EDGE_NOTE)
     return [
-        Sentences(singular_value_sentences(e)),
+        Sentences(probe_sentences.singular_value_sentences(e)),
         Picture(charts.singular_spec(e), frames.singular_tables(e)),
         Sentences(notes),
     ]
@@ -192,7 +175,7 @@ def theory_pieces(e: Experiment, view: View) -> list[Piece]:
     equations = {scheme: variance_equation(e, scheme) for scheme in e.schemes}
     return [
         DataTable(mean_field_frame(e), table_headings.THEORY_HEADINGS),
-        Sentences([THEORY_NOTE]),
+        Sentences([prose.THEORY_NOTE]),
         *(Formula(scheme_title(scheme), latex) for scheme, latex in equations.items() if latex),
     ]
 
@@ -212,12 +195,12 @@ TRAIN_SECTIONS = {
     "learned": Section(
         absent=learned_function.why_not_drawn,
         live=learned_function_pieces,
-        static=lambda e, view: [Sentences(learned_function_notes(e))],
+        static=lambda e, view: [Sentences(learned_function_sentences.learned_function_notes(e))],
         settings=("dataset", "moment"),
     ),
     "formats": Section(
         live=format_pieces,
-        static=lambda e, view: [Sentences([FORMATS_NOTE])],
+        static=lambda e, view: [Sentences([prose.FORMATS_NOTE])],
         settings=("moment", "format"),
     ),
     "symmetry": Section(
@@ -240,7 +223,9 @@ TRAIN_SECTIONS = {
     ),
     "theory": Section(static=theory_pieces),
     "numbers": Section(
-        live=number_pieces, static=lambda e, view: [Sentences([NUMBERS_NOTE])], settings=("moment",)
+        live=number_pieces,
+        static=lambda e, view: [Sentences([prose.NUMBERS_NOTE])],
+        settings=("moment",),
     ),
     "tried": Section(),  # rows that can be clicked: the page draws them itself
 }

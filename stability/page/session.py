@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
 from stability.course.lessons import Lesson, all_lessons
 from stability.diagnosis.remedies import Remedy
 from stability.engine.runs import steps_with_profiles
-from stability.page.history import History
 from stability.page.links import lesson_start, read_link, spell_link
 from stability.page.playback import Playback
 from stability.page.settings import page_knobs
@@ -29,7 +30,9 @@ class Session:
         self.chosen_schemes = self.page.experiment.schemes
         self.notes: list[str] = []
         self.playback = Playback(self.page.last_step)
-        self.history = History()
+        # Summaries of the experiments that were trained to their end, oldest first.
+        self.history: dict[Experiment, pd.DataFrame] = {}
+        self.times_reopened = 0
         self.answers: dict[str, str] = {}  # to the questions of lessons, by their keys
         self._written: dict[str, str] | None = None  # what the address was last known to spell
         self._touched = False  # a control was, since the address was read: then the controls win
@@ -75,7 +78,7 @@ class Session:
         view, first = View(bench=self.page.view.bench, lesson=self.page.view.lesson), Page()
         return (
             replace(self.page, view=view, product=first.product) == first
-            and self.history.holds_only(first.experiment)
+            and self.history.keys() <= {first.experiment}
             and not self.answers
         )
 
@@ -89,6 +92,11 @@ class Session:
         """The pinned experiments, but for the one that is shown itself."""
         pins = self.page.pins if self.page.view.bench_link.trains else ()
         return [pin for pin in pins if pin != self.page.experiment]
+
+    def tried_table(self) -> tuple[pd.DataFrame, list[Experiment]]:
+        """Return all summaries as one table, and the experiment of each of its rows."""
+        owners = [owner for owner, rows in self.history.items() for _ in range(len(rows))]
+        return pd.concat(list(self.history.values()), ignore_index=True), owners
 
     def show_page(
         self, page: Page, notes: Sequence[str] = (), chosen: Sequence[str] | None = None
@@ -181,7 +189,7 @@ class Session:
 
     def reopen(self, record: BenchRecord) -> None:
         """Show settings that were tried before, or are offered instead of too large ones."""
-        self.history.times_reopened += 1
+        self.times_reopened += 1
         self.show_page(self.page.with_record(record))
 
     def open_bench(self, bench: str) -> None:

@@ -33,7 +33,15 @@ def row_probe(e: Experiment, layer: int) -> Probe:
 
 
 def singular_value_probe(e: Experiment) -> Probe:
-    return Probe(singular_values_by_example, (e,), jacobian_cost(e))
+    """Multiply all layers' matrices, and take the products' singular values."""
+    jacobians = e.network_count * example_count(e)
+    drawn = first_batch_cost(e, passes=1)
+    cost = Cost(
+        calls=drawn.calls + 2 * e.depth,
+        operations=drawn.operations + jacobians * e.width**3 * (2 * e.depth + FACTORIZATION),
+        bytes=drawn.bytes + 8 * 4 * jacobians * e.width**2,
+    )
+    return Probe(singular_values_by_example, (e,), cost)
 
 
 def bound_probe(p: Product) -> Probe:
@@ -41,7 +49,7 @@ def bound_probe(p: Product) -> Probe:
 
 
 def exponent_probe(p: Product) -> Probe:
-    return Probe(exponents_at_scale_1, (at_scale_1(p),), factorization_cost(p))
+    return Probe(exponents_at_scale_1, (at_scale_1(p),), factorization_cost(p, a_factor=1))
 
 
 def first_batch_cost(e: Experiment, passes: int) -> Cost:
@@ -55,18 +63,7 @@ def first_batch_cost(e: Experiment, passes: int) -> Cost:
     )
 
 
-def jacobian_cost(e: Experiment) -> Cost:
-    """Return the cost of multiplying all layers' matrices and of the products' singular values."""
-    jacobians = e.network_count * example_count(e)
-    drawn = first_batch_cost(e, passes=1)
-    return Cost(
-        calls=drawn.calls + 2 * e.depth,
-        operations=drawn.operations + jacobians * e.width**3 * (2 * e.depth + FACTORIZATION),
-        bytes=drawn.bytes + 8 * 4 * jacobians * e.width**2,
-    )
-
-
-def factorization_cost(p: Product, a_factor: int = 1) -> Cost:
+def factorization_cost(p: Product, a_factor: int) -> Cost:
     """Return the cost of `a_factor` factorizations of n x n matrices at each affordable factor."""
     count = a_factor * affordable_factors(p)
     return Cost(2 * count, count * FACTORIZATION * p.n**3, 8 * 10 * p.n**2)

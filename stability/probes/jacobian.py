@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stability.catalogues.scheme_entry import Scheme
 from stability.engine.network import Stack
 from stability.engine.training import draw_stack_and_data, first_batch
 from stability.probes.results import remembered
@@ -160,15 +159,9 @@ def predicted_edge(e: Experiment) -> np.ndarray:
     if is_linear and not why_no_singular_values(e):
         between = e.layers[1:-1]
         for index, row in enumerate(e.scheme_rows):
-            if is_gaussian(row):
-                variances = [row.weight_variance(layer) or 0.0 for layer in between]
-                gains = [layer.fan_in * v for layer, v in zip(between, variances, strict=True)]
+            if row.variance and row.distribution == "normal" and not row.weights:  # Gaussian
+                gains = [layer.fan_in * (row.weight_variance(layer) or 0.0) for layer in between]
                 edges[index] = math.sqrt(linear_edge(len(between))) * math.prod(
                     map(math.sqrt, gains)
                 )
     return np.where(np.isfinite(edges), edges, np.nan)
-
-
-def is_gaussian(row: Scheme) -> bool:
-    """Return True if the weights are independent draws from one normal distribution."""
-    return bool(row.variance and row.distribution == "normal" and not row.weights)

@@ -124,14 +124,6 @@ class View(Record):
         below = [choice for choice in choices if isinstance(knob, Integer) and choice <= value]
         return below[-1] if below else choices[0]
 
-    def heat_map_scheme(self, experiment: Experiment) -> str:
-        """Return the scheme of the heat map: the chosen one if present, else the first."""
-        return str(self.value_shown("heat_scheme", experiment))
-
-    def hidden_layer(self, experiment: Experiment) -> int:
-        """Return the chosen hidden layer, or the last if there are fewer."""
-        return int(self.value_shown("layer", experiment))
-
     @property
     def open_section(self) -> str | None:
         """The section that is open; None if the open bench has no such section."""
