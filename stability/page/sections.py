@@ -29,8 +29,7 @@ class Section:
 
     `static(record, view)` gives the pieces that no step changes, which are drawn once, and
     `live(stream, view, count)` those that show the first `count` measurements and are drawn again
-    and again: above the static ones, or beneath the first `live_after` of them. Where `absent`
-    gives a reason, that is all there is.
+    and again, above the static ones. Where `absent` gives a reason, that is all there is.
     `probes`: what must have been computed, in its turn, before the static pieces can be made.
     `waits_for_end`: all of it takes long, says nothing about the course of the stream, and is
     drawn after its last step.
@@ -39,7 +38,6 @@ class Section:
 
     static: Callable[[Any, View], list[Piece]] = lambda record, view: []
     live: Callable[[Any, View, int], list[Piece]] = lambda stream, view, count: []
-    live_after: int = 0
     absent: Callable[[Any], str] = lambda record: ""
     probes: Callable[[Any, View], list[Probe]] = lambda record, view: []
     waits_for_end: bool = False
@@ -79,9 +77,7 @@ class OpenSection:
         self._complete = True
         refusal: list[Piece] = [Sentences([self.absent])]
         static = refusal if self.absent else self.section.static(self.record, self.view)
-        keyed = [(("static", index), piece) for index, piece in enumerate(static)]
-        above, below = keyed[: self.section.live_after], keyed[self.section.live_after :]
-        return dict(above) | keyed_live | dict(below)
+        return keyed_live | {("static", index): piece for index, piece in enumerate(static)}
 
 
 def why_no_hidden_unit(e: Experiment) -> str:
@@ -133,22 +129,22 @@ def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
     return [symmetry_probe(e, layer, swapped_units(e, view)), row_probe(e, layer)]
 
 
-def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
-    layer, units = view.value_shown("layer", e), swapped_units(e, view)
+def live_symmetry_pieces(run: Run, view: View, count: int) -> list[Piece]:
+    e, layer = run.experiment, view.value_shown("layer", run.experiment)
+    units = swapped_units(e, view)
     swaps = [
         probe_sentences.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes
     ]
     ties = [probe_sentences.tie_sentence(e, scheme, layer) for scheme in e.schemes]
-    rows = frames.symmetry_frame(e, layer, units)
     return [
         Sentences([*swaps, *filter(None, ties)]),
-        DataTable(rows, table_headings.SYMMETRY_HEADINGS),
-        Sentences([prose.SYMMETRIES_NOTE]),
+        Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, count)),
     ]
 
 
-def distinct_unit_pieces(run: Run, view: View, count: int) -> list[Piece]:
-    return [Picture(charts.symmetry_spec(run.experiment), frames.symmetry_tables(run, count))]
+def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
+    rows = frames.symmetry_frame(e, view.value_shown("layer", e), swapped_units(e, view))
+    return [DataTable(rows, table_headings.SYMMETRY_HEADINGS), Sentences([prose.SYMMETRIES_NOTE])]
 
 
 def gain_pieces(e: Experiment, view: View) -> list[Piece]:
@@ -207,8 +203,7 @@ TRAIN_SECTIONS = {
         absent=symmetries.why_no_symmetries,
         probes=symmetry_probes,
         static=symmetry_pieces,
-        live=distinct_unit_pieces,
-        live_after=1,
+        live=live_symmetry_pieces,
         settings=("layer",),
         actions={"Swap two units": Session.swap_units},
     ),

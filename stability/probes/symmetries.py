@@ -22,8 +22,7 @@ from stability.engine.training import draw_stack_and_data, first_batch
 from stability.probes.results import remembered
 from stability.records.experiment import Experiment
 
-# width, i, j -> A, B (width, width each): incoming weights and biases become A W_l and A b_l, and
-# outgoing weights W_{l+1} B
+# width, i, j -> A, B, both (width, width): W_l and b_l become A W_l and A b_l, W_{l+1} W_{l+1} B
 Transformation = Callable[[int, int, int], tuple[Tensor, Tensor]]
 
 
@@ -37,7 +36,7 @@ class Symmetry(Entry):
     """
 
     change: Transformation
-    start: Transformation = lambda width, i, j: (identity(width), identity(width))
+    start: Transformation = lambda width, i, j: (rearranged(width, {}),) * 2
     why_broken: Callable[[Experiment, int], str] = lambda e, layer: ""
     description: str
 
@@ -54,59 +53,35 @@ class OutputChanges(dict[str, OutputChange]):
     """Output changes by name; a dict of its own type, since a cache refers to it weakly."""
 
 
-def identity(width: int) -> Tensor:
-    return torch.eye(width, dtype=torch.float64)
+def rearranged(width: int, sources: Mapping[int, int]) -> Tensor:
+    """Return the identity matrix with row k replaced by its row `sources[k]`, if there is one."""
+    return torch.eye(width, dtype=torch.float64)[[sources.get(k, k) for k in range(width)]]
 
 
-def swap(width: int, i: int, j: int) -> Tensor:
-    """Return the matrix P that swaps rows i and j."""
-    matrix = identity(width)
-    matrix[[i, j]] = matrix[[j, i]]
+def multiplied(width: int, unit: int, factor: float) -> Tensor:
+    """Return the identity matrix with one entry multiplied by `factor`."""
+    matrix = torch.eye(width, dtype=torch.float64)
+    matrix[unit, unit] = factor
     return matrix
 
 
-def copy(width: int, i: int, j: int) -> Tensor:
-    """Return the matrix that makes row j a copy of row i, and adds column j to column i."""
-    matrix = identity(width)
-    matrix[j] = matrix[i]
-    return matrix
-
-
-def multiply(width: int, i: int, factor: float) -> Tensor:
-    """Return the matrix that multiplies row i, or column i, by `factor`."""
-    matrix = identity(width)
-    matrix[i, i] = factor
-    return matrix
-
-
-def scales_with_input(e: Experiment, layer: int, factor: float) -> bool:
-    """Return True if z times `factor` gives a unit's output, behind its norm, times `factor`.
+def why_not_scaling(e: Experiment, layer: int, factor: float, words: str) -> str:
+    """Return why z times `factor` does not multiply a unit's output, behind its norm; or nothing.
 
     An added constant is allowed where the norm of the next layer removes it, as batch norm does:
     sigmoid(-u) = 1 - sigmoid(u).
     """
-    norm, phi = e.normalization_row.apply, e.phi.phi
+    row, phi = e.normalization_row, e.phi.phi
     random = torch.Generator().manual_seed(0)
     z = 2 * torch.randn((1, 64, 8), generator=random, dtype=torch.float64)
-    by_factor = multiply(8, 0, factor)
-    rest = phi(norm(z @ by_factor)) - phi(norm(z)) @ by_factor
-    next_removes_constants = torch.allclose(norm(z + z[:, :1]), norm(z))
+    by_factor = multiplied(8, 0, factor)
+    rest = phi(row.apply(z @ by_factor)) - phi(row.apply(z)) @ by_factor
+    next_removes_constants = torch.allclose(row.apply(z + z[:, :1]), row.apply(z))
     if next_removes_constants and not e.residual and layer < e.depth - 1:
         rest = rest - rest[:, :1]
-    return bool((rest.abs() < 1e-9).all())
-
-
-def unless_scales_with_input(factor: float, words: str) -> Callable[[Experiment, int], str]:
-    """Return the `why_broken` of a symmetry that needs units which scale with their input."""
-
-    def why_broken(e: Experiment, layer: int) -> str:
-        if scales_with_input(e, layer, factor):
-            return ""
-        norm = e.normalization_row
-        behind = f" behind {norm.label.lower()}" if norm.has_gain else ""
-        return f"{e.phi.label} units{behind} do not {words} with their input."
-
-    return why_broken
+    behind = f" behind {row.label.lower()}" if row.has_gain else ""
+    sentence = f"{e.phi.label} units{behind} do not {words} with their input."
+    return "" if (rest.abs() < 1e-9).all() else sentence
 
 
 SYMMETRIES: Mapping[str, Symmetry] = catalogue(
@@ -115,14 +90,14 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         summary="Two hidden units change places, with all their weights: "
         "a sum does not know the order of its terms.",
         formula=r"W_l \to P W_l, \quad b_l \to P b_l, \quad W_{l+1} \to W_{l+1} P^\top",
-        change=lambda width, i, j: (swap(width, i, j), swap(width, i, j)),
+        change=lambda width, i, j: (rearranged(width, {i: j, j: i}),) * 2,
         description="Units {one} and {other} of {layer} swapped",
     ),
     Symmetry(
         key="swap_incoming", label="Swap their incoming weights only", source="-",
         summary="The contrast: each unit's answer now leaves by the other's way out.",
         formula=r"W_l \to P W_l",
-        change=lambda width, i, j: (swap(width, i, j), identity(width)),
+        change=lambda width, i, j: (rearranged(width, {i: j, j: i}), rearranged(width, {})),
         why_broken=lambda e, layer: "Their outgoing weights stay where they were.",
         description="Only the incoming weights of units {one} and {other} of {layer} swapped",
     ),
@@ -131,8 +106,8 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         summary="All weights of one unit change their sign, in and out: "
         "an odd activation hands the sign through.",
         formula=r"\phi(-u) = -\phi(u)",
-        change=lambda width, i, j: (multiply(width, i, -1), multiply(width, i, -1)),
-        why_broken=unless_scales_with_input(-1.0, "change sign"),
+        change=lambda width, i, j: (multiplied(width, i, -1),) * 2,
+        why_broken=lambda e, layer: why_not_scaling(e, layer, -1, "change sign"),
         description="All signs of unit {one} of {layer} flipped",
     ),
     Symmetry(
@@ -140,8 +115,8 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         summary="Incoming weights doubled, outgoing ones halved: "
         "straight lines from 0 hand the factor through.",
         formula=r"\phi(2 u) = 2 \phi(u)",
-        change=lambda width, i, j: (multiply(width, i, 2), multiply(width, i, 0.5)),
-        why_broken=unless_scales_with_input(2.0, "double"),
+        change=lambda width, i, j: (multiplied(width, i, 2), multiplied(width, i, 0.5)),
+        why_broken=lambda e, layer: why_not_scaling(e, layer, 2, "double"),
         description="Unit {one} of {layer} doubled on the way in and halved on the way out",
     ),
     Symmetry(
@@ -149,8 +124,8 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         summary="Of two units that are copies on the way in, "
         "only the sum of their outgoing weights matters.",
         formula=r"a_i \phi(u) + a_j \phi(u) = (a_i + a_j) \phi(u)",
-        start=lambda width, i, j: (copy(width, i, j), identity(width)),
-        change=lambda width, i, j: (copy(width, i, j), copy(width, i, j)),
+        start=lambda width, i, j: (rearranged(width, {j: i}), rearranged(width, {})),
+        change=lambda width, i, j: (rearranged(width, {j: i}),) * 2,
         description="Unit {other} of {layer} made a copy of unit {one}, "
         "and its outgoing weights given to that",
     ),
@@ -160,15 +135,6 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
 def why_no_symmetries(e: Experiment) -> str:
     """Return a sentence that says why there are no symmetries; empty where there are."""
     return "" if e.depth > 1 else "No hidden units at depth 1: the only layer is the output."
-
-
-def layers_changed_together(e: Experiment, layer: int) -> range:
-    """Return the hidden layers whose units change together: with residual connections all.
-
-    A skip adds unit i of one hidden layer to unit i of the next, past all weights: a change of one
-    layer alone is then no symmetry.
-    """
-    return range(1, e.depth) if e.residual else range(layer, layer + 1)
 
 
 def check_hidden(e: Experiment, layer: int) -> None:
@@ -197,12 +163,13 @@ def symmetry_changes(
     e = replace(experiment, precision="float64")
     stack, data = draw_stack_and_data(e)
     x, _ = first_batch(e, data)
-
-    changed_layers = layers_changed_together(e, layer)
+    # A skip adds unit i of one hidden layer to unit i of the next, past all weights: a change of
+    # one layer alone is then no symmetry.
+    layers = range(1, e.depth) if e.residual else range(layer, layer + 1)
 
     @torch.no_grad()
     def output_after(change: Transformation) -> Tensor:
-        return transform_units(stack, changed_layers, *change(width, *units)).forward(x).output
+        return transform_units(stack, layers, *change(width, *units)).forward(x).output
 
     found = OutputChanges()
     for key, row in SYMMETRIES.items():
@@ -223,10 +190,8 @@ def transform_units(stack: Stack, layers: range, way_in: Tensor, way_out: Tensor
     weights, biases = map(list, zip(*stack.layers(), strict=True))
     way_in, way_out = way_in.to(weights[0]), way_out.to(weights[0])
     for index in layers:
-        weights[index - 1], biases[index - 1] = (
-            way_in @ weights[index - 1],
-            biases[index - 1] @ way_in.mT,
-        )
+        weights[index - 1] = way_in @ weights[index - 1]
+        biases[index - 1] = biases[index - 1] @ way_in.mT
         weights[index] = weights[index] @ way_out
     return stack.with_layers(list(zip(weights, biases, strict=True)))
 

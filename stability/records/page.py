@@ -88,19 +88,20 @@ class Page:
 
         Returns the page, and one sentence for every key that was changed or left out.
         """
-        base, view_keys = base or cls(), View.knobs()
-        parts: dict[str, dict[str, str]] = {"view": {}, "record": {}}
+        base, view_settings, settings = base or cls(), {}, {}
         pins, pin_notes = read_pin_settings(query)
         for key, text in query.items():
-            if key.partition(".")[0] not in PIN_PREFIXES:
-                parts["view" if key in view_keys else "record"][key] = text
-        view, view_notes = View.from_query(parts["view"], base.view)
+            if key in View.knobs():
+                view_settings[key] = text
+            elif key.partition(".")[0] not in PIN_PREFIXES:
+                settings[key] = text
+        view, view_notes = View.from_query(view_settings, base.view)
         page = replace(base, view=view)
         base_record: Any = page.record  # an Experiment or a Product
-        record, notes = type(base_record).from_query(parts["record"], base_record)
+        record, notes = type(base_record).from_query(settings, base_record)
         page, notes = page.with_record(record), notes + view_notes
         if pins and view.bench_link.trains:
-            found = [Experiment.from_query(settings, page.experiment) for settings in pins]
+            found = [Experiment.from_query(pin, page.experiment) for pin in pins]
             notes += [f"{note[:-1]} (in a pin)." for _, refused in found for note in refused]
             kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in found)
             page = replace(page, pins=tuple(kept))

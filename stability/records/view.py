@@ -119,10 +119,8 @@ class View(Record):
         if knob.choices_for is None:
             return value
         choices = list(knob.choices_for(experiment))
-        if value in choices:
-            return value
         below = [choice for choice in choices if isinstance(knob, Integer) and choice <= value]
-        return below[-1] if below else choices[0]
+        return value if value in choices else [choices[0], *below][-1]
 
     @property
     def open_section(self) -> str | None:
