@@ -24,34 +24,35 @@ from stability.records.page import Page
 from stability.records.product import Product
 
 
+@dataclass
 class TrainScene:
     """Cards with verdicts and remedies, the training curves, and the profiles through the depth."""
 
-    def __init__(self, look: "Look"):
-        self.run, self.page, self.pinned = look.stream, look.page, look.pinned
-        self.waiting = look.waiting
-        self.pins = tuple(pin.experiment for pin in look.pinned.values())
-        self.heat: pa.Table | None = None  # as it was last drawn
+    look: "Look"
+    heat: pa.Table | None = None  # as it was last drawn
+
+    @property
+    def pins(self) -> tuple[Experiment, ...]:
+        return tuple(pin.experiment for pin in self.look.pinned.values())
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        e, view = self.page.experiment, self.page.view
-        verdicts = current_verdicts(self.run, count)
-        scheme = view.value_shown("heat_scheme", e)
-        spec = charts.training_spec(e, scheme, view.heat_quantity, self.pins)
-        tables = frames.training_tables(self.run, count, self.pinned, view.format)
+        run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
+        verdicts, scheme = current_verdicts(run, count), view.value_shown("heat_scheme", run.record)
+        spec = charts.training_spec(run.record, scheme, view.heat_quantity, self.pins)
+        tables = frames.training_tables(run, count, pinned, view.format)
         return {
-            Slot.CARDS: Html(cards_html(self.run, count, verdicts, self.waiting)),
+            Slot.CARDS: Html(cards_html(run, count, verdicts, self.look.waiting)),
             Slot.REMEDIES: remedy_buttons(verdicts),
             Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),
         }
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        e, view = self.page.experiment, self.page.view
-        scheme = view.value_shown("heat_scheme", e)
-        self.heat = frames.heat_table(self.run, scheme, view.heat_quantity, count)
-        replay = self.run.finished and count == len(self.run.measurements)
-        tables = frames.depth_tables(self.run, count, self.pinned, view.format, view.moment, replay)
-        return {Slot.RIGHT: Picture(charts.depth_spec(e, self.pins), tables)}
+        run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
+        scheme = view.value_shown("heat_scheme", run.record)
+        self.heat = frames.heat_table(run, scheme, view.heat_quantity, count)
+        replay = run.finished and count == len(run.measurements)
+        tables = frames.depth_tables(run, count, pinned, view.format, view.moment, replay)
+        return {Slot.RIGHT: Picture(charts.depth_spec(run.record, self.pins), tables)}
 
 
 def remedy_buttons(verdicts: list[Verdict]) -> tuple[RemedyButton, ...]:
@@ -65,24 +66,23 @@ def remedy_buttons(verdicts: list[Verdict]) -> tuple[RemedyButton, ...]:
     return tuple(buttons)
 
 
+@dataclass
 class ProductScene:
     """The growth of the norm, and at the end the matrices themselves."""
 
-    def __init__(self, look: "Look"):
-        self.run, self.product = look.stream, look.stream.record
+    look: "Look"
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        norms = self.run.measurements[:count]
-        tables = frames.product_tables(self.product, norms)
+        product, norms = self.look.stream.record, self.look.stream.measurements[:count]
+        tables = frames.product_tables(product, norms)
         return {
-            Slot.CARDS: Sentences(sentences_about_product(self.product, norms)),
-            Slot.LEFT: Picture(charts.product_spec(self.product), tables),
+            Slot.CARDS: Sentences(sentences_about_product(product, norms)),
+            Slot.LEFT: Picture(charts.product_spec(product), tables),
         }
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        if not self.run.finished:
-            return {}
-        return {Slot.RIGHT: Html(matrices_html(self.product))}
+        run = self.look.stream
+        return {Slot.RIGHT: Html(matrices_html(run.record))} if run.finished else {}
 
 
 @dataclass(frozen=True, kw_only=True)

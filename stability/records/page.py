@@ -7,9 +7,10 @@ from typing import Any
 from stability.records.experiment import Experiment, scheme_disagreements
 from stability.records.product import Product
 from stability.records.record import VERSION
-from stability.records.view import BENCH_LINKS, BenchRecord, View
+from stability.records.view import BenchRecord, View
 from stability.text import capitalize_first, quote
 
+FIELDS: dict[type[BenchRecord], str] = {Experiment: "experiment", Product: "product"}
 PIN_PREFIXES = "pin", "pin2", "pin3"
 
 
@@ -30,20 +31,12 @@ class Page:
     @property
     def record(self) -> BenchRecord:
         """The record on the open bench; the experiment if the bench has none."""
-        return self.record_of(self.view.bench_link.record or Experiment)
-
-    def record_of(self, kind: type[BenchRecord]) -> BenchRecord:
-        """Return the record of one kind, whichever bench is open."""
-        values = vars(self).values()
-        record: BenchRecord = next(value for value in values if isinstance(value, kind))
+        record: BenchRecord = getattr(self, FIELDS[self.view.bench_link.record or Experiment])
         return record
 
     def with_record(self, record: BenchRecord) -> "Page":
         """Return the page with this record in place of its record of the same kind."""
-        kind = type(record)
-        changes: dict[str, Any] = {
-            name: record for name, value in vars(self).items() if isinstance(value, kind)
-        }
+        changes: dict[str, Any] = {FIELDS[type(record)]: record}
         return replace(self, **changes)
 
     def with_hidden_records(self, other: "Page") -> "Page":
@@ -52,11 +45,11 @@ class Page:
         A link spells only the open bench, and a visitor may go on to another one. Records that were
         changed here are kept.
         """
-        shown, page = self.view.bench_link.record, self
-        for kind in {link.record for link in BENCH_LINKS.values()} - {shown, None}:
-            if kind and page.record_of(kind) == kind():
-                page = page.with_record(other.record_of(kind))
-        return page if self.view.bench_link.trains else replace(page, pins=page.pins or other.pins)
+        link, page = self.view.bench_link, self
+        for kind, name in FIELDS.items():
+            if kind is not link.record and getattr(page, name) == kind():
+                page = page.with_record(getattr(other, name))
+        return page if link.trains else replace(page, pins=page.pins or other.pins)
 
     def to_query(self, base: "Page | None" = None) -> dict[str, str]:
         """Return the query of a link: the settings that differ from `base` (the first visit).
