@@ -15,7 +15,7 @@ from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
 from stability.page.cards import cards_html
 from stability.page.matrix_html import matrices_html
-from stability.page.pieces import Html, Picture, Piece, RemedyButton, Sentences, Slot
+from stability.page.pieces import Picture, Piece, RemedyButton, Slot, html, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
 from stability.page.sections import TOO_LARGE, TRAIN_SECTIONS, OpenSection, Section
@@ -41,7 +41,7 @@ class TrainScene:
         spec = charts.training_spec(run.record, scheme, view.heat_quantity, self.pins)
         tables = frames.training_tables(run, count, pinned, view.format)
         return {
-            Slot.CARDS: Html(cards_html(run, count, verdicts, self.look.waiting)),
+            Slot.CARDS: html(cards_html(run, count, verdicts, self.look.waiting)),
             Slot.REMEDIES: remedy_buttons(verdicts),
             Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),
         }
@@ -76,13 +76,13 @@ class ProductScene:
         product, norms = self.look.stream.record, self.look.stream.measurements[:count]
         tables = frames.product_tables(product, norms)
         return {
-            Slot.CARDS: Sentences(sentences_about_product(product, norms)),
+            Slot.CARDS: paragraphs(sentences_about_product(product, norms)),
             Slot.LEFT: Picture(charts.product_spec(product), tables),
         }
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run = self.look.stream
-        return {Slot.RIGHT: Html(matrices_html(run.record))} if run.finished else {}
+        return {Slot.RIGHT: html(matrices_html(run.record))} if run.finished else {}
 
 
 @dataclass(frozen=True, kw_only=True)

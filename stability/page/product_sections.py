@@ -3,7 +3,7 @@
 from stability import charts, frames
 from stability.engine.runs import ProductRun
 from stability.page import table_headings
-from stability.page.pieces import DataTable, Picture, Piece, Sentences
+from stability.page.pieces import Picture, Piece, data_table, paragraphs
 from stability.page.probe_sentences import bounds_sentence
 from stability.page.product_sentences import hundred_factors_sentences
 from stability.page.prose import BOUNDS_NOTE, EXPONENTS_NOTE, HEALING_NOTE
@@ -16,31 +16,31 @@ from stability.records.view import View
 
 def healing_pieces(p: Product, view: View) -> list[Piece]:
     return [
-        Sentences(hundred_factors_sentences(p)),
+        paragraphs(hundred_factors_sentences(p)),
         Picture(charts.healing_spec(p), frames.healing_tables(p)),
-        Sentences([HEALING_NOTE]),
+        paragraphs([HEALING_NOTE]),
     ]
 
 
 def exponent_pieces(p: Product, view: View) -> list[Piece]:
     return [
-        Sentences([why_shortened(p)]),
+        paragraphs([why_shortened(p)]),
         Picture(charts.exponent_spec(p), frames.exponent_tables(p)),
-        Sentences([EXPONENTS_NOTE]),
+        paragraphs([EXPONENTS_NOTE]),
     ]
 
 
 def bound_pieces(p: Product, view: View) -> list[Piece]:
     return [
-        Sentences([*filter(None, [bounds_sentence(p), why_shortened(p)])]),
+        paragraphs([*filter(None, [bounds_sentence(p), why_shortened(p)])]),
         Picture(charts.bound_spec(p), frames.bound_tables(p)),
-        Sentences([BOUNDS_NOTE]),
+        paragraphs([BOUNDS_NOTE]),
     ]
 
 
 def norm_pieces(run: ProductRun, view: View, count: int) -> list[Piece]:
     rows = frames.norm_frame(run.product, run.measurements[:count])
-    return [DataTable(rows, table_headings.NORM_HEADINGS)]
+    return [data_table(rows, table_headings.NORM_HEADINGS)]
 
 
 PRODUCT_SECTIONS = {

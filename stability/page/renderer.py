@@ -12,18 +12,8 @@ from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
 from stability.page.benches import Look
 from stability.page.cards import WAITING_HTML, claim_html
-from stability.page.pieces import (
-    DataTable,
-    Formula,
-    Html,
-    Picture,
-    Piece,
-    RemedyButton,
-    Sentences,
-    Slot,
-)
+from stability.page.pieces import Element, Picture, Piece, RemedyButton, Slot, html
 from stability.page.prose import REMEDY_HELP
-from stability.page.safe_text import escape_markdown, sentences_html
 from stability.records.experiment import MOST_SCHEMES
 
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
@@ -77,13 +67,13 @@ class Renderer:
         for key, piece in self.look.section.pieces(self.look.stream, count).items():
             self._draw(key, piece)
         if reading := self.look.read_claim(count):
-            self._draw(Slot.CLAIM, Html(claim_html(reading)))
+            self._draw(Slot.CLAIM, html(claim_html(reading)))
 
     def _draw_waiting(self) -> None:
         """Say that others come first, where an earlier run's curves would seem to be this one's."""
         if not self._says_waiting:
             self._says_waiting = True
-            self._draw(Slot.CARDS, Html(WAITING_HTML))
+            self._draw(Slot.CARDS, html(WAITING_HTML))
             for slot in (Slot.LEFT, Slot.RIGHT):
                 self._elements[slot] = self.containers[slot].empty()
 
@@ -127,25 +117,14 @@ class Renderer:
             )
 
 
-def draw_piece(container: Any, piece: Piece, presenting: bool = False) -> Any:
+def draw_piece(container: Any, piece: Element | Picture, presenting: bool = False) -> Any:
     """Draw one piece and return its element, which the next drawing replaces.
 
-    Of the same spec with new data the browser keeps its picture, and moves the lines.
+    If only the data of a picture change, the browser keeps it and moves its lines.
     """
-    match piece:
-        case Html(text):
-            return container.html(text)
-        case Sentences(texts):
-            return container.html(sentences_html(texts))
-        case Picture(spec, tables, small):
-            spec = enlarge(spec) if presenting else spec
-            datasets = {name: arrow.to_arrow_bytes(table) for name, table in tables.items()}
-            width = "content" if small else "stretch"
-            return container.vega_lite_chart(None, spec | {"datasets": datasets}, width=width)
-        case DataTable(rows, headings):
-            return container.dataframe(
-                rows, hide_index=True, column_config=headings, width="stretch"
-            )
-        case Formula(title, latex):
-            return container.markdown(f"{escape_markdown(title)}: ${latex}$")
-    raise TypeError(f"{type(piece).__name__} is no piece that stands alone")
+    if isinstance(piece, Element):
+        return getattr(container, piece.method)(piece.content, **piece.options)
+    spec = enlarge(piece.spec) if presenting else piece.spec
+    datasets = {name: arrow.to_arrow_bytes(table) for name, table in piece.tables.items()}
+    width = "content" if piece.small else "stretch"
+    return container.vega_lite_chart(None, spec | {"datasets": datasets}, width=width)

@@ -11,7 +11,7 @@ from stability.engine.cost import Cost
 from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run
 from stability.page import learned_function_sentences, probe_sentences, prose, table_headings
-from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
+from stability.page.pieces import Picture, Piece, data_table, formula, paragraphs
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
 from stability.probes.costs import gain_probe, row_probe, singular_value_probe, symmetry_probe
@@ -67,7 +67,7 @@ class OpenSection:
     def pieces(self, stream: AnyStream, count: int) -> Mapping[tuple[str, int], Piece]:
         """Return what to draw after the first `count` measurements, in order, by their keys."""
         if self.section.waits_for_end and not stream.finished:
-            return {("static", 0): Sentences([f"Drawn after the last {self.unit}."])}
+            return {("static", 0): paragraphs([f"Drawn after the last {self.unit}."])}
         if not all(computation.finished for computation in self.computations):
             return {}
         live = [] if self.absent else self.section.live(stream, self.view, count)
@@ -75,7 +75,7 @@ class OpenSection:
         if self._complete:
             return keyed_live
         self._complete = True
-        refusal: list[Piece] = [Sentences([self.absent])]
+        refusal: list[Piece] = [paragraphs([self.absent])]
         static = refusal if self.absent else self.section.static(self.record, self.view)
         return keyed_live | {("static", index): piece for index, piece in enumerate(static)}
 
@@ -88,14 +88,14 @@ def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, layer = run.experiment, view.value_shown("layer", run.experiment)
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     return [
-        Sentences(probe_sentences.saturation_sentences(run, count, layer, view.moment)),
+        paragraphs(probe_sentences.saturation_sentences(run, count, layer, view.moment)),
         Picture(charts.pre_activation_spec(e), tables),
     ]
 
 
 def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, step = run.experiment, view.moment
-    sentences = Sentences(
+    sentences = paragraphs(
         learned_function_sentences.sentences_about_learned_function(run, count, step)
     )
     if not e.dataset_row.classes:
@@ -114,7 +114,7 @@ def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
 def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, found = run.experiment, probe_sentences.format_sentences(run, count, view.moment)
     return [
-        Sentences([*found, *format_exit_sentences(e, view.format)]),
+        paragraphs([*found, *format_exit_sentences(e, view.format)]),
         Picture(charts.ladder_spec(e), frames.ladder_tables(run, count, view.moment)),
     ]
 
@@ -137,22 +137,22 @@ def live_symmetry_pieces(run: Run, view: View, count: int) -> list[Piece]:
     ]
     ties = [probe_sentences.tie_sentence(e, scheme, layer) for scheme in e.schemes]
     return [
-        Sentences([*swaps, *filter(None, ties)]),
+        paragraphs([*swaps, *filter(None, ties)]),
         Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, count)),
     ]
 
 
 def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
     rows = frames.symmetry_frame(e, view.value_shown("layer", e), swapped_units(e, view))
-    return [DataTable(rows, table_headings.SYMMETRY_HEADINGS), Sentences([prose.SYMMETRIES_NOTE])]
+    return [data_table(rows, table_headings.SYMMETRY_HEADINGS), paragraphs([prose.SYMMETRIES_NOTE])]
 
 
 def gain_pieces(e: Experiment, view: View) -> list[Piece]:
     return [
-        Sentences(probe_sentences.first_layer_sentences(e)),
+        paragraphs(probe_sentences.first_layer_sentences(e)),
         Picture(charts.gains_spec(e), frames.gain_tables(e)),
-        DataTable(frames.gain_frame(e), table_headings.GAIN_HEADINGS),
-        Sentences([prose.GAINS_NOTE]),
+        data_table(frames.gain_frame(e), table_headings.GAIN_HEADINGS),
+        paragraphs([prose.GAINS_NOTE]),
     ]
 
 
@@ -161,26 +161,26 @@ def singular_value_pieces(e: Experiment, view: View) -> list[Piece]:
     if any(map(math.isfinite, jacobian.predicted_edge(e))):
         notes.append(prose.EDGE_NOTE)
     return [
-        Sentences(probe_sentences.singular_value_sentences(e)),
+        paragraphs(probe_sentences.singular_value_sentences(e)),
         Picture(charts.singular_spec(e), frames.singular_tables(e)),
-        Sentences(notes),
+        paragraphs(notes),
     ]
 
 
 def theory_pieces(e: Experiment, view: View) -> list[Piece]:
     equations = {scheme: variance_equation(e, scheme) for scheme in e.schemes}
     return [
-        DataTable(mean_field_frame(e), table_headings.THEORY_HEADINGS),
-        Sentences([prose.THEORY_NOTE]),
-        *(Formula(scheme_title(scheme), latex) for scheme, latex in equations.items() if latex),
+        data_table(mean_field_frame(e), table_headings.THEORY_HEADINGS),
+        paragraphs([prose.THEORY_NOTE]),
+        *(formula(scheme_title(scheme), latex) for scheme, latex in equations.items() if latex),
     ]
 
 
 def number_pieces(run: Run, view: View, count: int) -> list[Piece]:
     layers = frames.layer_frame(run, count, view.moment)
     return [
-        DataTable(frames.step_frame(run, count), table_headings.STEP_HEADINGS),
-        DataTable(layers, table_headings.LAYER_HEADINGS),
+        data_table(frames.step_frame(run, count), table_headings.STEP_HEADINGS),
+        data_table(layers, table_headings.LAYER_HEADINGS),
     ]
 
 
@@ -191,12 +191,12 @@ TRAIN_SECTIONS = {
     "learned": Section(
         absent=learned_function.why_not_drawn,
         live=learned_function_pieces,
-        static=lambda e, view: [Sentences(learned_function_sentences.learned_function_notes(e))],
+        static=lambda e, view: [paragraphs(learned_function_sentences.learned_function_notes(e))],
         settings=("dataset", "moment"),
     ),
     "formats": Section(
         live=format_pieces,
-        static=lambda e, view: [Sentences([prose.FORMATS_NOTE])],
+        static=lambda e, view: [paragraphs([prose.FORMATS_NOTE])],
         settings=("moment", "format"),
     ),
     "symmetry": Section(
@@ -219,7 +219,7 @@ TRAIN_SECTIONS = {
     "theory": Section(static=theory_pieces),
     "numbers": Section(
         live=number_pieces,
-        static=lambda e, view: [Sentences([prose.NUMBERS_NOTE])],
+        static=lambda e, view: [paragraphs([prose.NUMBERS_NOTE])],
         settings=("moment",),
     ),
     "tried": Section(),  # rows that can be clicked: the page draws them itself

@@ -1,10 +1,8 @@
 """Pieces and their elements, on containers that write down what is drawn in them."""
 
-import pytest
-
 from stability.engine.runs import Run
 from stability.page.benches import Look, open_section
-from stability.page.pieces import Html, Picture, Slot
+from stability.page.pieces import Picture, Slot, html
 from stability.page.renderer import Renderer, draw_piece
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.page import Page
@@ -116,6 +114,4 @@ def test_a_spec_is_not_changed_by_being_drawn_and_larger_in_a_room():
     element = draw_piece(Container("here", log), Picture(spec, {}))
     assert spec == {"vconcat": [], "config": {}}
     assert element.name == "here/vega_lite_chart"
-    assert draw_piece(Container("here", log), Html("x")).name == "here/html"
-    with pytest.raises(TypeError, match="tuple"):
-        draw_piece(Container("here", log), ())
+    assert draw_piece(Container("here", log), html("x")).name == "here/html"
