@@ -1,4 +1,4 @@
-"""The page. `main` is its table of contents, one Session its state, and a link spells its Page."""
+"""The page: `main` is its table of contents, a Session its state, and a link spells its Page."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def main_area(server: Server, session: Session, containers: Containers) -> None:
-    """The current run, or why it cannot be shown."""
+    """Draw the current run, or say why it cannot be shown."""
     message = st.empty()  # as in `notices`
     if session.lacks_schemes:
         message.info(prose.NO_SCHEMES, icon=":material/add_chart:")
@@ -92,7 +92,7 @@ def main_area(server: Server, session: Session, containers: Containers) -> None:
 
 
 def sidebar(session: Session) -> None:
-    """The main settings in sight, the rest folded by group; or, during a search, those found."""
+    """Draw the main settings, and the others folded by group; in a search, the settings found."""
     if session.awaits_answer or not session.page.view.bench_link.record:
         st.caption("The settings appear here, once an experiment is shown.")
         return
@@ -112,7 +112,7 @@ def sidebar(session: Session) -> None:
 
 
 def controls(session: Session, shown: Mapping[str, Knob]) -> None:
-    """Controls one below another; those that differ from the defaults carry a way back."""
+    """Draw controls one below another; a setting that was changed gets an undo button."""
     record, defaults = session.page.record, settings.default_record(session.page)
     for name, knob in shown.items():
         beside = not isinstance(knob, ChoiceList)  # chips need the whole width
@@ -124,7 +124,7 @@ def controls(session: Session, shown: Mapping[str, Knob]) -> None:
 
 
 def control(session: Session, name: str, key: str = "") -> None:
-    """The widget of one setting, under its name unless another widget has that key."""
+    """Draw the widget of one setting. Its key is `name`, unless another widget has that key."""
     key = key or name
     found = widgets.setting_control(session.page, session.chosen_schemes, name)
     st.session_state[key] = found.value
@@ -171,7 +171,7 @@ def presenter_bar(session: Session) -> None:
 
 
 def lesson_list(server: Server, session: Session) -> None:
-    """All lessons by the book's sections, each a link, marked where it was answered."""
+    """List all lessons by the book's sections: links, each marked once it was answered."""
     st.caption(prose.COURSE_INTRODUCTION)
     for index, (section, lessons) in enumerate(course_page.lessons_by_section().items()):
         st.header(section)
@@ -208,7 +208,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
 
 
 def feedback(lesson: Lesson, answer: str, folded: bool) -> DeltaGenerator:
-    """The lesson's reply; folded for a room. Returns the container of the claim."""
+    """Reply to an answer, folded in the presenter view. Returns the container of the claim."""
     verdict, why, look_for = course_page.answer_feedback(lesson, answer)
     if folded:
         with st.expander(verdict):
@@ -226,7 +226,7 @@ def copy_link(server: Server, session: Session) -> None:
 
 
 def toolbar(server: Server, session: Session) -> DeltaGenerator:
-    """Draw the toolbar. Returns the container beside it, or beneath where there is no room."""
+    """Draw the toolbar. Returns the container of the progress bar, beside it or beneath it."""
     idle = session.lacks_schemes or not server.fits(session.page.record)
     with st.container(**CENTRED, gap="xsmall", key=page_layout.TOOLBAR):
         draw_buttons(*widgets.toolbar_buttons(session), idle=idle)
@@ -235,7 +235,7 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
 
 
 def pinned_runs(server: Server, session: Session) -> None:
-    """The pinned runs; a click on one unpins it."""
+    """List the pinned runs; clicking one unpins it."""
     with st.container(**CENTRED, gap="small", key=page_layout.PINS):  # stands there if empty, too
         if pins := widgets.unpin_buttons(session, server.fits):
             st.caption("Pinned, in grey:", width="content")
@@ -253,7 +253,7 @@ def notices(session: Session) -> None:
 
 
 def bench_area(server: Server, session: Session) -> Containers:
-    """Lay out the containers of all pieces, and what between them never changes."""
+    """Lay out the containers of all pieces, and draw what stays the same between them."""
     trains = session.page.view.bench_link.trains
     containers = {Slot.CARDS: st.container()}  # not st.empty(): a rerun keeps them until it draws
     key = page_layout.REMEDIES if trains else None
@@ -274,7 +274,7 @@ def bench_area(server: Server, session: Session) -> Containers:
 
 
 def legend(server: Server, session: Session) -> None:
-    """The legend of the charts and the step of the profiles, which act in the browser."""
+    """Draw the legend of the charts and the slider of the profiles, which act in the browser."""
     key = page_layout.LEGEND
     server.components[key](
         data=cards.legend_data(session.page.experiment, session.page.view.moment),
@@ -284,7 +284,7 @@ def legend(server: Server, session: Session) -> None:
 
 
 def look_closer(session: Session) -> Containers:
-    """The choice of a section, its own controls, and its containers."""
+    """Draw the choice of a section and its controls. Returns the section's containers."""
     view = session.page.view
     labels, key = view.bench_link.sections, "section"
     st.session_state[key] = view.open_section
@@ -306,7 +306,7 @@ def look_closer(session: Session) -> Containers:
 
 
 def tried_experiments(session: Session, container: DeltaGenerator) -> None:
-    """The table of all experiments that came to their end; a click opens one again."""
+    """List all experiments that were trained to their end; clicking one opens it again."""
     if session.page.view.open_section != "tried":
         return
     if not session.history:
@@ -329,7 +329,7 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
 
 
 def show(server: Server, session: Session, containers: Containers) -> None:
-    """Draw the run while it is computed, then those pinned; or up to the step of a pause."""
+    """Draw the run while it is computed, or up to the step of a pause, and the pinned runs."""
     look, playback = server.look(session), session.playback
     until = playback.until(look.stream.last_index)
     renderer = Renderer(containers, look, session.apply_remedy)

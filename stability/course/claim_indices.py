@@ -1,4 +1,4 @@
-"""The indices of quantities in a claim: what may be written, and which numbers it means."""
+"""The indices of quantities in a claim: how they are written, and the numbers they mean."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,9 +23,9 @@ Numbers = Mapping[Any, int]
 class IndexKind:
     """One kind of index: one of `names`, or a whole number from `lowest` on.
 
-    `numbers(record, label)` gives the numbers of the names, the largest legal one among them; a
-    number beyond that is refused by `too_large`. `phrase(record, number)` follows the label of the
-    quantity in a sentence. An index without `default` must be written.
+    `numbers(record, label)` returns the number of each name, with the largest legal one among them;
+    `too_large` refuses a larger number. `phrase(record, number)` follows the label of the quantity
+    in a sentence. An index without `default` must be written.
     """
 
     noun: str

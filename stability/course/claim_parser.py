@@ -61,7 +61,7 @@ class Side:
             return eval(self.formula, {"__builtins__": {}, **FUNCTIONS}, numbers)
 
     def in_words(self, phrase_of: Callable[[Quantity], str]) -> str:
-        """Return the side for people, `phrase_of` giving the words for a quantity."""
+        """Return the side in words, `phrase_of` giving those of a quantity."""
 
         def leaf_in_words(placeholder: re.Match[str]) -> str:
             leaf = self.leaves[int(placeholder[1])]
@@ -90,7 +90,7 @@ class Comparison:
         return [leaf for leaf in leaves if isinstance(leaf, Quantity)]
 
     def holds(self, value_of: Callable[[Quantity], Any]) -> NDArray[np.bool_]:
-        """Return where the whole chain is true. A comparison with NaN is false."""
+        """Return True where the whole chain is true. A comparison with NaN is false."""
         pairs = pairwise(side.value(value_of) for side in self.sides)
         links = [compare(*pair) for (_, compare), pair in zip(self.comparisons, pairs, strict=True)]
         return np.asarray(np.logical_and.reduce(np.broadcast_arrays(*links)))
@@ -98,11 +98,7 @@ class Comparison:
     def in_words(
         self, phrase_of: Callable[[Quantity], str], total_of: Callable[[Side], str]
     ) -> str:
-        """Return the comparison for people.
-
-        `total_of` gives the value of a side, which is added where the reader would have to
-        calculate.
-        """
+        """Return the comparison in words; `total_of` gives the value of a calculated side."""
         words = ""
         for (sign, _), side in zip([("", None), *self.comparisons], self.sides, strict=True):
             total = f" (= {total_of(side)})" if side.is_calculated else ""

@@ -1,4 +1,4 @@
-"""The quantities that a claim can name: their indices, labels, and where their numbers lie."""
+"""The quantities that a claim can name: their labels, indices and values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from stability.theory.product_law import norm_law
 
 
 class PendingError(ValueError):
-    """A run has not come to the step that a claim speaks of."""
+    """Raised if a run has not come to the step that a claim speaks of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +61,10 @@ class StreamPrefix:
 class ClaimQuantity:
     """The meaning of a name in a claim.
 
-    `value_of(prefix, *numbers)` is its value, one for each replicate or one for all; the numbers
-    are those of its indices. `step_taken(prefix, step)` is the step at which it was measured, which
-    may be an earlier one. `record` is the kind of settings that have it, and `probe(record)` what
-    computes it, in its turn.
+    `value_of(prefix, *numbers)` returns its value, one for each replicate or one for all, from the
+    numbers of its indices. `step_taken(prefix, step)` returns the step at which it was measured,
+    maybe an earlier one. `record` is the kind of settings that have it; `probe(record)` computes it
+    in the queue.
     """
 
     name: str

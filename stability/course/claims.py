@@ -1,4 +1,4 @@
-"""Claims of lessons: comparisons between measured numbers that a run makes true or false.
+"""Claims of lessons: comparisons of measured numbers, which are true or false of a run.
 
 `claim_parser` has the language, `claim_quantities` the names.
 """
@@ -31,8 +31,8 @@ Term = tuple[ClaimQuantity, list[int]]  # the meaning of a quantity, and the num
 class ClaimReading:
     """A claim in words with the numbers measured so far, medians over the replicates.
 
-    `lines` are the comparisons, each with whether it holds. That is None while it is not known, and
-    where the settings lack what the claim speaks of; `why` says so.
+    Each of the `lines` is a comparison, with True if it holds. None stands for not known: a number
+    is still to come, or the settings lack it. `why` says more.
     """
 
     lines: tuple[tuple[str, bool | None], ...]
@@ -54,11 +54,11 @@ class ComparisonReader:
     prefix: StreamPrefix
 
     def holds(self) -> NDArray[np.bool_]:
-        """Return where it is true, for each replicate or for all."""
+        """Return True where it holds, for each replicate or for all."""
         return self.comparison.holds(self.value_of)
 
     def line(self) -> tuple[str, bool | None]:
-        """Return the comparison in words, and whether it holds in every replicate."""
+        """Return the comparison in words, and True if it holds in every replicate."""
         try:
             holds = bool(self.holds().all())
         except PendingError:
@@ -114,10 +114,10 @@ class Claim:
         return list(dict.fromkeys(probe(record) for probe in needed if probe))
 
     def holds(self, stream: Stream[Any, Any], count: int | None = None) -> NDArray[np.bool_]:
-        """Return if it is true of each replicate `(R,)`, by the first `count` measurements (all).
+        """Return for each replicate `(R,)` if the claim is true of the first `count` measurements.
 
-        ValueError where the settings lack what it speaks of; PendingError, a ValueError too, where
-        that is still to come.
+        Without `count` all are read. ValueError if the settings lack a quantity, PendingError, also
+        a ValueError, if one is still to come.
         """
         true = np.ones(stream.record.replicates, dtype=bool)
         for reader in self.readers(stream, count):
@@ -125,7 +125,7 @@ class Claim:
         return true
 
     def describe(self, stream: Stream[Any, Any], count: int | None = None) -> ClaimReading:
-        """Return what it says of the first `count` measurements (all), for people."""
+        """Return the claim in words, with the numbers of the first `count` measurements (all)."""
         try:
             self.check_settings(stream.record)
         except ValueError as error:

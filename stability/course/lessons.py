@@ -1,7 +1,7 @@
 """The course: one Markdown file a lesson, `NN-key.md`, with TOML front matter between lines `+++`.
 
-A lesson cannot lie: it carries a claim, and a counterexample, a neighbouring setting in which the
-claim is false; the tests hold both.
+Each lesson carries a claim and a counterexample, a neighbouring setting in which the claim is
+false; the tests check both.
 """
 
 import re
@@ -29,12 +29,12 @@ FORMULA, TAG = re.compile(r"\$[^$]*\$|`[^`]*`"), re.compile(r"<[a-zA-Z/!?]")
 
 
 class LessonError(ValueError):
-    """A file that is no lesson: its name, the key or part that is wrong, and why."""
+    """Names a file that is no lesson, the key or part that is wrong, and why."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """`page` is what the lesson shows; on the page `counterexample` its claim is false."""
+    """A lesson, which shows `page`; its claim is false on the page `counterexample`."""
 
     key: str
     title: str

@@ -1,4 +1,4 @@
-"""The benches by their records: what one computes, what that costs, and what it shows."""
+"""The benches by the records of their settings: their streams, their costs, and what they show."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,10 +89,10 @@ class ProductScene:
 class Bench:
     """A bench of the page.
 
-    A measurement is one `unit` of its stream. Where a run costs too much, the `shrinkable` settings
+    Each measurement of its stream is one `unit`. If a run costs too much, the `shrinkable` settings
     are lowered, in the order in which that hurts least. The scene makes the pieces above the
-    sections: `frequent_pieces(count)` are quick to draw, for several times a second, and
-    `occasional_pieces(count)` take long or move little, for once a second and where the view rests.
+    sections: `frequent_pieces(count)` are drawn several times a second, `occasional_pieces(count)`,
+    which are slow or move little, once a second and at rest.
     """
 
     unit: str
@@ -125,10 +125,10 @@ BENCHES: Mapping[type, Bench] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """All that a visitor looks at: a stream on its bench, pinned runs behind it, a claim about it.
+    """The contents of a page: a stream, the pinned runs behind it, a section, and a claim.
 
-    `waiting`: schemes on chips that do not go with the other settings, and why.
-    `claim_computations` come before the claim can be read; None where they would take too long.
+    `waiting` maps chosen schemes that are illegal with the other settings to the reason.
+    `claim_computations` must finish before the claim can be read; None if they cost too much.
     """
 
     stream: Any
@@ -146,7 +146,7 @@ class Look:
         return BENCHES[type(self.page.record)]
 
     def streams(self, until: int) -> list[tuple[AnyStream, int]]:
-        """Return all that must be computed, in order, and how many measurements of each."""
+        """Return the streams to compute, in order, and how many measurements of each."""
         before = [(one, 1) for one in self.claim_computations or ()]
         behind = [(one, 1) for one in self.section.computations]
         if not self.section.section.waits_for_end:
@@ -167,7 +167,7 @@ class Look:
         return None
 
     def progress_text(self, count: int, queue_position: int) -> str:
-        """Say how far the stream has come, and how many others come first."""
+        """Return how far the stream has come, and how many others come first."""
         reached = f"{self.bench.unit} {max(0, count - 1)} of {self.stream.last_index}"
         if queue_position:
             trainings = "training" if queue_position == 1 else "trainings"
@@ -176,11 +176,11 @@ class Look:
 
 
 def section_row(page: Page) -> Section:
-    """Return the row of the section that a page shows; an empty one where it shows none."""
+    """Return the section that is open on a page; an empty one if none is."""
     return BENCHES[type(page.record)].sections.get(page.view.open_section or "", Section())
 
 
 def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
-    """Return the section that a page shows, refused where it would take too long."""
+    """Return the open section of a page, refused if its probes cost too much."""
     unit = BENCHES[type(page.record)].unit
     return OpenSection(section_row(page), page.record, page.view, unit, affords)

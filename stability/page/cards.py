@@ -39,7 +39,7 @@ def cards_html(
 ) -> str:
     """Return a card for each scheme after the first `count` measurements.
 
-    Grey ones stand for schemes on chips that wait, and say why.
+    Chosen schemes that are illegal with the other settings get a grey card that says why.
     """
     remarks, styles = nonfinite_remarks(run, count), scheme_style_indices(run.experiment.schemes)
     cards = []
@@ -53,7 +53,7 @@ def cards_html(
     for scheme, reason in waiting.items():
         title = escape(scheme_title(scheme))
         cards.append(f"<div class='card waiting'><b>{title}</b>{escape(reason)}</div>")
-    # Where nothing is a forecast any more, the note keeps its room.
+    # Once nothing is a forecast, the note is hidden, so that what follows does not move.
     hidden = "" if any(verdict.forecast for verdict in verdicts) else " style='visibility: hidden'"
     return (
         f"<div class='cards'>{''.join(cards)}</div><p class='note'{hidden}>"
@@ -63,7 +63,7 @@ def cards_html(
 
 
 def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str]) -> str:
-    """Return the card of one scheme: its title, its layers, the verdict, and further sentences."""
+    """Return the card of one scheme: its title, its layers, the verdict, and more sentences."""
     colour, title = SCHEME_COLOURS[style], escape(scheme_title(verdict.scheme))
     mark = f"<span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span>"
     word = "" if verdict.forecast else verdict.word
@@ -104,7 +104,7 @@ def layer_strip_html(label: str, word: str, values: np.ndarray) -> str:
 
 
 def strip_gradient(values: np.ndarray) -> str:
-    """Return values by layer `(L,)` as a CSS gradient of few colours, without blending."""
+    """Return values by layer `(L,)` as a CSS gradient of at most 30 colours with sharp edges."""
     count = min(MOST_STOPS, len(values))
     picked = values[np.linspace(0, len(values) - 1, count).round().astype(int)]
     stops = [
@@ -126,7 +126,7 @@ def claim_html(reading: ClaimReading) -> str:
 
 
 def legend_data(experiment: Experiment, step_shown: int) -> dict[str, Any]:
-    """Return what the legend above the charts needs: the schemes, and the step of the profiles."""
+    """Return the data of the legend component: the schemes, and the step of the profiles."""
     schemes = [
         {
             "scheme": scheme,

@@ -1,4 +1,4 @@
-"""Draws the pieces of a bench into containers of the page, again and again while a stream grows.
+"""Draw the pieces of a bench into containers of the page, again and again while a stream grows.
 
 A container is what Streamlit calls a delta generator; nothing here needs to know more about it.
 """
@@ -21,7 +21,7 @@ REMEDY_ICON = ":material/healing:"
 
 
 class Renderer:
-    """Keeps, by slot or by section and key, the element that each piece was drawn as."""
+    """Draws pieces, and remembers by slot or by key the element of each, to replace it later."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class Renderer:
         self._buttons_drawn = 0
 
     def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
-        """Draw the measurements that there are, `until` of them at most.
+        """Draw the first `until` measurements, or as many as there are.
 
-        What is slow is drawn once a second, and where the view rests. Returns how many are shown.
+        Slow pieces are drawn once a second and at rest. Returns how many measurements are shown.
         """
         stream, bar = self.look.stream, self._elements.get(Slot.PROGRESS)
         count = min(until, len(stream.measurements))
@@ -70,7 +70,7 @@ class Renderer:
             self._draw(Slot.CLAIM, html(claim_html(reading)))
 
     def _draw_waiting(self) -> None:
-        """Say that others come first, where an earlier run's curves would seem to be this one's."""
+        """Say that others train first, and remove the curves of the run before, once."""
         if not self._says_waiting:
             self._says_waiting = True
             self._draw(Slot.CARDS, html(WAITING_HTML))
@@ -87,7 +87,7 @@ class Renderer:
         self._elements[key] = draw_piece(self._elements[key], piece, presenting)
 
     def _container(self, key: Hashable, piece: Piece) -> Any:
-        """Return where a new piece goes: its slot, or the section; small pictures in one row."""
+        """Return the container of a new piece: its slot, the section, or its row of pictures."""
         if isinstance(key, Slot):
             return self.containers[key]
         section = self.containers[Slot.SECTION]

@@ -27,13 +27,11 @@ TOO_LARGE = "This would take too long here: with a smaller width, depth or batch
 class Section:
     """One choice of "Look closer", beneath the charts of a bench.
 
-    `static(record, view)` gives the pieces that no step changes, which are drawn once, and
-    `live(stream, view, count)` those that show the first `count` measurements and are drawn again
-    and again, above the static ones. Where `absent` gives a reason, that is all there is.
-    `probes`: what must have been computed, in its turn, before the static pieces can be made.
-    `waits_for_end`: all of it takes long, says nothing about the course of the stream, and is
-    drawn after its last step.
-    `settings`: those whose controls stand in the section, too. `actions`: its buttons by label.
+    `static(record, view)` returns pieces that do not depend on the step and are drawn once;
+    `live(stream, view, count)` returns those of the first `count` measurements, drawn again and
+    again above them. If `absent(record)` gives a reason, only that is shown. The `probes` are
+    computed in the queue before anything is drawn; with `waits_for_end` after the last step.
+    Controls of the `settings` stand in the section, too. `actions` are its buttons by label.
     """
 
     static: Callable[[Any, View], list[Piece]] = lambda record, view: []
@@ -46,7 +44,7 @@ class Section:
 
 
 class OpenSection:
-    """The section that a page shows of one record; it draws its static pieces once."""
+    """A section of one record, which returns its static pieces only once."""
 
     def __init__(
         self,
@@ -120,7 +118,7 @@ def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 
 def swapped_units(e: Experiment, view: View) -> tuple[int, int]:
-    """Return the two hidden units that are swapped: each time two others."""
+    """Return the two hidden units that are swapped: two others after each press of the button."""
     return 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
 
 

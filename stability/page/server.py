@@ -1,4 +1,4 @@
-"""The server that all visitors share: its runs, its speed, and how much it affords."""
+"""The server that all visitors share: its runs, its speed, and its limits."""
 
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
@@ -26,11 +26,11 @@ class Server:
         self.speed = measure_speed()
 
     def affords(self, cost: Cost) -> bool:
-        """True if this takes neither too long nor too much memory here."""
+        """Return True if this takes neither too long nor too much memory here."""
         return self.speed.seconds(cost) <= MOST_SECONDS and cost.bytes <= MOST_BYTES
 
     def fits(self, record: BenchRecord) -> bool:
-        """True if a run of these settings is affordable."""
+        """Return True if a run of these settings is affordable."""
         return self.affords(BENCHES[type(record)].cost(record))
 
     def refusal(self, record: Any) -> tuple[Any, str, str]:
@@ -41,7 +41,7 @@ class Server:
         return nearest, *describe_refusal(record, nearest, bench.cost(record), *limits)
 
     def look(self, session: Session) -> Look:
-        """Return all that a visitor looks at: runs are shared by all who look at equal settings."""
+        """Return the contents of a visitor's page. Visitors with equal settings share one run."""
         page, registry = session.page, self.registry
         section = open_section(page, self.affords)
         section.computations = [registry.open(probe) for probe in section.probes]
@@ -61,7 +61,7 @@ class Server:
         )
 
     def follow(self, look: Look, until: int) -> Generator[int, None, None]:
-        """Compute all that a visitor looks at, in its turn. Yields queue positions, to draw at."""
+        """Compute the streams of a look in their turn. Yields queue positions, to draw at."""
         run = look.stream
         if len(run.measurements) == until - 1:
             run.measurement_at(until - 1)  # a single step waits for nobody

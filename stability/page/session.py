@@ -1,4 +1,4 @@
-"""One visitor: what is shown, and what each touch of a control does to it. The page draws it."""
+"""The state of one visit, and how each control changes it."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +20,10 @@ from stability.records.view import NEWEST_STEP, BenchRecord, View
 
 
 class Session:
-    """The page, notices on it, the playback of its run, and what was tried before.
+    """The page, its notes, the playback of its run, and the experiments tried before.
 
-    `chosen_schemes` are those on chips: some may not go with the other settings, or none be left.
+    `chosen_schemes` are those on chips: some may be illegal with the other settings, and there may
+    be none.
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,7 @@ class Session:
         return spell_link(self.page)
 
     def follow_link(self, query: Mapping[str, str]) -> None:
-        """Show what the address spells, if it was opened, or changed by Back and Forward."""
+        """Show the page of the address, if it was just opened or changed by Back and Forward."""
         touched, self._touched = self._touched, False
         if self._written is None or not (touched or query == self._written):
             self._written = dict(query)
@@ -54,7 +55,10 @@ class Session:
             self._touched = False
 
     def link_to_write(self) -> dict[str, str] | None:
-        """Return what the address must spell; None if it opens this page: Back must pass it."""
+        """Return the query to write to the address; None if the address opens this page already.
+
+        Writing it again would add an entry to the history, and Back would go nowhere.
+        """
         if spell_link(read_link(self._written or {})[0]) == self.link:
             return None
         self._written = self.link
@@ -74,7 +78,7 @@ class Session:
 
     @property
     def is_fresh(self) -> bool:
-        """True until another experiment is opened; a closer look or a pause is no new one."""
+        """True until another experiment is opened; sections and pauses do not count."""
         view, first = View(bench=self.page.view.bench, lesson=self.page.view.lesson), Page()
         return (
             replace(self.page, view=view, product=first.product) == first
@@ -101,7 +105,7 @@ class Session:
     def show_page(
         self, page: Page, notes: Sequence[str] = (), chosen: Sequence[str] | None = None
     ) -> None:
-        """Show this page; what runs there, if it is another, from its start."""
+        """Show this page; a run that was not shown before plays from its start."""
         if self.page.record != page.record or self.page.view.answer != page.view.answer:
             self.playback = Playback(page.last_step)
         self._touched, self.page, self.notes = True, page, list(notes)
@@ -110,7 +114,7 @@ class Session:
     # Callbacks: settings
 
     def enter_value(self, name: str, value: Any) -> None:
-        """Take what a control reports; chips may hold text that somebody typed."""
+        """Set the value that a control reports; schemes may hold text that a visitor typed."""
         knob = page_knobs(self.page).get(name)
         if not knob:  # of a bench that has just been left
             return
@@ -157,13 +161,13 @@ class Session:
         self.change_setting("swaps", (self.page.view.swaps + 1) % 10_000)
 
     def toggle_presenter_view(self) -> None:
-        """Show the page large, for many; or to one reader again."""
+        """Switch between the presenter view and the usual one."""
         self.change_setting("view", "" if self.page.view.is_presenter_view else "present")
 
     # Callbacks: playback, pins, other pages
 
     def play(self, move: Callable[[Playback], None]) -> None:
-        """Move the playback, for instance by `Playback.step_forward`."""
+        """Change the playback, for instance by `Playback.step_forward`."""
         self._touched = True
         move(self.playback)
 

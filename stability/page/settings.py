@@ -1,4 +1,4 @@
-"""The settings of a page: which mean something now, and how the sidebar groups them."""
+"""The settings of a page: which have an effect, and how the sidebar groups them."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ from stability.records.view import BenchRecord, View
 
 
 def page_knobs(page: Page) -> dict[str, Knob]:
-    """Return the knobs of all that can be set: on the bench, and of how it is looked at."""
+    """Return the knobs of the open bench and of the view."""
     return page.record.knobs() | View.knobs()
 
 
 def shown_settings(page: Page) -> dict[str, Knob]:
-    """Return the settings of the bench that mean something now."""
+    """Return the settings of the open bench that have an effect."""
     settings, record = dict(page.record.knobs()), page.record
     if isinstance(record, Experiment) and record.dataset_row.fixed_features:
         del settings["features"]
@@ -22,7 +22,7 @@ def shown_settings(page: Page) -> dict[str, Knob]:
 
 
 def default_record(page: Page) -> BenchRecord:
-    """Return the defaults of the bench, but the learning rate that is typical of the optimizer."""
+    """Return the bench's defaults, with the typical learning rate of the chosen optimizer."""
     record = page.record
     if isinstance(record, Experiment):
         return replace(Experiment(), learning_rate=record.optimizer_row.learning_rate)

@@ -1,4 +1,4 @@
-"""The heads of the page's tables: label, format and help, as Streamlit's column_config has them."""
+"""The column headings of the page's tables, as Streamlit's column_config takes them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from typing import Any
 def column(
     label: str, format: str = "", help: str = "", width: str | None = None
 ) -> dict[str, Any]:
-    """Return the head of a column: of numbers written in `format`, or of texts."""
+    """Return a heading: for numbers if there is a `format`, else for texts."""
     numbers = {"type_config": {"type": "number", "format": format}} if format else {}
     return {"label": label, "help": help or None, "width": width} | numbers
 

@@ -1,4 +1,4 @@
-"""The controls and buttons of the page, as names and arguments that Streamlit's functions take."""
+"""The controls and buttons of the page, as names and arguments of Streamlit's functions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ def pause_label(playback: Playback) -> tuple[str, str]:
 
 
 def presenter_buttons(session: Session) -> list[Button]:
-    """Return what one person presses while many look, each with its key on the keyboard."""
+    """Return the buttons of the presenter view, each with its key on the keyboard."""
     rows: list[tuple[str, str, Callable[[], None], str]] = []
     if session.awaits_answer:
         rows.append(("Show me", "visibility", partial(session.answer_question, "shown"), "Space"))
@@ -149,7 +149,7 @@ def presenter_buttons(session: Session) -> list[Button]:
 
 
 def undo_button(session: Session, name: str, default: Any) -> Button:
-    """Return the button that brings a setting's default back."""
+    """Return the button that restores a setting's default."""
     words = escape_markdown(page_knobs(session.page)[name].label_with_value(default))
     press = partial(session.change_setting, name, default)
     return Button("", "undo", press, undo_key(name), f"Changed; back to {words}", kind="tertiary")
@@ -168,7 +168,7 @@ def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[
 
 
 def option_buttons(session: Session, lesson: Lesson) -> list[Button]:
-    """Return the options of a lesson's question, marked once it was answered."""
+    """Return a button for each option of a lesson's question, marked once there is an answer."""
     view, buttons = session.page.view, []
     for number, option in enumerate(lesson.options, 1):
         icon = option_icon(lesson, view.answer, number)
@@ -190,6 +190,6 @@ def section_buttons(session: Session) -> list[Button]:
 
 
 def section_settings(page: Page) -> list[str]:
-    """Return the settings whose controls stand in the open section, too, if they mean something."""
+    """Return the settings that have a control in the open section, if they have an effect."""
     offered = shown_settings(page).keys() | View.knobs().keys()
     return [name for name in section_row(page).settings if name in offered]
