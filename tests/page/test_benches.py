@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from stability.course.claims import Claim, parse_claim
 from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
 from stability.page.benches import BENCHES, Look, open_section
 from stability.page.pieces import Slot
+from stability.page.sections import TOO_LARGE
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
@@ -19,7 +21,7 @@ E = Experiment(
 P = Product(n=3, replicates=2, count=5)
 
 
-def look_at(page: Page, paused: bool = False, pins: int = 0) -> Look:
+def look_at(page: Page, paused: bool = False, pins: int = 0, claim: Claim | None = None) -> Look:
     section = open_section(page, lambda cost: True)
     section.computations = [Registry({}).open(probe) for probe in section.probes]
     return Look(
@@ -28,7 +30,8 @@ def look_at(page: Page, paused: bool = False, pins: int = 0) -> Look:
         section=section,
         pinned={f"seed {seed}": Run(replace(E, seed=seed)) for seed in range(1, pins + 1)},
         waiting={},
-        claim=None,
+        claim=claim,
+        claim_computations=[Registry({}).open(one) for one in claim.probes(E)] if claim else [],
         paused=paused,
     )
 
@@ -51,6 +54,21 @@ def test_the_section_of_a_page_is_computed_between_the_first_pictures_and_the_re
     pins = [(pin, 4) for pin in look.pinned.values()]
     assert look.streams(4) == [(run, 1), (computation, 1), (run, 4), *pins]
     assert look_at(Page(experiment=E, view=View())).streams(4)[0][1] == 4
+
+
+def test_a_claim_is_read_once_what_it_needs_beside_the_run_is_computed():
+    claim = parse_claim("moved[each][swap] < 1e-12 and forward[each] > 0 and loss[each] > 0")
+    look = look_at(Page(experiment=E), claim=claim)
+    run, (moves, gains) = look.stream, look.claim_computations
+    assert look.streams(4) == [(run, 1), (moves, 1), (gains, 1), (run, 4)]
+    run.train()
+    assert look.read_claim(4) is None
+    moves.train()
+    gains.train()
+    assert look.read_claim(4).holds
+    refused = replace(look, claim_computations=None)
+    assert refused.read_claim(4).holds is None
+    assert refused.read_claim(4).why == TOO_LARGE
 
 
 def test_who_pauses_waits_for_no_pins_and_for_nothing_that_comes_after_the_end():
