@@ -16,14 +16,13 @@ from urllib.parse import parse_qsl
 
 from stability.course.claims import Claim, parse_claim
 from stability.records.page import Page
-from stability.records.view import ANSWER_LABELS
+from stability.records.view import MOST_OPTIONS
 from stability.text import did_you_mean, quote
 
 TEXT_KEYS = "title", "section", "link", "question", "answer", "claim", "counterexample"
 LESSON_KEYS = *TEXT_KEYS, "options"
 FENCE, LOOK_FOR = "+++", "**Look for**"
 FEWEST_WORDS, MOST_WORDS = 80, 200  # of prose: a screen
-MOST_OPTIONS = len(ANSWER_LABELS) - 2  # besides "not yet" and "shown"
 FILE_NAME = re.compile(r"\d\d-([a-z0-9_-]+)\.md")
 FORMULA, TAG = re.compile(r"\$[^$]*\$|`[^`]*`"), re.compile(r"<[a-zA-Z/!?]")
 

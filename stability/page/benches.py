@@ -89,13 +89,12 @@ class ProductScene:
 class Bench:
     """A bench of the page.
 
-    Each measurement of its stream is one `unit`. If a run costs too much, the `shrinkable` settings
-    are lowered, in the order in which that hurts least. The scene makes the pieces above the
-    sections: `frequent_pieces(count)` are drawn several times a second, `occasional_pieces(count)`,
-    which are slow or move little, once a second and at rest.
+    If a run costs too much, the `shrinkable` settings are lowered, in the order in which that hurts
+    least. The scene makes the pieces above the sections: `frequent_pieces(count)` are drawn several
+    times a second, `occasional_pieces(count)`, which are slow or move little, once a second and at
+    rest.
     """
 
-    unit: str
     stream: Callable[[Any], AnyStream]
     cost: Callable[[Any], Cost]
     shrinkable: tuple[str, ...]
@@ -105,7 +104,6 @@ class Bench:
 
 BENCHES: Mapping[type, Bench] = {
     Experiment: Bench(
-        unit="step",
         stream=Run,
         cost=training_cost,
         shrinkable=("steps", "replicates", "width", "depth", "batch"),
@@ -113,7 +111,6 @@ BENCHES: Mapping[type, Bench] = {
         sections=TRAIN_SECTIONS,
     ),
     Product: Bench(
-        unit="factor",
         stream=ProductRun,
         cost=product_cost,
         shrinkable=("replicates", "count", "n"),
@@ -168,7 +165,7 @@ class Look:
 
     def progress_text(self, count: int, queue_position: int) -> str:
         """Return how far the stream has come, and how many others come first."""
-        reached = f"{self.bench.unit} {max(0, count - 1)} of {self.stream.last_index}"
+        reached = f"{self.page.record.unit} {max(0, count - 1)} of {self.stream.last_index}"
         if queue_position:
             trainings = "training" if queue_position == 1 else "trainings"
             return f"{queue_position} {trainings} before yours; {reached}"
@@ -182,5 +179,4 @@ def section_row(page: Page) -> Section:
 
 def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
     """Return the open section of a page, refused if its probes cost too much."""
-    unit = BENCHES[type(page.record)].unit
-    return OpenSection(section_row(page), page.record, page.view, unit, affords)
+    return OpenSection(section_row(page), page.record, page.view, affords)

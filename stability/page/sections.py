@@ -51,10 +51,9 @@ class OpenSection:
         section: Section,
         record: Any,
         view: View,
-        unit: str = "step",
         affords: Callable[[Cost], bool] = lambda cost: True,
     ):
-        self.section, self.record, self.view, self.unit = section, record, view, unit
+        self.section, self.record, self.view = section, record, view
         self.absent = section.absent(record)
         self.probes = [] if self.absent else section.probes(record, view)
         if not all(affords(probe.cost) for probe in self.probes):
@@ -65,7 +64,7 @@ class OpenSection:
     def pieces(self, stream: AnyStream, count: int) -> Mapping[tuple[str, int], Piece]:
         """Return what to draw after the first `count` measurements, in order, by their keys."""
         if self.section.waits_for_end and not stream.finished:
-            return {("static", 0): paragraphs([f"Drawn after the last {self.unit}."])}
+            return {("static", 0): paragraphs([f"Drawn after the last {self.record.unit}."])}
         if not all(computation.finished for computation in self.computations):
             return {}
         live = [] if self.absent else self.section.live(stream, self.view, count)

@@ -45,7 +45,7 @@ def test_a_section_is_whole_at_first_and_then_only_what_a_step_may_change(key):
 @pytest.mark.parametrize("key", list(PRODUCT_SECTIONS))
 def test_what_takes_long_waits_for_the_last_factor_and_is_drawn_once(key):
     section, run = PRODUCT_SECTIONS[key], ProductRun(P)
-    opened = OpenSection(section, P, View(bench="product", section=key), "factor")
+    opened = OpenSection(section, P, View(bench="product", section=key))
     run.measurement_at(2)
     before = opened.pieces(run, 3)
     waits = paragraphs(["Drawn after the last factor."]) in before.values()
