@@ -61,10 +61,10 @@ class StreamPrefix:
 class ClaimQuantity:
     """The meaning of a name in a claim.
 
-    `value_of(prefix, *numbers)` returns its value, one for each replicate or one for all, from the
-    numbers of its indices. `step_taken(prefix, step)` returns the step at which it was measured,
-    maybe an earlier one. `record` is the kind of settings that have it; `probe(record)` computes it
-    in the queue.
+    `value_of(prefix, *indices)` returns its value, one for each replicate or one for all, from the
+    numbers or names that its indices stand for. `step_taken(prefix, step)` returns the step at
+    which it was measured, maybe an earlier one. `record` is the kind of settings that have it;
+    `probe(record)` computes it in the queue.
     """
 
     name: str
@@ -130,9 +130,9 @@ def bound(field: str, label: str) -> ClaimQuantity:
     )
 
 
-def relative_change(e: Experiment, scheme: int, symmetry: int) -> Any:
+def relative_change(e: Experiment, scheme: int, symmetry: str) -> Any:
     """Return by how much a symmetry moves the output, as a share of its size."""
-    change = list(symmetry_changes(e).values())[symmetry]
+    change = symmetry_changes(e)[symmetry]
     with np.errstate(all="ignore"):
         return change.moved[scheme] / change.size[scheme]
 

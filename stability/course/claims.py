@@ -24,7 +24,7 @@ from stability.engine.runs import Stream
 from stability.text import capitalize_first, did_you_mean, number, quote, typographic_minus
 
 NOT_YET = "…"  # in place of a number that is still to come
-Term = tuple[ClaimQuantity, list[int]]  # the meaning of a quantity, and the numbers of its indices
+Term = tuple[ClaimQuantity, list[Any]]  # the meaning of a quantity, and of each of its indices
 
 
 @dataclass(frozen=True)
@@ -206,6 +206,6 @@ def term_of(quantity: Quantity, record: Any, scheme: str) -> Term:
         lacking = f"which {record.noun} does not have"
         raise ValueError(f"this claim speaks of the {meaning.label}, {lacking}")
     return meaning, [
-        kind.number(record, scheme if index == EACH else index, meaning.label)
+        kind.resolve(record, scheme if index == EACH else index, meaning.label)
         for kind, index in zip(meaning.indices, indices, strict=True)
     ]

@@ -41,6 +41,11 @@ def example_count(e: Experiment) -> int:
     return min(MOST_EXAMPLES, max(1, MOST_DIRECTIONS // e.width), e.batch)
 
 
+def direction_count(e: Experiment) -> int:
+    """Return how many singular values each network has, those of all its examples together."""
+    return example_count(e) * e.width
+
+
 def singular_values(e: Experiment) -> np.ndarray:
     """Return the singular values of d z_{L-1} / d z_1, from the largest, NaN last.
 
