@@ -69,10 +69,9 @@ def largest_and_median(e: Experiment) -> np.ndarray:
     for scheme, values in enumerate(of_first_networks):
         values = values[np.isfinite(values).any(axis=1)].ravel()
         if len(values):
-            # The middle two of an even number; values lost to rounding sort below all others.
-            ordered = np.sort(np.nan_to_num(values, nan=-1.0))
-            middle = ordered[[(len(values) - 1) // 2, len(values) // 2]]
-            found[scheme] = ordered[-1], middle.mean() if middle.min() >= 0 else np.nan
+            counted = np.where(np.isnan(values), -np.inf, values)  # lost ones lie below all others
+            median = np.median(counted)
+            found[scheme] = counted.max(), median if median >= 0 else np.nan
     return found
 
 

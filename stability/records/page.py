@@ -10,7 +10,7 @@ from stability.records.record import VERSION
 from stability.records.view import BenchRecord, View
 from stability.text import capitalize_first, quote
 
-FIELDS: dict[type[BenchRecord], str] = {Experiment: "experiment", Product: "product"}
+RECORD_FIELDS: dict[type[BenchRecord], str] = {Experiment: "experiment", Product: "product"}
 PIN_PREFIXES = "pin", "pin2", "pin3"
 
 
@@ -31,12 +31,14 @@ class Page:
     @property
     def record(self) -> BenchRecord:
         """The record on the open bench; the experiment if the bench has none."""
-        record: BenchRecord = getattr(self, FIELDS[self.view.bench_link.record or Experiment])
+        record: BenchRecord = getattr(
+            self, RECORD_FIELDS[self.view.bench_link.record or Experiment]
+        )
         return record
 
     def with_record(self, record: BenchRecord) -> "Page":
         """Return the page with this record in place of its record of the same kind."""
-        changes: dict[str, Any] = {FIELDS[type(record)]: record}
+        changes: dict[str, Any] = {RECORD_FIELDS[type(record)]: record}
         return replace(self, **changes)
 
     def with_hidden_records(self, other: "Page") -> "Page":
@@ -46,7 +48,7 @@ class Page:
         changed here are kept.
         """
         link, page = self.view.bench_link, self
-        for kind, name in FIELDS.items():
+        for kind, name in RECORD_FIELDS.items():
             if kind is not link.record and getattr(page, name) == kind():
                 page = page.with_record(getattr(other, name))
         return page if link.trains else replace(page, pins=page.pins or other.pins)
