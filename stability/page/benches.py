@@ -1,6 +1,6 @@
 """The benches by the records of their settings: their streams, their costs, and what they show."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,17 +8,17 @@ import pyarrow as pa
 
 from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
-from stability.course.claims import Claim, ClaimReading
+from stability.course.claims import Claim
 from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
-from stability.page.cards import cards_html
+from stability.page.cards import cards_html, claim_html
 from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Picture, Piece, RemedyButton, Slot, html, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
-from stability.page.sections import TOO_LARGE, TRAIN_SECTIONS, OpenSection, Section
+from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
@@ -125,7 +125,6 @@ class Look:
     """The contents of a page: a stream, the pinned runs behind it, a section, and a claim.
 
     `waiting` maps chosen schemes that are illegal with the other settings to the reason.
-    `claim_computations` must finish before the claim can be read; None if they cost too much.
     """
 
     stream: Any
@@ -133,8 +132,7 @@ class Look:
     section: OpenSection
     pinned: Mapping[str, Run]
     waiting: Mapping[str, str]
-    claim: Claim | None
-    claim_computations: Sequence[AnyStream] | None = ()
+    claim: OpenSection
     paused: bool
 
     @property
@@ -144,7 +142,7 @@ class Look:
 
     def streams(self, until: int) -> list[tuple[AnyStream, int]]:
         """Return the streams to compute, in order, and how many measurements of each."""
-        before = [(one, 1) for one in self.claim_computations or ()]
+        before = [(one, 1) for one in self.claim.computations]
         behind = [(one, 1) for one in self.section.computations]
         if not self.section.section.waits_for_end:
             before, behind = before + behind, []
@@ -154,14 +152,6 @@ class Look:
         if not self.paused:
             streams += [(pin, pin.last_index + 1) for pin in self.pinned.values()]
         return streams
-
-    def read_claim(self, count: int) -> ClaimReading | None:
-        """Return the claim after the first `count` measurements; None before it can be read."""
-        if self.claim and self.claim_computations is None:
-            return ClaimReading(((self.claim.text, None),), None, TOO_LARGE)
-        if self.claim and all(one.finished for one in self.claim_computations or ()):
-            return self.claim.describe(self.stream, count)
-        return None
 
     def progress_text(self, count: int, queue_position: int) -> str:
         """Return how far the stream has come, and how many others come first."""
@@ -180,3 +170,14 @@ def section_row(page: Page) -> Section:
 def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
     """Return the open section of a page, refused if its probes cost too much."""
     return OpenSection(section_row(page), page.record, page.view, affords)
+
+
+def open_claim(claim: Claim | None, page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
+    """Return the section that reads a lesson's claim; an empty one without a claim."""
+    section = Section()
+    if claim:
+        section = Section(
+            live=lambda stream, view, count: [html(claim_html(claim.describe(stream, count)))],
+            probes=lambda record, view: claim.probes(record),
+        )
+    return OpenSection(section, page.record, page.view, affords)

@@ -83,18 +83,15 @@ def layer_strips_html(run: Run, count: int, index: int) -> str:
     profiles = run.newest_profiles(run.counts_before_divergence(count)[index])
     signal = median_of_finite(profiles.signal[index], axis=0)
     gradient = median_of_finite(profiles.signal_gradient[index], axis=0)
-    return layer_strip_html("Signal", "signal", signal) + layer_strip_html(
-        "Signal gradient", "gradient", gradient
-    )
+    strips = ("Signal", "signal", signal), ("Signal gradient", "gradient", gradient)
+    return "".join(layer_strip_html(*strip) for strip in strips)
 
 
 def layer_strip_html(label: str, word: str, values: np.ndarray) -> str:
     """Return values by layer `(L,)` as one strip, with `word` behind it."""
-    first, last = (
-        rough_number(end) if np.isfinite(end) else "not finite" for end in values[[0, -1]]
-    )
+    ends = [rough_number(end) if np.isfinite(end) else "not finite" for end in values[[0, -1]]]
     description = (
-        f"{label} by layer, from {first} at the first to {last} at the last: "
+        f"{label} by layer, from {ends[0]} at the first to {ends[1]} at the last: "
         "blue is below 1, orange above"
     )
     return (
@@ -117,12 +114,10 @@ def strip_gradient(values: np.ndarray) -> str:
 def claim_html(reading: ClaimReading) -> str:
     """Return a lesson's claim with the numbers that were measured, and whether it holds."""
     word = {True: "Holds here", False: "Does not hold here", None: "Undecided"}[reading.holds]
-    marks = {True: "✓ ", False: "✗ ", None: "… "}
-    lines = [marks[holds] + line for line, holds in reading.lines]
-    if reading.why:
-        lines.append(reading.why)
-    spans = "".join(f"<span>{sentence_html(line)}</span>" for line in lines)
-    return f"<div class='claim'><b>{word}:</b>{spans}</div>"
+    marks = {True: "✓", False: "✗", None: "…"}
+    lines = [f"{marks[holds]} {line}" for line, holds in reading.lines]
+    spans = [f"<span>{sentence_html(line)}</span>" for line in (*lines, reading.why) if line]
+    return f"<div class='claim'><b>{word}:</b>{''.join(spans)}</div>"
 
 
 def legend_data(experiment: Experiment, step_shown: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from stability.charts import enlarge
 from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
 from stability.page.benches import Look
-from stability.page.cards import WAITING_HTML, claim_html
+from stability.page.cards import WAITING_HTML
 from stability.page.pieces import Element, Picture, Piece, RemedyButton, Slot, html
 from stability.page.prose import REMEDY_HELP
 from stability.records.experiment import MOST_SCHEMES
@@ -66,8 +66,8 @@ class Renderer:
             self._draw(slot, piece)
         for key, piece in self.look.section.pieces(self.look.stream, count).items():
             self._draw(key, piece)
-        if reading := self.look.read_claim(count):
-            self._draw(Slot.CLAIM, html(claim_html(reading)))
+        for piece in self.look.claim.pieces(self.look.stream, count).values():
+            self._draw(Slot.CLAIM, piece)
 
     def _draw_waiting(self) -> None:
         """Say that others train first, and remove the curves of the run before, once."""

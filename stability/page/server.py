@@ -6,7 +6,7 @@ from typing import Any
 from stability import charts
 from stability.engine.cost import Cost, describe_refusal, measure_speed, nearest_that_fits
 from stability.engine.registry import Registry
-from stability.page.benches import BENCHES, Look, open_section
+from stability.page.benches import BENCHES, Look, open_claim, open_section
 from stability.page.renderer import FREQUENT
 from stability.page.session import Session
 from stability.records.experiment import Experiment
@@ -44,10 +44,9 @@ class Server:
         """Return the contents of a visitor's page. Visitors with equal settings share one run."""
         page, registry = session.page, self.registry
         section = open_section(page, self.affords)
-        section.computations = [registry.open(probe) for probe in section.probes]
-        claim = session.lesson.claim if session.lesson else None
-        probes = claim.probes(page.record) if claim else []
-        affordable = all(self.affords(probe.cost) for probe in probes)
+        claim = open_claim(session.lesson.claim if session.lesson else None, page, self.affords)
+        for opened in (section, claim):
+            opened.computations = [registry.open(probe) for probe in opened.probes]
         pins = [pin for pin in session.pins_behind if self.fits(pin)]
         return Look(
             stream=registry.open(page.record),
@@ -56,7 +55,6 @@ class Server:
             pinned={page.pin_label(pin): registry.open(pin) for pin in pins},
             waiting=page.waiting_schemes(session.chosen_schemes),
             claim=claim,
-            claim_computations=[registry.open(one) for one in probes] if affordable else None,
             paused=session.playback.paused,
         )
 

@@ -7,8 +7,8 @@ import pytest
 from stability.course.claims import Claim, parse_claim
 from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
-from stability.page.benches import BENCHES, Look, open_section
-from stability.page.pieces import Slot
+from stability.page.benches import BENCHES, Look, open_claim, open_section
+from stability.page.pieces import Slot, paragraphs
 from stability.page.sections import TOO_LARGE
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -23,15 +23,16 @@ P = Product(n=3, replicates=2, count=5)
 
 def look_at(page: Page, paused: bool = False, pins: int = 0, claim: Claim | None = None) -> Look:
     section = open_section(page, lambda cost: True)
-    section.computations = [Registry({}).open(probe) for probe in section.probes]
+    opened_claim = open_claim(claim, page, lambda cost: True)
+    for opened in (section, opened_claim):
+        opened.computations = [Registry({}).open(probe) for probe in opened.probes]
     return Look(
         stream=BENCHES[type(page.record)].stream(page.record),
         page=page,
         section=section,
         pinned={f"seed {seed}": Run(replace(E, seed=seed)) for seed in range(1, pins + 1)},
         waiting={},
-        claim=claim,
-        claim_computations=[Registry({}).open(one) for one in claim.probes(E)] if claim else [],
+        claim=opened_claim,
         paused=paused,
     )
 
@@ -59,16 +60,17 @@ def test_the_section_of_a_page_is_computed_between_the_first_pictures_and_the_re
 def test_a_claim_is_read_once_what_it_needs_beside_the_run_is_computed():
     claim = parse_claim("moved[each][swap] < 1e-12 and forward[each] > 0 and loss[each] > 0")
     look = look_at(Page(experiment=E), claim=claim)
-    run, (moves, gains) = look.stream, look.claim_computations
+    run, (moves, gains) = look.stream, look.claim.computations
     assert look.streams(4) == [(run, 1), (moves, 1), (gains, 1), (run, 4)]
     run.train()
-    assert look.read_claim(4) is None
+    assert not look.claim.pieces(run, 4)
     moves.train()
     gains.train()
-    assert look.read_claim(4).holds
-    refused = replace(look, claim_computations=None)
-    assert refused.read_claim(4).holds is None
-    assert refused.read_claim(4).why == TOO_LARGE
+    (reading,) = look.claim.pieces(run, 4).values()
+    assert "<b>Holds here:</b>" in reading.content
+    refused = open_claim(claim, look.page, lambda cost: False)
+    assert not refused.probes
+    assert list(refused.pieces(run, 4).values()) == [paragraphs([TOO_LARGE])]
 
 
 def test_who_pauses_waits_for_no_pins_and_for_nothing_that_comes_after_the_end():

@@ -1,7 +1,7 @@
 """Pieces and their elements, on containers that write down what is drawn in them."""
 
 from stability.engine.runs import Run
-from stability.page.benches import Look, open_section
+from stability.page.benches import Look, open_claim, open_section
 from stability.page.pieces import Picture, Slot, html
 from stability.page.renderer import Renderer, draw_piece
 from stability.records.experiment import MOST_SCHEMES, Experiment
@@ -41,7 +41,7 @@ def renderer_of(section: str = "", experiment: Experiment = E) -> tuple[Renderer
         section=open_section(page, lambda cost: True),
         pinned={},
         waiting={},
-        claim=None,
+        claim=open_claim(None, page, lambda cost: True),
         paused=False,
     )
     log: list[tuple[str, str]] = []
