@@ -15,8 +15,8 @@ from stability.engine.runs import RunError
 from stability.page import cards, course_page, prose, settings, widgets
 from stability.page.components import COMPONENTS
 from stability.page.css import page_css
-from stability.page.pieces import Slot
-from stability.page.renderer import Renderer
+from stability.page.pieces import Element, Slot
+from stability.page.renderer import Renderer, draw_piece
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
@@ -135,18 +135,9 @@ def control(session: Session, name: str, key: str = "") -> None:
     )
 
 
-def draw_buttons(*row: widgets.Button, idle: bool = False) -> None:
-    for button in row:
-        st.button(
-            button.label,
-            key=button.key,
-            help=button.help,
-            icon=f":material/{button.icon}:" if button.icon else None,
-            type=button.kind,
-            shortcut=button.shortcut,
-            disabled=idle and button.needs_run,
-            on_click=button.press,
-        )
+def draw_buttons(*buttons: Element) -> None:
+    for button in buttons:
+        draw_piece(st, button)
 
 
 # The course
@@ -229,7 +220,7 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
     """Draw the toolbar. Returns the container of the progress bar, beside it or beneath it."""
     idle = session.lacks_schemes or not server.fits(session.page.record)
     with st.container(**CENTRED, gap="xsmall", key=page_layout.TOOLBAR):
-        draw_buttons(*widgets.toolbar_buttons(session), idle=idle)
+        draw_buttons(*widgets.toolbar_buttons(session, idle))
         copy_link(server, session)
         return st.container(key=page_layout.PROGRESS)
 

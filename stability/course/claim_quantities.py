@@ -62,8 +62,8 @@ class ClaimQuantity:
     """The meaning of a name in a claim.
 
     `value_of(prefix, *indices)` returns its value, one for each replicate or one for all, from the
-    numbers or names that its indices stand for. `step_taken(prefix, step)` returns the step at
-    which it was measured, maybe an earlier one. `record` is the kind of settings that have it;
+    numbers or names that its indices stand for. `measurement(prefix, step)` returns the measurement
+    that has it, maybe of an earlier step. `record` is the kind of settings that have it;
     `probe(record)` computes it in the queue.
     """
 
@@ -72,7 +72,7 @@ class ClaimQuantity:
     indices: tuple[IndexKind, ...]
     value_of: Callable[..., Any]
     record: type[Experiment | Product] = Experiment
-    step_taken: Callable[[StreamPrefix, int], int] | None = None
+    measurement: Callable[[StreamPrefix, int], Any] | None = None
     probe: Callable[[Any], Probe] | None = None
 
 
@@ -87,10 +87,7 @@ def measured(name: str, label: str, *layer: IndexKind, sampled: bool = False) ->
         *layer, step = numbers
         return getattr(measurement(prefix, step), name)[scheme, :, *(n - 1 for n in layer)]  # (R,)
 
-    def step_taken(prefix: StreamPrefix, step: int) -> int:
-        return int(measurement(prefix, step).step)
-
-    return ClaimQuantity(name, label, (SCHEME, *layer, STEP), value_of, step_taken=step_taken)
+    return ClaimQuantity(name, label, (SCHEME, *layer, STEP), value_of, measurement=measurement)
 
 
 def computed(

@@ -75,8 +75,8 @@ class ComparisonReader:
         meaning, numbers = self.terms[quantity]
         indices = zip(meaning.indices, numbers, strict=True)
         phrase = meaning.label + "".join(kind.phrase(self.prefix.record, n) for kind, n in indices)
-        if meaning.step_taken and (asked := numbers[-1]) < self.prefix.count:
-            step = meaning.step_taken(self.prefix, asked)
+        if meaning.measurement and (asked := numbers[-1]) < self.prefix.count:
+            step = meaning.measurement(self.prefix, asked).step
             if step < asked:
                 phrase += f" (taken {f'at step {step}' if step else 'before training'})"
         return f"{phrase}: {in_digits(lambda: self.value_of(quantity))}"

@@ -1,9 +1,9 @@
 """The pieces that the page draws, and the slots that every bench has for them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -64,8 +64,21 @@ def data_table(rows: pd.DataFrame, headings: Mapping[str, Any]) -> Element:
     return Element("dataframe", rows, options)
 
 
-@dataclass(frozen=True)
-class RemedyButton:
+def button(
+    label: str,
+    icon: str,
+    press: Callable[..., None],
+    key: str,
+    help: str | None = None,
+    **options: Any,
+) -> Element:
+    """Return a button with one of Streamlit's icons; `options` are more of its arguments."""
+    image = f":material/{icon}:" if icon else None
+    options |= {"icon": image, "on_click": press, "key": key, "help": help}
+    return Element("button", label, options)
+
+
+class RemedyButton(NamedTuple):
     """A remedy for a sick scheme, in words that fit a button."""
 
     label: str

@@ -5,6 +5,7 @@ A container is what Streamlit calls a delta generator; nothing here needs to kno
 
 import time
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any
 
 from stability.charts import enlarge
@@ -12,12 +13,11 @@ from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
 from stability.page.benches import Look
 from stability.page.cards import WAITING_HTML
-from stability.page.pieces import Element, Picture, Piece, RemedyButton, Slot, html
+from stability.page.pieces import Element, Picture, Piece, RemedyButton, Slot, button, html
 from stability.page.prose import REMEDY_HELP
 from stability.records.experiment import MOST_SCHEMES
 
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
-REMEDY_ICON = ":material/healing:"
 
 
 class Renderer:
@@ -105,16 +105,10 @@ class Renderer:
             if index >= len(remedies):
                 container.empty()
                 continue
-            button = remedies[index]
+            label, remedy, sick = remedies[index]
             self._buttons_drawn += 1  # a widget that is drawn twice in one run needs two keys
-            container.button(
-                button.label,
-                icon=REMEDY_ICON,
-                key=f"remedy_{self._buttons_drawn}",
-                help=REMEDY_HELP,
-                on_click=self.apply_remedy,
-                args=(button.remedy, button.sick_scheme),
-            )
+            press, key = partial(self.apply_remedy, remedy, sick), f"remedy_{self._buttons_drawn}"
+            draw_piece(container, button(label, "healing", press, key, REMEDY_HELP))
 
 
 def draw_piece(container: Any, piece: Element | Picture, presenting: bool = False) -> Any:

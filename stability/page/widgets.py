@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from stability.catalogues.schemes import scheme_title
 from stability.course.lessons import Lesson
 from stability.page.benches import section_row
 from stability.page.course_page import neighbouring_lessons, option_icon
+from stability.page.pieces import Element, button
 from stability.page.playback import Playback
 from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
@@ -74,22 +75,8 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
     raise TypeError(f"no widget for {type(knob).__name__}")
 
 
-@dataclass(frozen=True, eq=False)
-class Button:
-    """A button; one that `needs_run` is disabled where nothing runs."""
-
-    label: str
-    icon: str
-    press: Callable[[], None]
-    key: str
-    help: str | None = None
-    shortcut: str | None = None
-    needs_run: bool = False
-    kind: Literal["primary", "secondary", "tertiary"] = "secondary"
-
-
-def toolbar_buttons(session: Session) -> list[Button]:
-    """Return the buttons of the toolbar."""
+def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
+    """Return the buttons of the toolbar; those that need a run are disabled if nothing runs."""
     moves = [
         (*pause_label(session.playback), Playback.toggle_pause, "Stops your view; nobody else's."),
         ("Start", "first_page", Playback.rewind, "The state before the first step, paused."),
@@ -105,15 +92,14 @@ def toolbar_buttons(session: Session) -> list[Button]:
     if not session.page.view.bench_link.trains:
         del actions[2]
     buttons = [
-        Button(
-            label, icon, partial(session.play, move), f"tool_{move.__name__}", help, needs_run=True
+        button(
+            label, icon, partial(session.play, move), f"tool_{move.__name__}", help, disabled=idle
         )
         for label, icon, move, help in moves
     ]
     for label, icon, action, help in actions:
-        needs_run = action == session.pin
-        key = f"tool_{action.__name__}"
-        buttons.append(Button(label, icon, action, key, help, needs_run=needs_run))
+        disabled, key = idle and action == session.pin, f"tool_{action.__name__}"
+        buttons.append(button(label, icon, action, key, help, disabled=disabled))
     return buttons
 
 
@@ -122,7 +108,7 @@ def pause_label(playback: Playback) -> tuple[str, str]:
     return ("Resume", "play_arrow") if playback.paused else ("Pause", "pause")
 
 
-def presenter_buttons(session: Session) -> list[Button]:
+def presenter_buttons(session: Session) -> list[Element]:
     """Return the buttons of the presenter view, each with its key on the keyboard."""
     rows: list[tuple[str, str, Callable[[], None], str]] = []
     if session.awaits_answer:
@@ -143,19 +129,19 @@ def presenter_buttons(session: Session) -> list[Button]:
             rows.append(("Next", "arrow_downward", go, "Down"))
     rows.append(("Leave", "close_fullscreen", session.toggle_presenter_view, "Esc"))
     return [
-        Button(label, icon, press, presenter_key(shortcut), shortcut=shortcut)
+        button(label, icon, press, presenter_key(shortcut), shortcut=shortcut)
         for label, icon, press, shortcut in rows
     ]
 
 
-def undo_button(session: Session, name: str, default: Any) -> Button:
+def undo_button(session: Session, name: str, default: Any) -> Element:
     """Return the button that restores a setting's default."""
     words = escape_markdown(page_knobs(session.page)[name].label_with_value(default))
     press = partial(session.change_setting, name, default)
-    return Button("", "undo", press, undo_key(name), f"Changed; back to {words}", kind="tertiary")
+    return button("", "undo", press, undo_key(name), f"Changed; back to {words}", type="tertiary")
 
 
-def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[Button]:
+def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[Element]:
     """Return a button for each pin, which drops it; on a bench without pins none."""
     page, buttons = session.page, []
     for index, pin in enumerate(page.pins if page.view.bench_link.trains else ()):
@@ -163,28 +149,28 @@ def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[
         if not fits(pin):
             label = f"{label} (too large here: not drawn)"
         press = partial(session.unpin, pin)
-        buttons.append(Button(label, "close", press, f"unpin_{index}", "Let go of it."))
+        buttons.append(button(label, "close", press, f"unpin_{index}", "Let go of it."))
     return buttons
 
 
-def option_buttons(session: Session, lesson: Lesson) -> list[Button]:
+def option_buttons(session: Session, lesson: Lesson) -> list[Element]:
     """Return a button for each option of a lesson's question, marked once there is an answer."""
     view, buttons = session.page.view, []
     for number, option in enumerate(lesson.options, 1):
         icon = option_icon(lesson, view.answer, number)
         press = partial(session.answer_question, str(number))
-        buttons.append(Button(option, icon, press, f"option_{number}"))
+        buttons.append(button(option, icon, press, f"option_{number}"))
     if session.awaits_answer and not view.is_presenter_view:
         press = partial(session.answer_question, "shown")
-        buttons.append(Button("Just show me", "", press, "option_shown", kind="tertiary"))
+        buttons.append(button("Just show me", "", press, "option_shown", type="tertiary"))
     return buttons
 
 
-def section_buttons(session: Session) -> list[Button]:
+def section_buttons(session: Session) -> list[Element]:
     """Return the buttons of the section that is open."""
     actions = enumerate(section_row(session.page).actions.items())
     return [
-        Button(label, "", partial(press, session), f"action_{index}")
+        button(label, "", partial(press, session), f"action_{index}")
         for index, (label, press) in actions
     ]
 
