@@ -1,4 +1,4 @@
-"""The page. `main` is its table of contents, one Session its state, and a link spells its Page."""
+"""The page: `main` is its table of contents, a Session its state, and a link spells its Page."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,12 +12,11 @@ from stability import frames, page_layout
 from stability.course.lessons import Lesson
 from stability.engine.process_settings import configure_process
 from stability.engine.runs import RunError
-from stability.page import buttons, cards, course_page, prose, settings, widgets
-from stability.page.benches import BENCHES
+from stability.page import cards, course_page, prose, settings, widgets
 from stability.page.components import COMPONENTS
 from stability.page.css import page_css
-from stability.page.pieces import Slot
-from stability.page.renderer import Renderer
+from stability.page.pieces import Element, Slot
+from stability.page.renderer import Renderer, draw_piece
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
@@ -61,7 +60,7 @@ def main() -> None:
         navigation(session)
     notices(session)
     claim = open_lesson(server, session, session.lesson) if session.lesson else st.container()
-    if session.page.view.bench not in BENCHES:
+    if not session.page.view.bench_link.record:
         lesson_list(server, session)
     elif not session.awaits_answer:
         progress = st.container() if presenting else toolbar(server, session)
@@ -70,7 +69,7 @@ def main() -> None:
 
 
 def main_area(server: Server, session: Session, containers: Containers) -> None:
-    """The current run, or why it cannot be shown."""
+    """Draw the current run, or say why it cannot be shown."""
     message = st.empty()  # as in `notices`
     if session.lacks_schemes:
         message.info(prose.NO_SCHEMES, icon=":material/add_chart:")
@@ -93,8 +92,8 @@ def main_area(server: Server, session: Session, containers: Containers) -> None:
 
 
 def sidebar(session: Session) -> None:
-    """The main settings in sight, the rest folded by group; or, during a search, those found."""
-    if session.awaits_answer or session.page.view.bench not in BENCHES:
+    """Draw the main settings, and the others folded by group; in a search, the settings found."""
+    if session.awaits_answer or not session.page.view.bench_link.record:
         st.caption("The settings appear here, once an experiment is shown.")
         return
     icon, hint = ":material/search:", "Find a setting"
@@ -113,7 +112,7 @@ def sidebar(session: Session) -> None:
 
 
 def controls(session: Session, shown: Mapping[str, Knob]) -> None:
-    """Controls one below another; those that differ from the defaults carry a way back."""
+    """Draw controls one below another; a setting that was changed gets an undo button."""
     record, defaults = session.page.record, settings.default_record(session.page)
     for name, knob in shown.items():
         beside = not isinstance(knob, ChoiceList)  # chips need the whole width
@@ -121,11 +120,11 @@ def controls(session: Session, shown: Mapping[str, Knob]) -> None:
         with st.container(**row, vertical_alignment="bottom", key=page_layout.setting_key(name)):
             control(session, name)
             if getattr(record, name) != (default := getattr(defaults, name)):
-                draw_buttons(buttons.undo_button(session, name, default))
+                draw_buttons(widgets.undo_button(session, name, default))
 
 
 def control(session: Session, name: str, key: str = "") -> None:
-    """The widget of one setting, under its name unless another widget has that key."""
+    """Draw the widget of one setting. Its key is `name`, unless another widget has that key."""
     key = key or name
     found = widgets.setting_control(session.page, session.chosen_schemes, name)
     st.session_state[key] = found.value
@@ -136,18 +135,9 @@ def control(session: Session, name: str, key: str = "") -> None:
     )
 
 
-def draw_buttons(*row: widgets.Button, idle: bool = False) -> None:
-    for button in row:
-        st.button(
-            button.label,
-            key=button.key,
-            help=button.help,
-            icon=f":material/{button.icon}:" if button.icon else None,
-            type=button.kind,
-            shortcut=button.shortcut,
-            disabled=idle and button.needs_run,
-            on_click=button.press,
-        )
+def draw_buttons(*buttons: Element) -> None:
+    for button in buttons:
+        draw_piece(st, button)
 
 
 # The course
@@ -172,7 +162,7 @@ def presenter_bar(session: Session) -> None:
 
 
 def lesson_list(server: Server, session: Session) -> None:
-    """All lessons by the book's sections, each a link, marked where it was answered."""
+    """List all lessons by the book's sections: links, each marked once it was answered."""
     st.caption(prose.COURSE_INTRODUCTION)
     for index, (section, lessons) in enumerate(course_page.lessons_by_section().items()):
         st.header(section)
@@ -201,7 +191,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
         st.markdown(lesson.question)
         if waits or not view.is_presenter_view:
             with st.container(horizontal=True):
-                draw_buttons(*buttons.option_buttons(session, lesson))
+                draw_buttons(*widgets.option_buttons(session, lesson))
         if waits:
             copy_link(server, session)
             return st.container()
@@ -209,7 +199,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
 
 
 def feedback(lesson: Lesson, answer: str, folded: bool) -> DeltaGenerator:
-    """The lesson's reply; folded for a room. Returns the container of the claim."""
+    """Reply to an answer, folded in the presenter view. Returns the container of the claim."""
     verdict, why, look_for = course_page.answer_feedback(lesson, answer)
     if folded:
         with st.expander(verdict):
@@ -227,18 +217,18 @@ def copy_link(server: Server, session: Session) -> None:
 
 
 def toolbar(server: Server, session: Session) -> DeltaGenerator:
-    """Draw the toolbar. Returns the container beside it, or beneath where there is no room."""
+    """Draw the toolbar. Returns the container of the progress bar, beside it or beneath it."""
     idle = session.lacks_schemes or not server.fits(session.page.record)
     with st.container(**CENTRED, gap="xsmall", key=page_layout.TOOLBAR):
-        draw_buttons(*widgets.toolbar_buttons(session), idle=idle)
+        draw_buttons(*widgets.toolbar_buttons(session, idle))
         copy_link(server, session)
         return st.container(key=page_layout.PROGRESS)
 
 
 def pinned_runs(server: Server, session: Session) -> None:
-    """The pinned runs; a click on one unpins it."""
+    """List the pinned runs; clicking one unpins it."""
     with st.container(**CENTRED, gap="small", key=page_layout.PINS):  # stands there if empty, too
-        if pins := buttons.unpin_buttons(session, server.fits):
+        if pins := widgets.unpin_buttons(session, server.fits):
             st.caption("Pinned, in grey:", width="content")
             draw_buttons(*pins)
 
@@ -254,7 +244,7 @@ def notices(session: Session) -> None:
 
 
 def bench_area(server: Server, session: Session) -> Containers:
-    """Lay out the containers of all pieces, and what between them never changes."""
+    """Lay out the containers of all pieces, and draw what stays the same between them."""
     trains = session.page.view.bench_link.trains
     containers = {Slot.CARDS: st.container()}  # not st.empty(): a rerun keeps them until it draws
     key = page_layout.REMEDIES if trains else None
@@ -275,7 +265,7 @@ def bench_area(server: Server, session: Session) -> Containers:
 
 
 def legend(server: Server, session: Session) -> None:
-    """The legend of the charts and the step of the profiles, which act in the browser."""
+    """Draw the legend of the charts and the slider of the profiles, which act in the browser."""
     key = page_layout.LEGEND
     server.components[key](
         data=cards.legend_data(session.page.experiment, session.page.view.moment),
@@ -285,7 +275,7 @@ def legend(server: Server, session: Session) -> None:
 
 
 def look_closer(session: Session) -> Containers:
-    """The choice of a section, its own controls, and its containers."""
+    """Draw the choice of a section and its controls. Returns the section's containers."""
     view = session.page.view
     labels, key = view.bench_link.sections, "section"
     st.session_state[key] = view.open_section
@@ -298,24 +288,24 @@ def look_closer(session: Session) -> Containers:
     )
     with st.container(key=page_layout.closer_key(str(view.open_section))):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            for name in buttons.section_settings(session.page):
+            for name in widgets.section_settings(session.page):
                 control(session, name, page_layout.closer_key(name))
-            draw_buttons(*buttons.section_buttons(session))
+            draw_buttons(*widgets.section_buttons(session))
         section, history = st.container(key=page_layout.CLOSER_CHART), st.empty()
     tried_experiments(session, history)
     return {Slot.SECTION: section, Slot.HISTORY: history}
 
 
 def tried_experiments(session: Session, container: DeltaGenerator) -> None:
-    """The table of all experiments that came to their end; a click opens one again."""
+    """List all experiments that were trained to their end; clicking one opens it again."""
     if session.page.view.open_section != "tried":
         return
     if not session.history:
         container.caption("Each experiment that came to its end is listed here.")
         return
-    rows, owners = session.history.table()
+    rows, owners = session.tried_table()
     # A new table has no row chosen, so that any row can be clicked again.
-    key = f"tried_{len(rows)}_{session.history.times_reopened}"
+    key = f"tried_{len(rows)}_{session.times_reopened}"
     table: dict[str, Any] = {"selection_mode": "single-row", "column_config": TRIED_HEADINGS}
 
     def reopen_chosen() -> None:
@@ -330,7 +320,7 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
 
 
 def show(server: Server, session: Session, containers: Containers) -> None:
-    """Draw the run while it is computed, then those pinned; or up to the step of a pause."""
+    """Draw the run while it is computed, or up to the step of a pause, and the pinned runs."""
     look, playback = server.look(session), session.playback
     until = playback.until(look.stream.last_index)
     renderer = Renderer(containers, look, session.apply_remedy)
@@ -340,7 +330,7 @@ def show(server: Server, session: Session, containers: Containers) -> None:
     playback.count = renderer.draw(until, at_rest=True)
     experiment = session.page.experiment
     if look.page.view.bench_link.trains and not look.paused and experiment not in session.history:
-        session.history.add(experiment, frames.summary_frame(look.stream))
+        session.history[experiment] = frames.summary_frame(look.stream)
         tried_experiments(session, containers[Slot.HISTORY])
 
 

@@ -1,6 +1,8 @@
-"""The indices of quantities in a claim: what may be written, and which numbers it means."""
+"""The indices of quantities in a claim: how they are written, and the numbers they mean."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from stability.catalogues.schemes import family_and_value, parse_scheme
 from stability.probes import jacobian, symmetries
@@ -16,13 +18,23 @@ from stability.text import did_you_mean, parse_number, quote
 EACH = "each"  # in place of a scheme: the comparison must hold for every one
 
 
+@dataclass(frozen=True, eq=False)
 class IndexKind:
-    """One kind of index. What it says in sentences follows or names the label of its quantity."""
+    """One kind of index: one of `names`, or a whole number from `lowest` to `last(record)`.
 
-    noun: ClassVar[str]
-    names: ClassVar[tuple[str, ...]] = ()
-    lowest: ClassVar[int | None] = None  # whole numbers from here on may be written, too
-    default: ClassVar[str | None] = None  # where it is not written; None: it must be
+    `too_large` refuses a larger number, `why_none(record)` settings that have no such number at
+    all. `phrase(record, index)` follows the label of the quantity in a sentence. An index without
+    `default` must be written.
+    """
+
+    noun: str
+    names: tuple[str, ...]
+    phrase: Callable[[Any, Any], str]
+    lowest: int | None = None
+    last: Callable[[Any], int] = lambda record: 0
+    too_large: str = ""
+    default: str | None = None
+    why_none: Callable[[Any], str] = lambda record: ""
 
     def read(self, text: str) -> str | int:
         """Return the index that a text spells. ValueError says what is legal."""
@@ -37,17 +49,25 @@ class IndexKind:
             f"{self.noun} is {legal}, not {quote(text)}{did_you_mean(text, self.names)}"
         )
 
-    def position(self, record: Any, index: str | int, label: str) -> int:
-        """Return the position in an array. ValueError where these settings have none."""
-        raise NotImplementedError
+    def resolve(self, record: Any, index: str | int, label: str) -> str | int:
+        """Return the number of an index, or its name where there are no numbers.
 
-    def phrase(self, record: Any, position: int) -> str:
-        """Return what follows the label of the quantity in a sentence."""
-        raise NotImplementedError
+        ValueError if these settings lack it.
+        """
+        refuse_because(self.why_none(record).format(label=label))
+        if self.lowest is None:
+            return index
+        last = self.last(record)
+        named = {"start": 0, "first": 1, "largest": 1, "middle": last // 2 + 1}
+        number = named.get(index, last) if isinstance(index, str) else index
+        if number > last:
+            sentence = self.too_large.format(label=label, number=number, last=last)
+            raise ValueError(f"this claim speaks of {sentence}")
+        return number
 
 
 class SchemeIndex(IndexKind):
-    noun = "a scheme"
+    """A scheme, however its value is spelled, or EACH; it stands for its place from 0."""
 
     def read(self, text: str) -> str:
         try:
@@ -55,122 +75,65 @@ class SchemeIndex(IndexKind):
         except ValueError as error:
             raise ValueError(f"a scheme is {EACH} or {error}, not {quote(text)}") from None
 
-    def position(self, record: Experiment, index: str | int, label: str) -> int:
+    def resolve(self, record: Experiment, index: str | int, label: str) -> int:
         schemes = [family_and_value(scheme) for scheme in record.schemes]
         if family_and_value(str(index)) not in schemes:
             raise ValueError(f"this claim speaks of {index}, which is not among the schemes")
         return schemes.index(family_and_value(str(index)))
 
-    def phrase(self, record: Experiment, position: int) -> str:
-        return f" of {record.scheme_rows[position].title}"
 
-
-class NumberIndex(IndexKind):
-    """A whole number, or a name for one; `refusal` ends the sentence about a number too large."""
-
-    refusal: ClassVar[str]
-
-    def named_numbers(self, record: Any, label: str) -> dict[str, int]:
-        """The numbers of the names, the largest legal one among them."""
-        raise NotImplementedError
-
-    def position(self, record: Any, index: str | int, label: str) -> int:
-        named = self.named_numbers(record, label)
-        number, last = named[index] if isinstance(index, str) else index, max(named.values())
-        if number > last:
-            refusal = self.refusal.format(label=label, number=number, last=last)
-            raise ValueError(f"this claim speaks of {refusal}")
-        return number - (self.lowest or 0)
-
-
-class LayerIndex(NumberIndex):
-    noun, names, lowest = "a layer", ("first", "middle", "last"), 1
-    refusal = "the {label} at layer {number}, and the last that has it is {last}"
-    output_layers = 1  # that have the quantity, beside the hidden ones
-
-    def named_numbers(self, record: Experiment, label: str) -> dict[str, int]:
-        last = record.depth - 1 + self.output_layers
-        if not last:
-            subject = f"this claim speaks of the {label}"
-            raise ValueError(f"{subject}, which only hidden layers have, and there are none")
-        return {"first": 1, "middle": last // 2 + 1, "last": last}
-
-    def phrase(self, record: Experiment, position: int) -> str:
-        return f", layer {position + 1}"
-
-
-class HiddenLayerIndex(LayerIndex):
-    output_layers = 0
-
-
-class StepIndex(NumberIndex):
-    noun, names, lowest, default = "a step", ("start", "end"), 0, "start"
-    refusal = "step {number}, and the last is {last}"
-
-    def named_numbers(self, record: Experiment, label: str) -> dict[str, int]:
-        return {"start": 0, "end": record.steps}
-
-    def phrase(self, record: Experiment, position: int) -> str:
-        return f", step {position}" if position else ", before training"
-
-
-class RankIndex(NumberIndex):
-    noun, names, lowest = "a singular value", ("largest", "middle", "smallest"), 1
-    refusal = "singular value {number}, and there are {last}"
-
-    def named_numbers(self, record: Experiment, label: str) -> dict[str, int]:
-        refuse_because(jacobian.why_no_singular_values(record))
-        count = jacobian.example_count(record) * record.width
-        return {"largest": 1, "middle": count // 2 + 1, "smallest": count}
-
-    def phrase(self, record: Experiment, position: int) -> str:
-        count = jacobian.example_count(record) * record.width
-        ends = {0: ", the largest", count - 1: ", the smallest"}
-        return ends.get(position, f", number {position + 1} of {count}")
-
-
-class SymmetryIndex(IndexKind):
-    noun, names = "a symmetry", tuple(symmetries.SYMMETRIES)
-
-    def position(self, record: Experiment, index: str | int, label: str) -> int:
-        refuse_because(symmetries.why_no_symmetries(record))
-        return self.names.index(str(index))
-
-    def phrase(self, record: Experiment, position: int) -> str:
-        return f", {symmetries.SYMMETRIES[self.names[position]].label.lower()}"
-
-
-class FactorIndex(NumberIndex):
-    noun, names, lowest = "a number of factors", ("start", "end"), 0
-    refusal = "factor {number}, and the last is {last}"
-
-    def named_numbers(self, record: Product, label: str) -> dict[str, int]:
-        return {"start": 0, "end": record.count}
-
-    def phrase(self, record: Product, position: int) -> str:
-        if not position:
-            return " at the start"
-        return f" after {position} further factor{'s' if position > 1 else ''}"
-
-
-class SampledFactorIndex(FactorIndex):
+class SampledFactorIndex(IndexKind):
     """A number of factors at which singular values are computed."""
 
-    def position(self, record: Product, index: str | int, label: str) -> int:
-        factor = super().position(record, index, label)
-        sampled = sampled_factors(affordable_factors(record)).tolist()
-        if not record.sigma or factor not in sampled:
+    def resolve(self, record: Product, index: str | int, label: str) -> str | int:
+        factor = super().resolve(record, index, label)
+        if not record.sigma or factor not in sampled_factors(affordable_factors(record)):
             refuse_because(why_shortened(record))
             subject = f"this claim speaks of the {label} at factor {factor}"
             raise ValueError(f"{subject}, where it is not taken")
-        return int(sampled.index(factor))
+        return factor
 
-    def phrase(self, record: Product, position: int) -> str:
-        sampled = sampled_factors(affordable_factors(record))
-        return super().phrase(record, int(sampled[position]))
+
+def why_no_hidden_layer(e: Experiment) -> str:
+    sentence = "This claim speaks of the {label}, which only hidden layers have, and there are none"
+    return "" if e.depth > 1 else sentence
+
+
+def rank_phrase(e: Experiment, rank: int) -> str:
+    count = jacobian.direction_count(e)
+    return {1: ", the largest", count: ", the smallest"}.get(rank, f", number {rank} of {count}")
+
+
+def factor_phrase(p: Product, factor: int) -> str:
+    if not factor:
+        return " at the start"
+    return f" after {factor} further factor{'s' if factor > 1 else ''}"
 
 
 def refuse_because(sentence: str) -> None:
     """Raise a ValueError with this sentence, if there is one."""
     if sentence:
         raise ValueError(sentence[:1].lower() + sentence[1:].removesuffix("."))
+
+
+# fmt: off
+SCHEME = SchemeIndex("a scheme", (), lambda e, place: f" of {e.scheme_rows[place].title}")
+LAYER = IndexKind("a layer", ("first", "middle", "last"), lambda e, layer: f", layer {layer}",
+    lowest=1, last=lambda e: e.depth,
+    too_large="the {label} at layer {number}, and the last that has it is {last}")
+HIDDEN_LAYER = replace(LAYER, last=lambda e: e.depth - 1, why_none=why_no_hidden_layer)
+STEP = IndexKind("a step", ("start", "end"),
+    lambda e, step: f", step {step}" if step else ", before training",
+    lowest=0, last=lambda e: e.steps,
+    too_large="step {number}, and the last is {last}", default="start")
+RANK = IndexKind("a singular value", ("largest", "middle", "smallest"), rank_phrase,
+    lowest=1, last=jacobian.direction_count,
+    too_large="singular value {number}, and there are {last}",
+    why_none=jacobian.why_no_singular_values)
+SYMMETRY = IndexKind("a symmetry", tuple(symmetries.SYMMETRIES),
+    lambda e, name: f", {symmetries.SYMMETRIES[name].label.lower()}",
+    why_none=symmetries.why_no_symmetries)
+FACTOR = IndexKind("a number of factors", ("start", "end"), factor_phrase,
+    lowest=0, last=lambda p: p.count, too_large="factor {number}, and the last is {last}")
+SAMPLED_FACTOR = SampledFactorIndex(**vars(FACTOR))
+# fmt: on

@@ -1,15 +1,15 @@
 """Read a claim, such as `loss[he_normal][end] < 0.1 * guessing`.
 
-A claim is spelled like Python and parsed by Python's own parser, but never run: what is not named
-here is refused with its column. Allowed are comparisons (<, <=, >, >=, ==; chained as in Python)
-joined by `and`; +, -, *, /, brackets, abs() and log10(); numbers; and names, each followed by
-indices in square brackets, which are plain text: `signal[normal:0.2][first]`.
+A claim is spelled like Python and parsed by Python's own parser; what is not named here is refused
+with its column. Allowed are comparisons (<, <=, >, >=, ==; chained as in Python) joined by `and`;
++, -, *, /, brackets, abs() and log10(); numbers; and names, each followed by indices in square
+brackets, which are plain text: `signal[normal:0.2][first]`.
 """
 
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -25,109 +25,85 @@ COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[..., Any]]] = {
     ast.GtE: ("≥", np.greater_equal),
     ast.Eq: ("=", np.equal),
 }
-OPERATORS: dict[type[ast.operator], Callable[..., Any]] = {
-    ast.Add: np.add,
-    ast.Sub: np.subtract,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
-}
+OPERATORS = ast.Add, ast.Sub, ast.Mult, ast.Div
 FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": np.abs, "log10": np.log10}
 LEGAL_SIDE = "a number, a name, abs(), log10(), or these with + - * /"
 MAX_NESTING = 30  # operations within one another: nobody could read more
 
 
 @dataclass(frozen=True)
-class IndexText:
-    """The text between two square brackets; `column` counts from 1."""
+class Quantity:
+    """A name with the text of each of its indices; both with their columns, which count from 1."""
 
-    text: str
-    column: int = field(compare=False)
+    name: str
+    column: int
+    indices: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """A name with its indices as they are written; `column` counts from 1."""
+class Side:
+    """One side of a comparison.
 
-    name: str
-    indices: tuple[IndexText, ...]
-    column: int = field(compare=False)
+    `formula` is Python in which _0_, _1_, ... stand for the `leaves`: numbers as they are written,
+    and quantities. It holds nothing but these, OPERATORS, FUNCTIONS and brackets.
+    """
 
+    formula: str
+    leaves: tuple[str | Quantity, ...]
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Sides with a comparison between each two neighbours, as nodes of the tree of `source`."""
+    def value(self, value_of: Callable[[Quantity], Any]) -> Any:
+        """Return the value of the side, `value_of` giving the numbers of a quantity."""
+        numbers = {
+            f"_{index}_": value_of(leaf) if isinstance(leaf, Quantity) else np.float64(leaf)
+            for index, leaf in enumerate(self.leaves)
+        }
+        with np.errstate(all="ignore"):
+            return eval(self.formula, {"__builtins__": {}, **FUNCTIONS}, numbers)
 
-    source: str  # one line
-    node: ast.Compare
-    quantities: tuple[Quantity, ...]  # from left to right
+    def in_words(self, phrase_of: Callable[[Quantity], str]) -> str:
+        """Return the side in words, `phrase_of` giving those of a quantity."""
+
+        def leaf_in_words(placeholder: re.Match[str]) -> str:
+            leaf = self.leaves[int(placeholder[1])]
+            return phrase_of(leaf) if isinstance(leaf, Quantity) else leaf.replace("-", "−")
+
+        text = self.formula.replace("*", "×").replace("-", "−")
+        return re.sub(r"_(\d+)_", leaf_in_words, text)
 
     @property
-    def sides(self) -> list[ast.expr]:
-        return [self.node.left, *self.node.comparators]
+    def is_calculated(self) -> bool:
+        """True if there is more to it than a number or quantity and its sign."""
+        return self.formula.lstrip("-") != "_0_"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Sides with a comparison, a row of COMPARISONS, between each two neighbours."""
+
+    sides: tuple[Side, ...]
+    comparisons: tuple[tuple[str, Callable[..., Any]], ...]
+
+    @property
+    def quantities(self) -> list[Quantity]:
+        """All quantities, from left to right."""
+        leaves = [leaf for side in self.sides for leaf in side.leaves]
+        return [leaf for leaf in leaves if isinstance(leaf, Quantity)]
 
     def holds(self, value_of: Callable[[Quantity], Any]) -> NDArray[np.bool_]:
-        """Return where the whole chain is true, `value_of` giving the numbers of a quantity.
-
-        A comparison with NaN is false.
-        """
-        with np.errstate(all="ignore"):
-            values = [self.evaluate(side, value_of) for side in self.sides]
-        pairs = zip(self.node.ops, pairwise(values), strict=True)
-        links = [COMPARISONS[type(operator)][1](*pair) for operator, pair in pairs]
+        """Return True where the whole chain is true. A comparison with NaN is false."""
+        pairs = pairwise(side.value(value_of) for side in self.sides)
+        links = [compare(*pair) for (_, compare), pair in zip(self.comparisons, pairs, strict=True)]
         return np.asarray(np.logical_and.reduce(np.broadcast_arrays(*links)))
 
-    def evaluate(self, node: ast.expr, value_of: Callable[[Quantity], Any]) -> Any:
-        """Return the value of a side or of a part of it."""
-        match node:
-            case ast.Constant():
-                return np.float64(segment_of(self.source, node))
-            case ast.UnaryOp(_, operand):
-                return np.negative(self.evaluate(operand, value_of))
-            case ast.Call(ast.Name(name), [argument]):
-                return FUNCTIONS[name](self.evaluate(argument, value_of))
-            case ast.BinOp(left, operator, right):
-                values = self.evaluate(left, value_of), self.evaluate(right, value_of)
-                return OPERATORS[type(operator)](*values)
-        return value_of(quantity_of(self.source, node))
-
-    def in_words(self, phrase_of: Callable[[Quantity], str], total_of: Callable[..., str]) -> str:
-        """Return the comparison for people.
-
-        `phrase_of(quantity)` says it with its number, and `total_of(side)` the value of a side,
-        which is added where the reader would have to calculate.
-        """
-        words = []
-        for side in self.sides:
-            unsigned = side
-            while isinstance(unsigned, ast.UnaryOp):
-                unsigned = unsigned.operand
-            calculated = isinstance(unsigned, ast.BinOp | ast.Call)
-            total = f" (= {total_of(side)})" if calculated else ""
-            words.append(self.side_in_words(side, phrase_of) + total)
-        signs = [COMPARISONS[type(operator)][0] for operator in self.node.ops]
-        rest = (f" {sign} {side}" for sign, side in zip(signs, words[1:], strict=True))
-        return words[0] + "".join(rest)
-
-    def side_in_words(self, side: ast.expr, phrase_of: Callable[[Quantity], str]) -> str:
-        """Return a side with phrases for its quantities, in brackets where Python needs them."""
-        phrases: list[str] = []
-
-        def with_placeholders(node: ast.expr) -> ast.expr:
-            match node:
-                case ast.UnaryOp(sign, operand):
-                    return ast.UnaryOp(sign, with_placeholders(operand))
-                case ast.Call(function, [argument]):
-                    return ast.Call(function, [with_placeholders(argument)], [])
-                case ast.BinOp(left, operator, right):
-                    return ast.BinOp(with_placeholders(left), operator, with_placeholders(right))
-                case ast.Constant():
-                    phrases.append(segment_of(self.source, node).replace("-", "−"))
-                case _:
-                    phrases.append(phrase_of(quantity_of(self.source, node)))
-            return ast.Name(f"_{len(phrases) - 1}_")
-
-        text = ast.unparse(with_placeholders(side)).replace("*", "×").replace("-", "−")
-        return re.sub(r"_(\d+)_", lambda found: phrases[int(found[1])], text)
+    def in_words(
+        self, phrase_of: Callable[[Quantity], str], total_of: Callable[[Side], str]
+    ) -> str:
+        """Return the comparison in words; `total_of` gives the value of a calculated side."""
+        words = ""
+        for (sign, _), side in zip([("", None), *self.comparisons], self.sides, strict=True):
+            total = f" (= {total_of(side)})" if side.is_calculated else ""
+            words += f" {sign} {side.in_words(phrase_of)}{total}"
+        return words.strip()
 
 
 def parse_comparisons(text: str) -> tuple[Comparison, ...]:
@@ -139,60 +115,69 @@ def parse_comparisons(text: str) -> tuple[Comparison, ...]:
         raise ValueError(f"column {error.offset or len(source) + 1}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:  # a null byte, or far too deep
         raise ValueError(f"column 1: this cannot be parsed ({error})") from None
-    if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And):
-        return tuple(checked_comparison(source, node) for node in tree.values)
-    return (checked_comparison(source, tree),)
+    nodes = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
+    return tuple(read_comparison(source, node) for node in nodes)
 
 
-def checked_comparison(source: str, node: ast.expr) -> Comparison:
+def read_comparison(source: str, node: ast.expr) -> Comparison:
     """Return the comparison of a node. ValueError with the column of what is not allowed."""
     if not isinstance(node, ast.Compare):
         refuse(source, node, "a comparison with < <= > >= or ==")
     for operator, side in zip(node.ops, node.comparators, strict=True):
         if type(operator) not in COMPARISONS:
             refuse(source, side, "a side compared by < <= > >= or ==")
-    quantities = [q for side in (node.left, *node.comparators) for q in check(source, side)]
-    return Comparison(source, node, tuple(quantities))
+    sides = [read_side(source, side) for side in (node.left, *node.comparators)]
+    return Comparison(tuple(sides), tuple(COMPARISONS[type(operator)] for operator in node.ops))
 
 
-def check(source: str, node: ast.expr, depth: int = 1) -> list[Quantity]:
-    """Return the quantities of a side. ValueError with the column of what is not allowed there."""
-    if depth > MAX_NESTING:
-        column = column_of(source, node)
-        raise ValueError(f"column {column}: at most {MAX_NESTING} operations within one another")
-    match node:
-        case ast.Constant(value) if type(value) in (int, float):
-            if np.isnan(parse_number(segment_of(source, node))):
-                refuse(source, node, "a finite decimal number")
-            return []
-        case ast.UnaryOp(ast.USub(), operand):
-            return check(source, operand, depth + 1)
-        case ast.Call(ast.Name(name), [argument], []) if name in FUNCTIONS:
-            return check(source, argument, depth + 1)
-        case ast.BinOp(left, operator, right) if type(operator) in OPERATORS:
-            return check(source, left, depth + 1) + check(source, right, depth + 1)
-    return [quantity_of(source, node)]
+def read_side(source: str, side: ast.expr) -> Side:
+    """Return the side of a node. ValueError with the column of what is not allowed there."""
+    leaves: list[str | Quantity] = []
+
+    def with_placeholders(node: ast.expr, depth: int = 1) -> ast.expr:
+        if depth > MAX_NESTING:
+            column = column_of(source, node)
+            raise ValueError(
+                f"column {column}: at most {MAX_NESTING} operations within one another"
+            )
+        match node:
+            case ast.UnaryOp(ast.USub(), operand):
+                return ast.UnaryOp(node.op, with_placeholders(operand, depth + 1))
+            case ast.Call(ast.Name(name), [argument], []) if name in FUNCTIONS:
+                return ast.Call(node.func, [with_placeholders(argument, depth + 1)], [])
+            case ast.BinOp(left, operator, right) if isinstance(operator, OPERATORS):
+                left, right = (with_placeholders(part, depth + 1) for part in (left, right))
+                return ast.BinOp(left, operator, right)
+            case ast.Constant(value) if type(value) in (int, float):
+                leaves.append(segment_of(source, node))
+                if np.isnan(parse_number(segment_of(source, node))):
+                    refuse(source, node, "a finite decimal number")
+            case _:
+                leaves.append(read_quantity(source, node))
+        return ast.Name(f"_{len(leaves) - 1}_")
+
+    return Side(ast.unparse(with_placeholders(side)), tuple(leaves))
 
 
-def quantity_of(source: str, node: ast.expr) -> Quantity:
+def read_quantity(source: str, node: ast.expr) -> Quantity:
     """Return the quantity of a node. ValueError with the column where it is none."""
-    indices: list[IndexText] = []
+    indices: list[tuple[str, int]] = []
     while isinstance(node, ast.Subscript):
         text = segment_of(source, node.slice).strip()
-        indices.insert(0, IndexText(text, column_of(source, node.slice)))
+        indices.insert(0, (text, column_of(source, node.slice)))
         node = node.value
     if not isinstance(node, ast.Name) or node.id in FUNCTIONS:
         refuse(source, node, LEGAL_SIDE)
-    return Quantity(node.id, tuple(indices), column_of(source, node))
+    return Quantity(node.id, column_of(source, node), tuple(indices))
 
 
 def segment_of(source: str, node: ast.expr) -> str:
-    """The text from which a node was parsed."""
+    """Return the text from which a node was parsed."""
     return ast.get_source_segment(source, node) or ""
 
 
 def column_of(source: str, node: ast.expr) -> int:
-    """The column of a node, from 1."""
+    """Return the column of a node, from 1."""
     return len(source.encode()[: node.col_offset].decode()) + 1  # col_offset counts bytes
 
 

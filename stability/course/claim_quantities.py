@@ -1,4 +1,4 @@
-"""The quantities that a claim can name: their indices, labels, and where their numbers lie."""
+"""The quantities that a claim can name: their labels, indices and values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,8 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from stability.course import claim_indices
+from stability.course.claim_indices import (
+    FACTOR,
+    HIDDEN_LAYER,
+    LAYER,
+    RANK,
+    SAMPLED_FACTOR,
+    SCHEME,
+    STEP,
+    SYMMETRY,
+    IndexKind,
+)
+from stability.engine.registry import Probe
 from stability.engine.runs import Stream
+from stability.probes.costs import bound_probe, gain_probe, singular_value_probe, symmetry_probe
 from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.probes.jacobian import singular_values
 from stability.probes.product_singular_values import singular_bounds
@@ -18,14 +30,9 @@ from stability.records.step_sampling import sampled_steps
 from stability.theory.prediction import predict
 from stability.theory.product_law import norm_law
 
-SCHEME, STEP = claim_indices.SchemeIndex(), claim_indices.StepIndex()
-LAYER, HIDDEN_LAYER = claim_indices.LayerIndex(), claim_indices.HiddenLayerIndex()
-RANK, SYMMETRY = claim_indices.RankIndex(), claim_indices.SymmetryIndex()
-FACTOR, SAMPLED_FACTOR = claim_indices.FactorIndex(), claim_indices.SampledFactorIndex()
-
 
 class PendingError(ValueError):
-    """A run has not come to the step that a claim speaks of."""
+    """Raised if a run has not come to the step that a claim speaks of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,7 @@ class StreamPrefix:
 
     @property
     def record(self) -> Any:
+        """The settings of the run."""
         return self.stream.record
 
     def newest(self, step: int, serves: Callable[[Any], bool] = lambda measurement: True) -> Any:
@@ -53,89 +61,81 @@ class StreamPrefix:
 class ClaimQuantity:
     """The meaning of a name in a claim.
 
-    `value_of(prefix, *positions)` is its number, one for each replicate or one for all, and
-    `step_taken(prefix, step)` the step at which that was measured, which may be an earlier one.
-    `record` is the kind of settings that have it.
+    `value_of(prefix, *indices)` returns its value, one for each replicate or one for all, from the
+    numbers or names that its indices stand for. `measurement(prefix, step)` returns the measurement
+    that has it, maybe of an earlier step. `record` is the kind of settings that have it;
+    `probe(record)` computes it in the queue.
     """
 
     name: str
     label: str
-    indices: tuple[claim_indices.IndexKind, ...]
+    indices: tuple[IndexKind, ...]
     value_of: Callable[..., Any]
     record: type[Experiment | Product] = Experiment
-    step_taken: Callable[[StreamPrefix, int], int] | None = None
+    measurement: Callable[[StreamPrefix, int], Any] | None = None
+    probe: Callable[[Any], Probe] | None = None
 
 
-def measured(
-    name: str, label: str, *layer: claim_indices.IndexKind, sampled: bool = False
-) -> ClaimQuantity:
-    """A field of a Measurement; `sampled`: NaN but at the sampled steps of a run."""
+def measured(name: str, label: str, *layer: IndexKind, sampled: bool = False) -> ClaimQuantity:
+    """Return a field of a Measurement; `sampled`: NaN but at the sampled steps of a run."""
 
     def measurement(prefix: StreamPrefix, step: int) -> Any:
         steps = sampled_steps(prefix.record.steps) if sampled else range(step + 1)
         return prefix.newest(step, lambda m: m.step in steps and getattr(m, name) is not None)
 
-    def value_of(prefix: StreamPrefix, scheme: int, *positions: int) -> Any:
-        *layer, step = positions
-        return getattr(measurement(prefix, step), name)[scheme, :, *layer]  # (R,)
+    def value_of(prefix: StreamPrefix, scheme: int, *numbers: int) -> Any:
+        *layer, step = numbers
+        return getattr(measurement(prefix, step), name)[scheme, :, *(n - 1 for n in layer)]  # (R,)
 
-    def step_taken(prefix: StreamPrefix, step: int) -> int:
-        return int(measurement(prefix, step).step)
-
-    indices = SCHEME, *layer, STEP
-    return ClaimQuantity(name, label, indices, value_of, step_taken=step_taken)
+    return ClaimQuantity(name, label, (SCHEME, *layer, STEP), value_of, measurement=measurement)
 
 
-def predicted(field: str, label: str) -> ClaimQuantity:
-    """A field of a Prediction."""
+def computed(
+    name: str,
+    label: str,
+    value_of: Callable[..., Any],
+    *indices: IndexKind,
+    record: type[Experiment | Product] = Experiment,
+    probe: Callable[[Any], Probe] | None = None,
+) -> ClaimQuantity:
+    """Return a number `value_of(record, *numbers)` that follows from the settings alone."""
 
-    def value_of(prefix: StreamPrefix, scheme: int, layer: int) -> Any:
-        return getattr(predict(prefix.record), field)[scheme, layer]
+    def value(prefix: StreamPrefix, *numbers: int) -> Any:
+        return np.asarray(value_of(prefix.record, *numbers))
 
-    return ClaimQuantity(f"predicted_{field}", label, (SCHEME, LAYER), value_of)
+    return ClaimQuantity(name, label, indices, value, record, probe=probe)
 
 
 def gain(name: str, field: str, label: str) -> ClaimQuantity:
-    """A factor of the first layer on the mean square."""
+    """Return a factor of the first layer on the mean square."""
 
-    def value_of(prefix: StreamPrefix, scheme: int) -> Any:
-        return getattr(measure_first_layer_gain(prefix.record), field)[scheme]
+    def value_of(e: Experiment, scheme: int) -> Any:
+        return getattr(measure_first_layer_gain(e), field)[scheme]
 
-    return ClaimQuantity(name, label, (SCHEME,), value_of)
+    return computed(name, label, value_of, SCHEME, probe=gain_probe)
 
 
 def bound(field: str, label: str) -> ClaimQuantity:
-    """The log10 of an extreme singular value of a product, or of its bound."""
+    """Return the log10 of an extreme singular value of a product, or of its bound."""
 
-    def value_of(prefix: StreamPrefix, position: int) -> Any:
-        return getattr(singular_bounds(prefix.record), field)[position]
+    def value_of(p: Product, factor: int) -> Any:
+        bounds = singular_bounds(p)
+        return getattr(bounds, field)[bounds.factor == factor]  # (1,)
 
-    return ClaimQuantity(f"log10_{field}", label, (SAMPLED_FACTOR,), value_of, Product)
-
-
-def known(
-    name: str,
-    label: str,
-    number: Callable[[Any], float],
-    record: type[Experiment | Product] = Experiment,
-) -> ClaimQuantity:
-    """A number that follows from the settings alone."""
-    return ClaimQuantity(name, label, (), lambda prefix: np.float64(number(prefix.record)), record)
+    return computed(
+        f"log10_{field}", label, value_of, SAMPLED_FACTOR, record=Product, probe=bound_probe
+    )
 
 
-def singular_value(prefix: StreamPrefix, scheme: int, rank: int) -> Any:
-    return singular_values(prefix.record)[scheme, :, rank]
-
-
-def relative_change(prefix: StreamPrefix, scheme: int, symmetry: int) -> Any:
+def relative_change(e: Experiment, scheme: int, symmetry: str) -> Any:
     """Return by how much a symmetry moves the output, as a share of its size."""
-    change = list(symmetry_changes(prefix.record).values())[symmetry]
+    change = symmetry_changes(e)[symmetry]
     with np.errstate(all="ignore"):
         return change.moved[scheme] / change.size[scheme]
 
 
-def lawful_norm(prefix: StreamPrefix, factor: int) -> float:
-    law = norm_law(prefix.record)
+def lawful_norm(p: Product, factor: int) -> float:
+    law = norm_law(p)
     return float(law.mean[factor]) if law else np.nan
 
 
@@ -155,28 +155,33 @@ CLAIM_QUANTITIES = {quantity.name: quantity for quantity in (
     measured("saturated", "saturated share", HIDDEN_LAYER),
     measured("dead", "share of dead units", HIDDEN_LAYER),
     measured("distinct", "number of distinct units", HIDDEN_LAYER, sampled=True),
-    predicted("signal", "predicted signal"),
-    predicted("signal_gradient", "predicted signal gradient"),
-    ClaimQuantity("singular_value", "singular value", (SCHEME, RANK), singular_value),
-    ClaimQuantity("moved", "change of the output", (SCHEME, SYMMETRY), relative_change),
+    computed("predicted_signal", "predicted signal",
+        lambda e, scheme, layer: predict(e).signal[scheme, layer - 1], SCHEME, LAYER),
+    computed("predicted_signal_gradient", "predicted signal gradient",
+        lambda e, scheme, layer: predict(e).signal_gradient[scheme, layer - 1], SCHEME, LAYER),
+    computed("singular_value", "singular value",
+        lambda e, scheme, rank: singular_values(e)[scheme, :, rank - 1], SCHEME, RANK,
+        probe=singular_value_probe),
+    computed("moved", "change of the output", relative_change, SCHEME, SYMMETRY,
+        probe=symmetry_probe),
     gain("forward", "forward", "forward factor"),
     gain("backward", "backward", "backward factor"),
     gain("forward_predicted", "predicted_forward", "predicted forward factor"),
     gain("backward_predicted", "predicted_backward", "predicted backward factor"),
-    known("guessing", "loss of guessing", lambda e: e.dataset_row.guessing_loss),
-    known("width", "width", lambda e: e.width),
-    known("depth", "depth", lambda e: e.depth),
-    known("features", "features", lambda e: e.dataset_row.input_dimension(e.features)),
-    known("batch", "batch", lambda e: e.batch),
-    known("learning_rate", "learning rate", lambda e: e.learning_rate),
+    computed("guessing", "loss of guessing", lambda e: e.dataset_row.guessing_loss),
+    computed("width", "width", lambda e: e.width),
+    computed("depth", "depth", lambda e: e.depth),
+    computed("features", "features", lambda e: e.dataset_row.input_dimension(e.features)),
+    computed("batch", "batch", lambda e: e.batch),
+    computed("learning_rate", "learning rate", lambda e: e.learning_rate),
     ClaimQuantity("log10_norm", "log10 of the norm", (FACTOR,), StreamPrefix.newest, Product),
-    ClaimQuantity("law", "log10 by the law", (FACTOR,), lawful_norm, Product),
+    computed("law", "log10 by the law", lawful_norm, FACTOR, record=Product),
     bound("largest", "log10 of the largest singular value"),
     bound("smallest", "log10 of the smallest singular value"),
     bound("upper", "log10 of the upper bound"),
     bound("lower", "log10 of the lower bound"),
-    known("n", "size", lambda p: p.n, Product),
-    known("sigma", "sigma", lambda p: p.sigma, Product),
-    known("count", "further factors", lambda p: p.count, Product),
+    computed("n", "size", lambda p: p.n, record=Product),
+    computed("sigma", "sigma", lambda p: p.sigma, record=Product),
+    computed("count", "further factors", lambda p: p.count, record=Product),
 )}
 # fmt: on

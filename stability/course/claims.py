@@ -1,37 +1,38 @@
-"""Claims of lessons: comparisons between measured numbers that a run makes true or false.
+"""Claims of lessons: comparisons of measured numbers, which are true or false of a run.
 
 `claim_parser` has the language, `claim_quantities` the names.
 """
 
-import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stability.course.claim_indices import EACH, IndexKind
-from stability.course.claim_parser import Comparison, IndexText, Quantity, parse_comparisons
+from stability.course.claim_indices import EACH
+from stability.course.claim_parser import Comparison, Quantity, Side, parse_comparisons
 from stability.course.claim_quantities import (
     CLAIM_QUANTITIES,
     ClaimQuantity,
     PendingError,
     StreamPrefix,
 )
+from stability.engine.registry import Probe
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Stream
 from stability.text import capitalize_first, did_you_mean, number, quote, typographic_minus
 
 NOT_YET = "…"  # in place of a number that is still to come
+Term = tuple[ClaimQuantity, list[Any]]  # the meaning of a quantity, and of each of its indices
 
 
 @dataclass(frozen=True)
 class ClaimReading:
     """A claim in words with the numbers measured so far, medians over the replicates.
 
-    `lines` are the comparisons, each with whether it holds. That is None while it is not known, and
-    where the settings lack what the claim speaks of; `why` says so.
+    Each of the `lines` is a comparison, with True if it holds. None stands for not known: a number
+    is still to come, or the settings lack it. `why` says more.
     """
 
     lines: tuple[tuple[str, bool | None], ...]
@@ -46,18 +47,18 @@ class ClaimReading:
 
 @dataclass(frozen=True)
 class ComparisonReader:
-    """One comparison in the first measurements of a run; `scheme` stands for `each`."""
+    """One comparison in the first measurements of a run, with the meanings of its quantities."""
 
     comparison: Comparison
-    scheme: str
+    terms: Mapping[Quantity, Term]
     prefix: StreamPrefix
 
     def holds(self) -> NDArray[np.bool_]:
-        """Return where it is true, for each replicate or for all."""
+        """Return True where it holds, for each replicate or for all."""
         return self.comparison.holds(self.value_of)
 
     def line(self) -> tuple[str, bool | None]:
-        """Return the comparison in words, and whether it holds in every replicate."""
+        """Return the comparison in words, and True if it holds in every replicate."""
         try:
             holds = bool(self.holds().all())
         except PendingError:
@@ -65,35 +66,34 @@ class ComparisonReader:
         return self.comparison.in_words(self.phrase_of, self.total_of), holds
 
     def value_of(self, quantity: Quantity) -> Any:
-        positions = positions_of(quantity, self.prefix.record, self.scheme)
-        return CLAIM_QUANTITIES[quantity.name].value_of(self.prefix, *positions)
+        """Return the value of a quantity, for each replicate or for all."""
+        meaning, numbers = self.terms[quantity]
+        return meaning.value_of(self.prefix, *numbers)
 
     def phrase_of(self, quantity: Quantity) -> str:
-        """Return a quantity with its number, and its step where that is not the one asked for."""
-        meaning, record = CLAIM_QUANTITIES[quantity.name], self.prefix.record
-        positions = positions_of(quantity, record, self.scheme)
-        phrase, taken = meaning.label, ""
-        for kind, position in zip(meaning.indices, positions, strict=True):
-            phrase += kind.phrase(record, position)
-        if meaning.step_taken and (asked := positions[-1]) < self.prefix.count:
-            step = meaning.step_taken(self.prefix, asked)
+        """Return a quantity with its value, and its step where that is not the one asked for."""
+        meaning, numbers = self.terms[quantity]
+        indices = zip(meaning.indices, numbers, strict=True)
+        phrase = meaning.label + "".join(kind.phrase(self.prefix.record, n) for kind, n in indices)
+        if meaning.measurement and (asked := numbers[-1]) < self.prefix.count:
+            step = meaning.measurement(self.prefix, asked).step
             if step < asked:
-                taken = f" (taken {f'at step {step}' if step else 'before training'})"
-        return f"{phrase}{taken}: {self.in_digits(self.value_of, quantity)}"
+                phrase += f" (taken {f'at step {step}' if step else 'before training'})"
+        return f"{phrase}: {in_digits(lambda: self.value_of(quantity))}"
 
-    def total_of(self, side: ast.expr) -> str:
+    def total_of(self, side: Side) -> str:
         """Return the value of a side in three digits."""
-        return self.in_digits(self.comparison.evaluate, side, self.value_of)
+        return in_digits(lambda: side.value(self.value_of))
 
-    def in_digits(self, evaluate: Callable[..., Any], *arguments: Any) -> str:
-        """Return a value in three digits, the median over the replicates."""
-        try:
-            with np.errstate(all="ignore"):
-                values = np.ravel(evaluate(*arguments))
-        except PendingError:
-            return NOT_YET
-        value = values[0] if len(values) == 1 else median_of_finite(values, axis=0)
-        return typographic_minus(number(float(value)))
+
+def in_digits(value: Callable[[], Any]) -> str:
+    """Return a value in three digits, the median over the replicates."""
+    try:
+        values = np.ravel(value())
+    except PendingError:
+        return NOT_YET
+    median = values[0] if len(values) == 1 else median_of_finite(values, axis=0)
+    return typographic_minus(number(float(median)))
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,19 @@ class Claim:
 
     def check_settings(self, record: Any) -> None:
         """Raise a ValueError that says what these settings lack that the claim speaks of."""
-        for comparison, scheme in self.cases(record):
-            for quantity in comparison.quantities:
-                positions_of(quantity, record, scheme)
+        list(self.cases(record))
+
+    def probes(self, record: Any) -> list[Probe]:
+        """Return what must be computed beside a run before the claim can be read."""
+        names = [quantity.name for one in self.comparisons for quantity in one.quantities]
+        needed = [CLAIM_QUANTITIES[name].probe for name in names]
+        return list(dict.fromkeys(probe(record) for probe in needed if probe))
 
     def holds(self, stream: Stream[Any, Any], count: int | None = None) -> NDArray[np.bool_]:
-        """Return if it is true of each replicate `(R,)`, by the first `count` measurements (all).
+        """Return for each replicate `(R,)` if the claim is true of the first `count` measurements.
 
-        ValueError where the settings lack what it speaks of; PendingError, a ValueError too, where
-        that is still to come.
+        Without `count` all are read. ValueError if the settings lack a quantity, PendingError, also
+        a ValueError, if one is still to come.
         """
         true = np.ones(stream.record.replicates, dtype=bool)
         for reader in self.readers(stream, count):
@@ -121,7 +125,7 @@ class Claim:
         return true
 
     def describe(self, stream: Stream[Any, Any], count: int | None = None) -> ClaimReading:
-        """Return what it says of the first `count` measurements (all), for people."""
+        """Return the claim in words, with the numbers of the first `count` measurements (all)."""
         try:
             self.check_settings(stream.record)
         except ValueError as error:
@@ -138,14 +142,15 @@ class Claim:
     def readers(self, stream: Stream[Any, Any], count: int | None) -> Iterator[ComparisonReader]:
         """Yield a reader for each comparison, with each scheme where it asks for that."""
         prefix = StreamPrefix(stream, len(stream.measurements) if count is None else count)
-        for comparison, scheme in self.cases(stream.record):
-            yield ComparisonReader(comparison, scheme, prefix)
+        return (ComparisonReader(*case, prefix) for case in self.cases(stream.record))
 
-    def cases(self, record: Any) -> Iterator[tuple[Comparison, str]]:
+    def cases(self, record: Any) -> Iterator[tuple[Comparison, dict[Quantity, Term]]]:
+        """Yield the comparisons with their terms. ValueError where the settings lack one."""
         for comparison in self.comparisons:
-            texts = {index.text for quantity in comparison.quantities for index in quantity.indices}
-            schemes = getattr(record, "schemes", ("",)) if EACH in texts else ("",)
-            yield from ((comparison, scheme) for scheme in schemes)
+            texts = {text for quantity in comparison.quantities for text, _ in quantity.indices}
+            for scheme in getattr(record, "schemes", ("",)) if EACH in texts else ("",):
+                quantities = comparison.quantities
+                yield comparison, {one: term_of(one, record, scheme) for one in quantities}
 
 
 def parse_claim(text: str) -> Claim:
@@ -166,21 +171,19 @@ def resolve(quantity: Quantity) -> tuple[ClaimQuantity, list[str | int]]:
         )
     meaning, written = CLAIM_QUANTITIES[quantity.name], quantity.indices
     if len(written) > len(meaning.indices):
-        extra = written[len(meaning.indices)]
-        raise ValueError(f"column {extra.column}: {usage(meaning)}")
-    indices = [read_index(*pair) for pair in zip(meaning.indices, written, strict=False)]
+        _, column = written[len(meaning.indices)]
+        raise ValueError(f"column {column}: {usage(meaning)}")
+    indices: list[str | int] = []
+    for kind, (text, column) in zip(meaning.indices, written, strict=False):
+        try:
+            indices.append(kind.read(text))
+        except ValueError as error:
+            raise ValueError(f"column {column}: {error}") from None
     for kind in meaning.indices[len(written) :]:
         if kind.default is None:
             raise ValueError(f"column {quantity.column}: {usage(meaning)}")
         indices.append(kind.default)
     return meaning, indices
-
-
-def read_index(kind: IndexKind, written: IndexText) -> str | int:
-    try:
-        return kind.read(written.text)
-    except ValueError as error:
-        raise ValueError(f"column {written.column}: {error}") from None
 
 
 def usage(meaning: ClaimQuantity) -> str:
@@ -193,16 +196,16 @@ def usage(meaning: ClaimQuantity) -> str:
     return f"{meaning.name} is written {written}"
 
 
-def positions_of(quantity: Quantity, record: Any, scheme: str) -> list[int]:
-    """Return where the number lies in its arrays, `scheme` standing for `each`.
+def term_of(quantity: Quantity, record: Any, scheme: str) -> Term:
+    """Return the meaning of a quantity in these settings, `scheme` standing for `each`.
 
-    ValueError where these settings have no such number.
+    ValueError where the settings lack it.
     """
     meaning, indices = resolve(quantity)
     if not isinstance(record, meaning.record):
         lacking = f"which {record.noun} does not have"
         raise ValueError(f"this claim speaks of the {meaning.label}, {lacking}")
-    return [
-        kind.position(record, scheme if index == EACH else index, meaning.label)
+    return meaning, [
+        kind.resolve(record, scheme if index == EACH else index, meaning.label)
         for kind, index in zip(meaning.indices, indices, strict=True)
     ]

@@ -1,7 +1,7 @@
 """The course: one Markdown file a lesson, `NN-key.md`, with TOML front matter between lines `+++`.
 
-A lesson cannot lie: it carries a claim, and a counterexample, a neighbouring setting in which the
-claim is false; the tests hold both.
+Each lesson carries a claim and a counterexample, a neighbouring setting in which the claim is
+false; the tests check both.
 """
 
 import re
@@ -16,25 +16,24 @@ from urllib.parse import parse_qsl
 
 from stability.course.claims import Claim, parse_claim
 from stability.records.page import Page
-from stability.records.view import ANSWER_LABELS
+from stability.records.view import MOST_OPTIONS
 from stability.text import did_you_mean, quote
 
 TEXT_KEYS = "title", "section", "link", "question", "answer", "claim", "counterexample"
 LESSON_KEYS = *TEXT_KEYS, "options"
 FENCE, LOOK_FOR = "+++", "**Look for**"
 FEWEST_WORDS, MOST_WORDS = 80, 200  # of prose: a screen
-MOST_OPTIONS = len(ANSWER_LABELS) - 2  # besides "not yet" and "shown"
 FILE_NAME = re.compile(r"\d\d-([a-z0-9_-]+)\.md")
 FORMULA, TAG = re.compile(r"\$[^$]*\$|`[^`]*`"), re.compile(r"<[a-zA-Z/!?]")
 
 
 class LessonError(ValueError):
-    """A file that is no lesson: its name, the key or part that is wrong, and why."""
+    """Names a file that is no lesson, the key or part that is wrong, and why."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """`page` is what the lesson shows; on the page `counterexample` its claim is false."""
+    """A lesson, which shows `page`; its claim is false on the page `counterexample`."""
 
     key: str
     title: str

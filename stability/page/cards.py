@@ -39,7 +39,7 @@ def cards_html(
 ) -> str:
     """Return a card for each scheme after the first `count` measurements.
 
-    Grey ones stand for schemes on chips that wait, and say why.
+    Chosen schemes that are illegal with the other settings get a grey card that says why.
     """
     remarks, styles = nonfinite_remarks(run, count), scheme_style_indices(run.experiment.schemes)
     cards = []
@@ -53,7 +53,7 @@ def cards_html(
     for scheme, reason in waiting.items():
         title = escape(scheme_title(scheme))
         cards.append(f"<div class='card waiting'><b>{title}</b>{escape(reason)}</div>")
-    # Where nothing is a forecast any more, the note keeps its room.
+    # Once nothing is a forecast, the note is hidden, so that what follows does not move.
     hidden = "" if any(verdict.forecast for verdict in verdicts) else " style='visibility: hidden'"
     return (
         f"<div class='cards'>{''.join(cards)}</div><p class='note'{hidden}>"
@@ -63,7 +63,7 @@ def cards_html(
 
 
 def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str]) -> str:
-    """Return the card of one scheme: its title, its layers, the verdict, and further sentences."""
+    """Return the card of one scheme: its title, its layers, the verdict, and more sentences."""
     colour, title = SCHEME_COLOURS[style], escape(scheme_title(verdict.scheme))
     mark = f"<span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span>"
     word = "" if verdict.forecast else verdict.word
@@ -83,18 +83,15 @@ def layer_strips_html(run: Run, count: int, index: int) -> str:
     profiles = run.newest_profiles(run.counts_before_divergence(count)[index])
     signal = median_of_finite(profiles.signal[index], axis=0)
     gradient = median_of_finite(profiles.signal_gradient[index], axis=0)
-    return layer_strip_html("Signal", "signal", signal) + layer_strip_html(
-        "Signal gradient", "gradient", gradient
-    )
+    strips = ("Signal", "signal", signal), ("Signal gradient", "gradient", gradient)
+    return "".join(layer_strip_html(*strip) for strip in strips)
 
 
 def layer_strip_html(label: str, word: str, values: np.ndarray) -> str:
     """Return values by layer `(L,)` as one strip, with `word` behind it."""
-    first, last = (
-        rough_number(end) if np.isfinite(end) else "not finite" for end in values[[0, -1]]
-    )
+    ends = [rough_number(end) if np.isfinite(end) else "not finite" for end in values[[0, -1]]]
     description = (
-        f"{label} by layer, from {first} at the first to {last} at the last: "
+        f"{label} by layer, from {ends[0]} at the first to {ends[1]} at the last: "
         "blue is below 1, orange above"
     )
     return (
@@ -104,7 +101,7 @@ def layer_strip_html(label: str, word: str, values: np.ndarray) -> str:
 
 
 def strip_gradient(values: np.ndarray) -> str:
-    """Return values by layer `(L,)` as a CSS gradient of few colours, without blending."""
+    """Return values by layer `(L,)` as a CSS gradient of at most 30 colours with sharp edges."""
     count = min(MOST_STOPS, len(values))
     picked = values[np.linspace(0, len(values) - 1, count).round().astype(int)]
     stops = [
@@ -117,16 +114,14 @@ def strip_gradient(values: np.ndarray) -> str:
 def claim_html(reading: ClaimReading) -> str:
     """Return a lesson's claim with the numbers that were measured, and whether it holds."""
     word = {True: "Holds here", False: "Does not hold here", None: "Undecided"}[reading.holds]
-    marks = {True: "✓ ", False: "✗ ", None: "… "}
-    lines = [marks[holds] + line for line, holds in reading.lines]
-    if reading.why:
-        lines.append(reading.why)
-    spans = "".join(f"<span>{sentence_html(line)}</span>" for line in lines)
-    return f"<div class='claim'><b>{word}:</b>{spans}</div>"
+    marks = {True: "✓", False: "✗", None: "…"}
+    lines = [f"{marks[holds]} {line}" for line, holds in reading.lines]
+    spans = [f"<span>{sentence_html(line)}</span>" for line in (*lines, reading.why) if line]
+    return f"<div class='claim'><b>{word}:</b>{''.join(spans)}</div>"
 
 
 def legend_data(experiment: Experiment, step_shown: int) -> dict[str, Any]:
-    """Return what the legend above the charts needs: the schemes, and the step of the profiles."""
+    """Return the data of the legend component: the schemes, and the step of the profiles."""
     schemes = [
         {
             "scheme": scheme,

@@ -53,7 +53,7 @@ def answered_rightly(lesson: Lesson, choice: str) -> bool | None:
 
 
 def option_icon(lesson: Lesson, choice: str, number: int) -> str:
-    """Return the icon of an option once there is an answer: the right one, and a wrong choice."""
+    """Return the icon of an option; once there is an answer, the right and the chosen have one."""
     if choice and lesson.options[number - 1] == lesson.answer:
         return "check"
     return "close" if choice == str(number) else ""

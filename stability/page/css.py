@@ -13,7 +13,7 @@ from stability.page import components
 def page_css(presenting: bool) -> str:
     """Return all styles of the page as one `<style>` element, at a desk or in the presenter view.
 
-    One, since Markdown goes on after the end of the first.
+    It is one element, since Markdown takes what follows the first for text.
     """
     colours = zip(DIVERGING_LIGHT, DIVERGING_DARK, strict=True)
     decades = [

@@ -27,7 +27,7 @@ MIXED_NOTE = (
 
 
 def learned_function_notes(e: Experiment) -> list[str]:
-    """Return how to read the picture, and in what it is not exact."""
+    """Return how to read the picture, and why it may be inexact."""
     notes = [REGIONS_NOTE if e.dataset_row.classes else CURVES_NOTE]
     if e.normalization_row.mixes_examples:
         notes.append(MIXED_NOTE.format(e.normalization_row.label))
@@ -57,7 +57,7 @@ def describe_regions(run: Run, snapshot: Measurement, scheme: int) -> str:
 
 
 def describe_class_shares(found: Classification) -> str:
-    """Return which class gets how much of the square."""
+    """Return the share of the square that each class gets."""
     classes = found.probability.shape[1]
     winners = found.likeliest_class
     shares = np.bincount(winners[winners >= 0], minlength=classes) / len(winners)
@@ -97,7 +97,7 @@ def describe_distance(loss: float) -> str:
 
 
 def describe_nonfinite(run: Run, snapshot: Measurement, scheme: int) -> str:
-    """Return that nothing on the grid is a number, and since which step that is known."""
+    """Return that no output on the grid is finite, and since which step."""
     event = run.breaks.get((scheme, 0))
     if event and event.step <= snapshot.step:
         return f"not a finite number anywhere from step {event.step} on."

@@ -9,7 +9,7 @@ from stability.text import did_you_mean, quote
 
 
 def read_link(query: Mapping[str, str]) -> tuple[Page, list[str]]:
-    """Return the page that a link opens, and sentences on what could not be taken of it."""
+    """Return the page that a link opens, and a sentence for each part that was left out."""
     rest, lessons = dict(query), all_lessons()
     key = rest.pop("lesson", "").strip().lower()
     if not key:
@@ -22,7 +22,7 @@ def read_link(query: Mapping[str, str]) -> tuple[Page, list[str]]:
 
 
 def read_lesson_link(lesson: Lesson, query: Mapping[str, str]) -> tuple[Page, list[str]]:
-    """Return the page of a lesson, changed by the rest of its link, and sentences as above."""
+    """Return the page of a lesson with the changes of its link, and such sentences."""
     rest, notes, most = dict(query), [], len(lesson.options)
     if "bench" in rest:
         bench = quote(rest.pop("bench"))
@@ -39,7 +39,7 @@ def read_lesson_link(lesson: Lesson, query: Mapping[str, str]) -> tuple[Page, li
 
 
 def spell_link(page: Page) -> dict[str, str]:
-    """Return the link that opens this page: in a lesson what differs from its start."""
+    """Return the link that opens this page; in a lesson it spells only the changes."""
     key = page.view.lesson
     return {"lesson": key} | page.to_query(lesson_start(key)) if key else page.to_query()
 

@@ -15,9 +15,9 @@ POWERS_WITHOUT_FACTOR = range(-1, 4)  # of ten, of the largest entry: no factor 
 
 
 def matrices_html(product: Product) -> str:
-    """Return the first matrix and the product after all further factors, of large ones the corner.
+    """Return the first matrix and the whole product; of large matrices the first rows and columns.
 
-    Where all factors would take too long, fewer are multiplied, and the caption says so.
+    If all factors would take too long, fewer are multiplied, and the caption says so.
     """
     printed = product_to_print(product)
     factors = "further factor" if product.count == 1 else "further factors"
@@ -37,7 +37,7 @@ def product_to_print(product: Product) -> Product:
 
 
 def matrix_figure(caption: str, matrix: ScientificMatrix) -> str:
-    """Return one matrix with its caption, a power of ten before it where that is needed."""
+    """Return one matrix with its caption, and a power of ten before it if it needs one."""
     n, factor, entries = len(matrix.mantissa), "", matrix.mantissa
     if n > CORNER:
         caption = f"{caption}, its first {CORNER} rows and columns of {n}"
@@ -55,7 +55,7 @@ def matrix_figure(caption: str, matrix: ScientificMatrix) -> str:
 
 
 def entry_texts(matrix: np.ndarray) -> list[list[str]]:
-    """Return the corner of a matrix as texts of four decimals, with dots for what is left out."""
+    """Return the first rows and columns to four decimals, with dots for what is left out."""
     rows = [
         [typographic_minus(f"{value:.4f}") for value in row[:CORNER]] for row in matrix[:CORNER]
     ]

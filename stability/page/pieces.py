@@ -1,14 +1,15 @@
 """The pieces that the page draws, and the slots that every bench has for them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
 from stability.diagnosis.remedies import Remedy
+from stability.page.safe_text import escape_markdown, sentences_html
 
 
 class Slot(Enum):
@@ -25,46 +26,59 @@ class Slot(Enum):
 
 
 @dataclass(frozen=True)
-class Html:
-    """HTML that is safe to show."""
+class Element:
+    """A piece that one method of a container draws, by its name, from this content."""
 
-    text: str
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """Plain sentences, a paragraph each."""
-
-    texts: Sequence[str]
+    method: str
+    content: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A Vega-Lite dict and the tables that it names; small ones stand side by side."""
+    """A Vega-Lite spec and the tables that it names; small pictures stand side by side."""
 
     spec: dict[str, Any]
     tables: Mapping[str, pa.Table]
     small: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class DataTable:
-    """A table, and the headings of its columns."""
-
-    rows: pd.DataFrame
-    headings: Mapping[str, Any]
+def html(text: str) -> Element:
+    """Return HTML that is safe to show."""
+    return Element("html", text)
 
 
-@dataclass(frozen=True)
-class Formula:
-    """LaTeX, and the name of what it describes."""
-
-    title: str
-    latex: str
+def paragraphs(sentences: Iterable[str]) -> Element:
+    """Return plain sentences, a paragraph each."""
+    return html(sentences_html(sentences))
 
 
-@dataclass(frozen=True)
-class RemedyButton:
+def formula(title: str, latex: str) -> Element:
+    """Return LaTeX behind the name of what it describes."""
+    return Element("markdown", f"{escape_markdown(title)}: ${latex}$")
+
+
+def data_table(rows: pd.DataFrame, headings: Mapping[str, Any]) -> Element:
+    """Return a table with the headings of its columns."""
+    options = {"hide_index": True, "column_config": headings, "width": "stretch"}
+    return Element("dataframe", rows, options)
+
+
+def button(
+    label: str,
+    icon: str,
+    press: Callable[..., None],
+    key: str,
+    help: str | None = None,
+    **options: Any,
+) -> Element:
+    """Return a button with one of Streamlit's icons; `options` are more of its arguments."""
+    image = f":material/{icon}:" if icon else None
+    options |= {"icon": image, "on_click": press, "key": key, "help": help}
+    return Element("button", label, options)
+
+
+class RemedyButton(NamedTuple):
     """A remedy for a sick scheme, in words that fit a button."""
 
     label: str
@@ -72,16 +86,5 @@ class RemedyButton:
     sick_scheme: str
 
 
-@dataclass(frozen=True)
-class RemedyButtons:
-    """All remedies that are offered now, in the order of the schemes."""
-
-    buttons: tuple[RemedyButton, ...] = ()
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """Empties the container of what was there before."""
-
-
-Piece = Html | Sentences | Picture | DataTable | Formula | RemedyButtons | Nothing
+# The remedies that are offered now are a piece, too, in the order of the schemes.
+Piece = Element | Picture | tuple[RemedyButton, ...]

@@ -1,18 +1,18 @@
-"""One visitor's playback of a run: pausing and stepping belong to the viewer, not to the run."""
+"""The playback of a run: a pause stops one visitor's view, not the run."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Playback:
-    """Playing, or paused after the first `count` measurements: steps 0 to `count - 1`."""
+    """The state of playback: playing, or paused after `count` measurements."""
 
     last_step: int
     paused: bool = False
     count: int = 1
 
     def toggle_pause(self) -> None:
-        """Pause at the measurements that are shown, or play on."""
+        """Pause at the measurements shown, or play on."""
         self.paused = not self.paused
 
     def step_forward(self) -> None:
@@ -28,9 +28,9 @@ class Playback:
         self.pause_at(1)
 
     def pause_at(self, count: int) -> None:
-        """Pause after `count` measurements, as far as there are that many; one at least."""
+        """Pause after `count` measurements, at least one and at most all."""
         self.paused, self.count = True, max(1, min(count, self.last_step + 1))
 
     def until(self, last_index: int) -> int:
-        """Return how many measurements of a run to draw, the last of which has this index."""
+        """Return how many measurements to draw of a run that ends at `last_index`."""
         return self.count if self.paused else last_index + 1

@@ -1,4 +1,4 @@
-"""The sentences of "Look closer": what each probe has found, one a scheme, and how to read it."""
+"""The sentences of "Look closer": the finding of each probe, for each scheme."""
 
 import numpy as np
 
@@ -55,9 +55,9 @@ def format_sentences(run: Run, count: int, step: int) -> list[str]:
 
 
 def describe_formats(state: np.ndarray) -> str:
-    """Return the widest format that numbers leave, how, and the next wider one, which holds them.
+    """Return the widest format that cannot hold the numbers, and the next wider one, which can.
 
-    `state` `(L, 2, FORMATS)`: that of one scheme.
+    `state` `(L, 2, FORMATS)` are the states of one scheme.
     """
     left = np.isin(state, STATES_OUTSIDE).any(axis=(0, 1))
     if not left.any():
@@ -75,7 +75,7 @@ def describe_formats(state: np.ndarray) -> str:
 
 
 def describe_losses(numbers: str, state: np.ndarray) -> list[str]:
-    """Return what becomes of these numbers in which layers; `state` `(L,)`."""
+    """Return how these numbers are lost, and in which layers, from their `state` `(L,)`."""
     losses = []
     for name, becomes in WHAT_BECOMES.items():
         layers = np.flatnonzero(state == name) + 1
@@ -90,7 +90,7 @@ def describe_losses(numbers: str, state: np.ndarray) -> list[str]:
 def symmetry_sentence(
     e: Experiment, key: str, scheme: str, layer: int = 1, units: tuple[int, int] = (0, 1)
 ) -> str:
-    """Return what a symmetry does to the output of a scheme, the worst of its replicates.
+    """Return by how much a symmetry moves the output of a scheme, in its worst replicate.
 
     Units count from 1 in the sentence, as layers do.
     """
@@ -111,7 +111,7 @@ def symmetry_sentence(
 
 
 def tie_sentence(e: Experiment, scheme: str, layer: int = 1) -> str:
-    """Return what ties the units of a layer that start alike; empty where they do not."""
+    """Return that the units of a layer get equal gradients, and why; empty if they do not."""
     index, changes = e.schemes.index(scheme), symmetries.row_differences(e, layer)
     apart, size, apart_below_random, size_below_random = (
         float(worst_replicate(values)[index])
@@ -150,7 +150,7 @@ def describe_gain(factor: float, way: str) -> str:
 
 
 def singular_value_sentences(e: Experiment) -> list[str]:
-    """Return how far each first network stretches its most stretched direction, and half of all."""
+    """Return the largest and the median stretch of each scheme's first network."""
     sentences = []
     for row, (largest, median) in zip(e.scheme_rows, largest_and_median(e), strict=True):
         if np.isnan(largest):
@@ -168,12 +168,12 @@ def singular_value_sentences(e: Experiment) -> list[str]:
 
 
 def describe_factor(factor: float) -> str:
-    """Return a factor of any size, 0 too, in words."""
+    """Return a factor of any size, or 0, as text."""
     return number_of_log10(float(np.log10(factor))) if factor > 0 else number(factor)
 
 
 def bounds_sentence(product: Product) -> str:
-    """Return how far the first two matrices and all of them stretch, and what their bounds allow.
+    """Return how far two matrices and the whole product stretch, beside their bounds.
 
     The first half is an exercise of the book. Empty at sigma 0.
     """

@@ -39,7 +39,7 @@ def after_factors(k: int) -> str:
 
 
 def size_sentence(product: Product, low: np.ndarray, median: np.ndarray, high: np.ndarray) -> str:
-    """Return how large the norm is by now, and what the law says of it."""
+    """Return how large the norm is by now, beside the prediction of the law."""
     k = len(median) - 1
     drawn = f"median of {product.replicates} products" if product.replicates > 1 else "one product"
     if high[-1] - low[-1] > 1e-3:
@@ -51,7 +51,7 @@ def size_sentence(product: Product, low: np.ndarray, median: np.ndarray, high: n
 
 
 def law_sentences(product: Product) -> str:
-    """Return what the law is."""
+    """Return the exact law, or why there is none."""
     row, exponents = product.family_row, product_exponents(product)
     if exponents is None:
         return (
@@ -76,7 +76,7 @@ def law_sentences(product: Product) -> str:
 
 
 def balance_sentences(product: Product) -> list[str]:
-    """Return what keeps the variance, and what the norm, if entries are drawn one by one."""
+    """Return the sigmas that keep the variance and the typical norm of independent entries."""
     n, row = product.n, product.family_row
     if row.variance and not row.is_gaussian:
         return []

@@ -1,4 +1,4 @@
-"""The page's own sentences, beside those that are said about what was measured."""
+"""The fixed texts of the page."""
 
 PROMISE = (
     "What an initialization does to a deep network: same architecture, same data, different first "

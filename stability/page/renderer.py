@@ -1,38 +1,27 @@
-"""Draws the pieces of a bench into containers of the page, again and again while a stream grows.
+"""Draw the pieces of a bench into containers of the page, again and again while a stream grows.
 
 A container is what Streamlit calls a delta generator; nothing here needs to know more about it.
 """
 
 import time
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any
 
 from stability.charts import enlarge
 from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
 from stability.page.benches import Look
-from stability.page.cards import WAITING_HTML, claim_html
-from stability.page.pieces import (
-    DataTable,
-    Formula,
-    Html,
-    Nothing,
-    Picture,
-    Piece,
-    RemedyButtons,
-    Sentences,
-    Slot,
-)
+from stability.page.cards import WAITING_HTML
+from stability.page.pieces import Element, Picture, Piece, RemedyButton, Slot, button, html
 from stability.page.prose import REMEDY_HELP
-from stability.page.safe_text import escape_markdown, sentences_html
 from stability.records.experiment import MOST_SCHEMES
 
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
-REMEDY_ICON = ":material/healing:"
 
 
 class Renderer:
-    """Keeps, by slot or by section and key, the element that each piece was drawn as."""
+    """Draws pieces, and remembers by slot or by key the element of each, to replace it later."""
 
     def __init__(
         self,
@@ -47,13 +36,13 @@ class Renderer:
         self._says_waiting = False
         # Each button stands in a container of its own, which can be emptied alone.
         self._remedy_containers = [containers[Slot.REMEDIES].empty() for _ in range(MOST_SCHEMES)]
-        self._remedies = RemedyButtons()
+        self._remedies: tuple[RemedyButton, ...] = ()
         self._buttons_drawn = 0
 
     def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
-        """Draw the measurements that there are, `until` of them at most.
+        """Draw the first `until` measurements, or as many as there are.
 
-        What is slow is drawn once a second, and where the view rests. Returns how many are shown.
+        Slow pieces are drawn once a second and at rest. Returns how many measurements are shown.
         """
         stream, bar = self.look.stream, self._elements.get(Slot.PROGRESS)
         count = min(until, len(stream.measurements))
@@ -72,25 +61,24 @@ class Renderer:
         return max(1, count)
 
     def _draw_all(self, count: int) -> None:
-        stream, claim = self.look.stream, self.look.claim
         occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
         for slot, piece in {**self.scene.frequent_pieces(count), **occasional}.items():
             self._draw(slot, piece)
-        for key, piece in self.look.section.pieces(stream, count).items():
+        for key, piece in self.look.section.pieces(self.look.stream, count).items():
             self._draw(key, piece)
-        if claim:
-            self._draw(Slot.CLAIM, Html(claim_html(claim.describe(stream, count))))
+        for piece in self.look.claim.pieces(self.look.stream, count).values():
+            self._draw(Slot.CLAIM, piece)
 
     def _draw_waiting(self) -> None:
-        """Say that others come first, where an earlier run's curves would seem to be this one's."""
+        """Say that others train first, and remove the curves of the run before, once."""
         if not self._says_waiting:
             self._says_waiting = True
-            self._draw(Slot.CARDS, Html(WAITING_HTML))
-            self._draw(Slot.LEFT, Nothing())
-            self._draw(Slot.RIGHT, Nothing())
+            self._draw(Slot.CARDS, html(WAITING_HTML))
+            for slot in (Slot.LEFT, Slot.RIGHT):
+                self._elements[slot] = self.containers[slot].empty()
 
     def _draw(self, key: Hashable, piece: Piece) -> None:
-        if isinstance(piece, RemedyButtons):
+        if isinstance(piece, tuple):
             self._draw_remedies(piece)
             return
         if key not in self._elements:
@@ -99,7 +87,7 @@ class Renderer:
         self._elements[key] = draw_piece(self._elements[key], piece, presenting)
 
     def _container(self, key: Hashable, piece: Piece) -> Any:
-        """Return where a new piece goes: its slot, or the section; small pictures in one row."""
+        """Return the container of a new piece: its slot, the section, or its row of pictures."""
         if isinstance(key, Slot):
             return self.containers[key]
         section = self.containers[Slot.SECTION]
@@ -109,47 +97,28 @@ class Renderer:
             self._elements["small pictures"] = section.container(horizontal=True)
         return self._elements["small pictures"]
 
-    def _draw_remedies(self, remedies: RemedyButtons) -> None:
+    def _draw_remedies(self, remedies: tuple[RemedyButton, ...]) -> None:
         if remedies == self._remedies:
             return
         self._remedies = remedies
         for index, container in enumerate(self._remedy_containers):
-            if index >= len(remedies.buttons):
+            if index >= len(remedies):
                 container.empty()
                 continue
-            button = remedies.buttons[index]
+            label, remedy, sick = remedies[index]
             self._buttons_drawn += 1  # a widget that is drawn twice in one run needs two keys
-            container.button(
-                button.label,
-                icon=REMEDY_ICON,
-                key=f"remedy_{self._buttons_drawn}",
-                help=REMEDY_HELP,
-                on_click=self.apply_remedy,
-                args=(button.remedy, button.sick_scheme),
-            )
+            press, key = partial(self.apply_remedy, remedy, sick), f"remedy_{self._buttons_drawn}"
+            draw_piece(container, button(label, "healing", press, key, REMEDY_HELP))
 
 
-def draw_piece(container: Any, piece: Piece, presenting: bool = False) -> Any:
+def draw_piece(container: Any, piece: Element | Picture, presenting: bool = False) -> Any:
     """Draw one piece and return its element, which the next drawing replaces.
 
-    Of the same spec with new data the browser keeps its picture, and moves the lines.
+    If only the data of a picture change, the browser keeps it and moves its lines.
     """
-    match piece:
-        case Html(text):
-            return container.html(text)
-        case Sentences(texts):
-            return container.html(sentences_html(texts))
-        case Picture(spec, tables, small):
-            spec = enlarge(spec) if presenting else spec
-            datasets = {name: arrow.to_arrow_bytes(table) for name, table in tables.items()}
-            width = "content" if small else "stretch"
-            return container.vega_lite_chart(None, spec | {"datasets": datasets}, width=width)
-        case DataTable(rows, headings):
-            return container.dataframe(
-                rows, hide_index=True, column_config=headings, width="stretch"
-            )
-        case Formula(title, latex):
-            return container.markdown(f"{escape_markdown(title)}: ${latex}$")
-        case Nothing():
-            return container.empty()
-    raise TypeError(f"{type(piece).__name__} is no piece that stands alone")
+    if isinstance(piece, Element):
+        return getattr(container, piece.method)(piece.content, **piece.options)
+    spec = enlarge(piece.spec) if presenting else piece.spec
+    datasets = {name: arrow.to_arrow_bytes(table) for name, table in piece.tables.items()}
+    width = "content" if piece.small else "stretch"
+    return container.vega_lite_chart(None, spec | {"datasets": datasets}, width=width)

@@ -23,7 +23,7 @@ def sentences_html(sentences: Iterable[str]) -> str:
 def escape_markdown(text: str) -> str:
     """Return text that Markdown shows as it is.
 
-    A word joiner, which has no width, cuts what Markdown would turn into a link.
+    A word joiner, which has no width, breaks up what Markdown would turn into a link.
     """
     text = re.sub(r"(?i)https?(?=:)|www(?=\.)|@", "\\g<0>\u2060", text)
     return "".join(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stability import charts, frames
@@ -10,33 +10,11 @@ from stability.catalogues.schemes import scheme_title
 from stability.engine.cost import Cost
 from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run
-from stability.page import table_headings
-from stability.page.learned_function_sentences import (
-    learned_function_notes,
-    sentences_about_learned_function,
-)
-from stability.page.pieces import DataTable, Formula, Picture, Piece, Sentences
-from stability.page.probe_sentences import (
-    first_layer_sentences,
-    format_sentences,
-    saturation_sentences,
-    singular_value_sentences,
-    symmetry_sentence,
-    tie_sentence,
-)
-from stability.page.prose import (
-    EDGE_NOTE,
-    FORMATS_NOTE,
-    GAINS_NOTE,
-    NUMBERS_NOTE,
-    STRETCH_NOTE,
-    SYMMETRIES_NOTE,
-    THEORY_NOTE,
-)
+from stability.page import learned_function_sentences, probe_sentences, prose, table_headings
+from stability.page.pieces import Picture, Piece, data_table, formula, paragraphs
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
-from stability.probes.costs import first_batch_cost, jacobian_cost
-from stability.probes.first_layer_gain import measure_first_layer_gain
+from stability.probes.costs import gain_probe, row_probe, singular_value_probe, symmetry_probe
 from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
@@ -45,50 +23,37 @@ from stability.theory.overflow import format_exit_sentences
 TOO_LARGE = "This would take too long here: with a smaller width, depth or batch it is shown."
 
 
-@dataclass(frozen=True)
-class Action:
-    """A button of a section, and the method of the session that it calls."""
-
-    label: str
-    press: Callable[[Session], None]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """One choice of "Look closer", beneath the charts of a bench.
 
-    `static(record, view)` gives the pieces that no step changes, which are drawn once, and
-    `live(stream, view, count)` those that show the first `count` measurements and are drawn again
-    and again: above the static ones, or beneath the first `live_after` of them. Where `absent`
-    gives a reason, that is all there is.
-    `probes`: what must have been computed, in its turn, before the static pieces can be made.
-    `waits_for_end`: all of it takes long, says nothing about the course of the stream, and is
-    drawn after its last step.
-    `settings`: those whose controls stand in the section, too.
+    `static(record, view)` returns pieces that do not depend on the step and are drawn once;
+    `live(stream, view, count)` returns those of the first `count` measurements, drawn again and
+    again above them. If `absent(record)` gives a reason, only that is shown. The `probes` are
+    computed in the queue before anything is drawn; with `waits_for_end` after the last step.
+    Controls of the `settings` stand in the section, too. `actions` are its buttons by label.
     """
 
     static: Callable[[Any, View], list[Piece]] = lambda record, view: []
     live: Callable[[Any, View, int], list[Piece]] = lambda stream, view, count: []
-    live_after: int = 0
     absent: Callable[[Any], str] = lambda record: ""
     probes: Callable[[Any, View], list[Probe]] = lambda record, view: []
     waits_for_end: bool = False
     settings: tuple[str, ...] = ()
-    actions: tuple[Action, ...] = ()
+    actions: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
 
 
 class OpenSection:
-    """The section that a page shows of one record; it draws its static pieces once."""
+    """A section of one record, which returns its static pieces only once."""
 
     def __init__(
         self,
         section: Section,
         record: Any,
         view: View,
-        unit: str = "step",
         affords: Callable[[Cost], bool] = lambda cost: True,
     ):
-        self.section, self.record, self.view, self.unit = section, record, view, unit
+        self.section, self.record, self.view = section, record, view
         self.absent = section.absent(record)
         self.probes = [] if self.absent else section.probes(record, view)
         if not all(affords(probe.cost) for probe in self.probes):
@@ -99,7 +64,7 @@ class OpenSection:
     def pieces(self, stream: AnyStream, count: int) -> Mapping[tuple[str, int], Piece]:
         """Return what to draw after the first `count` measurements, in order, by their keys."""
         if self.section.waits_for_end and not stream.finished:
-            return {("static", 0): Sentences([f"Drawn after the last {self.unit}."])}
+            return {("static", 0): paragraphs([f"Drawn after the last {self.record.unit}."])}
         if not all(computation.finished for computation in self.computations):
             return {}
         live = [] if self.absent else self.section.live(stream, self.view, count)
@@ -107,13 +72,9 @@ class OpenSection:
         if self._complete:
             return keyed_live
         self._complete = True
-        if self.absent:
-            static: list[Piece] = [Sentences([self.absent])]
-        else:
-            static = self.section.static(self.record, self.view)
-        keyed = [(("static", index), piece) for index, piece in enumerate(static)]
-        above, below = keyed[: self.section.live_after], keyed[self.section.live_after :]
-        return dict(above) | keyed_live | dict(below)
+        refusal: list[Piece] = [paragraphs([self.absent])]
+        static = refusal if self.absent else self.section.static(self.record, self.view)
+        return keyed_live | {("static", index): piece for index, piece in enumerate(static)}
 
 
 def why_no_hidden_unit(e: Experiment) -> str:
@@ -124,14 +85,16 @@ def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, layer = run.experiment, view.value_shown("layer", run.experiment)
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     return [
-        Sentences(saturation_sentences(run, count, layer, view.moment)),
+        paragraphs(probe_sentences.saturation_sentences(run, count, layer, view.moment)),
         Picture(charts.pre_activation_spec(e), tables),
     ]
 
 
 def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, step = run.experiment, view.moment
-    sentences = Sentences(sentences_about_learned_function(run, count, step))
+    sentences = paragraphs(
+        learned_function_sentences.sentences_about_learned_function(run, count, step)
+    )
     if not e.dataset_row.classes:
         return [sentences, Picture(charts.fit_spec(e), frames.fit_tables(run, count, step))]
     panels = [
@@ -146,81 +109,75 @@ def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 
 def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
-    e, found = run.experiment, format_sentences(run, count, view.moment)
+    e, found = run.experiment, probe_sentences.format_sentences(run, count, view.moment)
     return [
-        Sentences([*found, *format_exit_sentences(e, view.format)]),
+        paragraphs([*found, *format_exit_sentences(e, view.format)]),
         Picture(charts.ladder_spec(e), frames.ladder_tables(run, count, view.moment)),
     ]
 
 
 def swapped_units(e: Experiment, view: View) -> tuple[int, int]:
-    """Return the two hidden units that are swapped: each time two others."""
+    """Return the two hidden units that are swapped: two others after each press of the button."""
     return 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
 
 
 def symmetry_probes(e: Experiment, view: View) -> list[Probe]:
-    layer, cost = view.value_shown("layer", e), first_batch_cost(e, 2 * len(symmetries.SYMMETRIES))
+    layer = view.value_shown("layer", e)
+    return [symmetry_probe(e, layer, swapped_units(e, view)), row_probe(e, layer)]
+
+
+def live_symmetry_pieces(run: Run, view: View, count: int) -> list[Piece]:
+    e, layer = run.experiment, view.value_shown("layer", run.experiment)
+    units = swapped_units(e, view)
+    swaps = [
+        probe_sentences.symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes
+    ]
+    ties = [probe_sentences.tie_sentence(e, scheme, layer) for scheme in e.schemes]
     return [
-        Probe(symmetries.symmetry_changes, (e, layer, swapped_units(e, view)), cost),
-        Probe(symmetries.row_differences, (e, layer), first_batch_cost(e, 2)),
+        paragraphs([*swaps, *filter(None, ties)]),
+        Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, count)),
     ]
 
 
 def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
-    layer, units = view.value_shown("layer", e), swapped_units(e, view)
-    swaps = [symmetry_sentence(e, "swap", scheme, layer, units) for scheme in e.schemes]
-    ties = [tie_sentence(e, scheme, layer) for scheme in e.schemes]
-    rows = frames.symmetry_frame(e, layer, units)
-    return [
-        Sentences([*swaps, *filter(None, ties)]),
-        DataTable(rows, table_headings.SYMMETRY_HEADINGS),
-        Sentences([SYMMETRIES_NOTE]),
-    ]
-
-
-def distinct_unit_pieces(run: Run, view: View, count: int) -> list[Piece]:
-    return [Picture(charts.symmetry_spec(run.experiment), frames.symmetry_tables(run, count))]
+    rows = frames.symmetry_frame(e, view.value_shown("layer", e), swapped_units(e, view))
+    return [data_table(rows, table_headings.SYMMETRY_HEADINGS), paragraphs([prose.SYMMETRIES_NOTE])]
 
 
 def gain_pieces(e: Experiment, view: View) -> list[Piece]:
     return [
-        Sentences(first_layer_sentences(e)),
+        paragraphs(probe_sentences.first_layer_sentences(e)),
         Picture(charts.gains_spec(e), frames.gain_tables(e)),
-        DataTable(frames.gain_frame(e), table_headings.GAIN_HEADINGS),
-        Sentences([GAINS_NOTE]),
+        data_table(frames.gain_frame(e), table_headings.GAIN_HEADINGS),
+        paragraphs([prose.GAINS_NOTE]),
     ]
 
 
 def singular_value_pieces(e: Experiment, view: View) -> list[Piece]:
-    notes = [STRETCH_NOTE]
+    notes = [prose.STRETCH_NOTE]
     if any(map(math.isfinite, jacobian.predicted_edge(e))):
-        notes.append(EDGE_NOTE)
+        notes.append(prose.EDGE_NOTE)
     return [
-        Sentences(singular_value_sentences(e)),
+        paragraphs(probe_sentences.singular_value_sentences(e)),
         Picture(charts.singular_spec(e), frames.singular_tables(e)),
-        Sentences(notes),
+        paragraphs(notes),
     ]
-
-
-def singular_value_probes(e: Experiment, view: View) -> list[Probe]:
-    first = replace(e, replicates=1)  # only the first network of each scheme is shown
-    return [Probe(jacobian.singular_values, (first,), jacobian_cost(first))]
 
 
 def theory_pieces(e: Experiment, view: View) -> list[Piece]:
     equations = {scheme: variance_equation(e, scheme) for scheme in e.schemes}
     return [
-        DataTable(mean_field_frame(e), table_headings.THEORY_HEADINGS),
-        Sentences([THEORY_NOTE]),
-        *(Formula(scheme_title(scheme), latex) for scheme, latex in equations.items() if latex),
+        data_table(mean_field_frame(e), table_headings.THEORY_HEADINGS),
+        paragraphs([prose.THEORY_NOTE]),
+        *(formula(scheme_title(scheme), latex) for scheme, latex in equations.items() if latex),
     ]
 
 
 def number_pieces(run: Run, view: View, count: int) -> list[Piece]:
     layers = frames.layer_frame(run, count, view.moment)
     return [
-        DataTable(frames.step_frame(run, count), table_headings.STEP_HEADINGS),
-        DataTable(layers, table_headings.LAYER_HEADINGS),
+        data_table(frames.step_frame(run, count), table_headings.STEP_HEADINGS),
+        data_table(layers, table_headings.LAYER_HEADINGS),
     ]
 
 
@@ -231,36 +188,36 @@ TRAIN_SECTIONS = {
     "learned": Section(
         absent=learned_function.why_not_drawn,
         live=learned_function_pieces,
-        static=lambda e, view: [Sentences(learned_function_notes(e))],
+        static=lambda e, view: [paragraphs(learned_function_sentences.learned_function_notes(e))],
         settings=("dataset", "moment"),
     ),
     "formats": Section(
         live=format_pieces,
-        static=lambda e, view: [Sentences([FORMATS_NOTE])],
+        static=lambda e, view: [paragraphs([prose.FORMATS_NOTE])],
         settings=("moment", "format"),
     ),
     "symmetry": Section(
         absent=symmetries.why_no_symmetries,
         probes=symmetry_probes,
         static=symmetry_pieces,
-        live=distinct_unit_pieces,
-        live_after=1,
+        live=live_symmetry_pieces,
         settings=("layer",),
-        actions=(Action("Swap two units", Session.swap_units),),
+        actions={"Swap two units": Session.swap_units},
     ),
     "gains": Section(
-        probes=lambda e, view: [Probe(measure_first_layer_gain, (e,), first_batch_cost(e, 1))],
-        static=gain_pieces,
-        settings=("features", "width"),
+        probes=lambda e, view: [gain_probe(e)], static=gain_pieces, settings=("features", "width")
     ),
     "singular_values": Section(
         absent=jacobian.why_no_singular_values,
-        probes=singular_value_probes,
+        # Only the first network of each scheme is shown.
+        probes=lambda e, view: [singular_value_probe(replace(e, replicates=1))],
         static=singular_value_pieces,
     ),
     "theory": Section(static=theory_pieces),
     "numbers": Section(
-        live=number_pieces, static=lambda e, view: [Sentences([NUMBERS_NOTE])], settings=("moment",)
+        live=number_pieces,
+        static=lambda e, view: [paragraphs([prose.NUMBERS_NOTE])],
+        settings=("moment",),
     ),
     "tried": Section(),  # rows that can be clicked: the page draws them itself
 }

@@ -1,4 +1,4 @@
-"""The server that all visitors share: its runs, its speed, and how much it affords."""
+"""The server that all visitors share: its runs, its speed, and its limits."""
 
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from stability import charts
 from stability.engine.cost import Cost, describe_refusal, measure_speed, nearest_that_fits
 from stability.engine.registry import Registry
-from stability.page.benches import BENCHES, Look, bench_of, open_section
+from stability.page.benches import BENCHES, Look, open_claim, open_section
 from stability.page.renderer import FREQUENT
 from stability.page.session import Session
 from stability.records.experiment import Experiment
@@ -22,46 +22,44 @@ class Server:
 
     def __init__(self, components: Mapping[str, Callable[..., Any]]):
         self.components = components
-        self.registry = Registry({bench.record: bench.stream for bench in BENCHES.values()})
+        self.registry = Registry({kind: bench.stream for kind, bench in BENCHES.items()})
         self.speed = measure_speed()
 
     def affords(self, cost: Cost) -> bool:
-        """True if this takes neither too long nor too much memory here."""
+        """Return True if this takes neither too long nor too much memory here."""
         return self.speed.seconds(cost) <= MOST_SECONDS and cost.bytes <= MOST_BYTES
 
     def fits(self, record: BenchRecord) -> bool:
-        """True if a run of these settings is affordable."""
-        return self.affords(bench_of(record).cost(record))
+        """Return True if a run of these settings is affordable."""
+        return self.affords(BENCHES[type(record)].cost(record))
 
     def refusal(self, record: Any) -> tuple[Any, str, str]:
         """Return the nearest settings that fit, what they change, and a sentence that refuses."""
-        bench = bench_of(record)
+        bench = BENCHES[type(record)]
         nearest = nearest_that_fits(record, self.fits, bench.shrinkable)
-        cost = bench.cost(record)
-        words, sentence = describe_refusal(
-            record, nearest, cost, self.speed, MOST_SECONDS, MOST_BYTES
-        )
-        return nearest, words, sentence
+        limits = self.speed, MOST_SECONDS, MOST_BYTES
+        return nearest, *describe_refusal(record, nearest, bench.cost(record), *limits)
 
     def look(self, session: Session) -> Look:
-        """Return all that a visitor looks at: runs are shared by all who look at equal settings."""
+        """Return the contents of a visitor's page. Visitors with equal settings share one run."""
         page, registry = session.page, self.registry
         section = open_section(page, self.affords)
-        section.computations = [registry.open(probe) for probe in section.probes]
+        claim = open_claim(session.lesson.claim if session.lesson else None, page, self.affords)
+        for opened in (section, claim):
+            opened.computations = [registry.open(probe) for probe in opened.probes]
         pins = [pin for pin in session.pins_behind if self.fits(pin)]
         return Look(
-            bench=BENCHES[page.view.bench],
             stream=registry.open(page.record),
             page=page,
             section=section,
             pinned={page.pin_label(pin): registry.open(pin) for pin in pins},
             waiting=page.waiting_schemes(session.chosen_schemes),
-            claim=session.lesson.claim if session.lesson else None,
+            claim=claim,
             paused=session.playback.paused,
         )
 
     def follow(self, look: Look, until: int) -> Generator[int, None, None]:
-        """Compute all that a visitor looks at, in its turn. Yields queue positions, to draw at."""
+        """Compute the streams of a look in their turn. Yields queue positions, to draw at."""
         run = look.stream
         if len(run.measurements) == until - 1:
             run.measurement_at(until - 1)  # a single step waits for nobody

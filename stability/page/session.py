@@ -1,14 +1,15 @@
-"""One visitor: what is shown, and what each touch of a control does to it. The page draws it."""
+"""The state of one visit, and how each control changes it."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
 from stability.course.lessons import Lesson, all_lessons
 from stability.diagnosis.remedies import Remedy
 from stability.engine.runs import steps_with_profiles
-from stability.page.history import History
 from stability.page.links import lesson_start, read_link, spell_link
 from stability.page.playback import Playback
 from stability.page.settings import page_knobs
@@ -19,9 +20,10 @@ from stability.records.view import NEWEST_STEP, BenchRecord, View
 
 
 class Session:
-    """The page, notices on it, the playback of its run, and what was tried before.
+    """The page, its notes, the playback of its run, and the experiments tried before.
 
-    `chosen_schemes` are those on chips: some may not go with the other settings, or none be left.
+    `chosen_schemes` are those on chips: some may be illegal with the other settings, and there may
+    be none.
     """
 
     def __init__(self) -> None:
@@ -29,7 +31,9 @@ class Session:
         self.chosen_schemes = self.page.experiment.schemes
         self.notes: list[str] = []
         self.playback = Playback(self.page.last_step)
-        self.history = History()
+        # Summaries of the experiments that were trained to their end, oldest first.
+        self.history: dict[Experiment, pd.DataFrame] = {}
+        self.times_reopened = 0
         self.answers: dict[str, str] = {}  # to the questions of lessons, by their keys
         self._written: dict[str, str] | None = None  # what the address was last known to spell
         self._touched = False  # a control was, since the address was read: then the controls win
@@ -42,7 +46,7 @@ class Session:
         return spell_link(self.page)
 
     def follow_link(self, query: Mapping[str, str]) -> None:
-        """Show what the address spells, if it was opened, or changed by Back and Forward."""
+        """Show the page of the address, if it was just opened or changed by Back and Forward."""
         touched, self._touched = self._touched, False
         if self._written is None or not (touched or query == self._written):
             self._written = dict(query)
@@ -51,7 +55,10 @@ class Session:
             self._touched = False
 
     def link_to_write(self) -> dict[str, str] | None:
-        """Return what the address must spell; None if it opens this page: Back must pass it."""
+        """Return the query to write to the address; None if the address opens this page already.
+
+        Writing it again would add an entry to the history, and Back would go nowhere.
+        """
         if spell_link(read_link(self._written or {})[0]) == self.link:
             return None
         self._written = self.link
@@ -71,11 +78,11 @@ class Session:
 
     @property
     def is_fresh(self) -> bool:
-        """True until another experiment is opened; a closer look or a pause is no new one."""
+        """True until another experiment is opened; sections and pauses do not count."""
         view, first = View(bench=self.page.view.bench, lesson=self.page.view.lesson), Page()
         return (
             replace(self.page, view=view, product=first.product) == first
-            and self.history.holds_only(first.experiment)
+            and self.history.keys() <= {first.experiment}
             and not self.answers
         )
 
@@ -90,10 +97,15 @@ class Session:
         pins = self.page.pins if self.page.view.bench_link.trains else ()
         return [pin for pin in pins if pin != self.page.experiment]
 
+    def tried_table(self) -> tuple[pd.DataFrame, list[Experiment]]:
+        """Return all summaries as one table, and the experiment of each of its rows."""
+        owners = [owner for owner, rows in self.history.items() for _ in range(len(rows))]
+        return pd.concat(list(self.history.values()), ignore_index=True), owners
+
     def show_page(
         self, page: Page, notes: Sequence[str] = (), chosen: Sequence[str] | None = None
     ) -> None:
-        """Show this page; what runs there, if it is another, from its start."""
+        """Show this page; a run that was not shown before plays from its start."""
         if self.page.record != page.record or self.page.view.answer != page.view.answer:
             self.playback = Playback(page.last_step)
         self._touched, self.page, self.notes = True, page, list(notes)
@@ -102,7 +114,7 @@ class Session:
     # Callbacks: settings
 
     def enter_value(self, name: str, value: Any) -> None:
-        """Take what a control reports; chips may hold text that somebody typed."""
+        """Set the value that a control reports; schemes may hold text that a visitor typed."""
         knob = page_knobs(self.page).get(name)
         if not knob:  # of a bench that has just been left
             return
@@ -149,13 +161,13 @@ class Session:
         self.change_setting("swaps", (self.page.view.swaps + 1) % 10_000)
 
     def toggle_presenter_view(self) -> None:
-        """Show the page large, for many; or to one reader again."""
+        """Switch between the presenter view and the usual one."""
         self.change_setting("view", "" if self.page.view.is_presenter_view else "present")
 
     # Callbacks: playback, pins, other pages
 
     def play(self, move: Callable[[Playback], None]) -> None:
-        """Move the playback, for instance by `Playback.step_forward`."""
+        """Change the playback, for instance by `Playback.step_forward`."""
         self._touched = True
         move(self.playback)
 
@@ -181,7 +193,7 @@ class Session:
 
     def reopen(self, record: BenchRecord) -> None:
         """Show settings that were tried before, or are offered instead of too large ones."""
-        self.history.times_reopened += 1
+        self.times_reopened += 1
         self.show_page(self.page.with_record(record))
 
     def open_bench(self, bench: str) -> None:

@@ -1,6 +1,5 @@
-"""The settings of a page: which mean something now, and how the sidebar groups them."""
+"""The settings of a page: which have an effect, and how the sidebar groups them."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from stability.records.experiment import Experiment
@@ -10,26 +9,20 @@ from stability.records.view import BenchRecord, View
 
 
 def page_knobs(page: Page) -> dict[str, Knob]:
-    """Return the knobs of all that can be set: on the bench, and of how it is looked at."""
+    """Return the knobs of the open bench and of the view."""
     return page.record.knobs() | View.knobs()
 
 
 def shown_settings(page: Page) -> dict[str, Knob]:
-    """Return the settings of the bench that mean something now."""
+    """Return the settings of the open bench that have an effect."""
     settings, record = dict(page.record.knobs()), page.record
     if isinstance(record, Experiment) and record.dataset_row.fixed_features:
         del settings["features"]
     return settings
 
 
-def offered_settings(page: Page, names: Sequence[str]) -> list[str]:
-    """Return those of these settings, of the bench or of the view, that mean something now."""
-    offered = shown_settings(page).keys() | View.knobs().keys()
-    return [name for name in names if name in offered]
-
-
 def default_record(page: Page) -> BenchRecord:
-    """Return the defaults of the bench, but the learning rate that is typical of the optimizer."""
+    """Return the bench's defaults, with the typical learning rate of the chosen optimizer."""
     record = page.record
     if isinstance(record, Experiment):
         return replace(Experiment(), learning_rate=record.optimizer_row.learning_rate)

@@ -1,36 +1,24 @@
-"""The controls and buttons of the page, as names and arguments that Streamlit's functions take."""
+"""The controls and buttons of the page, as names and arguments of Streamlit's functions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from stability.catalogues.schemes import scheme_title
-from stability.page.course_page import neighbouring_lessons
+from stability.course.lessons import Lesson
+from stability.page.benches import section_row
+from stability.page.course_page import neighbouring_lessons, option_icon
+from stability.page.pieces import Element, button
 from stability.page.playback import Playback
+from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
-from stability.page.settings import page_knobs
-from stability.page_layout import presenter_key
+from stability.page.settings import page_knobs, shown_settings
+from stability.page_layout import presenter_key, undo_key
+from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
 from stability.records.page import Page
-
-# Buttons of the toolbar: label, icon, what each does, help.
-PAUSE_HELP = "Stops your view; nobody else's."
-MOVES = (
-    ("Start", "first_page", Playback.rewind, "The state before the first step, paused."),
-    ("Step", "skip_next", Playback.step_forward, "One step further, then paused."),
-)
-ACTIONS = (
-    ("New seed", "casino", Session.draw_new_seed, "The same settings, drawn anew."),
-    ("Reset", "restart_alt", Session.reset, "Back to the settings that this page began with."),
-)
-PIN = ("Pin", "keep", Session.pin, "Keeps these curves, grey, behind whatever you set next.")
-PRESENT = (
-    "Present",
-    "slideshow",
-    Session.toggle_presenter_view,
-    "Large, for a room. Space pauses, arrows step and change lessons.",
-)
+from stability.records.view import View
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,34 +75,31 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
     raise TypeError(f"no widget for {type(knob).__name__}")
 
 
-@dataclass(frozen=True, eq=False)
-class Button:
-    """A button; one that `needs_run` is disabled where nothing runs."""
-
-    label: str
-    icon: str
-    press: Callable[[], None]
-    key: str
-    help: str | None = None
-    shortcut: str | None = None
-    needs_run: bool = False
-    kind: Literal["primary", "secondary", "tertiary"] = "secondary"
-
-
-def toolbar_buttons(session: Session) -> list[Button]:
-    """Return the buttons of the toolbar."""
-    moves = ((*pause_label(session.playback), Playback.toggle_pause, PAUSE_HELP), *MOVES)
+def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
+    """Return the buttons of the toolbar; those that need a run are disabled if nothing runs."""
+    moves = [
+        (*pause_label(session.playback), Playback.toggle_pause, "Stops your view; nobody else's."),
+        ("Start", "first_page", Playback.rewind, "The state before the first step, paused."),
+        ("Step", "skip_next", Playback.step_forward, "One step further, then paused."),
+    ]
+    actions = [
+        ("New seed", "casino", session.draw_new_seed, "The same settings, drawn anew."),
+        ("Reset", "restart_alt", session.reset, "Back to the settings that this page began with."),
+        ("Pin", "keep", session.pin, "Keeps these curves, grey, behind whatever you set next."),
+        ("Present", "slideshow", session.toggle_presenter_view,
+         "Large, for a room. Space pauses, arrows step and change lessons."),
+    ]  # fmt: skip
+    if not session.page.view.bench_link.trains:
+        del actions[2]
     buttons = [
-        Button(
-            label, icon, partial(session.play, move), f"tool_{move.__name__}", help, needs_run=True
+        button(
+            label, icon, partial(session.play, move), f"tool_{move.__name__}", help, disabled=idle
         )
         for label, icon, move, help in moves
     ]
-    rows = [*ACTIONS, PIN, PRESENT] if session.page.view.bench_link.trains else [*ACTIONS, PRESENT]
-    for label, icon, action, help in rows:
-        key, needs_run = f"tool_{action.__name__}", action is Session.pin
-        press = partial(action, session)
-        buttons.append(Button(label, icon, press, key, help, needs_run=needs_run))
+    for label, icon, action, help in actions:
+        disabled, key = idle and action == session.pin, f"tool_{action.__name__}"
+        buttons.append(button(label, icon, action, key, help, disabled=disabled))
     return buttons
 
 
@@ -123,33 +108,74 @@ def pause_label(playback: Playback) -> tuple[str, str]:
     return ("Resume", "play_arrow") if playback.paused else ("Pause", "pause")
 
 
-def presenter_buttons(session: Session) -> list[Button]:
-    """Return what one person presses while many look, each with its key on the keyboard."""
-    buttons = []
+def presenter_buttons(session: Session) -> list[Element]:
+    """Return the buttons of the presenter view, each with its key on the keyboard."""
+    rows: list[tuple[str, str, Callable[[], None], str]] = []
     if session.awaits_answer:
-        show = partial(session.answer_question, "shown")
-        buttons.append(presenter_button("Show me", "visibility", show, "Space"))
+        rows.append(("Show me", "visibility", partial(session.answer_question, "shown"), "Space"))
     elif session.page.view.bench_link.record:
-        moves = [
-            (*pause_label(session.playback), Playback.toggle_pause, "Space"),
-            ("Back", "skip_previous", Playback.step_back, "Left"),
-            ("Step", "skip_next", Playback.step_forward, "Right"),
+        rows += [
+            (*pause_label(session.playback), partial(session.play, Playback.toggle_pause), "Space"),
+            ("Back", "skip_previous", partial(session.play, Playback.step_back), "Left"),
+            ("Step", "skip_next", partial(session.play, Playback.step_forward), "Right"),
         ]
-        for label, icon, move, shortcut in moves:
-            press = partial(session.play, move)
-            buttons.append(presenter_button(label, icon, press, shortcut))
     if session.lesson:
         previous, following = neighbouring_lessons(session.lesson.key)
         if previous:
             go = partial(session.open_lesson, previous)
-            buttons.append(presenter_button("Previous", "arrow_upward", go, "Up"))
+            rows.append(("Previous", "arrow_upward", go, "Up"))
         if following:
             go = partial(session.open_lesson, following)
-            buttons.append(presenter_button("Next", "arrow_downward", go, "Down"))
-    leave = presenter_button("Leave", "close_fullscreen", session.toggle_presenter_view, "Esc")
-    return [*buttons, leave]
+            rows.append(("Next", "arrow_downward", go, "Down"))
+    rows.append(("Leave", "close_fullscreen", session.toggle_presenter_view, "Esc"))
+    return [
+        button(label, icon, press, presenter_key(shortcut), shortcut=shortcut)
+        for label, icon, press, shortcut in rows
+    ]
 
 
-def presenter_button(label: str, icon: str, press: Callable[[], None], shortcut: str) -> Button:
-    """Return a button of the presenter view, which `shortcut` on the keyboard presses, too."""
-    return Button(label, icon, press, presenter_key(shortcut), shortcut=shortcut)
+def undo_button(session: Session, name: str, default: Any) -> Element:
+    """Return the button that restores a setting's default."""
+    words = escape_markdown(page_knobs(session.page)[name].label_with_value(default))
+    press = partial(session.change_setting, name, default)
+    return button("", "undo", press, undo_key(name), f"Changed; back to {words}", type="tertiary")
+
+
+def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[Element]:
+    """Return a button for each pin, which drops it; on a bench without pins none."""
+    page, buttons = session.page, []
+    for index, pin in enumerate(page.pins if page.view.bench_link.trains else ()):
+        label = page.change_from_pin(pin)
+        if not fits(pin):
+            label = f"{label} (too large here: not drawn)"
+        press = partial(session.unpin, pin)
+        buttons.append(button(label, "close", press, f"unpin_{index}", "Let go of it."))
+    return buttons
+
+
+def option_buttons(session: Session, lesson: Lesson) -> list[Element]:
+    """Return a button for each option of a lesson's question, marked once there is an answer."""
+    view, buttons = session.page.view, []
+    for number, option in enumerate(lesson.options, 1):
+        icon = option_icon(lesson, view.answer, number)
+        press = partial(session.answer_question, str(number))
+        buttons.append(button(option, icon, press, f"option_{number}"))
+    if session.awaits_answer and not view.is_presenter_view:
+        press = partial(session.answer_question, "shown")
+        buttons.append(button("Just show me", "", press, "option_shown", type="tertiary"))
+    return buttons
+
+
+def section_buttons(session: Session) -> list[Element]:
+    """Return the buttons of the section that is open."""
+    actions = enumerate(section_row(session.page).actions.items())
+    return [
+        button(label, "", partial(press, session), f"action_{index}")
+        for index, (label, press) in actions
+    ]
+
+
+def section_settings(page: Page) -> list[str]:
+    """Return the settings that have a control in the open section, if they have an effect."""
+    offered = shown_settings(page).keys() | View.knobs().keys()
+    return [name for name in section_row(page).settings if name in offered]

@@ -7,7 +7,6 @@ gradients are measured on the first batch before training.
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from stability.engine.losses import mean_losses
 from stability.engine.quantities import to_schemes_and_replicates
 from stability.engine.scaled_norms import norms
 from stability.engine.training import draw_stack_and_data, first_batch
+from stability.probes.results import remembered
 from stability.records.experiment import Experiment
 
 
@@ -33,7 +33,7 @@ class FirstLayerGain:
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-@lru_cache(maxsize=32)
+@remembered
 def measure_first_layer_gain(experiment: Experiment) -> FirstLayerGain:
     """Return the gains on the first batch, in float64 and with the dropout of step 0.
 

@@ -7,15 +7,14 @@ dynamical isometry. Saxe et al. 2014; Pennington et al. 2017.
 
 import math
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stability.catalogues.scheme_entry import Scheme
 from stability.engine.network import Stack
 from stability.engine.training import draw_stack_and_data, first_batch
+from stability.probes.results import remembered
 from stability.records.experiment import Experiment
 
 # A chart shows no more directions than these, and their cost grows as width^3.
@@ -42,6 +41,11 @@ def example_count(e: Experiment) -> int:
     return min(MOST_EXAMPLES, max(1, MOST_DIRECTIONS // e.width), e.batch)
 
 
+def direction_count(e: Experiment) -> int:
+    """Return how many singular values each network has, those of all its examples together."""
+    return example_count(e) * e.width
+
+
 def singular_values(e: Experiment) -> np.ndarray:
     """Return the singular values of d z_{L-1} / d z_1, from the largest, NaN last.
 
@@ -65,14 +69,13 @@ def largest_and_median(e: Experiment) -> np.ndarray:
     for scheme, values in enumerate(of_first_networks):
         values = values[np.isfinite(values).any(axis=1)].ravel()
         if len(values):
-            # The middle two of an even number; values lost to rounding sort below all others.
-            ordered = np.sort(np.nan_to_num(values, nan=-1.0))
-            middle = ordered[[(len(values) - 1) // 2, len(values) // 2]]
-            found[scheme] = ordered[-1], middle.mean() if middle.min() >= 0 else np.nan
+            counted = np.where(np.isnan(values), -np.inf, values)  # lost ones lie below all others
+            median = np.median(counted)
+            found[scheme] = counted.max(), median if median >= 0 else np.nan
     return found
 
 
-@lru_cache(maxsize=32)
+@remembered
 def singular_values_by_example(e: Experiment) -> np.ndarray:
     """Return the singular values of each example from the largest, `(S, R, examples, width)`."""
     if why_no_singular_values(e):
@@ -160,15 +163,9 @@ def predicted_edge(e: Experiment) -> np.ndarray:
     if is_linear and not why_no_singular_values(e):
         between = e.layers[1:-1]
         for index, row in enumerate(e.scheme_rows):
-            if is_gaussian(row):
-                variances = [row.weight_variance(layer) or 0.0 for layer in between]
-                gains = [layer.fan_in * v for layer, v in zip(between, variances, strict=True)]
+            if row.variance and row.distribution == "normal" and not row.weights:  # Gaussian
+                gains = [layer.fan_in * (row.weight_variance(layer) or 0.0) for layer in between]
                 edges[index] = math.sqrt(linear_edge(len(between))) * math.prod(
                     map(math.sqrt, gains)
                 )
     return np.where(np.isfinite(edges), edges, np.nan)
-
-
-def is_gaussian(row: Scheme) -> bool:
-    """Return True if the weights are independent draws from one normal distribution."""
-    return bool(row.variance and row.distribution == "normal" and not row.weights)

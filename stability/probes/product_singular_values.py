@@ -8,7 +8,6 @@ directions of two factors hardly ever align. All functions here use the first re
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from stability.engine.products import factor_matrices, normalize_matrices
+from stability.probes.results import remembered
 from stability.records.product import Product
 
 # Most factors times n^2 (n + OPERATIONS_PER_CALL): half a second on an idle machine.
@@ -67,11 +67,11 @@ def singular_bounds(product: Product) -> SingularBounds:
     if not product.sigma:
         return SingularBounds(np.empty(0, dtype=int), *np.empty((4, 0)))
     factor = sampled_factors(affordable_factors(product))
-    bounds = bounds_at_scale_1(replace(product, sigma=1.0, replicates=1))
+    bounds = bounds_at_scale_1(at_scale_1(product))
     return SingularBounds(factor, *(bounds + (factor + 1) * product.log10_scale))
 
 
-@lru_cache(maxsize=64)
+@remembered
 def bounds_at_scale_1(product: Product) -> np.ndarray:
     """Return log10 of upper, largest, smallest and lower, `(4, samples)`, for matrices at scale 1.
 
@@ -93,6 +93,11 @@ def bounds_at_scale_1(product: Product) -> np.ndarray:
     return np.array(rows).T
 
 
+def at_scale_1(product: Product) -> Product:
+    """Return the first replicate of the product, at scale 1, from which all scales follow."""
+    return replace(product, sigma=1.0, replicates=1)
+
+
 def first_factors(product: Product) -> Iterator[Tensor]:
     """Return the affordable factors of the first replicate at scale 1, `(n, n)` each."""
     factors = islice(factor_matrices(product, range(1)), affordable_factors(product))
@@ -106,11 +111,10 @@ def measured_exponents(product: Product) -> np.ndarray:
     all turn into one direction. Benettin et al. 1980. -inf at sigma 0. For Gaussian factors r_ii^2
     is sigma^2 times chi-square with n - i degrees of freedom, i = 0 .. n - 1, for every k.
     """
-    at_scale_1 = exponents_at_scale_1(replace(product, sigma=1.0, replicates=1))
-    return at_scale_1 + product.log10_scale * math.log(10)
+    return exponents_at_scale_1(at_scale_1(product)) + product.log10_scale * math.log(10)
 
 
-@lru_cache(maxsize=64)
+@remembered
 def exponents_at_scale_1(product: Product) -> np.ndarray:
     """Return the exponents `(n,)` of a product of matrices at scale 1."""
     q = torch.eye(product.n, dtype=torch.float64)

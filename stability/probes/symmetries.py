@@ -9,8 +9,6 @@ Dive into Deep Learning, Numerical Stability and Initialization, says less.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -22,25 +20,24 @@ from stability.engine.losses import mean_losses
 from stability.engine.network import Stack
 from stability.engine.quantities import to_schemes_and_replicates
 from stability.engine.training import draw_stack_and_data, first_batch
+from stability.probes.results import remembered
 from stability.records.experiment import Experiment
 
-# The weights of one hidden layer's units, of N networks:
-# incoming (N, width, fan_in), bias (N, width), outgoing (N, fan_out, width)
-Units = tuple[Tensor, Tensor, Tensor]
-Transformation = Callable[[Tensor, Tensor, Tensor, int, int], Units]
+# width, i, j -> A, B, both (width, width): W_l and b_l become A W_l and A b_l, W_{l+1} W_{l+1} B
+Transformation = Callable[[int, int, int], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Symmetry(Entry):
-    """A row: `change(incoming, bias, outgoing, i, j)` returns the units with i and j transformed.
+    """A linear change of the hidden units i and j.
 
-    The output is compared with the output after `start`, or before any change where there is none.
+    The output after `change` is compared with that after `start`, which changes nothing by default.
     `why_broken(e, layer)` says in a sentence why the output changes, empty where it does not;
     `description` names the change, with fields for {one}, {other} and the {layer}.
     """
 
     change: Transformation
-    start: Transformation | None = None
+    start: Transformation = lambda width, i, j: (rearranged(width, {}),) * 2
     why_broken: Callable[[Experiment, int], str] = lambda e, layer: ""
     description: str
 
@@ -53,94 +50,55 @@ class OutputChange:
     size: np.ndarray  # (S, R)
 
 
-def swap_units(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
-    """Return the units with i and j swapped."""
-    order = torch.arange(bias.shape[-1], device=bias.device)
-    order[[i, j]] = order[[j, i]]
-    return incoming[:, order], bias[:, order], outgoing[:, :, order]
+class OutputChanges(dict[str, OutputChange]):
+    """Output changes by name; a dict of its own type, since a cache refers to it weakly."""
 
 
-def swap_incoming(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
-    """Return the units with the incoming weights of i and j swapped, the outgoing ones not."""
-    return *swap_units(incoming, bias, outgoing, i, j)[:2], outgoing
+def rearranged(width: int, sources: Mapping[int, int]) -> Tensor:
+    """Return the identity matrix with row k replaced by its row `sources[k]`, if there is one."""
+    return torch.eye(width, dtype=torch.float64)[[sources.get(k, k) for k in range(width)]]
 
 
-def rescale_unit(factor: float) -> Transformation:
-    """Return a change of unit i: incoming weights times `factor`, outgoing ones over `factor`."""
-
-    def rescale(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
-        return (
-            multiply_unit(incoming, 1, i, factor),
-            multiply_unit(bias, 1, i, factor),
-            multiply_unit(outgoing, 2, i, 1 / factor),
-        )
-
-    return rescale
+def multiplied(width: int, unit: int, factor: float) -> Tensor:
+    """Return the identity matrix with one entry multiplied by `factor`."""
+    matrix = torch.eye(width, dtype=torch.float64)
+    matrix[unit, unit] = factor
+    return matrix
 
 
-def multiply_unit(tensor: Tensor, dim: int, unit: int, factor: float) -> Tensor:
-    """Return a copy in which one unit is multiplied by `factor`."""
-    copy = tensor.clone()
-    copy.select(dim, unit).mul_(factor)
-    return copy
-
-
-def copy_unit(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
-    """Make unit j a copy of unit i on the way in; each keeps its outgoing weights."""
-    incoming, bias = incoming.clone(), bias.clone()
-    incoming[:, j], bias[:, j] = incoming[:, i], bias[:, i]
-    return incoming, bias, outgoing
-
-
-def shift_outgoing(incoming: Tensor, bias: Tensor, outgoing: Tensor, i: int, j: int) -> Units:
-    """Make unit j a copy of unit i, and give its outgoing weights to unit i."""
-    shifted = multiply_unit(outgoing, 2, j, 0.0)
-    shifted[:, :, i] += outgoing[:, :, j]
-    return *copy_unit(incoming, bias, outgoing, i, j)[:2], shifted
-
-
-def scales_with_input(e: Experiment, layer: int, factor: float) -> bool:
-    """Return True if z times `factor` gives a unit's output, behind its norm, times `factor`.
+def why_not_scaling(e: Experiment, layer: int, factor: float, words: str) -> str:
+    """Return why z times `factor` does not multiply a unit's output, behind its norm; or nothing.
 
     An added constant is allowed where the norm of the next layer removes it, as batch norm does:
     sigmoid(-u) = 1 - sigmoid(u).
     """
-    norm, phi = e.normalization_row.apply, e.phi.phi
+    row, phi = e.normalization_row, e.phi.phi
     random = torch.Generator().manual_seed(0)
     z = 2 * torch.randn((1, 64, 8), generator=random, dtype=torch.float64)
-    expected = multiply_unit(phi(norm(z)), 2, 0, factor)
-    rest = phi(norm(multiply_unit(z, 2, 0, factor))) - expected
-    next_removes_constants = torch.allclose(norm(z + z[:, :1]), norm(z))
+    by_factor = multiplied(8, 0, factor)
+    rest = phi(row.apply(z @ by_factor)) - phi(row.apply(z)) @ by_factor
+    next_removes_constants = torch.allclose(row.apply(z + z[:, :1]), row.apply(z))
     if next_removes_constants and not e.residual and layer < e.depth - 1:
         rest = rest - rest[:, :1]
-    return bool((rest.abs() < 1e-9).all())
-
-
-def unless_scales_with_input(factor: float, words: str) -> Callable[[Experiment, int], str]:
-    """Return the `why_broken` of a symmetry that needs units which scale with their input."""
-
-    def why_broken(e: Experiment, layer: int) -> str:
-        if scales_with_input(e, layer, factor):
-            return ""
-        norm = e.normalization_row
-        behind = f" behind {norm.label.lower()}" if norm.has_gain else ""
-        return f"{e.phi.label} units{behind} do not {words} with their input."
-
-    return why_broken
+    behind = f" behind {row.label.lower()}" if row.has_gain else ""
+    sentence = f"{e.phi.label} units{behind} do not {words} with their input."
+    return "" if (rest.abs() < 1e-9).all() else sentence
 
 
 SYMMETRIES: Mapping[str, Symmetry] = catalogue(
     Symmetry(
-        key="swap", label="Swap two units", source="Hecht-Nielsen 1990", change=swap_units,
+        key="swap", label="Swap two units", source="Hecht-Nielsen 1990",
         summary="Two hidden units change places, with all their weights: "
         "a sum does not know the order of its terms.",
         formula=r"W_l \to P W_l, \quad b_l \to P b_l, \quad W_{l+1} \to W_{l+1} P^\top",
+        change=lambda width, i, j: (rearranged(width, {i: j, j: i}),) * 2,
         description="Units {one} and {other} of {layer} swapped",
     ),
     Symmetry(
         key="swap_incoming", label="Swap their incoming weights only", source="-",
         summary="The contrast: each unit's answer now leaves by the other's way out.",
-        formula=r"W_l \to P W_l", change=swap_incoming,
+        formula=r"W_l \to P W_l",
+        change=lambda width, i, j: (rearranged(width, {i: j, j: i}), rearranged(width, {})),
         why_broken=lambda e, layer: "Their outgoing weights stay where they were.",
         description="Only the incoming weights of units {one} and {other} of {layer} swapped",
     ),
@@ -148,16 +106,18 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         key="flip", label="Flip a sign", source="Chen, Lu & Hecht-Nielsen 1993",
         summary="All weights of one unit change their sign, in and out: "
         "an odd activation hands the sign through.",
-        formula=r"\phi(-u) = -\phi(u)", change=rescale_unit(-1.0),
-        why_broken=unless_scales_with_input(-1.0, "change sign"),
+        formula=r"\phi(-u) = -\phi(u)",
+        change=lambda width, i, j: (multiplied(width, i, -1),) * 2,
+        why_broken=lambda e, layer: why_not_scaling(e, layer, -1, "change sign"),
         description="All signs of unit {one} of {layer} flipped",
     ),
     Symmetry(
         key="rescale", label="Rescale", source="Neyshabur et al. 2015",
         summary="Incoming weights doubled, outgoing ones halved: "
         "straight lines from 0 hand the factor through.",
-        formula=r"\phi(2 u) = 2 \phi(u)", change=rescale_unit(2.0),
-        why_broken=unless_scales_with_input(2.0, "double"),
+        formula=r"\phi(2 u) = 2 \phi(u)",
+        change=lambda width, i, j: (multiplied(width, i, 2), multiplied(width, i, 0.5)),
+        why_broken=lambda e, layer: why_not_scaling(e, layer, 2, "double"),
         description="Unit {one} of {layer} doubled on the way in and halved on the way out",
     ),
     Symmetry(
@@ -165,7 +125,8 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         summary="Of two units that are copies on the way in, "
         "only the sum of their outgoing weights matters.",
         formula=r"a_i \phi(u) + a_j \phi(u) = (a_i + a_j) \phi(u)",
-        start=copy_unit, change=shift_outgoing,
+        start=lambda width, i, j: (rearranged(width, {j: i}), rearranged(width, {})),
+        change=lambda width, i, j: (rearranged(width, {j: i}),) * 2,
         description="Unit {other} of {layer} made a copy of unit {one}, "
         "and its outgoing weights given to that",
     ),
@@ -177,25 +138,16 @@ def why_no_symmetries(e: Experiment) -> str:
     return "" if e.depth > 1 else "No hidden units at depth 1: the only layer is the output."
 
 
-def layers_changed_together(e: Experiment, layer: int) -> range:
-    """Return the hidden layers whose units change together: with residual connections all.
-
-    A skip adds unit i of one hidden layer to unit i of the next, past all weights: a change of one
-    layer alone is then no symmetry.
-    """
-    return range(1, e.depth) if e.residual else range(layer, layer + 1)
-
-
 def check_hidden(e: Experiment, layer: int) -> None:
     """Raise ValueError where there is no such hidden layer."""
     if not 1 <= layer < e.depth:
         raise ValueError(f"layer must be a hidden one, from 1 to {e.depth - 1}, not {layer}")
 
 
-@lru_cache(maxsize=32)
+@remembered
 def symmetry_changes(
     experiment: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1)
-) -> Mapping[str, OutputChange]:
+) -> OutputChanges:
     """Return by how much each of SYMMETRIES moves the output before training, on the first batch.
 
     In float64 and without dropout, so that a symmetry moves it by rounding alone; but chaotic
@@ -204,7 +156,7 @@ def symmetry_changes(
     changed. Empty at depth 1. ValueError where there is no such layer or unit.
     """
     if why_no_symmetries(experiment):
-        return MappingProxyType({})
+        return OutputChanges()
     check_hidden(experiment, layer)
     width = experiment.width
     if len({*units}) != 2 or not all(0 <= unit < width for unit in units):
@@ -212,19 +164,19 @@ def symmetry_changes(
     e = replace(experiment, precision="float64")
     stack, data = draw_stack_and_data(e)
     x, _ = first_batch(e, data)
+    # A skip adds unit i of one hidden layer to unit i of the next, past all weights: a change of
+    # one layer alone is then no symmetry.
+    layers = range(1, e.depth) if e.residual else range(layer, layer + 1)
 
     @torch.no_grad()
-    def output_after(change: Transformation | None) -> Tensor:
-        changed = stack
-        if change:
-            changed = transform_units(stack, change, layers_changed_together(e, layer), units)
-        return changed.forward(x).output  # (N, batch, outputs)
+    def output_after(change: Transformation) -> Tensor:
+        return transform_units(stack, layers, *change(width, *units)).forward(x).output
 
-    found, plain = {}, output_after(None)
+    found = OutputChanges()
     for key, row in SYMMETRIES.items():
-        before = output_after(row.start) if row.start else plain
+        before = output_after(row.start)  # (N, batch, outputs)
         found[key] = largest_entries(e, output_after(row.change) - before, before)
-    return MappingProxyType(found)
+    return found
 
 
 def largest_entries(e: Experiment, difference: Tensor, before: Tensor) -> OutputChange:
@@ -234,22 +186,21 @@ def largest_entries(e: Experiment, difference: Tensor, before: Tensor) -> Output
     return OutputChange(to_schemes_and_replicates(e, moved), to_schemes_and_replicates(e, size))
 
 
-def transform_units(
-    stack: Stack, change: Transformation, layers: range, units: tuple[int, int]
-) -> Stack:
-    """Return a stack with units of these layers (from 1) transformed, one layer after another."""
+def transform_units(stack: Stack, layers: range, way_in: Tensor, way_out: Tensor) -> Stack:
+    """Return a stack with the units of these layers (from 1) transformed, one after another."""
     weights, biases = map(list, zip(*stack.layers(), strict=True))
+    way_in, way_out = way_in.to(weights[0]), way_out.to(weights[0])
     for index in layers:
-        weights[index - 1], biases[index - 1], weights[index] = change(
-            weights[index - 1], biases[index - 1], weights[index], *units
-        )
+        weights[index - 1] = way_in @ weights[index - 1]
+        biases[index - 1] = biases[index - 1] @ way_in.mT
+        weights[index] = weights[index] @ way_out
     return stack.with_layers(list(zip(weights, biases, strict=True)))
 
 
-@lru_cache(maxsize=32)
+@remembered
 @torch.inference_mode(False)
 @torch.enable_grad()
-def row_differences(experiment: Experiment, layer: int = 1) -> Mapping[str, OutputChange]:
+def row_differences(experiment: Experiment, layer: int = 1) -> OutputChanges:
     """Return how far the rows of d(loss)/dW_l of a hidden layer differ on the first batch.
 
     `drawn`: with the outgoing weights W_{l+1} as they are; `random`: with N(0, 1/fan_in) in their
@@ -259,12 +210,12 @@ def row_differences(experiment: Experiment, layer: int = 1) -> Mapping[str, Outp
     there is no such layer.
     """
     if why_no_symmetries(experiment):
-        return MappingProxyType({})
+        return OutputChanges()
     check_hidden(experiment, layer)
     e = replace(experiment, precision="float64")
     stack, data = draw_stack_and_data(e)
     x, y = first_batch(e, data)
-    layers, found, above = stack.layers(), {}, e.layers[layer]
+    layers, found, above = stack.layers(), OutputChanges(), e.layers[layer]
     draws = [Draws(e.seed, replicate, above).normal for replicate in range(e.replicates)]
     drawn, bias = layers[layer]
     random = torch.stack(draws * len(e.schemes)) / above.fan_in**0.5
@@ -275,4 +226,4 @@ def row_differences(experiment: Experiment, layer: int = 1) -> Mapping[str, Outp
         (gradient,) = torch.autograd.grad(losses.sum(), own)  # (N, width, fan_in)
         apart = gradient.amax(dim=1, keepdim=True) - gradient.amin(dim=1, keepdim=True)
         found[name] = largest_entries(e, apart, gradient)
-    return MappingProxyType(found)
+    return found

@@ -38,6 +38,7 @@ class Experiment(Record):
     """
 
     noun: ClassVar[str] = "a training run"
+    unit: ClassVar[str] = "step"
 
     # fmt: off
     schemes: tuple[str, ...] = setting(

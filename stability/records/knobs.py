@@ -4,6 +4,7 @@ A setting is declared once, as a field of a record made by `setting`. Checks, li
 and test cases all come from that line.
 """
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -70,12 +71,19 @@ class Number(Knob):
     high: float
     log: bool = False
     noun: ClassVar[str]
+    convert: ClassVar[Callable[[Any], Any]]  # to a plain number of Python, or TypeError
 
-    def check_bounds(self, value: Any) -> Any:
-        """Return the value. ValueError says what is legal if it is out of bounds."""
-        if not self.low <= value <= self.high:
+    def check(self, value: Any) -> Any:
+        try:
+            number = math.nan if isinstance(value, (bool, str)) else type(self).convert(value)
+        except (TypeError, OverflowError):
+            number = math.nan  # lies within no bounds
+        if not self.low <= number <= self.high:
             raise ValueError(self.legal_values())
-        return value
+        return number + 0  # -0.0 and 0.0 are one setting
+
+    def parse(self, text: str) -> Any:
+        return self.check(parse_number(text))
 
     def legal_values(self) -> str:
         return f"{self.noun} from {exact_number(self.low)} to {exact_number(self.high)}"
@@ -94,18 +102,9 @@ class Number(Knob):
 class Integer(Number):
     """A whole number."""
 
-    noun = "a whole number"
+    noun, convert = "a whole number", operator.index
 
-    def check(self, value: Any) -> int:
-        if isinstance(value, bool):  # bool is an int in Python
-            raise ValueError(self.legal_values())
-        try:
-            checked: int = self.check_bounds(operator.index(value))
-        except TypeError:
-            raise ValueError(self.legal_values()) from None
-        return checked
-
-    def parse(self, text: str) -> int:
+    def parse(self, text: str) -> Any:
         number = parse_number(text)
         return self.check(int(number) if number.is_integer() else number)
 
@@ -121,19 +120,7 @@ class Integer(Number):
 class Real(Number):
     """A real number."""
 
-    noun = "a number"
-
-    def check(self, value: Any) -> float:
-        if isinstance(value, (bool, str)):
-            raise ValueError(self.legal_values())
-        try:
-            checked: float = self.check_bounds(float(value) + 0.0)  # -0.0 and 0.0 are one setting
-        except (TypeError, OverflowError):
-            raise ValueError(self.legal_values()) from None
-        return checked
-
-    def parse(self, text: str) -> float:
-        return self.check(parse_number(text))
+    noun, convert = "a number", float
 
     def spell(self, value: float) -> str:
         return exact_number(value)
@@ -254,9 +241,8 @@ def settings_matching(knobs: Mapping[str, Knob], words: str) -> dict[str, Knob]:
     """Return the settings whose name, label, help or choices contain every one of these words."""
     texts = {name: f"{name} {knob.search_text}".lower() for name, knob in knobs.items()}
     wanted = words.lower().split()
-    return {
-        name: knobs[name] for name, text in texts.items() if all(word in text for word in wanted)
-    }
+    found = [name for name, text in texts.items() if all(word in text for word in wanted)]
+    return {name: knobs[name] for name in found}
 
 
 def refusal_sentence(name: str, value: Any, legal: object) -> str:

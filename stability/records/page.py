@@ -7,9 +7,10 @@ from typing import Any
 from stability.records.experiment import Experiment, scheme_disagreements
 from stability.records.product import Product
 from stability.records.record import VERSION
-from stability.records.view import BENCH_LINKS, BenchRecord, View
+from stability.records.view import BenchRecord, View
 from stability.text import capitalize_first, quote
 
+RECORD_FIELDS: dict[type[BenchRecord], str] = {Experiment: "experiment", Product: "product"}
 PIN_PREFIXES = "pin", "pin2", "pin3"
 
 
@@ -30,20 +31,14 @@ class Page:
     @property
     def record(self) -> BenchRecord:
         """The record on the open bench; the experiment if the bench has none."""
-        return self.record_of(self.view.bench_link.record or Experiment)
-
-    def record_of(self, kind: type[BenchRecord]) -> BenchRecord:
-        """Return the record of one kind, whichever bench is open."""
-        values = vars(self).values()
-        record: BenchRecord = next(value for value in values if isinstance(value, kind))
+        record: BenchRecord = getattr(
+            self, RECORD_FIELDS[self.view.bench_link.record or Experiment]
+        )
         return record
 
     def with_record(self, record: BenchRecord) -> "Page":
         """Return the page with this record in place of its record of the same kind."""
-        kind = type(record)
-        changes: dict[str, Any] = {
-            name: record for name, value in vars(self).items() if isinstance(value, kind)
-        }
+        changes: dict[str, Any] = {RECORD_FIELDS[type(record)]: record}
         return replace(self, **changes)
 
     def with_hidden_records(self, other: "Page") -> "Page":
@@ -52,11 +47,11 @@ class Page:
         A link spells only the open bench, and a visitor may go on to another one. Records that were
         changed here are kept.
         """
-        shown, page = self.view.bench_link.record, self
-        for kind in {link.record for link in BENCH_LINKS.values()} - {shown, None}:
-            if kind and page.record_of(kind) == kind():
-                page = page.with_record(other.record_of(kind))
-        return page if self.view.bench_link.trains else replace(page, pins=page.pins or other.pins)
+        link, page = self.view.bench_link, self
+        for kind, name in RECORD_FIELDS.items():
+            if kind is not link.record and getattr(page, name) == kind():
+                page = page.with_record(getattr(other, name))
+        return page if link.trains else replace(page, pins=page.pins or other.pins)
 
     def to_query(self, base: "Page | None" = None) -> dict[str, str]:
         """Return the query of a link: the settings that differ from `base` (the first visit).
@@ -88,19 +83,20 @@ class Page:
 
         Returns the page, and one sentence for every key that was changed or left out.
         """
-        base, view_keys = base or cls(), View.knobs()
-        parts: dict[str, dict[str, str]] = {"view": {}, "record": {}}
+        base, view_settings, settings = base or cls(), {}, {}
         pins, pin_notes = read_pin_settings(query)
         for key, text in query.items():
-            if key.partition(".")[0] not in PIN_PREFIXES:
-                parts["view" if key in view_keys else "record"][key] = text
-        view, view_notes = View.from_query(parts["view"], base.view)
+            if key in View.knobs():
+                view_settings[key] = text
+            elif key.partition(".")[0] not in PIN_PREFIXES:
+                settings[key] = text
+        view, view_notes = View.from_query(view_settings, base.view)
         page = replace(base, view=view)
         base_record: Any = page.record  # an Experiment or a Product
-        record, notes = type(base_record).from_query(parts["record"], base_record)
+        record, notes = type(base_record).from_query(settings, base_record)
         page, notes = page.with_record(record), notes + view_notes
         if pins and view.bench_link.trains:
-            found = [Experiment.from_query(settings, page.experiment) for settings in pins]
+            found = [Experiment.from_query(pin, page.experiment) for pin in pins]
             notes += [f"{note[:-1]} (in a pin)." for _, refused in found for note in refused]
             kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in found)
             page = replace(page, pins=tuple(kept))

@@ -16,6 +16,7 @@ class Product(Record):
     """A product of `count` + 1 random n x n matrices, drawn `replicates` times."""
 
     noun: ClassVar[str] = "a product of matrices"
+    unit: ClassVar[str] = "factor"
 
     # fmt: off
     n: int = setting(4, Integer, "Product", "Size",

@@ -21,6 +21,7 @@ class Record:
     """
 
     noun: ClassVar[str] = ""  # for sentences: "a training run"
+    unit: ClassVar[str] = ""  # one measurement of its stream: "step"
 
     def __post_init__(self) -> None:
         for name, knob in self.knobs().items():

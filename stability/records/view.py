@@ -119,18 +119,8 @@ class View(Record):
         if knob.choices_for is None:
             return value
         choices = list(knob.choices_for(experiment))
-        if value in choices:
-            return value
         below = [choice for choice in choices if isinstance(knob, Integer) and choice <= value]
-        return below[-1] if below else choices[0]
-
-    def heat_map_scheme(self, experiment: Experiment) -> str:
-        """Return the scheme of the heat map: the chosen one if present, else the first."""
-        return str(self.value_shown("heat_scheme", experiment))
-
-    def hidden_layer(self, experiment: Experiment) -> int:
-        """Return the chosen hidden layer, or the last if there are fewer."""
-        return int(self.value_shown("layer", experiment))
+        return value if value in choices else [choices[0], *below][-1]
 
     @property
     def open_section(self) -> str | None:

@@ -34,7 +34,7 @@ SMALL = Experiment(
     steps=6,
     replicates=3,
 )
-MEASURED = {name for name, meaning in CLAIM_QUANTITIES.items() if meaning.step_taken}
+MEASURED = {name for name, meaning in CLAIM_QUANTITIES.items() if meaning.measurement}
 PROFILE_NAMES = {
     name for name in MEASURED if {LAYER, HIDDEN_LAYER} & {*CLAIM_QUANTITIES[name].indices}
 }

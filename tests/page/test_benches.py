@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from stability.course.claims import Claim, parse_claim
 from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
-from stability.page.benches import BENCHES, Look, bench_of, open_section
-from stability.page.pieces import RemedyButtons, Slot
+from stability.page.benches import BENCHES, Look, open_claim, open_section
+from stability.page.pieces import Slot, paragraphs
+from stability.page.sections import TOO_LARGE
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
@@ -19,32 +21,32 @@ E = Experiment(
 P = Product(n=3, replicates=2, count=5)
 
 
-def look_at(page: Page, paused: bool = False, pins: int = 0) -> Look:
-    bench = BENCHES[page.view.bench]
+def look_at(page: Page, paused: bool = False, pins: int = 0, claim: Claim | None = None) -> Look:
     section = open_section(page, lambda cost: True)
-    section.computations = [Registry({}).open(probe) for probe in section.probes]
+    opened_claim = open_claim(claim, page, lambda cost: True)
+    for opened in (section, opened_claim):
+        opened.computations = [Registry({}).open(probe) for probe in opened.probes]
     return Look(
-        bench=bench,
-        stream=bench.stream(page.record),
+        stream=BENCHES[type(page.record)].stream(page.record),
         page=page,
         section=section,
         pinned={f"seed {seed}": Run(replace(E, seed=seed)) for seed in range(1, pins + 1)},
         waiting={},
-        claim=None,
+        claim=opened_claim,
         paused=paused,
     )
 
 
 def test_every_bench_that_a_link_can_show_is_one_whole_row():
-    shown = {key: link for key, link in BENCH_LINKS.items() if key in BENCHES}
-    assert BENCH_LINKS.keys() - shown.keys() == {"course"}
-    for key, bench in BENCHES.items():
-        record = bench.record()
-        assert bench_of(record) is bench
+    shown = {link.record: link for link in BENCH_LINKS.values() if link.record}
+    assert BENCHES.keys() == shown.keys()
+    assert [key for key, link in BENCH_LINKS.items() if not link.record] == ["course"]
+    for kind, bench in BENCHES.items():
+        record = kind()
         assert bench.stream(record).record == record
         assert bench.cost(record).operations > 0
         assert set(bench.shrinkable) <= set(record.knobs())
-        assert set(bench.sections) == set(shown[key].sections)
+        assert set(bench.sections) == set(shown[kind].sections)
 
 
 def test_the_section_of_a_page_is_computed_between_the_first_pictures_and_the_rest():
@@ -53,6 +55,22 @@ def test_the_section_of_a_page_is_computed_between_the_first_pictures_and_the_re
     pins = [(pin, 4) for pin in look.pinned.values()]
     assert look.streams(4) == [(run, 1), (computation, 1), (run, 4), *pins]
     assert look_at(Page(experiment=E, view=View())).streams(4)[0][1] == 4
+
+
+def test_a_claim_is_read_once_what_it_needs_beside_the_run_is_computed():
+    claim = parse_claim("moved[each][swap] < 1e-12 and forward[each] > 0 and loss[each] > 0")
+    look = look_at(Page(experiment=E), claim=claim)
+    run, (moves, gains) = look.stream, look.claim.computations
+    assert look.streams(4) == [(run, 1), (moves, 1), (gains, 1), (run, 4)]
+    run.train()
+    assert not look.claim.pieces(run, 4)
+    moves.train()
+    gains.train()
+    (reading,) = look.claim.pieces(run, 4).values()
+    assert "<b>Holds here:</b>" in reading.content
+    refused = open_claim(claim, look.page, lambda cost: False)
+    assert not refused.probes
+    assert list(refused.pieces(run, 4).values()) == [paragraphs([TOO_LARGE])]
 
 
 def test_who_pauses_waits_for_no_pins_and_for_nothing_that_comes_after_the_end():
@@ -85,8 +103,7 @@ def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():
     pieces = scene.frequent_pieces(4)
     assert set(pieces) == {Slot.CARDS, Slot.REMEDIES, Slot.LEFT}
     remedies = pieces[Slot.REMEDIES]
-    assert isinstance(remedies, RemedyButtons)
-    assert [button.sick_scheme for button in remedies.buttons] == ["normal:0.001"]
+    assert [button.sick_scheme for button in remedies] == ["normal:0.001"]
     assert remedies == scene.frequent_pieces(4)[Slot.REMEDIES]
 
 

@@ -1,10 +1,8 @@
 """Pieces and their elements, on containers that write down what is drawn in them."""
 
-import pytest
-
 from stability.engine.runs import Run
-from stability.page.benches import BENCHES, Look, open_section
-from stability.page.pieces import Html, Nothing, Picture, RemedyButtons, Slot
+from stability.page.benches import Look, open_claim, open_section
+from stability.page.pieces import Picture, Slot, html
 from stability.page.renderer import Renderer, draw_piece
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.page import Page
@@ -38,13 +36,12 @@ class Container:
 def renderer_of(section: str = "", experiment: Experiment = E) -> tuple[Renderer, list]:
     page = Page(experiment=experiment, view=View(section=section))
     look = Look(
-        bench=BENCHES["train"],
         stream=Run(experiment).train(),
         page=page,
         section=open_section(page, lambda cost: True),
         pinned={},
         waiting={},
-        claim=None,
+        claim=open_claim(None, page, lambda cost: True),
         paused=False,
     )
     log: list[tuple[str, str]] = []
@@ -117,7 +114,4 @@ def test_a_spec_is_not_changed_by_being_drawn_and_larger_in_a_room():
     element = draw_piece(Container("here", log), Picture(spec, {}))
     assert spec == {"vconcat": [], "config": {}}
     assert element.name == "here/vega_lite_chart"
-    assert draw_piece(Container("here", log), Nothing()).name == "here/empty"
-    assert draw_piece(Container("here", log), Html("x")).name == "here/html"
-    with pytest.raises(TypeError, match="RemedyButtons"):
-        draw_piece(Container("here", log), RemedyButtons())
+    assert draw_piece(Container("here", log), html("x")).name == "here/html"

@@ -6,7 +6,7 @@ import pytest
 
 from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
-from stability.page.pieces import Picture, Sentences
+from stability.page.pieces import Picture, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.sections import TOO_LARGE, TRAIN_SECTIONS, OpenSection, Section
 from stability.probes.symmetries import row_differences, symmetry_changes
@@ -45,10 +45,10 @@ def test_a_section_is_whole_at_first_and_then_only_what_a_step_may_change(key):
 @pytest.mark.parametrize("key", list(PRODUCT_SECTIONS))
 def test_what_takes_long_waits_for_the_last_factor_and_is_drawn_once(key):
     section, run = PRODUCT_SECTIONS[key], ProductRun(P)
-    opened = OpenSection(section, P, View(bench="product", section=key), "factor")
+    opened = OpenSection(section, P, View(bench="product", section=key))
     run.measurement_at(2)
     before = opened.pieces(run, 3)
-    waits = Sentences(["Drawn after the last factor."]) in before.values()
+    waits = paragraphs(["Drawn after the last factor."]) in before.values()
     assert waits == section.waits_for_end
     run.train()
     after = opened.pieces(run, 6)
@@ -59,8 +59,8 @@ def test_what_takes_long_waits_for_the_last_factor_and_is_drawn_once(key):
 def test_what_no_step_changes_is_made_once():
     made = []
     section = Section(
-        static=lambda e, view: made.append(e) or [Sentences(["static"])],
-        live=lambda run, view, count: [Sentences([f"live {count}"])],
+        static=lambda e, view: made.append(e) or [paragraphs(["static"])],
+        live=lambda run, view, count: [paragraphs([f"live {count}"])],
     )
     opened = OpenSection(section, E, View())
     for count in (1, 2, 3):
@@ -70,14 +70,13 @@ def test_what_no_step_changes_is_made_once():
     assert row_differences(E, 2) is row_differences(E, 2)
 
 
-def test_live_pieces_stand_beneath_as_many_static_ones_as_the_section_says():
+def test_live_pieces_stand_above_static_ones():
     section = Section(
-        static=lambda e, view: [Sentences(["above"]), Sentences(["below"])],
-        live=lambda run, view, count: [Sentences(["between"])],
-        live_after=1,
+        static=lambda e, view: [paragraphs(["below"])],
+        live=lambda run, view, count: [paragraphs(["above"])],
     )
     pieces = OpenSection(section, E, View()).pieces(Run(E), 1)
-    assert [piece.texts for piece in pieces.values()] == [["above"], ["between"], ["below"]]
+    assert list(pieces.values()) == [paragraphs(["above"]), paragraphs(["below"])]
 
 
 @pytest.mark.parametrize("key", ["pre_activations", "symmetry", "singular_values"])
@@ -86,7 +85,7 @@ def test_where_there_is_nothing_to_see_the_reason_stands_alone_and_nothing_is_co
     opened = OpenSection(TRAIN_SECTIONS[key], e, View(section=key))
     assert opened.probes == []
     (reason,) = opened.pieces(Run(e), 1).values()
-    assert reason == Sentences([TRAIN_SECTIONS[key].absent(e)])
+    assert reason == paragraphs([TRAIN_SECTIONS[key].absent(e)])
 
 
 @pytest.mark.parametrize("key", ["symmetry", "gains", "singular_values"])
@@ -107,7 +106,7 @@ def test_what_would_take_too_long_is_refused_in_a_sentence(key):
     view = View(section=key)
     opened = OpenSection(TRAIN_SECTIONS[key], E, view, affords=asked.append)
     assert opened.probes == []
-    assert list(opened.pieces(Run(E), 1).values()) == [Sentences([TOO_LARGE])]
+    assert list(opened.pieces(Run(E), 1).values()) == [paragraphs([TOO_LARGE])]
     larger = []
     OpenSection(TRAIN_SECTIONS[key], replace(E, width=64), view, affords=larger.append)
     assert larger[0].operations > asked[0].operations

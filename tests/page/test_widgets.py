@@ -42,18 +42,18 @@ def test_a_control_shows_the_nearest_value_that_the_experiment_allows(name, aske
 def test_the_toolbar_pauses_and_resumes_with_one_button_and_pins_where_networks_train():
     session = Session()
     before = toolbar_buttons(session)
-    before[0].press()
+    before[0].options["on_click"]()
     after = toolbar_buttons(session)
-    assert (before[0].label, after[0].label) == ("Pause", "Resume")
-    assert before[0].key == after[0].key
+    assert (before[0].content, after[0].content) == ("Pause", "Resume")
+    assert before[0].options["key"] == after[0].options["key"]
     assert session.playback.paused
     session.open_bench("product")
-    assert {button.label for button in before} - {button.label for button in after} == {"Pause"}
-    assert "Pin" not in [button.label for button in toolbar_buttons(session)]
+    assert {button.content for button in before} - {button.content for button in after} == {"Pause"}
+    assert "Pin" not in [button.content for button in toolbar_buttons(session)]
 
 
 def test_a_presenter_has_one_button_for_each_key_on_the_keyboard():
     session = Session()
     session.play(Playback.step_forward)
-    labels = {button.shortcut: button.label for button in presenter_buttons(session)}
+    labels = {button.options["shortcut"]: button.content for button in presenter_buttons(session)}
     assert labels == {"Space": "Resume", "Left": "Back", "Right": "Step", "Esc": "Leave"}

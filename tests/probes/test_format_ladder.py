@@ -17,7 +17,7 @@ from stability.engine.runs import Run
 from stability.frames.format_limits import stored_unit
 from stability.frames.ladder import position_on_ladder
 from stability.page import probe_sentences
-from stability.page.pieces import Picture, Sentences
+from stability.page.pieces import Element, Picture
 from stability.page.sections import TRAIN_SECTIONS, OpenSection
 from stability.probes import format_ladder
 from stability.records.experiment import Experiment
@@ -254,7 +254,7 @@ def test_the_section_says_and_draws_and_is_offered():
     assert section.settings == ("moment", "format")
     for one in (run, finished("one")):
         pieces = OpenSection(section, one.experiment, view).pieces(one, 7).values()
-        assert [type(piece) for piece in pieces] == [Sentences, Picture, Sentences]
+        assert [type(piece) for piece in pieces] == [Element, Picture, Element]
 
 
 # Rules on the log axes

@@ -30,7 +30,7 @@ from stability.engine.training import batch_indices, measure
 from stability.frames.arrow import NOT_FINITE
 from stability.frames.learned import merge_equal_cells
 from stability.page import learned_function_sentences
-from stability.page.pieces import Picture, Sentences
+from stability.page.pieces import Element, Picture
 from stability.page.sections import TRAIN_SECTIONS, OpenSection
 from stability.probes import learned_function
 from stability.records.experiment import Experiment
@@ -451,10 +451,10 @@ def test_the_section_draws_a_panel_for_each_scheme_and_what_a_step_changes_again
     plane, line = finished("plane"), finished("line")
     pieces = list(OpenSection(section, plane.experiment, view).pieces(plane, 26).values())
     panels = [Picture] * len(plane.experiment.schemes)
-    assert [type(piece) for piece in pieces] == [Sentences, *panels, Sentences]
+    assert [type(piece) for piece in pieces] == [Element, *panels, Element]
     assert all(piece.small for piece in pieces if isinstance(piece, Picture))
     pieces = OpenSection(section, line.experiment, view).pieces(line, 26).values()
-    assert [type(piece) for piece in pieces] == [Sentences, Picture, Sentences]
+    assert [type(piece) for piece in pieces] == [Element, Picture, Element]
 
 
 @pytest.mark.page

@@ -133,7 +133,7 @@ def test_what_is_no_scheme_is_refused_with_what_is_legal(text):
 
 @given(EXPERIMENTS, VIEWS)
 def test_the_heat_map_shows_the_chosen_scheme_while_it_is_there_else_the_first(experiment, shown):
-    scheme = shown.heat_map_scheme(experiment)
+    scheme = shown.value_shown("heat_scheme", experiment)
     assert scheme == (
         shown.heat_scheme if shown.heat_scheme in experiment.schemes else experiment.schemes[0]
     )
