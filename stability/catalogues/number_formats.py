@@ -65,6 +65,11 @@ class Format(Entry):
         """
         return torch.float32 if self.itemsize < 4 else self.dtype
 
+    @property
+    def is_rounded(self) -> bool:
+        """True if results are computed in a wider dtype and rounded."""
+        return self.compute_dtype != self.dtype
+
 
 def at_least_float32(tensor: Tensor) -> Tensor:
     """Return the tensor in float32 if it has fewer bits, for sums and norms over many numbers."""

@@ -184,7 +184,7 @@ class Stack(Parameters):
                 by_z = self._backward_through_hidden(index - 1, by_h, slope, passed, stored)
                 delta = self.round_to_format(by_z + delta if self._is_residual(index) else by_z)
         for vectors in stored.parameters[len(self.weights) :]:
-            norms.add(vectors, axes=1)
+            norms.add_stack(vectors, (-1,))
         of_all = norms.values() / scale  # (layers, N), of weights from the last layer to the first
         of_weights = of_all[: e.depth].flip(0)
         norm = norms_of_any_size(of_all.T.contiguous().unsqueeze(0))[0]  # summed alike for any N

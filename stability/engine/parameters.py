@@ -25,6 +25,7 @@ class Parameters:
     def __init__(self, experiment: Experiment, device: torch.device):
         self.experiment = experiment
         self.device = device
+        self.rounds = experiment.number_format.is_rounded
         self.networks = torch.arange(experiment.network_count)
         layers, norm = experiment.layers, experiment.normalization_row
         self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
@@ -54,6 +55,7 @@ class Parameters:
         other = copy(self)
         if settings:
             other.experiment = replace(self.experiment, **settings)
+            other.rounds = other.experiment.number_format.is_rounded
         other.weights, other.biases, other.gains, other.shifts = (
             [change(group) for group in groups]
             for groups in (self.weights, self.biases, self.gains, self.shifts)
@@ -117,8 +119,8 @@ class Parameters:
         In place behind autograd's back: an operation that keeps its result for the way back keeps
         it rounded, as it would had it been computed in the format.
         """
-        dtype = self.experiment.number_format.dtype
-        if tensor.dtype != dtype:
+        if self.rounds:
+            dtype = self.experiment.number_format.dtype
             tensor.data.copy_(tensor.data.to(dtype))
             if tensor.requires_grad:
                 hook: Callable[[Tensor], Tensor] = lambda g: g.to(dtype).to(g.dtype)  # noqa: E731

@@ -1,10 +1,11 @@
 """Norms that neither overflow nor underflow: right for signals of 1e-30 or 1e30 in float32."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from stability.catalogues.number_formats import at_least_float32
 
@@ -16,12 +17,12 @@ def norms(stack: Tensor) -> Tensor:
     entries count as such.
     """
     collected = Norms()
-    collected.add(stack, axes=stack.dim() - 2)
+    collected.add_stack(stack, tuple(range(2 - stack.dim(), 0)))
     return collected.values()
 
 
 class Norms:
-    """The norms of tensors `(N, ...)` or `(k, N, ...)`, each taken while it lies in the cache.
+    """The norms of layers `(N, ...)`, each taken while it lies in the cache.
 
     Squares leave the range long before the numbers do. So all that lie near the ends of the range
     are computed again at the end, in one go: from float64 entries, or from float64 entries divided
@@ -29,18 +30,27 @@ class Norms:
     """
 
     def __init__(self) -> None:
-        self._tensors: list[Tensor] = []
-        self._plain: list[Tensor] = []
+        self._layers: list[Tensor] = []  # (N, ...)
+        self._of_layers: list[Tensor] = []  # (N,)
+        self._stacks: list[Tensor] = []  # (k, N, ...)
+        self._of_stacks: list[Tensor] = []  # (k, N)
 
-    def add(self, tensor: Tensor, axes: int = 2) -> None:
-        """Take the norms over the last `axes` axes."""
-        tensor = at_least_float32(tensor)
-        self._tensors.append(tensor)
-        self._plain.append(torch.linalg.vector_norm(tensor, dim=tuple(range(-axes, 0))))
+    def add(self, layer: Tensor) -> None:
+        """Take the norms of `(N, rows, columns)`."""
+        layer = at_least_float32(layer)
+        self._layers.append(layer)
+        self._of_layers.append(vector_norm(layer, dim=(1, 2)))
+
+    def add_stack(self, stack: Tensor, axes: tuple[int, ...] = (-2, -1)) -> None:
+        """Take the norms of `(k, N, ...)` over these axes, of all k layers at once."""
+        stack = at_least_float32(stack)
+        self._stacks.append(stack)
+        self._of_stacks.append(vector_norm(stack, dim=axes))
 
     def values(self) -> Tensor:
-        """Return the norms of all tensors, float64 `(sum of k, N)`."""
-        plain = torch.cat([norms.view(-1, norms.shape[-1]) for norms in self._plain])
+        """Return the norms of all layers, and after them of all stacks, float64 `(layers, N)`."""
+        of_layers = [torch.stack(self._of_layers)] if self._of_layers else []
+        plain = torch.cat([*of_layers, *self._of_stacks])
         # Squares that underflow are off by 1e-45 each: of a million of them, below this norm, the
         # sum is off by more than its own rounding.
         low = torch.finfo(plain.dtype).tiny ** 0.5 * 1e3
@@ -48,11 +58,9 @@ class Norms:
         plain = plain.double()
         if doubtful.any():
             networks = doubtful.any(dim=0).nonzero().flatten()
-            layers: list[Tensor] = []
-            for tensor, of_tensor in zip(self._tensors, self._plain, strict=True):
-                stack = tensor if of_tensor.dim() == 2 else tensor.unsqueeze(0)  # (k, N, ...)
-                layers += stack.index_select(1, networks).flatten(2).unbind()
-            exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(layers)])
+            layers = chain(self._layers, *self._stacks)
+            chosen = [layer.index_select(0, networks).flatten(1) for layer in layers]
+            exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(chosen)])
             old = plain.index_select(1, networks)
             plain[:, networks] = torch.where(doubtful.index_select(1, networks), exact, old)
         return plain
@@ -61,11 +69,11 @@ class Norms:
 def norms_of_any_size(rows: Tensor) -> Tensor:
     """Return the norms of `(k, N, entries)` for entries of any size, float64 `(k, N)`."""
     if rows.dtype != torch.float64:
-        plain: Tensor = torch.linalg.vector_norm(rows.double(), dim=2)
+        plain: Tensor = vector_norm(rows.double(), dim=2)
         return plain
     largest = rows.abs().amax(dim=2, keepdim=True)
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1)
-    scaled: Tensor = torch.linalg.vector_norm(rows / scale, dim=2)
+    scaled: Tensor = vector_norm(rows / scale, dim=2)
     return scaled * scale.squeeze(2)
 
 

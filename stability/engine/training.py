@@ -197,8 +197,8 @@ class Block:
                 step = rule(layers, slopes, state, e.learning_rate, weight_decay)
                 layers.add_(step)
                 if is_matrix:
-                    updates.add(step)
-                    weights.add(layers)
+                    updates.add_stack(step)
+                    weights.add_stack(layers)
         self.update, self.weight = updates.values(), weights.values()
         if e.number_format.scales_loss:
             self.scale, self.good_steps = next_scale(self.scale, self.good_steps, overflowed)
