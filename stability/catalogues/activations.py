@@ -32,12 +32,13 @@ class Activation(Entry):
     1/2); `negative_slope` the slope of a leaky ReLU below 0, else 0. `corners` are the kinks u of a
     piecewise linear phi, each with the jump of phi'; None for any other phi. `suited_scheme` is the
     scheme made for phi, empty where none helps. Where phi is not monotone, phi' is negative
-    somewhere.
+    somewhere. `overwrite` is phi in place, if the way back needs h alone: it is given h as u, too.
     """
 
     phi: Callable[[Tensor], Tensor]
     dphi: Callable[[Tensor, Tensor], Tensor]
     backward: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = multiply_by_slope
+    overwrite: Callable[[Tensor], Tensor] | None = None
     max_slope: float = 1.0
     is_monotone: bool = True
     slope_is_0_or_1: bool = False
@@ -91,18 +92,19 @@ ACTIVATIONS = catalogue(
         key="sigmoid", label="Sigmoid", source="Rumelhart, Hinton & Williams 1986",
         formula=r"\phi(u) = 1 / (1 + e^{-u})",
         summary="Squeezes into (0, 1). Its slope is at most 1/4, so every layer cuts the gradient.",
-        phi=torch.sigmoid, dphi=lambda u, h: h * (1 - h), suited_scheme="", max_slope=0.25,
+        phi=torch.sigmoid, overwrite=torch.sigmoid_, dphi=lambda u, h: h * (1 - h),
+        suited_scheme="", max_slope=0.25,
     ),
     Activation(
         key="tanh", label="Tanh", source="LeCun et al. 1998", formula=r"\phi(u) = \tanh u",
         summary="Squeezes into (-1, 1), slope 1 at zero: a linear unit for small signals, flat for "
-        "large ones.", phi=torch.tanh, dphi=lambda u, h: 1 - h.square(),
+        "large ones.", phi=torch.tanh, overwrite=torch.tanh_, dphi=lambda u, h: 1 - h.square(),
     ),
     Activation(
         key="hardtanh", label="Hard tanh", source="Collobert 2004",
         formula=r"\phi(u) = \min(\max(u, -1), 1)",
         summary="Tanh with corners: slope exactly 1 inside (-1, 1) and exactly 0 outside.",
-        phi=F.hardtanh, dphi=lambda u, h: (u.abs() < 1).to(u.dtype),
+        phi=F.hardtanh, overwrite=F.hardtanh_, dphi=lambda u, h: (h.abs() < 1).to(h.dtype),
         backward=lambda g, u, h, slope: hardtanh_backward(g, h, -1, 1, grad_input=g),
         slope_is_0_or_1=True, saturated_by_design=math.erfc(math.sqrt(0.5)),
         corners=((-1.0, 1.0), (1.0, -1.0)),
@@ -124,7 +126,7 @@ ACTIVATIONS = catalogue(
         key="relu", label="ReLU", source="Nair & Hinton 2010", formula=r"\phi(u) = \max(u, 0)",
         summary="Passes what is positive, cuts the rest: half of the signal's second moment is "
         "gone at each layer.",
-        phi=torch.relu, dphi=lambda u, h: torch.sign(h),
+        phi=torch.relu, overwrite=torch.relu_, dphi=lambda u, h: torch.sign(h),
         backward=lambda g, u, h, slope: threshold_backward(g, h, 0, grad_input=g),
         slope_is_0_or_1=True, suited_scheme="he_normal", saturated_by_design=0.5,
         corners=((0.0, 1.0),),

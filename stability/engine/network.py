@@ -67,9 +67,20 @@ class BackwardPass:
     scale: Tensor
 
 
-# Sees each layer on the way back, from the last one to the first: its gradient by z, and of hidden
-# layers u, where it is not z, and the slopes phi'(u), `(N, batch, units)` each.
-Watch = Callable[[Tensor, Tensor | None, Tensor | None], None]
+class Watch:
+    """Sees the layers of a pass while they lie in the cache, `(N, batch, units)`: here in vain."""
+
+    def forward(self, z: Tensor) -> None:
+        """See z of the next layer on the way forward."""
+
+    def backward(self, delta: Tensor) -> None:
+        """See the gradient by z of the next layer on the way back."""
+
+    def slopes(self, slope: Tensor, u: Tensor | None) -> None:
+        """See phi'(u) of the next hidden layer on the way back, and u where it is not z."""
+
+
+NOBODY = Watch()
 
 
 class Stack(Parameters):
@@ -84,20 +95,18 @@ class Stack(Parameters):
         every_layer: bool | None = None,
         rescale: Callable[[int, Tensor], Tensor | None] | None = None,
         masks: Sequence[Tensor] | None = None,
-        watch: Callable[[Tensor], None] | None = None,
+        watch: Watch = NOBODY,
+        overwrite: bool = False,
     ) -> ForwardPass:
         """Feed one batch `(batch, features)` to all networks.
 
-        `step` names the dropout masks, drawn here unless given; without it, as on held-out data,
-        there is no dropout, and only the last layer is kept unless `every_layer` is asked for.
-        `rescale` sees z of each layer and may return other weights, with which z is computed again.
-        `watch` sees each z in the end.
+        `step` names the dropout masks, drawn unless given; without it, as on held-out data, nothing
+        is dropped, and only the last layer is kept unless `every_layer` is asked for. `rescale` may
+        return other weights for a z. With `overwrite`, h may take the memory of z and u.
         """
-        e, passed, z = self.experiment, ForwardPass(), None
+        e, z, passed = self.experiment, None, ForwardPass(masks=self._masks(len(x), step, masks))
         every_layer = step is not None if every_layer is None else every_layer
-        if step is not None and e.dropout:
-            drawn = dropout_masks(e, step, len(x)) if masks is None else masks
-            passed.masks = [self._by_network(mask.to(x.device)) for mask in drawn]
+        in_place = e.phi.overwrite if overwrite and not e.residual else None
         h = self.to_compute_dtype(x).expand(len(self.networks), *x.shape)  # (N, batch, features)
         for index, (weights, transposed, biases) in enumerate(self.computing_layers(), start=1):
             before, z = z, self.pre_activation(index, h, z, transposed, biases)
@@ -105,14 +114,13 @@ class Stack(Parameters):
             while rescale and rounds and (rescaled := rescale(index, z)) is not None:
                 z = self.pre_activation(index, h, before, rescaled.mT, biases)
                 rounds -= 1
-            if watch:
-                watch(z)
+            watch.forward(z)
             if every_layer or index == e.depth:
                 passed.keep_layer(h, weights, z)
             if index < e.depth:
                 normalized, saved = self._standardize(z)
                 u = self._shift_by_gain(normalized, index)
-                h = self._apply(e.phi.phi, u)
+                h = self._apply(in_place if in_place and u is z else e.phi.phi, u)
                 if every_layer:
                     passed.keep_hidden(normalized, saved, u, h)
                 if passed.masks:
@@ -159,44 +167,52 @@ class Stack(Parameters):
 
     @torch.no_grad()
     def backward(
-        self, passed: ForwardPass, losses: Losses, scale: Tensor, watch: Watch | None = None
+        self,
+        passed: ForwardPass,
+        losses: Losses,
+        scale: Tensor,
+        watch: Watch = NOBODY,
+        keep: bool = True,
     ) -> BackwardPass:
         """Return the gradients of the losses, each multiplied by its `scale` `(N,)` on the way.
 
         With delta = dL/dz of a layer, dL/dW = delta^T input and dL/db = the sum of delta over the
         batch. The layer below receives delta W, and its activation multiplies that by phi'(u).
+        `stored_z` of the result is empty unless `keep`.
         """
         e, stored = self.experiment, self.mapped(torch.empty_like)
         layers, deltas, norms = stored.layers(), [], Norms()
-        delta, slope = self.round_to_format(losses.by_output(scale)), None  # (N, batch, outputs)
+        delta = self.round_to_format(losses.by_output(scale))  # (N, batch, outputs)
         for index in range(e.depth, 0, -1):
-            if watch:
-                normalized = index < e.depth and passed.u[index - 1] is not passed.z[index - 1]
-                watch(delta, passed.u[index - 1] if normalized else None, slope)
-            deltas.append(delta)
+            watch.backward(delta)
+            if keep:
+                deltas.append(delta)
             of_weights, of_biases = layers[index - 1]  # (N, fan_out, fan_in), (N, fan_out)
             self._store(torch.bmm, delta.mT, passed.inputs[index - 1], out=of_weights)
             self._store(torch.sum, delta, 1, out=of_biases)
             norms.add(of_weights)
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
-                slope = e.phi.dphi(passed.u[index - 2], passed.h[index - 2])
-                by_z = self._backward_through_hidden(index - 1, by_h, slope, passed, stored)
+                by_z = self._backward_through_hidden(index - 1, by_h, passed, stored, watch)
                 delta = self.round_to_format(by_z + delta if self._is_residual(index) else by_z)
+        return self._unscale(stored, norms, deltas[::-1], scale)
+
+    def _unscale(
+        self, stored: "Stack", norms: Norms, deltas: list[Tensor], scale: Tensor
+    ) -> BackwardPass:
+        """Return the pass of these stored gradients, with norms of weights from the last layer."""
         for vectors in stored.parameters[len(self.weights) :]:
             norms.add_stack(vectors, (-1,))
-        of_all = norms.values() / scale  # (layers, N), of weights from the last layer to the first
-        of_weights = of_all[: e.depth].flip(0)
+        of_all = norms.values() / scale  # (layers, N)
+        of_weights = of_all[: self.experiment.depth].flip(0)
         norm = norms_of_any_size(of_all.T.contiguous().unsqueeze(0))[0]  # summed alike for any N
         parameters = stored.parameters
-        if e.number_format.scales_loss:
-            parameters = [
-                gradient / per_network(scale.to(gradient), gradient) for gradient in parameters
-            ]
-        return BackwardPass(parameters, of_weights, norm, stored.weights, deltas[::-1], scale)
+        if self.experiment.number_format.scales_loss:
+            parameters = [g / per_network(scale.to(g), g) for g in parameters]
+        return BackwardPass(parameters, of_weights, norm, stored.weights, deltas, scale)
 
     def _backward_through_hidden(
-        self, index: int, by_h: Tensor, slope: Tensor, passed: ForwardPass, gradients: "Stack"
+        self, index: int, by_h: Tensor, passed: ForwardPass, gradients: "Stack", watch: Watch
     ) -> Tensor:
         """Return the gradient by z of hidden layer `index` from that by its h, after dropout.
 
@@ -205,8 +221,11 @@ class Stack(Parameters):
         place, by_h = index - 1, self.round_to_format(by_h)
         if passed.masks:
             by_h = self.round_to_format(by_h * passed.masks[place])
-        by_u = self.experiment.phi.backward(by_h, passed.u[place], passed.h[place], slope)
-        if passed.normalized[place] is passed.z[place]:
+        u, h, phi = passed.u[place], passed.h[place], self.experiment.phi
+        slope, is_z = phi.dphi(u, h), passed.normalized[place] is passed.z[place]
+        watch.slopes(slope, None if is_z else u)
+        by_u = phi.backward(by_h, u, h, slope)
+        if is_z:
             return by_u
         by_u = self.round_to_format(by_u)
         for shift in gradients.shifts:
@@ -256,13 +275,20 @@ class Stack(Parameters):
         self.forward(x, step=0, every_layer=False, rescale=rescale)
 
     def _apply(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Return the function's result, rounded; x itself where the function hands it through."""
-        result = function(x)
-        return x if result is x else self.round_to_format(result)
+        """Return the function's result, rounded."""
+        return self.round_to_format(function(x))
 
-    def _by_network(self, mask: Tensor) -> Tensor:
-        """Return the dropout mask of each network, from those of the replicates `(R, ...)`."""
-        return mask if len(mask) == 1 else mask[self.networks.to(mask.device) % len(mask)]
+    def _masks(
+        self, batch: int, step: int | None, drawn: Sequence[Tensor] | None
+    ) -> Sequence[Tensor]:
+        """Return the dropout masks of each network by hidden layer; none without a step."""
+        e = self.experiment
+        if step is None or not e.dropout:
+            return ()
+        masks = dropout_masks(e, step, batch) if drawn is None else drawn  # (R, batch, width)
+        replicates = self.networks % e.replicates
+        chosen = masks if e.replicates == 1 else [mask[replicates] for mask in masks]
+        return [mask.to(self.device) for mask in chosen]
 
     def _is_residual(self, index: int) -> bool:
         return self.experiment.residual and 1 < index < self.experiment.depth

@@ -14,7 +14,7 @@ from stability.catalogues.activations import Activation
 from stability.catalogues.number_formats import at_least_float32
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS, Measurement
-from stability.engine.network import BackwardPass, ForwardPass
+from stability.engine.network import BackwardPass, ForwardPass, Watch
 from stability.engine.rounding_shares import SHARES_SHAPE, shares_by_outcome
 from stability.engine.scaled_norms import Norms, norms, stacks_of_one_shape
 from stability.randomness import generator
@@ -27,12 +27,14 @@ COPY_TOLERANCE = 1e-5  # of a layer's RMS: units that differ by less everywhere 
 HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 
 
-class LayerWatch:
+class LayerWatch(Watch):
     """Measures each layer of a pass while its tensors lie in the cache."""
 
-    def __init__(self, e: Experiment):
-        self.experiment = e
-        self._norms = Norms()  # of z by layer, then of delta from the last layer to the first
+    def __init__(self, phi: Activation, keeps: bool = True):
+        self.phi = phi
+        self.batch = 0
+        self._widths: list[int] = []
+        self._norms = Norms(keeps)  # of z by layer, then of delta from the last layer to the first
         # Of hidden layers, from the last one to the first.
         self._slopes: list[Tensor] = []  # of units, summed over the batch, (N, width)
         self._flat: list[Tensor] = []  # number of entries with a slope near 0, (N, width)
@@ -40,34 +42,36 @@ class LayerWatch:
 
     def forward(self, z: Tensor) -> None:
         self._norms.add(z)
+        _, self.batch, width = z.shape
+        self._widths.append(width)
 
-    def backward(self, delta: Tensor, u: Tensor | None, slope: Tensor | None) -> None:
+    def backward(self, delta: Tensor) -> None:
         self._norms.add(delta)
-        if slope is not None:
-            phi = self.experiment.phi
-            slope = at_least_float32(slope if phi.is_monotone else slope.abs())
-            self._slopes.append(slope.sum(dim=1))
-            if not phi.slope_is_0_or_1:
-                self._flat.append(count_flat(phi, slope))
-            if u is not None:
-                self._nan.append(u.amax(dim=(1, 2)).isnan())
+
+    def slopes(self, slope: Tensor, u: Tensor | None) -> None:
+        phi = self.phi
+        slope = at_least_float32(slope if phi.is_monotone else slope.abs())
+        self._slopes.append(slope.sum(dim=1))
+        if not phi.slope_is_0_or_1:
+            self._flat.append(count_flat(phi, slope))
+        if u is not None:
+            self._nan.append(u.amax(dim=(1, 2)).isnan())
 
     def quantities(self, scale: Tensor) -> dict[str, Tensor]:
         """Return the profiles `(L, N)` or `(L-1, N)` of all layers."""
-        e = self.experiment
-        entries = [[e.batch * layer.fan_out] for layer in e.layers]
+        entries = [[self.batch * width] for width in self._widths]
         root = torch.tensor(entries, dtype=torch.float64, device=scale.device).sqrt()  # (L, 1)
-        signal, gradient = torch.split(self._norms.values(), e.depth)
+        signal, gradient = torch.split(self._norms.values(), len(root))
         found = {
             "signal": signal / root,
-            "signal_gradient": gradient.flip(0) * e.batch / root / scale,
+            "signal_gradient": gradient.flip(0) * self.batch / root / scale,
         }
         if not self._slopes:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
         nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
         slopes = torch.stack(self._slopes).flip(0)  # (L-1, N, width)
-        flat = torch.stack(self._flat).flip(0) if self._flat else e.batch - slopes
-        saturated = flat.double().mean(dim=2) / e.batch
+        flat = torch.stack(self._flat).flip(0) if self._flat else self.batch - slopes
+        saturated = flat.double().mean(dim=2) / self.batch
         dead = (slopes == 0).double().mean(dim=2)
         nan_or_0 = torch.where(nan, math.nan, 0.0)
         return found | {"saturated": saturated + nan_or_0, "dead": dead + nan_or_0}

@@ -1,7 +1,8 @@
 """Norms that neither overflow nor underflow: right for signals of 1e-30 or 1e30 in float32."""
 
+import math
 from collections.abc import Iterator, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -22,48 +23,64 @@ def norms(stack: Tensor) -> Tensor:
 
 
 class Norms:
-    """The norms of layers `(N, ...)`, each taken while it lies in the cache.
+    """The norms of layers, each taken while it lies in the cache.
 
-    Squares leave the range long before the numbers do. So all that lie near the ends of the range
-    are computed again at the end, in one go: from float64 entries, or from float64 entries divided
-    by the largest one.
+    Squares leave the range long before the numbers do. So norms near the ends of the range are
+    computed again from the same numbers, all in one go at the end; or at once, with `keeps` False,
+    so that the memory of a layer may be used again.
     """
 
-    def __init__(self) -> None:
-        self._layers: list[Tensor] = []  # (N, ...)
-        self._of_layers: list[Tensor] = []  # (N,)
+    def __init__(self, keeps: bool = True) -> None:
+        self.keeps = keeps
         self._stacks: list[Tensor] = []  # (k, N, ...)
-        self._of_stacks: list[Tensor] = []  # (k, N)
+        self._plain: list[Tensor] = []  # (k, N)
 
     def add(self, layer: Tensor) -> None:
         """Take the norms of `(N, rows, columns)`."""
-        layer = at_least_float32(layer)
-        self._layers.append(layer)
-        self._of_layers.append(vector_norm(layer, dim=(1, 2)))
+        self.add_stack(layer.unsqueeze(0))
 
     def add_stack(self, stack: Tensor, axes: tuple[int, ...] = (-2, -1)) -> None:
         """Take the norms of `(k, N, ...)` over these axes, of all k layers at once."""
         stack = at_least_float32(stack)
-        self._stacks.append(stack)
-        self._of_stacks.append(vector_norm(stack, dim=axes))
+        plain = vector_norm(stack, dim=axes)
+        if self.keeps:
+            self._stacks.append(stack)
+        elif is_any_doubtful(plain):
+            plain = settle(plain, [stack])
+        self._plain.append(plain)
 
     def values(self) -> Tensor:
-        """Return the norms of all layers, and after them of all stacks, float64 `(layers, N)`."""
-        of_layers = [torch.stack(self._of_layers)] if self._of_layers else []
-        plain = torch.cat([*of_layers, *self._of_stacks])
-        # Squares that underflow are off by 1e-45 each: of a million of them, below this norm, the
-        # sum is off by more than its own rounding.
-        low = torch.finfo(plain.dtype).tiny ** 0.5 * 1e3
-        doubtful = (plain < low) | plain.isinf()
-        plain = plain.double()
-        if doubtful.any():
-            networks = doubtful.any(dim=0).nonzero().flatten()
-            layers = chain(self._layers, *self._stacks)
-            chosen = [layer.index_select(0, networks).flatten(1) for layer in layers]
-            exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(chosen)])
-            old = plain.index_select(1, networks)
-            plain[:, networks] = torch.where(doubtful.index_select(1, networks), exact, old)
-        return plain
+        """Return the norms of all layers in their order, float64 `(layers, N)`."""
+        if self.keeps:
+            return settle(torch.cat(self._plain), self._stacks)
+        return torch.cat([plain.double() for plain in self._plain])
+
+
+def smallest_plain(dtype: torch.dtype) -> float:
+    """Return the norm below which sums of squares are off by more than their own rounding.
+
+    Squares that underflow are off by 1e-45 each in float32; there may be a million of them.
+    """
+    return math.sqrt(torch.finfo(dtype).tiny) * 1e3
+
+
+def is_any_doubtful(plain: Tensor) -> bool:
+    smallest, largest = torch.aminmax(plain)
+    return not (smallest.item() >= smallest_plain(plain.dtype) and largest.item() < math.inf)
+
+
+def settle(plain: Tensor, stacks: Sequence[Tensor]) -> Tensor:
+    """Return these norms `(layers, N)` in float64, those near the ends of the range taken anew."""
+    doubtful = (plain < smallest_plain(plain.dtype)) | (plain == math.inf)
+    result = plain.double()
+    if doubtful.any():
+        networks = doubtful.any(dim=0).nonzero().flatten()
+        layers = (layer for stack in stacks for layer in stack)
+        chosen = [layer.index_select(0, networks).flatten(1) for layer in layers]
+        exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(chosen)])
+        old, which = (values.index_select(1, networks) for values in (result, doubtful))
+        result[:, networks] = torch.where(which, exact, old)
+    return result
 
 
 def norms_of_any_size(rows: Tensor) -> Tensor:

@@ -117,6 +117,10 @@ class Block:
     def __init__(self, stack: Stack):
         e, count = stack.experiment, len(stack.networks)
         self.stack = stack
+        # A large layer leaves the cache soon, so its memory is used again at once. Not on a GPU,
+        # where the look at a number that this takes costs more.
+        numbers = count * e.batch * max(layer.fan_out for layer in e.layers)
+        self.is_large = stack.device.type == "cpu" and numbers > 2**16
         scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
         self.scale = torch.full((count,), scale, dtype=torch.float64, device=stack.device)
         self.good_steps = torch.zeros(count, dtype=torch.int64, device=stack.device)
@@ -136,10 +140,12 @@ class Block:
     ) -> Found:
         """Measure on the batch x, y, then update unless `step` is the last."""
         stack, e = self.stack, self.stack.experiment
-        watch = LayerWatch(e)
-        passed = stack.forward(x, step, masks=masks, watch=watch.forward)
+        sampled = step in sampled_steps(e.steps)
+        keep = sampled or not self.is_large
+        watch = LayerWatch(e.phi, keep)
+        passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
         losses = stack.losses(passed.output, y)
-        backward = stack.backward(passed, losses, self.scale, watch.backward)
+        backward = stack.backward(passed, losses, self.scale, watch, keep)
         found = {
             "loss": losses.mean,
             "accuracy": accuracies(passed.output, y),
@@ -151,7 +157,7 @@ class Block:
         }
         if e.number_format.scales_loss:
             found["scale"] = self.scale
-        if step in sampled_steps(e.steps):
+        if sampled:
             found |= self._held_out(data) | sampled_quantities(passed, backward)
         # What depends on a network is NaN for ever once each layer's weights have NaN, and all of
         # the output is: each z has NaN, so each delta, and so each step.
@@ -179,7 +185,7 @@ class Block:
         stack, e = self.stack, self.stack.experiment
         overflowed = ~backward.norm.isfinite()
         clipping = (e.clip / (backward.norm + 1e-6)).clamp(max=1)  # as clip_grad_norm_ of torch
-        updates, weights = Norms(), Norms()
+        updates, weights = Norms(keeps=not self.is_large), Norms()
         parameters = zip(
             stack.parameters, backward.parameters, self.layers_at_once, self.states, strict=True
         )

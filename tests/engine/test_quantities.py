@@ -138,12 +138,13 @@ def one_pass(u: torch.Tensor, activation: str = "relu") -> ForwardPass:
 
 def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, torch.Tensor]:
     """What is measured of the layers of a pass on their way back, from the last one on."""
-    watch = LayerWatch(e)
+    watch = LayerWatch(e.phi)
     for z in passed.z:
         watch.forward(z)
-    watch.backward(passed.output, None, None)
+    watch.backward(passed.output)
     for u, h in zip(reversed(passed.u), reversed(passed.h), strict=True):
-        watch.backward(u, u, e.phi.dphi(u, h))
+        watch.backward(u)
+        watch.slopes(e.phi.dphi(u, h), u)
     return watch.quantities(torch.ones(len(passed.output)))
 
 
