@@ -7,6 +7,7 @@ iterating pauses or cancels the training.
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import fields
+from functools import partial
 from itertools import chain
 
 import torch
@@ -24,6 +25,7 @@ from stability.engine.network import BackwardPass, Stack
 from stability.engine.parameters import per_network
 from stability.engine.quantities import Found, LayerWatch, build_measurement, sampled_quantities
 from stability.engine.scaled_norms import Norms, norms
+from stability.engine.workers import Workers
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
@@ -32,6 +34,7 @@ from stability.records.step_sampling import sampled_steps
 # the cache of a processor; a GPU is the faster the more it has to do at once.
 BLOCK_NUMBERS = {"cpu": 2**17}
 BLOCK_NUMBERS_ELSEWHERE = 2**26
+LARGE_LAYER = 2**16  # numbers, beyond which a layer leaves the cache before the next one is done
 
 
 def measure(experiment: Experiment, device: str | torch.device = "cpu") -> Iterator[Measurement]:
@@ -90,6 +93,7 @@ class Training:
         self.stack, self.data = stack, data
         parts = stack.in_blocks(e.batch, block_numbers(stack))
         self.blocks = [Block(stack.select(part)) for part in parts]
+        self.workers = Workers()
 
     @property
     def update(self) -> Tensor:
@@ -106,7 +110,8 @@ class Training:
         e = self.stack.experiment
         x, y = self.data.x[batch], self.data.y[batch]
         masks = dropout_masks(e, step, len(batch)) if e.dropout else ()
-        found = [block.measure_and_update(step, x, y, masks, self.data) for block in self.blocks]
+        work = partial(Block.measure_and_update, step=step, x=x, y=y, masks=masks, data=self.data)
+        found = self.workers.map(work, self.blocks, step not in sampled_steps(e.steps))
         self.blocks = [left for block in self.blocks if (left := block.without_ended())]
         return build_measurement(e, step, found)
 
@@ -117,10 +122,10 @@ class Block:
     def __init__(self, stack: Stack):
         e, count = stack.experiment, len(stack.networks)
         self.stack = stack
-        # A large layer leaves the cache soon, so its memory is used again at once. Not on a GPU,
-        # where the look at a number that this takes costs more.
+        # The memory of a large layer is used again at once. Not on a GPU, where the look at a
+        # number that this takes costs more.
         numbers = count * e.batch * max(layer.fan_out for layer in e.layers)
-        self.is_large = stack.device.type == "cpu" and numbers > 2**16
+        self.is_large = stack.device.type == "cpu" and numbers > LARGE_LAYER
         scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
         self.scale = torch.full((count,), scale, dtype=torch.float64, device=stack.device)
         self.good_steps = torch.zeros(count, dtype=torch.int64, device=stack.device)
@@ -135,6 +140,8 @@ class Block:
         ]
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
 
+    @torch.inference_mode(False)
+    @torch.no_grad()  # on every thread
     def measure_and_update(
         self, step: int, x: Tensor, y: Tensor, masks: Sequence[Tensor], data: Data
     ) -> Found:

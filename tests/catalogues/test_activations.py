@@ -48,3 +48,36 @@ def test_the_flat_share_of_an_activation_is_how_much_of_a_bell_curve_it_cuts_by_
     flat = row.dphi(FAR, row.phi(FAR)).abs() < SATURATION_SLOPE * row.max_slope
     # Up to 1%: where a smooth curve bends back or runs out, which is not by design.
     assert abs(row.saturated_by_design - density[flat].sum() * 1e-4) < 0.01
+
+
+@pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
+def test_the_way_back_through_an_activation_is_that_of_autograd(row):
+    u = torch.linspace(-40, 40, 8000, dtype=torch.float64, requires_grad=True)
+    h, gradient = row.phi(u), torch.sin(torch.arange(8000, dtype=torch.float64))
+    (expected,) = torch.autograd.grad(h, u, gradient)
+    u, h = u.detach(), h.detach()
+    found = row.backward(gradient.clone(), u, h, row.dphi(u, h))
+    assert torch.allclose(found, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("key", ["relu", "hardtanh"])
+def test_an_exact_zero_of_the_slope_cuts_off_infinite_gradients_and_nan_passes(key):
+    row = ACTIVATIONS[key]
+    u = torch.tensor([-3.0, 0.5, torch.nan], requires_grad=True)
+    gradient = torch.tensor([torch.inf, torch.inf, torch.nan])
+    (expected,) = torch.autograd.grad(row.phi(u), u, gradient)
+    u = u.detach()
+    found = row.backward(gradient.clone(), u, row.phi(u), row.dphi(u, row.phi(u)))
+    assert torch.equal(found.nan_to_num(7), expected.nan_to_num(7))
+
+
+@pytest.mark.parametrize("row", ACTIVATIONS.values(), ids=lambda row: row.key)
+def test_facts_of_a_row_are_those_of_its_slope(row):
+    """Whether it is monotone, has slopes of 0 and 1 alone, and can do without u on the way back."""
+    h = row.phi(FAR)
+    slope = row.dphi(FAR, h)
+    assert row.is_monotone == bool((slope >= 0).all())
+    assert row.slope_is_0_or_1 == bool(((slope == 0) | (slope == 1)).all())
+    if row.overwrite:
+        assert torch.equal(row.overwrite(FAR.clone()), h)
+        assert torch.equal(row.dphi(h, h), slope)
