@@ -15,6 +15,10 @@ from stability.catalogues.entry import Entry, catalogue
 threshold_backward = torch.ops.aten.threshold_backward.grad_input
 hardtanh_backward = torch.ops.aten.hardtanh_backward.grad_input
 softplus_backward = torch.ops.aten.softplus_backward.grad_input
+# Of a gradient of 1, the slope: one pass instead of nine.
+gelu_backward = torch.ops.aten.gelu_backward
+silu_backward = torch.ops.aten.silu_backward
+mish_backward = torch.ops.aten.mish_backward
 
 
 def multiply_by_slope(gradient: Tensor, u: Tensor, h: Tensor, slope: Tensor) -> Tensor:
@@ -48,22 +52,6 @@ class Activation(Entry):
     suited_scheme: str = "xavier_normal"
 
 
-def gelu_derivative(u: Tensor, h: Tensor) -> Tensor:
-    cumulative = (u * -math.sqrt(0.5)).erfc_().div_(2)
-    density = u.square().div_(-2).exp_().div_(math.sqrt(2 * math.pi))
-    return cumulative.add_(density.mul_(u))
-
-
-def silu_derivative(u: Tensor, h: Tensor) -> Tensor:
-    gate = torch.sigmoid(u)
-    return gate * (1 + u * (1 - gate))
-
-
-def mish_derivative(u: Tensor, h: Tensor) -> Tensor:
-    gate = torch.tanh(F.softplus(u))
-    return gate + u * torch.sigmoid(u) * (1 - gate.square())
-
-
 def leaky_relu(key: str, slope: float) -> Activation:
     """Return the row of a ReLU with this slope on the negative side."""
     return Activation(
@@ -92,13 +80,15 @@ ACTIVATIONS = catalogue(
         key="sigmoid", label="Sigmoid", source="Rumelhart, Hinton & Williams 1986",
         formula=r"\phi(u) = 1 / (1 + e^{-u})",
         summary="Squeezes into (0, 1). Its slope is at most 1/4, so every layer cuts the gradient.",
-        phi=torch.sigmoid, overwrite=torch.sigmoid_, dphi=lambda u, h: h * (1 - h),
+        phi=torch.sigmoid, overwrite=torch.sigmoid_,
+        dphi=lambda u, h: torch.addcmul(h, h, h, value=-1),
         suited_scheme="", max_slope=0.25,
     ),
     Activation(
         key="tanh", label="Tanh", source="LeCun et al. 1998", formula=r"\phi(u) = \tanh u",
         summary="Squeezes into (-1, 1), slope 1 at zero: a linear unit for small signals, flat for "
-        "large ones.", phi=torch.tanh, overwrite=torch.tanh_, dphi=lambda u, h: 1 - h.square(),
+        "large ones.", phi=torch.tanh, overwrite=torch.tanh_,
+        dphi=lambda u, h: torch.addcmul(h.new_ones(()), h, h, value=-1),
     ),
     Activation(
         key="hardtanh", label="Hard tanh", source="Collobert 2004",
@@ -151,20 +141,23 @@ ACTIVATIONS = catalogue(
         key="gelu", label="GELU", source="Hendrycks & Gimpel 2016",
         formula=r"\phi(u) = u \, \Phi(u)",
         summary="A smooth ReLU, exact form: the input times the share of a bell curve below it.",
-        phi=F.gelu, dphi=gelu_derivative, suited_scheme="he_normal", max_slope=1.1289042,
+        phi=F.gelu, dphi=lambda u, h: gelu_backward(torch.ones_like(u), u),
+        suited_scheme="he_normal", max_slope=1.1289042,
         is_monotone=False,
     ),
     Activation(
         key="silu", label="SiLU", source="Elfwing et al. 2018",
         formula=r"\phi(u) = u / (1 + e^{-u})",
         summary="A smooth ReLU, also called swish: the input times its own sigmoid.",
-        phi=F.silu, dphi=silu_derivative, suited_scheme="he_normal", max_slope=1.0998393,
+        phi=F.silu, dphi=lambda u, h: silu_backward(torch.ones_like(u), u),
+        suited_scheme="he_normal", max_slope=1.0998393,
         is_monotone=False,
     ),
     Activation(
         key="mish", label="Mish", source="Misra 2020", formula=r"\phi(u) = u \tanh(\ln(1 + e^u))",
         summary="A smooth ReLU with a slightly deeper dip below zero.",
-        phi=F.mish, dphi=mish_derivative, suited_scheme="he_normal", max_slope=1.0884982,
+        phi=F.mish, dphi=lambda u, h: mish_backward(torch.ones_like(u), u),
+        suited_scheme="he_normal", max_slope=1.0884982,
         is_monotone=False,
     ),
     Activation(

@@ -182,6 +182,8 @@ class Stack(Parameters):
         """
         e, stored = self.experiment, self.mapped(torch.empty_like)
         layers, deltas, norms = stored.layers(), [], Norms()
+        # Slopes of 0 and 1 leave numbers of the format.
+        exact = e.phi.slope_is_0_or_1 and not e.residual and not self.gains
         delta = self.round_to_format(losses.by_output(scale))  # (N, batch, outputs)
         for index in range(e.depth, 0, -1):
             watch.backward(delta)
@@ -194,7 +196,8 @@ class Stack(Parameters):
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
                 by_z = self._backward_through_hidden(index - 1, by_h, passed, stored, watch)
-                delta = self.round_to_format(by_z + delta if self._is_residual(index) else by_z)
+                by_z = by_z + delta if self._is_residual(index) else by_z
+                delta = by_z if exact else self.round_to_format(by_z)
         return self._unscale(stored, norms, deltas[::-1], scale)
 
     def _unscale(
@@ -275,8 +278,10 @@ class Stack(Parameters):
         self.forward(x, step=0, every_layer=False, rescale=rescale)
 
     def _apply(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Return the function's result, rounded."""
-        return self.round_to_format(function(x))
+        """Return the function's result, rounded unless it is a number of the format anyway."""
+        result = function(x)
+        exact = self.experiment.phi.slope_is_0_or_1 and not result.requires_grad
+        return result if exact else self.round_to_format(result)
 
     def _masks(
         self, batch: int, step: int | None, drawn: Sequence[Tensor] | None
@@ -287,7 +292,7 @@ class Stack(Parameters):
             return ()
         masks = dropout_masks(e, step, batch) if drawn is None else drawn  # (R, batch, width)
         replicates = self.networks % e.replicates
-        chosen = masks if e.replicates == 1 else [mask[replicates] for mask in masks]
+        chosen = masks if e.replicates == 1 else [m.index_select(0, replicates) for m in masks]
         return [mask.to(self.device) for mask in chosen]
 
     def _is_residual(self, index: int) -> bool:

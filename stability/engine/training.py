@@ -34,6 +34,7 @@ from stability.records.step_sampling import sampled_steps
 # the cache of a processor; a GPU is the faster the more it has to do at once.
 BLOCK_NUMBERS = {"cpu": 2**17}
 BLOCK_NUMBERS_ELSEWHERE = 2**26
+STEP_NUMBERS = 2**16  # that the optimizer changes at once, beside as many of each of its means
 LARGE_LAYER = 2**16  # numbers, beyond which a layer leaves the cache before the next one is done
 
 
@@ -135,7 +136,7 @@ class Block:
         self.ended = torch.zeros(count, dtype=torch.bool, device=stack.device)
         # The optimizer takes as many layers at once as fit in the cache.
         self.layers_at_once = [
-            max(1, block_numbers(stack) // max(1, parameter[:1].numel()))
+            max(1, min(STEP_NUMBERS, block_numbers(stack)) // max(1, parameter[:1].numel()))
             for parameter in stack.parameters
         ]
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
