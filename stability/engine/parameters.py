@@ -71,7 +71,10 @@ class Parameters:
 
     def first_replicates(self) -> Self:
         """Return those networks that are the first of their scheme, without autograd."""
-        return self.select((self.networks % self.experiment.replicates == 0).nonzero().flatten())
+        e = self.experiment
+        if len(self.networks) == e.network_count:
+            return self.select(slice(None, None, e.replicates))
+        return self.select((self.networks % e.replicates == 0).nonzero().flatten())
 
     def in_blocks(self, examples: int, most_numbers: int) -> Iterator[slice]:
         """Yield slices of networks of which a layer computes at most `most_numbers` at a time.

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -153,7 +154,7 @@ class Break:
 
 
 class Run(Stream[Experiment, Measurement]):
-    """The stream of `measure(experiment)`.
+    """The stream of `measure(experiment, device)`.
 
     Curves are kept at every step. A long run keeps profiles at `profile_steps` only, None at other
     steps; a run of large networks keeps snapshots at `snapshot_steps` only, NaN at other steps.
@@ -161,8 +162,10 @@ class Run(Stream[Experiment, Measurement]):
     where the network diverged.
     """
 
-    def __init__(self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES):
-        super().__init__(experiment, experiment.steps, measure)
+    def __init__(
+        self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES, device: str = "cpu"
+    ):
+        super().__init__(experiment, experiment.steps, partial(measure, device=device))
         self.experiment = experiment
         self.breaks: dict[tuple[int, int], Break] = {}
         self.profile_steps = steps_with_profiles(experiment, profile_bytes)
