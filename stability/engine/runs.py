@@ -165,7 +165,8 @@ class Run(Stream[Experiment, Measurement]):
     def __init__(
         self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES, device: str = "cpu"
     ):
-        super().__init__(experiment, experiment.steps, partial(measure, device=device))
+        start = measure if device == "cpu" else partial(measure, device=device)
+        super().__init__(experiment, experiment.steps, start)
         self.experiment = experiment
         self.breaks: dict[tuple[int, int], Break] = {}
         self.profile_steps = steps_with_profiles(experiment, profile_bytes)
