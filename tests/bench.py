@@ -1,6 +1,8 @@
 """The promises of speed and memory, measured: `python tests/bench.py [sections] [--quick]`.
 
-A quiet machine helps.
+A quiet machine helps. By name alone come `settings --against ANOTHER_CHECKOUT`, and `cost`, which
+fits the weights of `stability/engine/training_terms.py`. `table --write` puts its table into the
+README.
 
 What is compared runs side by side in this one process, in turns, on one thread; medians over the
 turns, their range behind. Time is processor time, so that other programs on the machine count
@@ -13,11 +15,11 @@ import os
 import statistics
 import sys
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,13 +30,16 @@ import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import streamlit as st  # noqa: E402
 import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402
+from bench_cost import cost  # noqa: E402
+from bench_engine import table  # noqa: E402
+from bench_lines import Line, in_turns, steps  # noqa: E402
+from bench_settings import scaling, settings  # noqa: E402
 from chart_data import ROWS_JS, VIEWS_JS  # noqa: E402
 from local_server import CHROMIUM_ARGS, chromium, served  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor  # noqa: E402
 
 from stability import charts, frames  # noqa: E402
 from stability.catalogues import correlation_deficit, gaussian_moments, mean_field  # noqa: E402
@@ -44,7 +49,6 @@ from stability.diagnosis.verdicts import verdicts_before_training  # noqa: E402
 from stability.engine import quantities, registry, runs, training  # noqa: E402
 from stability.engine.input_grid import INPUT_GRIDS  # noqa: E402
 from stability.engine.measurement import Measurement  # noqa: E402
-from stability.engine.network import Stack  # noqa: E402
 from stability.engine.process_settings import configure_process  # noqa: E402
 from stability.engine.registry import Registry  # noqa: E402
 from stability.engine.rounding_shares import SHARES_SHAPE  # noqa: E402
@@ -58,55 +62,11 @@ from stability.records.product import Product  # noqa: E402
 from stability.records.step_sampling import sampled_steps  # noqa: E402
 from stability.theory.prediction import predict  # noqa: E402
 
-FORTY = Experiment(
-    schemes=(
-        "he_normal", "xavier_normal", "lecun_normal", "he_uniform",
-        "orthogonal", "pytorch", "normal:1", "normal",
-    ),
-    replicates=5, depth=20, width=32, batch=64,
-)  # fmt: skip
 PERIOD = 31  # steps of the engine a turn: three times what is taken at every tenth step is in each
-NORM = torch.linalg.vector_norm
 
 
-@dataclass(frozen=True)
-class Line:
-    """A row of the table: what was measured, in several turns, and what is promised of the median,
-    if anything.
-    """
-
-    what: str
-    values: list[float]
-    unit: str
-    at_most: float | None = None
-    at_least: float | None = None
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.values)
-
-    @property
-    def kept(self) -> bool:
-        return (self.at_most is None or self.median <= self.at_most) and (
-            self.at_least is None or self.median >= self.at_least
-        )
-
-    def __str__(self) -> str:
-        bounds = {"at most": self.at_most, "at least": self.at_least}
-        promise = next(
-            (f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None), ""
-        )
-        verdict = ("yes" if self.kept else "NO") if promise else ""
-        between = (
-            f"{min(self.values):.3g} to {max(self.values):.3g}" if len(self.values) > 1 else ""
-        )
-        return (
-            f"{self.what:<70} {self.median:>8.3g} {self.unit:<7} "
-            f"{between:<18} {promise:<14} {verdict}"
-        ).rstrip()
-
-
-def main(names: list[str], quick: bool) -> int:
+def main(arguments: list[str]) -> int:
+    options = parsed(arguments)
     configure_process()
     # It warns of a script that no browser has asked for.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").disabled = True
@@ -115,141 +75,34 @@ def main(names: list[str], quick: bool) -> int:
         f"{os.cpu_count()} cores, one thread\n"
     )
     print(f"{'':<70} {'median':>8} {'':<7} {'range':<18} {'promised':<14} kept")
+    sections = {part.__name__: part for part in SECTIONS} | {
+        "table": partial(table, write=options.write),
+        "cost": cost,
+        "settings": partial(settings, against=options.against),
+    }
     broken = 0
-    for section in [part for part in SECTIONS if part.__name__ in names] or SECTIONS:
-        for line in section(quick):
+    for name in options.sections or [part.__name__ for part in SECTIONS]:
+        for line in sections[name](options.quick):
             broken += not line.kept
             print(line, flush=True)
     print(f"\n{broken} promises broken" if broken else "\nall promises kept")
     return bool(broken)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def in_turns(turns: int, *works: Callable[[], object]) -> list[tuple[float, ...]]:
-    """Seconds of each work, turn by turn."""
-    return [tuple(seconds(work) for work in works) for _ in range(turns)]
-
-
-def steps(stream: Iterator, count: int) -> Callable[[], object]:
-    """Takes so many steps of a stream that has none to lose."""
-    return lambda: [next(stream) for _ in range(count)]
+def parsed(arguments: list[str]) -> Namespace:
+    parser = ArgumentParser(description="The promises of speed and memory, measured.")
+    names = [part.__name__ for part in SECTIONS] + ["settings", "cost"]
+    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(names))
+    parser.add_argument("--quick", action="store_true", help="fewer turns")
+    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    parser.add_argument("--against", type=Path, help="another checkout, for `settings`")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.sections) - set(names):
+        parser.error(f"no section is called {', '.join(sorted(unknown))}")
+    return options
 
 
 # The engine
-
-
-def engine(quick: bool) -> Iterator[Line]:
-    stack = Stack(FORTY, torch.device("cpu"))
-    stream, plain, bare = measure(FORTY), one_after_another(stack), products(stack)
-    next(stream), next(plain), next(bare)
-    turns = in_turns(3 if quick else 9, steps(stream, PERIOD), steps(plain, 1), steps(bare, 8))
-    ours, theirs, least = (
-        [turn[which] / count for turn in turns] for which, count in enumerate((PERIOD, 3, 8))
-    )
-    yield Line(
-        "40 networks of 20 layers x 32, batch 64, everything measured",
-        [1e3 * one for one in ours],
-        "ms/step",
-    )
-    yield Line(
-        "  the same one after another in plain PyTorch, with its norms",
-        [1e3 * one for one in theirs],
-        "ms/step",
-    )
-    yield Line(
-        "  their products and activations alone, forward and backward",
-        [1e3 * one for one in least],
-        "ms/step",
-    )
-    ratios = zip(ours, theirs, least, strict=True)
-    slower, faster = zip(*((one / alone, other / one) for one, other, alone in ratios), strict=True)
-    yield Line("  times faster than one after another", list(faster), "x", at_least=5)
-    yield Line("  times as long as products and activations alone", list(slower), "x", at_most=3)
-
-
-def one_after_another(stack: Stack) -> Iterator[None]:
-    """All networks, three steps of one after three of another, each as torch.nn and torch.optim
-    have it.
-
-    Records the norms of a Measurement, without the held-out set and the shares and counts of units,
-    which the engine measures besides.
-    """
-    e = stack.experiment
-    data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
-    order = list(islice(batch_indices(e), 16))
-    networks = [plain_network(stack, index) for index in range(e.network_count)]
-    optimizers = [torch.optim.SGD(layers.parameters(), e.learning_rate) for layers in networks]
-    for first in cycle(range(len(order) - 3)):
-        for layers, optimizer in zip(networks, optimizers, strict=True):
-            for batch in order[first : first + 3]:
-                plain_step(layers, optimizer, data.x[batch], data.y[batch])
-        yield
-
-
-def plain_network(stack: Stack, index: int) -> nn.ModuleList:
-    layers = nn.ModuleList(
-        nn.Linear(layer.fan_in, layer.fan_out) for layer in stack.experiment.layers
-    )
-    weights = [matrix[index] for group in stack.weights for matrix in group]
-    biases = [vector[index] for group in stack.biases for vector in group]
-    with torch.no_grad():
-        for layer, weight, bias in zip(layers, weights, biases, strict=True):
-            layer.weight.copy_(weight)
-            layer.bias.copy_(bias)
-    return layers
-
-
-def plain_step(
-    layers: nn.ModuleList, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor
-) -> list[float]:
-    """One step, and its record; of one network, all norms leave torch at once."""
-    zs, h = [], x
-    for layer in layers:
-        zs.append(layer(h))
-        zs[-1].retain_grad()
-        h = torch.relu(zs[-1])
-    loss = F.cross_entropy(zs[-1], y)
-    optimizer.zero_grad()
-    loss.backward()
-    with torch.no_grad():
-        before = [layer.weight.clone() for layer in layers]
-        optimizer.step()
-        of_parameters = [NORM(parameter.grad) for parameter in layers.parameters()]
-        norms = [NORM(tensor) for z in zs for tensor in (z, z.grad)] + [
-            NORM(weight) for weight in before
-        ]
-        updates = [
-            NORM(layer.weight - weight) for layer, weight in zip(layers, before, strict=True)
-        ]
-        accuracy = (zs[-1].argmax(dim=1) == y).float().mean()
-        total = NORM(torch.stack(of_parameters))
-        return torch.stack([loss, accuracy, total, *of_parameters, *norms, *updates]).tolist()
-
-
-def products(stack: Stack) -> Iterator[None]:
-    """The stack's products and activations, forward and backward, and nothing else."""
-    e = stack.experiment
-    weights = [
-        matrix.detach().clone().requires_grad_() for group in stack.weights for matrix in group
-    ]
-    biases = [
-        vector.detach().clone().unsqueeze(1).requires_grad_()
-        for group in stack.biases
-        for vector in group
-    ]
-    x = torch.randn(e.network_count, e.batch, e.layers[0].fan_in)
-    gradient = torch.randn(e.network_count, e.batch, e.dataset_row.outputs) / e.batch
-    while True:
-        z = torch.baddbmm(biases[0], x, weights[0].mT)
-        for weight, bias in zip(weights[1:], biases[1:], strict=True):
-            z = torch.baddbmm(bias, torch.relu(z), weight.mT)
-        torch.autograd.grad(z, [*weights, *biases], gradient)
-        yield
 
 
 def shares(quick: bool) -> Iterator[Line]:
@@ -633,8 +486,10 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+# Those of all that need no option.
 SECTIONS = (
-    engine,
+    table,
+    scaling,
     shares,
     functions,
     formats,
@@ -649,4 +504,4 @@ SECTIONS = (
 )
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], quick="--quick" in sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

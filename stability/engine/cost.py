@@ -4,13 +4,26 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TypeVar
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
 from stability.engine.training import measure
+from stability.engine.training_terms import (
+    CALLS,
+    OPERATIONS,
+    draw_calls,
+    draw_operations,
+    sample_calls,
+    sample_operations,
+    step_calls,
+    step_operations,
+    unit_count,
+    weight_count,
+    weighted_sum,
+)
 from stability.records.experiment import Experiment
 from stability.records.knobs import Integer
 from stability.records.product import Product
@@ -32,31 +45,27 @@ class Cost:
 
 
 def training_cost(e: Experiment) -> Cost:
-    """Return the cost of a training run.
+    """Return the cost of a training run in which no network ends early."""
+    steps, samples = e.steps + 1, min(SAMPLED_STEPS, e.steps + 1)
+    calls = weighted_sum(draw_calls(e), CALLS)
+    calls += steps * weighted_sum(step_calls(e), CALLS)
+    calls += samples * weighted_sum(sample_calls(e), CALLS)
+    operations = weighted_sum(draw_operations(e), OPERATIONS)
+    operations += steps * weighted_sum(step_operations(e), OPERATIONS)
+    operations += samples * weighted_sum(sample_operations(e), OPERATIONS)
+    return Cost(calls=math.ceil(calls), operations=math.ceil(operations), bytes=training_bytes(e))
 
-    A matrix product is two operations per weight and example, done once forward and twice backward;
-    every other pass over numbers counts, too.
-    """
-    weights = e.network_count * sum(layer.fan_in * layer.fan_out for layer in e.layers)
-    units = e.network_count * sum(layer.fan_out for layer in e.layers)
-    step = weights * (6 * e.batch + 20) + units * e.batch * 40
-    # At sampled steps all networks see the held-out set, the first of each scheme the input grid.
-    samples = min(SAMPLED_STEPS, e.steps + 1)
+
+def training_bytes(e: Experiment) -> int:
+    units = unit_count(e)
     points = len(e.schemes) * len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
-    examples = e.network_count * HELD_OUT_EXAMPLES + points
-    sample = (weights * 2 + units * 8) * examples // e.network_count + units * e.batch * 40
     largest = max(e.network_count * HELD_OUT_EXAMPLES, points)  # never both at once
     numbers = 12 * units * e.batch  # values, gradients, copies
     numbers += 4 * largest * max(e.width, e.dataset_row.outputs)
     computed_in = e.number_format.compute_dtype
     if computed_in != e.number_format.weight_dtype:
-        numbers += 2 * weights  # copies to compute with, and their gradients
-    return Cost(
-        # The loss, the data and the bookkeeping cost as much as eight layers.
-        calls=(e.depth + 8) * (e.steps + samples),
-        operations=step * (e.steps + 1) + sample * samples + weights * 40,
-        bytes=computed_in.itemsize * numbers + state_bytes(e),
-    )
+        numbers += 2 * weight_count(e)  # copies to compute with, and their gradients
+    return computed_in.itemsize * numbers + state_bytes(e)
 
 
 def product_cost(p: Product) -> Cost:
@@ -95,29 +104,30 @@ class Speed:
     operation: float
 
     def seconds(self, cost: Cost) -> float:
-        """Return the seconds that this cost takes, within a factor of about two."""
+        """Return the seconds that this cost takes, within a factor of about one and a half."""
         return self.call * cost.calls + self.operation * cost.operations
 
 
-def measure_speed() -> Speed:
+def measure_speed(clock: Callable[[], float] = time.perf_counter) -> Speed:
     """Time a deep narrow network, dominated by calls, and a shallow wide one, by operations.
 
-    That takes about a second.
+    That takes about a second. Their steps are two equations for the two speeds.
     """
-    narrow = Experiment(schemes=("he_normal",), depth=30, width=2, features=2, batch=2, steps=12)
-    wide = Experiment(schemes=("he_normal",), depth=3, width=256, features=256, batch=256, steps=12)
-    narrow_seconds, wide_seconds = time_run(narrow), time_run(wide)
-    call = narrow_seconds / training_cost(narrow).calls
-    wide_cost = training_cost(wide)
-    left = max(wide_seconds - call * wide_cost.calls, wide_seconds / 2)
-    return Speed(call, left / wide_cost.operations)
+    schemes, steps = ("he_normal",), 1000
+    narrow = Experiment(schemes=schemes, depth=30, width=2, features=2, batch=2, steps=steps)
+    wide = Experiment(schemes=schemes, depth=4, width=128, features=128, batch=256, steps=steps)
+    narrow_seconds, wide_seconds = time_step(narrow, clock), time_step(wide, clock)
+    call = narrow_seconds / weighted_sum(step_calls(narrow), CALLS)
+    left = wide_seconds - call * weighted_sum(step_calls(wide), CALLS)
+    left = max(left, wide_seconds / 4)
+    return Speed(call, left / weighted_sum(step_operations(wide), OPERATIONS))
 
 
-def time_run(e: Experiment) -> float:
-    """Return the seconds of the whole run, from its median step: robust to a busy machine."""
-    times = [time.perf_counter() for _ in measure(e)]
+def time_step(e: Experiment, clock: Callable[[], float]) -> float:
+    """Return the seconds of the median step of a few: robust to a busy machine."""
+    times = [clock() for _ in islice(measure(e), 40)]
     steps = sorted(after - before for before, after in pairwise(times))
-    return steps[len(steps) // 2] * (e.steps + 1)
+    return steps[len(steps) // 2]
 
 
 def nearest_that_fits(

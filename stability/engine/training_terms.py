@@ -1,0 +1,173 @@
+"""What a training step consists of, counted: the terms of its cost, and the weight of each.
+
+Amounts follow from the settings. Weights are measured: `python tests/bench.py cost` fits and prints
+them. Calls count in calls of one layer by one block of networks; an operation takes as long as that
+on small matrices of float64, seven times as long as one in a large product of float32.
+"""
+
+from collections.abc import Mapping
+
+from stability.catalogues.datasets import HELD_OUT_EXAMPLES
+from stability.engine.input_grid import INPUT_GRIDS
+from stability.engine.training import BLOCK_NUMBERS
+from stability.records.experiment import Experiment
+
+Terms = Mapping[str, float]
+
+CALLS: Terms = {
+    "draw": 11,
+    "drawn matrix": 0.31,
+    "block": 11,
+    "layer": 1,
+    "matrix": 0.013,
+    "normalized layer": 0.86,
+    "rounded layer": 0.19,
+    "mask": 0.35,
+    "sample": 11,
+    "sampled layer": 0.016,
+    "sampled matrix": 0.18,
+}
+OPERATIONS: Terms = {
+    "drawn weight": 710,
+    "product": 0.15,
+    "weight": 7.8,
+    "optimizer sgd": 40,
+    "activation relu": 140,
+    "normalization none": 0,
+    "dropout": 50,
+    "residual": 77,
+    "rounded": 100,
+    "activation linear": 88,
+    "activation sigmoid": 150,
+    "activation tanh": 150,
+    "activation hardtanh": 170,
+    "activation softsign": 190,
+    "activation erf": 170,
+    "activation leaky_relu": 270,
+    "activation leaky_relu_0.2": 250,
+    "activation elu": 220,
+    "activation selu": 310,
+    "activation gelu": 230,
+    "activation silu": 160,
+    "activation mish": 370,
+    "activation softplus": 210,
+    "normalization batch": 230,
+    "normalization layer": 190,
+    "normalization rms": 180,
+    "optimizer momentum": 0,
+    "optimizer nesterov": 32,
+    "optimizer adam": 130,
+    "optimizer adamw": 88,
+    "optimizer rmsprop": 74,
+    "optimizer lars": 60,
+    "optimizer muon": 430,
+    "held-out product": 0.54,
+    "sampled": 820,
+}
+# Of a row without a measured weight.
+AVERAGES: Terms = {"activation": 190.0, "normalization": 180.0, "optimizer": 67.0}
+
+
+def blocks_of(e: Experiment, examples: int) -> int:
+    """Return how many blocks of networks compute so many examples."""
+    widest = max(layer.fan_out for layer in e.layers)
+    return -(-e.network_count // max(1, BLOCK_NUMBERS["cpu"] // (examples * widest)))
+
+
+def weight_count(e: Experiment) -> int:
+    """Return how many weights all networks have."""
+    return e.network_count * sum(layer.fan_in * layer.fan_out for layer in e.layers)
+
+
+def unit_count(e: Experiment) -> int:
+    """Return how many units all networks have."""
+    return e.network_count * sum(layer.fan_out for layer in e.layers)
+
+
+def step_calls(e: Experiment) -> Terms:
+    """Return how often one step calls what, whatever the size of its tensors."""
+    blocks, hidden = blocks_of(e, e.batch), e.depth - 1
+    row = e.number_format
+    return {
+        "block": blocks,  # the loss, the optimizer
+        "layer": blocks * e.depth,
+        "matrix": e.network_count * e.depth,  # one of the matrices that a call multiplies
+        "normalized layer": blocks * hidden * row_is_used(e),
+        "rounded layer": blocks * e.depth * (row.dtype != row.compute_dtype),
+        "mask": e.replicates * hidden * (e.dropout > 0),
+    }
+
+
+def row_is_used(e: Experiment) -> bool:
+    return e.normalization_row.has_gain
+
+
+def step_operations(e: Experiment) -> Terms:
+    """Return how many numbers one step computes, by what is done to them."""
+    weights, numbers = weight_count(e), unit_count(e) * e.batch
+    hidden = e.network_count * (e.depth - 1) * e.width * e.batch
+    row, orthogonalizes = e.number_format, e.optimizer_row.hidden_step is not None
+    rounds = row.dtype != row.compute_dtype
+    found = {
+        # Once forward, twice back, two operations a weight; five rounds of Muon's three products.
+        "product": weights * (6 * e.batch + 30 * e.width * orthogonalizes),
+        "weight": weights,  # its gradient, norms and update
+        f"optimizer {e.optimizer}": weights,
+        f"activation {e.activation}": numbers,  # there, back, and measured
+        f"normalization {e.normalization}": hidden,
+        "dropout": hidden * (e.dropout > 0),
+        "residual": hidden * e.residual,
+        "rounded": numbers * rounds,
+    }
+    return in_single_precision(e, found)
+
+
+def sample_calls(e: Experiment) -> Terms:
+    """Return the calls that a sampled step adds."""
+    blocks = blocks_of(e, e.batch)
+    return {
+        "sample": 1,
+        "sampled layer": blocks * e.depth,
+        "sampled matrix": e.network_count * e.depth,
+    }
+
+
+def sample_operations(e: Experiment) -> Terms:
+    """Return the operations that a sampled step adds.
+
+    All networks see the held-out set, the first of each scheme the input grid.
+    """
+    points = len(e.schemes) * len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
+    examples = HELD_OUT_EXAMPLES + points / e.network_count
+    weights, units = weight_count(e), unit_count(e)
+    found = {
+        "held-out product": 2 * weights * examples,
+        "sampled": units * e.batch,  # histograms, distinct units, rounding shares
+    }
+    return in_single_precision(e, found)
+
+
+def in_single_precision(e: Experiment, terms: Terms) -> Terms:
+    """Return the amounts in operations on float32: twice as many for numbers of twice the size."""
+    factor = e.number_format.compute_dtype.itemsize / 4
+    return {name: factor * amount for name, amount in terms.items()}
+
+
+def draw_calls(e: Experiment) -> Terms:
+    """Return the calls before the first step."""
+    return {"draw": 1, "drawn matrix": e.network_count * e.depth}
+
+
+def draw_operations(e: Experiment) -> Terms:
+    """Return the operations before the first step."""
+    return {"drawn weight": weight_count(e)}
+
+
+def weighted_sum(terms: Terms, weights: Terms) -> float:
+    """Return the sum of all amounts, each times its weight."""
+    return sum(amount * weight_of(name, weights) for name, amount in terms.items() if amount)
+
+
+def weight_of(name: str, weights: Terms) -> float:
+    """Return the measured weight of a term; that of an average row where it has none."""
+    return weights[name] if name in weights else AVERAGES[name.partition(" ")[0]]

@@ -1,0 +1,172 @@
+"""The weights of `stability/engine/training_terms.py`, fitted: section `cost`.
+
+Times a designed set of experiments, each with one setting unlike its neighbours, fits all weights
+to their ordinary and their sampled steps, and prints them; then the errors of training_cost, as
+committed, on whole runs of random experiments that were not used for the fit.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from bench_lines import Line, seconds
+from bench_shapes import engine_steps
+
+from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.normalizations import NORMALIZATIONS
+from stability.catalogues.number_formats import PRECISIONS
+from stability.catalogues.optimizers import OPTIMIZERS
+from stability.catalogues.schemes import SCHEMES
+from stability.engine import training_terms
+from stability.engine.cost import Speed, measure_speed, training_cost
+from stability.engine.training import measure
+from stability.records.experiment import Experiment
+from stability.records.knobs import Integer
+
+CALM = {"schemes": ("he_normal", "xavier_normal", "lecun_normal", "orthogonal")}
+CALM |= {"learning_rate": 1e-5}  # so that no network ends
+ROWS = {
+    "activation": ACTIVATIONS,
+    "normalization": NORMALIZATIONS,
+    "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
+}
+SIZES = (
+    {"depth": 10, "width": 32, "batch": 32},
+    {"depth": 8, "width": 128, "batch": 128},
+    {"depth": 4, "width": 24, "batch": 512, "replicates": 4},
+)
+MOST_SECONDS = 3.0  # of a random experiment
+CHECKED = 20
+
+
+def cost(quick: bool) -> Iterator[Line]:
+    found = fit_all(design()[:: 5 if quick else 1])
+    call, operation = found["layer"], found["product"] / training_terms.OPERATIONS["product"]
+    for name, value in found.items():
+        is_call = name in training_terms.CALLS
+        print(f'    "{name}": {float(f"{value / (call if is_call else operation):.2g}"):g},')
+    yield Line("a layer call", [1e6 * call], "us")
+    yield Line("an operation", [1e12 * operation], "ps")
+    speed, factors = measure_speed(time.process_time), []
+    for e in random_experiments(Speed(call, operation)):
+        taken, estimated = time_run(e), speed.seconds(training_cost(e))
+        if taken:
+            factors.append(estimated / taken)
+            print(f"{factors[-1]:8.2f} of {taken:.3g} s: {e.to_query()}", flush=True)
+        if len(factors) == CHECKED:
+            break
+    off = [max(factor, 1 / factor) for factor in factors]
+    yield Line("estimated over taken time, random experiments", factors, "x")
+    yield Line("  how far off", off, "x")
+    yield Line("  how far off at most", [max(off)], "x", at_most=1.5)
+
+
+def fit_all(designed: list[Experiment]) -> dict[str, float]:
+    """Seconds of each term."""
+    drawn, ordinary, sampled = zip(*map(time_parts, designed), strict=True)
+    added = [max(0.0, other - one) for one, other in zip(ordinary, sampled, strict=True)]
+    t = training_terms
+    return (
+        fitted(designed, drawn, t.draw_calls, t.draw_operations)
+        | fitted(designed, ordinary, t.step_calls, t.step_operations)
+        | fitted(designed, added, t.sample_calls, t.sample_operations)
+    )
+
+
+def time_run(e: Experiment) -> float | None:
+    """Processor seconds of a whole run; None if networks diverged, which then cost nothing."""
+    start = time.process_time()
+    for measurement in measure(e):
+        last = measurement
+    taken = time.process_time() - start
+    return taken if np.isfinite(last.loss).all() else None
+
+
+def design() -> list[Experiment]:
+    """Sizes crossed, then every row of a catalogue and every flag at three sizes."""
+    found = [
+        calm(depth=depth, width=width, batch=batch, replicates=replicates)
+        for depth, width, batch, replicates in (
+            (2, 2, 1, 1), (100, 2, 1, 1), (10, 16, 16, 16), (3, 512, 64, 1), (3, 512, 512, 1),
+            (20, 8, 1024, 1), (20, 32, 64, 8), (10, 64, 8, 8), (6, 256, 16, 2), (40, 64, 256, 1),
+            (2, 16, 1024, 16), (10, 128, 1, 4), (101, 16, 64, 2), (1, 2, 64, 1), (5, 4, 4, 16),
+        )
+    ]  # fmt: skip
+    for size in SIZES:
+        found.append(calm(**size))
+        for name, rows in ROWS.items():
+            default = getattr(Experiment(), name)
+            found += [calm(**size | {name: key}) for key in rows if key != default]
+        found += [calm(**size | {"dropout": 0.2}), calm(**size | {"residual": True})]
+        found += [calm(**size | {"dataset": "spirals"}), calm(**size | {"features": 512})]
+    return found
+
+
+def calm(**settings: object) -> Experiment:
+    return Experiment(**CALM | {"samples": max(64, settings["batch"])} | settings)
+
+
+def time_parts(e: Experiment) -> tuple[float, float, float]:
+    """Processor seconds of drawing, of an ordinary and of a sampled step, medians."""
+    steps: list[Any] = []
+    drawn = spent(lambda: steps.append(engine_steps(e)), 0.1, 2)
+    ordinary, sampled, _ = steps[-1]
+    ordinary(), sampled()
+    return drawn, spent(ordinary, 0.15, 5), spent(sampled, 0.15, 3)
+
+
+def spent(work: Callable[[], object], most: float, fewest: int) -> float:
+    times: list[float] = []
+    start = time.process_time()
+    while len(times) < fewest or (time.process_time() - start < most and len(times) < 50):
+        times.append(seconds(work))
+    return statistics.median(times)
+
+
+Count = Callable[[Experiment], Mapping[str, float]]
+
+
+def fitted(experiments: list[Experiment], taken: Sequence[float], *counts: Count) -> dict[str, float]:
+    """Seconds of each term, none below 0, with the least squared errors relative to both sides."""
+    amounts = [{k: v for count in counts for k, v in count(e).items()} for e in experiments]
+    names = list(dict.fromkeys(name for terms in amounts for name in terms if terms[name]))
+    rows = np.array([[terms.get(name, 0) for name in names] for terms in amounts], float)
+    taken = np.maximum(taken, 1e-6)
+    weights = 1 / taken
+    for _ in range(6):  # twice as long and half as long are equally wrong
+        found = nonnegative_least_squares(rows * weights[:, None], taken * weights)
+        weights = 1 / np.sqrt(taken * np.maximum(rows @ found, taken / 4))
+    return dict(zip(names, found, strict=True))
+
+
+def nonnegative_least_squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Coordinate by coordinate, each at its best value while the others stay."""
+    size = np.linalg.norm(a, axis=0)
+    a = a / size
+    x, left = np.zeros(a.shape[1]), b.copy()
+    for _ in range(2_000):
+        for index, column in enumerate(a.T):
+            value = max(0.0, x[index] + column @ left)
+            left += column * (x[index] - value)
+            x[index] = value
+    return x / size
+
+
+def random_experiments(speed: Speed) -> Iterator[Experiment]:
+    """Settings of all kinds, sizes spread over their magnitudes, always the same ones."""
+    random = np.random.default_rng(7)
+    while True:
+        settings = {name: random.choice(list(rows)) for name, rows in ROWS.items()}
+        for name, knob in Experiment.knobs().items():
+            if isinstance(knob, Integer) and name != "seed":
+                low, high = np.log([knob.low, knob.high])
+                settings[name] = round(float(np.exp(random.uniform(low, high))))
+        chosen = random.choice(list(SCHEMES), size=random.integers(1, 9), replace=False)
+        settings |= {"schemes": tuple(map(str, chosen)), "residual": bool(random.integers(2))}
+        settings |= {"dropout": float(random.choice([0.0, 0.0, 0.3])), "learning_rate": 1e-5}
+        e = Experiment.reconcile(Experiment().settings() | settings)[0]
+        if 0.1 < speed.seconds(training_cost(e)) < MOST_SECONDS:
+            yield e
