@@ -129,7 +129,9 @@ def spent(work: Callable[[], object], most: float, fewest: int) -> float:
 Count = Callable[[Experiment], Mapping[str, float]]
 
 
-def fitted(experiments: list[Experiment], taken: Sequence[float], *counts: Count) -> dict[str, float]:
+def fitted(
+    experiments: list[Experiment], taken: Sequence[float], *counts: Count
+) -> dict[str, float]:
     """Seconds of each term, none below 0, with the least squared errors relative to both sides."""
     amounts = [{k: v for count in counts for k, v in count(e).items()} for e in experiments]
     names = list(dict.fromkeys(name for terms in amounts for name in terms if terms[name]))
