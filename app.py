@@ -324,7 +324,7 @@ def show(server: Server, session: Session, containers: Containers) -> None:
     look, playback = server.look(session), session.playback
     until = playback.until(look.stream.last_index)
     renderer = Renderer(containers, look, session.apply_remedy)
-    with closing(server.follow(look, until)) as queue_positions:
+    with closing(server.follow(look, until, end_if_left)) as queue_positions:
         for queue_position in queue_positions:
             playback.count = renderer.draw(until, queue_position)
     playback.count = renderer.draw(until, at_rest=True)
@@ -332,6 +332,11 @@ def show(server: Server, session: Session, containers: Containers) -> None:
     if look.page.view.bench_link.trains and not look.paused and experiment not in session.history:
         session.history[experiment] = frames.summary_frame(look.stream)
         tried_experiments(session, containers[Slot.HISTORY])
+
+
+def end_if_left() -> None:
+    """Let Streamlit end this script if its visitor has left, or touched a control meanwhile."""
+    _ = "session" in st.session_state  # it looks at every access
 
 
 if __name__ == "__main__":

@@ -58,13 +58,21 @@ class Server:
             paused=session.playback.paused,
         )
 
-    def follow(self, look: Look, until: int) -> Generator[int, None, None]:
-        """Compute the streams of a look in their turn. Yields queue positions, to draw at."""
-        run = look.stream
+    def follow(
+        self, look: Look, until: int, between_steps: Callable[[], object] = lambda: None
+    ) -> Generator[int, None, None]:
+        """Compute the streams of a look in their turn. Yields queue positions, to draw at.
+
+        It does not once all is there: the page is drawn at rest after that. What `between_steps`
+        raises ends it at once.
+        """
+        run, streams = look.stream, look.streams(until)
         if len(run.measurements) == until - 1:
             run.measurement_at(until - 1)  # a single step waits for nobody
-        for stream, count in look.streams(until):
-            yield from self.registry.follow(stream, count, FREQUENT)
+        for stream, count in streams:
+            for position in self.registry.follow(stream, count, FREQUENT, between_steps):
+                if any(len(other.measurements) < most for other, most in streams):
+                    yield position
 
 
 def prepare_first_visit() -> None:
