@@ -4,6 +4,7 @@ By the clock, so a quiet machine is needed. Medians, their range behind, as in `
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -74,11 +75,14 @@ def opened() -> Iterator[Callable[[], Page]]:
 
 def cold_start(quick: bool) -> Iterator[Line]:
     """The first visit to a server that has just begun to answer, then a second one."""
-    first, second = [], []
+    first, second, ready = [], [], []
     for _ in range(3 if quick else 7):
+        began = time.monotonic()
         with opened() as open_page:
+            ready.append(time.monotonic() - began)
             first.append(open_page().evaluate("seen"))
             second.append(open_page().evaluate("seen"))
+    yield Line("from the command, and a browser's start, until the server answers", ready, "s")
     for visits, what, goals in (
         (first, "a cold server", (1, 3, 4, None)),
         (second, "a warm server", (None,) * 4),
@@ -119,6 +123,7 @@ SECTIONS = cold_start, click_to_curve
 
 
 def main(names: list[str], quick: bool) -> int:
+    print(f"{'':<70} {'median':>8} {'':<7} {'range':<18} {'promised':<14} kept")
     broken = 0
     for section in [part for part in SECTIONS if part.__name__ in names] or SECTIONS:
         for line in section(quick):
