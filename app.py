@@ -1,7 +1,9 @@
 """The page: `main` is its table of contents, a Session its state, and a link spells its Page."""
 
-from collections.abc import Mapping
-from contextlib import closing
+import webbrowser
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +12,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from stability import frames, page_layout
 from stability.course.lessons import Lesson
-from stability.engine.process_settings import configure_process
 from stability.engine.runs import RunError
 from stability.page import cards, course_page, prose, settings, widgets
 from stability.page.components import COMPONENTS
@@ -29,10 +30,17 @@ Containers = dict[Slot, DeltaGenerator]
 CENTRED: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
 
 
+@asynccontextmanager
+async def prepare(_: st.App) -> AsyncIterator[None]:
+    """Make ready what the first visitor would wait for, before the server answers anybody."""
+    prepare_first_visit()
+    if not st.get_option("server.headless"):  # Streamlit opens it for scripts only
+        webbrowser.open(f"http://localhost:{st.get_option('server.port')}")
+    yield
+
+
 @st.cache_resource(show_spinner="Getting ready …")
 def shared_server() -> Server:
-    configure_process()
-    prepare_first_visit()
     component: Any = st.components.v2.component
     return Server({name: component(name, **files) for name, files in COMPONENTS.items()})
 
@@ -323,8 +331,10 @@ def show(server: Server, session: Session, containers: Containers) -> None:
     """Draw the run while it is computed, or up to the step of a pause, and the pinned runs."""
     look, playback = server.look(session), session.playback
     until = playback.until(look.stream.last_index)
-    renderer = Renderer(containers, look, session.apply_remedy)
-    with closing(server.follow(look, until)) as queue_positions:
+    renderer = Renderer(containers, look, session.apply_remedy, session.opened_at)
+    # Streamlit looks, at every access to its state, whether the visitor has left or gone on.
+    end_if_left = partial(st.session_state.get, "session")
+    with closing(server.follow(look, until, end_if_left)) as queue_positions:
         for queue_position in queue_positions:
             playback.count = renderer.draw(until, queue_position)
     playback.count = renderer.draw(until, at_rest=True)
@@ -336,3 +346,5 @@ def show(server: Server, session: Session, containers: Containers) -> None:
 
 if __name__ == "__main__":
     main()
+else:  # `streamlit run` finds it here, and imports all of the above before it answers
+    app = st.App(__file__, lifespan=prepare)

@@ -1,6 +1,7 @@
 """The streams that all visitors of one server share, and the queue in which they are computed."""
 
 import threading
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from stability.engine.runs import Stream
 
 AnyStream = Stream[Any, Any]
 COMPUTATION_BYTES = 4096  # of a finished computation, whose result the function caches
+# Seconds until a reader is first shown what it follows. A run that ends within the second is shown
+# once, at its end, and does not flicker past.
+SOON, AT_ONCE = 0.1, 0.3
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,10 @@ class Registry:
         stream_types: Mapping[type, Callable[[Any], AnyStream]],
         most_bytes: int = 2**29,
         slots: int = 1,
+        soon: float = SOON,
+        at_once: float = AT_ONCE,
     ):
-        self.most_bytes, self.slots = most_bytes, slots
+        self.most_bytes, self.slots, self.soon, self.at_once = most_bytes, slots, soon, at_once
         self._stream_types: dict[type, Callable[[Any], AnyStream]] = {**stream_types}
         self._stream_types[Probe] = Computation
         self._streams: OrderedDict[Hashable, AnyStream] = (
@@ -97,13 +103,20 @@ class Registry:
                     self._queue.remove(stream)
                     self._changed.notify_all()
 
-    def follow(self, stream: AnyStream, until: int, patience: float) -> Generator[int, None, None]:
+    def follow(
+        self,
+        stream: AnyStream,
+        until: int,
+        patience: float,
+        between_steps: Callable[[], object] = lambda: None,
+    ) -> Generator[int, None, None]:
         """Advance a stream, whenever it is its turn, until it has `until` measurements.
 
-        Yields the queue position about every `patience` seconds, 0 after each advance. Close the
-        iterator (`contextlib.closing`) to leave the queue at once.
+        Yields the queue position about every `patience` seconds, 0 after each advance; sooner for
+        the first time, unless all is computed a moment later. Close the iterator
+        (`contextlib.closing`) to leave the queue at once, or raise in `between_steps`.
         """
-        waited = False
+        waited, advance = False, self._advance_first
         with self.attend(stream):
             while not stream.finished and len(stream.measurements) < until:
                 # Twice as long at first: the run that this visitor has just left may still use
@@ -111,10 +124,29 @@ class Registry:
                 position = self._wait_for_turn(stream, patience if waited else 2 * patience)
                 waited = waited or position > 0
                 if not position:
-                    stream.advance(patience if stream.measurements else 0.0, until)
-                    with self._changed:
-                        self._count_bytes(stream)
+                    advance(stream, until, patience, between_steps)
+                    advance = self._advance
                 yield position
+
+    def _advance_first(
+        self, stream: AnyStream, until: int, seconds: float, between_steps: Callable[[], object]
+    ) -> None:
+        """Advance only a moment, or to the end if that is near by the speed of this moment."""
+        start, before = time.monotonic(), len(stream.measurements)
+        self._advance(stream, until, min(self.soon, seconds), between_steps)
+        count, passed = len(stream.measurements), time.monotonic() - start
+        if (until - count) * passed <= (count - before) * (self.at_once - passed):
+            self._advance(stream, until, self.at_once - passed, between_steps)
+        elif count == 1 and passed < seconds:  # a curve has two points
+            self._advance(stream, until, 0.0, between_steps)
+
+    def _advance(
+        self, stream: AnyStream, until: int, seconds: float, between_steps: Callable[[], object]
+    ) -> None:
+        if len(stream.measurements) < until:
+            stream.advance(seconds, until, between_steps=between_steps)
+        with self._changed:
+            self._count_bytes(stream)
 
     def queue_position(self, stream: AnyStream) -> int:
         """Return how many other streams must end before this one advances; 0 if none."""

@@ -75,10 +75,17 @@ class Stream(Generic[Record, Yielded]):
         self.measurement_at(self.last_index)
         return self
 
-    def advance(self, seconds: float, most: float = math.inf, patience: float = 0.25) -> None:
+    def advance(
+        self,
+        seconds: float,
+        most: float = math.inf,
+        patience: float = 0.25,
+        between_steps: Callable[[], object] = lambda: None,
+    ) -> None:
         """Compute for about `seconds`, at least one step, until there are `most` measurements.
 
-        If another thread is computing, wait for it at most `patience` seconds.
+        If another thread is computing, wait for it at most `patience` seconds. What `between_steps`
+        raises passes through; nothing is lost by it.
         """
         # With patience 0, readers waiting for the first step would spin, and slow it down.
         if self._lock.acquire(timeout=patience):
@@ -86,6 +93,7 @@ class Stream(Generic[Record, Yielded]):
                 end, measurements = time.monotonic() + seconds, self.measurements
                 self._pull()
                 while not self.finished and len(measurements) < most and time.monotonic() < end:
+                    between_steps()
                     self._pull()
             finally:
                 self._lock.release()

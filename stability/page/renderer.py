@@ -18,6 +18,9 @@ from stability.page.prose import REMEDY_HELP
 from stability.records.experiment import MOST_SCHEMES
 
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
+# A browser that has just opened the page still loads the parts that draw it, and puts that off for
+# as long as new curves come in quickly. So for these seconds they come once a second.
+LOADING = 3.0
 
 
 class Renderer:
@@ -28,11 +31,14 @@ class Renderer:
         containers: Mapping[Slot, Any],
         look: Look,
         apply_remedy: Callable[[Remedy, str], None],
+        opened_at: float = -LOADING,
     ):
         self.containers, self.look, self.apply_remedy = containers, look, apply_remedy
+        self.opened_at = opened_at
         self.scene = look.bench.scene(look)
         self._elements: dict[Hashable, Any] = {}
-        self._occasional_at = -OCCASIONAL
+        self._drawn_at = self._occasional_at = -OCCASIONAL
+        self._count_shown = 1
         self._says_waiting = False
         # Each button stands in a container of its own, which can be emptied alone.
         self._remedy_containers = [containers[Slot.REMEDIES].empty() for _ in range(MOST_SCHEMES)]
@@ -44,21 +50,25 @@ class Renderer:
 
         Slow pieces are drawn once a second and at rest. Returns how many measurements are shown.
         """
-        stream, bar = self.look.stream, self._elements.get(Slot.PROGRESS)
+        stream, bar, now = self.look.stream, self._elements.get(Slot.PROGRESS), time.monotonic()
         count = min(until, len(stream.measurements))
+        if not at_rest and now - self.opened_at < LOADING and now - self._drawn_at < OCCASIONAL:
+            return self._count_shown
         text = self.look.progress_text(count, queue_position)
         bar = bar or self.containers[Slot.PROGRESS]
         self._elements[Slot.PROGRESS] = bar.progress(max(0, count - 1) / stream.last_index, text)
         if not count:
             if queue_position:
                 self._draw_waiting()
-        elif at_rest or time.monotonic() - self._occasional_at >= OCCASIONAL:
-            self._occasional_at = time.monotonic()
+            return 1
+        self._drawn_at, self._count_shown = now, count
+        if at_rest or now - self._occasional_at >= OCCASIONAL:
+            self._occasional_at = now
             self._draw_all(count)
         else:
             for slot, piece in self.scene.frequent_pieces(count).items():
                 self._draw(slot, piece)
-        return max(1, count)
+        return count
 
     def _draw_all(self, count: int) -> None:
         occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both

@@ -1,10 +1,12 @@
 """The server that all visitors share: its runs, its speed, and its limits."""
 
 from collections.abc import Callable, Generator, Mapping
+from functools import cache
 from typing import Any
 
 from stability import charts
-from stability.engine.cost import Cost, describe_refusal, measure_speed, nearest_that_fits
+from stability.engine.cost import Cost, Speed, describe_refusal, measure_speed, nearest_that_fits
+from stability.engine.process_settings import configure_process
 from stability.engine.registry import Registry
 from stability.page.benches import BENCHES, Look, open_claim, open_section
 from stability.page.renderer import FREQUENT
@@ -23,7 +25,7 @@ class Server:
     def __init__(self, components: Mapping[str, Callable[..., Any]]):
         self.components = components
         self.registry = Registry({kind: bench.stream for kind, bench in BENCHES.items()})
-        self.speed = measure_speed()
+        self.speed = prepare_first_visit()
 
     def affords(self, cost: Cost) -> bool:
         """Return True if this takes neither too long nor too much memory here."""
@@ -58,19 +60,33 @@ class Server:
             paused=session.playback.paused,
         )
 
-    def follow(self, look: Look, until: int) -> Generator[int, None, None]:
-        """Compute the streams of a look in their turn. Yields queue positions, to draw at."""
-        run = look.stream
+    def follow(
+        self, look: Look, until: int, between_steps: Callable[[], object] = lambda: None
+    ) -> Generator[int, None, None]:
+        """Compute the streams of a look in their turn. Yields queue positions, to draw at.
+
+        It does not once all is there: the page is drawn at rest after that. What `between_steps`
+        raises ends it at once.
+        """
+        run, streams = look.stream, look.streams(until)
         if len(run.measurements) == until - 1:
             run.measurement_at(until - 1)  # a single step waits for nobody
-        for stream, count in look.streams(until):
-            yield from self.registry.follow(stream, count, FREQUENT)
+        for stream, count in streams:
+            for position in self.registry.follow(stream, count, FREQUENT, between_steps):
+                if any(len(other.measurements) < most for other, most in streams):
+                    yield position
 
 
-def prepare_first_visit() -> None:
-    """Build the tables and charts of the first page, before anybody waits for them."""
+@cache
+def prepare_first_visit() -> Speed:
+    """Make the process fast, and build the tables and charts of the first page, once.
+
+    Returns how fast this machine is.
+    """
+    configure_process()
     first = Experiment()
     predict(first)
     for pins in ((), (first,)):
         charts.training_spec(first, first.schemes[0], View().heat_quantity, pins)
         charts.depth_spec(first, pins)
+    return measure_speed()

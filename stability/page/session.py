@@ -1,6 +1,7 @@
 """The state of one visit, and how each control changes it."""
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ class Session:
     """
 
     def __init__(self) -> None:
+        self.opened_at = time.monotonic()
         self.page = Page()
         self.chosen_schemes = self.page.experiment.schemes
         self.notes: list[str] = []

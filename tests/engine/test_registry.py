@@ -291,6 +291,43 @@ def test_who_follows_gets_the_measurements_that_were_asked_for_and_leaves_the_qu
         assert registry.queue_position(other) == 0
 
 
+def counts_when_shown(**waits: float) -> list[int]:
+    """How many measurements of 13 there are whenever who follows a run with patience is asked to
+    look.
+    """
+    registry = registry_of_runs(**waits)
+    run = registry.open(small())
+    return [len(run.measurements) for _ in registry.follow(run, 13, 3600.0)]
+
+
+def test_a_run_that_is_over_in_a_moment_is_shown_once():
+    assert counts_when_shown(soon=3600.0, at_once=0.0) == [13]
+    assert counts_when_shown(soon=0.0, at_once=3600.0) == [13], "it is near its end, by its speed"
+
+
+def test_a_longer_run_is_first_shown_as_soon_as_there_is_a_curve():
+    assert counts_when_shown(soon=0.0, at_once=0.0) == [2, 13]
+
+
+def test_who_leaves_between_two_steps_has_left_the_queue_and_the_run_can_go_on():
+    registry = registry_of_runs()
+    run, other = registry.open(small(seed=0)), registry.open(small(seed=1))
+
+    def leave_after_four() -> None:
+        if len(run.measurements) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(registry.follow(run, 13, 3600.0, leave_after_four))
+    assert len(run.measurements) == 4
+    with registry.attend(other):
+        assert registry.queue_position(other) == 0
+    with counting() as counted:
+        list(registry.follow(run, 13, 3600.0))
+    assert run.finished
+    assert counted.started == {}, "nothing is computed twice"
+
+
 def test_who_closes_the_iterator_has_left():
     registry = registry_of_runs()
     run, other = registry.open(small(seed=0)), registry.open(small(seed=1))

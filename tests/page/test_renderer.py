@@ -1,9 +1,11 @@
 """Pieces and their elements, on containers that write down what is drawn in them."""
 
+import math
+
 from stability.engine.runs import Run
 from stability.page.benches import Look, open_claim, open_section
 from stability.page.pieces import Picture, Slot, html
-from stability.page.renderer import Renderer, draw_piece
+from stability.page.renderer import LOADING, Renderer, draw_piece
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.page import Page
 from stability.records.view import View
@@ -33,7 +35,9 @@ class Container:
         return draw
 
 
-def renderer_of(section: str = "", experiment: Experiment = E) -> tuple[Renderer, list]:
+def renderer_of(
+    section: str = "", experiment: Experiment = E, opened_at: float = -LOADING
+) -> tuple[Renderer, list]:
     page = Page(experiment=experiment, view=View(section=section))
     look = Look(
         stream=Run(experiment).train(),
@@ -46,7 +50,7 @@ def renderer_of(section: str = "", experiment: Experiment = E) -> tuple[Renderer
     )
     log: list[tuple[str, str]] = []
     containers = {slot: Container(slot.name, log) for slot in Slot}
-    return Renderer(containers, look, lambda remedy, scheme: None), log
+    return Renderer(containers, look, lambda remedy, scheme: None, opened_at), log
 
 
 def test_every_piece_is_drawn_where_it_was_drawn_before():
@@ -72,6 +76,16 @@ def test_between_two_slow_draws_only_what_is_quick_is_drawn():
     renderer.draw(2)
     drawn = {name.partition("/")[0] for name, _ in log}
     assert drawn <= {"PROGRESS", "CARDS", "REMEDIES", "LEFT"}
+
+
+def test_while_a_browser_loads_nothing_is_drawn_between_two_slow_draws_but_the_end():
+    renderer, log = renderer_of(opened_at=math.inf)  # it never ends here
+    assert renderer.draw(2) == 2
+    log.clear()
+    assert renderer.draw(3) == 2, "what is shown"
+    assert log == []
+    assert renderer.draw(4, at_rest=True) == 4
+    assert ("LEFT/vega_lite_chart", "vega_lite_chart") in log
 
 
 def test_remedies_are_drawn_only_where_they_changed_and_each_can_go_alone():

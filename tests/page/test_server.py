@@ -1,0 +1,32 @@
+"""What a visitor is shown while the server computes, and when."""
+
+from stability.page.server import Server
+from stability.page.session import Session
+from stability.records.experiment import Experiment
+from stability.records.page import Page
+
+E = Experiment(depth=3, width=4, features=3, samples=64, batch=8, steps=5)
+
+
+def counts_when_drawn(soon: float, at_once: float, pins: int = 0) -> list[tuple[int, ...]]:
+    """How many measurements of the run and of its pins there are, each time they are drawn while
+    they are computed.
+    """
+    server, session = Server({}), Session()
+    server.registry.soon, server.registry.at_once = soon, at_once
+    pinned = tuple(Experiment(steps=2, depth=2, width=4, seed=seed) for seed in range(pins))
+    session.show_page(Page(experiment=E, pins=pinned))
+    look = server.look(session)
+    runs = look.stream, *look.pinned.values()
+    counts = [tuple(len(run.measurements) for run in runs) for _ in server.follow(look, 6)]
+    assert all(run.finished for run in runs)
+    return counts
+
+
+def test_a_run_that_is_over_in_a_moment_is_not_drawn_before_its_end():
+    assert counts_when_drawn(soon=3600.0, at_once=0.0) == []
+
+
+def test_a_run_is_drawn_as_soon_as_it_has_a_curve_and_then_while_its_pins_are_computed():
+    assert counts_when_drawn(soon=0.0, at_once=0.0)[0] == (2,)
+    assert counts_when_drawn(soon=3600.0, at_once=0.0, pins=2) == [(6, 0, 0), (6, 3, 0)]
