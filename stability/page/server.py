@@ -8,6 +8,7 @@ from stability import charts
 from stability.engine.cost import Cost, Speed, describe_refusal, measure_speed, nearest_that_fits
 from stability.engine.process_settings import configure_process
 from stability.engine.registry import Registry
+from stability.engine.workers import allow_workers, available_cores
 from stability.page.benches import BENCHES, Look, open_claim, open_section
 from stability.page.renderer import FREQUENT
 from stability.page.session import Session
@@ -84,6 +85,7 @@ def prepare_first_visit() -> Speed:
     Returns how fast this machine is.
     """
     configure_process()
+    allow_workers(available_cores())
     first = Experiment()
     predict(first)
     for pins in ((), (first,)):
