@@ -31,6 +31,7 @@ from bench_lines import Line, median_seconds, ratios  # noqa: E402
 from bench_shapes import FORTY, SHAPES, Shape, bare_products, engine_steps  # noqa: E402
 
 from stability.engine.process_settings import configure_process  # noqa: E402
+from stability.engine.workers import allow_workers  # noqa: E402
 
 START, END = "<!-- measured: python tests/bench.py table --write -->", "<!-- end of measured -->"
 # At most so many times as long as JAX, on one thread; and as the bare products.
@@ -88,8 +89,8 @@ def measure_shape(shape: Shape, threads: int, quick: bool) -> dict[str, Any]:
     ordinary, sampled, share = engine_steps(e)
     calls = (2 if quick else 3) if shape.is_large else 20
     works: dict[str, tuple[Callable[[], object], int, int]] = {  # what, calls, steps in a call
-        "engine": (ordinary, calls, 1),
-        "sampled": (sampled, 1 if shape.is_large else 3, 1),
+        "engine": (in_blocks(ordinary, threads), calls, 1),
+        "sampled": (in_blocks(sampled, threads), 1 if shape.is_large else 3, 1),
         "bare": (bare_products(shape), calls, 1),
     }
     jax_and_first = bench_jax.jax_step(shape)
@@ -109,6 +110,17 @@ def measure_shape(shape: Shape, threads: int, quick: bool) -> dict[str, Any]:
     pairs = zip(found["engine"], found["sampled"], strict=True)
     found["mean"] = [one + share * (other - one) for one, other in pairs]
     return {"jax": None} | found | {"first call": jax_and_first and jax_and_first[1]}
+
+
+def in_blocks(step: Callable[[], object], threads: int) -> Callable[[], object]:
+    """The step as the page takes it: blocks have a thread each, and no operation has several."""
+
+    def work() -> None:
+        torch.set_num_threads(1)
+        step()
+        torch.set_num_threads(threads)
+
+    return work
 
 
 # The table in the README
@@ -157,6 +169,7 @@ def machine() -> str:
 
 def main(threads: int, quick: bool) -> None:
     configure_process(threads)
+    allow_workers(threads)
     print(json.dumps([measure_shape(shape, threads, quick) for shape in SHAPES]))
 
 
