@@ -66,7 +66,7 @@ def opened() -> Iterator[Callable[[], Page]]:
                 page.set_default_timeout(120_000)
                 page.add_init_script(WATCHING)
                 page.goto(server.url, wait_until="commit")
-                page.wait_for_function("seen.end")
+                page.wait_for_function("seen.heading && seen.widgets && seen.end")
                 return page
 
             yield open_page
