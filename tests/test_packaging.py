@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK, TESTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
+OPTIONAL = ROOT / "tests" / "requirements-bench.txt"  # what the bench does without
 OWN = {"stability", "app"} | {path.stem for path in (ROOT / "tests").rglob("*.py")}
 
 
@@ -103,8 +104,8 @@ def test_everything_that_the_library_imports_is_asked_for_in_its_bounds():
 
 
 def test_everything_that_the_tests_import_is_pinned():
-    homes, locked = packages_distributions(), pins(LOCK, TESTS)
-    for module in third_party(*(ROOT / "tests").rglob("*.py")):
+    homes, locked, optional = packages_distributions(), pins(LOCK, TESTS), pins(OPTIONAL)
+    for module in third_party(*(ROOT / "tests").rglob("*.py")) - set(optional):
         assert {canonicalize_name(home) for home in homes[module]} & set(locked), module
 
 

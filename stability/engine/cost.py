@@ -10,20 +10,22 @@ from typing import TypeVar
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
-from stability.engine.training import measure
+from stability.engine.training import BLOCK_NUMBERS, measure
 from stability.engine.training_terms import (
     CALLS,
     OPERATIONS,
+    blocks_of,
     draw_calls,
     draw_operations,
     sample_calls,
     sample_operations,
     step_calls,
     step_operations,
+    sum_of_terms,
     unit_count,
     weight_count,
-    weighted_sum,
 )
+from stability.engine.workers import available_cores
 from stability.records.experiment import Experiment
 from stability.records.knobs import Integer
 from stability.records.product import Product
@@ -47,25 +49,34 @@ class Cost:
 def training_cost(e: Experiment) -> Cost:
     """Return the cost of a training run in which no network ends early."""
     steps, samples = e.steps + 1, min(SAMPLED_STEPS, e.steps + 1)
-    calls = weighted_sum(draw_calls(e), CALLS)
-    calls += steps * weighted_sum(step_calls(e), CALLS)
-    calls += samples * weighted_sum(sample_calls(e), CALLS)
-    operations = weighted_sum(draw_operations(e), OPERATIONS)
-    operations += steps * weighted_sum(step_operations(e), OPERATIONS)
-    operations += samples * weighted_sum(sample_operations(e), OPERATIONS)
+    calls = sum_of_terms(draw_calls(e), CALLS)
+    calls += steps * sum_of_terms(step_calls(e), CALLS)
+    calls += samples * sum_of_terms(sample_calls(e), CALLS)
+    operations = sum_of_terms(draw_operations(e), OPERATIONS)
+    operations += steps * sum_of_terms(step_operations(e), OPERATIONS)
+    operations += samples * sum_of_terms(sample_operations(e), OPERATIONS)
     return Cost(calls=math.ceil(calls), operations=math.ceil(operations), bytes=training_bytes(e))
 
 
 def training_bytes(e: Experiment) -> int:
-    units = unit_count(e)
-    points = len(e.schemes) * len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
-    largest = max(e.network_count * HELD_OUT_EXAMPLES, points)  # never both at once
-    numbers = 12 * units * e.batch  # values, gradients, copies
-    numbers += 4 * largest * max(e.width, e.dataset_row.outputs)
-    computed_in = e.number_format.compute_dtype
-    if computed_in != e.number_format.weight_dtype:
-        numbers += 2 * weight_count(e)  # copies to compute with, and their gradients
-    return computed_in.itemsize * numbers + state_bytes(e)
+    """Return the peak of the bytes that a training run holds.
+
+    Those that it keeps, the gradients and steps of as many weights, and what the blocks that train
+    at once compute for a batch, or a part of them for the held-out set or the input grid.
+    """
+    blocks = blocks_of(e, e.batch)
+    at_once = min(blocks, available_cores()) * -(-e.network_count // blocks)  # networks
+    units = unit_count(e) // e.network_count
+    numbers = 16 * at_once * units * e.batch  # of each unit: values, gradients, copies
+    points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
+    widest = max(layer.fan_out for layer in e.layers)
+    numbers += (
+        4 * available_cores() * max(BLOCK_NUMBERS["cpu"], max(HELD_OUT_EXAMPLES, points) * widest)
+    )
+    if e.dropout:
+        numbers += e.replicates * (e.depth - 1) * e.batch * e.width  # masks
+    weights = weight_count(e) * (4 if e.number_format.is_rounded else 3)
+    return e.number_format.compute_dtype.itemsize * (numbers + weights) + state_bytes(e)
 
 
 def product_cost(p: Product) -> Cost:
@@ -117,10 +128,10 @@ def measure_speed(clock: Callable[[], float] = time.perf_counter) -> Speed:
     narrow = Experiment(schemes=schemes, depth=30, width=2, features=2, batch=2, steps=steps)
     wide = Experiment(schemes=schemes, depth=4, width=128, features=128, batch=256, steps=steps)
     narrow_seconds, wide_seconds = time_step(narrow, clock), time_step(wide, clock)
-    call = narrow_seconds / weighted_sum(step_calls(narrow), CALLS)
-    left = wide_seconds - call * weighted_sum(step_calls(wide), CALLS)
+    call = narrow_seconds / sum_of_terms(step_calls(narrow), CALLS)
+    left = wide_seconds - call * sum_of_terms(step_calls(wide), CALLS)
     left = max(left, wide_seconds / 4)
-    return Speed(call, left / weighted_sum(step_operations(wide), OPERATIONS))
+    return Speed(call, left / sum_of_terms(step_operations(wide), OPERATIONS))
 
 
 def time_step(e: Experiment, clock: Callable[[], float]) -> float:

@@ -1,4 +1,4 @@
-"""What a training step consists of, counted: the terms of its cost, and the weight of each.
+"""The terms of the cost of a training step, counted, and the weight of each.
 
 Amounts follow from the settings. Weights are measured: `python tests/bench.py cost` fits and prints
 them. Calls count in calls of one layer by one block of networks; an operation takes as long as that
@@ -163,7 +163,7 @@ def draw_operations(e: Experiment) -> Terms:
     return {"drawn weight": weight_count(e)}
 
 
-def weighted_sum(terms: Terms, weights: Terms) -> float:
+def sum_of_terms(terms: Terms, weights: Terms) -> float:
     """Return the sum of all amounts, each times its weight."""
     return sum(amount * weight_of(name, weights) for name, amount in terms.items() if amount)
 
