@@ -14,7 +14,6 @@ from stability.engine.training import BLOCK_NUMBERS, measure
 from stability.engine.training_terms import (
     CALLS,
     OPERATIONS,
-    blocks_of,
     draw_calls,
     draw_operations,
     sample_calls,
@@ -22,7 +21,6 @@ from stability.engine.training_terms import (
     step_calls,
     step_operations,
     sum_of_terms,
-    unit_count,
     weight_count,
 )
 from stability.engine.workers import available_cores
@@ -64,15 +62,13 @@ def training_bytes(e: Experiment) -> int:
     Those that it keeps, the gradients and steps of as many weights, and what the blocks that train
     at once compute for a batch, or a part of them for the held-out set or the input grid.
     """
-    blocks = blocks_of(e, e.batch)
-    at_once = min(blocks, available_cores()) * -(-e.network_count // blocks)  # networks
-    units = unit_count(e) // e.network_count
-    numbers = 16 * at_once * units * e.batch  # of each unit: values, gradients, copies
-    points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
+    cores, block = available_cores(), BLOCK_NUMBERS["cpu"]
     widest = max(layer.fan_out for layer in e.layers)
-    numbers += (
-        4 * available_cores() * max(BLOCK_NUMBERS["cpu"], max(HELD_OUT_EXAMPLES, points) * widest)
-    )
+    layer = e.batch * widest  # numbers of one network
+    at_once = min(e.network_count * layer, cores * max(block, layer))
+    numbers = 20 * e.depth * at_once  # of each unit: values, gradients, copies
+    points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
+    numbers += 4 * cores * max(block, max(HELD_OUT_EXAMPLES, points) * widest)
     if e.dropout:
         numbers += e.replicates * (e.depth - 1) * e.batch * e.width  # masks
     weights = weight_count(e) * (4 if e.number_format.is_rounded else 3)
