@@ -18,6 +18,8 @@ def test_a_browser_knows_every_name_inside_vega_that_charts_speak_of(page, serve
         f"{server.url}?schemes=he_normal&depth=3&width=4&features=4&samples=64&batch=8&steps=5"
     )
     page.wait_for_function("views().length == 2 && newest() === 5")  # both charts, the whole run
+    # What charts share is handed to them a moment after a run that is drawn once.
+    page.wait_for_function("views()[0].signal('alone') !== undefined")
     found = page.evaluate(
         """() => {
           const view = views()[0], scale = view.scale("concat_0_x"), panels = [];
