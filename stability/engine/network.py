@@ -68,7 +68,7 @@ class BackwardPass:
 
 
 class Watch:
-    """Sees the layers of a pass while they lie in the cache, `(N, batch, units)`: here in vain."""
+    """An observer that is shown each layer of a pass, `(N, batch, units)`, and ignores it."""
 
     def forward(self, z: Tensor) -> None:
         """See z of the next layer on the way forward."""
