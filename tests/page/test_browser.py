@@ -105,8 +105,11 @@ def test_curves_of_two_schemes_grow_and_differ_while_they_train(page, server):
     assert seen == sorted(set(seen))
     assert seen[-1] < 5000, "it grew while it trained"
     page.wait_for_function("rows('bands').length > 2 * 2")  # of each scheme
-    he, xavier = ([row["loss"] for row in page.evaluate("rows('bands')") if row["scheme"] == scheme]
-                  for scheme in ("he_normal", "xavier_normal"))  # fmt: skip
+    bands = page.evaluate("rows('bands')")
+    he, xavier = (
+        [row["loss"] for row in bands if row["scheme"] == scheme]
+        for scheme in ("he_normal", "xavier_normal")
+    )
     assert len(he) == len(xavier) > 2
     assert he != xavier
 
