@@ -150,6 +150,7 @@ class PlainNetwork(nn.Module):
             phi_of(self.e.activation),
             {"saturated": [], "dead": [], "distinct": [], "pre_activations": []},
         )
+        found["spread"] = [root_mean_square(z.double() - z.double().mean(0)) for z in self.z]
         for z, u in zip(self.z, self.u, strict=False):
             slope, own = (derivative(phi, one).abs() for one in (u.detach().double(), u.detach()))
             lost = torch.nan if u.isnan().any() else 0.0

@@ -21,7 +21,9 @@ class Measurement:
     S schemes, R replicates, L layers. Arrays are float64; snapshots float32, except for the learned
     outputs of float64 networks. Gradients are those of the unscaled loss; where they overflowed in
     the format they are infinite or NaN, as stored. With loss scaling a step that overflowed is
-    skipped: the next update is 0 and the next scale half of this one.
+    skipped: the next update is 0 and the next scale half of this one. In formats that are rounded,
+    `update` is the step that was taken: the difference of the weights as they are stored. In
+    float32 and float64 it is the optimizer's step, which agrees up to the rounding of W.
     """
 
     step: int
@@ -32,10 +34,14 @@ class Measurement:
     gradient_norm: Curve  # (S, R) over all parameters, before clipping
     scale: Curve  # (S, R) factor of the loss in the backward pass; 1 without loss scaling
     signal: Profile  # (S, R, L) RMS of z
+    spread: Profile  # (S, R, L) RMS of z minus its mean over the batch; NaN where not measured
     signal_gradient: Profile  # (S, R, L) RMS of batch x d(loss)/dz
     weight_gradient: Profile  # (S, R, L) Frobenius norm of d(loss)/dW
     weight: Profile  # (S, R, L) Frobenius norm of W
     update: Profile  # (S, R, L) Frobenius norm of the step that led to W; 0 at step 0
+    # Share of the nonzero entries of the optimizer's step that left the stored entry of W as it
+    # was, (S, R, L): below half a unit in its last place. NaN at step 0 and where not measured.
+    lost_updates: Profile
     saturated: Profile  # (S, R, L-1) share of u in the flat region
     dead: Profile  # (S, R, L-1) share of units with slope 0 on the whole batch
     distinct: Profile  # (S, R, L-1) number of different hidden units; NaN where not measured

@@ -87,6 +87,7 @@ def count_flat(phi: Activation, slope: Tensor) -> Tensor:
 def sampled_quantities(passed: ForwardPass, backward: BackwardPass) -> dict[str, Tensor]:
     """Return the quantities that are measured at few steps, since they are costly or large."""
     return {
+        "spread": spread_by_layer(passed),
         "distinct": distinct_by_layer(passed),
         "pre_activations": pre_activation_histograms(passed),
         "rounding_shares": shares_by_outcome(passed, backward),
@@ -115,6 +116,30 @@ def pre_activation_histograms(passed: ForwardPass) -> Tensor:
         shares = counts / rows.shape[2] + nan_or_0.unsqueeze(2)
         histograms.append(shares.float().mT)
     return torch.cat(histograms)
+
+
+def spread_by_layer(passed: ForwardPass) -> Tensor:
+    """Return the RMS of z minus its mean over the batch by layer: what differs between examples.
+
+    Float64 `(L, N)`; 0 for a batch of one, NaN where z is not finite.
+    """
+    return torch.cat([spreads(z) for z in stacks_of_one_shape(passed.z)])
+
+
+def spreads(z: Tensor) -> Tensor:
+    """Return the RMS of z `(k, N, batch, width)` minus each unit's mean over the batch, `(k, N)`.
+
+    At unit size in float64, so that no sum overflows, and from the first example on: the digits
+    that all examples share are gone before the mean is rounded.
+    """
+    z = z.double()
+    largest = z.abs().amax(dim=(2, 3), keepdim=True)
+    scale = torch.where(largest > 0, largest, 1)
+    centred = z / scale
+    centred -= centred[:, :, :1].clone()
+    centred -= centred.mean(dim=2, keepdim=True)
+    unit: Tensor = norms(centred) / z[0, 0].numel() ** 0.5
+    return unit * scale[..., 0, 0]
 
 
 def distinct_by_layer(passed: ForwardPass) -> Tensor:

@@ -27,7 +27,7 @@ from stability.records.step_sampling import (
 ARRAY_OVERHEAD = 160  # bytes of an array or a measurement besides its numbers
 # The limit for the profiles of a run, and again for its snapshots: with its curves and all objects
 # a run stays under 32 MB.
-PROFILE_BYTES = 6 * 2**20
+PROFILE_BYTES = 6 * 10**6
 
 Record = TypeVar("Record")  # of settings
 Yielded = TypeVar("Yielded")

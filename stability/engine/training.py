@@ -24,7 +24,8 @@ from stability.engine.measurement import Measurement
 from stability.engine.network import BackwardPass, Stack
 from stability.engine.parameters import per_network
 from stability.engine.quantities import Found, LayerWatch, build_measurement, sampled_quantities
-from stability.engine.scaled_norms import Norms, norms
+from stability.engine.scaled_norms import norms
+from stability.engine.stored_steps import StoredSteps
 from stability.engine.workers import Workers
 from stability.randomness import generator
 from stability.records.experiment import Experiment
@@ -133,6 +134,7 @@ class Block:
         # Norms of the last step, (L, N).
         self.update = torch.zeros(e.depth, count, dtype=torch.float64, device=stack.device)
         self.weight = torch.cat([norms(weights) for weights in stack.weights])  # (L, N)
+        self.lost_updates: Tensor | None = None  # of the last step, (L, N); before sampled steps
         self.ended = torch.zeros(count, dtype=torch.bool, device=stack.device)
         # The optimizer takes as many layers at once as fit in the cache.
         self.layers_at_once = [
@@ -167,11 +169,13 @@ class Block:
             found["scale"] = self.scale
         if sampled:
             found |= self._held_out(data) | sampled_quantities(passed, backward)
+        if self.lost_updates is not None:
+            found["lost_updates"] = self.lost_updates
         # What depends on a network is NaN for ever once each layer's weights have NaN, and all of
         # the output is: each z has NaN, so each delta, and so each step.
         self.ended = self.weight.isnan().all(dim=0) & passed.output.isnan().all(dim=(1, 2))
         if step < e.steps:
-            self._update(backward)
+            self._update(backward, counts_lost=step + 1 in sampled_steps(e.steps))
         return Found(stack.networks, found)
 
     def _held_out(self, data: Data) -> dict[str, Tensor]:
@@ -188,12 +192,12 @@ class Block:
             found["learned_outputs"] = at_least_float32(learned).movedim(0, -1)
         return found
 
-    def _update(self, backward: BackwardPass) -> None:
+    def _update(self, backward: BackwardPass, counts_lost: bool) -> None:
         """Clip the gradient of each network and take the optimizer's step, with weight decay."""
         stack, e = self.stack, self.stack.experiment
         overflowed = ~backward.norm.isfinite()
         clipping = (e.clip / (backward.norm + 1e-6)).clamp(max=1)  # as clip_grad_norm_ of torch
-        updates, weights = Norms(keeps=not self.is_large), Norms()
+        steps = StoredSteps(e.number_format, not self.is_large, counts_lost)
         parameters = zip(
             stack.parameters, backward.parameters, self.layers_at_once, self.states, strict=True
         )
@@ -209,11 +213,12 @@ class Block:
                     slopes = slopes * per_network(clipping.to(slopes), slopes)
                 state = states.setdefault(first, {})
                 step = rule(layers, slopes, state, e.learning_rate, weight_decay)
-                layers.add_(step)
                 if is_matrix:
-                    updates.add_stack(step)
-                    weights.add_stack(layers)
-        self.update, self.weight = updates.values(), weights.values()
+                    steps.add(layers, step)
+                else:
+                    layers.add_(step)
+        self.update, self.weight = steps.norms()
+        self.lost_updates = steps.lost_updates()
         if e.number_format.scales_loss:
             self.scale, self.good_steps = next_scale(self.scale, self.good_steps, overflowed)
 
@@ -230,6 +235,8 @@ class Block:
             values[left] for values in (self.scale, self.good_steps, self.ended)
         )
         other.update, other.weight = self.update[:, left], self.weight[:, left]
+        if self.lost_updates is not None:
+            other.lost_updates = self.lost_updates[:, left]
         other.states = [
             {first: select_networks(state, left) for first, state in states.items()}
             for states in self.states

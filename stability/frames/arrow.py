@@ -11,7 +11,8 @@ NOT_FINITE = "not finite"
 DEPTH_QUANTITIES = "signal", "signal_gradient", "weight_gradient"
 GAINS = "variance", "forward", "backward", "predicted_forward", "predicted_backward"
 LOG_QUANTITIES = frozenset(
-    {"gradient_norm", "scale", "weight", "update", "singular_value", *DEPTH_QUANTITIES, *GAINS}
+    {"gradient_norm", "scale", "spread", "weight", "update", "singular_value"}
+    | {*DEPTH_QUANTITIES, *GAINS}
 )
 
 

@@ -41,6 +41,7 @@ OTHERS = {
     "rounding_shares",
     "learned_outputs",
     "update",
+    "lost_updates",
 }  # with tests of their own; `update` is compared entry by entry
 COMPARED = [field.name for field in fields(Measurement) if field.name not in OTHERS]
 EQUAL_UNITS = (
@@ -185,6 +186,8 @@ def cancellation_floors(plain: PlainNetwork, expected: dict[str, list]) -> dict[
     layer = [roundings * eps * e.batch * term * h for term, h in zip(terms, inputs, strict=True)]
     of_norms = (len(plain.ordered()) - 2 * e.depth) // max(1, e.depth - 1)
     floors = {"gradient": [*layer, *layer, *(layer[:-1] * of_norms)]}
+    # Of a difference between examples that all but cancels, the roundings of z are left.
+    floors["spread"] = [roundings * eps * z.abs().max().item() for z in plain.z]
     if e.normalization == "batch":
         floors |= {"dz": layer, "signal_gradient": [e.batch * floor for floor in layer]}
     if e.precision == "float32":  # three entries beside an edge may be counted on either side

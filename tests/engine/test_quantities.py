@@ -20,6 +20,7 @@ from stability.engine.quantities import (
     LayerWatch,
     distinct_by_layer,
     pre_activation_histograms,
+    spread_by_layer,
     to_schemes_and_replicates,
 )
 from stability.engine.scaled_norms import norms, stacks_of_one_shape
@@ -258,6 +259,63 @@ def test_a_network_without_hidden_layers_has_no_histograms():
         0,
         HISTOGRAM_BINS + 2,
     )
+
+
+def spread_by_definition(z: torch.Tensor) -> float:
+    """RMS of `(batch, units)` minus the mean over the batch, in plain NumPy."""
+    entries = z.double().numpy()
+    return float(np.sqrt(np.mean((entries - entries.mean(axis=0)) ** 2)))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 15, 64])
+@pytest.mark.parametrize("shift", [0.0, 1.0, 1e6])
+def test_the_spread_is_the_rms_of_what_is_left_without_the_mean_over_the_batch(shift, batch):
+    z = rows(2, 3, batch, 16, dtype=torch.float64) + shift * rows(16, dtype=torch.float64)
+    found = spread_by_layer(one_pass(z))  # of both layers, and of the first again as the output
+    expected = [[spread_by_definition(network) for network in layer] for layer in z[[0, 1, 0]]]
+    assert found.tolist() == [pytest.approx(row, rel=1e-9, abs=0) for row in expected]
+    assert (found == 0).all() == (batch == 1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [(torch.float32, scale) for scale in (1e-36, 1e-30, 1e-19, 1e19, 1e30, 5e37)]
+    + [(torch.float64, scale) for scale in (1e-290, 1e-170, 1e170, 2e307)]
+    + [(torch.bfloat16, 1e-30)],
+)
+def test_the_spread_is_right_for_numbers_of_any_size_that_can_be_written(dtype, scale):
+    z = (rows(1, 3, 15, 16, dtype=torch.float64) * scale).to(dtype)
+    expected = [spread_by_definition(network.double() / scale) for network in z[0]]
+    assert (spread_by_layer(one_pass(z))[0] / scale).tolist() == pytest.approx(expected, rel=1e-9)
+
+
+def test_examples_that_differ_in_the_last_digit_have_their_spread_and_equal_ones_have_none():
+    one = rows(1, 16).expand(15, 16)
+    other = one.clone()
+    other[4, 7] = torch.nextafter(one[4, 7], torch.tensor(math.inf))
+    found = spread_by_layer(one_pass(torch.stack([one, other])[None]))[0]
+    assert found[0] == 0
+    assert found[1].item() == pytest.approx(spread_by_definition(other), rel=1e-6)
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_what_is_not_finite_has_no_spread_and_its_neighbours_have(odd):
+    u = rows(1, 2, 32, 16)
+    u[0, 1, 3, 4] = odd
+    assert spread_by_layer(one_pass(u))[0].isnan().tolist() == [False, True]
+
+
+def test_large_biases_hold_the_signal_up_while_nothing_differs_between_examples_any_more():
+    e = Experiment(**ONE | {"schemes": ("normal:0.01",), "depth": 12}, activation="tanh", steps=1)
+    without, with_biases = (
+        next(measure(replace(e, bias_std=std, precision="float64"))) for std in (0.0, 3.0)
+    )
+    for found in (without, with_biases):
+        assert (found.spread <= found.signal).all()
+    assert (without.signal[0, 0] / without.signal[0, 0, 0])[-1] < 1e-10
+    assert with_biases.signal.min() > 1
+    assert (with_biases.spread / with_biases.signal)[0, 0, -1] < 1e-10
+    assert (without.spread / without.signal).min() > 0.1
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -19,7 +19,7 @@ from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.input_grid import INPUT_GRIDS
-from stability.engine.measurement import Measurement
+from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.process_settings import configure_process
 from stability.engine.quantities import HISTOGRAM_BINS
 from stability.engine.rounding_shares import SHARES_SHAPE
@@ -220,7 +220,7 @@ def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
                 getattr(measurement, name),
                 name in ("saturated", "dead", "distinct", "pre_activations"),
             )
-            by_layer = name in ("signal", "signal_gradient", "weight_gradient", "weight", "update")
+            by_layer = name in PROFILES and not hidden
             pictured = {
                 "pre_activations": [HISTOGRAM_BINS + 2],
                 "rounding_shares": SHARES_SHAPE,
@@ -236,7 +236,7 @@ def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
             assert array.shape == (*outer, *layers, *pictured)
             assert not (array < 0).any()
         assert np.isnan(measurement.accuracy).all() == (e.dataset_row.classes is None)
-        for name in ("accuracy", "test_accuracy", "saturated", "dead"):
+        for name in ("accuracy", "test_accuracy", "saturated", "dead", "lost_updates"):
             assert not (getattr(measurement, name) > 1).any()
         assert not (measurement.distinct > e.width).any()
         assert not (measurement.distinct < 1).any()
@@ -294,6 +294,7 @@ def test_costly_quantities_are_taken_at_sixty_steps_at_most_and_are_nan_between(
     for name in (
         "test_loss",
         "test_accuracy",
+        "spread",
         "distinct",
         "pre_activations",
         "rounding_shares",

@@ -1,0 +1,58 @@
+"""The steps that stored weights take, and what rounding leaves of them."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from stability.catalogues.number_formats import Format, at_least_float32
+from stability.engine.scaled_norms import Norms
+
+
+class StoredSteps:
+    """Adds the optimizer's steps to stored weights, measuring each layer while it is in the cache.
+
+    In formats that are rounded, the norm of a step is that of the difference of the weights as they
+    are stored. In float32 and float64 it is that of the optimizer's step, which agrees with the
+    difference up to the rounding of W and needs no copy of W.
+    """
+
+    def __init__(self, number_format: Format, keeps: bool, counts_lost: bool) -> None:
+        self._is_rounded, self._counts_lost = number_format.is_rounded, counts_lost
+        self._updates, self._weights = Norms(keeps), Norms()
+        self._lost: list[Tensor] = []  # (k, N)
+
+    def add(self, weights: Tensor, step: Tensor) -> None:
+        """Add a step to the stored weights `(k, N, fan_out, fan_in)`, in place."""
+        before = weights.clone() if self._is_rounded or self._counts_lost else weights
+        weights.add_(step)
+        if self._counts_lost:
+            self._lost.append(lost_share(before, weights, step))
+        self._updates.add_stack(difference(before, weights) if self._is_rounded else step)
+        self._weights.add_stack(weights)
+
+    def norms(self) -> tuple[Tensor, Tensor]:
+        """Return the norms of the steps and of the new weights by layer, `(L, N)` each."""
+        return self._updates.values(), self._weights.values()
+
+    def lost_updates(self) -> Tensor | None:
+        """Return the lost share of each step by layer, `(L, N)`; None if they are not counted."""
+        return torch.cat(self._lost) if self._counts_lost else None
+
+
+def difference(before: Tensor, after: Tensor) -> Tensor:
+    """Return by how much stored weights moved, in at least float32; infinite ones that stay: 0."""
+    moved = at_least_float32(after) - at_least_float32(before)
+    return moved.masked_fill_(after == before, 0.0)
+
+
+def lost_share(before: Tensor, after: Tensor, step: Tensor) -> Tensor:
+    """Return the share of nonzero entries of steps that moved no stored weight, float64 `(k, N)`.
+
+    0 where the whole step is 0. An entry of NaN is not lost: it turns its weight into NaN. NaN
+    where there was NaN among the weights before.
+    """
+    is_step = step != 0
+    lost = (is_step & (after == before)).sum(dim=(-2, -1))
+    nan_or_0 = torch.where(before.isnan().any(dim=-1).any(dim=-1), math.nan, 0.0)
+    return lost.double() / is_step.sum(dim=(-2, -1)).clamp(min=1) + nan_or_0
