@@ -19,25 +19,40 @@ from stability.records.experiment import Experiment
 SAMPLE_SIDE = 8  # of the matrices that stand for a layer's: enough entries for typical norms
 TRIAL_STEPS = 10  # steps of the optimizer that are tried: the memory of momentum
 LOG_LIMIT = 300.0  # powers of ten: what is 0 or infinite counts as this
+DEAD = 0.9  # of a layer's units: what is left is too narrow for the data
 
-PROFILES_NEEDED = "signal", "signal_gradient", "weight_gradient"
-OTHERS_NEEDED = "loss", "test_loss", "gradient_norm", "weight", "saturated", "dead", "distinct"
+PROFILES_NEEDED = "signal", "spread", "signal_gradient", "weight_gradient"
+OTHERS_NEEDED = (
+    *("loss", "test_loss", "gradient_norm", "weight", "saturated", "dead", "distinct"),
+    "lost_updates",
+)
 
 
 @dataclass(frozen=True)
 class Indicators:
-    """One scheme at one step, each number the median over replicates; `log_` is a power of ten."""
+    """One scheme at one step, each number the median over replicates; `log_` is a power of ten.
+
+    A factor is that of one hidden layer, as a geometric mean: between the first and the last
+    hidden layer. The readout, whose fan_out is another, is not among them.
+    """
 
     step: int
     is_finite: bool  # loss and gradient, of every replicate
     relative_loss: float  # held-out loss over the loss of guessing
     signal: tuple[float, ...]  # by layer
-    log_signal: float  # the last layer's signal over the first's
-    log_gradient: float  # the first layer's signal gradient over the last's
+    log_signal: float  # the last hidden layer's signal over the first's
+    log_spread: float  # the same of what differs between examples
+    log_gradient: float  # the first hidden layer's signal gradient over the last's
     log_weight_gradient: float  # the largest weight gradient over the smallest
+    log_output: float  # the size of the network's output
+    log_output_spread: float  # of what differs in it between examples
+    still_layers: int  # whose weight gradient is exactly 0
+    readout_is_zero: bool  # the weights of the readout: what lies below gets no gradient yet
     saturated: float  # mean share of saturated units beyond what the activation has by design
     dead: float  # largest share of dead units in a layer
+    dead_replicates: int  # how many have a layer that is dead
     symmetric_layers: int  # hidden layers, from the first on, whose units are all copies of one
+    lost_updates: float  # mean share of the last step that rounding took; NaN where unknown
     log_predicted_drop: float  # predicted drop of the loss in all steps, over the loss
     log_weakest_layer_drop: float  # the same of the layer with the smallest drop
     log_step_drop: float  # the same of one step, once the optimizer is settled
@@ -48,14 +63,24 @@ class Indicators:
         return len(self.signal)
 
     @property
+    def transitions(self) -> int:
+        """The number of hidden layers that follow another hidden layer."""
+        return max(0, self.depth - 2)
+
+    @property
     def gradient_factor(self) -> float:
-        """The factor of the signal gradient per layer on its way back, as a geometric mean."""
-        return float(10 ** (self.log_gradient / max(1, self.depth - 1)))
+        """The factor of the signal gradient a hidden layer on its way back; 1 without any."""
+        return float(10 ** (self.log_gradient / max(1, self.transitions)))
 
     @property
     def signal_factor(self) -> float:
-        """The factor of the signal per layer on its way forward, as a geometric mean."""
-        return float(10 ** (self.log_signal / max(1, self.depth - 1)))
+        """The factor of the signal a hidden layer on its way forward; 1 without any."""
+        return float(10 ** (self.log_signal / max(1, self.transitions)))
+
+    @property
+    def spread_factor(self) -> float:
+        """The factor a hidden layer of what differs between examples; 1 without any."""
+        return float(10 ** (self.log_spread / max(1, self.transitions)))
 
 
 def scheme_indicators(e: Experiment, measurement: Measurement) -> list[Indicators]:
@@ -66,15 +91,25 @@ def scheme_indicators(e: Experiment, measurement: Measurement) -> list[Indicator
     }
     if e.number_format.scales_loss:
         impute_overflowed(seen)
+    last = max(0, e.depth - 2)  # the last hidden layer; the readout where there is none
     with np.errstate(all="ignore"):
-        signal, gradient, weight_gradient = (bounded_log10(seen[name]) for name in PROFILES_NEEDED)
+        signal, spread, gradient, weight_gradient = (
+            bounded_log10(seen[name]) for name in PROFILES_NEEDED
+        )
+        spread = np.where(np.isnan(spread), signal, spread)  # where it was not measured
         columns = {
             "is_finite": finite_networks(e, measurement).all(axis=1),
             "relative_loss": seen["test_loss"] / e.dataset_row.guessing_loss,
-            "log_signal": signal[:, -1] - signal[:, 0],
-            "log_gradient": gradient[:, 0] - gradient[:, -1],
+            "log_signal": signal[:, last] - signal[:, 0],
+            "log_spread": spread[:, last] - spread[:, 0],
+            "log_gradient": gradient[:, 0] - gradient[:, last],
             "log_weight_gradient": np.ptp(weight_gradient, axis=1),
-            **hidden_unit_indicators(e, seen),
+            "log_output": signal[:, -1],
+            "log_output_spread": spread[:, -1],
+            "still_layers": (seen["weight_gradient"] == 0).sum(axis=1),
+            "readout_is_zero": seen["weight"][:, -1] == 0,
+            "lost_updates": seen["lost_updates"].mean(axis=1),
+            **hidden_unit_indicators(e, seen, measurement),
             **predicted_drops(e, seen),
         }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
@@ -99,14 +134,19 @@ def bounded_log10(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.log10(values).clip(-LOG_LIMIT, LOG_LIMIT))
 
 
-def hidden_unit_indicators(e: Experiment, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def hidden_unit_indicators(
+    e: Experiment, seen: dict[str, np.ndarray], measurement: Measurement
+) -> dict[str, np.ndarray]:
     """Return the indicators of hidden units; 0 where there are none."""
     if e.depth == 1:
         nothing = np.zeros(len(e.schemes))
-        return {"saturated": nothing, "dead": nothing, "symmetric_layers": nothing}
+        names = "saturated", "dead", "dead_replicates", "symmetric_layers"
+        return dict.fromkeys(names, nothing)
+    worst = measurement.dead.max(axis=2)  # (S, R)
     return {
         "saturated": (seen["saturated"] - e.phi.saturated_by_design).mean(axis=1),
         "dead": seen["dead"].max(axis=1),
+        "dead_replicates": (worst >= DEAD).sum(axis=1),
         "symmetric_layers": (seen["distinct"] == 1).cumprod(axis=1).sum(axis=1),
     }
 

@@ -31,6 +31,16 @@ class Remedy:
         return Experiment.reconcile(e.settings() | changes)[0]
 
 
+def join_remedies(first: Remedy, second: Remedy) -> Remedy | None:
+    """Return the remedy that does both; None where they change the same thing."""
+    settings = dict(first.settings) | dict(second.settings)
+    both_schemes = bool(first.scheme and second.scheme)
+    if both_schemes or len(settings) < len(first.settings) + len(second.settings):
+        return None
+    label = f"{first.label} and {second.label[:1].lower()}{second.label[1:]}"
+    return Remedy(label, first.scheme or second.scheme, tuple(settings.items()))
+
+
 def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
     """Return the remedy that changes these settings, as far as is legal, with a label."""
     for name, value in settings.items():
