@@ -15,20 +15,25 @@ OptimizerState = dict[str, Any]
 StepRule = Callable[[Tensor, Tensor, OptimizerState, float, float], Tensor]
 
 
+EPSILON = 1e-8  # that Adam and RMSprop add before they divide
+
+
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Entry):
     """A row. `step(param, grad, state, lr, decay)` returns the step to add to the parameter.
 
     All tensors are `(layers, N, ...)`; `lr` is the learning rate, `decay` the weight decay.
     `matrix_step` replaces `step` for weight matrices, `hidden_step` for those of hidden layers.
-    `learning_rate` is typical for the networks of this page. An optimizer that torch.optim has
-    behaves as it does there, with the same defaults.
+    `learning_rate` is typical for the networks of this page. `epsilon` is what keeps the rule from
+    dividing by 0. An optimizer that torch.optim has behaves as it does there, with the same
+    defaults.
     """
 
     step: StepRule
     learning_rate: float
     matrix_step: StepRule | None = None
     hidden_step: StepRule | None = None
+    epsilon: float = 0.0
 
     def step_for(self, matrix: bool, hidden: bool) -> StepRule:
         """Return the rule for one tensor of parameters."""
@@ -69,7 +74,7 @@ def adam(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: f
     state["step"] += 1
     mean: Tensor = state["mean"].lerp_(grad, 1 - 0.9)
     square: Tensor = state["square"].mul_(0.999).addcmul_(grad, grad, value=1 - 0.999)
-    root = (square / (1 - 0.999 ** state["step"])).sqrt_().add_(1e-8)
+    root = (square / (1 - 0.999 ** state["step"])).sqrt_().add_(EPSILON)
     step: Tensor = torch.div(mean, root, out=root).mul_(-lr / (1 - 0.9 ** state["step"]))
     return step
 
@@ -84,7 +89,7 @@ def rmsprop(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay
     if not state:  # setdefault would allocate zeros at every step
         state["square"] = torch.zeros_like(grad)
     square: Tensor = state["square"].mul_(0.99).addcmul_(grad, grad, value=1 - 0.99)
-    root = square.sqrt().add_(1e-8)
+    root = square.sqrt().add_(EPSILON)
     return torch.div(grad, root, out=root).mul_(-lr)
 
 
@@ -144,19 +149,19 @@ OPTIMIZERS = catalogue(
         key="adam", label="Adam", source="Kingma & Ba 2015, algorithm 1; torch.optim.Adam",
         formula=r"W \leftarrow W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Divides by the gradient's own size, so it forgives gradients that shrink evenly, "
-        "until they are zero.", step=adam, learning_rate=0.001,
+        "until they are zero.", step=adam, learning_rate=0.001, epsilon=EPSILON,
     ),
     Optimizer(
         key="adamw", label="AdamW", source="Loshchilov & Hutter 2019; torch.optim.AdamW",
         formula=r"W \leftarrow (1 - \eta \lambda) W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Adam whose weight decay pulls at the weights themselves instead of entering the "
-        "gradient.", step=adamw, learning_rate=0.001,
+        "gradient.", step=adamw, learning_rate=0.001, epsilon=EPSILON,
     ),
     Optimizer(
         key="rmsprop", label="RMSprop", source="Tieleman & Hinton 2012; torch.optim.RMSprop",
         formula=r"v \leftarrow 0.99 \, v + 0.01 \, g^2, \quad W \leftarrow W - \eta \, g / (\sqrt v + 10^{-8})",  # noqa: E501
         summary="Divides by a running RMS of the gradient, with a memory of about a hundred steps.",
-        step=rmsprop, learning_rate=0.0005,
+        step=rmsprop, learning_rate=0.0005, epsilon=EPSILON,
     ),
     Optimizer(
         key="lars", label="LARS", source="You et al. 2017",
@@ -169,5 +174,6 @@ OPTIMIZERS = catalogue(
         formula=r"W \leftarrow W - 0.2 \, \eta \sqrt{\max(n_{in}, n_{out})} \, U V^\top",
         summary="Makes the step of each hidden matrix orthogonal: every direction moves alike. "
         "AdamW does the rest.", step=adamw, hidden_step=muon, learning_rate=0.001,
+        epsilon=EPSILON,
     ),
 )  # fmt: skip

@@ -5,38 +5,46 @@ Numbers are medians over the replicates, but one replicate that diverged is enou
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from stability.diagnosis.forecast import excess_rate_decades, learning_probability
+from stability.diagnosis.forecast import Outlook, outlook_after_steps, outlook_from_start
 from stability.diagnosis.indicators import Indicators, scheme_indicators
 from stability.engine.loss_scaling import INITIAL_SCALE, SMALLEST_SCALE
 from stability.engine.measurement import Measurement, finite_networks
 from stability.engine.replicates import median_or_worst
 from stability.engine.runs import Break, Run, locate_break
 from stability.records.experiment import Experiment
+from stability.records.step_sampling import sampled_steps
 
-LEARNED_SHARE = 0.5  # below this share of the first held-out loss: learned; of guessing: well
+LEARNED_SHARE, SLOW_SHARE = 0.5, 0.9  # of the loss of guessing
 HARMED_SHARE = 2.0  # of the held-out loss at the start: above it training has done harm
 HEALTHY_DECADES = 2.0  # end to end: a step that suits one end is 100 times off at the other
-OVERSHOOT_DECADES = 1.5  # most networks whose step promises 30 times the loss do not learn
+HIGH_START = 3.0  # times guessing: a network that knows nothing should start near 1
+SATURATED = 0.3  # of hidden units, beyond design: 97 % of paths back through ten layers meet one
+FALLING_SHARE = 0.05  # of the loss, lost in the last quarter of the steps: patience may pay
 MOST_HALVINGS = round(math.log2(INITIAL_SCALE / SMALLEST_SCALE))  # one per skipped step
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One scheme: its indicators at the start and, after training, at the end, and its loss."""
+    """One scheme: its indicators at the start and, after training, at the end, and its loss.
+
+    `losses` are held out, a pair `(step, median)` for each step at which they were measured.
+    """
 
     experiment: Experiment
     scheme: str
     start: Indicators
     breaks: tuple[Break, ...] = ()  # one a replicate, the earliest first
     end: Indicators | None = None  # None: a forecast
-    first_loss: float = math.nan  # held out
-    last_loss: float = math.nan
+    losses: tuple[tuple[int, float], ...] = ()
+    learned_replicates: int = 0
+    learning_siblings: tuple[str, ...] = ()  # other schemes of the experiment that have learned
 
     @property
     def stages(self) -> tuple[Indicators, ...]:
@@ -44,53 +52,80 @@ class Evidence:
         return (self.start, self.end) if self.end else (self.start,)
 
     @property
+    def guessing_loss(self) -> float:
+        """The loss of a network that has learned nothing."""
+        return self.experiment.dataset_row.guessing_loss
+
+    @property
+    def first_loss(self) -> float:
+        """The held-out loss before training; NaN if unknown."""
+        return self.losses[0][1] if self.losses else math.nan
+
+    @property
+    def last_loss(self) -> float:
+        """The newest held-out loss; NaN if unknown."""
+        return self.losses[-1][1] if self.losses else math.nan
+
+    @property
+    def relative_loss(self) -> float:
+        """The newest held-out loss over that of guessing."""
+        return self.last_loss / self.guessing_loss
+
+    @property
     def learns(self) -> bool:
-        """True if the held-out loss was halved or, in a forecast, is likely to be."""
-        if not self.end:
-            return self.probability > 0.5
-        halved = self.last_loss < LEARNED_SHARE * self.first_loss
-        return halved and math.isfinite(self.first_loss) and not self.breaks
+        """True if the held-out loss ended below half of what guessing costs."""
+        return not self.breaks and self.relative_loss < LEARNED_SHARE
 
     @property
-    def remaining_loss(self) -> float:
-        """The held-out loss as a share of that at the start."""
-        return self.last_loss / self.first_loss if self.first_loss else math.inf
+    def is_slow(self) -> bool:
+        """True if it ended below 0.9 of what guessing costs, and not below half of it."""
+        return not (self.breaks or self.learns) and self.relative_loss < SLOW_SHARE
 
     @property
-    def probability(self) -> float:
-        """The probability of learning, as forecast from the start."""
-        return learning_probability(self.experiment, self.start)
+    def did_harm(self) -> bool:
+        """True if training left the range of numbers, or raised the loss above guessing."""
+        worse = not self.last_loss <= HARMED_SHARE * self.first_loss
+        return bool(self.breaks) or (worse and not self.relative_loss < 1)
 
     @property
-    def beats_guessing(self) -> bool:
-        """True if the loss is far better than that of guessing; a forecast cannot tell."""
-        guessing = self.experiment.dataset_row.guessing_loss
-        return not self.end or self.last_loss <= LEARNED_SHARE * guessing
+    def is_falling(self) -> bool:
+        """True if the last quarter of the steps still lowered the held-out loss."""
+        if len(self.losses) < 2:
+            return False
+        steps, losses = zip(*self.losses, strict=True)
+        before = float(np.interp(0.75 * steps[-1], steps, losses))
+        return losses[-1] < (1 - FALLING_SHARE) * before
 
-    @property
-    def diverges(self) -> bool:
-        """True if training did harm or, in a forecast, overshoots from a healthy start."""
-        if self.end:
-            return bool(self.breaks) or not self.last_loss <= HARMED_SHARE * self.first_loss
-        overshoots = self.start.log_step_drop > OVERSHOOT_DECADES
-        too_fast = excess_rate_decades(self.experiment) > 0
-        return is_healthy(self.start) and (overshoots or too_fast)
+    @cached_property
+    def outlook(self) -> Outlook:
+        """What is likely to become of the network, from its start and from what was seen."""
+        seen = [pair for pair in self.losses if pair[0] > 0]
+        if seen and not self.end:
+            return outlook_after_steps(self.experiment, self.start, self.losses)
+        return outlook_from_start(self.experiment, self.start)
 
 
 def is_healthy(seen: Indicators) -> bool:
-    """True if signal and gradient keep their size and the loss starts near that of guessing."""
-    flat_signal = abs(seen.log_signal) < HEALTHY_DECADES  # False where it is NaN
-    flat_gradient = abs(seen.log_gradient) < HEALTHY_DECADES
-    within_reach = seen.relative_loss < 10**HEALTHY_DECADES
-    return seen.is_finite and flat_signal and flat_gradient and within_reach
+    """True if signal and gradient keep their size, no unit is cut off, and the loss is low."""
+    kept = seen.log_signal, seen.log_spread, seen.log_gradient
+    levels = all(abs(decades) < HEALTHY_DECADES for decades in kept)  # False where one is NaN
+    alive = seen.saturated < SATURATED and not seen.dead_replicates and not seen.symmetric_layers
+    return seen.is_finite and levels and alive and seen.relative_loss < HIGH_START
 
 
 def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence]:
     """Return the evidence of the first measurement alone."""
     broken = np.argwhere(~finite_networks(e, first)).tolist()
     events = [(scheme, locate_break(first, (scheme, replicate))) for scheme, replicate in broken]
+    losses = median_or_worst(first.test_loss).tolist()
     return [
-        Evidence(e, e.schemes[i], start, earliest_first(event for s, event in events if s == i))
+        Evidence(
+            e,
+            e.schemes[i],
+            start,
+            earliest_first(event for s, event in events if s == i),
+            losses=((0, losses[i]),),
+        )
         for i, start in enumerate(scheme_indicators(e, first))
     ]
 
@@ -102,17 +137,37 @@ def evidence_of_run(run: Run, count: int) -> list[Evidence]:
     """
     e, starts = run.experiment, starting_indicators(run, count)
     breaks = [breaks_of_scheme(run, count, index) for index in range(len(e.schemes))]
-    if count <= e.steps:
-        known = zip(e.schemes, starts, breaks, strict=True)
-        return [
-            Evidence(e, scheme, start, events, end=start if events else None)
-            for scheme, start, events in known
-        ]
-    ends = remembered_indicators(run, run.newest_profiles(count).step)
-    losses = (run.measurements[step].test_loss for step in (0, e.steps))
-    before, after = (median_or_worst(loss).tolist() for loss in losses)
-    rows = zip(e.schemes, starts, breaks, ends, before, after, strict=True)
-    return [Evidence(e, *row) for row in rows]
+    finished = count > e.steps
+    ends: list[Indicators] | list[None] = [None] * len(e.schemes)
+    if finished:
+        ends = list(remembered_indicators(run, run.newest_profiles(count).step))
+    losses = held_out_losses(run, count)
+    newest = run.measurements[min(count, e.steps + 1) - 1].test_loss
+    learned = (newest < LEARNED_SHARE * e.dataset_row.guessing_loss).sum(axis=1).tolist()
+    found = [
+        Evidence(e, scheme, starts[i], breaks[i], ends[i] or (starts[i] if breaks[i] else None),
+                 losses[i], learned[i])
+        for i, scheme in enumerate(e.schemes)
+    ]  # fmt: skip
+    if not finished:
+        return found
+    learning = [evidence.scheme for evidence in found if evidence.learns]
+    return [replace(evidence, learning_siblings=siblings(evidence, learning)) for evidence in found]
+
+
+def siblings(evidence: Evidence, learning: Iterable[str]) -> tuple[str, ...]:
+    return tuple(scheme for scheme in learning if scheme != evidence.scheme)
+
+
+def held_out_losses(run: Run, count: int) -> list[tuple[tuple[int, float], ...]]:
+    """Return by scheme the median held-out losses of the first `count` measurements."""
+    e = run.experiment
+    measured = [run.measurements[step] for step in sorted(sampled_steps(e.steps)) if step < count]
+    medians = [median_or_worst(measurement.test_loss).tolist() for measurement in measured]
+    return [
+        tuple((m.step, row[i]) for m, row in zip(measured, medians, strict=True))
+        for i in range(len(e.schemes))
+    ]
 
 
 def breaks_of_scheme(run: Run, count: int, scheme: int) -> tuple[Break, ...]:

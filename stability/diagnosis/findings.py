@@ -1,260 +1,333 @@
 """The findings about a scheme: one function each, which returns it or None where it does not hold.
 
-OUTCOME_FINDERS are asked first, of the whole training; then DISEASE_FINDERS, of the start and then
-of the end, since a disease at the start is the cause of others; a network that shows none is
-stalled. Below stand the words of which their sentences are made.
+After training OUTCOME_FINDERS are asked first, then DISEASE_FINDERS, of the start and then of the
+end, since a disease at the start is the cause of others; a network that shows none is stalled.
+Before training the diseases stand before divergence, which is their consequence.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
-from stability.diagnosis.evidence import HEALTHY_DECADES, Evidence, is_healthy
-from stability.diagnosis.indicators import Indicators
-from stability.diagnosis.remedies import (
-    Remedy,
-    suggest_better_start,
-    suggest_larger_steps,
-    suggest_living_units,
-    suggest_more_steps,
-    suggest_random_start,
-    suggest_smaller_steps,
+from stability.diagnosis.clauses import (
+    EXACT_ZERO,
+    break_clause,
+    break_count,
+    factor_clause,
+    growing,
+    high_start,
+    learned_share,
+    loss_course,
+    notable_factor,
+    odds_of_learning,
+    overshoot,
+    shrinking,
+    small_promise,
 )
-from stability.text import percent, rough_number
+from stability.diagnosis.evidence import HEALTHY_DECADES, SATURATED, Evidence, is_healthy
+from stability.diagnosis.indicators import DEAD, Indicators
+from stability.diagnosis.linear_fit import best_linear_loss
+from stability.text import capitalize_first, layer_range, percent, rough_number, share_in_words
 
-FORECASTS = {  # by word: its forecast, after "is likely to"
-    "overflowed": "learn nothing", "learns": "learn", "slow": "learn slowly", "diverged": "diverge",
-    "symmetric": "stay symmetric", "dead": "stay dead", "saturated": "stay saturated",
-    "exploding": "stall or diverge", "vanishing": "stall", "stalled": "stall",
-}  # fmt: skip
-EXACT_ZERO = -200.0  # power of ten: beyond any format
-FLAT = 1.0  # power of ten: weight gradients within it look flat in a chart
-SATURATED = 0.3  # of hidden units, beyond design: 97 % of paths back through ten layers meet one
-DEAD = 0.9  # of a layer's units: what is left is too narrow for the data
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
-AMPLE_DROP = 1.0  # power of ten: gradients turn on the way, so steps should promise ten losses
+LOST = 0.5  # share of a step that rounding takes, from which on it is what holds training up
+PLATEAU = 0.03  # a loss that is nearer to that of the best linear fit stands on its plateau
+
+# What each word means, in two lines: the page shows it on hover, README lists it.
+EXPLANATIONS = {
+    "learns": "The held-out loss ended below half of what guessing costs. "
+    "What the start foretold may have been otherwise.",
+    "slow": "The held-out loss ended below 0.9 of what guessing costs, but not below half of it. "
+    "The network learns; the steps did not suffice.",
+    "stalled": "The network has not learned, and neither signal nor gradient is sick. "
+    "The sentence names the likely cause: steps, rounding, the output layer, a linear plateau.",
+    "vanishing": "The signal, what differs between examples, or the gradient shrinks a hundredfold "
+    "or more from one end of the hidden layers to the other. One end learns nothing.",
+    "exploding": "The signal or the gradient grows a hundredfold or more from one end of the "
+    "hidden layers to the other. A step that suits one end ruins the other.",
+    "saturated": "Many hidden units sit where the activation is flat, beyond what it has by "
+    "design. Through them hardly any gradient passes.",
+    "dead": "In one layer nearly all units are off for every example of the batch. "
+    "They get no gradient, so they stay off.",
+    "symmetric": "All units of a layer compute the same, and get the same gradient. "
+    "However wide, the layer is one unit wide.",
+    "diverged": "Training did harm: a number left the range of the format, or the loss grew. "
+    "The sentence names the step and the layer that broke first.",
+    "overflowed": "A number left the range of the format before the first step. "
+    "No step can repair that.",
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict on some evidence, with candidates for its remedy, the best first."""
+    """A verdict on some evidence: its word, a sentence, and the number that decided.
+
+    `cure` names settings that remove the cause where it is certain, the best first.
+    """
 
     word: str
-    reason: str  # how its sentence goes on after the `opening`
+    sentence: str
     number: float
-    remedies: Iterable[Remedy] = ()
+    cure: tuple[tuple[str, str], ...] = ()
 
 
 def find_overflow(evidence: Evidence) -> Finding | None:
     """Return the finding of a signal or gradient that is not finite before the first step."""
     if evidence.start.is_finite:
         return None
-    reason = f" before the first step{first_break(evidence)}."
-    start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
-    return Finding("overflowed", reason, evidence.breaks[0].layer, start_anew)
+    sentence = f"It overflows before the first step{break_count(evidence)}: "
+    sentence += f"{break_clause(evidence)}."
+    return Finding("overflowed", sentence, evidence.breaks[0].layer)
 
 
 def find_learning(evidence: Evidence) -> Finding | None:
-    """Return the finding of a held-out loss that was halved, and is far below guessing."""
-    if not (evidence.learns and evidence.beats_guessing):
-        return None
+    """Return the finding of a network that learned or is likely to."""
     if evidence.end:
-        return Finding("learns", f": {loss_course(evidence)}.", evidence.remaining_loss)
-    return Finding("learns", f": {learning_odds(evidence)}.", evidence.probability)
+        if not evidence.learns:
+            return None
+        sentence = f"It learns: {loss_course(evidence)}.{learned_share(evidence)}"
+        return Finding("learns", sentence + overcome(evidence), evidence.relative_loss)
+    if not evidence.outlook.learns > 0.5:
+        return None
+    factor = notable_factor(evidence.start)
+    although = f", although {factor}" if factor else ""
+    sentence = f"It will probably learn: {odds_of_learning(evidence)}{although}."
+    return Finding("learns", sentence, evidence.outlook.learns)
+
+
+def overcome(evidence: Evidence) -> str:
+    """Return which disease of the start training overcame, as a sentence; nothing if none."""
+    trend, label = shrinking(evidence.start), evidence.experiment.optimizer_row.label
+    if evidence.start.readout_is_zero or not trend.decades < -HEALTHY_DECADES:
+        return ""
+    return f" The {trend.name} vanished at the start; {label} trains the network all the same."
 
 
 def find_slow_learning(evidence: Evidence) -> Finding | None:
-    """Return the finding of a loss that was halved, and is still near guessing."""
-    if not evidence.learns or evidence.beats_guessing:
+    """Return the finding of a loss that ended below guessing, but not far below."""
+    if evidence.end:
+        if not evidence.is_slow or find_lost_updates(evidence):
+            return None
+        lead = f"It learns slowly: {loss_course(evidence)}.{learned_share(evidence)}"
+        return Finding("slow", lead + as_sentence(reason_to_be_slow(evidence)), evidence.relative_loss)
+    likely = evidence.outlook
+    if not likely.slow > max(likely.stalled, likely.diverged):
         return None
-    guessing = evidence.experiment.dataset_row.guessing_loss
-    reason = f": {loss_course(evidence)}, while guessing gives {rough_number(guessing)}."
-    more_steps = suggest_more_steps(evidence.experiment)
-    return Finding("slow", reason, evidence.last_loss / guessing, more_steps)
+    sentence = f"It will probably learn slowly: {odds_of_learning(evidence)} well"
+    return Finding("slow", f"{sentence}.{as_sentence(reason_to_be_slow(evidence))}", likely.slow)
+
+
+def find_zero_epsilon(evidence: Evidence) -> Finding | None:
+    """Return the finding of an optimizer that divides 0 by 0, since its epsilon is rounded to 0."""
+    e, row = evidence.experiment, evidence.experiment.number_format
+    epsilon = e.optimizer_row.epsilon
+    if row.master_dtype or not epsilon or epsilon > row.smallest_subnormal / 2:
+        return None
+    cure = ("precision", "bfloat16"), ("precision", "float16_scaled")
+    why = f"the {rough_number(epsilon)} that {e.optimizer_row.label} adds before it divides is 0 in"
+    why = f"{why} {row.label}, so weights without a gradient get 0/0"
+    if not evidence.end:
+        return Finding("diverged", f"It will break at the first step: {why}.", 1, cure)
+    if not evidence.breaks or evidence.breaks[0].value != "NaN" or evidence.breaks[0].step > 2:
+        return None
+    step = evidence.breaks[0].step
+    return Finding("diverged", f"It broke at step {step}{break_count(evidence)}: {why}.", step, cure)
 
 
 def find_divergence(evidence: Evidence) -> Finding | None:
     """Return the finding of training that left the range of numbers or did harm."""
-    if not evidence.diverges:
-        return None
+    cause = divergence_cause(evidence)
     if not evidence.end:
-        number, promise = overshoot(evidence)
-        reason = f": {promise}."
-    elif evidence.breaks:
-        number = evidence.breaks[0].step
-        reason = f" at step {number}{first_break(evidence)}."
-    else:
-        number, reason = evidence.remaining_loss, f": {loss_course(evidence)}."
-    reason += divergence_cause(evidence)
-    return Finding("diverged", reason, number, suggest_after_divergence(evidence))
+        chance = evidence.outlook.diverged
+        if not chance > 0.5:
+            return None
+        sentence = f"It will probably diverge: {round(100 * chance)} of 100 such networks do.{cause}"
+        return Finding("diverged", sentence, chance)
+    if not evidence.did_harm:
+        return None
+    if not evidence.breaks:
+        sentence = f"It diverged: {loss_course(evidence)}.{learned_share(evidence)}{cause}"
+        return Finding("diverged", sentence, evidence.relative_loss)
+    step = evidence.breaks[0].step
+    sentence = f"It diverged at step {step}{break_count(evidence)}: {break_clause(evidence)}."
+    return Finding("diverged", f"{sentence}{learned_share(evidence)}{cause}", step)
+
+
+def divergence_cause(evidence: Evidence) -> str:
+    """Return a sentence that blames the start or the size of the steps; nothing if neither."""
+    start, tense = evidence.start, "was" if evidence.end else "is"
+    if growing(start).decades > HEALTHY_DECADES:
+        return f" From the start {factor_clause(start, growing(start))}."
+    if cause := high_start(evidence):
+        return as_sentence(cause)
+    steps = overshoot(evidence)
+    if is_healthy(start) and steps:
+        return f" The start {tense} healthy, but {steps}."
+    return as_sentence(steps)
 
 
 def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of layers whose units are all copies of one."""
-    e, hidden, copies = evidence.experiment, seen.depth - 1, seen.symmetric_layers
-    if e.width == 1 or copies < max(1, SYMMETRIC * hidden):
+    hidden, copies = seen.depth - 1, seen.symmetric_layers
+    if evidence.experiment.width == 1 or copies < max(1, SYMMETRIC * hidden):
         return None
-    where = f"in {copies} of {hidden} hidden layers"
-    reason = f": all units of a layer start as copies of one, {where}."
-    return Finding("symmetric", reason, copies, suggest_random_start(e))
+    where = f"{copies} of {hidden} hidden layers" if hidden > 1 else "the hidden layer"
+    reason = f"all units of a layer are copies of one, in {where}"
+    return disease(evidence, seen, "symmetric", "its units stay alike", reason, copies)
+
+
+def find_underflow(evidence: Evidence, seen: Indicators) -> Finding | None:
+    """Return the finding of a signal that becomes so small that the format rounds it to 0."""
+    row = evidence.experiment.number_format
+    zero = next((i for i, size in enumerate(seen.signal) if size == 0), 0)
+    if not zero or not 0 < seen.signal[zero - 1] < 1e4 * row.smallest_subnormal:
+        return None
+    reason = (
+        f"the signal shrinks to {rough_number(seen.signal[zero - 1])} at layer {zero}, and from "
+        f"layer {zero + 1} on {row.label} rounds it to exactly 0"
+    )
+    if zero > 1:
+        factor = (seen.signal[zero - 1] / seen.signal[0]) ** (1 / (zero - 1))
+        reason += f"; each hidden layer multiplies the signal by {rough_number(factor)}"
+    return disease(evidence, seen, "vanishing", "the signal vanishes", reason, zero + 1)
 
 
 def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
-    """Return the finding of a layer that passes next to nothing on."""
-    if not seen.dead >= DEAD:  # NaN is not
+    """Return the finding of a layer that passes next to nothing on, in any of the replicates."""
+    if not seen.dead_replicates:
         return None
-    reason = f": a layer has {percent(seen.dead)} of its units flat on the whole batch."
-    return Finding("dead", reason, seen.dead, suggest_living_units(evidence.experiment))
+    replicates = evidence.experiment.replicates
+    where = f"in {seen.dead_replicates} of {replicates} replicates " if replicates > 1 else ""
+    share = share_in_words(seen.dead) if seen.dead >= DEAD else f"{percent(DEAD)} or more"
+    reason = f"{where}{share} of the units of a layer, such as layer {seen.deadest_layer}, "
+    reason += "are off for every example of the batch"
+    return disease(evidence, seen, "dead", "a layer is dead", reason, seen.dead)
 
 
 def find_saturation(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of units pushed to where the activation is flat."""
     if not seen.saturated >= SATURATED:  # NaN is not
         return None
-    e = evidence.experiment
-    reason = f": {percent(seen.saturated)} of the hidden units sit where {e.phi.label} is flat."
-    return Finding("saturated", reason, seen.saturated, suggest_better_start(e, evidence.scheme))
+    label = evidence.experiment.phi.label
+    reason = f"{percent(seen.saturated)} of the hidden units sit where {label} is flat"
+    trend = growing(seen)
+    if trend.decades > HEALTHY_DECADES / 2:
+        reason += f", and yet nothing vanishes, for {factor_clause(seen, trend)}"
+    return disease(evidence, seen, "saturated", "its units are saturated", reason, seen.saturated)
 
 
 def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of a signal or gradient that grows through the depth."""
-    if not grows_with_depth(seen):
+    trend = growing(seen)
+    if not trend.decades > HEALTHY_DECADES:
         return None
-    number = max(seen.gradient_factor, seen.signal_factor)
-    start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
-    return Finding("exploding", f": {layer_factor(seen, max)}.", number, start_anew)
+    reason = factor_clause(seen, trend)
+    return disease(evidence, seen, "exploding", f"the {trend.name} explodes", reason, trend.factor)
 
 
 def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of a signal or gradient that fades through the depth."""
-    if not min(seen.log_gradient, seen.log_signal) < -HEALTHY_DECADES:  # NaN is not
+    trend = shrinking(seen)
+    if seen.readout_is_zero or not trend.decades < -HEALTHY_DECADES:  # NaN is not
         return None
-    reason = f": {layer_factor(seen, min)}."
-    if seen.log_signal < -HEALTHY_DECADES and seen.log_weight_gradient < FLAT:
-        last = f"from the start the signal shrinks to {rough_number(seen.signal[-1])}"
-        reason = f" although the weight gradients look flat: {last}."
-    number = min(seen.gradient_factor, seen.signal_factor)
-    start_anew = suggest_better_start(evidence.experiment, evidence.scheme)
-    return Finding("vanishing", reason, number, start_anew)
+    reason = factor_clause(seen, trend)
+    flat = 0 < seen.log_weight_gradient < 1 and seen.log_signal < -HEALTHY_DECADES
+    if flat and not seen.still_layers:
+        reason += ", although the weight gradients of all layers look alike"
+    return disease(evidence, seen, "vanishing", f"the {trend.name} vanishes", reason, trend.factor)
+
+
+def disease(
+    evidence: Evidence, seen: Indicators, word: str, lead: str, reason: str, number: float
+) -> Finding:
+    """Return the finding of a disease: foretold, seen at the start, or seen at a later step."""
+    if not evidence.end:
+        return Finding(word, f"It will probably not learn, because {lead}: {reason}.", number)
+    later = seen is evidence.end and seen is not evidence.start
+    when = f"By step {seen.step} {lead}" if later else capitalize_first(lead)
+    course = capitalize_first(loss_course(evidence))
+    return Finding(word, f"{when}: {reason}. {course}.{learned_share(evidence)}", number)
+
+
+def find_lost_updates(evidence: Evidence) -> Finding | None:
+    """Return the finding of weights that cannot move, since rounding takes their updates."""
+    seen, row = evidence.end, evidence.experiment.number_format
+    if not seen or not seen.lost_updates > LOST or evidence.learns:
+        return None
+    sentence = (
+        f"{row.label} rounds {percent(seen.lost_updates)} of the updates away: they are smaller "
+        f"than half a unit in the last place of the weights. {capitalize_first(loss_course(evidence))}."
+    )
+    word = "slow" if evidence.is_slow else "stalled"
+    return Finding(word, sentence, seen.lost_updates, (("precision", "float32"),))
 
 
 def find_stall(evidence: Evidence) -> Finding:
     """Return the finding of a network that neither learns nor shows a disease."""
-    steps, start = evidence.experiment.steps, evidence.start
-    number, odds = 10**start.log_predicted_drop, learning_odds(evidence)
+    reason = as_sentence(reason_to_be_slow(evidence) or "no disease is in sight")
     if evidence.end:
-        number = evidence.remaining_loss
-        reason = f"{loss_course(evidence)}, and did not halve"
-    elif start.log_step_drop > 0:
-        reason = f"{overshoot(evidence)[1]}; {odds}"
-    elif number < 1:
-        reason = f"the gradient promises {percent(number)} of the loss in {steps} steps; {odds}"
-    else:
-        reason = f"the start shows no disease, but only {odds} in {steps} steps"
-    return Finding("stalled", f": {reason}.", number, suggest_after_stalling(evidence))
-
-
-OUTCOME_FINDERS = find_overflow, find_learning, find_slow_learning, find_divergence
-DISEASE_FINDERS = find_symmetry, find_dead_units, find_saturation, find_explosion, find_vanishing
-
-
-def decide(evidence: Evidence) -> tuple[Finding, str]:
-    """Return the first finding that holds, and its sentence."""
-    asked = chain(
-        ((find(evidence), None) for find in OUTCOME_FINDERS),
-        ((find(evidence, seen), seen) for seen in evidence.stages for find in DISEASE_FINDERS),
-    )
-    found = ((finding, seen) for finding, seen in asked if finding)
-    finding, seen = next(found, None) or (find_stall(evidence), None)
-    return finding, opening(evidence, finding.word, seen) + finding.reason
-
-
-def opening(evidence: Evidence, word: str, seen: Indicators | None = None) -> str:
-    """Return the words that a sentence begins with: the forecast, or the word and its step."""
-    if not evidence.end:
-        return f"is likely to {FORECASTS[word]} under {evidence.experiment.optimizer_row.label}"
-    if seen and seen is evidence.end and seen is not evidence.start:
-        return f"{word} at step {seen.step}"
-    return word
-
-
-def loss_course(evidence: Evidence) -> str:
-    """Return the held-out loss before and after training in words."""
-    verb = "fell" if evidence.learns else "went"
-    first, last = rough_number(evidence.first_loss), rough_number(evidence.last_loss)
-    return f"the held-out loss {verb} from {first} to {last}"
-
-
-def learning_odds(evidence: Evidence) -> str:
-    """Return how many of a hundred such networks learn."""
-    return f"{round(100 * evidence.probability)} of 100 such networks learn"
-
-
-def first_break(evidence: Evidence) -> str:
-    """Return where the first of the replicates left the range of numbers, and how many did."""
-    event, replicates = evidence.breaks[0], evidence.experiment.replicates
-    share = f" ({len(evidence.breaks)} of {replicates} replicates)" if replicates > 1 else ""
-    if not event.layer:
-        return f"{share}: the loss is {event.value}, though every layer is still finite"
-    numbers = "gradient" if event.backward else "signal"
-    return f"{share}: layer {event.layer} overflowed first, its {numbers} is {event.value}"
-
-
-def overshoot(evidence: Evidence) -> tuple[float, str]:
-    """Return how many times too large the coming steps are, and a clause that says so."""
-    e, step_drop = evidence.experiment, evidence.start.log_step_drop
-    if step_drop > 0:
-        times = 10**step_drop
-        promised = f"{rough_number(times)} times the whole loss"
-        return times, f"one step promises {promised}, and overshoots"
-    times = e.learning_rate / e.optimizer_row.learning_rate
-    return times, f"the learning rate is {rough_number(times)} times the typical one"
-
-
-def divergence_cause(evidence: Evidence) -> str:
-    """Return a sentence that blames the learning rate or the start; empty if neither."""
-    start, tense = evidence.start, "was" if evidence.end else "is"
-    if is_healthy(start):
-        return f" The start {tense} healthy: it is the learning rate, not the initialization."
-    return f" From the start {layer_factor(start, max)}." if grows_with_depth(start) else ""
-
-
-def grows_with_depth(seen: Indicators) -> bool:
-    """True if signal or gradient explodes; a signal that only recovers from fading does not."""
-    signal_grows = seen.log_signal > HEALTHY_DECADES and seen.log_gradient > -HEALTHY_DECADES
-    return seen.log_gradient > HEALTHY_DECADES or signal_grows
-
-
-def layer_factor(seen: Indicators, pick: Callable[[float, float], float]) -> str:
-    """Return by how much a layer multiplies the gradient or the signal, as a clause.
-
-    With `max` the one that grows more, with `min` the one that shrinks more.
-    """
-    name, factor, total = "signal", seen.signal_factor, seen.log_signal
-    if pick(seen.log_gradient, seen.log_signal) == seen.log_gradient:
-        name, factor, total = "gradient", seen.gradient_factor, seen.log_gradient
-    if total < EXACT_ZERO:
-        return f"the {name} shrinks to exactly 0 within {seen.depth} layers"
-    return (
-        f"each layer multiplies the {name} by {rough_number(factor)}; "
-        f"{seen.depth - 1} layers make {rough_number(10**total)}"
+        sentence = f"It has not learned: {loss_course(evidence)}.{learned_share(evidence)}{reason}"
+        return Finding("stalled", sentence, evidence.relative_loss)
+    odds = f"only {odds_of_learning(evidence)} in {evidence.experiment.steps} steps"
+    return Finding(
+        "stalled", f"It will probably not learn: {odds}.{reason}", evidence.outlook.learns
     )
 
 
-def suggest_after_divergence(evidence: Evidence) -> Iterator[Remedy]:
-    """Yield another start where this one is not healthy, then smaller steps."""
-    e, start = evidence.experiment, evidence.start
-    if not is_healthy(start):
-        yield from suggest_better_start(e, evidence.scheme)
-    yield from suggest_smaller_steps(e, max(1.0, min(4.0, start.log_step_drop)))
+def reason_to_be_slow(evidence: Evidence) -> str:
+    """Return the likeliest reason why a network without a disease learns little, as a clause."""
+    seen = evidence.end or evidence.start
+    if seen.still_layers == seen.depth and not seen.readout_is_zero:
+        return f"the weight gradients of all {seen.depth} layers are exactly 0: only biases move"
+    if clause := high_start(evidence):
+        return clause
+    if clause := linear_plateau(evidence):
+        return clause
+    if evidence.end and evidence.is_falling:
+        return "the loss was still falling at the last step"
+    if clause := small_promise(evidence) or overshoot(evidence):
+        return clause
+    return notable_factor(evidence.start)
 
 
-def suggest_after_stalling(evidence: Evidence) -> Iterator[Remedy]:
-    """Yield smaller steps where one overshoots, larger ones where all do too little; more steps."""
-    e, start = evidence.experiment, evidence.start
-    if start.log_step_drop > 0:
-        yield from suggest_smaller_steps(e)
-    if start.log_predicted_drop < AMPLE_DROP:
-        lacking = AMPLE_DROP - start.log_predicted_drop
-        yield from suggest_larger_steps(e, min(lacking, -start.log_step_drop, 2))
-    yield from suggest_more_steps(e)
+def linear_plateau(evidence: Evidence) -> str:
+    """Return that the loss stands where the best linear function does; nothing where not."""
+    if not evidence.end or evidence.is_falling or not evidence.relative_loss < 1.1:
+        return ""
+    linear = best_linear_loss(evidence.experiment)
+    if not abs(evidence.last_loss / linear - 1) < PLATEAU:
+        return ""
+    return f"the best linear function costs {rough_number(linear)} too, so it bends nothing yet"
+
+
+def as_sentence(clause: str) -> str:
+    """Return the clause as a sentence that follows another; nothing for nothing."""
+    return f" {capitalize_first(clause)}." if clause else ""
+
+
+OUTCOME_FINDERS = (
+    find_overflow, find_learning, find_slow_learning, find_zero_epsilon, find_divergence,
+)  # fmt: skip
+EARLY_FINDERS = find_overflow, find_zero_epsilon, find_learning, find_slow_learning
+DISEASE_FINDERS = (
+    find_symmetry, find_underflow, find_dead_units, find_saturation, find_explosion, find_vanishing,
+)  # fmt: skip
+
+
+def decide(evidence: Evidence) -> Finding:
+    """Return the first finding that holds."""
+    return next(findings(evidence), None) or find_stall(evidence)
+
+
+def findings(evidence: Evidence) -> Iterator[Finding]:
+    """Yield the findings that hold, in order; those after the first are its consequences."""
+    for find in OUTCOME_FINDERS if evidence.end else EARLY_FINDERS:
+        if finding := find(evidence):
+            yield finding
+    if finding := find_lost_updates(evidence):
+        yield finding
+    for seen in evidence.stages:
+        for find_disease in DISEASE_FINDERS:
+            if finding := find_disease(evidence, seen):
+                yield finding
+    if not evidence.end and (finding := find_divergence(evidence)):
+        yield finding

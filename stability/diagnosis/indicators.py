@@ -50,6 +50,7 @@ class Indicators:
     readout_is_zero: bool  # the weights of the readout: what lies below gets no gradient yet
     saturated: float  # mean share of saturated units beyond what the activation has by design
     dead: float  # largest share of dead units in a layer
+    deadest_layer: int  # from 1; 0 without hidden layers
     dead_replicates: int  # how many have a layer that is dead
     symmetric_layers: int  # hidden layers, from the first on, whose units are all copies of one
     lost_updates: float  # mean share of the last step that rounding took; NaN where unknown
@@ -140,12 +141,13 @@ def hidden_unit_indicators(
     """Return the indicators of hidden units; 0 where there are none."""
     if e.depth == 1:
         nothing = np.zeros(len(e.schemes))
-        names = "saturated", "dead", "dead_replicates", "symmetric_layers"
+        names = "saturated", "dead", "deadest_layer", "dead_replicates", "symmetric_layers"
         return dict.fromkeys(names, nothing)
     worst = measurement.dead.max(axis=2)  # (S, R)
     return {
         "saturated": (seen["saturated"] - e.phi.saturated_by_design).mean(axis=1),
         "dead": seen["dead"].max(axis=1),
+        "deadest_layer": measurement.dead.max(axis=1).argmax(axis=1) + 1,
         "dead_replicates": (worst >= DEAD).sum(axis=1),
         "symmetric_layers": (seen["distinct"] == 1).cumprod(axis=1).sum(axis=1),
     }

@@ -1,24 +1,21 @@
 """One verdict per scheme: a word, the number that decided, a sentence, and a remedy.
 
-Before training it is a forecast, and says "is likely to"; after it a finding. A network learns if
-it halves its held-out loss.
+Before training it is a forecast, and says "probably"; after it a finding. A network learns if its
+held-out loss ends below half of what guessing costs, and learns slowly if below 0.9 of it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
+from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.evidence import Evidence, evidence_before_training, evidence_of_run
-from stability.diagnosis.findings import decide
-from stability.diagnosis.forecast import learning_probability
-from stability.diagnosis.indicators import scheme_indicators
-from stability.diagnosis.remedies import Remedy
+from stability.diagnosis.findings import Finding, decide
+from stability.diagnosis.prior import PATIENCE, ranked_changes
+from stability.diagnosis.remedies import Remedy, settings_remedy
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.engine.training import measure
 from stability.records.experiment import Experiment
-
-CLEARLY_BETTER = 0.1  # difference of probabilities; forecasts that differ by less count as equal
+from stability.text import join_words
 
 
 @dataclass(frozen=True)
@@ -54,37 +51,38 @@ def current_verdicts(run: Run, count: int) -> list[Verdict]:
 
 def judge(evidence: Evidence) -> Verdict:
     """Return the verdict on this evidence."""
-    finding, sentence = decide(evidence)
-    remedy, number = choose_remedy(finding.remedies, evidence), float(finding.number)
-    return Verdict(evidence.scheme, finding.word, sentence, number, remedy, not evidence.end)
+    finding = decide(evidence)
+    sentence, remedy = finding.sentence, None
+    if finding.word != "learns":
+        remedy = first_suggestion(evidence, finding)
+        sentence += learning_siblings(evidence)
+    number, is_forecast = float(finding.number), not evidence.end
+    return Verdict(evidence.scheme, finding.word, sentence, number, remedy, is_forecast)
 
 
-def choose_remedy(candidates: Iterable[Remedy], evidence: Evidence) -> Remedy | None:
-    """Return the first candidate that changes anything, or None.
+def learning_siblings(evidence: Evidence) -> str:
+    """Return which schemes beside this one have learned, as a sentence; nothing if none has."""
+    titles = [scheme_title(scheme) for scheme in evidence.learning_siblings]
+    if not titles:
+        return ""
+    if len(titles) > 2:
+        return f" {len(titles)} others on this page learn."
+    return f" {join_words(titles)} {'learns' if len(titles) == 1 else 'learn'} here."
 
-    One normalization is exchanged for another only if that is forecast to be clearly better, since
-    gradients may explode behind each of them. Only for this forecast a network is drawn, and its
-    first step measured.
+
+def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:
+    """Return what to try first: what removes a certain cause, else the likeliest single change.
+
+    Patience is suggested only where the loss still falls, a scheme only where it is not shown.
     """
-    e, scheme = evidence.experiment, evidence.scheme
-    for remedy in candidates:
-        cured = remedy.apply(e, scheme)
-        if cured == e:
+    e = evidence.experiment
+    for setting in finding.cure:
+        remedy = settings_remedy(e, **dict([setting]))
+        if remedy.apply(e, evidence.scheme) != e:
+            return remedy
+    for change, remedy in ranked_changes(e, evidence.scheme):
+        if change == PATIENCE and not evidence.is_falling:
             continue
-        exchanges = e.normalization_row.has_gain and "normalization" in dict(remedy.settings)
-        enough = evidence.probability + CLEARLY_BETTER
-        if exchanges and probability_from_first_step(cured, scheme) <= enough:
-            continue
-        return remedy
+        if remedy.apply(e, evidence.scheme) != e:
+            return remedy
     return None
-
-
-@lru_cache(maxsize=64)
-def probability_from_first_step(e: Experiment, scheme: str) -> float:
-    """Return the probability that the scheme learns, from its first step, which is measured.
-
-    That costs as much as one step of a run; it is cached, since every redraw of the page asks for
-    it.
-    """
-    alone = replace(e, schemes=(scheme,))
-    return learning_probability(alone, scheme_indicators(alone, next(measure(alone)))[0])

@@ -1,0 +1,134 @@
+"""The clauses of which the sentences of verdicts are made: plain words for evidence."""
+
+import math
+from typing import NamedTuple
+
+from stability.diagnosis.evidence import HEALTHY_DECADES, HIGH_START, Evidence
+from stability.diagnosis.indicators import Indicators
+from stability.text import percent, rough_number
+
+EXACT_ZERO = -200.0  # power of ten: beyond any format
+NOTABLE = 0.5  # power of ten, end to end, from which a factor is worth a clause
+
+
+def loss_course(evidence: Evidence) -> str:
+    """Return how the held-out loss went, and what guessing costs."""
+    first, last, guessing = map(
+        rough_number, (evidence.first_loss, evidence.last_loss, evidence.guessing_loss)
+    )
+    if evidence.learns or evidence.is_slow:
+        return f"the held-out loss fell from {first} to {last}, and guessing costs {guessing}"
+    began = f" (it began at {first})" if first != last else ""
+    if evidence.relative_loss > 1.1 or evidence.relative_loss != evidence.relative_loss:
+        return f"the held-out loss is {last}, worse than guessing, which costs {guessing}{began}"
+    return f"the held-out loss is {last}, and guessing costs {guessing}{began}"
+
+
+def learned_share(evidence: Evidence) -> str:
+    """Return how many replicates learned, as a sentence; nothing if there is one."""
+    count = evidence.experiment.replicates
+    if count == 1 or not evidence.end:
+        return ""
+    return f" {evidence.learned_replicates} of {count} replicates learn."
+
+
+def odds_of_learning(evidence: Evidence) -> str:
+    """Return how many of a hundred such networks learn."""
+    return f"{round(100 * evidence.outlook.learns)} of 100 such networks learn"
+
+
+class Trend(NamedTuple):
+    """What becomes of a quantity from the first hidden layer to the last, or back."""
+
+    name: str
+    decades: float  # end to end
+    factor: float  # of one hidden layer
+
+
+def shrinking(seen: Indicators) -> Trend:
+    """Return what shrinks most; the signal before the difference between examples, its cause."""
+    spread = seen.log_spread if seen.log_spread < seen.log_signal - 0.3 else math.inf
+    return min(
+        Trend("gradient", seen.log_gradient, seen.gradient_factor),
+        Trend("signal", seen.log_signal, seen.signal_factor),
+        Trend("difference between examples", spread, seen.spread_factor),
+        key=lambda trend: trend.decades,
+    )
+
+
+def growing(seen: Indicators) -> Trend:
+    """Return what grows most; a signal that only recovers from fading does not count."""
+    signal = seen.log_signal if seen.log_gradient > -HEALTHY_DECADES else -math.inf
+    return max(
+        Trend("gradient", seen.log_gradient, seen.gradient_factor),
+        Trend("signal", signal, seen.signal_factor),
+        key=lambda trend: trend.decades,
+    )
+
+
+def notable_factor(seen: Indicators) -> str:
+    """Return the clause about what changes most from end to end; nothing if all is level."""
+    less, more = shrinking(seen), growing(seen)
+    trend = less if -less.decades >= more.decades else more
+    return factor_clause(seen, trend) if abs(trend.decades) > NOTABLE else ""
+
+
+def factor_clause(seen: Indicators, trend: Trend) -> str:
+    """Return by how much a hidden layer multiplies a quantity, and all of them together."""
+    if trend.decades < EXACT_ZERO:
+        return f"the {trend.name} shrinks to exactly 0 within {seen.depth} layers"
+    clause = f"each hidden layer multiplies the {trend.name} by {rough_number(trend.factor)}"
+    if seen.transitions < 2:
+        return clause
+    return f"{clause}, and {seen.transitions} of them by {rough_number(10**trend.decades)}"
+
+
+def break_clause(evidence: Evidence) -> str:
+    """Return where the first of the replicates left the range of numbers."""
+    event = evidence.breaks[0]
+    if not event.layer:
+        return f"the loss is {event.value}, though every layer is still finite"
+    numbers = "gradient" if event.backward else "signal"
+    happened = "overflows" if event.value == "inf" else "is not a number"
+    return f"the {numbers} of layer {event.layer} {happened} ({event.value})"
+
+
+def break_count(evidence: Evidence) -> str:
+    """Return how many replicates broke, where there are several."""
+    replicates = evidence.experiment.replicates
+    return f" in {len(evidence.breaks)} of {replicates} replicates" if replicates > 1 else ""
+
+
+def overshoot(evidence: Evidence) -> str:
+    """Return how many times too large the coming steps are; nothing where they are not."""
+    e, step_drop = evidence.experiment, evidence.start.log_step_drop
+    if step_drop > 0:
+        return f"one step promises {rough_number(10**step_drop)} times the whole loss"
+    times = e.learning_rate / e.optimizer_row.learning_rate
+    if times >= 3:
+        label = e.optimizer_row.label
+        return f"the learning rate is {rough_number(times)} times the typical one of {label}"
+    return ""
+
+
+def high_start(evidence: Evidence) -> str:
+    """Return that the first loss is far above guessing, and why; nothing where it is not."""
+    seen = evidence.start
+    if not seen.relative_loss > HIGH_START:
+        return ""
+    size = rough_number(10**seen.log_output)
+    what = "outputs" if evidence.experiment.dataset_row.classes is None else "logits"
+    return (
+        f"the first held-out loss is {rough_number(evidence.first_loss)}, "
+        f"{rough_number(seen.relative_loss)} times guessing, since the {what} of the output layer "
+        f"have size {size}"
+    )
+
+
+def small_promise(evidence: Evidence) -> str:
+    """Return that all steps together promise little; nothing where they promise more."""
+    promised = 10**evidence.start.log_predicted_drop
+    if not promised < 0.5:
+        return ""
+    share = percent(promised) if promised >= 0.005 else "less than 1 %"
+    return f"all {evidence.experiment.steps} steps together promise {share} of the loss"
