@@ -115,7 +115,9 @@ def of_one_scheme(m: Measurement, index: int) -> Measurement:
     return replace(m, **kept)
 
 
-def outcomes(e: Experiment, draw: random.Random, keep_share: float = 1.0) -> Iterator[list[Outcome]]:
+def outcomes(
+    e: Experiment, draw: random.Random, keep_share: float = 1.0
+) -> Iterator[list[Outcome]]:
     """Yield for each scheme its own outcome and, if it did not learn, those of its changes.
 
     What differs in its scheme alone is trained in one stack.

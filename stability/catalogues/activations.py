@@ -37,6 +37,7 @@ class Activation(Entry):
     piecewise linear phi, each with the jump of phi'; None for any other phi. `suited_scheme` is the
     scheme made for phi, empty where none helps. Where phi is not monotone, phi' is negative
     somewhere. `overwrite` is phi in place, if the way back needs h alone: it is given h as u, too.
+    `pytorch` is phi as a program in PyTorch makes it.
     """
 
     phi: Callable[[Tensor], Tensor]
@@ -50,6 +51,7 @@ class Activation(Entry):
     negative_slope: float = 0.0
     corners: tuple[tuple[float, float], ...] | None = None
     suited_scheme: str = "xavier_normal"
+    pytorch: str = ""
 
 
 def leaky_relu(key: str, slope: float) -> Activation:
@@ -61,7 +63,7 @@ def leaky_relu(key: str, slope: float) -> Activation:
         f"ever dead.",
         phi=lambda u: F.leaky_relu(u, slope),
         dphi=lambda u, h: torch.where(u > 0, torch.ones_like(u), slope), suited_scheme="he_normal",
-        negative_slope=slope, corners=((0.0, 1 - slope),),
+        negative_slope=slope, corners=((0.0, 1 - slope),), pytorch=f"nn.LeakyReLU({slope})",
     )  # fmt: skip
 
 
@@ -74,7 +76,7 @@ ACTIVATIONS = catalogue(
         summary="No activation at all: a product of matrices, and the cleanest place to see one "
         "explode.",
         phi=lambda u: u, dphi=lambda u, h: torch.ones_like(u), suited_scheme="orthogonal",
-        slope_is_0_or_1=True, corners=(),
+        slope_is_0_or_1=True, corners=(), pytorch="nn.Identity()",
     ),
     Activation(
         key="sigmoid", label="Sigmoid", source="Rumelhart, Hinton & Williams 1986",
@@ -82,13 +84,13 @@ ACTIVATIONS = catalogue(
         summary="Squeezes into (0, 1). Its slope is at most 1/4, so every layer cuts the gradient.",
         phi=torch.sigmoid, overwrite=torch.sigmoid_,
         dphi=lambda u, h: torch.addcmul(h, h, h, value=-1),
-        suited_scheme="", max_slope=0.25,
+        suited_scheme="", max_slope=0.25, pytorch="nn.Sigmoid()",
     ),
     Activation(
         key="tanh", label="Tanh", source="LeCun et al. 1998", formula=r"\phi(u) = \tanh u",
         summary="Squeezes into (-1, 1), slope 1 at zero: a linear unit for small signals, flat for "
         "large ones.", phi=torch.tanh, overwrite=torch.tanh_,
-        dphi=lambda u, h: torch.addcmul(h.new_ones(()), h, h, value=-1),
+        dphi=lambda u, h: torch.addcmul(h.new_ones(()), h, h, value=-1), pytorch="nn.Tanh()",
     ),
     Activation(
         key="hardtanh", label="Hard tanh", source="Collobert 2004",
@@ -97,20 +99,20 @@ ACTIVATIONS = catalogue(
         phi=F.hardtanh, overwrite=F.hardtanh_, dphi=lambda u, h: (h.abs() < 1).to(h.dtype),
         backward=lambda g, u, h, slope: hardtanh_backward(g, h, -1, 1, grad_input=g),
         slope_is_0_or_1=True, saturated_by_design=math.erfc(math.sqrt(0.5)),
-        corners=((-1.0, 1.0), (1.0, -1.0)),
+        corners=((-1.0, 1.0), (1.0, -1.0)), pytorch="nn.Hardtanh()",
     ),
     Activation(
         key="softsign", label="Softsign", source="Glorot & Bengio 2010",
         formula=r"\phi(u) = u / (1 + |u|)",
         summary="Bounded like tanh, but it flattens slowly: it takes a large signal to saturate "
-        "it.", phi=F.softsign, dphi=lambda u, h: (1 - h.abs()).square(),
+        "it.", phi=F.softsign, dphi=lambda u, h: (1 - h.abs()).square(), pytorch="nn.Softsign()",
     ),
     Activation(
         key="erf", label="Erf", source="Williams 1997", formula=r"\phi(u) = \mathrm{erf}(u)",
         summary="A sharper tanh whose averages over bell curves have closed forms.",
         phi=torch.erf, dphi=lambda u, h: 2 / math.sqrt(math.pi) * torch.exp(-u.square()),
         max_slope=2 / math.sqrt(math.pi),
-        saturated_by_design=math.erfc(math.sqrt(-math.log(0.005) / 2)),
+        saturated_by_design=math.erfc(math.sqrt(-math.log(0.005) / 2)), pytorch="torch.erf",
     ),
     Activation(
         key="relu", label="ReLU", source="Nair & Hinton 2010", formula=r"\phi(u) = \max(u, 0)",
@@ -119,7 +121,7 @@ ACTIVATIONS = catalogue(
         phi=torch.relu, overwrite=torch.relu_, dphi=lambda u, h: torch.sign(h),
         backward=lambda g, u, h, slope: threshold_backward(g, h, 0, grad_input=g),
         slope_is_0_or_1=True, suited_scheme="he_normal", saturated_by_design=0.5,
-        corners=((0.0, 1.0),),
+        corners=((0.0, 1.0),), pytorch="nn.ReLU()",
     ),
     leaky_relu("leaky_relu", 0.01),
     leaky_relu("leaky_relu_0.2", 0.2),
@@ -128,6 +130,7 @@ ACTIVATIONS = catalogue(
         formula=r"\phi(u) = u \text{ if } u > 0 \text{ else } e^u - 1",
         summary="A ReLU with a smooth negative side that ends at -1.",
         phi=F.elu, dphi=lambda u, h: torch.exp(u.clamp(max=0)), suited_scheme="he_normal",
+        pytorch="nn.ELU()",
     ),
     Activation(
         key="selu", label="SELU", source="Klambauer et al. 2017",
@@ -135,7 +138,7 @@ ACTIVATIONS = catalogue(
         summary="An ELU scaled so that mean 0 and variance 1 reproduce themselves when Var W = 1 / "
         "fan_in.",
         phi=F.selu, dphi=lambda u, h: SELU_SCALE * torch.where(u > 0, 1, SELU_ALPHA * torch.exp(u)),
-        max_slope=SELU_SCALE * SELU_ALPHA, suited_scheme="lecun_normal",
+        max_slope=SELU_SCALE * SELU_ALPHA, suited_scheme="lecun_normal", pytorch="nn.SELU()",
     ),
     Activation(
         key="gelu", label="GELU", source="Hendrycks & Gimpel 2016",
@@ -143,7 +146,7 @@ ACTIVATIONS = catalogue(
         summary="A smooth ReLU, exact form: the input times the share of a bell curve below it.",
         phi=F.gelu, dphi=lambda u, h: gelu_backward(torch.ones_like(u), u),
         suited_scheme="he_normal", max_slope=1.1289042,
-        is_monotone=False,
+        is_monotone=False, pytorch="nn.GELU()",
     ),
     Activation(
         key="silu", label="SiLU", source="Elfwing et al. 2018",
@@ -151,14 +154,14 @@ ACTIVATIONS = catalogue(
         summary="A smooth ReLU, also called swish: the input times its own sigmoid.",
         phi=F.silu, dphi=lambda u, h: silu_backward(torch.ones_like(u), u),
         suited_scheme="he_normal", max_slope=1.0998393,
-        is_monotone=False,
+        is_monotone=False, pytorch="nn.SiLU()",
     ),
     Activation(
         key="mish", label="Mish", source="Misra 2020", formula=r"\phi(u) = u \tanh(\ln(1 + e^u))",
         summary="A smooth ReLU with a slightly deeper dip below zero.",
         phi=F.mish, dphi=lambda u, h: mish_backward(torch.ones_like(u), u),
         suited_scheme="he_normal", max_slope=1.0884982,
-        is_monotone=False,
+        is_monotone=False, pytorch="nn.Mish()",
     ),
     Activation(
         key="softplus", label="Softplus", source="Dugas et al. 2001",
@@ -166,5 +169,6 @@ ACTIVATIONS = catalogue(
         summary="A ReLU without a corner and never zero: every layer adds a positive mean, and "
         "means pile up.", phi=F.softplus, dphi=lambda u, h: torch.sigmoid(u), suited_scheme="",
         backward=lambda g, u, h, slope: softplus_backward(g, u, 1, 20, grad_input=g),
+        pytorch="nn.Softplus()",
     ),
 )  # fmt: skip

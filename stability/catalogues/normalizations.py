@@ -18,7 +18,8 @@ class Normalization(Entry):
     Beside u it returns what `backward(gradient, u, saved)` needs to turn a gradient by u into one
     by z; without `backward`, autograd does that. The gain starts at 1, the shift at 0.
     `variance(q)` is the variance of u in a wide layer whose z has variance q for each example,
-    numbers or arrays; None where examples are mixed.
+    numbers or arrays; None where examples are mixed. `pytorch` is the module of torch.nn, with
+    `{width}` in it; empty where there is none.
     """
 
     forward: Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -27,6 +28,7 @@ class Normalization(Entry):
     has_gain: bool = True
     has_shift: bool = True
     min_batch: int = 1
+    pytorch: str = ""
 
     def apply(self, z: Tensor) -> Tensor:
         return self.forward(z)[0]
@@ -81,7 +83,7 @@ NORMALIZATIONS = catalogue(
         formula=r"u = \gamma (z - \mathrm{mean}_B z) / \sqrt{\mathrm{Var}_B z + 10^{-5}} + \beta",
         summary="Each unit is standardised over the batch, always by the batch's own statistics.",
         forward=partial(standardize_along, axis=-2), min_batch=2,
-        backward=partial(standardize_along_backward, axis=-2),
+        backward=partial(standardize_along_backward, axis=-2), pytorch="nn.BatchNorm1d({width})",
     ),
     Normalization(
         key="layer", label="Layer norm", source="Ba, Kiros & Hinton 2016",
@@ -89,7 +91,7 @@ NORMALIZATIONS = catalogue(
         summary="Each example is standardised over the units of the layer.",
         forward=partial(standardize_along, axis=-1),
         backward=partial(standardize_along_backward, axis=-1),
-        variance=lambda q: q / (q + 1e-5),
+        variance=lambda q: q / (q + 1e-5), pytorch="nn.LayerNorm({width})",
     ),
     Normalization(
         key="rms", label="RMS norm", source="Zhang & Sennrich 2019",
@@ -97,6 +99,6 @@ NORMALIZATIONS = catalogue(
         summary="Each example is divided by the root mean square of its layer; the mean stays.",
         forward=partial(standardize_along, axis=-1, epsilon=None, centered=False),
         backward=partial(standardize_along_backward, axis=-1, centered=False), has_shift=False,
-        variance=lambda q: q / (q + torch.finfo(torch.float32).eps),
+        variance=lambda q: q / (q + torch.finfo(torch.float32).eps), pytorch="nn.RMSNorm({width})",
     ),
 )  # fmt: skip

@@ -15,12 +15,14 @@ class Format(Entry):
     Weights and the optimizer's state are stored in `master_dtype` if given. With `scales_loss` the
     loss is multiplied before the backward pass, to keep small gradients above the smallest number.
     `why_untrainable` is a sentence on why no network is trained in the format; else it is empty.
+    `pytorch` trains a model in the format, with its inputs `x` and targets `y`.
     """
 
     dtype: torch.dtype
     master_dtype: torch.dtype | None = None
     scales_loss: bool = False
     why_untrainable: str = ""
+    pytorch: str = ""
 
     @property
     def is_trainable(self) -> bool:
@@ -77,29 +79,32 @@ def at_least_float32(tensor: Tensor) -> Tensor:
 
 
 LADDER_ONLY = "{} is shown by the ladder alone: no network is trained in it here."
+CAST = "model, x = model.to(torch.{0}), x.to(torch.{0})  # without torch.autocast"
 
 FORMATS = catalogue(
     Format(
         key="float32", label="float32", source="IEEE 754-2019, binary32",
         formula=r"\epsilon = 2^{-23}, \quad x_{\max} \approx 3.4 \cdot 10^{38}",
         summary="The usual choice: 7 digits, magnitudes from 1e-45 to 3e38.", dtype=torch.float32,
+        pytorch=CAST.format("float32"),
     ),
     Format(
         key="float64", label="float64", source="IEEE 754-2019, binary64",
         formula=r"\epsilon = 2^{-52}, \quad x_{\max} \approx 1.8 \cdot 10^{308}",
         summary="Twice the bytes: 16 digits, magnitudes from 5e-324 to 2e308.", dtype=torch.float64,
+        pytorch=CAST.format("float64"),
     ),
     Format(
         key="bfloat16", label="bfloat16", source="Kalamkar et al. 2019",
         formula=r"\epsilon = 2^{-7}, \quad x_{\max} \approx 3.4 \cdot 10^{38}",
         summary="The range of float32 in half the bytes, for 2 to 3 digits: from 9e-41 to 3e38, "
-        "but 256 + 1 is 256.", dtype=torch.bfloat16,
+        "but 256 + 1 is 256.", dtype=torch.bfloat16, pytorch=CAST.format("bfloat16"),
     ),
     Format(
         key="float16", label="float16", source="IEEE 754-2019, binary16",
         formula=r"\epsilon = 2^{-10}, \quad x_{\max} = 65504",
         summary="Half precision: 3 to 4 digits, but only from 6e-8 to 65504. Weights, gradients, "
-        "optimizer: all in it.", dtype=torch.float16,
+        "optimizer: all in it.", dtype=torch.float16, pytorch=CAST.format("float16"),
     ),
     Format(
         key="float8_e4m3", label="float8 E4M3", source="Micikevicius et al. 2022",
@@ -124,5 +129,8 @@ PRECISIONS = catalogue(
         summary="Signals and gradients in float16, weights in float32; the loss is multiplied to "
         "keep gradients above 6e-8.",
         dtype=torch.float16, master_dtype=torch.float32, scales_loss=True,
+        pytorch="scaler = torch.amp.GradScaler(x.device.type)\n"
+        "with torch.autocast(x.device.type, torch.float16): loss = loss_function(model(x), y)\n"
+        "scaler.scale(loss).backward(); scaler.step(optimizer); scaler.update()",
     ),
 )  # fmt: skip

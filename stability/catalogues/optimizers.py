@@ -27,6 +27,9 @@ class Optimizer(Entry):
     `learning_rate` is typical for the networks of this page. `epsilon` is what keeps the rule from
     dividing by 0. An optimizer that torch.optim has behaves as it does there, with the same
     defaults.
+
+    `pytorch` is a template of the lines that make it, with the fields `rate`, `weight_decay`, and
+    `decay`: the argument of the weight decay, empty where it is 0.
     """
 
     step: StepRule
@@ -34,6 +37,7 @@ class Optimizer(Entry):
     matrix_step: StepRule | None = None
     hidden_step: StepRule | None = None
     epsilon: float = 0.0
+    pytorch: str = ""
 
     def step_for(self, matrix: bool, hidden: bool) -> StepRule:
         """Return the rule for one tensor of parameters."""
@@ -127,47 +131,58 @@ def newton_schulz(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tenso
     return (x.mT if tall else x).reshape(matrices.shape)
 
 
+def construct(name: str, arguments: str = "", decay: str = "{decay}") -> str:
+    """Return the template of a line that makes an optimizer of torch.optim."""
+    return f"optimizer = torch.optim.{name}(model.parameters(), lr={{rate}}{arguments}{decay})"
+
+
 OPTIMIZERS = catalogue(
     Optimizer(
         key="sgd", label="SGD", source="Robbins & Monro 1951",
         formula=r"W \leftarrow W - \eta \, g",
         summary="Plain gradient descent: a gradient that is too small or too large is felt in "
         "full.", step=sgd, learning_rate=0.02,
+        pytorch=construct("SGD"),
     ),
     Optimizer(
         key="momentum", label="SGD with momentum", source="Polyak 1964; torch.optim.SGD",
         formula=r"v \leftarrow 0.9 \, v + g, \quad W \leftarrow W - \eta \, v",
         summary="Sums gradients with a memory of about ten steps (0.9).",
-        step=momentum, learning_rate=0.005,
+        step=momentum, learning_rate=0.005, pytorch=construct("SGD", ", momentum=0.9"),
     ),
     Optimizer(
         key="nesterov", label="Nesterov momentum", source="Sutskever et al. 2013; torch.optim.SGD",
         formula=r"v \leftarrow 0.9 \, v + g, \quad W \leftarrow W - \eta \, (g + 0.9 \, v)",
         summary="Momentum that looks one step ahead (0.9).", step=nesterov, learning_rate=0.005,
+        pytorch=construct("SGD", ", momentum=0.9, nesterov=True"),
     ),
     Optimizer(
         key="adam", label="Adam", source="Kingma & Ba 2015, algorithm 1; torch.optim.Adam",
         formula=r"W \leftarrow W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Divides by the gradient's own size, so it forgives gradients that shrink evenly, "
-        "until they are zero.", step=adam, learning_rate=0.001, epsilon=EPSILON,
+        "until they are zero.", step=adam, learning_rate=0.001,
+        epsilon=EPSILON, pytorch=construct("Adam"),
     ),
     Optimizer(
         key="adamw", label="AdamW", source="Loshchilov & Hutter 2019; torch.optim.AdamW",
         formula=r"W \leftarrow (1 - \eta \lambda) W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Adam whose weight decay pulls at the weights themselves instead of entering the "
         "gradient.", step=adamw, learning_rate=0.001, epsilon=EPSILON,
+        pytorch=construct("AdamW", decay=", weight_decay={weight_decay}"),
     ),
     Optimizer(
         key="rmsprop", label="RMSprop", source="Tieleman & Hinton 2012; torch.optim.RMSprop",
         formula=r"v \leftarrow 0.99 \, v + 0.01 \, g^2, \quad W \leftarrow W - \eta \, g / (\sqrt v + 10^{-8})",  # noqa: E501
         summary="Divides by a running RMS of the gradient, with a memory of about a hundred steps.",
-        step=rmsprop, learning_rate=0.0005, epsilon=EPSILON,
+        step=rmsprop, learning_rate=0.0005, epsilon=EPSILON, pytorch=construct("RMSprop"),
     ),
     Optimizer(
         key="lars", label="LARS", source="You et al. 2017",
         formula=r"v \leftarrow 0.9 \, v + \eta \, 10^{-3} \frac{\|W\|}{\|g\| + \lambda \|W\|} (g + \lambda W)",  # noqa: E501
         summary="Every weight matrix moves in proportion to its own norm, however small or large "
         "its gradient is.", step=momentum, matrix_step=lars, learning_rate=0.5,
+        pytorch="# torch.optim has no LARS. Take one from elsewhere, for the weight matrices:\n"
+        "# lr={rate}, momentum=0.9, trust_coefficient=0.001, weight_decay={weight_decay}",
     ),
     Optimizer(
         key="muon", label="Muon", source="Jordan et al. 2024; torch.optim.Muon, match_rms_adamw",
@@ -175,5 +190,9 @@ OPTIMIZERS = catalogue(
         summary="Makes the step of each hidden matrix orthogonal: every direction moves alike. "
         "AdamW does the rest.", step=adamw, hidden_step=muon, learning_rate=0.001,
         epsilon=EPSILON,
+        pytorch="muon = torch.optim.Muon(hidden_weights, lr={rate}, weight_decay={weight_decay}, "
+        'adjust_lr_fn="match_rms_adamw")\n'
+        "adamw = torch.optim.AdamW(other_parameters, lr={rate}, weight_decay={weight_decay})  "
+        "# the rest",
     ),
 )  # fmt: skip

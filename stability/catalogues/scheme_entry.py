@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.entry import Entry
-from stability.text import exact_number
+from stability.text import exact_number, number
 
 OtherSettings = Mapping[str, Any]
 Disagreement = tuple[str, str, Any]  # a sentence, the field to change, its nearest legal value
@@ -26,6 +26,9 @@ class Scheme(Entry):
 
     `needs(settings)` yields the settings that the scheme cannot work with. `adjust(z)` takes z
     `(batch, units)` of one layer on the first batch and returns a factor for its weights.
+
+    `pytorch` is a template of the lines that do the same to an nn.Linear `layer`; see
+    `pytorch_lines` for its fields.
     """
 
     variance: Callable[..., float] | None = None
@@ -39,6 +42,7 @@ class Scheme(Entry):
     integer_value: bool = False
     needs: Callable[[OtherSettings], Iterator[Disagreement]] = lambda settings: iter(())
     adjust: Callable[[Tensor], float] | None = None
+    pytorch: str = "nn.init.normal_(layer.weight, std={std})\n{bias}"
 
     @property
     def title(self) -> str:
@@ -62,3 +66,27 @@ class Scheme(Entry):
             assert variance is not None, "a row has weights or a variance"
             weights = getattr(draws, self.distribution) * math.sqrt(variance)
         return weights, self.bias(layer, draws)
+
+    def pytorch_lines(self, layer: Layer) -> str:
+        """Return the lines of PyTorch that draw the weights and biases of such a layer.
+
+        The template may name `value`; `distribution`; `std` and `sigma_w`, the roots of Var W and
+        of fan_in Var W; `nonlinearity`, the arguments of kaiming_normal_; and `bias`, a line.
+        """
+        variance, slope = self.weight_variance(layer) or 0.0, layer.activation.negative_slope
+        leaky = f'a={exact_number(slope)}, nonlinearity="leaky_relu"'
+        return self.pytorch.format(
+            value=exact_number(self.value or 0.0),
+            distribution=self.distribution,
+            std=number(math.sqrt(variance), 4),
+            sigma_w=number(math.sqrt(layer.fan_in * variance), 4),
+            nonlinearity=leaky if slope else 'nonlinearity="relu"',
+            bias=bias_line(layer.bias_std),
+        )
+
+
+def bias_line(bias_std: float) -> str:
+    """Return the line of PyTorch that draws the biases of a layer."""
+    if bias_std:
+        return f"nn.init.normal_(layer.bias, std={exact_number(bias_std)})"
+    return "nn.init.zeros_(layer.bias)"

@@ -4,19 +4,22 @@ A scheme is written `family` or `family:value`: `xavier_normal`, `normal:0.01`.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stability.catalogues.draws import Draws, Layer
+from stability.catalogues.draws import TRUNCATED_STD, Draws, Layer
 from stability.catalogues.entry import catalogue
 from stability.catalogues.gaussian_moments import second_moment
-from stability.catalogues.mean_field import critical_sigma_w2
-from stability.catalogues.scheme_entry import Disagreement, OtherSettings, Scheme
+from stability.catalogues.scheme_entry import Scheme
+from stability.catalogues.scheme_needs import (
+    critical_sigma_w2_or_none,
+    require_edge_of_chaos,
+    require_even_width,
+    require_residual,
+)
 from stability.text import did_you_mean, exact_number, parse_number
 
 
@@ -77,42 +80,6 @@ def unit_variance_factor(z: Tensor) -> float:
     return 1 / std if 0 < std < math.inf and abs(std**2 - 1) > 0.1 else 1.0
 
 
-def require_even_width(settings: OtherSettings) -> Iterator[Disagreement]:
-    width = settings["width"]
-    if width % 2 and settings["depth"] > 1:
-        yield f"width must be even for the scheme looks_linear, not {width}", "width", width + 1
-
-
-def require_residual(settings: OtherSettings) -> Iterator[Disagreement]:
-    if not settings["residual"]:
-        yield "residual must be true for the scheme fixup, not false", "residual", True
-
-
-def require_edge_of_chaos(settings: OtherSettings) -> Iterator[Disagreement]:
-    activation, bias_std = settings["activation"], settings["bias_std"]
-    for_critical = "for the scheme critical"
-    if not has_edge_of_chaos(activation, 0.0) and not has_edge_of_chaos(activation, bias_std):
-        sentence = f"activation must have an edge of chaos {for_critical}, not {activation}"
-        yield sentence, "activation", "tanh"
-        activation = "tanh"
-    if not has_edge_of_chaos(activation, bias_std):
-        instead = f"with {activation}, not {exact_number(bias_std)}"
-        yield f"bias_std must be 0 {for_critical} {instead}", "bias_std", 0.0
-
-
-@lru_cache(maxsize=1024)
-def critical_sigma_w2_or_none(activation: str, bias_std: float) -> float | None:
-    """Return sigma_w2 at the edge of chaos, None where there is none."""
-    try:
-        return critical_sigma_w2(activation, bias_std**2)
-    except ValueError:
-        return None
-
-
-def has_edge_of_chaos(activation: str, bias_std: float) -> bool:
-    return critical_sigma_w2_or_none(activation, bias_std) is not None
-
-
 def normal_and_uniform(key: str, label: str, **common: Any) -> tuple[Scheme, Scheme]:
     """Return a normal and a uniform scheme of the same variance."""
     return (
@@ -127,6 +94,7 @@ SCHEMES = catalogue(
         source="Dive into Deep Learning, Numerical Stability and Initialization", formula=r"W = 0",
         summary="Every weight 0: no signal passes, and no gradient reaches a hidden layer.",
         weights=lambda layer, draws: constant_weights(layer, 0.0),
+        pytorch="nn.init.zeros_(layer.weight)\n{bias}",
     ),
     Scheme(
         key="constant", label="Constant",
@@ -135,12 +103,14 @@ SCHEMES = catalogue(
         "there are.",
         value=0.1, value_name="weight", low=-math.inf,
         weights=lambda layer, draws, value: constant_weights(layer, value),
+        pytorch="nn.init.constant_(layer.weight, {value})\n{bias}",
     ),
     Scheme(
         key="identity", label="Identity", source="Le, Jaitly & Hinton 2015", formula=r"W = I",
         summary="Ones on the main diagonal, the rest 0: the signal passes unchanged, and units "
         "beyond the inputs stay silent.",
         weights=lambda layer, draws: torch.eye(layer.fan_out, layer.fan_in, dtype=torch.float64),
+        pytorch="nn.init.eye_(layer.weight)\n{bias}",
     ),
     Scheme(
         key="normal", label="Normal", source="Krizhevsky et al. 2012 (0.01)",
@@ -148,12 +118,14 @@ SCHEMES = catalogue(
         summary="One standard deviation for all layers, whatever their size: right for one width, "
         "wrong for the rest.",
         value=0.01, value_name="standard deviation", variance=lambda layer, std: std**2,
+        pytorch="nn.init.normal_(layer.weight, std={value})\n{bias}",
     ),
     Scheme(
         key="uniform", label="Uniform", source="torch.nn.init.uniform_", formula=r"W \sim U(-a, a)",
         summary="Evenly spread between -a and a for all layers, whatever their size.",
         value=0.05, value_name="half-width", distribution="uniform",
         variance=lambda layer, half_width: half_width**2 / 3,
+        pytorch="nn.init.uniform_(layer.weight, -{value}, {value})\n{bias}",
     ),
     Scheme(
         key="truncated_normal", label="Truncated normal",
@@ -163,6 +135,8 @@ SCHEMES = catalogue(
         "again.",
         value=0.01, value_name="standard deviation after the cut", distribution="truncated_normal",
         variance=lambda layer, std: std**2,
+        pytorch=f"s = {{value}} / {TRUNCATED_STD:.4f}  # the cut at two s leaves that std\n"
+        "nn.init.trunc_normal_(layer.weight, std=s, a=-2 * s, b=2 * s)\n{bias}",
     ),
     Scheme(
         key="pytorch", label="PyTorch default", source="torch.nn.Linear, reset_parameters",
@@ -172,24 +146,28 @@ SCHEMES = catalogue(
         distribution="uniform", variance=lambda layer: 1 / (3 * layer.fan_in),
         bias=lambda layer, draws: draws.uniform_bias / math.sqrt(3 * layer.fan_in),
         bias_variance=lambda layer: 1 / (3 * layer.fan_in),
+        pytorch="layer.reset_parameters()  # as nn.Linear does by itself",
     ),
     *normal_and_uniform(
         "lecun", "LeCun", source="LeCun et al. 1998, sec. 4.6",
         formula=r"\mathrm{Var}\,W = 1 / n_{in}",
         summary="Keeps the forward variance of a linear layer.",
         variance=lambda layer: 1 / layer.fan_in,
+        pytorch='nn.init.kaiming_{distribution}_(layer.weight, nonlinearity="linear")\n{bias}',
     ),
     *normal_and_uniform(
         "xavier", "Xavier", source="Glorot & Bengio 2010",
         formula=r"\mathrm{Var}\,W = 2 / (n_{in} + n_{out})",
         summary="A compromise between keeping the signal forward and the gradient backward, for "
         "units that are linear near 0.", variance=lambda layer: 2 / (layer.fan_in + layer.fan_out),
+        pytorch="nn.init.xavier_{distribution}_(layer.weight)\n{bias}",
     ),
     *normal_and_uniform(
         "he", "He", source="He et al. 2015, sec. 2.2",
         formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{in})",
         summary="Keeps the forward second moment of a rectifier: half of it is cut away, so the "
         "variance is doubled.", variance=he_variance,
+        pytorch="nn.init.kaiming_{distribution}_(layer.weight, {nonlinearity})\n{bias}",
     ),
     Scheme(
         key="he_fan_out", label="He, fan out (normal)", source="He et al. 2015, sec. 2.2",
@@ -197,6 +175,7 @@ SCHEMES = catalogue(
         summary="Keeps the backward second moment of a rectifier: the gradient stays level, the "
         "signal pays for it.",
         variance=lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_out),
+        pytorch='nn.init.kaiming_normal_(layer.weight, mode="fan_out", {nonlinearity})\n{bias}',
     ),
     Scheme(
         key="orthogonal", label="Orthogonal", source="Saxe et al. 2014",
@@ -206,24 +185,29 @@ SCHEMES = catalogue(
         value=1.0, value_name="gain",
         variance=lambda layer, gain: gain**2 / max(layer.fan_in, layer.fan_out),
         weights=lambda layer, draws, gain: gain * draws.orthogonal,
+        pytorch="nn.init.orthogonal_(layer.weight, gain={value})\n{bias}",
     ),
     Scheme(
         key="scaled_normal", label="Scaled normal", source="Poole et al. 2016",
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in}",
         summary="The family of mean-field theory: sigma_w turns the knob from order to chaos.",
         value=1.0, value_name="sigma_w", variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
+        pytorch="nn.init.normal_(layer.weight, std={value} / layer.in_features ** 0.5)\n{bias}",
     ),
     Scheme(
         key="unit_gain", label="Unit gain", source="He et al. 2015, for any activation",
         formula=r"\mathrm{Var}\,W = 1 / (n_{in} \, E \phi(z)^2), \quad z \sim N(0, 1)",
         summary="Keeps the forward second moment at 1, whatever the activation: He for ReLU, and a "
         "number for each other.", variance=unit_gain_variance,
+        pytorch="nn.init.normal_(layer.weight, std={sigma_w} / layer.in_features ** 0.5)\n"
+        "# but for the first layer: std=1 / layer.in_features ** 0.5\n{bias}",
     ),
     Scheme(
         key="critical", label="Critical", source="Schoenholz et al. 2017",
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in} \text{ where } \chi_1 = \sigma_w^2 \, E \phi'(u)^2 = 1",  # noqa: E501
         summary="Stands on the edge of chaos: two inputs neither merge nor fly apart, and the "
         "gradient keeps its size.", variance=critical_variance, needs=require_edge_of_chaos,
+        pytorch="nn.init.normal_(layer.weight, std={sigma_w} / layer.in_features ** 0.5)\n{bias}",
     ),
     Scheme(
         key="sparse", label="Sparse", source="Martens 2010",
@@ -234,12 +218,17 @@ SCHEMES = catalogue(
         variance=lambda layer, count: 1 / layer.fan_in,
         weights=lambda layer, draws, count: sparse_weights(layer, draws, int(count)),
         integer_value=True,
+        pytorch="nn.init.normal_(layer.weight, std=min({value}, layer.in_features) ** -0.5)\n"
+        "layer.weight.data *= torch.rand_like(layer.weight).argsort(1) < {value}\n{bias}",
     ),
     Scheme(
         key="looks_linear", label="Looks linear", source="Balduzzi et al. 2017",
         formula=r"W = \begin{pmatrix} V & -V \\ -V & V \end{pmatrix}, \quad V^\top V = I",
         summary="Mirrored pairs of units: with ReLU the network starts as a product of orthogonal "
         "matrices, exactly linear.", weights=mirrored_weights, needs=require_even_width,
+        pytorch="v = nn.init.orthogonal_(torch.empty(layer.out_features // 2, "
+        "layer.in_features // 2))\nlayer.weight.data = torch.kron(torch.tensor("
+        "[[1.0, -1.0], [-1.0, 1.0]]), v)  # ends: [v; -v], [v, -v]\n{bias}",
     ),
     Scheme(
         key="lsuv", label="LSUV", source="Mishkin & Matas 2016",
@@ -247,12 +236,16 @@ SCHEMES = catalogue(
         summary="Orthogonal, then each layer in turn is rescaled until its signal on the first "
         "batch has variance 1.",
         weights=lambda layer, draws: draws.orthogonal, adjust=unit_variance_factor,
+        pytorch="nn.init.orthogonal_(layer.weight)\n{bias}\nlayer.weight.data /= z.std()  "
+        "# then, layer by layer: z is its output on a batch",
     ),
     Scheme(
         key="fixup", label="Fixup", source="Zhang et al. 2019",
         formula=r"W_1 \text{ as He}, \quad W_l = 0 \; (l > 1)",
         summary="For residual networks: every branch and the output start at 0, so that depth "
         "starts without effect.", weights=fixup_weights, needs=require_residual,
+        pytorch="nn.init.zeros_(layer.weight)\n{bias}\n"
+        "nn.init.kaiming_normal_(first_layer.weight, {nonlinearity})  # then, the first alone",
     ),
 )  # fmt: skip
 

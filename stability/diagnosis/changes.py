@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stability.catalogues.optimizers import OPTIMIZERS
-from stability.catalogues.schemes import scheme_title
-from stability.diagnosis.remedies import Remedy, have_similar_variance, settings_remedy
+from stability.diagnosis.remedies import (
+    Remedy,
+    have_similar_variance,
+    scheme_remedy,
+    settings_remedy,
+)
 from stability.records.experiment import Experiment
 
 PLAIN_WIDTH, PLAIN_DEPTH = 64, 10  # of a network that most settings train
@@ -49,13 +53,19 @@ def rate_change(key: str, factor: float) -> Change:
 CHANGES = (
     Change("suited scheme", scheme=lambda e: e.phi.suited_scheme),
     *map(scheme_change, ("xavier_normal", "unit_gain", "orthogonal", "lsuv", "fixup")),
-    *(setting_change(f"normalization {key}", normalization=key) for key in ("batch", "layer", "none")),
+    *(
+        setting_change(f"normalization {key}", normalization=key)
+        for key in ("batch", "layer", "none")
+    ),
     setting_change("residual on", residual=True),
     setting_change("residual off", residual=False),
     *map(optimizer_change, ("adam", "momentum", "sgd")),
     Change("typical rate", lambda e: {"learning_rate": e.optimizer_row.learning_rate}),
     *(rate_change(f"rate x {f:g}", f) for f in (0.01, 0.1, 0.3, 3.0, 10.0, 100.0)),
-    *(setting_change(f"activation {key}", activation=key) for key in ("relu", "leaky_relu", "tanh", "gelu")),
+    *(
+        setting_change(f"activation {key}", activation=key)
+        for key in ("relu", "leaky_relu", "tanh", "gelu")
+    ),
     Change("width", lambda e: {"width": max(PLAIN_WIDTH, 2 * e.width)}),
     Change("half the depth", lambda e: {"depth": max(2, e.depth // 2)}),
     Change("shallow", lambda e: {"depth": 3}),
@@ -77,7 +87,7 @@ def single_changes(e: Experiment, sick: str) -> Iterator[tuple[str, Remedy]]:
         if scheme and have_similar_variance(e, sick, scheme):
             continue
         if scheme:
-            remedy = Remedy(f"Compare with {scheme_title(scheme)}", scheme=scheme)
+            remedy = scheme_remedy(e, scheme)
         elif settings:
             remedy = settings_remedy(e, **settings)
         else:

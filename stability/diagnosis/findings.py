@@ -108,7 +108,9 @@ def find_slow_learning(evidence: Evidence) -> Finding | None:
         if not evidence.is_slow or find_lost_updates(evidence):
             return None
         lead = f"It learns slowly: {loss_course(evidence)}.{learned_share(evidence)}"
-        return Finding("slow", lead + as_sentence(reason_to_be_slow(evidence)), evidence.relative_loss)
+        return Finding(
+            "slow", lead + as_sentence(reason_to_be_slow(evidence)), evidence.relative_loss
+        )
     likely = evidence.outlook
     if not likely.slow > max(likely.stalled, likely.diverged):
         return None
@@ -130,7 +132,9 @@ def find_zero_epsilon(evidence: Evidence) -> Finding | None:
     if not evidence.breaks or evidence.breaks[0].value != "NaN" or evidence.breaks[0].step > 2:
         return None
     step = evidence.breaks[0].step
-    return Finding("diverged", f"It broke at step {step}{break_count(evidence)}: {why}.", step, cure)
+    return Finding(
+        "diverged", f"It broke at step {step}{break_count(evidence)}: {why}.", step, cure
+    )
 
 
 def find_divergence(evidence: Evidence) -> Finding | None:
@@ -140,7 +144,9 @@ def find_divergence(evidence: Evidence) -> Finding | None:
         chance = evidence.outlook.diverged
         if not chance > 0.5:
             return None
-        sentence = f"It will probably diverge: {round(100 * chance)} of 100 such networks do.{cause}"
+        sentence = (
+            f"It will probably diverge: {round(100 * chance)} of 100 such networks do.{cause}"
+        )
         return Finding("diverged", sentence, chance)
     if not evidence.did_harm:
         return None

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stability.catalogues import schemes
 from stability.catalogues.optimizers import OPTIMIZERS
+from stability.diagnosis.pytorch_lines import join_lines, remedy_lines, scheme_lines, settings_lines
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.knobs import Number
 
@@ -15,11 +16,17 @@ SAME_VARIANCE = 0.1  # relative; schemes that differ by less make equivalent net
 
 @dataclass(frozen=True)
 class Remedy:
-    """A change of the experiment: a scheme to add beside the sick one, or settings to change."""
+    """A change of the experiment: a scheme to add beside the sick one, or settings to change.
+
+    `pytorch` is a few lines that make the same change in a program of one's own, and `before` the
+    experiment for which they were written.
+    """
 
     label: str
     scheme: str = ""
     settings: tuple[tuple[str, Any], ...] = ()
+    pytorch: str = ""
+    before: Experiment | None = field(default=None, compare=False, repr=False)
 
     def apply(self, e: Experiment, sick: str) -> Experiment:
         """Return a legal experiment, the scheme after the sick one, or in its place if full."""
@@ -38,7 +45,11 @@ def join_remedies(first: Remedy, second: Remedy) -> Remedy | None:
     if both_schemes or len(settings) < len(first.settings) + len(second.settings):
         return None
     label = f"{first.label} and {second.label[:1].lower()}{second.label[1:]}"
-    return Remedy(label, first.scheme or second.scheme, tuple(settings.items()))
+    scheme, e = first.scheme or second.scheme, first.before
+    lines = join_lines(first.pytorch, second.pytorch)
+    if e is not None:  # written anew: two settings may share a line
+        lines = remedy_lines(e, scheme, settings)
+    return Remedy(label, scheme, tuple(settings.items()), lines, e)
 
 
 def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
@@ -47,14 +58,21 @@ def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
         if isinstance(knob := e.knobs()[name], Number):
             settings[name] = min(max(value, knob.low), knob.high)
     words = [e.knobs()[name].label_with_value(value) for name, value in settings.items()]
-    return Remedy(f"Try {', '.join(words)}", settings=tuple(settings.items()))
+    label, lines = f"Try {', '.join(words)}", settings_lines(e, settings)
+    return Remedy(label, settings=tuple(settings.items()), pytorch=lines, before=e)
+
+
+def scheme_remedy(e: Experiment, key: str) -> Remedy:
+    """Return the remedy that adds this scheme, with a label."""
+    label = f"Compare with {schemes.scheme_title(key)}"
+    return Remedy(label, scheme=key, pytorch=scheme_lines(e, key), before=e)
 
 
 def suggest_better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
     """Yield the suited scheme if it changes Var W, then settings less sensitive to the start."""
     suited = e.phi.suited_scheme
     if suited and not have_similar_variance(e, sick, suited):
-        yield Remedy(f"Compare with {schemes.scheme_title(suited)}", scheme=suited)
+        yield scheme_remedy(e, suited)
     yield settings_remedy(e, normalization="layer")
     yield settings_remedy(e, residual=True)
     yield settings_remedy(e, activation="relu")
@@ -76,7 +94,7 @@ def suggest_random_start(e: Experiment) -> Iterator[Remedy]:
     drawn = [key for key, row in rows if row.variance and row.value is None]
     for key in dict.fromkeys([e.phi.suited_scheme, "xavier_normal", "orthogonal", *drawn]):
         if key:
-            yield Remedy(f"Compare with {schemes.scheme_title(key)}", scheme=key)
+            yield scheme_remedy(e, key)
 
 
 def suggest_smaller_steps(e: Experiment, decades: float = 1.0) -> Iterator[Remedy]:

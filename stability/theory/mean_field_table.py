@@ -9,7 +9,7 @@ import pandas as pd
 from stability.catalogues.draws import Layer
 from stability.catalogues.mean_field import NOTE_DIES, fixed_point
 from stability.catalogues.scheme_entry import Scheme
-from stability.catalogues.schemes import critical_sigma_w2_or_none
+from stability.catalogues.scheme_needs import critical_sigma_w2_or_none
 from stability.records.experiment import Experiment
 from stability.text import latex_number
 from stability.theory.prediction import predict

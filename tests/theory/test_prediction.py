@@ -24,7 +24,8 @@ import torch
 
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.datasets import DATASETS
-from stability.catalogues.schemes import SCHEMES, has_edge_of_chaos
+from stability.catalogues.scheme_needs import has_edge_of_chaos
+from stability.catalogues.schemes import SCHEMES
 from stability.engine.measurement import Measurement
 from stability.engine.process_settings import configure_process
 from stability.engine.training import Training, batch_indices, draw_stack_and_data, measure

@@ -1,0 +1,44 @@
+"""The settings that some schemes need, and where an activation has an edge of chaos."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from stability.catalogues.mean_field import critical_sigma_w2
+from stability.catalogues.scheme_entry import Disagreement, OtherSettings
+from stability.text import exact_number
+
+
+def require_even_width(settings: OtherSettings) -> Iterator[Disagreement]:
+    width = settings["width"]
+    if width % 2 and settings["depth"] > 1:
+        yield f"width must be even for the scheme looks_linear, not {width}", "width", width + 1
+
+
+def require_residual(settings: OtherSettings) -> Iterator[Disagreement]:
+    if not settings["residual"]:
+        yield "residual must be true for the scheme fixup, not false", "residual", True
+
+
+def require_edge_of_chaos(settings: OtherSettings) -> Iterator[Disagreement]:
+    activation, bias_std = settings["activation"], settings["bias_std"]
+    for_critical = "for the scheme critical"
+    if not has_edge_of_chaos(activation, 0.0) and not has_edge_of_chaos(activation, bias_std):
+        sentence = f"activation must have an edge of chaos {for_critical}, not {activation}"
+        yield sentence, "activation", "tanh"
+        activation = "tanh"
+    if not has_edge_of_chaos(activation, bias_std):
+        instead = f"with {activation}, not {exact_number(bias_std)}"
+        yield f"bias_std must be 0 {for_critical} {instead}", "bias_std", 0.0
+
+
+@lru_cache(maxsize=1024)
+def critical_sigma_w2_or_none(activation: str, bias_std: float) -> float | None:
+    """Return sigma_w2 at the edge of chaos, None where there is none."""
+    try:
+        return critical_sigma_w2(activation, bias_std**2)
+    except ValueError:
+        return None
+
+
+def has_edge_of_chaos(activation: str, bias_std: float) -> bool:
+    return critical_sigma_w2_or_none(activation, bias_std) is not None

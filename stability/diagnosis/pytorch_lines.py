@@ -1,0 +1,127 @@
+"""The lines of PyTorch that change one's own program as a remedy changes an experiment.
+
+They name what such a program has: `model`, `optimizer`, each `layer`, an nn.Linear, the activation
+`act`, and so on. To give a setting a line, add a row to `SETTING_LINES`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stability.catalogues.scheme_entry import bias_line
+from stability.catalogues.schemes import parse_scheme
+from stability.records.experiment import Experiment
+from stability.text import exact_number
+
+# Of the experiment as it is and as it shall be, the lines for one setting or several.
+SettingLine = Callable[[Experiment, Experiment], str]
+
+
+def scheme_lines(e: Experiment, scheme: str) -> str:
+    """Return the lines that draw a layer by this scheme, numbers being those of the middle layer.
+
+    If the scheme is illegal with other settings, the lines that change those follow.
+    """
+    after = reconciled(e, {"schemes": (scheme,)})
+    middle = after.layers[len(after.layers) // 2]
+    changes = after.differences(e)
+    changes.pop("schemes", None)
+    return join_lines(parse_scheme(scheme).pytorch_lines(middle), settings_lines(e, changes))
+
+
+def settings_lines(e: Experiment, settings: Mapping[str, Any]) -> str:
+    """Return the lines that change these settings, empty for settings of the data alone."""
+    writers = dict.fromkeys(SETTING_LINES[name] for name in settings if name in SETTING_LINES)
+    after = reconciled(e, settings) if writers else e
+    return join_lines(*(lines(e, after) for lines in writers))
+
+
+def remedy_lines(e: Experiment, scheme: str, settings: Mapping[str, Any]) -> str:
+    """Return the lines that change the settings, then those of the scheme, empty for none."""
+    after = reconciled(e, settings)
+    return join_lines(settings_lines(e, settings), scheme and scheme_lines(after, scheme))
+
+
+def reconciled(e: Experiment, settings: Mapping[str, Any]) -> Experiment:
+    return Experiment.reconcile(e.settings() | dict(settings))[0]
+
+
+def join_lines(*lines: str) -> str:
+    return "\n".join(filter(None, lines))
+
+
+def activation_line(e: Experiment, after: Experiment) -> str:
+    return f"act = {after.phi.pytorch}  # in place of {e.phi.pytorch}"
+
+
+def network_lines(e: Experiment, after: Experiment) -> str:
+    first, last = after.layers[0], after.layers[-1]
+    return (
+        f"sizes = [{first.fan_in}] + {after.depth - 1} * [{after.width}] + [{last.fan_out}]\n"
+        "layers = nn.ModuleList(nn.Linear(*pair) for pair in zip(sizes, sizes[1:]))"
+    )
+
+
+def residual_line(e: Experiment, after: Experiment) -> str:
+    """Return the way through a hidden layer; z is the pre-activation of the one before."""
+    branch = "norm(z)" if after.normalization_row.pytorch else "z"
+    branch = f"dropout(act({branch}))" if after.dropout else f"act({branch})"
+    if after.residual:
+        return f"z = z + layer({branch})  # in each hidden layer but the first"
+    return f"z = layer({branch})  # in each hidden layer but the first, without adding z"
+
+
+def normalization_line(e: Experiment, after: Experiment) -> str:
+    before, module = (
+        each.normalization_row.pytorch.format(width=each.width) for each in (e, after)
+    )
+    comment = f"in place of each {before}" if before else "before each activation"
+    return f"{module or 'nn.Identity()'}  # {comment}"
+
+
+def dropout_line(e: Experiment, after: Experiment) -> str:
+    comment = f"in place of each nn.Dropout({exact_number(e.dropout)})"
+    comment = comment if e.dropout else "after each activation"
+    return f"nn.Dropout({exact_number(after.dropout)})  # {comment}"
+
+
+def optimizer_lines(e: Experiment, after: Experiment) -> str:
+    """Return the lines that make the optimizer, with its rate and its weight decay."""
+    decay = exact_number(after.weight_decay)
+    lines = after.optimizer_row.pytorch.format(
+        rate=exact_number(after.learning_rate),
+        weight_decay=decay,
+        decay=f", weight_decay={decay}" if after.weight_decay else "",
+    )
+    remark = "# only weight matrices decay here: give biases and gains a group without it"
+    return join_lines(lines, remark if after.weight_decay else "")
+
+
+def clipping_lines(e: Experiment, after: Experiment) -> str:
+    if not after.clip:
+        return "# no nn.utils.clip_grad_norm_ before optimizer.step()"
+    limit = exact_number(after.clip)
+    line = f"nn.utils.clip_grad_norm_(model.parameters(), {limit})  # before optimizer.step()"
+    return f"scaler.unscale_(optimizer)\n{line}" if after.number_format.scales_loss else line
+
+
+def batch_line(e: Experiment, after: Experiment) -> str:
+    loader = f"dataset, batch_size={after.batch}, shuffle=True, drop_last=True"
+    return f"loader = torch.utils.data.DataLoader({loader})"
+
+
+SETTING_LINES: Mapping[str, SettingLine] = {
+    "activation": activation_line,
+    "depth": network_lines,
+    "width": network_lines,
+    "residual": residual_line,
+    "normalization": normalization_line,
+    "dropout": dropout_line,
+    "bias_std": lambda e, after: bias_line(after.bias_std),
+    "optimizer": optimizer_lines,
+    "learning_rate": optimizer_lines,
+    "weight_decay": optimizer_lines,
+    "batch": batch_line,
+    "steps": lambda e, after: f"steps = {after.steps}  # calls of optimizer.step(), not {e.steps}",
+    "clip": clipping_lines,
+    "precision": lambda e, after: after.number_format.pytorch,
+}
