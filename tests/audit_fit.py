@@ -31,7 +31,7 @@ START_KNOTS = {
     "depth_if_normalized": (0, 0.7, 1.2, 1.7),
     "depth_if_residual": (0, 0.7, 1.2, 1.7),
     "width": (0.3, 0.8, 1.2, 1.8),
-    "steps": (1, 1.7, 2, 2.5),
+    "steps": (1, 1.7, 2, 2.5, 3.3),
     "batch": (0.9, 1.5, 2.1),
     "samples": (2.4, 3),
     "features": (0, 0.3, 0.6, 1.2, 1.8),

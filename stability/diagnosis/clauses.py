@@ -32,9 +32,9 @@ def learned_share(evidence: Evidence) -> str:
     return f" {evidence.learned_replicates} of {count} replicates learn."
 
 
-def odds_of_learning(evidence: Evidence) -> str:
-    """Return how many of a hundred such networks learn."""
-    return f"{round(100 * evidence.outlook.learns)} of 100 such networks learn"
+def odds(share: float) -> str:
+    """Return how many of a hundred such networks do it."""
+    return f"{round(100 * share)} of 100 such networks"
 
 
 class Trend(NamedTuple):
@@ -80,7 +80,7 @@ def factor_clause(seen: Indicators, trend: Trend) -> str:
     clause = f"each hidden layer multiplies the {trend.name} by {rough_number(trend.factor)}"
     if seen.transitions < 2:
         return clause
-    return f"{clause}, and {seen.transitions} of them by {rough_number(10**trend.decades)}"
+    return f"{clause}, and {seen.transitions} in a row by {rough_number(10**trend.decades)}"
 
 
 def break_clause(evidence: Evidence) -> str:

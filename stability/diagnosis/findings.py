@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stability.diagnosis.clauses import (
-    EXACT_ZERO,
     break_clause,
     break_count,
     factor_clause,
@@ -18,43 +17,18 @@ from stability.diagnosis.clauses import (
     learned_share,
     loss_course,
     notable_factor,
-    odds_of_learning,
+    odds,
     overshoot,
     shrinking,
-    small_promise,
 )
 from stability.diagnosis.evidence import HEALTHY_DECADES, SATURATED, Evidence, is_healthy
 from stability.diagnosis.indicators import DEAD, Indicators
-from stability.diagnosis.linear_fit import best_linear_loss
-from stability.text import capitalize_first, layer_range, percent, rough_number, share_in_words
+from stability.diagnosis.reasons import as_sentence, reasons
+from stability.text import capitalize_first, percent, rough_number, share_in_words
 
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
+LIKELY = 0.7  # probability from which on a forecast says that a network will learn
 LOST = 0.5  # share of a step that rounding takes, from which on it is what holds training up
-PLATEAU = 0.03  # a loss that is nearer to that of the best linear fit stands on its plateau
-
-# What each word means, in two lines: the page shows it on hover, README lists it.
-EXPLANATIONS = {
-    "learns": "The held-out loss ended below half of what guessing costs. "
-    "What the start foretold may have been otherwise.",
-    "slow": "The held-out loss ended below 0.9 of what guessing costs, but not below half of it. "
-    "The network learns; the steps did not suffice.",
-    "stalled": "The network has not learned, and neither signal nor gradient is sick. "
-    "The sentence names the likely cause: steps, rounding, the output layer, a linear plateau.",
-    "vanishing": "The signal, what differs between examples, or the gradient shrinks a hundredfold "
-    "or more from one end of the hidden layers to the other. One end learns nothing.",
-    "exploding": "The signal or the gradient grows a hundredfold or more from one end of the "
-    "hidden layers to the other. A step that suits one end ruins the other.",
-    "saturated": "Many hidden units sit where the activation is flat, beyond what it has by "
-    "design. Through them hardly any gradient passes.",
-    "dead": "In one layer nearly all units are off for every example of the batch. "
-    "They get no gradient, so they stay off.",
-    "symmetric": "All units of a layer compute the same, and get the same gradient. "
-    "However wide, the layer is one unit wide.",
-    "diverged": "Training did harm: a number left the range of the format, or the loss grew. "
-    "The sentence names the step and the layer that broke first.",
-    "overflowed": "A number left the range of the format before the first step. "
-    "No step can repair that.",
-}
 
 
 @dataclass(frozen=True)
@@ -86,12 +60,13 @@ def find_learning(evidence: Evidence) -> Finding | None:
             return None
         sentence = f"It learns: {loss_course(evidence)}.{learned_share(evidence)}"
         return Finding("learns", sentence + overcome(evidence), evidence.relative_loss)
-    if not evidence.outlook.learns > 0.5:
+    chance = evidence.outlook.learns
+    if not chance > LIKELY:
         return None
     factor = notable_factor(evidence.start)
     although = f", although {factor}" if factor else ""
-    sentence = f"It will probably learn: {odds_of_learning(evidence)}{although}."
-    return Finding("learns", sentence, evidence.outlook.learns)
+    sentence = f"It will probably learn: {odds(chance)} do{although}."
+    return Finding("learns", sentence, chance)
 
 
 def overcome(evidence: Evidence) -> str:
@@ -107,15 +82,15 @@ def find_slow_learning(evidence: Evidence) -> Finding | None:
     if evidence.end:
         if not evidence.is_slow or find_lost_updates(evidence):
             return None
-        lead = f"It learns slowly: {loss_course(evidence)}.{learned_share(evidence)}"
-        return Finding(
-            "slow", lead + as_sentence(reason_to_be_slow(evidence)), evidence.relative_loss
-        )
+        sentence = f"It learns slowly: {loss_course(evidence)}.{learned_share(evidence)}"
+        return Finding("slow", sentence + reasons(evidence), evidence.relative_loss)
     likely = evidence.outlook
-    if not likely.slow > max(likely.stalled, likely.diverged):
+    if not likely.learns + likely.slow > 0.5:
         return None
-    sentence = f"It will probably learn slowly: {odds_of_learning(evidence)} well"
-    return Finding("slow", f"{sentence}.{as_sentence(reason_to_be_slow(evidence))}", likely.slow)
+    sentence = (
+        f"It may learn: {odds(likely.learns)} do, and {round(100 * likely.slow)} learn slowly."
+    )
+    return Finding("slow", sentence + reasons(evidence), likely.slow)
 
 
 def find_zero_epsilon(evidence: Evidence) -> Finding | None:
@@ -260,8 +235,9 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
     if not seen or not seen.lost_updates > LOST or evidence.learns:
         return None
     sentence = (
-        f"{row.label} rounds {percent(seen.lost_updates)} of the updates away: they are smaller "
-        f"than half a unit in the last place of the weights. {capitalize_first(loss_course(evidence))}."
+        f"{row.label} rounds {share_in_words(seen.lost_updates)} of the updates away: they are smaller "
+        "than half a unit in the last place of the weights. "
+        f"{capitalize_first(loss_course(evidence))}."
     )
     word = "slow" if evidence.is_slow else "stalled"
     return Finding(word, sentence, seen.lost_updates, (("precision", "float32"),))
@@ -269,45 +245,13 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
 
 def find_stall(evidence: Evidence) -> Finding:
     """Return the finding of a network that neither learns nor shows a disease."""
-    reason = as_sentence(reason_to_be_slow(evidence) or "no disease is in sight")
+    why = reasons(evidence) or " No disease is in sight."
     if evidence.end:
-        sentence = f"It has not learned: {loss_course(evidence)}.{learned_share(evidence)}{reason}"
+        sentence = f"It has not learned: {loss_course(evidence)}.{learned_share(evidence)}{why}"
         return Finding("stalled", sentence, evidence.relative_loss)
-    odds = f"only {odds_of_learning(evidence)} in {evidence.experiment.steps} steps"
-    return Finding(
-        "stalled", f"It will probably not learn: {odds}.{reason}", evidence.outlook.learns
-    )
-
-
-def reason_to_be_slow(evidence: Evidence) -> str:
-    """Return the likeliest reason why a network without a disease learns little, as a clause."""
-    seen = evidence.end or evidence.start
-    if seen.still_layers == seen.depth and not seen.readout_is_zero:
-        return f"the weight gradients of all {seen.depth} layers are exactly 0: only biases move"
-    if clause := high_start(evidence):
-        return clause
-    if clause := linear_plateau(evidence):
-        return clause
-    if evidence.end and evidence.is_falling:
-        return "the loss was still falling at the last step"
-    if clause := small_promise(evidence) or overshoot(evidence):
-        return clause
-    return notable_factor(evidence.start)
-
-
-def linear_plateau(evidence: Evidence) -> str:
-    """Return that the loss stands where the best linear function does; nothing where not."""
-    if not evidence.end or evidence.is_falling or not evidence.relative_loss < 1.1:
-        return ""
-    linear = best_linear_loss(evidence.experiment)
-    if not abs(evidence.last_loss / linear - 1) < PLATEAU:
-        return ""
-    return f"the best linear function costs {rough_number(linear)} too, so it bends nothing yet"
-
-
-def as_sentence(clause: str) -> str:
-    """Return the clause as a sentence that follows another; nothing for nothing."""
-    return f" {capitalize_first(clause)}." if clause else ""
+    chance, steps = evidence.outlook.learns, evidence.experiment.steps
+    sentence = f"It will probably not learn: only {odds(chance)} learn in {steps} steps.{why}"
+    return Finding("stalled", sentence, chance)
 
 
 OUTCOME_FINDERS = (

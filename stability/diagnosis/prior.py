@@ -6,6 +6,7 @@ How often the first of them cures, `tests/audit.py` measures.
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from stability.diagnosis.changes import single_changes, treated
 from stability.diagnosis.forecast import outlook_from_start
@@ -16,8 +17,9 @@ from stability.engine.training import measure
 from stability.records.experiment import Experiment
 
 PATIENCE = "steps"  # the change that only trains on
+MOST_NUMBERS = 2**20  # depth x width x (width + batch) of networks whose first steps are quick
 # The settings on which the first measurement does not depend.
-AFTER_FIRST_STEP = {
+AFTER_FIRST_STEP: dict[str, Any] = {
     "optimizer": "sgd", "learning_rate": 0.02, "clip": 0.0, "weight_decay": 0.0, "steps": 1,
 }  # fmt: skip
 
@@ -26,9 +28,12 @@ AFTER_FIRST_STEP = {
 def ranked_changes(e: Experiment, scheme: str) -> tuple[tuple[str, Remedy], ...]:
     """Return the key and the remedy of each single change of a network, the likeliest cure first.
 
-    That costs as much as a dozen steps of a run, and is remembered.
+    That costs as much as a dozen steps of a run, and is remembered. For large networks, whose
+    steps take long, it is the order of the rows.
     """
     changes = list(single_changes(e, scheme))
+    if e.depth * e.width * (e.width + e.batch) > MOST_NUMBERS:
+        return tuple(changes)
     starts = [remedy.scheme for _, remedy in changes if remedy.scheme]
     promise = {}
     for change, remedy in changes:

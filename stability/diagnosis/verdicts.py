@@ -4,7 +4,8 @@ Before training it is a forecast, and says "probably"; after it a finding. A net
 held-out loss ends below half of what guessing costs, and learns slowly if below 0.9 of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.evidence import Evidence, evidence_before_training, evidence_of_run
@@ -26,8 +27,17 @@ class Verdict:
     word: str
     sentence: str
     number: float
-    remedy: Remedy | None
     forecast: bool
+    evidence: Evidence = field(repr=False, compare=False)
+    finding: Finding = field(repr=False, compare=False)
+
+    @cached_property
+    def remedy(self) -> Remedy | None:
+        """What to try first; None for a network that learns.
+
+        Changed networks are drawn and their first step measured for that, at the first reading.
+        """
+        return None if self.word == "learns" else first_suggestion(self.evidence, self.finding)
 
 
 def forecast(experiment: Experiment) -> list[Verdict]:
@@ -52,18 +62,15 @@ def current_verdicts(run: Run, count: int) -> list[Verdict]:
 def judge(evidence: Evidence) -> Verdict:
     """Return the verdict on this evidence."""
     finding = decide(evidence)
-    sentence, remedy = finding.sentence, None
-    if finding.word != "learns":
-        remedy = first_suggestion(evidence, finding)
-        sentence += learning_siblings(evidence)
+    sentence = finding.sentence + learning_siblings(evidence)
     number, is_forecast = float(finding.number), not evidence.end
-    return Verdict(evidence.scheme, finding.word, sentence, number, remedy, is_forecast)
+    return Verdict(evidence.scheme, finding.word, sentence, number, is_forecast, evidence, finding)
 
 
 def learning_siblings(evidence: Evidence) -> str:
     """Return which schemes beside this one have learned, as a sentence; nothing if none has."""
     titles = [scheme_title(scheme) for scheme in evidence.learning_siblings]
-    if not titles:
+    if evidence.learns or not titles:
         return ""
     if len(titles) > 2:
         return f" {len(titles)} others on this page learn."

@@ -1,0 +1,42 @@
+"""Why a network without a disease learns little: the likeliest reason, in a clause."""
+
+from stability.diagnosis.clauses import high_start, notable_factor, overshoot, small_promise
+from stability.diagnosis.evidence import Evidence
+from stability.diagnosis.linear_fit import best_linear_loss
+from stability.text import capitalize_first, rough_number
+
+PLATEAU = 0.03  # a loss that is nearer to that of the best linear fit stands on its plateau
+
+
+def reasons(evidence: Evidence) -> str:
+    """Return why a network without a disease learns little, as sentences; nothing if unknown."""
+    return "".join(map(as_sentence, (likeliest_reason(evidence), notable_factor(evidence.start))))
+
+
+def likeliest_reason(evidence: Evidence) -> str:
+    """Return the likeliest reason why a network without a disease learns little, as a clause."""
+    seen = evidence.end or evidence.start
+    if seen.still_layers == seen.depth and not seen.readout_is_zero:
+        return f"the weight gradients of all {seen.depth} layers are exactly 0: only biases move"
+    if clause := high_start(evidence):
+        return clause
+    if clause := linear_plateau(evidence):
+        return clause
+    if evidence.end and evidence.is_falling:
+        return "the loss was still falling at the last step"
+    return small_promise(evidence) or overshoot(evidence)
+
+
+def linear_plateau(evidence: Evidence) -> str:
+    """Return that the loss stands where the best linear function does; nothing where not."""
+    if not evidence.end or evidence.is_falling or not evidence.relative_loss < 1.1:
+        return ""
+    linear = best_linear_loss(evidence.experiment)
+    if not abs(evidence.last_loss / linear - 1) < PLATEAU:
+        return ""
+    return f"the best linear function costs {rough_number(linear)} too, so it bends nothing yet"
+
+
+def as_sentence(clause: str) -> str:
+    """Return the clause as a sentence that follows another; nothing for nothing."""
+    return f" {capitalize_first(clause)}." if clause else ""

@@ -1,0 +1,25 @@
+"""The words of verdicts, and what each of them means."""
+
+# In two lines, which the page shows on hover and README lists.
+EXPLANATIONS = {
+    "learns": "The held-out loss ended below half of what guessing costs. "
+    "What the start foretold may have been otherwise.",
+    "slow": "The held-out loss ended below 0.9 of what guessing costs, but not below half of it. "
+    "The network learns; the steps did not suffice.",
+    "stalled": "The network has not learned, and neither signal nor gradient is sick. "
+    "The sentence names the likely cause: steps, rounding, the output layer, a linear plateau.",
+    "vanishing": "The signal, what differs between examples, or the gradient shrinks a hundredfold "
+    "or more from one end of the hidden layers to the other. One end learns nothing.",
+    "exploding": "The signal or the gradient grows a hundredfold or more from one end of the "
+    "hidden layers to the other. A step that suits one end ruins the other.",
+    "saturated": "Many hidden units sit where the activation is flat, beyond what it has by "
+    "design. Through them hardly any gradient passes.",
+    "dead": "In one layer nearly all units are off for every example of the batch. "
+    "They get no gradient, so they stay off.",
+    "symmetric": "All units of a layer compute the same, and get the same gradient. "
+    "However wide, the layer is one unit wide.",
+    "diverged": "Training did harm: a number left the range of the format, or the loss grew. "
+    "The sentence names the step and the layer that broke first.",
+    "overflowed": "A number left the range of the format before the first step. "
+    "No step can repair that.",
+}
