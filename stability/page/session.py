@@ -162,6 +162,16 @@ class Session:
         """Swap two hidden units; each time two others."""
         self.change_setting("swaps", (self.page.view.swaps + 1) % 10_000)
 
+    def find_cure(self, scheme: str) -> None:
+        """Open the search for a cure of this scheme; it begins after the last step."""
+        self.playback.paused = False
+        view = replace(self.page.view, section="cure", cure_scheme=scheme)
+        self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
+
+    def close_section(self) -> None:
+        """Close the open section of "Look closer", and stop what is computed for it."""
+        self.change_setting("section", "")
+
     def toggle_presenter_view(self) -> None:
         """Switch between the presenter view and the usual one."""
         self.change_setting("view", "" if self.page.view.is_presenter_view else "present")
