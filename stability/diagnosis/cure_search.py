@@ -14,7 +14,6 @@ from stability.engine.cost import Cost, state_bytes, training_cost
 from stability.engine.replicates import median_or_worst
 from stability.engine.runs import PROFILE_BYTES, Run, Stream
 from stability.records.experiment import Experiment
-from stability.text import capitalize_first
 
 MOST_PAIRS = math.comb(PAIRED, 2)
 CURE_BYTES = 8192  # of a change that was tried: its settings and its verdict
@@ -118,8 +117,8 @@ def best_first(tried: Sequence[Cure]) -> list[Cure]:
 
 
 def describe_change(remedy: Remedy) -> str:
-    """Return what a remedy changes: `Optimizer Adam, learning rate 0.001`."""
+    """Return what a remedy changes: `optimizer Adam, learning rate 0.001`."""
     words = [scheme_title(remedy.scheme)] if remedy.scheme else []
     knobs = Experiment.knobs()
     words += [knobs[name].label_with_value(value) for name, value in remedy.settings]
-    return capitalize_first(", ".join(words))
+    return ", ".join(words)

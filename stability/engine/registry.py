@@ -45,8 +45,9 @@ class Registry:
     """All streams of a server, by record: equal settings are never computed twice.
 
     `slots` streams advance at once, first come first served; one that gives way goes to the end of
-    the queue after each advance. A stream without readers leaves the queue and can be resumed. When the streams take more than `most_bytes`, the least recently
-    opened ones without readers are dropped.
+    the queue after each advance. A stream without readers leaves the queue and can be resumed. When
+    the streams take more than `most_bytes`, the least recently opened ones without readers are
+    dropped.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ class Stream(Generic[Record, Yielded]):
         self.finished = False
         self.seconds = 0.0  # spent on computing so far
         self._start = start
-        self._source: Iterator[Yielded] | None = None
+        self._source: Iterator[Yielded | None] | None = None
         self._to_skip = 0  # measurements that a restarted source yields again
         self._bytes_when_finished: int | None = None
         self._lock = threading.Lock()

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from stability import frames
 from stability.course.lessons import Lesson, all_lessons
 from stability.diagnosis.remedies import Remedy
-from stability.engine.runs import steps_with_profiles
+from stability.engine.registry import AnyStream
+from stability.engine.runs import Run, steps_with_profiles
 from stability.page.links import lesson_start, read_link, spell_link
 from stability.page.playback import Playback
 from stability.page.settings import page_knobs
@@ -35,7 +37,6 @@ class Session:
         self.playback = Playback(self.page.last_step)
         # Summaries of the experiments that were trained to their end, oldest first.
         self.history: dict[Experiment, pd.DataFrame] = {}
-        self.times_reopened = 0
         self.answers: dict[str, str] = {}  # to the questions of lessons, by their keys
         self._written: dict[str, str] | None = None  # what the address was last known to spell
         self._touched = False  # a control was, since the address was read: then the controls win
@@ -103,6 +104,15 @@ class Session:
         """Return all summaries as one table, and the experiment of each of its rows."""
         owners = [owner for owner, rows in self.history.items() for _ in range(len(rows))]
         return pd.concat(list(self.history.values()), ignore_index=True), owners
+
+    def remember_run(self, run: AnyStream) -> bool:
+        """Add a training that came to its end to the history. Returns True if it is new there."""
+        if not isinstance(run, Run) or not run.finished or self.playback.paused:
+            return False
+        is_new = run.experiment not in self.history
+        if is_new:
+            self.history[run.experiment] = frames.summary_frame(run)
+        return is_new
 
     def show_page(
         self, page: Page, notes: Sequence[str] = (), chosen: Sequence[str] | None = None
@@ -205,7 +215,6 @@ class Session:
 
     def reopen(self, record: BenchRecord) -> None:
         """Show settings that were tried before, or are offered instead of too large ones."""
-        self.times_reopened += 1
         self.show_page(self.page.with_record(record))
 
     def open_bench(self, bench: str) -> None:

@@ -92,4 +92,10 @@ GAIN_HEADINGS = {
         "Mean square of the gradient behind the first layer over that before it"),
     "predicted_backward": column("predicted ", "%.3g", "Units times the variance"),
 }
+CURE_HEADINGS = {
+    "change": column("Change", help="Everything else stays as it is, the seed too"),
+    "verdict": column("Verdict", help="After the last step"),
+    "loss": column("Held-out loss", "%.3g", "Loss on 512 further examples, after the last step"),
+    "pytorch": column("In PyTorch", width="large"),
+}
 # fmt: on
