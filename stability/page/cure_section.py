@@ -9,6 +9,7 @@ from stability.diagnosis.remedies import Remedy
 from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.runs import Run
 from stability.page.pieces import ButtonTable, Piece, paragraphs
+from stability.page.prose import CURE_NOTE
 from stability.page.session import Session
 from stability.page.table_headings import CURE_HEADINGS
 from stability.records.view import View
@@ -31,7 +32,7 @@ def cure_pieces(run: Run, view: View, search: CureSearch | None) -> list[Piece]:
     if not search:
         return [paragraphs([why_not_searched(run, view)])]
     tried, sick = best_first(list(search.measurements)), search.record.scheme
-    pieces: list[Piece] = [paragraphs([search_sentence(search)])]
+    pieces: list[Piece] = [paragraphs([search_sentence(search), CURE_NOTE])]
     if tried:
         rows = frames.cure_frame(tried)
         rows.insert(0, BUTTON, "Apply")
@@ -57,6 +58,8 @@ def search_progress(search: CureSearch) -> str:
     """Return how far a search is: `7 of 22 changes tried, 2 cure`."""
     tried, cures, singles = len(search.measurements), search.cure_count, search.record.change_count
     words = f"{cures or 'none'} {'cures' if cures < 2 else 'cure'}"
+    if not tried:
+        return f"the first of {singles} changes are being trained"
     if tried <= singles:
         done = "all" if search.finished else f"{tried} of"
         return f"{done} {singles} changes tried, {words}"
@@ -65,13 +68,10 @@ def search_progress(search: CureSearch) -> str:
 
 def search_sentence(search: CureSearch) -> str:
     """Return how far a search is, and for which scheme, in a sentence."""
-    title, progress = scheme_title(search.record.scheme), search_progress(search)
-    if not search.measurements:
-        return f"{title}: the first of {search.record.change_count} changes are being trained."
-    return f"{title}: {progress}."
+    return f"{scheme_title(search.record.scheme)}: {search_progress(search)}."
 
 
-def refusal_sentence(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:
+def search_refusal(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:
     """Return a sentence that refuses a search of this cost."""
     limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
     return (

@@ -68,9 +68,9 @@ def formula(title: str, latex: str) -> Element:
     return Element("markdown", f"{escape_markdown(title)}: ${latex}$")
 
 
-def data_table(rows: pd.DataFrame, headings: Mapping[str, Any]) -> Element:
-    """Return a table with the headings of its columns."""
-    options = {"hide_index": True, "column_config": headings, "width": "stretch"}
+def data_table(rows: pd.DataFrame, headings: Mapping[str, Any], **options: Any) -> Element:
+    """Return a table with the headings of its columns; `options` are more of Streamlit's."""
+    options |= {"hide_index": True, "column_config": headings, "width": "stretch"}
     return Element("dataframe", rows, options)
 
 

@@ -74,7 +74,6 @@ FIND_CURE_HELP = (
     "charts as they end."
 )
 CURE_NOTE = (
-    "Each row is this network with one change, trained from the same seed on the same data; a "
-    "network is cured if it halves its held-out loss. Apply a change as a button beneath the cards "
-    "would."
+    "Each row is this network with one change, trained from the same seed on the same data. It is "
+    "cured if it halves its held-out loss. “Apply” does what a button beneath the cards would do."
 )

@@ -242,7 +242,6 @@ TRAIN_SECTIONS = {
     "cure": Section(
         search=cure_section.search_to_open,
         found=cure_section.cure_pieces,
-        static=lambda e, view: [paragraphs([prose.CURE_NOTE])],
         settings=("cure_scheme",),
         actions={"Cancel": Session.close_section},
     ),

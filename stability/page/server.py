@@ -83,7 +83,7 @@ class Server:
             if self.registry.opened(sick) or self.affords(sick.cost, MOST_SEARCH_SECONDS):
                 section.search = look.searches[sick.scheme] = self.registry.open(sick)
             else:
-                section.refusal = cure_section.refusal_sentence(
+                section.refusal = cure_section.search_refusal(
                     self.speed.seconds(sick.cost), sick.cost.bytes, MOST_SEARCH_SECONDS, MOST_BYTES
                 )
         return section.search
