@@ -13,13 +13,13 @@ from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
+from stability.page.card_buttons import remedy_row
 from stability.page.cards import cards_html, claim_html
 from stability.page.cure_section import search_progress
 from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Picture, Piece, Slot, html, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
-from stability.page.remedy_row import remedy_row
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.page import Page

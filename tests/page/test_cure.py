@@ -11,9 +11,9 @@ from stability.diagnosis.cure_search import CureSearch, SickNetwork
 from stability.diagnosis.remedies import Remedy, settings_remedy
 from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.runs import Run
+from stability.page.card_buttons import remedy_row
 from stability.page.cure_section import cure_pieces, search_progress, search_refusal, search_to_open
 from stability.page.pieces import ButtonTable, RowButton
-from stability.page.remedy_row import remedy_row
 from stability.page.server import Server
 from stability.page.session import Session
 from stability.records.experiment import Experiment
