@@ -1,7 +1,7 @@
 """The page: `main` is its table of contents, a Session its state, and a link spells its Page."""
 
 import webbrowser
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stability import frames, page_layout
+from stability import page_layout
 from stability.course.lessons import Lesson
 from stability.engine.runs import RunError
 from stability.page import cards, course_page, prose, settings, widgets
@@ -305,42 +305,42 @@ def look_closer(session: Session) -> Containers:
 
 
 def tried_experiments(session: Session, container: DeltaGenerator) -> None:
-    """List all experiments that were trained to their end; clicking one opens it again."""
+    """List all experiments that were trained to their end; a button opens each again."""
     if session.page.view.open_section != "tried":
         return
     if not session.history:
         container.caption("Each experiment that came to its end is listed here.")
         return
     rows, owners = session.tried_table()
-    # A new table has no row chosen, so that any row can be clicked again.
-    key = f"tried_{len(rows)}_{session.times_reopened}"
-    table: dict[str, Any] = {"selection_mode": "single-row", "column_config": TRIED_HEADINGS}
-
-    def reopen_chosen() -> None:
-        for row in st.session_state[key].selection.rows:
-            session.reopen(owners[row])
-
+    key = f"tried_{len(rows)}"
+    buttons = button_column(key, lambda row: session.reopen(owners[row]))
     with container.container():
-        st.caption("Click the box before a row to open its settings again.")
-        st.dataframe(rows, key=key, on_select=reopen_chosen, hide_index=True, **table)
+        headings = {"open": buttons, **TRIED_HEADINGS}
+        st.dataframe(rows.assign(open="Open")[[*headings]], column_config=headings, hide_index=True)
         file = rows.to_csv(index=False), "tried.csv", "text/csv"
         st.download_button("Download as CSV", *file, on_click="ignore", key=f"download_{key}")
+
+
+def button_column(key: str, press: Callable[[int], None]) -> Any:
+    """Return the heading of a column of buttons, whose labels are its cells; rows count from 0."""
+    options: Any = {"key": key, "on_click": lambda: press(st.session_state[key].row)}
+    return st.column_config.ButtonColumn("", type="tertiary", pinned=True, **options)
 
 
 def show(server: Server, session: Session, containers: Containers) -> None:
     """Draw the run while it is computed, or up to the step of a pause, and the pinned runs."""
     look, playback = server.look(session), session.playback
     until = playback.until(look.stream.last_index)
-    renderer = Renderer(containers, look, session.apply_remedy, session.opened_at)
+    renderer = Renderer(containers, look, session, button_column)
     # Streamlit looks, at every access to its state, whether the visitor has left or gone on.
     end_if_left = partial(st.session_state.get, "session")
     with closing(server.follow(look, until, end_if_left)) as queue_positions:
         for queue_position in queue_positions:
             playback.count = renderer.draw(until, queue_position)
+            if session.remember_run(look.stream):  # now: a search that follows may be left
+                tried_experiments(session, containers[Slot.HISTORY])
     playback.count = renderer.draw(until, at_rest=True)
-    experiment = session.page.experiment
-    if look.page.view.bench_link.trains and not look.paused and experiment not in session.history:
-        session.history[experiment] = frames.summary_frame(look.stream)
+    if session.remember_run(look.stream):
         tried_experiments(session, containers[Slot.HISTORY])
 
 

@@ -44,9 +44,10 @@ def yield_result(probe: Probe) -> Iterator[object]:
 class Registry:
     """All streams of a server, by record: equal settings are never computed twice.
 
-    `slots` streams advance at once, first come first served; a stream without readers leaves the
-    queue and can be resumed. When the streams take more than `most_bytes`, the least recently
-    opened ones without readers are dropped.
+    `slots` streams advance at once, first come first served; one that gives way goes to the end of
+    the queue after each advance. A stream without readers leaves the queue and can be resumed. When
+    the streams take more than `most_bytes`, the least recently opened ones without readers are
+    dropped.
     """
 
     def __init__(
@@ -84,6 +85,11 @@ class Registry:
                 del self._streams[other.record]
                 self.total_bytes -= self._bytes.pop(other)
             return stream
+
+    def opened(self, record: Hashable) -> Any:
+        """Return the stream of this record if there is one, else None."""
+        with self._changed:
+            return self._streams.get(record)
 
     @contextmanager
     def attend(self, stream: AnyStream) -> Iterator[None]:
@@ -147,6 +153,10 @@ class Registry:
             stream.advance(seconds, until, between_steps=between_steps)
         with self._changed:
             self._count_bytes(stream)
+            if stream.gives_way:
+                self._queue.remove(stream)
+                self._queue.append(stream)
+                self._changed.notify_all()
 
     def queue_position(self, stream: AnyStream) -> int:
         """Return how many other streams must end before this one advances; 0 if none."""

@@ -31,7 +31,8 @@ PROFILE_BYTES = 6 * 10**6
 
 Record = TypeVar("Record")  # of settings
 Yielded = TypeVar("Yielded")
-Start = Callable[[Record], Iterator[Yielded]]
+Start = Callable[[Record], Iterator[Yielded | None]]
+END: Any = object()  # of a source
 
 
 class RunError(RuntimeError):
@@ -42,8 +43,11 @@ class Stream(Generic[Record, Yielded]):
     """All that an iterator yields for a record of settings, computed once, read by many threads.
 
     It can be iterated any number of times, also while it grows. `measurements` lists all values so
-    far, `last_index` + 1 in the end.
+    far, `last_index` + 1 in the end, or fewer if the source ends sooner. A source may yield None
+    between two values that are long in coming: then `advance` can stop there.
     """
+
+    gives_way = False  # True: of a long computation, which others in the queue may interrupt
 
     def __init__(self, record: Record, last_index: int, start: Start[Record, Yielded]):
         self.record, self.last_index = record, last_index
@@ -51,7 +55,7 @@ class Stream(Generic[Record, Yielded]):
         self.finished = False
         self.seconds = 0.0  # spent on computing so far
         self._start = start
-        self._source: Iterator[Yielded] | None = None
+        self._source: Iterator[Yielded | None] | None = None
         self._to_skip = 0  # measurements that a restarted source yields again
         self._bytes_when_finished: int | None = None
         self._lock = threading.Lock()
@@ -99,7 +103,9 @@ class Stream(Generic[Record, Yielded]):
                 self._lock.release()
 
     def _pull(self) -> None:
-        """Compute one more measurement. The caller holds the lock: no generator is entered twice.
+        """Compute up to the next value of the source, which may be None between measurements.
+
+        The caller holds the lock: no generator is entered twice.
 
         After a failure, such as too little memory, the next pull restarts the source and skips the
         measurements that it has yielded before: equal records give equal streams.
@@ -110,17 +116,18 @@ class Stream(Generic[Record, Yielded]):
         try:
             if self._source is None:
                 self._source, self._to_skip = self._start(self.record), len(self.measurements)
-            measurement = next(self._source)
-            if self._to_skip:
-                self._to_skip -= 1
-            else:
-                self._remember(measurement)
+            measurement = next(self._source, END)
+            if measurement is not END and measurement is not None:
+                if self._to_skip:
+                    self._to_skip -= 1
+                else:
+                    self._remember(measurement)
         except Exception as failure:
             self._source = None
             message = f"this run stopped before step {len(self.measurements)}: {failure}"
             raise RunError(message) from failure
         self.seconds += time.monotonic() - start
-        if len(self.measurements) > self.last_index:
+        if measurement is END or len(self.measurements) > self.last_index:
             self.finished, self._source = True, None
 
     def _remember(self, measurement: Yielded) -> None:

@@ -1,11 +1,14 @@
 """The charts of a bench as tables for people to read or hear: the same medians in plain columns."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from stability.catalogues.schemes import scheme_title
+from stability.diagnosis.cure_search import describe_change
+from stability.diagnosis.cures import Cure
 from stability.engine.runs import Run
 from stability.frames.arrow import DEPTH_QUANTITIES
 from stability.frames.depth import profile_table
@@ -14,6 +17,7 @@ from stability.frames.tidy import prediction_table
 from stability.frames.training import curve_table, held_out_table
 from stability.records.experiment import Experiment
 from stability.records.product import Product
+from stability.text import capitalize_first
 from stability.theory.prediction import predict
 
 
@@ -64,3 +68,18 @@ def norm_frame(product: Product, norms: Sequence[np.ndarray]) -> pd.DataFrame:
     law = tables["law"].select(["factor", "frobenius"]).rename_columns(["factor", "law"])
     frame = tables["growth"].to_pandas().merge(law.to_pandas(), on="factor", how="left")
     return frame[["factor", "low", "median", "high", "law"]]
+
+
+def cure_frame(tried: Sequence[Cure]) -> pd.DataFrame:
+    """Return a row for each change that was tried.
+
+    Columns: change, verdict, pytorch (str); loss (float64, held out, at the end), null where it is
+    not finite.
+    """
+    columns = {
+        "change": [capitalize_first(describe_change(cure.remedy)) for cure in tried],
+        "verdict": [cure.verdict.word for cure in tried],
+        "loss": [cure.loss if math.isfinite(cure.loss) else math.nan for cure in tried],
+        "pytorch": [getattr(cure.remedy, "pytorch", "") for cure in tried],
+    }
+    return pd.DataFrame(columns)

@@ -1,21 +1,23 @@
 """The benches by the records of their settings: their streams, their costs, and what they show."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from stability import charts, frames
-from stability.catalogues.schemes import scheme_title
 from stability.course.claims import Claim
-from stability.diagnosis.verdicts import Verdict, current_verdicts
+from stability.diagnosis.cure_search import CureSearch, SickNetwork
+from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
+from stability.page.card_buttons import remedy_row
 from stability.page.cards import cards_html, claim_html
+from stability.page.cure_section import search_progress
 from stability.page.matrix_html import matrices_html
-from stability.page.pieces import Picture, Piece, RemedyButton, Slot, html, paragraphs
+from stability.page.pieces import Picture, Piece, Slot, html, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
@@ -42,7 +44,7 @@ class TrainScene:
         tables = frames.training_tables(run, count, pinned, view.format)
         return {
             Slot.CARDS: html(cards_html(run, count, verdicts, self.look.waiting)),
-            Slot.REMEDIES: remedy_buttons(verdicts),
+            Slot.REMEDIES: remedy_row(run.record, verdicts, self.look.searches),
             Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),
         }
 
@@ -53,17 +55,6 @@ class TrainScene:
         replay = run.finished and count == len(run.measurements)
         tables = frames.depth_tables(run, count, pinned, view.format, view.moment, replay)
         return {Slot.RIGHT: Picture(charts.depth_spec(run.record, self.pins), tables)}
-
-
-def remedy_buttons(verdicts: list[Verdict]) -> tuple[RemedyButton, ...]:
-    """Return a button for every verdict that has a remedy."""
-    buttons = []
-    for verdict in verdicts:
-        if remedy := verdict.remedy:
-            label = f"{remedy.label[:1].lower()}{remedy.label[1:]}"
-            label = f"{scheme_title(verdict.scheme)}: {label}"
-            buttons.append(RemedyButton(label, remedy, verdict.scheme))
-    return tuple(buttons)
 
 
 @dataclass
@@ -92,7 +83,7 @@ class Bench:
     If a run costs too much, the `shrinkable` settings are lowered, in the order in which that hurts
     least. The scene makes the pieces above the sections: `frequent_pieces(count)` are drawn several
     times a second, `occasional_pieces(count)`, which are slow or move little, once a second and at
-    rest.
+    rest. `searchable(record)` names the searches whose results it shows, by scheme.
     """
 
     stream: Callable[[Any], AnyStream]
@@ -100,6 +91,7 @@ class Bench:
     shrinkable: tuple[str, ...]
     scene: type[TrainScene | ProductScene]
     sections: Mapping[str, Section]
+    searchable: Callable[[Any], Mapping[str, SickNetwork]] = lambda record: {}
 
 
 BENCHES: Mapping[type, Bench] = {
@@ -109,6 +101,7 @@ BENCHES: Mapping[type, Bench] = {
         shrinkable=("steps", "replicates", "width", "depth", "batch"),
         scene=TrainScene,
         sections=TRAIN_SECTIONS,
+        searchable=lambda e: {scheme: SickNetwork.of(e, scheme) for scheme in e.schemes},
     ),
     Product: Bench(
         stream=ProductRun,
@@ -124,7 +117,8 @@ BENCHES: Mapping[type, Bench] = {
 class Look:
     """The contents of a page: a stream, the pinned runs behind it, a section, and a claim.
 
-    `waiting` maps chosen schemes that are illegal with the other settings to the reason.
+    `waiting` maps chosen schemes that are illegal with the other settings to the reason, `searches`
+    schemes to the searches for a cure that somebody has begun.
     """
 
     stream: Any
@@ -134,6 +128,7 @@ class Look:
     waiting: Mapping[str, str]
     claim: OpenSection
     paused: bool
+    searches: dict[str, CureSearch] = field(default_factory=dict)
 
     @property
     def bench(self) -> Bench:
@@ -153,13 +148,24 @@ class Look:
             streams += [(pin, pin.last_index + 1) for pin in self.pinned.values()]
         return streams
 
+    def amounts(self, count: int) -> list[int | bool]:
+        """Return how much there is to draw: the page changes only where these numbers do."""
+        beside = [*self.section.computations, *self.claim.computations]
+        streams = [*self.pinned.values(), *beside, *self.searches.values()]
+        searched = bool(self.section.search or self.section.refusal)
+        ended = [one.finished for one in (self.stream, *streams)]
+        return [count, searched, *ended, *(len(one.measurements) for one in streams)]
+
     def progress_text(self, count: int, queue_position: int) -> str:
         """Return how far the stream has come, and how many others come first."""
         reached = f"{self.page.record.unit} {max(0, count - 1)} of {self.stream.last_index}"
         if queue_position:
             trainings = "training" if queue_position == 1 else "trainings"
             return f"{queue_position} {trainings} before yours; {reached}"
-        return f"paused at {reached}" if self.paused else reached
+        if self.paused:
+            return f"paused at {reached}"
+        search = self.section.search
+        return f"{reached}; {search_progress(search)}" if search else reached
 
 
 def section_row(page: Page) -> Section:

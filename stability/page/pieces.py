@@ -1,6 +1,6 @@
 """The pieces that the page draws, and the slots that every bench has for them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from stability.diagnosis.remedies import Remedy
 from stability.page.safe_text import escape_markdown, sentences_html
+from stability.page.session import Session
 
 
 class Slot(Enum):
@@ -43,6 +43,16 @@ class Picture:
     small: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class ButtonTable:
+    """A table with a button in each row of the column `button`, which changes the session."""
+
+    rows: pd.DataFrame
+    headings: Mapping[str, Any]
+    actions: Sequence[Callable[[Session], None]]  # of the rows
+    button: str
+
+
 def html(text: str) -> Element:
     """Return HTML that is safe to show."""
     return Element("html", text)
@@ -58,9 +68,9 @@ def formula(title: str, latex: str) -> Element:
     return Element("markdown", f"{escape_markdown(title)}: ${latex}$")
 
 
-def data_table(rows: pd.DataFrame, headings: Mapping[str, Any]) -> Element:
-    """Return a table with the headings of its columns."""
-    options = {"hide_index": True, "column_config": headings, "width": "stretch"}
+def data_table(rows: pd.DataFrame, headings: Mapping[str, Any], **options: Any) -> Element:
+    """Return a table with the headings of its columns; `options` are more of Streamlit's."""
+    options |= {"hide_index": True, "column_config": headings, "width": "stretch"}
     return Element("dataframe", rows, options)
 
 
@@ -78,13 +88,15 @@ def button(
     return Element("button", label, options)
 
 
-class RemedyButton(NamedTuple):
-    """A remedy for a sick scheme, in words that fit a button."""
+class RowButton(NamedTuple):
+    """A button of the row beneath the cards: a method of the session with its arguments."""
 
     label: str
-    remedy: Remedy
-    sick_scheme: str
+    icon: str
+    help: str
+    press: Callable[..., None]
+    arguments: tuple[Any, ...]
 
 
-# The remedies that are offered now are a piece, too, in the order of the schemes.
-Piece = Element | Picture | tuple[RemedyButton, ...]
+# The buttons that are offered now are a piece, too.
+Piece = Element | Picture | ButtonTable | tuple[RowButton, ...]

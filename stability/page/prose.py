@@ -69,3 +69,11 @@ REMEDY_HELP = (
     "A scheme comes beside the sick one; a setting is changed, and the present run stays behind "
     "it, pinned."
 )
+FIND_CURE_HELP = (
+    "Some twenty single changes are tried, each trained from the same seed, and listed beneath the "
+    "charts as they end."
+)
+CURE_NOTE = (
+    "Each row is this network with one change, trained from the same seed on the same data. It is "
+    "cured if it halves its held-out loss. “Apply” does what a button beneath the cards would do."
+)

@@ -4,19 +4,29 @@ A container is what Streamlit calls a delta generator; nothing here needs to kno
 """
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from stability.charts import enlarge
-from stability.diagnosis.remedies import Remedy
 from stability.frames import arrow
 from stability.page.benches import Look
 from stability.page.cards import WAITING_HTML
-from stability.page.pieces import Element, Picture, Piece, RemedyButton, Slot, button, html
-from stability.page.prose import REMEDY_HELP
+from stability.page.pieces import (
+    ButtonTable,
+    Element,
+    Picture,
+    Piece,
+    RowButton,
+    Slot,
+    button,
+    data_table,
+    html,
+)
+from stability.page.session import Session
 from stability.records.experiment import MOST_SCHEMES
 
+MOST_BUTTONS = MOST_SCHEMES + 1  # a remedy each, and the search for a cure
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
 # A browser that has just opened the page still loads the parts that draw it, and puts that off for
 # as long as new curves come in quickly. So for these seconds they come once a second.
@@ -30,20 +40,22 @@ class Renderer:
         self,
         containers: Mapping[Slot, Any],
         look: Look,
-        apply_remedy: Callable[[Remedy, str], None],
-        opened_at: float = -LOADING,
+        session: Session,
+        button_column: Callable[[str, Callable[[int], None]], Any],
     ):
-        self.containers, self.look, self.apply_remedy = containers, look, apply_remedy
-        self.opened_at = opened_at
+        self.containers, self.look, self.session = containers, look, session
+        self.button_column = button_column
         self.scene = look.bench.scene(look)
         self._elements: dict[Hashable, Any] = {}
         self._drawn_at = self._occasional_at = -OCCASIONAL
         self._count_shown = 1
+        self._amounts: Sequence[int] = ()  # at the last draw
+        self._occasional_amounts: Sequence[int] = ()
         self._says_waiting = False
         # Each button stands in a container of its own, which can be emptied alone.
-        self._remedy_containers = [containers[Slot.REMEDIES].empty() for _ in range(MOST_SCHEMES)]
-        self._remedies: tuple[RemedyButton, ...] = ()
-        self._buttons_drawn = 0
+        self._remedy_containers = [containers[Slot.REMEDIES].empty() for _ in range(MOST_BUTTONS)]
+        self._remedies: tuple[RowButton, ...] = ()
+        self._buttons_drawn = 0  # a widget that is drawn twice in one run needs two keys
 
     def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
         """Draw the first `until` measurements, or as many as there are.
@@ -52,7 +64,11 @@ class Renderer:
         """
         stream, bar, now = self.look.stream, self._elements.get(Slot.PROGRESS), time.monotonic()
         count = min(until, len(stream.measurements))
-        if not at_rest and now - self.opened_at < LOADING and now - self._drawn_at < OCCASIONAL:
+        if (
+            not at_rest
+            and now - self.session.opened_at < LOADING
+            and now - self._drawn_at < OCCASIONAL
+        ):
             return self._count_shown
         text = self.look.progress_text(count, queue_position)
         bar = bar or self.containers[Slot.PROGRESS]
@@ -62,10 +78,12 @@ class Renderer:
                 self._draw_waiting()
             return 1
         self._drawn_at, self._count_shown = now, count
-        if at_rest or now - self._occasional_at >= OCCASIONAL:
-            self._occasional_at = now
+        before, self._amounts = self._amounts, self.look.amounts(count)
+        is_due = now - self._occasional_at >= OCCASIONAL
+        if at_rest or (is_due and self._occasional_amounts != self._amounts):
+            self._occasional_at, self._occasional_amounts = now, self._amounts
             self._draw_all(count)
-        else:
+        elif before != self._amounts:
             for slot, piece in self.scene.frequent_pieces(count).items():
                 self._draw(slot, piece)
         return count
@@ -91,6 +109,8 @@ class Renderer:
         if isinstance(piece, tuple):
             self._draw_remedies(piece)
             return
+        if isinstance(piece, ButtonTable):
+            piece = self._with_buttons(piece)
         if key not in self._elements:
             self._elements[key] = self._container(key, piece)
         presenting = self.look.page.view.is_presenter_view
@@ -107,7 +127,7 @@ class Renderer:
             self._elements["small pictures"] = section.container(horizontal=True)
         return self._elements["small pictures"]
 
-    def _draw_remedies(self, remedies: tuple[RemedyButton, ...]) -> None:
+    def _draw_remedies(self, remedies: tuple[RowButton, ...]) -> None:
         if remedies == self._remedies:
             return
         self._remedies = remedies
@@ -115,10 +135,22 @@ class Renderer:
             if index >= len(remedies):
                 container.empty()
                 continue
-            label, remedy, sick = remedies[index]
-            self._buttons_drawn += 1  # a widget that is drawn twice in one run needs two keys
-            press, key = partial(self.apply_remedy, remedy, sick), f"remedy_{self._buttons_drawn}"
-            draw_piece(container, button(label, "healing", press, key, REMEDY_HELP))
+            label, icon, help, press, arguments = remedies[index]
+            key, action = self._widget_key(press.__name__), partial(press, self.session, *arguments)
+            draw_piece(container, button(label, icon, action, key, help))
+
+    def _with_buttons(self, table: ButtonTable) -> Element:
+        """Return the table as an element with a column of buttons."""
+
+        def press(row: int) -> None:
+            table.actions[row](self.session)
+
+        heading = self.button_column(self._widget_key(table.button), press)
+        return data_table(table.rows, {**table.headings, table.button: heading}, placeholder="–")
+
+    def _widget_key(self, name: str) -> str:
+        self._buttons_drawn += 1
+        return f"{name}_{self._buttons_drawn}"
 
 
 def draw_piece(container: Any, piece: Element | Picture, presenting: bool = False) -> Any:

@@ -7,10 +7,17 @@ from typing import Any
 
 from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
+from stability.diagnosis.cure_search import SickNetwork
 from stability.engine.cost import Cost
 from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run
-from stability.page import learned_function_sentences, probe_sentences, prose, table_headings
+from stability.page import (
+    cure_section,
+    learned_function_sentences,
+    probe_sentences,
+    prose,
+    table_headings,
+)
 from stability.page.pieces import Picture, Piece, data_table, formula, paragraphs
 from stability.page.session import Session
 from stability.probes import jacobian, learned_function, symmetries
@@ -31,6 +38,9 @@ class Section:
     `live(stream, view, count)` returns those of the first `count` measurements, drawn again and
     again above them. If `absent(record)` gives a reason, only that is shown. The `probes` are
     computed in the queue before anything is drawn; with `waits_for_end` after the last step.
+
+    After the last step `search(stream, view)` names a stream that is computed for the section, or
+    None; `found(stream, view, search)` returns live pieces that show how far it has come.
     Controls of the `settings` stand in the section, too. `actions` are its buttons by label.
     """
 
@@ -39,6 +49,8 @@ class Section:
     absent: Callable[[Any], str] = lambda record: ""
     probes: Callable[[Any, View], list[Probe]] = lambda record, view: []
     waits_for_end: bool = False
+    search: Callable[[Any, View], SickNetwork | None] = lambda stream, view: None
+    found: Callable[[Any, View, Any], list[Piece]] = lambda stream, view, search: []
     settings: tuple[str, ...] = ()
     actions: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
 
@@ -59,6 +71,8 @@ class OpenSection:
         if not all(affords(probe.cost) for probe in self.probes):
             self.absent, self.probes = TOO_LARGE, []
         self.computations: Sequence[AnyStream] = ()  # of the probes, once they are in the queue
+        self.search: Any = None  # its stream, once the last step is taken
+        self.refusal = ""  # of a search
         self._complete = False
 
     def pieces(self, stream: AnyStream, count: int) -> Mapping[tuple[str, int], Piece]:
@@ -67,7 +81,7 @@ class OpenSection:
             return {("static", 0): paragraphs([f"Drawn after the last {self.record.unit}."])}
         if not all(computation.finished for computation in self.computations):
             return {}
-        live = [] if self.absent else self.section.live(stream, self.view, count)
+        live = [] if self.absent else self._live(stream, count)
         keyed_live = {("live", index): piece for index, piece in enumerate(live)}
         if self._complete:
             return keyed_live
@@ -75,6 +89,12 @@ class OpenSection:
         refusal: list[Piece] = [paragraphs([self.absent])]
         static = refusal if self.absent else self.section.static(self.record, self.view)
         return keyed_live | {("static", index): piece for index, piece in enumerate(static)}
+
+    def _live(self, stream: AnyStream, count: int) -> list[Piece]:
+        if self.refusal:
+            return [paragraphs([self.refusal])]
+        found = self.section.found(stream, self.view, self.search)
+        return [*self.section.live(stream, self.view, count), *found]
 
 
 def why_no_hidden_unit(e: Experiment) -> str:
@@ -218,6 +238,12 @@ TRAIN_SECTIONS = {
         live=number_pieces,
         static=lambda e, view: [paragraphs([prose.NUMBERS_NOTE])],
         settings=("moment",),
+    ),
+    "cure": Section(
+        search=cure_section.search_to_open,
+        found=cure_section.cure_pieces,
+        settings=("cure_scheme",),
+        actions={"Cancel": Session.close_section},
     ),
     "tried": Section(),  # rows that can be clicked: the page draws them itself
 }

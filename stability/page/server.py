@@ -5,10 +5,12 @@ from functools import cache
 from typing import Any
 
 from stability import charts
+from stability.diagnosis.cure_search import CureSearch, SickNetwork
 from stability.engine.cost import Cost, Speed, describe_refusal, measure_speed, nearest_that_fits
 from stability.engine.process_settings import configure_process
 from stability.engine.registry import Registry
 from stability.engine.workers import allow_workers, available_cores
+from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_section
 from stability.page.renderer import FREQUENT
 from stability.page.session import Session
@@ -18,6 +20,7 @@ from stability.theory.prediction import predict
 
 # The most that one run may take on this page; the library knows no such limit.
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30
+MOST_SEARCH_SECONDS = 600  # of a search for a cure, which gives way to all others
 
 
 class Server:
@@ -25,12 +28,13 @@ class Server:
 
     def __init__(self, components: Mapping[str, Callable[..., Any]]):
         self.components = components
-        self.registry = Registry({kind: bench.stream for kind, bench in BENCHES.items()})
+        streams = {kind: bench.stream for kind, bench in BENCHES.items()}
+        self.registry = Registry({**streams, SickNetwork: CureSearch})
         self.speed = prepare_first_visit()
 
-    def affords(self, cost: Cost) -> bool:
+    def affords(self, cost: Cost, most_seconds: float = MOST_SECONDS) -> bool:
         """Return True if this takes neither too long nor too much memory here."""
-        return self.speed.seconds(cost) <= MOST_SECONDS and cost.bytes <= MOST_BYTES
+        return self.speed.seconds(cost) <= most_seconds and cost.bytes <= MOST_BYTES
 
     def fits(self, record: BenchRecord) -> bool:
         """Return True if a run of these settings is affordable."""
@@ -51,7 +55,12 @@ class Server:
         for opened in (section, claim):
             opened.computations = [registry.open(probe) for probe in opened.probes]
         pins = [pin for pin in session.pins_behind if self.fits(pin)]
-        return Look(
+        searches = {
+            scheme: search
+            for scheme, sick in BENCHES[type(page.record)].searchable(page.record).items()
+            if (search := registry.opened(sick))
+        }
+        look = Look(
             stream=registry.open(page.record),
             page=page,
             section=section,
@@ -59,7 +68,25 @@ class Server:
             waiting=page.waiting_schemes(session.chosen_schemes),
             claim=claim,
             paused=session.playback.paused,
+            searches=searches,
         )
+        self.open_search(look)
+        return look
+
+    def open_search(self, look: Look) -> Any:
+        """Return the search of the open section, or None: it has none, yet, or it is refused."""
+        section, run = look.section, look.stream
+        if not section.search and run.finished and not section.absent:
+            sick = section.section.search(run, look.page.view)
+            if not sick:
+                return None
+            if self.registry.opened(sick) or self.affords(sick.cost, MOST_SEARCH_SECONDS):
+                section.search = look.searches[sick.scheme] = self.registry.open(sick)
+            else:
+                section.refusal = cure_section.search_refusal(
+                    self.speed.seconds(sick.cost), sick.cost.bytes, MOST_SEARCH_SECONDS, MOST_BYTES
+                )
+        return section.search
 
     def follow(
         self, look: Look, until: int, between_steps: Callable[[], object] = lambda: None
@@ -76,6 +103,11 @@ class Server:
             for position in self.registry.follow(stream, count, FREQUENT, between_steps):
                 if any(len(other.measurements) < most for other, most in streams):
                     yield position
+        search = None if look.paused else self.open_search(look)
+        if search:
+            most = search.last_index + 1
+            for _ in self.registry.follow(search, most, FREQUENT, between_steps):
+                yield 0
 
 
 @cache

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from stability import frames
 from stability.course.lessons import Lesson, all_lessons
 from stability.diagnosis.remedies import Remedy
-from stability.engine.runs import steps_with_profiles
+from stability.engine.registry import AnyStream
+from stability.engine.runs import Run, steps_with_profiles
 from stability.page.links import lesson_start, read_link, spell_link
 from stability.page.playback import Playback
 from stability.page.settings import page_knobs
@@ -35,7 +37,6 @@ class Session:
         self.playback = Playback(self.page.last_step)
         # Summaries of the experiments that were trained to their end, oldest first.
         self.history: dict[Experiment, pd.DataFrame] = {}
-        self.times_reopened = 0
         self.answers: dict[str, str] = {}  # to the questions of lessons, by their keys
         self._written: dict[str, str] | None = None  # what the address was last known to spell
         self._touched = False  # a control was, since the address was read: then the controls win
@@ -104,6 +105,15 @@ class Session:
         owners = [owner for owner, rows in self.history.items() for _ in range(len(rows))]
         return pd.concat(list(self.history.values()), ignore_index=True), owners
 
+    def remember_run(self, run: AnyStream) -> bool:
+        """Add a training that came to its end to the history. Returns True if it is new there."""
+        if not isinstance(run, Run) or not run.finished or self.playback.paused:
+            return False
+        is_new = run.experiment not in self.history
+        if is_new:
+            self.history[run.experiment] = frames.summary_frame(run)
+        return is_new
+
     def show_page(
         self, page: Page, notes: Sequence[str] = (), chosen: Sequence[str] | None = None
     ) -> None:
@@ -162,6 +172,16 @@ class Session:
         """Swap two hidden units; each time two others."""
         self.change_setting("swaps", (self.page.view.swaps + 1) % 10_000)
 
+    def find_cure(self, scheme: str) -> None:
+        """Open the search for a cure of this scheme; it begins after the last step."""
+        self.playback.paused = False
+        view = replace(self.page.view, section="cure", cure_scheme=scheme)
+        self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
+
+    def close_section(self) -> None:
+        """Close the open section of "Look closer", and stop what is computed for it."""
+        self.change_setting("section", "")
+
     def toggle_presenter_view(self) -> None:
         """Switch between the presenter view and the usual one."""
         self.change_setting("view", "" if self.page.view.is_presenter_view else "present")
@@ -195,7 +215,6 @@ class Session:
 
     def reopen(self, record: BenchRecord) -> None:
         """Show settings that were tried before, or are offered instead of too large ones."""
-        self.times_reopened += 1
         self.show_page(self.page.with_record(record))
 
     def open_bench(self, bench: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def column(
-    label: str, format: str = "", help: str = "", width: str | None = None
+    label: str, format: str = "", help: str = "", width: str | int | None = None
 ) -> dict[str, Any]:
     """Return a heading: for numbers if there is a `format`, else for texts."""
     numbers = {"type_config": {"type": "number", "format": format}} if format else {}
@@ -91,5 +91,11 @@ GAIN_HEADINGS = {
     "backward": column("Backward", "%.3g",
         "Mean square of the gradient behind the first layer over that before it"),
     "predicted_backward": column("predicted ", "%.3g", "Units times the variance"),
+}
+CURE_HEADINGS = {
+    "change": column("Change", help="Everything else stays as it is, the seed too", width=230),
+    "verdict": column("Verdict", help="After the last step"),
+    "loss": column("Held-out loss", "%.3g", "Loss on 512 further examples, after the last step"),
+    "pytorch": column("In PyTorch", width="large"),
 }
 # fmt: on

@@ -31,7 +31,7 @@ BENCH_LINKS = {
         "pre_activations": "Pre-activations", "learned": "Learned function",
         "formats": "Number formats", "symmetry": "Symmetry", "gains": "Forward or backward",
         "singular_values": "Singular values", "theory": "Theory", "numbers": "Numbers",
-        "tried": "Tried"}),
+        "cure": "Find a cure", "tried": "Tried"}),
     "product": BenchLink("Products", Product, sections={
         "healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values",
         "norms": "Numbers"}),
@@ -57,7 +57,7 @@ HEAT_MAP_QUANTITIES = {
 
 @dataclass(frozen=True, kw_only=True)
 class OptionalScheme(Knob):
-    """A scheme, or "" for the first scheme of the experiment."""
+    """A scheme, or "" where none is chosen: then the first that suits is shown."""
 
     def check(self, value: Any) -> str:
         return canonical_scheme(value) if value else ""
@@ -105,6 +105,10 @@ class View(Record):
         rows=FORMAT_LABELS, choices_for=lambda e: FORMAT_LABELS)
     swaps: int = setting(0, Integer, "Look closer", "Swaps",
         "How often two hidden units have been swapped: each time two others.", low=0, high=9999)
+    cure_scheme: str = setting("", OptionalScheme, "Look closer", "Find a cure for",
+        "The network that is changed, one setting at a time, until it learns.",
+        choices_for=lambda e: {"": "The first that does not learn"}
+        | {key: scheme_title(key) for key in e.schemes})
     heat_scheme: str = setting("", OptionalScheme, "Heat map", "Heat map of",
         "The scheme whose layers are shown step by step.",
         choices_for=lambda e: {key: scheme_title(key) for key in e.schemes})

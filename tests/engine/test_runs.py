@@ -23,6 +23,7 @@ from stability.engine.runs import (
     ProductRun,
     Run,
     RunError,
+    Stream,
     bytes_of_profiles,
     bytes_of_snapshot,
 )
@@ -408,3 +409,25 @@ def test_a_finished_run_counts_its_bytes_once():
     assert before < growing[-1], "the optimizer is gone"
     run.measurements.clear()
     assert run.nbytes == before
+
+
+class Counting(Stream):
+    """A stream of the numbers below its record, with a None before each; it may hold twice them."""
+
+    def __init__(self, end: int):
+        super().__init__(end, 2 * end, lambda end: (n for k in range(end) for n in (None, k)))
+
+    def _count_bytes(self) -> int:
+        return 0
+
+
+def test_a_stream_may_end_sooner_than_it_could_and_look_up_between_its_values():
+    stream = Counting(3)
+    stream.advance(0.0)
+    assert stream.measurements == []
+    assert list(stream) == [0, 1, 2]
+    assert stream.finished
+    assert stream.measurement_at(3) is None
+    assert list(Counting(3).train()) == [0, 1, 2]
+    stream.advance(1.0)
+    assert list(stream) == [0, 1, 2]

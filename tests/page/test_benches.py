@@ -10,6 +10,7 @@ from stability.engine.runs import ProductRun, Run
 from stability.page.benches import BENCHES, Look, open_claim, open_section
 from stability.page.pieces import Slot, paragraphs
 from stability.page.sections import TOO_LARGE
+from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
@@ -103,7 +104,8 @@ def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():
     pieces = scene.frequent_pieces(4)
     assert set(pieces) == {Slot.CARDS, Slot.REMEDIES, Slot.LEFT}
     remedies = pieces[Slot.REMEDIES]
-    assert [button.sick_scheme for button in remedies] == ["normal:0.001"]
+    assert [button.press for button in remedies] == [Session.apply_remedy, Session.find_cure]
+    assert [button.arguments[-1] for button in remedies] == ["normal:0.001"] * 2
     assert remedies == scene.frequent_pieces(4)[Slot.REMEDIES]
 
 

@@ -367,9 +367,33 @@ def test_a_row_of_what_was_tried_opens_its_settings_again(page, server):
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
     page.mouse.click(
-        box["x"] + 16, box["y"] + 35 + 17
-    )  # the box of the first row; rows are 35 pixels high
+        box["x"] + 33, box["y"] + 35 + 17
+    )  # the button of the first row; rows are 35 pixels high
     until_shown(page, experiment(query))
+
+
+def test_a_search_for_a_cure_grows_gives_way_to_a_slider_and_its_rows_can_be_applied(page, server):
+    sick = "schemes=normal:0.001&depth=8&width=32&features=8&samples=256&batch=32&steps=150"
+    open_page(page, server, f"{sick}&seed=36")
+    expect(page.get_by_text("step 150 of 150", exact=True)).to_be_visible()
+    press(page, "Find a cure")
+    progress = page.get_by_text(re.compile(r"^Normal 0\.001: \d+ of \d+ changes tried"))
+    expect(progress).to_be_visible()
+    page.get_by_role("slider", name="Depth").press("ArrowRight")
+    page.wait_for_function("location.search.includes('depth=9')")
+    expect(page.get_by_text(re.compile("^step 150 of 150; "))).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("seen to cure"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"^Normal 0\.001: \d+ of \d+ changes tried"))
+    ).to_be_visible()
+    press(page, "Pause")  # or rows move while one of them is clicked
+    expect(page.get_by_text("paused at step")).to_be_visible()
+    table = page.get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    box, before = table.bounding_box(), address(page)
+    page.mouse.click(box["x"] + 33, box["y"] + 35 + 17)
+    page.wait_for_function("before => location.href !== before", arg=page.url)
+    assert address(page) != before
 
 
 @pytest.mark.parametrize("comma", [",", "%2C"])

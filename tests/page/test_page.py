@@ -647,7 +647,7 @@ def test_a_format_that_no_network_is_trained_in_is_in_the_menu_and_says_why():
 
 
 def cures(at: AppTest) -> list:
-    return [button for button in at.button if (button.key or "").startswith("remedy_")]
+    return [button for button in at.button if (button.key or "").startswith("apply_remedy_")]
 
 
 def test_a_scheme_as_a_remedy_comes_beside_the_sick_one():

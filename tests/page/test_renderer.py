@@ -5,8 +5,9 @@ import math
 from stability.engine.runs import Run
 from stability.page.benches import Look, open_claim, open_section
 from stability.page.pieces import Picture, Slot, html
-from stability.page.renderer import LOADING, Renderer, draw_piece
-from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.page.renderer import LOADING, MOST_BUTTONS, Renderer, draw_piece
+from stability.page.session import Session
+from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import View
 
@@ -50,7 +51,9 @@ def renderer_of(
     )
     log: list[tuple[str, str]] = []
     containers = {slot: Container(slot.name, log) for slot in Slot}
-    return Renderer(containers, look, lambda remedy, scheme: None, opened_at), log
+    session = Session()
+    session.opened_at = opened_at
+    return Renderer(containers, look, session, lambda key, press: {}), log
 
 
 def test_every_piece_is_drawn_where_it_was_drawn_before():
@@ -90,11 +93,11 @@ def test_while_a_browser_loads_nothing_is_drawn_between_two_slow_draws_but_the_e
 
 def test_remedies_are_drawn_only_where_they_changed_and_each_can_go_alone():
     renderer, log = renderer_of()
-    assert log == [("REMEDIES", "empty")] * MOST_SCHEMES
+    assert log == [("REMEDIES", "empty")] * MOST_BUTTONS
     renderer.draw(4, at_rest=True)
-    drawn = [kind for name, kind in log[MOST_SCHEMES:] if name.startswith("REMEDIES")]
+    drawn = [kind for name, kind in log[MOST_BUTTONS:] if name.startswith("REMEDIES")]
     assert drawn.count("button") >= 1
-    assert len(drawn) == MOST_SCHEMES
+    assert len(drawn) == MOST_BUTTONS
     log.clear()
     renderer.draw(4, at_rest=True)
     assert not [name for name, _ in log if name.startswith("REMEDIES")]

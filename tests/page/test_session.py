@@ -53,6 +53,8 @@ TOUCHES = {
     "start": rewind,
     "section": lambda session: session.enter_value("section", "symmetry"),
     "layer": lambda session: session.enter_value("layer", 3),
+    "find a cure": lambda session: session.find_cure(session.page.experiment.schemes[-1]),
+    "close": Session.close_section,
     "swap": Session.swap_units,
     "first lesson": lambda session: session.open_lesson(next(iter(all_lessons()))),
     "last lesson": lambda session: session.open_lesson(list(all_lessons())[-1]),

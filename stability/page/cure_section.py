@@ -1,0 +1,81 @@
+"""The section that finds a cure: what it searches, how far it has come, and what it has found."""
+
+from collections.abc import Callable
+
+from stability import frames
+from stability.catalogues.schemes import scheme_title
+from stability.diagnosis.cure_search import CureSearch, SickNetwork, best_first
+from stability.diagnosis.remedies import Remedy
+from stability.diagnosis.verdicts import current_verdicts
+from stability.engine.runs import Run
+from stability.page.pieces import ButtonTable, Piece, paragraphs
+from stability.page.prose import CURE_NOTE
+from stability.page.session import Session
+from stability.page.table_headings import CURE_HEADINGS
+from stability.records.view import View
+from stability.text import number
+
+BUTTON = "apply"  # the column of buttons
+
+
+def search_to_open(run: Run, view: View) -> SickNetwork | None:
+    """Return the chosen network, or the first that has not learned; None if there is none."""
+    verdicts = current_verdicts(run, run.last_index + 1)
+    sick = [verdict.scheme for verdict in verdicts if verdict.word != "learns"]
+    chosen = view.value_shown("cure_scheme", run.experiment)
+    scheme = next((one for one in sick if one == (chosen or one)), "")
+    return SickNetwork.of(run.experiment, scheme) if scheme else None
+
+
+def cure_pieces(run: Run, view: View, search: CureSearch | None) -> list[Piece]:
+    """Return how far the search is, and a table of all changes tried, the best first."""
+    if not search:
+        return [paragraphs([why_not_searched(run, view)])]
+    tried, sick = best_first(list(search.measurements)), search.record.scheme
+    pieces: list[Piece] = [paragraphs([search_sentence(search), CURE_NOTE])]
+    if tried:
+        rows = frames.cure_frame(tried)
+        rows.insert(0, BUTTON, "Apply")
+        actions = [apply_action(cure.remedy, sick) for cure in tried]
+        pieces.append(ButtonTable(rows, CURE_HEADINGS, actions, BUTTON))
+    return pieces
+
+
+def apply_action(remedy: Remedy, sick: str) -> Callable[[Session], None]:
+    return lambda session: session.apply_remedy(remedy, sick)
+
+
+def why_not_searched(run: Run, view: View) -> str:
+    """Return why nothing is searched, in a sentence."""
+    if not run.finished:
+        return "A cure is searched after the last step."
+    if chosen := view.value_shown("cure_scheme", run.experiment):
+        return f"{scheme_title(chosen)} learns as it is: there is nothing to cure."
+    return "Each of these networks learns: there is nothing to cure."
+
+
+def search_progress(search: CureSearch) -> str:
+    """Return how far a search is: `7 of 22 changes tried, 2 cure`."""
+    tried, cures, singles = len(search.measurements), search.cure_count, search.record.change_count
+    words = f"{cures or 'none'} {'cures' if cures < 2 else 'cure'}"
+    if not tried:
+        return f"the first of {singles} changes are being trained"
+    if tried <= singles:
+        done = "all" if search.finished else f"{tried} of"
+        return f"{done} {singles} changes tried, {words}"
+    return f"all {singles} changes and {tried - singles} pairs of them tried, {words}"
+
+
+def search_sentence(search: CureSearch) -> str:
+    """Return how far a search is, and for which scheme, in a sentence."""
+    return f"{scheme_title(search.record.scheme)}: {search_progress(search)}."
+
+
+def search_refusal(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:
+    """Return a sentence that refuses a search of this cost."""
+    limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
+    return (
+        f"Trying all changes would take about {number(seconds)} s and "
+        f"{number(memory / 2**30)} GB here, and this page stops at {limits}: with fewer steps or a "
+        "smaller network a cure is searched."
+    )
