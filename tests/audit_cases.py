@@ -1,10 +1,8 @@
-"""Random experiments of every kind, and what became of them: the cases of the audit."""
+"""Random experiments of every kind, and what becomes of them: the cases of the audit."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.datasets import DATASETS
@@ -13,11 +11,14 @@ from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import SCHEMES, family_and_value
 from stability.diagnosis.changes import single_changes, treated
-from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS, Measurement, finite_networks
+from stability.diagnosis.evidence import HARMED_SHARE, LEARNED_SHARE, SLOW_SHARE
+from stability.diagnosis.indicators import Indicators, scheme_indicators
+from stability.engine.measurement import finite_networks
 from stability.engine.training import measure
 from stability.records.experiment import MOST_SCHEMES, Experiment, scheme_disagreements
+from stability.records.step_sampling import sampled_steps
 
-LEARNED = 0.5  # of the loss of guessing
+OUTCOMES = "learns", "slow", "stalled", "diverged"
 
 
 def random_scheme(draw: random.Random) -> str:
@@ -32,7 +33,8 @@ def random_scheme(draw: random.Random) -> str:
 
 def random_experiment(draw: random.Random, schemes: int = 2) -> Experiment:
     """Return an experiment of any kind that trains in a second or so."""
-    optimizer, chosen = draw.choice(list(OPTIMIZERS.values())), {}
+    optimizer = draw.choice(list(OPTIMIZERS.values()))
+    chosen: dict[str, str] = {}
     samples = draw.choice([256, 512, 1024])
     e = Experiment(
         activation=draw.choice(list(ACTIVATIONS)),
@@ -62,82 +64,67 @@ def random_experiment(draw: random.Random, schemes: int = 2) -> Experiment:
     return replace(e, schemes=tuple(chosen.values()))
 
 
-@dataclass
-class Outcome:
-    """One trained network: its start, its losses on the way, and whether it broke."""
+@dataclass(frozen=True)
+class Trained:
+    """One trained network: its start, its held-out losses on the way, and whether it broke."""
 
-    change: str  # the key; "" for the network as it was drawn
     experiment: Experiment  # with its scheme alone
-    steps: list[int]  # at which the held-out loss was measured
-    test_loss: list[float]
-    loss: list[float]  # of batches, at most 50 of them
-    broke_at: int | None  # the first step whose loss or gradient is not finite
-    first: Measurement | None  # of step 0, without snapshots
-    last: Measurement | None
+    start: Indicators
+    losses: tuple[tuple[int, float], ...]
+    broke: bool
 
     @property
-    def relative_loss(self) -> float:
-        """The held-out loss at the end over that of guessing; NaN where training broke."""
-        return self.test_loss[-1] / self.experiment.dataset_row.guessing_loss
+    def outcome(self) -> str:
+        """What became of it: one of OUTCOMES."""
+        first, last = (loss / self.experiment.dataset_row.guessing_loss
+                       for loss in (self.losses[0][1], self.losses[-1][1]))  # fmt: skip
+        if last < LEARNED_SHARE and not self.broke:
+            return "learns"
+        if self.broke or not last <= max(1, HARMED_SHARE * first):
+            return "diverged"
+        return "slow" if last < SLOW_SHARE else "stalled"
 
     @property
     def learned(self) -> bool:
-        return self.relative_loss < LEARNED
+        return self.outcome == "learns"
 
 
-def train(change: str, e: Experiment, keeps: bool) -> list[Outcome]:
-    """Train the schemes of an experiment, and return the outcome of each."""
-    stream = [with_few_arrays(m, keeps or m.step in (0, e.steps)) for m in measure(e)]
-    held_out = [m for m in stream if m.step == e.steps or not np.isnan(m.test_loss).all()]
+def train(e: Experiment) -> list[Trained]:
+    """Train the schemes of an experiment, and return what became of each."""
+    stream = measure(e)
+    first = next(stream)
+    starts = scheme_indicators(e, first)
+    finite = finite_networks(e, first).all(axis=1)
+    losses: list[list[tuple[int, float]]] = [[(0, x)] for x in first.test_loss[:, 0].tolist()]
+    for measurement in stream:
+        finite &= finite_networks(e, measurement).all(axis=1)
+        if measurement.step in sampled_steps(e.steps):
+            for series, loss in zip(losses, measurement.test_loss[:, 0].tolist(), strict=True):
+                series.append((measurement.step, loss))
     return [
-        Outcome(
-            change,
-            replace(e, schemes=(scheme,)),
-            [m.step for m in held_out],
-            [float(m.test_loss[i, 0]) for m in held_out],
-            [float(m.loss[i, 0]) for m in stream[:: max(1, e.steps // 50)]],
-            next((m.step for m in stream if not finite_networks(e, m)[i, 0]), None),
-            of_one_scheme(stream[0], i) if keeps else None,
-            of_one_scheme(stream[-1], i) if keeps else None,
-        )
+        Trained(replace(e, schemes=(scheme,)), starts[i], tuple(losses[i]), not finite[i])
         for i, scheme in enumerate(e.schemes)
     ]
 
 
-def with_few_arrays(m: Measurement, keeps: bool) -> Measurement:
-    empty = np.empty(0)
-    dropped = dict.fromkeys(SNAPSHOTS, empty) | ({} if keeps else dict.fromkeys(PROFILES, empty))
-    return replace(m, **dropped)
+def train_changes(e: Experiment, sick: Sequence[str]) -> dict[str, dict[str, Trained]]:
+    """Return by sick scheme and key of a change what became of the network under it.
 
-
-def of_one_scheme(m: Measurement, index: int) -> Measurement:
-    kept = {name: np.array(getattr(m, name)[index : index + 1]) for name in (*CURVES, *PROFILES)}
-    return replace(m, **kept)
-
-
-def outcomes(
-    e: Experiment, draw: random.Random, keep_share: float = 1.0
-) -> Iterator[list[Outcome]]:
-    """Yield for each scheme its own outcome and, if it did not learn, those of its changes.
-
-    What differs in its scheme alone is trained in one stack.
+    Networks that differ in their scheme alone train in one stack.
     """
-    own = {outcome.experiment.schemes[0]: [outcome] for outcome in train("", e, True)}
-    sick = [scheme for scheme, (outcome,) in own.items() if not outcome.learned]
     groups: dict[Experiment, list[tuple[str, str, str]]] = {}
     for scheme in sick:
         for key, remedy in single_changes(e, scheme):
-            changed = treated(e, scheme, remedy)
-            (new,) = changed.schemes
-            shared = replace(changed, schemes=("zeros",))
-            groups.setdefault(shared, []).append((key, scheme, new))
+            if changed := treated(e, scheme, remedy):
+                shared = replace(changed, schemes=("zeros",))
+                groups.setdefault(shared, []).append((key, scheme, changed.schemes[0]))
+    found: dict[str, dict[str, Trained]] = {scheme: {} for scheme in sick}
     for shared, members in groups.items():
-        names = list(dict.fromkeys(new for _, _, new in members))
+        names = list(dict.fromkeys(name for _, _, name in members))
         for first in range(0, len(names), MOST_SCHEMES):
             some = tuple(names[first : first + MOST_SCHEMES])
-            trained = train("", replace(shared, schemes=some), draw.random() < keep_share)
-            by_scheme = dict(zip(some, trained, strict=True))
-            for key, scheme, new in members:
-                if new in by_scheme:
-                    own[scheme].append(replace(by_scheme[new], change=key))
-    yield from own.values()
+            trained = dict(zip(some, train(replace(shared, schemes=some)), strict=True))
+            for key, scheme, name in members:
+                if name in trained:
+                    found[scheme][key] = trained[name]
+    return found

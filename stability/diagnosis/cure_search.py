@@ -7,7 +7,7 @@ from functools import cached_property
 
 from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.changes import alone, treated
-from stability.diagnosis.cures import PAIRED, Cure, promising_pairs, trial_groups
+from stability.diagnosis.trials import PAIRED, Cure, promising_pairs, trial_groups
 from stability.diagnosis.remedies import Remedy
 from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import Cost, state_bytes, training_cost

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.cure_search import describe_change
-from stability.diagnosis.cures import Cure
+from stability.diagnosis.trials import Cure
 from stability.engine.runs import Run
 from stability.frames.arrow import DEPTH_QUANTITIES
 from stability.frames.depth import profile_table

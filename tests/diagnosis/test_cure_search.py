@@ -15,7 +15,7 @@ from stability.diagnosis.cure_search import (
     best_first,
     describe_change,
 )
-from stability.diagnosis.cures import Cure, cures
+from stability.diagnosis.trials import Cure, cures
 from stability.diagnosis.remedies import Remedy
 from stability.engine.registry import Registry
 from stability.engine.runs import Run
