@@ -29,16 +29,16 @@ def search_to_open(run: Run, view: View) -> SickNetwork | None:
 
 def cure_pieces(run: Run, view: View, search: CureSearch | None) -> list[Piece]:
     """Return how far the search is, and a table of all changes tried, the best first."""
-    if not search:
-        return [paragraphs([why_not_searched(run, view)])]
+    if not search:  # the second piece takes the place of the table of before
+        return [paragraphs([why_not_searched(run, view)]), paragraphs([""])]
     tried, sick = best_first(list(search.measurements)), search.record.scheme
-    pieces: list[Piece] = [paragraphs([search_sentence(search), CURE_NOTE])]
-    if tried:
-        rows = frames.cure_frame(tried)
-        rows.insert(0, BUTTON, "Apply")
-        actions = [apply_action(cure.remedy, sick) for cure in tried]
-        pieces.append(ButtonTable(rows, CURE_HEADINGS, actions, BUTTON))
-    return pieces
+    sentences = paragraphs([search_sentence(search), CURE_NOTE])
+    if not tried:
+        return [sentences, paragraphs([""])]
+    rows = frames.cure_frame(tried)
+    rows.insert(0, BUTTON, "Apply")
+    actions = [apply_action(cure.remedy, sick) for cure in tried]
+    return [sentences, ButtonTable(rows, CURE_HEADINGS, actions, BUTTON)]
 
 
 def apply_action(remedy: Remedy, sick: str) -> Callable[[Session], None]:

@@ -204,6 +204,8 @@ class Session:
 
     def apply_remedy(self, remedy: Remedy, sick: str) -> None:
         """Try a remedy: a scheme comes beside the sick one; a setting pins the present run."""
+        if sick not in self.page.experiment.schemes:  # a row that has just gone was pressed
+            return
         page = self.page.with_pin() if remedy.settings else self.page
         self.show_page(replace(page, experiment=remedy.apply(page.experiment, sick)))
 

@@ -115,7 +115,7 @@ def test_a_search_that_would_take_too_long_is_refused_in_one_sentence():
 def test_nothing_is_searched_before_the_last_step():
     run, view = Run(E), View(section="cure")
     run.measurement_at(2)
-    (waits,) = cure_pieces(run, view, None)
+    waits, _ = cure_pieces(run, view, None)
     assert "after the last step" in waits.content
     assert search_to_open(finished_run(), view).scheme == "normal:0.001"
     chosen = search_to_open(finished_run(), replace(view, cure_scheme="zeros"))
