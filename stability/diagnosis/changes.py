@@ -108,7 +108,15 @@ def treated(e: Experiment, sick: str, remedy: Remedy) -> Experiment | None:
 
     None where that is not legal: no other setting may have to give way.
     """
-    changes = dict(remedy.settings) | {"schemes": (remedy.scheme or sick,)}
+    return change_legally(e, {**dict(remedy.settings), "schemes": (remedy.scheme or sick,)})
+
+
+def treated_together(e: Experiment, remedy: Remedy) -> Experiment | None:
+    """Return the experiment with all its schemes under the settings of a remedy, if legal."""
+    return change_legally(e, dict(remedy.settings))
+
+
+def change_legally(e: Experiment, changes: Mapping[str, Any]) -> Experiment | None:
     settings = e.settings() | changes
     return None if list(Experiment.disagreements(settings)) else Experiment(**settings)
 

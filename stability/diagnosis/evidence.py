@@ -94,7 +94,7 @@ class Evidence:
             return False
         steps, losses = zip(*self.losses, strict=True)
         before = float(np.interp(0.75 * steps[-1], steps, losses))
-        return losses[-1] < (1 - FALLING_SHARE) * before
+        return bool(losses[-1] < (1 - FALLING_SHARE) * before)
 
     @cached_property
     def outlook(self) -> Outlook:
@@ -110,7 +110,7 @@ def is_healthy(seen: Indicators) -> bool:
     kept = seen.log_signal, seen.log_spread, seen.log_gradient
     levels = all(abs(decades) < HEALTHY_DECADES for decades in kept)  # False where one is NaN
     alive = seen.saturated < SATURATED and not seen.dead_replicates and not seen.symmetric_layers
-    return seen.is_finite and levels and alive and seen.relative_loss < HIGH_START
+    return bool(seen.is_finite and levels and alive and seen.relative_loss < HIGH_START)
 
 
 def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence]:

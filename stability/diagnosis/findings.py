@@ -235,8 +235,8 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
     if not seen or not seen.lost_updates > LOST or evidence.learns:
         return None
     sentence = (
-        f"{row.label} rounds {share_in_words(seen.lost_updates)} of the updates away: they are smaller "
-        "than half a unit in the last place of the weights. "
+        f"{row.label} rounds {share_in_words(seen.lost_updates)} of the updates away: they are "
+        "smaller than half a unit in the last place of the weights. "
         f"{capitalize_first(loss_course(evidence))}."
     )
     word = "slow" if evidence.is_slow else "stalled"

@@ -59,7 +59,7 @@ def progress_features(
     """
     steps = np.array([step for step, _ in losses], dtype=float)
     guessing = e.dataset_row.guessing_loss
-    heights = np.array([math.log(max(loss, 1e-12) / guessing) for _, loss in losses])
+    heights = np.array([math.log(min(max(loss, 1e-12), 1e12) / guessing) for _, loss in losses])
     done = steps[-1] / e.steps
     recent = int(np.searchsorted(steps, steps[-1] / 2))  # the later half of what was seen
     slope = (heights[-1] - heights[recent]) / max(1.0, steps[-1] - steps[recent])

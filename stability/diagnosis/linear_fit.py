@@ -45,8 +45,8 @@ def fit_logistic(x: Tensor, data: Data, classes: int) -> Tensor:
     def loss() -> Tensor:
         optimizer.zero_grad()
         value = torch.nn.functional.cross_entropy(x @ weights, data.y)
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
     return weights.detach()

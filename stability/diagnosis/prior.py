@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from stability.diagnosis.changes import single_changes, treated
+from stability.diagnosis.changes import single_changes, treated, treated_together
 from stability.diagnosis.forecast import outlook_from_start
 from stability.diagnosis.indicators import Indicators, scheme_indicators
 from stability.diagnosis.remedies import Remedy
@@ -34,13 +34,15 @@ def ranked_changes(e: Experiment, scheme: str) -> tuple[tuple[str, Remedy], ...]
     changes = list(single_changes(e, scheme))
     if e.depth * e.width * (e.width + e.batch) > MOST_NUMBERS:
         return tuple(changes)
-    starts = [remedy.scheme for _, remedy in changes if remedy.scheme]
+    starts = tuple(remedy.scheme for _, remedy in changes if remedy.scheme)
     promise = {}
     for change, remedy in changes:
         changed = treated(e, scheme, remedy)
-        shared = replace(e, schemes=tuple(starts)) if remedy.scheme else changed
-        if changed and shared:
-            start = starting_indicators(shared)[shared.schemes.index(changed.schemes[0])]
+        if changed:
+            # In one stack with the others that are changed alike: they will be asked for, too.
+            together = treated_together(e, remedy) or changed
+            stack = replace(e, schemes=starts) if remedy.scheme else together
+            start = starting_indicators(stack)[stack.schemes.index(changed.schemes[0])]
             promise[change] = outlook_from_start(changed, start).learns
     return tuple(sorted(changes, key=lambda change: promise.get(change[0], 0.0), reverse=True))
 

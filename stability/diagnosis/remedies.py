@@ -1,12 +1,10 @@
 """Remedies for a sick scheme: data that a button applies."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from stability.catalogues import schemes
-from stability.catalogues.optimizers import OPTIMIZERS
 from stability.diagnosis.pytorch_lines import join_lines, remedy_lines, scheme_lines, settings_lines
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.knobs import Number
@@ -68,17 +66,6 @@ def scheme_remedy(e: Experiment, key: str) -> Remedy:
     return Remedy(label, scheme=key, pytorch=scheme_lines(e, key), before=e)
 
 
-def suggest_better_start(e: Experiment, sick: str) -> Iterator[Remedy]:
-    """Yield the suited scheme if it changes Var W, then settings less sensitive to the start."""
-    suited = e.phi.suited_scheme
-    if suited and not have_similar_variance(e, sick, suited):
-        yield scheme_remedy(e, suited)
-    yield settings_remedy(e, normalization="layer")
-    yield settings_remedy(e, residual=True)
-    yield settings_remedy(e, activation="relu")
-    yield settings_remedy(e, depth=e.depth // 2)
-
-
 def have_similar_variance(e: Experiment, *texts: str) -> bool:
     """True if the schemes give the weights of the middle layer the same variance."""
     layer = e.layers[len(e.layers) // 2]
@@ -86,44 +73,3 @@ def have_similar_variance(e: Experiment, *texts: str) -> bool:
     if first is None or second is None:
         return False
     return math.isclose(first, second, rel_tol=SAME_VARIANCE)
-
-
-def suggest_random_start(e: Experiment) -> Iterator[Remedy]:
-    """Yield the schemes that draw each weight on its own, that made for this activation first."""
-    rows = schemes.SCHEMES.items()
-    drawn = [key for key, row in rows if row.variance and row.value is None]
-    for key in dict.fromkeys([e.phi.suited_scheme, "xavier_normal", "orthogonal", *drawn]):
-        if key:
-            yield scheme_remedy(e, key)
-
-
-def suggest_smaller_steps(e: Experiment, decades: float = 1.0) -> Iterator[Remedy]:
-    """Yield a smaller learning rate, at most ten times the typical one; then clipping."""
-    rate = min(e.learning_rate / 10**decades, 10 * e.optimizer_row.learning_rate)
-    yield settings_remedy(e, learning_rate=round_to_two_digits(rate))
-    yield settings_remedy(e, clip=1.0)
-
-
-def suggest_larger_steps(e: Experiment, decades: float) -> Iterator[Remedy]:
-    """Yield a rate up to ten times the typical one, if it at least doubles; another optimizer."""
-    largest = 10 * e.optimizer_row.learning_rate
-    rate = round_to_two_digits(min(e.learning_rate * 10**decades, largest))
-    if rate >= 2 * e.learning_rate:
-        yield settings_remedy(e, learning_rate=rate)
-    yield settings_remedy(e, optimizer="adam", learning_rate=OPTIMIZERS["adam"].learning_rate)
-
-
-def suggest_living_units(e: Experiment) -> Iterator[Remedy]:
-    """Yield an activation with a slope on both sides, then smaller steps, that kill fewer units."""
-    yield settings_remedy(e, activation="leaky_relu")
-    yield from suggest_smaller_steps(e)
-
-
-def suggest_more_steps(e: Experiment) -> Iterator[Remedy]:
-    """Yield three times as many steps."""
-    yield settings_remedy(e, steps=3 * e.steps)
-
-
-def round_to_two_digits(value: float) -> float:
-    """Return the value as one would type it."""
-    return float(f"{value:.1e}")

@@ -80,6 +80,6 @@ def cure_frame(tried: Sequence[Cure]) -> pd.DataFrame:
         "change": [capitalize_first(describe_change(cure.remedy)) for cure in tried],
         "verdict": [cure.verdict.word for cure in tried],
         "loss": [cure.loss if math.isfinite(cure.loss) else math.nan for cure in tried],
-        "pytorch": [getattr(cure.remedy, "pytorch", "") for cure in tried],
+        "pytorch": [cure.remedy.pytorch for cure in tried],
     }
     return pd.DataFrame(columns)

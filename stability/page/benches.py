@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from stability import charts, frames
 from stability.course.claims import Claim
-from stability.diagnosis.cure_search import CureSearch, SickNetwork
+from stability.diagnosis.cure_search import CureSearch
+from stability.diagnosis.trials import SickNetwork
 from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.registry import AnyStream
@@ -44,7 +45,6 @@ class TrainScene:
         tables = frames.training_tables(run, count, pinned, view.format)
         return {
             Slot.CARDS: html(cards_html(run, count, verdicts, self.look.waiting)),
-            Slot.REMEDIES: remedy_row(run.record, verdicts, self.look.searches),
             Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),
         }
 
@@ -55,6 +55,11 @@ class TrainScene:
         replay = run.finished and count == len(run.measurements)
         tables = frames.depth_tables(run, count, pinned, view.format, view.moment, replay)
         return {Slot.RIGHT: Picture(charts.depth_spec(run.record, self.pins), tables)}
+
+    def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
+        run = self.look.stream
+        verdicts = current_verdicts(run, count)
+        return {Slot.REMEDIES: remedy_row(run.record, verdicts, self.look.searches)}
 
 
 @dataclass
@@ -75,6 +80,9 @@ class ProductScene:
         run = self.look.stream
         return {Slot.RIGHT: html(matrices_html(run.record))} if run.finished else {}
 
+    def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
+        return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
@@ -83,7 +91,8 @@ class Bench:
     If a run costs too much, the `shrinkable` settings are lowered, in the order in which that hurts
     least. The scene makes the pieces above the sections: `frequent_pieces(count)` are drawn several
     times a second, `occasional_pieces(count)`, which are slow or move little, once a second and at
-    rest. `searchable(record)` names the searches whose results it shows, by scheme.
+    rest; `last_pieces(count)` follow them, since they take long when they are first made, but not
+    at the first draw. `searchable(record)` names the searches whose results it shows, by scheme.
     """
 
     stream: Callable[[Any], AnyStream]

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from stability import frames
 from stability.catalogues.schemes import scheme_title
-from stability.diagnosis.cure_search import CureSearch, SickNetwork, best_first
+from stability.diagnosis.cure_search import CureSearch, best_first
 from stability.diagnosis.remedies import Remedy
+from stability.diagnosis.trials import SickNetwork
 from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.runs import Run
 from stability.page.pieces import ButtonTable, Piece, paragraphs

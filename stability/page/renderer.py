@@ -81,8 +81,13 @@ class Renderer:
         before, self._amounts = self._amounts, self.look.amounts(count)
         is_due = now - self._occasional_at >= OCCASIONAL
         if at_rest or (is_due and self._occasional_amounts != self._amounts):
-            self._occasional_at, self._occasional_amounts = now, self._amounts
+            is_first, self._occasional_at = self._occasional_at < 0, now
+            self._occasional_amounts = self._amounts
             self._draw_all(count)
+            for slot, piece in (
+                {} if is_first and not at_rest else self.scene.last_pieces(count)
+            ).items():
+                self._draw(slot, piece)
         elif before != self._amounts:
             for slot, piece in self.scene.frequent_pieces(count).items():
                 self._draw(slot, piece)

@@ -7,7 +7,7 @@ from typing import Any
 
 from stability import charts, frames
 from stability.catalogues.schemes import scheme_title
-from stability.diagnosis.cure_search import SickNetwork
+from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost
 from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run

@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any
 
 from stability import charts
-from stability.diagnosis.cure_search import CureSearch, SickNetwork
+from stability.diagnosis.cure_search import CureSearch
+from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost, Speed, describe_refusal, measure_speed, nearest_that_fits
 from stability.engine.process_settings import configure_process
 from stability.engine.registry import Registry

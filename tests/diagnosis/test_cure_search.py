@@ -8,15 +8,9 @@ from functools import cache
 import pytest
 from small_runs import counting, in_threads, small
 
-from stability.diagnosis.cure_search import (
-    CURE_BYTES,
-    CureSearch,
-    SickNetwork,
-    best_first,
-    describe_change,
-)
-from stability.diagnosis.trials import Cure, cures
+from stability.diagnosis.cure_search import CURE_BYTES, CureSearch, best_first, describe_change
 from stability.diagnosis.remedies import Remedy
+from stability.diagnosis.trials import Cure, SickNetwork, cures
 from stability.engine.registry import Registry
 from stability.engine.runs import Run
 from stability.records.experiment import Experiment

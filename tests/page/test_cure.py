@@ -7,8 +7,9 @@ import pytest
 from app_pages import cards, look_closer, opened, press, query, sound, state
 from streamlit.testing.v1 import AppTest
 
-from stability.diagnosis.cure_search import CureSearch, SickNetwork
+from stability.diagnosis.cure_search import CureSearch
 from stability.diagnosis.remedies import Remedy, settings_remedy
+from stability.diagnosis.trials import SickNetwork
 from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.runs import Run
 from stability.page.card_buttons import remedy_row
