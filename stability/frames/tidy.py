@@ -168,8 +168,8 @@ def describe_standing(run: Run, count: int, scheme: str) -> str:
     index = e.schemes.index(scheme)
     losses, finite = newest.loss[index], np.isfinite(newest.loss[index])
     if not finite.any():
-        return "loss: not finite"
-    text = f"loss {number(float(median_of_finite(losses, axis=0)), 2)}"
+        return "last batch: the loss is not finite"
+    text = f"last batch: loss {number(float(median_of_finite(losses, axis=0)), 2)}"
     if e.dataset_row.classes:
         text += f", {percent(float(np.median(newest.accuracy[index][finite])))} right"
     return text if finite.all() else f"{text} ({finite.sum()} of {len(finite)} replicates)"

@@ -15,9 +15,10 @@ from stability.charts.palette import (
     scheme_style_indices,
 )
 from stability.course.claims import ClaimReading
-from stability.diagnosis.forecast import FORECAST_ACCURACY
+from stability.diagnosis.forecast import LEARNING_COMES_TRUE
 from stability.diagnosis.nonfinite import nonfinite_remarks
 from stability.diagnosis.verdicts import Verdict
+from stability.diagnosis.words import EXPLANATIONS
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
 from stability.frames.tidy import describe_standing
@@ -57,8 +58,8 @@ def cards_html(
     hidden = "" if any(verdict.forecast for verdict in verdicts) else " style='visibility: hidden'"
     return (
         f"<div class='cards'>{''.join(cards)}</div><p class='note'{hidden}>"
-        f"What is said before the end is a forecast: {percent(FORECAST_ACCURACY)} of them "
-        "come true for random networks.</p>"
+        "Before the last step this is a forecast. Of random networks that “will probably learn”, "
+        f"{percent(LEARNING_COMES_TRUE)} did.</p>"
     )
 
 
@@ -66,8 +67,9 @@ def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str
     """Return the card of one scheme: its title, its layers, the verdict, and more sentences."""
     colour, title = SCHEME_COLOURS[style], escape(scheme_title(verdict.scheme))
     mark = f"<span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span>"
-    word = "" if verdict.forecast else verdict.word
-    finding = f"<b>{word}</b>{sentence_html(verdict.sentence.removeprefix(word))}"
+    lead, colon, rest = verdict.sentence.partition(":")
+    meaning = escape(f"{verdict.word}: {EXPLANATIONS[verdict.word]}", quote=True)
+    finding = f"<b title='{meaning}'>{sentence_html(lead)}</b>{colon}{sentence_html(rest)}"
     rows = [f"<span class='less'>{sentence_html(sentence)}</span>" for sentence in sentences]
     return (
         f"<div class='card' style='border-color: {colour}'><b>{mark} {title}</b>{strips}"

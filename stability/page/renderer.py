@@ -89,18 +89,19 @@ class Renderer:
             ).items():
                 self._draw(slot, piece)
         elif before != self._amounts:
-            for slot, piece in self.scene.frequent_pieces(count).items():
-                self._draw(slot, piece)
+            self._draw_each(self.scene.frequent_pieces(count))
         return count
 
     def _draw_all(self, count: int) -> None:
         occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
-        for slot, piece in {**self.scene.frequent_pieces(count), **occasional}.items():
-            self._draw(slot, piece)
-        for key, piece in self.look.section.pieces(self.look.stream, count).items():
-            self._draw(key, piece)
+        self._draw_each({**self.scene.frequent_pieces(count), **occasional})
+        self._draw_each(self.look.section.pieces(self.look.stream, count))
         for piece in self.look.claim.pieces(self.look.stream, count).values():
             self._draw(Slot.CLAIM, piece)
+
+    def _draw_each(self, pieces: Mapping[Any, Piece]) -> None:
+        for key, piece in pieces.items():
+            self._draw(key, piece)
 
     def _draw_waiting(self) -> None:
         """Say that others train first, and remove the curves of the run before, once."""

@@ -14,7 +14,7 @@ import pytest
 
 from stability import Experiment, Run, predict
 from stability.diagnosis.changes import treated
-from stability.diagnosis.verdicts import Verdict
+from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.theory.overflow import leaving
 
 CASES = {
@@ -38,14 +38,9 @@ def finished(e: Experiment) -> Run:
     return Run(e).train()
 
 
-@cache
-def forecasts(e: Experiment) -> list[Verdict]:
-    return Run(e).verdicts()
-
-
 def verdict(e: Experiment, expectation: dict) -> Verdict:
-    found = forecasts(e) if expectation["when"] == "forecast" else finished(e).verdicts()
-    return found[e.schemes.index(expectation["scheme"])]
+    count = 1 if expectation["when"] == "forecast" else e.steps + 1
+    return current_verdicts(finished(e), count)[e.schemes.index(expectation["scheme"])]
 
 
 def factor_a_hidden_layer(profile: np.ndarray, backward: bool) -> float:
