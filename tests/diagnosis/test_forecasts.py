@@ -15,12 +15,7 @@ from stability.diagnosis.evidence import evidence_of_run
 from stability.diagnosis.features import categories, numeric_features
 from stability.diagnosis.forecast import Outlook, outlook_from_start, progress_features
 from stability.diagnosis.odds import OddsTable, odds_tables, shares
-from stability.diagnosis.verdicts import (
-    current_verdicts,
-    forecast,
-    judge,
-    verdicts_before_training,
-)
+from stability.diagnosis.verdicts import current_verdicts, forecast, judge, verdicts_before_training
 from stability.records.experiment import Experiment
 
 CATALOGUES = {
