@@ -108,7 +108,8 @@ def treated(e: Experiment, sick: str, remedy: Remedy) -> Experiment | None:
 
     None where that is not legal: no other setting may have to give way.
     """
-    return change_legally(e, {**dict(remedy.settings), "schemes": (remedy.scheme or sick,)})
+    changes: dict[str, Any] = dict(remedy.settings)
+    return change_legally(e, changes | {"schemes": (remedy.scheme or sick,)})
 
 
 def treated_together(e: Experiment, remedy: Remedy) -> Experiment | None:
@@ -117,7 +118,7 @@ def treated_together(e: Experiment, remedy: Remedy) -> Experiment | None:
 
 
 def change_legally(e: Experiment, changes: Mapping[str, Any]) -> Experiment | None:
-    settings = e.settings() | changes
+    settings = {**e.settings(), **changes}
     return None if list(Experiment.disagreements(settings)) else Experiment(**settings)
 
 

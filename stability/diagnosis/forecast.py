@@ -8,6 +8,7 @@ networks with every activation, scheme, optimizer, data set, normalization and n
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class Outlook:
 HOPELESS = Outlook(0.0, 0.0, 0.0, 1.0)
 
 
+@lru_cache(maxsize=256)
 def outlook_from_start(e: Experiment, start: Indicators) -> Outlook:
     """Return the probabilities before training."""
     if not start.is_finite or math.isnan(start.log_predicted_drop):

@@ -20,25 +20,29 @@ def remedy_row(
 ) -> tuple[RowButton, ...]:
     """Return a button for each remedy, in the order of the schemes, and one that finds a cure.
 
-    Schemes that ask for the same settings share a button.
+    Schemes that ask for the same share a button.
     """
-    schemes: dict[tuple[str, Offer], list[str]] = {}  # by offer; a scheme comes beside one only
+    schemes: dict[Offer, list[str]] = {}
     for verdict in verdicts:
         if offer := found_cure(e, verdict, searches) or suggestion(verdict):
-            beside = verdict.scheme if offer[0].scheme else ""
-            schemes.setdefault((beside, offer), []).append(verdict.scheme)
+            schemes.setdefault(offer, []).append(verdict.scheme)
     buttons = [
         RowButton(
             f"{scheme_title(sick[0]) if len(sick) == 1 else COUNTS[len(sick)]}{words}",
-            "healing", REMEDY_HELP, Session.apply_remedy, (remedy, sick[0]),
+            "healing", remedy_help(remedy), Session.apply_remedy, (remedy, sick[0]),
         )
-        for (_, (remedy, words)), sick in schemes.items()
+        for (remedy, words), sick in schemes.items()
     ]  # fmt: skip
     ill = [verdict.scheme for verdict in verdicts if verdict.word != "learns"]
     if ill:
         find = Session.find_cure, (ill[0],)
         buttons.append(RowButton("Find a cure", "search", FIND_CURE_HELP, *find))
     return tuple(buttons)
+
+
+def remedy_help(remedy: Remedy) -> str:
+    """Return what a press does, and what one would write in PyTorch."""
+    return f"{REMEDY_HELP}\n\n```python\n{remedy.pytorch}\n```" if remedy.pytorch else REMEDY_HELP
 
 
 def found_cure(e: Experiment, verdict: Verdict, searches: Mapping[str, CureSearch]) -> Offer | None:

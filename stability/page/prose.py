@@ -61,13 +61,13 @@ BOUNDS_NOTE = (
     "the product of their smallest. These bounds are dashed."
 )
 GREETING = (
-    "Alike but for their first weights. **Next:** press a button beneath the cards, or change a "
-    "setting: all train anew."
+    "Copies of one network that differ only in their first weights. **Next:** change a setting at "
+    "the left, or press a remedy beneath the cards: all of them train again."
 )
 NO_SCHEMES = "Choose at least one initialization in the sidebar, and its curves appear here."
 REMEDY_HELP = (
-    "A scheme comes beside the sick one; a setting is changed, and the present run stays behind "
-    "it, pinned."
+    "An initialization is added beside this one. A setting is changed for all networks, and the "
+    "curves that you see stay behind the new ones, in grey."
 )
 FIND_CURE_HELP = (
     "Some twenty single changes are tried, and pairs where none cures, each trained from the same "

@@ -101,12 +101,11 @@ def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():
     look.stream.train()
     scene = look.bench.scene(look)
     assert set(scene.occasional_pieces(4)) == {Slot.RIGHT}
-    pieces = scene.frequent_pieces(4)
-    assert set(pieces) == {Slot.CARDS, Slot.REMEDIES, Slot.LEFT}
-    remedies = pieces[Slot.REMEDIES]
+    assert set(scene.frequent_pieces(4)) == {Slot.CARDS, Slot.LEFT}
+    remedies = scene.last_pieces(4)[Slot.REMEDIES]
     assert [button.press for button in remedies] == [Session.apply_remedy, Session.find_cure]
     assert [button.arguments[-1] for button in remedies] == ["normal:0.001"] * 2
-    assert remedies == scene.frequent_pieces(4)[Slot.REMEDIES]
+    assert remedies == scene.last_pieces(4)[Slot.REMEDIES]
 
 
 def test_a_product_shows_its_matrices_after_the_last_factor():
