@@ -8,6 +8,8 @@ from stability.diagnosis.indicators import Indicators
 from stability.text import percent, rough_number
 
 EXACT_ZERO = -200.0  # power of ten: beyond any format
+LITTLE = 0.5  # of the loss: what promises less will hardly do
+NOTICED = 0.05  # of the loss: a drop that is no noise
 NOTABLE = 0.5  # power of ten, end to end, from which a factor is worth a clause
 
 
@@ -26,19 +28,28 @@ def loss_course(evidence: Evidence) -> str:
 
 def learned_share(evidence: Evidence) -> str:
     """Return how many replicates learned, as a sentence; nothing if there is one."""
-    count = evidence.experiment.replicates
+    count, learned = evidence.experiment.replicates, evidence.learned_replicates
     if count == 1 or not evidence.end:
         return ""
-    return f" {evidence.learned_replicates} of {count} replicates learn."
+    if learned in (0, count):
+        return f" All {count} replicates learn." if learned else " No replicate learns."
+    return f" {learned} of {count} replicates {'learns' if learned == 1 else 'learn'}."
 
 
 def odds(share: float) -> str:
     """Return how many of a hundred such networks do it."""
-    return f"{round(100 * share)} of 100 such networks"
+    return f"{hundredths(share)} of 100 such networks"
+
+
+def hundredths(share: float) -> str:
+    """Return how many of a hundred; none and all are not foretold."""
+    if share < 0.005:
+        return "fewer than 1"
+    return str(round(100 * share)) if share < 0.995 else "more than 99"
 
 
 class Trend(NamedTuple):
-    """What becomes of a quantity from the first hidden layer to the last, or back."""
+    """The course of a quantity from the first hidden layer to the last, or back."""
 
     name: str
     decades: float  # end to end
@@ -103,7 +114,8 @@ def overshoot(evidence: Evidence) -> str:
     """Return how many times too large the coming steps are; nothing where they are not."""
     e, step_drop = evidence.experiment, evidence.start.log_step_drop
     if step_drop > 0:
-        return f"one step promises {rough_number(10**step_drop)} times the whole loss"
+        promises = "promised" if evidence.end else "promises"
+        return f"one step {promises} {rough_number(10**step_drop)} times the whole loss"
     times = e.learning_rate / e.optimizer_row.learning_rate
     if times >= 3:
         label = e.optimizer_row.label
@@ -125,10 +137,17 @@ def high_start(evidence: Evidence) -> str:
     )
 
 
+def promises_little(evidence: Evidence) -> bool:
+    """Return True if, to first order, all steps together remove little of the loss."""
+    return 10**evidence.start.log_predicted_drop < LITTLE
+
+
 def small_promise(evidence: Evidence) -> str:
-    """Return that all steps together promise little; nothing where they promise more."""
+    """Return that all steps together promise little; nothing where they promise or did more."""
     promised = 10**evidence.start.log_predicted_drop
-    if not promised < 0.5:
+    done = 1 - evidence.last_loss / evidence.first_loss if evidence.end else math.nan
+    if not promises_little(evidence) or done > max(promised, NOTICED):
         return ""
     share = percent(promised) if promised >= 0.005 else "less than 1 %"
-    return f"all {evidence.experiment.steps} steps together promise {share} of the loss"
+    promise = "promised" if evidence.end else "promise"
+    return f"all {evidence.experiment.steps} steps together {promise} {share} of the loss"

@@ -98,7 +98,7 @@ class Evidence:
 
     @cached_property
     def outlook(self) -> Outlook:
-        """What is likely to become of the network, from its start and from what was seen."""
+        """The probable fate of the network, from its start and from what was seen."""
         seen = [pair for pair in self.losses if pair[0] > 0]
         if seen and not self.end:
             return outlook_after_steps(self.experiment, self.start, self.losses)

@@ -14,16 +14,18 @@ from stability.diagnosis.clauses import (
     factor_clause,
     growing,
     high_start,
+    hundredths,
     learned_share,
     loss_course,
     notable_factor,
     odds,
     overshoot,
+    promises_little,
     shrinking,
 )
 from stability.diagnosis.evidence import HEALTHY_DECADES, SATURATED, Evidence, is_healthy
 from stability.diagnosis.indicators import DEAD, Indicators
-from stability.diagnosis.reasons import as_sentence, reasons
+from stability.diagnosis.reasons import as_sentence, reason_sentences
 from stability.text import capitalize_first, percent, rough_number, share_in_words
 
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
@@ -42,6 +44,7 @@ class Finding:
     sentence: str
     number: float
     cure: tuple[tuple[str, str], ...] = ()
+    reason: str = ""  # of a disease: the evidence for it, as a clause
 
 
 def find_overflow(evidence: Evidence) -> Finding | None:
@@ -83,14 +86,22 @@ def find_slow_learning(evidence: Evidence) -> Finding | None:
         if not evidence.is_slow or find_lost_updates(evidence):
             return None
         sentence = f"It learns slowly: {loss_course(evidence)}.{learned_share(evidence)}"
-        return Finding("slow", sentence + reasons(evidence), evidence.relative_loss)
+        why = starting_disease(evidence) or reason_sentences(evidence)
+        return Finding("slow", sentence + why, evidence.relative_loss)
     likely = evidence.outlook
     if not likely.learns + likely.slow > 0.5:
         return None
     sentence = (
-        f"It may learn: {odds(likely.learns)} do, and {round(100 * likely.slow)} learn slowly."
+        f"It may learn: {odds(likely.learns)} do, and {hundredths(likely.slow)} learn slowly."
     )
-    return Finding("slow", sentence + reasons(evidence), likely.slow)
+    return Finding("slow", sentence + reason_sentences(evidence), likely.slow)
+
+
+def starting_disease(evidence: Evidence) -> str:
+    """Return which disease a network had from the start, as a sentence; nothing if none."""
+    diseases = (find(evidence, evidence.start) for find in DISEASE_FINDERS)
+    found = next(filter(None, diseases), None)
+    return f" From the start {found.reason}." if found else ""
 
 
 def find_zero_epsilon(evidence: Evidence) -> Finding | None:
@@ -117,11 +128,10 @@ def find_divergence(evidence: Evidence) -> Finding | None:
     cause = divergence_cause(evidence)
     if not evidence.end:
         chance = evidence.outlook.diverged
-        if not chance > 0.5:
+        if not chance > max(evidence.outlook.learns, evidence.outlook.stalled):
             return None
-        sentence = (
-            f"It will probably diverge: {round(100 * chance)} of 100 such networks do.{cause}"
-        )
+        will = "will probably" if chance > 0.5 else "may well"
+        sentence = f"It {will} diverge: {odds(chance)} do.{cause}"
         return Finding("diverged", sentence, chance)
     if not evidence.did_harm:
         return None
@@ -160,7 +170,8 @@ def find_underflow(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of a signal that becomes so small that the format rounds it to 0."""
     row = evidence.experiment.number_format
     zero = next((i for i, size in enumerate(seen.signal) if size == 0), 0)
-    if not zero or not 0 < seen.signal[zero - 1] < 1e4 * row.smallest_subnormal:
+    is_cut_off = seen.dead == 1 and seen.deadest_layer <= zero  # its units pass on exact zeros
+    if not zero or is_cut_off or (seen.readout_is_zero and zero == seen.depth - 1):
         return None
     reason = (
         f"the signal shrinks to {rough_number(seen.signal[zero - 1])} at layer {zero}, and from "
@@ -222,17 +233,22 @@ def disease(
 ) -> Finding:
     """Return the finding of a disease: foretold, seen at the start, or seen at a later step."""
     if not evidence.end:
-        return Finding(word, f"It will probably not learn, because {lead}: {reason}.", number)
+        sentence = f"It will probably not learn, because {lead}: {reason}."
+        return Finding(word, sentence, number, reason=reason)
     later = seen is evidence.end and seen is not evidence.start
     when = f"By step {seen.step} {lead}" if later else capitalize_first(lead)
     course = capitalize_first(loss_course(evidence))
-    return Finding(word, f"{when}: {reason}. {course}.{learned_share(evidence)}", number)
+    sentence = f"{when}: {reason}. {course}.{learned_share(evidence)}"
+    return Finding(word, sentence, number, reason=reason)
 
 
 def find_lost_updates(evidence: Evidence) -> Finding | None:
-    """Return the finding of weights that cannot move, since rounding takes their updates."""
+    """Return the finding of weights that cannot move, since rounding takes their updates.
+
+    Updates that promised little anyhow are too small for another reason.
+    """
     seen, row = evidence.end, evidence.experiment.number_format
-    if not seen or not seen.lost_updates > LOST or evidence.learns:
+    if not seen or not seen.lost_updates > LOST or evidence.learns or promises_little(evidence):
         return None
     sentence = (
         f"{row.label} rounds {share_in_words(seen.lost_updates)} of the updates away: they are "
@@ -245,12 +261,12 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
 
 def find_stall(evidence: Evidence) -> Finding:
     """Return the finding of a network that neither learns nor shows a disease."""
-    why = reasons(evidence) or " No disease is in sight."
+    why = reason_sentences(evidence) or " No disease is in sight."
     if evidence.end:
         sentence = f"It has not learned: {loss_course(evidence)}.{learned_share(evidence)}{why}"
         return Finding("stalled", sentence, evidence.relative_loss)
     chance, steps = evidence.outlook.learns, evidence.experiment.steps
-    sentence = f"It will probably not learn: only {odds(chance)} learn in {steps} steps.{why}"
+    sentence = f"It will probably not learn: {odds(chance)} learn in {steps} steps.{why}"
     return Finding("stalled", sentence, chance)
 
 
@@ -265,10 +281,10 @@ DISEASE_FINDERS = (
 
 def decide(evidence: Evidence) -> Finding:
     """Return the first finding that holds."""
-    return next(findings(evidence), None) or find_stall(evidence)
+    return next(all_findings(evidence), None) or find_stall(evidence)
 
 
-def findings(evidence: Evidence) -> Iterator[Finding]:
+def all_findings(evidence: Evidence) -> Iterator[Finding]:
     """Yield the findings that hold, in order; those after the first are its consequences."""
     for find in OUTCOME_FINDERS if evidence.end else EARLY_FINDERS:
         if finding := find(evidence):

@@ -1,4 +1,4 @@
-"""What will become of a network? Probabilities, from its start and from what was seen of it.
+"""Probabilities of what will become of a network, from its start and from what was seen of it.
 
 A network learns if its held-out loss ends below half of what guessing costs, and learns slowly if
 below 0.9 of it; else it has not learned. The tables were fitted by `tests/audit.py fit` on random

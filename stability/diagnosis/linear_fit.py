@@ -27,6 +27,7 @@ def best_linear_loss(e: Experiment) -> float:
 @torch.inference_mode(False)
 @torch.enable_grad()
 def fit(dataset: str, samples: int, features: int, noise: float, seed: int) -> float:
+    """Return the loss of the best linear fit to data of these settings."""
     row = DATASETS[dataset]
     data = row.load(samples, features, noise, seed, torch.float64)
     x, x_test = (torch.cat([x, torch.ones_like(x[:, :1])], dim=1) for x in (data.x, data.x_test))

@@ -42,12 +42,12 @@ def ranked_changes(e: Experiment, scheme: str) -> tuple[tuple[str, Remedy], ...]
             # In one stack with the others that are changed alike: they will be asked for, too.
             together = treated_together(e, remedy) or changed
             stack = replace(e, schemes=starts) if remedy.scheme else together
-            start = starting_indicators(stack)[stack.schemes.index(changed.schemes[0])]
+            start = indicators_at_start(stack)[stack.schemes.index(changed.schemes[0])]
             promise[change] = outlook_from_start(changed, start).learns
     return tuple(sorted(changes, key=lambda change: promise.get(change[0], 0.0), reverse=True))
 
 
-def starting_indicators(e: Experiment) -> list[Indicators]:
+def indicators_at_start(e: Experiment) -> list[Indicators]:
     """Return the indicators of all schemes at step 0."""
     return scheme_indicators(e, first_measurement(replace(e, **AFTER_FIRST_STEP)))
 

@@ -8,8 +8,8 @@ from stability.text import capitalize_first, rough_number
 PLATEAU = 0.03  # a loss that is nearer to that of the best linear fit stands on its plateau
 
 
-def reasons(evidence: Evidence) -> str:
-    """Return why a network without a disease learns little, as sentences; nothing if unknown."""
+def reason_sentences(evidence: Evidence) -> str:
+    """Return why a network without a disease learns little; nothing if unknown."""
     return "".join(map(as_sentence, (likeliest_reason(evidence), notable_factor(evidence.start))))
 
 
@@ -18,9 +18,7 @@ def likeliest_reason(evidence: Evidence) -> str:
     seen = evidence.end or evidence.start
     if seen.still_layers == seen.depth and not seen.readout_is_zero:
         return f"the weight gradients of all {seen.depth} layers are exactly 0: only biases move"
-    if clause := high_start(evidence):
-        return clause
-    if clause := linear_plateau(evidence):
+    if clause := linear_plateau(evidence) or high_start(evidence):
         return clause
     if evidence.end and evidence.is_falling:
         return "the loss was still falling at the last step"
@@ -34,7 +32,10 @@ def linear_plateau(evidence: Evidence) -> str:
     linear = best_linear_loss(evidence.experiment)
     if not abs(evidence.last_loss / linear - 1) < PLATEAU:
         return ""
-    return f"the best linear function costs {rough_number(linear)} too, so it bends nothing yet"
+    clause = f"the best linear function costs {rough_number(linear)} too"
+    if evidence.experiment.depth == 1:
+        return f"{clause}: without hidden layers no network does better"
+    return f"{clause}, so it bends nothing yet"
 
 
 def as_sentence(clause: str) -> str:

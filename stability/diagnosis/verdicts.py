@@ -33,7 +33,7 @@ class Verdict:
 
     @cached_property
     def remedy(self) -> Remedy | None:
-        """What to try first; None for a network that learns.
+        """The change to try first; None for a network that learns.
 
         Changed networks are drawn and their first step measured for that, at the first reading.
         """
