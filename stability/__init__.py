@@ -12,6 +12,7 @@ True
 {'v': '1', 'schemes': 'xavier_normal,he_normal', 'depth': '10', 'steps': '2'}
 """
 
+from stability.diagnosis.trials import Cure, cures
 from stability.diagnosis.verdicts import Verdict, current_verdicts, forecast
 from stability.engine import runs
 from stability.engine.measurement import Measurement
@@ -20,7 +21,10 @@ from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.theory.prediction import predict
 
-__all__ = ["Experiment", "Measurement", "Product", "Run", "forecast", "measure", "predict"]
+__all__ = [
+    "Cure", "Experiment", "Measurement", "Product", "Run",
+    "cures", "forecast", "measure", "predict",
+]  # fmt: skip
 
 
 class Run(runs.Run):

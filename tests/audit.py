@@ -27,13 +27,15 @@ from audit_fit import PROGRESS_KNOTS, START_KNOTS, Design, Row, fit, write
 from stability import Run
 from stability.diagnosis.changes import treated
 from stability.diagnosis.features import categories, numeric_features
+from stability.diagnosis.findings import LIKELY
 from stability.diagnosis.forecast import Outlook, progress_features
 from stability.diagnosis.prior import PATIENCE
 from stability.diagnosis.verdicts import verdicts_before_training
 from stability.records.experiment import Experiment
 
 FOLDS = 5  # of cross-validation
-START_PENALTY, PROGRESS_PENALTY = 3.0, 1.0
+START_PENALTY, PROGRESS_PENALTY = 1.0, 1.0
+CHANGED_WEIGHT = 0.3  # of networks under a change in the fit: many of them are alike
 SLOWER = "rate x 0.01", "rate x 0.1", "rate x 0.3", "typical rate"
 BLAME = "healthy, but"  # how a sentence blames the learning rate
 
@@ -92,12 +94,19 @@ def report(seed: int, count: int, workers: int) -> None:
         print(f"  {pair[0]:>10} {pair[1]:>10} {times:4}")
     said = [case for case in cases if case.foretold == "learns"]
     print(share("\nforetold to learn, and learned", [case.found == "learns" for case in said]))
-    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
-        chosen = [case for case in cases if low <= case.chance < low + 0.2 + (low == 0.8)]
-        mean = sum(case.chance for case in chosen) / max(1, len(chosen))
-        title = f"foretold {low:.1f} to {low + 0.2:.1f}, {mean:.2f} on average: learned"
-        print(share(title, [case.outcome == "learns" for case in chosen]))
+    chances = torch.tensor([case.chance for case in cases])
+    print_calibration(chances, torch.tensor([case.outcome == "learns" for case in cases]))
     print_cures(cases)
+
+
+def print_calibration(chances: torch.Tensor, learned: torch.Tensor) -> None:
+    """Print for five bins of the foretold probability how many networks learned."""
+    print(share("foretold above 0.7, and learned", learned[chances > LIKELY].tolist()))
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
+        chosen = (low <= chances) & (chances < low + 0.2 + (low == 0.8))
+        mean = chances[chosen].double().mean()
+        title = f"foretold {low:.1f} to {low + 0.2:.1f}, {mean:.2f} on average: learned"
+        print(share(title, learned[chosen].tolist()))
 
 
 def print_cures(cases: Sequence[Case]) -> None:
@@ -128,7 +137,8 @@ def share(title: str, values: Sequence[bool]) -> str:
 def collect(path: str, seed: int, count: int, workers: int) -> None:
     """Train random networks, four schemes at once, and add one line a network to a file.
 
-    Every fourth experiment is a small network that trains long.
+    Every fourth experiment is a small network that trains long; of every eighth the single changes
+    of those that did not learn are trained, too, for the fit decides which of them comes first.
     """
     with get_context("spawn").Pool(workers) as pool, open(path, "a", encoding="utf-8") as file:
         for lines in pool.imap(lines_of, range(seed * 10**6, seed * 10**6 + count)):
@@ -142,14 +152,21 @@ def lines_of(seed: int) -> list[str]:
     if seed % 4 == 0:
         small = {"depth": min(e.depth, 12), "width": min(e.width, 32), "precision": "float32"}
         e = replace(e, **small, steps=draw.choice([600, 1000, 2000]))
-    return [line_of(network, seed) for network in train(e)]
+    networks = train(e)
+    lines = [line_of(network, seed, 1.0) for network in networks]
+    if seed % 8 == 1:
+        sick = [network.experiment.schemes[0] for network in networks if not network.learned]
+        changed = [other for tried in train_changes(e, sick).values() for other in tried.values()]
+        lines += [line_of(network, seed, CHANGED_WEIGHT) for network in changed]
+    return lines
 
 
-def line_of(network: Trained, seed: int) -> str:
+def line_of(network: Trained, seed: int, weight: float) -> str:
     """Return what `fit` needs of a network, as JSON."""
     e = network.experiment
     facts = {
         "seed": seed,
+        "weight": weight,
         "settings": e.settings(),
         "finite": network.start.is_finite,
         "numbers": numeric_features(e, network.start),
@@ -177,6 +194,8 @@ def later_rows(networks: Sequence[dict], chances: torch.Tensor) -> Iterator[tupl
     """Yield for some steps of each network its index, and what was known then."""
     draw = random.Random(0)
     for index, network in enumerate(networks):
+        if network["weight"] < 1:
+            continue
         inner = range(1, len(network["losses"]) - 1)
         for last in draw.sample(inner, min(4, len(inner))):
             losses = network["losses"][: last + 1]
@@ -194,15 +213,16 @@ def fit_one(
     x = design.matrix(rows)
     y = torch.tensor([OUTCOMES.index(network["outcome"]) for network in networks])
     fold = torch.tensor([network["seed"] % FOLDS for network in networks])
-    ones = torch.ones(len(rows), dtype=torch.float64)
+    counts = torch.tensor([network["weight"] for network in networks], dtype=torch.float64)
     chances = torch.zeros(len(rows), len(OUTCOMES), dtype=torch.float64)
     for left_out in range(FOLDS):
         kept = fold != left_out
-        weights = fit(x[kept], y[kept], len(OUTCOMES), penalty, ones[kept])
+        weights = fit(x[kept], y[kept], len(OUTCOMES), penalty, counts[kept])
         chances[~kept] = torch.softmax(x[~kept] @ weights, dim=1)
-    print(f"{name}: {len(rows)} rows, right for {(chances.argmax(1) == y).double().mean():.3f}")
+    print(f"{name}: {len(rows)} rows")
+    print_calibration(chances[counts == 1, 0], y[counts == 1] == 0)
     if writes:
-        weights = fit(x, y, len(OUTCOMES), penalty, ones)
+        weights = fit(x, y, len(OUTCOMES), penalty, counts)
         write(name, {key: design.table(weights[:, i]) for i, key in enumerate(OUTCOMES)})
     return chances
 

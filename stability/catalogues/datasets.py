@@ -34,15 +34,13 @@ class Dataset(Entry):
     """A row. `draw(count, features, noise, random)` gives float64 x `(count, features)` and y.
 
     `classes` is None for a regression. `fixed_features` is the input dimension of data that ignore
-    `features`. `ease` is how readily networks learn the data, other things being equal: a log-odds,
-    fitted together with stability.diagnosis.forecast. `draw` draws the noise last, so that the
+    `features`. `draw` draws the noise last, so that the
     inputs are the same without noise.
     """
 
     draw: Sampler
     classes: int | None = None
     fixed_features: int | None = None
-    ease: float = 0.0
 
     @property
     def outputs(self) -> int:
@@ -170,57 +168,57 @@ DATASETS = catalogue(
         key="blobs", label="Blobs", source="Gaussian mixture; scikit-learn make_blobs",
         formula=r"x = c_y + \mathrm{noise} \cdot \epsilon, \quad c_y, \epsilon \sim N(0, I)",
         summary="Ten clouds of points in `features` dimensions; `noise` is their spread. Easy, "
-        "unless the signal is lost.", draw=blobs, classes=10, ease=1.0,
+        "unless the signal is lost.", draw=blobs, classes=10,
     ),
     Dataset(
         key="teacher", label="Teacher network",
         source="Saad & Solla 1995, the teacher-student setting",
         formula=r"y = v^\top \tanh(U x) + \mathrm{noise} \cdot \epsilon, \quad x \sim N(0, I)",
         summary="A regression: the output of a fixed random tanh network of 32 hidden units, plus "
-        "`noise`.", draw=teacher, ease=-0.3,
+        "`noise`.", draw=teacher,
     ),
     Dataset(
         key="linear", label="Linear", source="Ordinary least squares",
         formula=r"y = w^\top x + \mathrm{noise} \cdot \epsilon, \quad x \sim N(0, I)",
         summary="A regression: one linear function of the features, plus `noise`. Depth 1 is "
-        "enough, and depth can only hurt.", draw=linear, ease=0.1,
+        "enough, and depth can only hurt.", draw=linear,
     ),
     Dataset(
         key="spirals", label="Two spirals", source="Lang & Witbrock 1988",
         formula=r"x = r (\cos\theta, \sin\theta), \quad \theta = 3 \pi r + \pi y",
         summary="Two interleaved arms in the plane, blurred by a fifth of `noise`: two inputs, and "
-        "no straight line helps.", draw=spirals, classes=2, fixed_features=2, ease=-2.0,
+        "no straight line helps.", draw=spirals, classes=2, fixed_features=2,
     ),
     Dataset(
         key="moons", label="Two moons", source="scikit-learn make_moons",
         formula=r"x = (\cos\theta, \sin\theta) \text{ or } (1 - \cos\theta, \tfrac12 - \sin\theta)",
         summary="Two half circles that reach into each other, blurred by `noise`.",
-        draw=moons, classes=2, fixed_features=2, ease=1.1,
+        draw=moons, classes=2, fixed_features=2,
     ),
     Dataset(
         key="circles", label="Two circles", source="scikit-learn make_circles",
         formula=r"x = r (\cos\theta, \sin\theta), \quad r \in \{1, \tfrac12\}",
         summary="One circle inside another, blurred by `noise`: a line cannot part them, a radius "
-        "can.", draw=circles, classes=2, fixed_features=2, ease=-0.6,
+        "can.", draw=circles, classes=2, fixed_features=2,
     ),
     Dataset(
         key="xor", label="XOR", source="Minsky & Papert 1969",
         formula=r"y = (\lfloor x_1 \rfloor + \lfloor x_2 \rfloor) \bmod 2, \quad x \in [0, 2)^2",
         summary="Four squares, opposite ones alike: the classic task that no single layer can do; "
         "half of `noise` blurs it.",
-        draw=checkered_squares(2), classes=2, fixed_features=2, ease=0.1,
+        draw=checkered_squares(2), classes=2, fixed_features=2,
     ),
     Dataset(
         key="checkerboard", label="Checkerboard", source="XOR on a larger board",
         formula=r"y = (\lfloor x_1 \rfloor + \lfloor x_2 \rfloor) \bmod 2, \quad x \in [0, 4)^2",
         summary="Sixteen squares in two colours, blurred by half of `noise`: hard for a network "
         "that starts too smooth.",
-        draw=checkered_squares(4), classes=2, ease=-3.8, fixed_features=2,
+        draw=checkered_squares(4), classes=2, fixed_features=2,
     ),
     Dataset(
         key="sine", label="Sine", source="Curve fitting in one dimension",
         formula=r"y = \sin(2 \pi x) + \mathrm{noise} \cdot \epsilon, \quad x \sim U(-1, 1)",
         summary="A regression in one dimension: two periods of a sine, plus `noise`.",
-        draw=sine, fixed_features=1, ease=-0.9,
+        draw=sine, fixed_features=1,
     ),
 )  # fmt: skip

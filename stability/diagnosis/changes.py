@@ -32,6 +32,7 @@ class Change:
     key: str
     settings: Callable[[Experiment], Mapping[str, Any]] = lambda e: {}
     scheme: Callable[[Experiment], str] = lambda e: ""
+    reluctance: float = 0.0  # how much likelier than another change it must cure to come first
 
 
 def scheme_change(key: str) -> Change:
@@ -73,9 +74,9 @@ CHANGES = (
         setting_change(f"activation {key}", activation=key)
         for key in ("relu", "leaky_relu", "tanh", "gelu")
     ),
-    Change("width", lambda e: {"width": max(PLAIN_WIDTH, 2 * e.width)}),
-    Change("half the depth", lambda e: {"depth": max(2, e.depth // 2)}),
-    Change("shallow", lambda e: {"depth": 3}),
+    Change("width", lambda e: {"width": max(PLAIN_WIDTH, 2 * e.width)}, reluctance=0.05),
+    Change("half the depth", lambda e: {"depth": max(2, e.depth // 2)}, reluctance=0.1),
+    Change("shallow", lambda e: {"depth": 3}, reluctance=0.1),
     Change("float32", plain_precision),
     setting_change("clipping", clip=1.0),
     setting_change("no clipping", clip=0.0),

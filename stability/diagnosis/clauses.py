@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from stability.diagnosis.evidence import HEALTHY_DECADES, HIGH_START, Evidence
 from stability.diagnosis.indicators import Indicators
-from stability.text import percent, rough_number
+from stability.text import number, percent, rough_number
 
 EXACT_ZERO = -200.0  # power of ten: beyond any format
 LITTLE = 0.5  # of the loss: what promises less will hardly do
@@ -89,7 +89,9 @@ def factor_clause(seen: Indicators, trend: Trend) -> str:
     """Return by how much a hidden layer multiplies a quantity, and all of them together."""
     if trend.decades < EXACT_ZERO:
         return f"the {trend.name} shrinks to exactly 0 within {seen.depth} layers"
-    clause = f"each hidden layer multiplies the {trend.name} by {rough_number(trend.factor)}"
+    factor = trend.factor
+    text = number(factor) if abs(factor - 1) < 0.1 else rough_number(factor)  # 1.02, not 1
+    clause = f"each hidden layer multiplies the {trend.name} by {text}"
     if seen.transitions < 2:
         return clause
     return f"{clause}, and {seen.transitions} in a row by {rough_number(10**trend.decades)}"

@@ -29,7 +29,7 @@ from stability.diagnosis.reasons import as_sentence, reason_sentences
 from stability.text import capitalize_first, percent, rough_number, share_in_words
 
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
-LIKELY = 0.7  # probability from which on a forecast says that a network will learn
+LIKELY = 0.75  # probability from which on a forecast says that a network will learn
 LOST = 0.5  # share of a step that rounding takes, from which on it is what holds training up
 
 
@@ -173,13 +173,10 @@ def find_underflow(evidence: Evidence, seen: Indicators) -> Finding | None:
     is_cut_off = seen.dead == 1 and seen.deadest_layer <= zero  # its units pass on exact zeros
     if not zero or is_cut_off or (seen.readout_is_zero and zero == seen.depth - 1):
         return None
-    reason = (
-        f"the signal shrinks to {rough_number(seen.signal[zero - 1])} at layer {zero}, and from "
-        f"layer {zero + 1} on {row.label} rounds it to exactly 0"
-    )
+    reason = f"from layer {zero + 1} on {row.label.partition(',')[0]} rounds it to exactly 0"
     if zero > 1:
         factor = (seen.signal[zero - 1] / seen.signal[0]) ** (1 / (zero - 1))
-        reason += f"; each hidden layer multiplies the signal by {rough_number(factor)}"
+        reason = f"each hidden layer multiplies the signal by {rough_number(factor)}, and {reason}"
     return disease(evidence, seen, "vanishing", "the signal vanishes", reason, zero + 1)
 
 
@@ -190,8 +187,8 @@ def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
     replicates = evidence.experiment.replicates
     where = f"in {seen.dead_replicates} of {replicates} replicates " if replicates > 1 else ""
     share = share_in_words(seen.dead) if seen.dead >= DEAD else f"{percent(DEAD)} or more"
-    reason = f"{where}{share} of the units of a layer, such as layer {seen.deadest_layer}, "
-    reason += "are off for every example of the batch"
+    units = "all units" if seen.dead == 1 else f"{share} of the units"
+    reason = f"{where}{units} of layer {seen.deadest_layer} are off for every example of the batch"
     return disease(evidence, seen, "dead", "a layer is dead", reason, seen.dead)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from stability.diagnosis.changes import single_changes, treated, treated_together
+from stability.diagnosis.changes import CHANGES, single_changes, treated, treated_together
 from stability.diagnosis.forecast import outlook_from_start
 from stability.diagnosis.indicators import Indicators, scheme_indicators
 from stability.diagnosis.remedies import Remedy
@@ -17,6 +17,7 @@ from stability.engine.training import measure
 from stability.records.experiment import Experiment
 
 PATIENCE = "steps"  # the change that only trains on
+RELUCTANCE = {change.key: change.reluctance for change in CHANGES}
 MOST_NUMBERS = 2**20  # depth x width x (width + batch) of networks whose first steps are quick
 # The settings on which the first measurement does not depend.
 AFTER_FIRST_STEP: dict[str, Any] = {
@@ -43,8 +44,8 @@ def ranked_changes(e: Experiment, scheme: str) -> tuple[tuple[str, Remedy], ...]
             together = treated_together(e, remedy) or changed
             stack = replace(e, schemes=starts) if remedy.scheme else together
             start = indicators_at_start(stack)[stack.schemes.index(changed.schemes[0])]
-            promise[change] = outlook_from_start(changed, start).learns
-    return tuple(sorted(changes, key=lambda change: promise.get(change[0], 0.0), reverse=True))
+            promise[change] = outlook_from_start(changed, start).learns - RELUCTANCE[change]
+    return tuple(sorted(changes, key=lambda change: promise.get(change[0], -1.0), reverse=True))
 
 
 def indicators_at_start(e: Experiment) -> list[Indicators]:

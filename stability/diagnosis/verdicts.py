@@ -11,7 +11,7 @@ from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.evidence import Evidence, evidence_before_training, evidence_of_run
 from stability.diagnosis.findings import Finding, decide
 from stability.diagnosis.prior import PATIENCE, ranked_changes
-from stability.diagnosis.remedies import Remedy, settings_remedy
+from stability.diagnosis.remedies import Remedy, have_similar_variance, settings_remedy
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.engine.training import measure
@@ -80,7 +80,7 @@ def learning_siblings(evidence: Evidence) -> str:
 def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:
     """Return what to try first: what removes a certain cause, else the likeliest single change.
 
-    Patience is suggested only where the loss still falls, a scheme only where it is not shown.
+    Patience is suggested only where the loss still falls, a scheme only where none shown is like it.
     """
     e = evidence.experiment
     for setting in finding.cure:
@@ -89,6 +89,8 @@ def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:
             return remedy
     for change, remedy in ranked_changes(e, evidence.scheme):
         if change == PATIENCE and not evidence.is_falling:
+            continue
+        if remedy.scheme and any(have_similar_variance(e, s, remedy.scheme) for s in e.schemes):
             continue
         if remedy.apply(e, evidence.scheme) != e:
             return remedy

@@ -3,7 +3,7 @@
 # In two lines, which the page shows on hover and README lists.
 EXPLANATIONS = {
     "learns": "The held-out loss ended below half of what guessing costs. "
-    "What the start foretold may have been otherwise.",
+    "The start may have foretold otherwise.",
     "slow": "The held-out loss ended below 0.9 of what guessing costs, but not below half of it. "
     "The network learns; the steps did not suffice.",
     "stalled": "The network has not learned, and neither signal nor gradient is sick. "

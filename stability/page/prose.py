@@ -70,10 +70,11 @@ REMEDY_HELP = (
     "curves that you see stay behind the new ones, in grey."
 )
 FIND_CURE_HELP = (
-    "Some twenty single changes are tried, each trained from the same seed, and listed beneath the "
-    "charts as they end."
+    "Some twenty single changes are tried, and pairs where none cures, each trained from the same "
+    "seed, and listed beneath the charts as they end."
 )
 CURE_NOTE = (
-    "Each row is this network with one change, trained from the same seed on the same data. It is "
-    "cured if it halves its held-out loss. “Apply” does what a button beneath the cards would do."
+    "Each row is this network with one change, or with two where no single one cures, trained from "
+    "the same seed on the same data. It is cured if its held-out loss ends below half of what "
+    "guessing costs. “Apply” does what a button beneath the cards would do."
 )

@@ -106,7 +106,7 @@ class View(Record):
     swaps: int = setting(0, Integer, "Look closer", "Swaps",
         "How often two hidden units have been swapped: each time two others.", low=0, high=9999)
     cure_scheme: str = setting("", OptionalScheme, "Look closer", "Find a cure for",
-        "The network that is changed, one setting at a time, until it learns.",
+        "The network that is trained again and again, with one change each time.",
         choices_for=lambda e: {"": "The first that does not learn"}
         | {key: scheme_title(key) for key in e.schemes})
     heat_scheme: str = setting("", OptionalScheme, "Heat map", "Heat map of",
