@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.diagnosis.remedies import (
     Remedy,
@@ -51,6 +52,12 @@ def rate_change(key: str, factor: float) -> Change:
     return Change(key, lambda e: {"learning_rate": float(f"{e.learning_rate * factor:.1e}")})
 
 
+def plain_precision(e: Experiment) -> Mapping[str, Any]:
+    """Return the change to float32; nothing where the format is as fine."""
+    is_coarser = e.number_format.epsilon > FORMATS["float32"].epsilon
+    return {"precision": "float32"} if is_coarser else {}
+
+
 CHANGES = (
     Change("suited scheme", scheme=lambda e: e.phi.suited_scheme),
     *map(scheme_change, ("xavier_normal", "unit_gain", "orthogonal", "lsuv", "fixup")),
@@ -70,7 +77,7 @@ CHANGES = (
     Change("width", lambda e: {"width": max(PLAIN_WIDTH, 2 * e.width)}, reluctance=0.05),
     Change("half the depth", lambda e: {"depth": max(2, e.depth // 2)}, reluctance=0.1),
     Change("shallow", lambda e: {"depth": 3}, reluctance=0.1),
-    setting_change("float32", precision="float32"),
+    Change("float32", plain_precision),
     setting_change("clipping", clip=1.0),
     setting_change("no clipping", clip=0.0),
     setting_change("no dropout", dropout=0.0),

@@ -36,16 +36,17 @@ def learned_share(evidence: Evidence) -> str:
     return f" {learned} of {count} replicates {'learns' if learned == 1 else 'learn'}."
 
 
-def odds(share: float) -> str:
-    """Return how many of a hundred such networks do it."""
-    return f"{hundredths(share)} of 100 such networks"
+def odds(share: float, verb: str = "do") -> str:
+    """Return how many of a hundred such networks do what the verb says."""
+    return hundredths(share, "of 100 such networks", verb)
 
 
-def hundredths(share: float) -> str:
-    """Return how many of a hundred; none and all are not foretold."""
-    if share < 0.005:
-        return "fewer than 1"
-    return str(round(100 * share)) if share < 0.995 else "more than 99"
+def hundredths(share: float, of: str, verb: str) -> str:
+    """Return how many of a hundred do what the verb says; none and all are not foretold."""
+    count = str(round(100 * share)) if 0.005 <= share < 0.995 else "more than 99"
+    count = count if share >= 0.005 else "fewer than 1"
+    singular = {"do": "does"}.get(verb, f"{verb}s")
+    return " ".join(filter(None, (count, of, singular if count == "1" else verb)))
 
 
 class Trend(NamedTuple):
@@ -139,16 +140,16 @@ def high_start(evidence: Evidence) -> str:
     )
 
 
-def promises_little(evidence: Evidence) -> bool:
-    """Return True if, to first order, all steps together remove little of the loss."""
-    return 10**evidence.start.log_predicted_drop < LITTLE
+def promises_nothing(evidence: Evidence) -> bool:
+    """Return True if, to first order, all steps together hardly change the loss."""
+    return 10**evidence.start.log_predicted_drop < NOTICED
 
 
 def small_promise(evidence: Evidence) -> str:
     """Return that all steps together promise little; nothing where they promise or did more."""
     promised = 10**evidence.start.log_predicted_drop
     done = 1 - evidence.last_loss / evidence.first_loss if evidence.end else math.nan
-    if not promises_little(evidence) or done > max(promised, NOTICED):
+    if not promised < LITTLE or done > max(promised, NOTICED):
         return ""
     share = percent(promised) if promised >= 0.005 else "less than 1 %"
     promise = "promised" if evidence.end else "promise"

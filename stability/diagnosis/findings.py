@@ -20,7 +20,7 @@ from stability.diagnosis.clauses import (
     notable_factor,
     odds,
     overshoot,
-    promises_little,
+    promises_nothing,
     shrinking,
 )
 from stability.diagnosis.evidence import HEALTHY_DECADES, SATURATED, Evidence, is_healthy
@@ -68,7 +68,7 @@ def find_learning(evidence: Evidence) -> Finding | None:
         return None
     factor = notable_factor(evidence.start)
     although = f", although {factor}" if factor else ""
-    sentence = f"It will probably learn: {odds(chance)} do{although}."
+    sentence = f"It will probably learn: {odds(chance)}{although}."
     return Finding("learns", sentence, chance)
 
 
@@ -92,7 +92,7 @@ def find_slow_learning(evidence: Evidence) -> Finding | None:
     if not likely.learns + likely.slow > 0.5:
         return None
     sentence = (
-        f"It may learn: {odds(likely.learns)} do, and {hundredths(likely.slow)} learn slowly."
+        f"It may learn: {odds(likely.learns)}, and {hundredths(likely.slow, '', 'learn')} slowly."
     )
     return Finding("slow", sentence + reason_sentences(evidence), likely.slow)
 
@@ -131,7 +131,7 @@ def find_divergence(evidence: Evidence) -> Finding | None:
         if not chance > max(evidence.outlook.learns, evidence.outlook.stalled):
             return None
         will = "will probably" if chance > 0.5 else "may well"
-        sentence = f"It {will} diverge: {odds(chance)} do.{cause}"
+        sentence = f"It {will} diverge: {odds(chance)}.{cause}"
         return Finding("diverged", sentence, chance)
     if not evidence.did_harm:
         return None
@@ -242,10 +242,10 @@ def disease(
 def find_lost_updates(evidence: Evidence) -> Finding | None:
     """Return the finding of weights that cannot move, since rounding takes their updates.
 
-    Updates that promised little anyhow are too small for another reason.
+    Updates that promised nothing anyhow are too small for another reason.
     """
     seen, row = evidence.end, evidence.experiment.number_format
-    if not seen or not seen.lost_updates > LOST or evidence.learns or promises_little(evidence):
+    if not seen or not seen.lost_updates > LOST or evidence.learns or promises_nothing(evidence):
         return None
     sentence = (
         f"{row.label} rounds {share_in_words(seen.lost_updates)} of the updates away: they are "
@@ -263,7 +263,7 @@ def find_stall(evidence: Evidence) -> Finding:
         sentence = f"It has not learned: {loss_course(evidence)}.{learned_share(evidence)}{why}"
         return Finding("stalled", sentence, evidence.relative_loss)
     chance, steps = evidence.outlook.learns, evidence.experiment.steps
-    sentence = f"It will probably not learn: {odds(chance)} learn in {steps} steps.{why}"
+    sentence = f"It will probably not learn: {odds(chance, 'learn')} in {steps} steps.{why}"
     return Finding("stalled", sentence, chance)
 
 

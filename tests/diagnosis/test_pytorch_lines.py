@@ -21,13 +21,7 @@ from stability.catalogues.scheme_needs import has_edge_of_chaos
 from stability.catalogues.schemes import SCHEMES, parse_scheme
 from stability.diagnosis.changes import CHANGES, single_changes
 from stability.diagnosis.pytorch_lines import SETTING_LINES, scheme_lines, settings_lines
-from stability.diagnosis.remedies import (
-    Remedy,
-    join_remedies,
-    scheme_remedy,
-    settings_remedy,
-    suggest_random_start,
-)
+from stability.diagnosis.remedies import Remedy, join_remedies, scheme_remedy, settings_remedy
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice
 
@@ -242,8 +236,6 @@ def test_every_change_has_one_to_three_lines_that_compile(e):
         assert 1 <= len(remedy.pytorch.splitlines()) <= 3, key
         assert all(len(line) <= 100 for line in remedy.pytorch.splitlines()), remedy.pytorch
         compile(remedy.pytorch, key, "exec")
-    for remedy in suggest_random_start(e):
-        assert compile(remedy.pytorch, remedy.label, "exec")
 
 
 def test_every_change_is_among_those_whose_lines_are_compiled():

@@ -438,7 +438,7 @@ def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips
         heat = frames.heat_table(run, e.schemes[0], "signal_gradient", count)
         assert set(heat["state"].to_pylist()) == {"finite", "not finite"}
     taken = next(m for m in run.measurements if np.isfinite(m.gradient_norm[0]).all())
-    ratio = np.divide(*taken.signal_gradient[0, 0, [0, -1]])
+    ratio = np.divide(*taken.signal_gradient[0, 0, [0, -2]])  # of the hidden layers
     start = starting_indicators(run, 25)[0]
     assert start.log_gradient == pytest.approx(math.log10(ratio))
     assert start.step == taken.step > 0 == starting_indicators(run, 1)[0].step

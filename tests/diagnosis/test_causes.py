@@ -1,0 +1,190 @@
+"""Causes are told apart: what looks alike in the loss is named by what it is."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from verdict_cases import finding, findings, finished, likely, small
+
+from stability.diagnosis.changes import treated
+from stability.diagnosis.evidence import Evidence
+from stability.diagnosis.linear_fit import best_linear_loss
+from stability.diagnosis.verdicts import Verdict
+from stability.records.experiment import Experiment
+
+ADAM_IN_FLOAT16 = Experiment(schemes=("he_normal",), depth=10, steps=60, optimizer="adam",
+                             precision="float16", learning_rate=0.001)  # fmt: skip
+
+
+def evidence(verdict: Verdict) -> Evidence:
+    return verdict.evidence
+
+
+def test_a_first_loss_far_above_guessing_is_put_down_to_the_size_of_the_logits():
+    e = small(schemes=("normal:1",), depth=2, learning_rate=1e-4)
+    verdict, first = finding(e), finished(e).measurements[0]
+    assert verdict.word == "stalled"
+    size = re.search(r"since the logits of the output layer have size ([\d.]+)", verdict.sentence)
+    assert float(size[1].rstrip(".")) == pytest.approx(first.signal[0, 0, -1], rel=0.05)
+    outputs = finding(small(schemes=("normal:1",), depth=2, learning_rate=1e-5, dataset="teacher"))
+    assert "since the outputs of the output layer have size" in outputs.sentence
+
+
+def test_tanh_with_weights_far_too_large_is_saturated_and_exploding_and_nothing_vanishes():
+    e = small(schemes=("normal:1",), activation="tanh", depth=20, width=64, learning_rate=1e-3)
+    for verdict in (likely(e), finding(e)):
+        assert verdict.word == "saturated"
+        assert "sit where Tanh is flat, and yet nothing vanishes, for each" in verdict.sentence
+        assert re.search(r"multiplies the gradient by [\d.]+, and 18 in a row", verdict.sentence)
+        assert "vanishes:" not in verdict.sentence
+
+
+def test_a_signal_that_float16_rounds_to_zero_vanishes_and_is_not_dead():
+    e = small(schemes=("normal:0.01",), depth=20, width=32, precision="float16")
+    signal = finished(e).measurements[0].signal[0, 0]
+    first_zero = int((signal == 0).argmax()) + 1
+    for verdict in (likely(e), finding(e)):
+        assert verdict.word == "vanishing"
+        assert f"from layer {first_zero} on float16 rounds it to exactly 0" in verdict.sentence
+        assert verdict.number == first_zero
+
+
+def test_one_step_to_zero_is_vanishing_too_and_a_dead_layer_is_not():
+    tiny = finding(small(schemes=("normal:1e-30",)))
+    assert tiny.word == "vanishing"
+    assert "from layer 2 on float32 rounds it to exactly 0" in tiny.sentence
+    dead = small(width=2, depth=12)
+    assert (finished(dead).measurements[0].signal[0, 0] == 0).any(), "of the layers behind it"
+    assert finding(dead).word == "dead"
+
+
+def test_adam_in_float16_names_the_epsilon_and_its_remedy_cures():
+    for verdict in (likely(ADAM_IN_FLOAT16), finding(ADAM_IN_FLOAT16)):
+        assert verdict.word == "diverged"
+        assert "the 1e-8 that Adam adds before it divides is 0 in float16" in verdict.sentence
+    assert dict(verdict.remedy.settings).keys() == {"precision"}
+    cured = finding(treated(ADAM_IN_FLOAT16, "he_normal", verdict.remedy))
+    assert cured.word == "learns", cured
+
+
+def test_what_is_nan_without_being_infinite_first_is_not_called_an_overflow():
+    assert finished(ADAM_IN_FLOAT16).breaks[0, 0].value == "NaN"
+    e = small(optimizer="rmsprop", precision="float16", depth=10, learning_rate=0.001)
+    for experiment in (ADAM_IN_FLOAT16, e):
+        assert not re.search("overflow|too large", finding(experiment).sentence)
+
+
+@pytest.mark.parametrize("settings", [
+    {"learning_rate": 0.002, "steps": 150},
+    {"learning_rate": 1e-4, "optimizer": "adam", "steps": 150},
+])  # fmt: skip
+def test_updates_that_bfloat16_rounds_away_are_named(settings):
+    e = small(precision="bfloat16", **settings)
+    verdict, lost = finding(e), finished(e).measurements[-1].lost_updates[0, 0].mean()
+    assert lost > 0.5
+    assert verdict.sentence.startswith(f"bfloat16 rounds {lost:.0%}".replace("%", " %"))
+    assert verdict.remedy.settings == (("precision", "float32"),)
+
+
+@pytest.mark.parametrize("settings", [
+    {"schemes": ("normal:1e-3",), "depth": 10, "precision": "float64"},
+    {"schemes": ("normal:0.01",), "depth": 10},
+    {"width": 2, "depth": 12, "activation": "leaky_relu"},
+])  # fmt: skip
+def test_rounding_is_not_blamed_for_steps_that_promised_nothing(settings):
+    """A gradient that has vanished makes updates so small that any format rounds them away."""
+    e = small(**settings)
+    assert finished(e).measurements[-1].lost_updates[0, 0].mean() > 0.5
+    verdict = finding(e)
+    assert verdict.word == "vanishing"
+    assert "of the updates" not in verdict.sentence
+    assert ("precision", "float32") not in verdict.remedy.settings
+
+
+def test_flat_weight_gradients_are_said_to_look_alike_and_zeros_are_not():
+    fading = likely(small(schemes=("xavier_normal",), depth=20, width=32))
+    assert fading.word == "vanishing"
+    assert fading.sentence.endswith("although the weight gradients of all layers look alike.")
+    for scheme in ("zeros", "normal:1e-30", "constant"):
+        for verdict in (likely(small(schemes=(scheme,))), finding(small(schemes=(scheme,)))):
+            assert "look alike" not in verdict.sentence, verdict
+    vanished = small(schemes=("normal:0.01",), depth=20, width=32, precision="float16")
+    assert (finished(vanished).measurements[0].weight_gradient[0, 0] == 0).any()
+    assert "look alike" not in finding(vanished).sentence
+
+
+def test_fixup_is_no_disease():
+    e = small(schemes=("fixup",), residual=True, depth=8)
+    assert likely(e).word in ("learns", "slow", "stalled")
+    assert finding(e).word == "learns"
+    still = finding(small(schemes=("fixup",), residual=True, depth=8, learning_rate=1e-5))
+    assert still.word == "stalled"
+
+
+def test_replicates_with_a_dead_layer_are_counted():
+    e = small(width=3, depth=10, replicates=5)
+    count = (finished(e).measurements[0].dead[0].max(axis=1) >= 0.9).sum()
+    assert 1 <= count < 5
+    for verdict in (likely(e), finding(e)):
+        assert verdict.word == "dead"
+        assert f" in {count} of 5 replicates " in verdict.sentence
+
+
+def test_a_network_that_stands_at_the_best_linear_fit_is_said_to():
+    bent = small(dataset="xor", depth=2, samples=512, learning_rate=0.1, schemes=("normal:0.001",))
+    straight = small(dataset="sine", depth=1, learning_rate=0.1, steps=100, schemes=("zeros",))
+    for e, ending in ((bent, "so it bends nothing yet."),
+                      (straight, "without hidden layers no network does better.")):  # fmt: skip
+        verdict, linear = finding(e), best_linear_loss(e)
+        assert evidence(verdict).last_loss == pytest.approx(linear, rel=0.03)
+        assert f"The best linear function costs {linear:.2g} too" in verdict.sentence
+        assert ending in verdict.sentence
+
+
+def test_a_start_that_vanished_and_yet_learns_with_adam_is_said_to():
+    e = small(schemes=("xavier_normal", "he_normal"), depth=16, width=32, optimizer="adam",
+              learning_rate=0.003, steps=100)  # fmt: skip
+    vanished, healthy = findings(e)
+    assert vanished.word == healthy.word == "learns"
+    assert "vanished at the start; Adam trains the network all the same." in vanished.sentence
+    assert "vanished" not in healthy.sentence
+
+
+def test_biases_may_hold_the_signal_up_while_what_differs_between_examples_is_gone():
+    e = small(schemes=("normal:0.05",), depth=6, width=32, bias_std=1.0)
+    first = finished(e).measurements[0]
+    signal, spread = (np.divide(*values[0, 0, [-2, 0]]) for values in (first.signal, first.spread))
+    assert signal > 0.1 > 100 * spread / 10
+    for verdict in (likely(e), finding(e)):
+        assert verdict.word == "vanishing"
+        assert "he difference between examples vanishes" in verdict.sentence
+        assert "the signal" not in verdict.sentence
+        assert verdict.number == pytest.approx(spread ** (1 / 4), rel=1e-6)
+
+
+def test_where_the_start_was_healthy_divergence_is_put_down_to_the_size_of_the_steps():
+    verdict = finding(small(learning_rate=20.0))
+    assert "The start was healthy, but one step promised" in verdict.sentence
+    assert dict(verdict.remedy.settings).keys() == {"learning_rate"}
+    sick = finding(small(schemes=("normal:1",), depth=20))
+    assert sick.word == "diverged"
+    assert "healthy" not in sick.sentence
+    assert "From the start each hidden layer multiplies" in sick.sentence
+
+
+def test_a_network_that_learns_slowly_names_the_disease_that_it_had_from_the_start():
+    slow = finding(small(schemes=("constant",)))
+    assert slow.word == "slow"
+    assert "From the start all units of a layer are copies of one" in slow.sentence
+    assert "From the start" not in finding(small(learning_rate=0.02)).sentence
+
+
+def test_a_promise_that_the_network_surpassed_is_not_called_its_limit():
+    e = Experiment(schemes=("normal:0.1",), depth=16, width=32, samples=128, batch=32, steps=100,
+                   optimizer="adam", learning_rate=0.003)  # fmt: skip
+    verdict = finding(e)
+    assert verdict.word in ("slow", "learns")
+    promised = 10 ** evidence(verdict).start.log_predicted_drop
+    assert 1 - evidence(verdict).last_loss / math.log(10) > promised
+    assert "promised" not in verdict.sentence
