@@ -80,7 +80,7 @@ def learning_siblings(evidence: Evidence) -> str:
 def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:
     """Return what to try first: what removes a certain cause, else the likeliest single change.
 
-    Patience is suggested only where the loss still falls, a scheme only where none shown is like it.
+    Patience is suggested only where the loss still falls, a scheme only where no like is shown.
     """
     e = evidence.experiment
     for setting in finding.cure:
