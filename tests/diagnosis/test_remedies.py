@@ -9,6 +9,7 @@ from verdict_cases import finding, findings, likely, sample, small
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
 from stability.diagnosis.changes import alone, single_changes, treated
 from stability.diagnosis.prior import PATIENCE, ranked_changes
+from stability.diagnosis.remedies import scheme_remedy
 from stability.diagnosis.verdicts import Verdict
 from stability.engine.training import measure
 from stability.records.experiment import MOST_SCHEMES, Experiment
@@ -32,7 +33,7 @@ def sick_networks() -> list[tuple[Experiment, Verdict]]:
     """Return those of a part of the sample: a remedy costs as much as a short run."""
     return [
         (run.experiment, verdict)
-        for run in sample()[:5]
+        for run in sample()[:4]
         for verdict in findings(run.experiment)
         if verdict.word != "learns"
     ]
@@ -123,9 +124,8 @@ def test_what_is_on_the_page_already_is_not_suggested():
 
 
 def test_a_scheme_as_a_remedy_stands_beside_the_sick_one_or_in_its_place_where_all_are_shown():
-    e = small(schemes=("xavier_normal", "zeros"), depth=20, width=32, steps=150)
-    remedy = finding(e).remedy
-    assert remedy.scheme == "he_normal"
+    e = small(schemes=("xavier_normal", "zeros"))
+    remedy = scheme_remedy(e, "he_normal")
     assert remedy.apply(e, "xavier_normal").schemes == ("xavier_normal", "he_normal", "zeros")
     others = tuple(f"normal:0.0{digit}" for digit in range(1, MOST_SCHEMES))
     full = replace(e, schemes=("zeros", *others))
@@ -138,8 +138,8 @@ def test_a_scheme_as_a_remedy_stands_beside_the_sick_one_or_in_its_place_where_a
     small(learning_rate=20.0),
     small(schemes=("xavier_normal",), depth=16, steps=100),
     small(schemes=("zeros",), learning_rate=0.1),
-    small(schemes=("normal:1e6",), depth=10, learning_rate=0.1),
-    small(precision="bfloat16", learning_rate=0.004, steps=100),
+    small(schemes=("normal:1e6",), depth=5, learning_rate=0.1),
+    small(precision="bfloat16", learning_rate=0.004),
 ], ids=["stalled", "diverged", "vanishing", "symmetric", "overflowed", "rounding"])  # fmt: skip
 def test_remedies_after_one_another_cure(e):
     scheme = e.schemes[0]
