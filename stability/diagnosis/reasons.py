@@ -3,6 +3,7 @@
 from stability.diagnosis.clauses import high_start, notable_factor, overshoot, small_promise
 from stability.diagnosis.evidence import Evidence
 from stability.diagnosis.linear_fit import best_linear_loss
+from stability.records.experiment import Experiment
 from stability.text import capitalize_first, rough_number
 
 PLATEAU = 0.03  # a loss that is nearer to that of the best linear fit stands on its plateau
@@ -33,9 +34,14 @@ def linear_plateau(evidence: Evidence) -> str:
     if not abs(evidence.last_loss / linear - 1) < PLATEAU:
         return ""
     clause = f"the best linear function costs {rough_number(linear)} too"
-    if evidence.experiment.depth == 1:
-        return f"{clause}: without hidden layers no network does better"
+    if is_linear(evidence.experiment):
+        return f"{clause}, and no linear network does better"
     return f"{clause}, so it bends nothing yet"
+
+
+def is_linear(e: Experiment) -> bool:
+    """Return True if the network computes a linear function, whatever its weights."""
+    return e.depth == 1 or (e.phi.corners == () and not e.normalization_row.has_gain)
 
 
 def as_sentence(clause: str) -> str:

@@ -133,9 +133,12 @@ def test_replicates_with_a_dead_layer_are_counted():
 
 def test_a_network_that_stands_at_the_best_linear_fit_is_said_to():
     bent = small(dataset="xor", depth=2, samples=512, learning_rate=0.1, schemes=("normal:0.001",))
+    linear_units = small(dataset="xor", depth=2, samples=512, learning_rate=0.1, steps=100,
+                         activation="linear")  # fmt: skip
     straight = small(dataset="sine", depth=1, learning_rate=0.1, steps=100, schemes=("zeros",))
     for e, ending in ((bent, "so it bends nothing yet."),
-                      (straight, "without hidden layers no network does better.")):  # fmt: skip
+                      (straight, "and no linear network does better."),
+                      (linear_units, "and no linear network does better.")):  # fmt: skip
         verdict, linear = finding(e), best_linear_loss(e)
         assert evidence(verdict).last_loss == pytest.approx(linear, rel=0.03)
         assert f"The best linear function costs {linear:.2g} too" in verdict.sentence
