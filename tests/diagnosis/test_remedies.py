@@ -9,6 +9,7 @@ from verdict_cases import finding, findings, likely, sample, small
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
 from stability.diagnosis.changes import alone, single_changes, treated
 from stability.diagnosis.prior import PATIENCE, ranked_changes
+from stability.diagnosis.remedies import scheme_remedy
 from stability.diagnosis.verdicts import Verdict
 from stability.engine.training import measure
 from stability.records.experiment import MOST_SCHEMES, Experiment
@@ -124,8 +125,7 @@ def test_what_is_on_the_page_already_is_not_suggested():
 
 def test_a_scheme_as_a_remedy_stands_beside_the_sick_one_or_in_its_place_where_all_are_shown():
     e = small(schemes=("xavier_normal", "zeros"), depth=20, width=32, steps=150)
-    remedy = finding(e).remedy
-    assert remedy.scheme == "he_normal"
+    remedy = scheme_remedy(e, "he_normal")
     assert remedy.apply(e, "xavier_normal").schemes == ("xavier_normal", "he_normal", "zeros")
     others = tuple(f"normal:0.0{digit}" for digit in range(1, MOST_SCHEMES))
     full = replace(e, schemes=("zeros", *others))
