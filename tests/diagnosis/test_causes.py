@@ -128,7 +128,7 @@ def test_replicates_with_a_dead_layer_are_counted():
     assert 1 <= count < 5
     for verdict in (likely(e), finding(e)):
         assert verdict.word == "dead"
-        assert f" in {count} of 5 replicates " in verdict.sentence
+        assert f"in {count} of 5 replicates all units of layer " in verdict.sentence
 
 
 def test_a_network_that_stands_at_the_best_linear_fit_is_said_to():

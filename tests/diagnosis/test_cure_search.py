@@ -21,7 +21,7 @@ SICK = small(
     width=16,
     features=8,
     batch=32,
-    steps=10,
+    steps=6,
     learning_rate=0.5,
 )
 SICK_NETWORK = SickNetwork.of(SICK, "normal:0.001")

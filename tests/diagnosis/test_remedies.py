@@ -33,7 +33,7 @@ def sick_networks() -> list[tuple[Experiment, Verdict]]:
     """Return those of a part of the sample: a remedy costs as much as a short run."""
     return [
         (run.experiment, verdict)
-        for run in sample()[:5]
+        for run in sample()[:4]
         for verdict in findings(run.experiment)
         if verdict.word != "learns"
     ]
@@ -124,7 +124,7 @@ def test_what_is_on_the_page_already_is_not_suggested():
 
 
 def test_a_scheme_as_a_remedy_stands_beside_the_sick_one_or_in_its_place_where_all_are_shown():
-    e = small(schemes=("xavier_normal", "zeros"), depth=20, width=32, steps=150)
+    e = small(schemes=("xavier_normal", "zeros"))
     remedy = scheme_remedy(e, "he_normal")
     assert remedy.apply(e, "xavier_normal").schemes == ("xavier_normal", "he_normal", "zeros")
     others = tuple(f"normal:0.0{digit}" for digit in range(1, MOST_SCHEMES))
@@ -138,8 +138,8 @@ def test_a_scheme_as_a_remedy_stands_beside_the_sick_one_or_in_its_place_where_a
     small(learning_rate=20.0),
     small(schemes=("xavier_normal",), depth=16, steps=100),
     small(schemes=("zeros",), learning_rate=0.1),
-    small(schemes=("normal:1e6",), depth=10, learning_rate=0.1),
-    small(precision="bfloat16", learning_rate=0.004, steps=100),
+    small(schemes=("normal:1e6",), depth=5, learning_rate=0.1),
+    small(precision="bfloat16", learning_rate=0.004),
 ], ids=["stalled", "diverged", "vanishing", "symmetric", "overflowed", "rounding"])  # fmt: skip
 def test_remedies_after_one_another_cure(e):
     scheme = e.schemes[0]
