@@ -91,7 +91,7 @@ class Trained:
 
 def train(e: Experiment) -> list[Trained]:
     """Train the schemes of an experiment, and return what became of each."""
-    stream = measure(e)
+    stream = measure(e, snapshots=False)
     first = next(stream)
     starts = scheme_indicators(e, first)
     finite = finite_networks(e, first).all(axis=1)

@@ -39,9 +39,9 @@ class Counted:
     def __init__(self, fails_before: int | None = None):
         self.started, self.pulled, self.fails_before = Counter(), Counter(), fails_before
 
-    def __call__(self, experiment: Experiment) -> Iterator[Measurement]:
+    def __call__(self, experiment: Experiment, **how) -> Iterator[Measurement]:
         self.started[experiment] += 1
-        for measurement in measure(experiment):
+        for measurement in measure(experiment, **how):
             if measurement.step == self.fails_before:
                 raise MemoryError("no room")
             self.pulled[experiment] += 1

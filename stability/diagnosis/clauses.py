@@ -117,13 +117,13 @@ def overshoot(evidence: Evidence) -> str:
     """Return how many times too large the coming steps are; nothing where they are not."""
     e, step_drop = evidence.experiment, evidence.start.log_step_drop
     if step_drop > 0:
-        promises = "promised" if evidence.end else "promises"
-        return f"one step {promises} {rough_number(10**step_drop)} times the whole loss"
-    times = e.learning_rate / e.optimizer_row.learning_rate
-    if times >= 3:
-        label = e.optimizer_row.label
-        return f"the learning rate is {rough_number(times)} times the typical one of {label}"
-    return ""
+        times = rough_number(10**step_drop)
+        return f"a step is too long: to first order it would remove {times} times the whole loss"
+    times_typical = e.learning_rate / e.optimizer_row.learning_rate
+    if times_typical < 3:
+        return ""
+    label = e.optimizer_row.label
+    return f"the learning rate is {rough_number(times_typical)} times the typical one of {label}"
 
 
 def high_start(evidence: Evidence) -> str:

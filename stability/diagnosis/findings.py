@@ -105,17 +105,17 @@ def starting_disease(evidence: Evidence) -> str:
 
 
 def find_zero_epsilon(evidence: Evidence) -> Finding | None:
-    """Return the finding of an optimizer that divides 0 by 0, since its epsilon is rounded to 0."""
+    """Return the finding of an optimizer that divides by 0, since its epsilon is rounded to 0."""
     e, row = evidence.experiment, evidence.experiment.number_format
     epsilon = e.optimizer_row.epsilon
     if row.master_dtype or not epsilon or epsilon > row.smallest_subnormal / 2:
         return None
     cure = ("precision", "bfloat16"), ("precision", "float16_scaled")
     why = f"the {rough_number(epsilon)} that {e.optimizer_row.label} adds before it divides is 0 in"
-    why = f"{why} {row.label}, so weights without a gradient get 0/0"
+    why = f"{why} {row.label}, so where a gradient's square is 0, too, it divides by 0"
     if not evidence.end:
         return Finding("diverged", f"It will break at the first step: {why}.", 1, cure)
-    if not evidence.breaks or evidence.breaks[0].value != "NaN" or evidence.breaks[0].step > 2:
+    if not evidence.breaks or evidence.breaks[0].step > 2:
         return None
     step = evidence.breaks[0].step
     return Finding(

@@ -55,7 +55,7 @@ def indicators_at_start(e: Experiment) -> list[Indicators]:
 
 @lru_cache(maxsize=64)
 def first_measurement(e: Experiment) -> Measurement:
-    return next(measure(e))
+    return next(measure(e, snapshots=False))
 
 
 def most_promising_first(e: Experiment, scheme: str) -> list[Remedy]:

@@ -108,7 +108,7 @@ def search_cures(sick: SickNetwork) -> Iterator[Cure | None]:
 def train_remedies(sick: SickNetwork, remedies: Sequence[Remedy]) -> Iterator[Cure | None]:
     """Train a stack of remedies; yield None after each step, and then what each led to."""
     stack, experiments = sick.stack(remedies)
-    run = Run(stack)
+    run = Run(stack, snapshots=False)
     for _ in run:
         yield None
     ends = median_or_worst(run.measurements[-1].test_loss).tolist()

@@ -84,11 +84,14 @@ def count_flat(phi: Activation, slope: Tensor) -> Tensor:
     return flat.sum(dim=1)
 
 
-def sampled_quantities(passed: ForwardPass, backward: BackwardPass) -> dict[str, Tensor]:
-    """Return the quantities that are measured at few steps, since they are costly or large."""
+def sampled_profiles(passed: ForwardPass) -> dict[str, Tensor]:
+    """Return the profiles that are measured at few steps, since they are costly."""
+    return {"spread": spread_by_layer(passed), "distinct": distinct_by_layer(passed)}
+
+
+def sampled_snapshots(passed: ForwardPass, backward: BackwardPass) -> dict[str, Tensor]:
+    """Return the snapshots of a pass, which are large."""
     return {
-        "spread": spread_by_layer(passed),
-        "distinct": distinct_by_layer(passed),
         "pre_activations": pre_activation_histograms(passed),
         "rounding_shares": shares_by_outcome(passed, backward),
     }

@@ -169,7 +169,7 @@ class Break:
 
 
 class Run(Stream[Experiment, Measurement]):
-    """The stream of `measure(experiment, device)`.
+    """The stream of `measure(experiment, device, snapshots)`.
 
     Curves are kept at every step. A long run keeps profiles at `profile_steps` only, None at other
     steps; a run of large networks keeps snapshots at `snapshot_steps` only, NaN at other steps.
@@ -178,9 +178,13 @@ class Run(Stream[Experiment, Measurement]):
     """
 
     def __init__(
-        self, experiment: Experiment, profile_bytes: int = PROFILE_BYTES, device: str = "cpu"
+        self,
+        experiment: Experiment,
+        profile_bytes: int = PROFILE_BYTES,
+        device: str = "cpu",
+        snapshots: bool = True,
     ):
-        start = measure if device == "cpu" else partial(measure, device=device)
+        start = partial(measure, device=device, snapshots=snapshots)
         super().__init__(experiment, experiment.steps, start)
         self.experiment = experiment
         self.breaks: dict[tuple[int, int], Break] = {}

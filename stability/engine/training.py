@@ -23,7 +23,13 @@ from stability.engine.losses import accuracies
 from stability.engine.measurement import Measurement
 from stability.engine.network import BackwardPass, Stack
 from stability.engine.parameters import per_network
-from stability.engine.quantities import Found, LayerWatch, build_measurement, sampled_quantities
+from stability.engine.quantities import (
+    Found,
+    LayerWatch,
+    build_measurement,
+    sampled_profiles,
+    sampled_snapshots,
+)
 from stability.engine.scaled_norms import norms
 from stability.engine.stored_steps import StoredSteps
 from stability.engine.workers import Workers
@@ -39,10 +45,15 @@ STEP_NUMBERS = 2**16  # that the optimizer changes at once, beside as many of ea
 LARGE_LAYER = 2**16  # numbers, beyond which a layer leaves the cache before the next one is done
 
 
-def measure(experiment: Experiment, device: str | torch.device = "cpu") -> Iterator[Measurement]:
-    """Train all networks at once; yield steps + 1 measurements, each computed on request."""
+def measure(
+    experiment: Experiment, device: str | torch.device = "cpu", snapshots: bool = True
+) -> Iterator[Measurement]:
+    """Train all networks at once; yield steps + 1 measurements, each computed on request.
+
+    Without `snapshots`, which are costly, these are NaN at all steps.
+    """
     stack, data, batches = begin_training(experiment, torch.device(device))
-    training = Training(stack, data)
+    training = Training(stack, data, snapshots)
     for step, batch in zip(range(experiment.steps + 1), batches, strict=False):
         yield training.measure_and_update(step, batch)
 
@@ -90,11 +101,11 @@ class Training:
     of networks that have ended stay as they were last computed.
     """
 
-    def __init__(self, stack: Stack, data: Data):
+    def __init__(self, stack: Stack, data: Data, snapshots: bool = True):
         e = stack.experiment
         self.stack, self.data = stack, data
         parts = stack.in_blocks(e.batch, block_numbers(stack))
-        self.blocks = [Block(stack.select(part)) for part in parts]
+        self.blocks = [Block(stack.select(part), snapshots) for part in parts]
         self.workers = Workers()
 
     @property
@@ -121,9 +132,9 @@ class Training:
 class Block:
     """Networks that train together, with the state of the optimizer and of loss scaling."""
 
-    def __init__(self, stack: Stack):
+    def __init__(self, stack: Stack, snapshots: bool):
         e, count = stack.experiment, len(stack.networks)
-        self.stack = stack
+        self.stack, self.snapshots = stack, snapshots
         # The memory of a large layer is used again at once. Not on a GPU, where the look at a
         # number that this takes costs more.
         numbers = count * e.batch * max(layer.fan_out for layer in e.layers)
@@ -168,7 +179,9 @@ class Block:
         if e.number_format.scales_loss:
             found["scale"] = self.scale
         if sampled:
-            found |= self._held_out(data) | sampled_quantities(passed, backward)
+            found |= self._held_out(data) | sampled_profiles(passed)
+            if self.snapshots:
+                found |= sampled_snapshots(passed, backward) | self._learned_outputs()
         if self.lost_updates is not None:
             found["lost_updates"] = self.lost_updates
         # What depends on a network is NaN for ever once each layer's weights have NaN, and all of
@@ -179,18 +192,22 @@ class Block:
         return Found(stack.networks, found)
 
     def _held_out(self, data: Data) -> dict[str, Tensor]:
-        """Measure on the held-out examples, and the function that has been learned."""
-        stack, e = self.stack, self.stack.experiment
-        output = outputs(stack, data.x_test)
-        found = {
-            "test_loss": stack.losses(output, data.y_test).mean,
+        """Measure on the held-out examples."""
+        output = outputs(self.stack, data.x_test)
+        return {
+            "test_loss": self.stack.losses(output, data.y_test).mean,
             "test_accuracy": accuracies(output, data.y_test),
         }
+
+    def _learned_outputs(self) -> dict[str, Tensor]:
+        """Return the function that has been learned, where it can be drawn."""
+        stack, e = self.stack, self.stack.experiment
         grid = INPUT_GRIDS[e.dataset_row.plotted_dimensions].to(stack.device)
-        if len(grid):  # batch norm: by statistics of the grid
-            learned = outputs(stack.first_replicates(), grid)  # (schemes, points, outputs)
-            found["learned_outputs"] = at_least_float32(learned).movedim(0, -1)
-        return found
+        if not len(grid):
+            return {}
+        # Batch norm: by statistics of the grid.
+        learned = outputs(stack.first_replicates(), grid)  # (schemes, points, outputs)
+        return {"learned_outputs": at_least_float32(learned).movedim(0, -1)}
 
     def _update(self, backward: BackwardPass, counts_lost: bool) -> None:
         """Clip the gradient of each network and take the optimizer's step, with weight decay."""

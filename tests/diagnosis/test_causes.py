@@ -168,7 +168,7 @@ def test_biases_may_hold_the_signal_up_while_what_differs_between_examples_is_go
 
 def test_where_the_start_was_healthy_divergence_is_put_down_to_the_size_of_the_steps():
     verdict = finding(small(learning_rate=20.0))
-    assert "The start was healthy, but one step promised" in verdict.sentence
+    assert "The start was healthy, but a step is too long" in verdict.sentence
     assert dict(verdict.remedy.settings).keys() == {"learning_rate"}
     sick = finding(small(schemes=("normal:1",), depth=20))
     assert sick.word == "diverged"

@@ -104,7 +104,7 @@ def test_the_default_experiment_is_foreseen():
 def test_a_learning_rate_a_thousand_times_the_typical_one_is_foreseen_to_diverge():
     verdict = likely(small(learning_rate=20.0))
     assert verdict.word == "diverged"
-    assert "The start is healthy, but one step promises" in verdict.sentence
+    assert "The start is healthy, but a step is too long" in verdict.sentence
     assert dict(verdict.remedy.settings)["learning_rate"] < 1
 
 

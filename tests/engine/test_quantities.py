@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stability.catalogues.activations import ACTIVATIONS
 from stability.engine.losses import accuracies, mean_losses
-from stability.engine.measurement import PROFILES
+from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS
 from stability.engine.network import ForwardPass
 from stability.engine.quantities import (
     HISTOGRAM_BINS,
@@ -426,3 +426,13 @@ def test_the_profiles_are_the_quantities_that_have_a_layer_axis():
     }
     with_layers -= {"learned_outputs"}  # whose axes are schemes, points and outputs
     assert set(PROFILES) == with_layers
+
+
+def test_without_snapshots_all_else_is_measured_as_with_them():
+    e = Experiment(schemes=("he_normal",), dataset="moons", depth=3, width=8, steps=3)
+    for whole, lean in zip(measure(e), measure(e, snapshots=False), strict=True):
+        for name in (*CURVES, *PROFILES):
+            np.testing.assert_array_equal(getattr(whole, name), getattr(lean, name))
+        for name in SNAPSHOTS:
+            assert np.isfinite(getattr(whole, name)).all()
+            assert np.isnan(getattr(lean, name)).all()
