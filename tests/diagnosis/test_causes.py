@@ -41,7 +41,7 @@ def test_tanh_with_weights_far_too_large_is_saturated_and_exploding_and_nothing_
 
 
 def test_a_signal_that_float16_rounds_to_zero_vanishes_and_is_not_dead():
-    e = small(schemes=("normal:0.01",), depth=20, width=32, precision="float16")
+    e = small(schemes=("normal:0.01",), depth=10, width=16, precision="float16")
     signal = finished(e).measurements[0].signal[0, 0]
     first_zero = int((signal == 0).argmax()) + 1
     for verdict in (likely(e), finding(e)):
@@ -88,7 +88,7 @@ def test_updates_that_bfloat16_rounds_away_are_named(settings):
 
 
 @pytest.mark.parametrize("settings", [
-    {"schemes": ("normal:1e-3",), "depth": 10, "precision": "float64"},
+    {"schemes": ("normal:1e-3",), "depth": 8, "precision": "float64"},
     {"schemes": ("normal:0.01",), "depth": 10},
     {"width": 2, "depth": 12, "activation": "leaky_relu"},
 ])  # fmt: skip
@@ -118,7 +118,7 @@ def test_fixup_is_no_disease():
     e = small(schemes=("fixup",), residual=True, depth=8)
     assert likely(e).word in ("learns", "slow", "stalled")
     assert finding(e).word == "learns"
-    still = finding(small(schemes=("fixup",), residual=True, depth=8, learning_rate=1e-5))
+    still = finding(small(schemes=("fixup",), residual=True, depth=8, learning_rate=1e-5, steps=10))
     assert still.word == "stalled"
 
 

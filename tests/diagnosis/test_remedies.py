@@ -25,7 +25,7 @@ VARIED = (
 IDS = [f"depth {e.depth}" for e in VARIED]
 
 
-def curve(e: Experiment, steps: int = 3) -> np.ndarray:
+def curve(e: Experiment, steps: int = 2) -> np.ndarray:
     return np.array([m.loss[0, 0] for m in measure(replace(e, steps=steps))])
 
 

@@ -178,8 +178,8 @@ def test_every_activation_names_a_scheme_that_suits_it_or_none():
 
 
 def test_schemes_that_learn_are_pointed_to_beside_one_that_does_not():
-    e = small(schemes=("he_normal", "xavier_normal", "zeros"), depth=10, learning_rate=0.1)
-    e = replace(e, steps=120)
+    e = small(schemes=("he_normal", "xavier_normal", "zeros"), depth=8, learning_rate=0.1)
+    e = replace(e, steps=80)
     learns, *others = findings(e)
     assert learns.word == "learns"
     assert not learns.sentence.endswith("here.")
