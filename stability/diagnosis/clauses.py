@@ -7,6 +7,7 @@ from stability.diagnosis.evidence import HEALTHY_DECADES, HIGH_START, Evidence
 from stability.diagnosis.indicators import Indicators
 from stability.text import number, percent, rough_number
 
+TOO_LONG = 0.3  # power of ten: on a parabola, a step of twice the loss just reaches the bottom
 EXACT_ZERO = -200.0  # power of ten: beyond any format
 LITTLE = 0.5  # of the loss: what promises less will hardly do
 NOTICED = 0.05  # of the loss: a drop that is no noise
@@ -14,16 +15,16 @@ NOTABLE = 0.5  # power of ten, end to end, from which a factor is worth a clause
 
 
 def loss_course(evidence: Evidence) -> str:
-    """Return how the held-out loss went, and what guessing costs."""
+    """Return how the held-out loss went, and what guessing gives."""
     first, last, guessing = map(
-        rough_number, (evidence.first_loss, evidence.last_loss, evidence.guessing_loss)
+        number, (evidence.first_loss, evidence.last_loss, evidence.guessing_loss)
     )
     if evidence.learns or evidence.is_slow:
-        return f"the held-out loss fell from {first} to {last}, and guessing costs {guessing}"
-    began = f" (it began at {first})" if first != last else ""
-    if evidence.relative_loss > 1.1 or evidence.relative_loss != evidence.relative_loss:
-        return f"the held-out loss is {last}, worse than guessing, which costs {guessing}{began}"
-    return f"the held-out loss is {last}, and guessing costs {guessing}{began}"
+        return f"the held-out loss fell from {first} to {last} (guessing: {guessing})"
+    began = f"; it began at {first}" if first != last else ""
+    if evidence.relative_loss > 1.1 or math.isnan(evidence.relative_loss):
+        return f"the held-out loss is {last}, worse than guessing ({guessing}{began})"
+    return f"the held-out loss is {last}, hardly better than guessing ({guessing}{began})"
 
 
 def learned_share(evidence: Evidence) -> str:
@@ -89,9 +90,7 @@ def factor_clause(seen: Indicators, trend: Trend) -> str:
     """Return by how much a hidden layer multiplies a quantity, and all of them together."""
     if trend.decades < EXACT_ZERO:
         return f"the {trend.name} shrinks to exactly 0 within {seen.depth} layers"
-    factor = trend.factor
-    text = number(factor) if abs(factor - 1) < 0.1 else rough_number(factor)  # 1.02, not 1
-    clause = f"each hidden layer multiplies the {trend.name} by {text}"
+    clause = f"each hidden layer multiplies the {trend.name} by {number(trend.factor)}"
     if seen.transitions < 2:
         return clause
     return f"{clause}, and {seen.transitions} in a row by {rough_number(10**trend.decades)}"
@@ -116,9 +115,11 @@ def break_count(evidence: Evidence) -> str:
 def overshoot(evidence: Evidence) -> str:
     """Return how many times too large the coming steps are; nothing where they are not."""
     e, step_drop = evidence.experiment, evidence.start.log_step_drop
-    if step_drop > 0:
+    if step_drop > TOO_LONG:
         times = rough_number(10**step_drop)
-        return f"a step is too long: to first order it would remove {times} times the whole loss"
+        return (
+            f"a step is too long: at the initial slope it would take {times} times the whole loss"
+        )
     times_typical = e.learning_rate / e.optimizer_row.learning_rate
     if times_typical < 3:
         return ""
@@ -131,12 +132,11 @@ def high_start(evidence: Evidence) -> str:
     seen = evidence.start
     if not seen.relative_loss > HIGH_START:
         return ""
-    size = rough_number(10**seen.log_output)
     what = "outputs" if evidence.experiment.dataset_row.classes is None else "logits"
     return (
-        f"the first held-out loss is {rough_number(evidence.first_loss)}, "
-        f"{rough_number(seen.relative_loss)} times guessing, since the {what} of the output layer "
-        f"have size {size}"
+        f"the first held-out loss is {rough_number(evidence.first_loss)}, far above guessing "
+        f"({number(evidence.guessing_loss)}), because the {what} are too large "
+        f"(RMS {rough_number(10**seen.log_output)})"
     )
 
 
@@ -152,5 +152,7 @@ def small_promise(evidence: Evidence) -> str:
     if not promised < LITTLE or done > max(promised, NOTICED):
         return ""
     share = percent(promised) if promised >= 0.005 else "less than 1 %"
-    promise = "promised" if evidence.end else "promise"
-    return f"all {evidence.experiment.steps} steps together {promise} {share} of the loss"
+    return (
+        f"at the initial slope, all {evidence.experiment.steps} steps together would lower the "
+        f"loss by only {share}"
+    )

@@ -6,7 +6,7 @@ Before training the diseases stand before divergence, which is their consequence
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stability.diagnosis.clauses import (
     break_clause,
@@ -37,13 +37,15 @@ LOST = 0.5  # share of a step that rounding takes, from which on it is what hold
 class Finding:
     """A verdict on some evidence: its word, a sentence, and the number that decided.
 
-    `cure` names settings that remove the cause where it is certain, the best first.
+    `cure` names settings that remove the cause where it is certain, the best first;
+    `needs_other_start`: only another initialization does.
     """
 
     word: str
     sentence: str
     number: float
     cure: tuple[tuple[str, str], ...] = ()
+    needs_other_start: bool = False
     reason: str = ""  # of a disease: the evidence for it, as a clause
 
 
@@ -161,9 +163,14 @@ def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
     hidden, copies = seen.depth - 1, seen.symmetric_layers
     if evidence.experiment.width == 1 or copies < max(1, SYMMETRIC * hidden):
         return None
-    where = f"{copies} of {hidden} hidden layers" if hidden > 1 else "the hidden layer"
-    reason = f"all units of a layer are copies of one, in {where}"
-    return disease(evidence, seen, "symmetric", "its units stay alike", reason, copies)
+    where = (
+        f"all {hidden} hidden layers" if copies == hidden else f"{copies} of {hidden} hidden layers"
+    )
+    reason = (
+        f"all units of a layer compute the same, in {where if hidden > 1 else 'its hidden layer'}"
+    )
+    found = disease(evidence, seen, "symmetric", "symmetry is not broken", reason, copies)
+    return replace(found, needs_other_start=True)
 
 
 def find_underflow(evidence: Evidence, seen: Indicators) -> Finding | None:
@@ -258,7 +265,7 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
 
 def find_stall(evidence: Evidence) -> Finding:
     """Return the finding of a network that neither learns nor shows a disease."""
-    why = reason_sentences(evidence) or " No disease is in sight."
+    why = reason_sentences(evidence) or " Signal and gradient look healthy."
     if evidence.end:
         sentence = f"It has not learned: {loss_course(evidence)}.{learned_share(evidence)}{why}"
         return Finding("stalled", sentence, evidence.relative_loss)

@@ -4,7 +4,7 @@ from stability.diagnosis.clauses import high_start, notable_factor, overshoot, s
 from stability.diagnosis.evidence import Evidence
 from stability.diagnosis.linear_fit import best_linear_loss
 from stability.records.experiment import Experiment
-from stability.text import capitalize_first, rough_number
+from stability.text import capitalize_first, number
 
 PLATEAU = 0.03  # a loss that is nearer to that of the best linear fit stands on its plateau
 
@@ -33,10 +33,10 @@ def linear_plateau(evidence: Evidence) -> str:
     linear = best_linear_loss(evidence.experiment)
     if not abs(evidence.last_loss / linear - 1) < PLATEAU:
         return ""
-    clause = f"the best linear function costs {rough_number(linear)} too"
+    clause = f"the best linear function also reaches only {number(linear)}"
     if is_linear(evidence.experiment):
         return f"{clause}, and no linear network does better"
-    return f"{clause}, so it bends nothing yet"
+    return f"{clause}: the network does no better than a line"
 
 
 def is_linear(e: Experiment) -> bool:

@@ -73,8 +73,8 @@ def learning_siblings(evidence: Evidence) -> str:
     if evidence.learns or not titles:
         return ""
     if len(titles) > 2:
-        return f" {len(titles)} others on this page learn."
-    return f" {join_words(titles)} {'learns' if len(titles) == 1 else 'learn'} here."
+        return f" With {len(titles)} other initializations here, the same network learns."
+    return f" With {join_words(titles, 'or')}, the same network learns."
 
 
 def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:
@@ -88,6 +88,8 @@ def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:
         if remedy.apply(e, evidence.scheme) != e:
             return remedy
     for change, remedy in ranked_changes(e, evidence.scheme):
+        if finding.needs_other_start and not remedy.scheme:
+            continue
         if change == PATIENCE and not evidence.is_falling:
             continue
         if remedy.scheme and any(have_similar_variance(e, s, remedy.scheme) for s in e.schemes):

@@ -3,11 +3,11 @@
 # In two lines, which the page shows on hover and README lists.
 EXPLANATIONS = {
     "learns": "The held-out loss ended below half of what guessing costs. "
-    "The start may have foretold otherwise.",
+    "The forecast may have said otherwise.",
     "slow": "The held-out loss ended below 0.9 of what guessing costs, but not below half of it. "
     "The network learns; the steps did not suffice.",
     "stalled": "The network has not learned, and neither signal nor gradient is sick. "
-    "The sentence names the likely cause: steps, rounding, the output layer, a linear plateau.",
+    "The sentence names a likely cause, such as steps, rounding, or the output layer.",
     "vanishing": "The signal, what differs between examples, or the gradient shrinks a hundredfold "
     "or more from one end of the hidden layers to the other. One end learns nothing.",
     "exploding": "The signal or the gradient grows a hundredfold or more from one end of the "
@@ -17,7 +17,7 @@ EXPLANATIONS = {
     "dead": "In one layer nearly all units are off for every example of the batch. "
     "They get no gradient, so they stay off.",
     "symmetric": "All units of a layer compute the same, and get the same gradient. "
-    "However wide, the layer is one unit wide.",
+    "However wide, the layer acts as a single unit.",
     "diverged": "Training did harm: a number left the range of the format, or the loss grew. "
     "The sentence names the step and the layer that broke first.",
     "overflowed": "A number left the range of the format before the first step. "
