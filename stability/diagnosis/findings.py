@@ -13,19 +13,17 @@ from stability.diagnosis.clauses import (
     break_count,
     factor_clause,
     growing,
-    high_start,
     hundredths,
     learned_share,
     loss_course,
     notable_factor,
     odds,
-    overshoot,
     promises_nothing,
     shrinking,
 )
-from stability.diagnosis.evidence import HEALTHY_DECADES, SATURATED, Evidence, is_healthy
+from stability.diagnosis.evidence import HEALTHY_DECADES, SATURATED, Evidence
 from stability.diagnosis.indicators import DEAD, Indicators
-from stability.diagnosis.reasons import as_sentence, reason_sentences
+from stability.diagnosis.reasons import divergence_cause, reason_sentences
 from stability.text import capitalize_first, percent, rough_number, share_in_words
 
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
@@ -143,19 +141,6 @@ def find_divergence(evidence: Evidence) -> Finding | None:
     step = evidence.breaks[0].step
     sentence = f"It diverged at step {step}{break_count(evidence)}: {break_clause(evidence)}."
     return Finding("diverged", f"{sentence}{learned_share(evidence)}{cause}", step)
-
-
-def divergence_cause(evidence: Evidence) -> str:
-    """Return a sentence that blames the start or the size of the steps; nothing if neither."""
-    start, tense = evidence.start, "was" if evidence.end else "is"
-    if growing(start).decades > HEALTHY_DECADES:
-        return f" From the start {factor_clause(start, growing(start))}."
-    if cause := high_start(evidence):
-        return as_sentence(cause)
-    steps = overshoot(evidence)
-    if is_healthy(start) and steps:
-        return f" The start {tense} healthy, but {steps}."
-    return as_sentence(steps)
 
 
 def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:

@@ -1,7 +1,14 @@
-"""Why a network without a disease learns little: the likeliest reason, in a clause."""
+"""Why a network without a disease learns little, and why one diverges: the likeliest reason."""
 
-from stability.diagnosis.clauses import high_start, notable_factor, overshoot, small_promise
-from stability.diagnosis.evidence import Evidence
+from stability.diagnosis.clauses import (
+    factor_clause,
+    growing,
+    high_start,
+    notable_factor,
+    overshoot,
+    small_promise,
+)
+from stability.diagnosis.evidence import HEALTHY_DECADES, Evidence, is_healthy
 from stability.diagnosis.linear_fit import best_linear_loss
 from stability.records.experiment import Experiment
 from stability.text import capitalize_first, number
@@ -42,6 +49,19 @@ def linear_plateau(evidence: Evidence) -> str:
 def is_linear(e: Experiment) -> bool:
     """Return True if the network computes a linear function, whatever its weights."""
     return e.depth == 1 or (e.phi.corners == () and not e.normalization_row.has_gain)
+
+
+def divergence_cause(evidence: Evidence) -> str:
+    """Return a sentence that blames the start or the size of the steps; nothing if neither."""
+    start, tense = evidence.start, "was" if evidence.end else "is"
+    if growing(start).decades > HEALTHY_DECADES:
+        return f" From the start {factor_clause(start, growing(start))}."
+    if cause := high_start(evidence):
+        return as_sentence(cause)
+    steps = overshoot(evidence)
+    if is_healthy(start) and steps:
+        return f" The start {tense} healthy, but {steps}."
+    return as_sentence(steps)
 
 
 def as_sentence(clause: str) -> str:
