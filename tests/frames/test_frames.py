@@ -519,7 +519,7 @@ def test_of_replicates_that_are_not_all_finite_pictures_and_sentences_show_those
     run.measurements[-1] = replace(newest, **broken)
     assert (
         frames.describe_standing(run, len(run.measurements), "he_normal")
-        == "loss 1.5, 60 % right (2 of 4 replicates)"
+        == "last batch: loss 1.5, 60 % right (2 of 4 replicates)"
     )
     assert frames.training_tables(run)["bands"]["loss"].to_pylist()[-1] == 1.5
     assert frames.summary_frame(run).loss.tolist() == [1.5]
