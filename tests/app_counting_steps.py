@@ -4,6 +4,7 @@ that COUNTED names.
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import app
 from stability.engine import runs
@@ -12,8 +13,8 @@ from stability.records.experiment import Experiment
 
 
 def counting(measure: Callable) -> Callable:
-    def measure_and_count(experiment: Experiment) -> Iterator[Measurement]:
-        for measurement in measure(experiment):
+    def measure_and_count(experiment: Experiment, **how: Any) -> Iterator[Measurement]:
+        for measurement in measure(experiment, **how):
             with open(os.environ["COUNTED"], "ab") as file:
                 file.write(b".")
             yield measurement
