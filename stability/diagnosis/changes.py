@@ -18,7 +18,6 @@ from stability.diagnosis.remedies import (
 from stability.records.experiment import Experiment
 
 PLAIN_WIDTH, PLAIN_DEPTH = 64, 10  # of a network that most settings train
-SHORT_BATCH = 32  # below it a batch is noisy
 
 
 @dataclass(frozen=True)
