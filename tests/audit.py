@@ -25,7 +25,7 @@ from audit_cases import OUTCOMES, Trained, random_experiment, train, train_chang
 from audit_fit import PROGRESS_KNOTS, START_KNOTS, Design, Row, fit, write
 
 from stability import Run
-from stability.diagnosis.changes import treated
+from stability.diagnosis.changes import single_changes, treated
 from stability.diagnosis.features import categories, numeric_features
 from stability.diagnosis.findings import LIKELY
 from stability.diagnosis.forecast import Outlook, progress_features
@@ -50,6 +50,7 @@ class Case:
     outcome: str
     suggestion_cures: bool
     cures: tuple[str, ...]  # the single changes that cure
+    found_cure_cures: bool  # the one that is offered after all were tried
     patience_suggested: bool
     blames_rate: bool
 
@@ -66,6 +67,8 @@ def cases_of(seed: int) -> list[Case]:
     cases = []
     for before, after, network in zip(first, final, trained, strict=True):
         tried = changes.get(after.scheme, {})
+        cures = {key: other for key, other in tried.items() if other.learned}
+        best = min(cures, key=lambda key: cures[key].losses[-1][1], default="")
         remedy = after.remedy
         changed = treated(e, after.scheme, remedy) if remedy else None
         cases.append(
@@ -75,12 +78,20 @@ def cases_of(seed: int) -> list[Case]:
                 after.word,
                 network.outcome,
                 bool(changed) and train(changed)[0].learned,
-                tuple(key for key, other in tried.items() if other.learned),
+                tuple(cures),
+                bool(best) and cures_in_full(e, after.scheme, best),
                 bool(remedy) and dict(remedy.settings).keys() == {PATIENCE},
                 BLAME in after.sentence,
             )
         )
     return cases
+
+
+def cures_in_full(e: Experiment, scheme: str, key: str) -> bool:
+    """Return whether this change cures in a run that measures all: as one who applies it sees."""
+    remedy = dict(single_changes(e, scheme))[key]
+    changed = treated(e, scheme, remedy)
+    return bool(changed) and Run(changed).train().verdicts()[0].word == "learns"
 
 
 def report(seed: int, count: int, workers: int) -> None:
@@ -115,6 +126,8 @@ def print_cures(cases: Sequence[Case]) -> None:
     curable = [case for case in sick if case.cures]
     print(share("\nsick networks that some single change cures", [bool(c.cures) for c in sick]))
     print(share("first suggestion cures, of these", [case.suggestion_cures for case in curable]))
+    title = "after a search the offered cure cures, of these"
+    print(share(title, [case.found_cure_cures for case in curable]))
     impatient = [case for case in curable if set(case.cures) != {PATIENCE}]
     title = "first suggestion cures, of those that more than patience cures"
     print(share(title, [case.suggestion_cures for case in impatient]))
