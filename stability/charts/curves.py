@@ -1,5 +1,6 @@
 """Loss, accuracy and gradient norm by step, and the heat map of layers by step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -9,20 +10,29 @@ from stability.charts import channels, interaction, panels
 from stability.charts.interaction import dimmed
 from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
 from stability.charts.spec_cache import Filling, chart_and_spec
+from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
 from stability.frames.training import LOSS_TOP
 from stability.records.experiment import Experiment
 from stability.records.view import HEAT_MAP_QUANTITIES
+from stability.text import join_words
 
-HEAT_MAP_HEIGHT = 120
 CROSS: dict[str, Any] = {"shape": "cross", "angle": 45, "filled": True, "clip": True}
 
 
 def fill_training(
-    experiment: Experiment, scheme: str, quantity: str, pins: tuple[Experiment, ...] = ()
+    experiment: Experiment,
+    scheme: str,
+    quantity: str,
+    pins: tuple[Experiment, ...] = (),
+    panels: Sequence[str] = TRAINING_PANELS,
 ) -> Filling[RunKind]:
-    """Return the filling of a training chart with the heat map of one scheme and quantity."""
+    """Return the filling of a training chart with the heat map of one scheme and quantity.
+
+    The first of the `panels` is the largest. Raises ValueError if the experiment has none of them.
+    """
     title = f"{HEAT_MAP_QUANTITIES[quantity]} of {parse_scheme(scheme).title}, layer by step"
-    return fill_run_chart(experiment, pins, "step", heated=title)
+    shown = panels_shown(experiment, panels)
+    return fill_run_chart(experiment, pins, "step", shown, heated=title)
 
 
 def build_training(kind: RunKind) -> alt.VConcatChart:
@@ -31,23 +41,31 @@ def build_training(kind: RunKind) -> alt.VConcatChart:
     Data sets: `bands`, `held_out`, `marks`, `ends`, `limits`, `rules`, `heat`, `skipped` with loss
     scaling, and `pinned` behind pins, as in `stability.frames`.
     """
-    loss, norm = loss_scale(), channels.log_scale("gradient_norm")
-    dotted = "guessing" if kind.has_classes else "always the mean"
-    behind, above = [guessing_rule(), held_out_line("loss", loss)], divergence_marks_and_words()
+    drawn = [PANELS[name](kind) for name in kind.panels]
+    names = join_words([NAMES[name] for name in kind.panels])
+    return panels.stack(drawn, f"Training: {names} by step.", interaction.STATIC_PARAMETERS)
+
+
+def loss_panel(kind: RunKind) -> alt.LayerSpec:
+    """Draw the loss by step, of the held-out examples thin, and what guessing costs dotted."""
+    dotted, scale = "guessing" if kind.has_classes else "always the mean", loss_scale()
+    behind, above = [guessing_rule(), held_out_line("loss", scale)], divergence_marks_and_words()
     title = f"Loss (thin: held out, dotted: {dotted})"
-    drawn = [line_panel(kind, title, "loss", "step", loss, behind, above, format="~g")]
-    names = "loss and gradient norm"
-    if kind.has_classes:
-        share, title = alt.Scale(domain=[0, 1]), "Accuracy (thin: held out)"
-        behind = [held_out_line("accuracy", share)]
-        drawn.append(line_panel(kind, title, "accuracy", "step", share, behind, format="%"))
-        names = "loss, accuracy and gradient norm"
-    behind = panels.log_axis("gradient_norm")
-    drawn.append(line_panel(kind, "Gradient norm (log)", "gradient_norm", "step", norm, behind))
-    if kind.scales_loss:
-        drawn.append(loss_scale_panel())
-    description = f"Training: {names} by step, and a heat map of layers by step."
-    return panels.stack([*drawn, heat_map()], description, interaction.STATIC_PARAMETERS)
+    return line_panel(kind, title, "loss", "step", scale, behind, above, format="~g")
+
+
+def accuracy_panel(kind: RunKind) -> alt.LayerSpec:
+    """Draw the share of examples classified right by step, of the held-out examples thin."""
+    title, scale = "Accuracy (thin: held out)", alt.Scale(domain=[0, 1])
+    behind = [held_out_line("accuracy", scale)]
+    return line_panel(kind, title, "accuracy", "step", scale, behind, format="%")
+
+
+def gradient_norm_panel(kind: RunKind) -> alt.LayerSpec:
+    """Draw the norm of the whole gradient by step."""
+    name = "gradient_norm"
+    scale, behind = channels.log_scale(name), panels.log_axis(name)
+    return line_panel(kind, "Gradient norm (log)", name, "step", scale, behind)
 
 
 def loss_scale() -> alt.Scale:
@@ -78,18 +96,18 @@ def divergence_marks_and_words() -> list[alt.Chart]:
     return [cross, *(layer.encode(text=alt.Text("text:N")) for layer in words)]
 
 
-def loss_scale_panel() -> alt.LayerSpec:
+def loss_scale_panel(kind: RunKind) -> alt.LayerSpec:
     """Draw the loss scale by step, with a cross at each step that was skipped."""
-    scale = channels.log_scale("scale")
+    scale, x = channels.log_scale("scale"), line_axis("step", kind.panels[-1] == "scale")
     y = channels.y("scale", scale, channels.value_axis())
     line, crosses = (
-        panels.data_set(name).encode(x=line_axis("step"), y=y, color=channels.colour())
+        panels.data_set(name).encode(x=x, y=y, color=channels.colour())
         for name in ("bands", "skipped")
     )
     crosses = crosses.mark_point(**CROSS, size=60, opacity=1)
     return panels.panel(
         "Loss scale (log); x: a step was skipped",
-        70,
+        panel_heights(kind.panels)["scale"],
         *interaction.guides("step"),
         panels.hold_axes(channels.y("scale", scale)),
         line.mark_line(strokeWidth=2, interpolate="step-after", clip=True),
@@ -97,14 +115,14 @@ def loss_scale_panel() -> alt.LayerSpec:
     )
 
 
-def heat_map() -> alt.LayerSpec:
+def heat_map(kind: RunKind) -> alt.LayerSpec:
     """Draw one quantity by layer and step, as a power of ten in the theme's colours.
 
     Blue has shrunk, orange has grown, grey is exactly 0 or not finite.
     """
     axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=5, format="d")
     base = panels.data_set("heat").encode(
-        x=line_axis("step", labelled=True),
+        x=line_axis("step", labelled=kind.panels[-1] == "heat"),
         x2=alt.X2("until"),
         y=channels.y("bottom", channels.up_to(0.5, "depth + 0.5"), axis),
         y2=alt.Y2("top"),
@@ -114,8 +132,19 @@ def heat_map() -> alt.LayerSpec:
     scale = alt.Scale(range="diverging", domain=[-8, 8], domainMid=0, clamp=True)
     legend = panels.gradient_legend(values=[-8, -4, 0, 4, 8], labelExpr=channels.DECADES)
     cells = panels.heat_cells(base, "power", "datum.state == 'finite'", scale, legend)
-    edges = interaction.pointer_rules("step", edges_of=HEAT_MAP_HEIGHT)
-    return panels.panel(alt.ExprRef("heated"), HEAT_MAP_HEIGHT, *cells, *edges)
+    height = panel_heights(kind.panels)["heat"]
+    edges = interaction.pointer_rules("step", edges_of=height)
+    return panels.panel(alt.ExprRef("heated"), height, *cells, *edges)
+
+
+PANELS = {
+    "loss": loss_panel, "accuracy": accuracy_panel, "gradient_norm": gradient_norm_panel,
+    "scale": loss_scale_panel, "heat": heat_map,
+}  # fmt: skip
+NAMES = {
+    "loss": "loss", "accuracy": "accuracy", "gradient_norm": "gradient norm",
+    "scale": "loss scale", "heat": "a heat map of layers",
+}  # fmt: skip
 
 
 training_chart, training_spec = chart_and_spec(

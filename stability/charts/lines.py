@@ -12,7 +12,7 @@ from stability.charts.interaction import dimmed
 from stability.charts.palette import GREY
 from stability.charts.spec_cache import Filling
 from stability.charts.vega_names import PANEL_WIDTH
-from stability.frames.line_labels import PANEL_HEIGHTS
+from stability.frames.run_panels import panel_heights
 from stability.records.experiment import Experiment
 
 # In windows of these widths the page leaves room for the names of lines, right of the panels.
@@ -21,7 +21,6 @@ ROOM_FOR_NAMES = (
     f"windowSize()[0] >= {page_layout.REM * page_layout.NAMED_LINES_ONE_COLUMN} && "
     f"!(windowSize()[0] >= {page_layout.REM * page_layout.TWO_COLUMNS}))"
 )
-UPPERMOST = "loss", "signal"  # the quantities of the first panels
 UNITS = {
     "loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm",
     "signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW",
@@ -36,14 +35,15 @@ class RunKind:
     has_ranges: bool  # one replicate has no range
     scales_loss: bool
     has_pins: bool
+    panels: tuple[str, ...]  # in order; the first leads
 
 
 def fill_run_chart(
-    e: Experiment, pins: tuple[Experiment, ...], along: str, **more: Any
+    e: Experiment, pins: tuple[Experiment, ...], along: str, panels: tuple[str, ...], **more: Any
 ) -> Filling[RunKind]:
     """Return the filling of a chart along the "step" or "layer", to the end of the longest pin."""
     has_classes = e.dataset_row.classes is not None
-    kind = RunKind(has_classes, e.replicates > 1, e.number_format.scales_loss, bool(pins))
+    kind = RunKind(has_classes, e.replicates > 1, e.number_format.scales_loss, bool(pins), panels)
     reach = [0, max(shown.steps for shown in (e, *pins))]
     if along == "layer":
         reach = [1, max(2, *(shown.depth for shown in (e, *pins)))]
@@ -73,7 +73,7 @@ def line_panel(
     format: str = "",
 ) -> alt.LayerSpec:
     """Draw one quantity along the steps or layers, with layers of its own `behind` and `above`."""
-    x = line_axis(along, labelled=name == "weight_gradient")
+    x = line_axis(along, labelled=name == kind.panels[-1])
     y = channels.y(name, scale, channels.value_axis(format))
     value_tip = alt.Tooltip(f"{name}:Q", format=format or ".3~e", title=UNITS[name])
     tips = [*channels.tooltips("scheme:N", f"{along}:Q"), value_tip]
@@ -84,7 +84,7 @@ def line_panel(
     if kind.has_pins:
         layers += pinned_lines(x, y, tips)
     layers += measured_lines(base, name, scale, y, tips, kind.has_ranges)
-    if kind.has_pins and name in UPPERMOST:  # named once: its dash is the same in all panels
+    if kind.has_pins and name == kind.panels[0]:  # named once: its dash is the same in all panels
         named = panels.data_set("pinned").transform_filter("datum.named")
         named = named.encode(x=x, y=y, text=alt.Text("run:N"))
         where = {"baseline": "bottom", "dy": -3, "limit": 130}
@@ -95,7 +95,8 @@ def line_panel(
     layers += interaction.readings(rows, name, along, format)
     layers += line_names(name, along, scale)
     words = interaction.title_at_pointer(title, along)
-    return panels.panel(words, PANEL_HEIGHTS[name], *layers, offset=interaction.TITLE_OFFSET)
+    height = panel_heights(kind.panels)[name]
+    return panels.panel(words, height, *layers, offset=interaction.TITLE_OFFSET)
 
 
 def measured_lines(

@@ -1,11 +1,15 @@
 """Signal, signal gradient and weight gradient by layer, with theory over them."""
 
+from collections.abc import Sequence
+
 import altair as alt
 
 from stability.charts import channels, interaction, panels
 from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
 from stability.charts.spec_cache import Filling, chart_and_spec
+from stability.frames.run_panels import DEPTH_PANELS, panels_shown
 from stability.records.experiment import Experiment
+from stability.text import join_words
 
 PROFILE_TITLES = {
     "signal": "Signal: RMS of z (log)",
@@ -14,9 +18,11 @@ PROFILE_TITLES = {
 }
 
 
-def fill_depth(experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> Filling[RunKind]:
-    """Return the filling of a depth chart."""
-    return fill_run_chart(experiment, pins, "layer")
+def fill_depth(
+    experiment: Experiment, pins: tuple[Experiment, ...] = (), panels: Sequence[str] = DEPTH_PANELS
+) -> Filling[RunKind]:
+    """Return the filling of a depth chart; the first of the `panels` is the largest."""
+    return fill_run_chart(experiment, pins, "layer", panels_shown(experiment, panels))
 
 
 def build_depth(kind: RunKind) -> alt.VConcatChart:
@@ -26,12 +32,13 @@ def build_depth(kind: RunKind) -> alt.VConcatChart:
     `stability.frames`.
     """
     drawn = []
-    for name, title in PROFILE_TITLES.items():
+    for name in kind.panels:
         scale, behind = channels.log_scale(name), panels.log_axis(name)
         if name != "weight_gradient":  # without a prediction
             behind += theory_layers(name, scale)
-        drawn.append(line_panel(kind, title, name, "layer", scale, behind))
-    words = "Through the depth: signal, signal gradient and weight gradient by layer, on log axes."
+        drawn.append(line_panel(kind, PROFILE_TITLES[name], name, "layer", scale, behind))
+    names = join_words([name.replace("_", " ") for name in kind.panels])
+    words = f"Through the depth: {names} by layer, on log axes."
     return panels.stack(drawn, words, interaction.STATIC_PARAMETERS)
 
 

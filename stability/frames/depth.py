@@ -11,6 +11,7 @@ from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, log_axis_limit
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_tables
+from stability.frames.run_panels import DEPTH_PANELS, panel_heights
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
     MOST_BINS,
@@ -31,12 +32,13 @@ def depth_tables(
     format: str = "",
     step_shown: int = AFTER_EVERY_STEP,
     replay: bool = False,
+    panels: Sequence[str] = DEPTH_PANELS,
 ) -> dict[str, pa.Table]:
     """Return the tables of a depth chart after `count` measurements (all).
 
     `profiles` at the step shown or the newest before it, in a replay at further steps, too;
     `theory`; `rules` at the limits of `format` (by default the run's); `ends` (labels); `limits`;
-    with pinned runs `pinned`.
+    with pinned runs `pinned`. `panels` are those drawn, the lead first.
     """
     count, e = count or len(run.measurements), run.experiment
     replayed = profile_table(run, count, replayed_steps(run, count, step_shown))
@@ -50,7 +52,7 @@ def depth_tables(
     return tables | {
         "rules": format_limit_table(e, run.measurements[count - 1], limits, format),
         "limits": limits,
-        "ends": profile_labels(e, shown, limits),
+        "ends": profile_labels(e, shown, limits, panels),
     }
 
 
@@ -95,15 +97,17 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
     return arrow_table(columns)
 
 
-def profile_labels(e: Experiment, profiles: pa.Table, limits: pa.Table) -> pa.Table:
+def profile_labels(
+    e: Experiment, profiles: pa.Table, limits: pa.Table, panels: Sequence[str] = DEPTH_PANELS
+) -> pa.Table:
     """Return the labels at the ends of these profiles, as `label_table`, with since and until."""
     last = profiles.filter(pc.equal(profiles["layer"], e.depth))
-    axes = {name: tuple(limits[name].to_pylist()) for name in DEPTH_QUANTITIES}
+    axes = {name: tuple(limits[name].to_pylist()) for name in panels}
     tables = []
     for start in range(0, last.num_rows, len(e.schemes)):
         rows = last.slice(start, len(e.schemes))
-        values = {name: rows[name].to_numpy().astype(float) for name in DEPTH_QUANTITIES}
-        labels = label_table(e, values, axes)
+        values = {name: rows[name].to_numpy().astype(float) for name in panels}
+        labels = label_table(e, values, axes, panel_heights(panels))
         for name in ("since", "until"):
             labels = labels.append_column(name, rows[name])
         tables.append(labels)

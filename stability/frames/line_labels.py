@@ -7,22 +7,23 @@ import numpy as np
 import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
-from stability.frames.arrow import DEPTH_QUANTITIES, LOG_QUANTITIES, arrow_table
+from stability.frames.arrow import LOG_QUANTITIES, arrow_table
 from stability.records.experiment import Experiment
 
 LABEL_HEIGHT = 13  # pixels
-PANEL_HEIGHTS = {"loss": 140, "accuracy": 80, "gradient_norm": 100}  # pixels
-PANEL_HEIGHTS |= dict.fromkeys(DEPTH_QUANTITIES, 145)
 
 
 def label_table(
-    e: Experiment, last: Mapping[str, np.ndarray], axes: Mapping[str, tuple[float, float]]
+    e: Experiment,
+    last: Mapping[str, np.ndarray],
+    axes: Mapping[str, tuple[float, float]],
+    heights: Mapping[str, int],
 ) -> pa.Table:
     """Return where the labels of lines stand, given each quantity's `last` values `(S,)`.
 
     Columns: scheme, text, and for each quantity the value on its axis at which the label stands;
     null where a line has no end, and where not all labels fit. `axes`: the values at the bottom and
-    the top of a quantity's panel.
+    the top of a quantity's panel; `heights`: of the panels in pixels.
     """
     texts = [scheme_title(scheme) for scheme in e.schemes]
     columns: dict[str, Any] = {"scheme": list(e.schemes), "text": texts}
@@ -30,10 +31,9 @@ def label_table(
         low, high = axes[name]
         if name in LOG_QUANTITIES:
             values, low, high = np.log10(values), np.log10(low), np.log10(high)
-        distance = LABEL_HEIGHT / PANEL_HEIGHTS[name]
-        shares = spread_apart((values - low) / (high - low), distance)
-        heights = low + (high - low) * shares
-        columns[name] = 10.0**heights if name in LOG_QUANTITIES else heights
+        shares = spread_apart((values - low) / (high - low), LABEL_HEIGHT / heights[name])
+        places = low + (high - low) * shares
+        columns[name] = 10.0**places if name in LOG_QUANTITIES else places
     return arrow_table(columns)
 
 

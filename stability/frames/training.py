@@ -13,6 +13,7 @@ from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limit
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_tables
+from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
     MOST_BINS,
@@ -28,12 +29,16 @@ LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 
 
 def training_tables(
-    run: Run, count: int | None = None, pinned: Pinned = NO_PINS, format: str = ""
+    run: Run,
+    count: int | None = None,
+    pinned: Pinned = NO_PINS,
+    format: str = "",
+    panels: Sequence[str] = TRAINING_PANELS,
 ) -> dict[str, pa.Table]:
     """Return the tables of a training chart without its heat map, after `count` measurements (all).
 
     `bands`, `held_out`, `marks`, `ends` (labels), `rules` at the limits of `format`, `limits`; with
-    pinned runs `pinned`, with loss scaling `skipped`.
+    pinned runs `pinned`, with loss scaling `skipped`. `panels` are those drawn, the lead first.
     """
     count = count or len(run.measurements)
     e, newest, lines = run.experiment, run.measurements[count - 1], curve_table(run, count)
@@ -43,7 +48,7 @@ def training_tables(
         "bands": lines,
         "held_out": held_out_table(run, count),
         "marks": divergence_marks(nonfinite_remarks(run, count), e),
-        "ends": curve_labels(run, count, limits),
+        "ends": curve_labels(run, count, limits, panels),
         "rules": format_limit_table(e, newest, limits, format),
     }
     if e.number_format.scales_loss:
@@ -90,19 +95,22 @@ def held_out_table(run: Run, count: int) -> pa.Table:
     return arrow_table(columns)
 
 
-def curve_labels(run: Run, count: int, limits: pa.Table) -> pa.Table:
+def curve_labels(run: Run, count: int, limits: pa.Table, panels: Sequence[str]) -> pa.Table:
     """Return the `label_table` of the newest values of the schemes whose loss is finite."""
     e, newest = run.experiment, run.measurements[count - 1]
-    axes = {"loss": (0.0, LOSS_TOP * e.dataset_row.guessing_loss)}
-    if e.dataset_row.classes:
-        axes["accuracy"] = 0.0, 1.0
-    axes["gradient_norm"] = tuple(limits["gradient_norm"].to_pylist())
+    axes = {
+        "loss": (0.0, LOSS_TOP * e.dataset_row.guessing_loss),
+        "accuracy": (0.0, 1.0),
+        "gradient_norm": tuple(limits["gradient_norm"].to_pylist()),
+    }
+    heights = panel_heights(panels_shown(e, panels))
+    axes = {name: axes[name] for name in heights if name in axes}
     last = {
         name: median_and_range_columns(name, stack_masked([newest], name))[name] for name in axes
     }
-    finite = np.isfinite(last["loss"])
+    finite = np.isfinite(median_of_finite(newest.loss))
     last = {name: np.where(finite, values, math.nan) for name, values in last.items()}
-    return label_table(e, last, axes)
+    return label_table(e, last, axes, heights)
 
 
 def divergence_marks(remarks: Sequence[Remark], e: Experiment) -> pa.Table:

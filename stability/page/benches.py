@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from stability import charts, frames
 from stability.course.claims import Claim
+from stability.diagnosis.causes_in_profiles import deciding_profile
 from stability.diagnosis.cure_search import CureSearch
 from stability.diagnosis.trials import SickNetwork
 from stability.diagnosis.verdicts import current_verdicts
@@ -53,8 +54,9 @@ class TrainScene:
         scheme = view.value_shown("heat_scheme", run.record)
         self.heat = frames.heat_table(run, scheme, view.heat_quantity, count)
         replay = run.finished and count == len(run.measurements)
-        tables = frames.depth_tables(run, count, pinned, view.format, view.moment, replay)
-        return {Slot.RIGHT: Picture(charts.depth_spec(run.record, self.pins), tables)}
+        panels = frames.lead_first(deciding_profile(run), frames.DEPTH_PANELS)
+        tables = frames.depth_tables(run, count, pinned, view.format, view.moment, replay, panels)
+        return {Slot.RIGHT: Picture(charts.depth_spec(run.record, self.pins, panels), tables)}
 
     def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run = self.look.stream

@@ -5,15 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stability import charts
-from stability.frames.line_labels import (
-    LABEL_HEIGHT,
-    PANEL_HEIGHTS,
-    nearest_nondecreasing,
-    spread_apart,
+from stability import charts, frames
+from stability.engine.runs import Run
+from stability.frames.line_labels import LABEL_HEIGHT, nearest_nondecreasing, spread_apart
+from stability.frames.run_panels import (
+    DEPTH_PANELS,
+    LEAD_HEIGHT,
+    TRAINING_PANELS,
+    lead_first,
+    panel_heights,
 )
 from stability.records.experiment import Experiment
 
+SMALL = {"width": 4, "features": 3, "samples": 64, "batch": 8, "steps": 6, "depth": 3}
 SHARES = st.lists(st.floats(-0.5, 1.5) | st.just(float("nan")), max_size=7)
 
 
@@ -38,9 +42,53 @@ def test_neighbours_that_would_decrease_share_their_mean():
     assert nearest_nondecreasing(np.array([1, 3, 2, 4, 0])).tolist() == [1, 2.25, 2.25, 2.25, 2.25]
 
 
-def test_a_label_takes_thirteen_pixels_of_every_panel():
-    e = Experiment()
-    training, depth = charts.training_spec(e, e.schemes[0], "signal"), charts.depth_spec(e)
-    panels = [*training["vconcat"][:-1], *depth["vconcat"]]  # but for the heat map
-    assert [panel["height"] for panel in panels] == list(PANEL_HEIGHTS.values())
-    assert LABEL_HEIGHT == 13
+def test_panels_stand_in_the_order_asked_and_the_first_one_is_large():
+    e = Experiment(precision="float16_scaled")
+    for lead in TRAINING_PANELS:
+        panels = lead_first(lead, TRAINING_PANELS)
+        spec = charts.training_spec(e, e.schemes[0], "signal", panels=panels)
+        heights = [panel["height"] for panel in spec["vconcat"]]
+        assert heights == list(panel_heights(panels).values())
+        assert heights[0] == LEAD_HEIGHT
+    for name in DEPTH_PANELS:
+        (alone,) = charts.depth_spec(e, panels=(name,))["vconcat"]
+        assert alone["height"] == LEAD_HEIGHT
+        text = str(alone["title"]["text"])
+        assert name.replace("_", " ").capitalize() in text
+        axes = [
+            layer["encoding"]["x"].get("axis")
+            for layer in alone["layer"]
+            if "x" in layer.get("encoding", {})
+        ]
+        assert any(axis and axis.get("ticks") for axis in axes), "it has an axis of its own"
+
+
+def test_an_experiment_draws_the_panels_that_it_has_and_refuses_to_draw_none():
+    regression = Experiment(dataset="teacher")
+    panels = "accuracy", "loss"
+    spec = charts.training_spec(regression, "he_normal", "signal", panels=panels)
+    assert [panel["height"] for panel in spec["vconcat"]] == [LEAD_HEIGHT]
+    with pytest.raises(ValueError, match="none of the panels accuracy"):
+        charts.training_spec(regression, "he_normal", "signal", panels=("accuracy",))
+    with pytest.raises(ValueError, match="no panel is called 'lose'"):
+        charts.training_spec(regression, "he_normal", "signal", panels=("lose",))
+
+
+@pytest.mark.parametrize("lead", [*DEPTH_PANELS, "loss", "gradient_norm"])
+def test_a_label_takes_thirteen_pixels_of_every_panel(lead):
+    e = Experiment(**SMALL)
+    run = Run(e)
+    run.train()
+    is_depth = lead in DEPTH_PANELS
+    panels = lead_first(lead, DEPTH_PANELS if is_depth else ("loss", "accuracy", "gradient_norm"))
+    make = frames.depth_tables if is_depth else frames.training_tables
+    tables = make(run, panels=panels)
+    for name, height in panel_heights(panels).items():
+        values = np.array(tables["ends"][name].to_pylist(), float)
+        if name not in ("loss", "accuracy"):
+            low, high = np.log10(tables["limits"][name].to_pylist())
+            shares = (np.log10(values) - low) / (high - low)
+        else:
+            shares = values / (1 if name == "accuracy" else 2 * e.dataset_row.guessing_loss)
+        shares = np.sort(shares[np.isfinite(shares)])
+        assert (np.diff(shares) * height > LABEL_HEIGHT - 1e-6).all()
