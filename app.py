@@ -62,7 +62,7 @@ def main() -> None:
     # The style sheet comes before all HTML and charts, or charts would change their width.
     st.container(key=page_layout.PAGE_STYLE).markdown(page_css(presenting), unsafe_allow_html=True)
     top = st.container(**CENTRED, horizontal_alignment="distribute")
-    top.html(cards.HEADING_HTML, width="content")
+    top.html(cards.heading_html(session.greeting), width="content")
     server, navigation = shared_server(), presenter_bar if presenting else bench_tabs
     with top:
         navigation(session)
@@ -71,13 +71,16 @@ def main() -> None:
     if not session.page.view.bench_link.record:
         lesson_list(server, session)
     elif not session.awaits_answer:
-        progress = st.container() if presenting else toolbar(server, session)
-        pinned_runs(server, session)
-        main_area(server, session, {Slot.CLAIM: claim, Slot.PROGRESS: progress})
+        main_area(server, session, claim)
 
 
-def main_area(server: Server, session: Session, containers: Containers) -> None:
-    """Draw the current run, or say why it cannot be shown."""
+def main_area(server: Server, session: Session, claim: DeltaGenerator) -> None:
+    """Draw the current run from its verdicts on, or say why it cannot be shown."""
+    trains = session.page.view.bench_link.trains
+    row: dict[str, Any] = {"horizontal": True, "key": page_layout.VERDICTS} if trains else {}
+    containers = {Slot.CLAIM: claim, Slot.CARDS: st.container(**row)}
+    containers[Slot.PROGRESS] = toolbar(server, session)
+    pinned_runs(server, session)
     message = st.empty()  # as in `notices`
     if session.lacks_schemes:
         message.info(prose.NO_SCHEMES, icon=":material/add_chart:")
@@ -226,6 +229,8 @@ def copy_link(server: Server, session: Session) -> None:
 
 def toolbar(server: Server, session: Session) -> DeltaGenerator:
     """Draw the toolbar. Returns the container of the progress bar, beside it or beneath it."""
+    if session.page.view.is_presenter_view:
+        return st.container()
     idle = session.lacks_schemes or not server.fits(session.page.record)
     with st.container(**CENTRED, gap="xsmall", key=page_layout.TOOLBAR):
         draw_buttons(*widgets.toolbar_buttons(session, idle))
@@ -247,29 +252,24 @@ def notices(session: Session) -> None:
     if session.notes:
         notes = "\n\n".join(escape_markdown(note) for note in session.notes)
         container.warning(notes, icon=":material/info:")
-    elif session.is_fresh:
-        container.info(prose.GREETING, icon=":material/waving_hand:")
 
 
 def bench_area(server: Server, session: Session) -> Containers:
     """Lay out the containers of all pieces, and draw what stays the same between them."""
     trains = session.page.view.bench_link.trains
-    containers = {Slot.CARDS: st.container()}  # not st.empty(): a rerun keeps them until it draws
-    key = page_layout.REMEDIES if trains else None
-    containers[Slot.REMEDIES] = st.container(key=key, horizontal=True)
     # What the charts share is carried by elements around them.
     with st.container(key=page_layout.SHARED_STEP).container(key=page_layout.SHARED_SCHEME):
         if trains:
             legend(server, session)
         left, right = st.columns(2, gap="medium")
-    containers[Slot.LEFT] = left.container(key=page_layout.LEFT_CHART)
-    containers[Slot.RIGHT] = right.container(key=page_layout.RIGHT_CHART)
+    left_chart = left.container(key=page_layout.LEFT_CHART)
+    right_chart = right.container(key=page_layout.RIGHT_CHART)
     if trains:
         with left.container(horizontal=True):
             control(session, "heat_scheme")
             control(session, "heat_quantity")
         right.caption(" ".join([prose.DASHED_NOTE, *predict(session.page.experiment).notes]))
-    return containers | look_closer(session)
+    return {Slot.LEFT: left_chart, Slot.RIGHT: right_chart} | look_closer(session)
 
 
 def legend(server: Server, session: Session) -> None:

@@ -19,7 +19,8 @@ PAGE_STYLE = "css"
 LEFT_CHART = "left_chart"
 RIGHT_CHART = "right_chart"
 CLOSER_CHART = "closer_chart"
-REMEDIES = "remedies"
+VERDICTS = "verdicts"
+CARD = "card"  # the prefix of the keys of all cards
 TOOLBAR = "toolbar"
 PROGRESS = "progress"
 LESSON = "lesson"
@@ -45,6 +46,11 @@ def undo_key(name: str) -> str:
 def presenter_key(shortcut: str) -> str:
     """Return the key of a button of the presenter view."""
     return f"{PRESENTER_BUTTON}_{shortcut}"
+
+
+def card_key(index: int) -> str:
+    """Return the key of the card of the scheme at this place."""
+    return f"{CARD}_{index}"
 
 
 def closer_key(name: str) -> str:

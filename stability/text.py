@@ -92,6 +92,11 @@ def capitalize_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def lower_first(text: str) -> str:
+    """Return the text with a small first letter, the rest as it is."""
+    return text[:1].lower() + text[1:]
+
+
 def layer_range(layers: Sequence[int]) -> str:
     """Return `layer 3`, `layers 1 to 19`, or `3 layers between 2 and 9`."""
     first, last = int(layers[0]), int(layers[-1])

@@ -8,6 +8,7 @@ from stability.catalogues import schemes
 from stability.diagnosis.pytorch_lines import join_lines, remedy_lines, scheme_lines, settings_lines
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.knobs import Number
+from stability.text import lower_first
 
 SAME_VARIANCE = 0.1  # relative; schemes that differ by less make equivalent networks
 
@@ -42,7 +43,7 @@ def join_remedies(first: Remedy, second: Remedy) -> Remedy | None:
     both_schemes = bool(first.scheme and second.scheme)
     if both_schemes or len(settings) < len(first.settings) + len(second.settings):
         return None
-    label = f"{first.label} and {second.label[:1].lower()}{second.label[1:]}"
+    label = f"{first.label} and {lower_first(second.label)}"
     scheme, e = first.scheme or second.scheme, first.before
     lines = join_lines(first.pytorch, second.pytorch)
     if e is not None:  # written anew: two settings may share a line

@@ -15,11 +15,11 @@ from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
-from stability.page.card_buttons import remedy_row
-from stability.page.cards import cards_html, claim_html
+from stability.page.card_buttons import remedy_buttons
+from stability.page.cards import card_htmls, claim_html
 from stability.page.cure_section import search_progress
 from stability.page.matrix_html import matrices_html
-from stability.page.pieces import Picture, Piece, Slot, html, paragraphs
+from stability.page.pieces import Cards, Picture, Piece, Slot, html, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
@@ -45,7 +45,7 @@ class TrainScene:
         spec = charts.training_spec(run.record, scheme, view.heat_quantity, self.pins)
         tables = frames.training_tables(run, count, pinned, view.format)
         return {
-            Slot.CARDS: html(cards_html(run, count, verdicts, self.look.waiting)),
+            Slot.CARDS: Cards(card_htmls(run, count, verdicts, self.look.waiting)),
             Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),
         }
 
@@ -61,7 +61,7 @@ class TrainScene:
     def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run = self.look.stream
         verdicts = current_verdicts(run, count)
-        return {Slot.REMEDIES: remedy_row(run.record, verdicts, self.look.searches)}
+        return {Slot.REMEDIES: remedy_buttons(run.record, verdicts, self.look.searches)}
 
 
 @dataclass

@@ -1,42 +1,40 @@
-"""The row of buttons beneath the cards: remedies, the cures that were found, and the search."""
+"""The buttons on the cards: remedies, cures that were found, and the search for one."""
 
 from collections.abc import Mapping, Sequence
 
-from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.cure_search import CureSearch, best_first, describe_change
 from stability.diagnosis.remedies import Remedy
 from stability.diagnosis.verdicts import Verdict
-from stability.page.pieces import RowButton
+from stability.page.pieces import RemedyButton
 from stability.page.prose import FIND_CURE_HELP, REMEDY_HELP
 from stability.page.session import Session
 from stability.records.experiment import Experiment
+from stability.text import lower_first
 
 COUNTS = "", "", "Both", "All three", "All four", "All five", "All six", "All seven", "All eight"
-Offer = tuple[Remedy, str]  # and its words
+Offer = tuple[Remedy, str]  # and the label of its button
 
 
-def remedy_row(
+def remedy_buttons(
     e: Experiment, verdicts: Sequence[Verdict], searches: Mapping[str, CureSearch]
-) -> tuple[RowButton, ...]:
-    """Return a button for each remedy, in the order of the schemes, and one that finds a cure.
+) -> tuple[RemedyButton, ...]:
+    """Return the buttons of all cards: what each sick network asks for, and one that finds a cure.
 
-    Schemes that ask for the same share a button.
+    If several ask for the same, it is one button, on the card of the first.
     """
-    schemes: dict[Offer, list[str]] = {}
-    for verdict in verdicts:
+    places: dict[Offer, list[int]] = {}
+    for place, verdict in enumerate(verdicts):
         if offer := found_cure(e, verdict, searches) or suggestion(verdict):
-            schemes.setdefault(offer, []).append(verdict.scheme)
-    buttons = [
-        RowButton(
-            f"{scheme_title(sick[0]) if len(sick) == 1 else COUNTS[len(sick)]}{words}",
-            "healing", remedy_help(remedy), Session.apply_remedy, (remedy, sick[0]),
-        )
-        for (remedy, words), sick in schemes.items()
-    ]  # fmt: skip
-    ill = [verdict.scheme for verdict in verdicts if verdict.word != "learns"]
-    if ill:
-        find = Session.find_cure, (ill[0],)
-        buttons.append(RowButton("Find a cure", "search", FIND_CURE_HELP, *find))
+            places.setdefault(offer, []).append(place)
+    buttons = []
+    for (remedy, label), asking in places.items():
+        press = Session.apply_remedy, (remedy, verdicts[asking[0]].scheme)
+        words = f"{COUNTS[len(asking)]}: {lower_first(label)}" if len(asking) > 1 else label
+        buttons.append(RemedyButton(asking[0], words, "healing", remedy_help(remedy), *press))
+    for place, verdict in enumerate(verdicts):
+        if verdict.word != "learns":
+            find = Session.find_cure, (verdict.scheme,)
+            buttons.append(RemedyButton(place, "Find a cure", "search", FIND_CURE_HELP, *find))
     return tuple(buttons)
 
 
@@ -52,11 +50,11 @@ def found_cure(e: Experiment, verdict: Verdict, searches: Mapping[str, CureSearc
         return None
     for cure in best_first(list(search.measurements)):
         if cure.cures and cure.remedy.apply(e, verdict.scheme) != e:
-            return cure.remedy, f", seen to cure: {describe_change(cure.remedy)}"
+            return cure.remedy, f"Seen to cure: {describe_change(cure.remedy)}"
     return None
 
 
 def suggestion(verdict: Verdict) -> Offer | None:
     """Return the remedy of a verdict, if it has one."""
     remedy = verdict.remedy
-    return (remedy, f": {remedy.label[:1].lower()}{remedy.label[1:]}") if remedy else None
+    return (remedy, remedy.label) if remedy else None

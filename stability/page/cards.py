@@ -21,23 +21,27 @@ from stability.diagnosis.verdicts import Verdict
 from stability.diagnosis.words import EXPLANATIONS
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
+from stability.frames.relative import relative_profile
 from stability.frames.tidy import describe_standing
-from stability.page.prose import PROMISE
 from stability.page.safe_text import sentence_html
 from stability.records.experiment import Experiment
-from stability.text import percent, rough_number
+from stability.text import capitalize_first, lower_first, percent, rough_number
 
-HEADING_HTML = f"<div class='heading'><h1>Stability</h1><p>{PROMISE}</p></div>"
 MOST_STOPS = 30  # colours of one strip
-WAITING_HTML = (
-    "<div class='cards'><div class='card waiting'><b>Others train before you.</b>"
-    "<span>Your curves appear here as soon as it is your turn.</span></div></div>"
+FORECAST_NOTE = (
+    "Before the last step this is a forecast. Of random networks that “will probably learn”, "
+    f"{percent(LEARNING_COMES_TRUE)} did."
 )
 
 
-def cards_html(
+def heading_html(sentence: str) -> str:
+    """Return the name of the page, and a sentence in Markdown beside it."""
+    return f"<div class='heading'><h1>Stability</h1><p>{sentence_html(sentence)}</p></div>"
+
+
+def card_htmls(
     run: Run, count: int, verdicts: Sequence[Verdict], waiting: Mapping[str, str]
-) -> str:
+) -> tuple[str, ...]:
     """Return a card for each scheme after the first `count` measurements.
 
     Chosen schemes that are illegal with the other settings get a grey card that says why.
@@ -51,30 +55,39 @@ def cards_html(
                 sentences.append(remark.profiles_text or remark.text)
         strips = layer_strips_html(run, count, index)
         cards.append(card_html(verdict, styles[verdict.scheme], strips, sentences))
-    for scheme, reason in waiting.items():
-        title = escape(scheme_title(scheme))
-        cards.append(f"<div class='card waiting'><b>{title}</b>{escape(reason)}</div>")
-    # Once nothing is a forecast, the note is hidden, so that what follows does not move.
-    hidden = "" if any(verdict.forecast for verdict in verdicts) else " style='visibility: hidden'"
-    return (
-        f"<div class='cards'>{''.join(cards)}</div><p class='note'{hidden}>"
-        "Before the last step this is a forecast. Of random networks that “will probably learn”, "
-        f"{percent(LEARNING_COMES_TRUE)} did.</p>"
-    )
+    cards += [waiting_html(scheme_title(scheme), reason) for scheme, reason in waiting.items()]
+    return tuple(cards)
+
+
+def waiting_html(title: str, reason: str) -> str:
+    """Return a grey card of what has to wait, and why."""
+    return f"<div class='card waiting'><h2>{escape(title)}</h2><p>{escape(reason)}</p></div>"
 
 
 def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str]) -> str:
-    """Return the card of one scheme: its title, its layers, the verdict, and more sentences."""
-    colour, title = SCHEME_COLOURS[style], escape(scheme_title(verdict.scheme))
-    mark = f"<span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span>"
-    lead, colon, rest = verdict.sentence.partition(":")
+    """Return the card of one scheme: the verdict, large, its layers, the reason, and the rest.
+
+    The reason is cut to the height of the card; whoever clicks it sees all of it.
+    """
+    colour, (headline, reason) = SCHEME_COLOURS[style], headline_and_reason(verdict)
     meaning = escape(f"{verdict.word}: {EXPLANATIONS[verdict.word]}", quote=True)
-    finding = f"<b title='{meaning}'>{sentence_html(lead)}</b>{colon}{sentence_html(rest)}"
-    rows = [f"<span class='less'>{sentence_html(sentence)}</span>" for sentence in sentences]
+    rest = " · ".join(map(sentence_html, sentences))
+    if verdict.forecast:
+        rest = f"<i title='{escape(FORECAST_NOTE, quote=True)}'>forecast</i> · {rest}"
     return (
-        f"<div class='card' style='border-color: {colour}'><b>{mark} {title}</b>{strips}"
-        f"<span>{finding}</span>{''.join(rows)}</div>"
+        f"<div class='card' style='border-color: {colour}'>"
+        f"<h2 title='{meaning}'><span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span> "
+        f"{sentence_html(headline)}</h2>{strips}"
+        f"<p tabindex='0'>{sentence_html(reason)}</p><p class='less'>{rest}</p></div>"
     )
+
+
+def headline_and_reason(verdict: Verdict) -> tuple[str, str]:
+    """Return the verdict with the scheme as its subject, and the sentences that give the reason."""
+    title, (lead, _, reason) = scheme_title(verdict.scheme), verdict.sentence.partition(": ")
+    about_network = lead.startswith("It ")
+    headline = f"{title}{lead[2:]}" if about_network else f"{title}: {lower_first(lead)}"
+    return headline, capitalize_first(reason)
 
 
 def layer_strips_html(run: Run, count: int, index: int) -> str:
@@ -85,17 +98,19 @@ def layer_strips_html(run: Run, count: int, index: int) -> str:
     profiles = run.newest_profiles(run.counts_before_divergence(count)[index])
     signal = median_of_finite(profiles.signal[index], axis=0)
     gradient = median_of_finite(profiles.signal_gradient[index], axis=0)
-    strips = ("Signal", "signal", signal), ("Signal gradient", "gradient", gradient)
+    strips = ("signal", signal, "at the first"), ("signal_gradient", gradient, "at the last")
     return "".join(layer_strip_html(*strip) for strip in strips)
 
 
-def layer_strip_html(label: str, word: str, values: np.ndarray) -> str:
-    """Return values by layer `(L,)` as one strip, with `word` behind it."""
-    ends = [rough_number(end) if np.isfinite(end) else "not finite" for end in values[[0, -1]]]
+def layer_strip_html(quantity: str, profile: np.ndarray, where_it_enters: str) -> str:
+    """Return a profile `(L,)` relative to where it enters as one strip, its name behind it."""
+    ends = [rough_number(end) if np.isfinite(end) else "not finite" for end in profile[[0, -1]]]
+    values, label = relative_profile(quantity, profile), quantity.replace("_", " ")
     description = (
-        f"{label} by layer, from {ends[0]} at the first to {ends[1]} at the last: "
-        "blue is below 1, orange above"
+        f"The {label} by layer, from {ends[0]} at the first to {ends[1]} at the last: "
+        f"blue is below that {where_it_enters}, orange above"
     )
+    word = label.split()[-1]
     return (
         f"<div class='strip' role='img' aria-label='{description}' title='{description}'>"
         f"<i style='background: {strip_gradient(values)}'></i><span>{word}</span></div>"

@@ -88,9 +88,17 @@ def button(
     return Element("button", label, options)
 
 
-class RowButton(NamedTuple):
-    """A button of the row beneath the cards: a method of the session with its arguments."""
+@dataclass(frozen=True)
+class Cards:
+    """The cards of the schemes side by side, each as HTML."""
 
+    htmls: tuple[str, ...]
+
+
+class RemedyButton(NamedTuple):
+    """A button on the card at this place: a method of the session with its arguments."""
+
+    card: int
     label: str
     icon: str
     help: str
@@ -99,4 +107,4 @@ class RowButton(NamedTuple):
 
 
 # The buttons that are offered now are a piece, too.
-Piece = Element | Picture | ButtonTable | tuple[RowButton, ...]
+Piece = Element | Picture | ButtonTable | Cards | tuple[RemedyButton, ...]

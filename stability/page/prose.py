@@ -61,9 +61,10 @@ BOUNDS_NOTE = (
     "the product of their smallest. These bounds are dashed."
 )
 GREETING = (
-    "Copies of one network that differ only in their first weights. **Next:** change a setting at "
-    "the left, or press a remedy beneath the cards: all of them train again."
+    "Three copies of one network, alike except for their first weights. Change a setting at the "
+    "left, or press a remedy: all three train again."
 )
+WAITING = "Others train before you", "Your curves appear here as soon as it is your turn."
 NO_SCHEMES = "Choose at least one initialization in the sidebar, and its curves appear here."
 REMEDY_HELP = (
     "An initialization is added beside this one. A setting is changed for all networks, and the "

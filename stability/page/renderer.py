@@ -6,27 +6,31 @@ A container is what Streamlit calls a delta generator; nothing here needs to kno
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
+from stability import page_layout
 from stability.charts import enlarge
 from stability.frames import arrow
 from stability.page.benches import Look
-from stability.page.cards import WAITING_HTML
+from stability.page.cards import waiting_html
 from stability.page.pieces import (
     ButtonTable,
+    Cards,
     Element,
     Picture,
     Piece,
-    RowButton,
+    RemedyButton,
     Slot,
     button,
     data_table,
     html,
 )
+from stability.page.prose import WAITING
 from stability.page.session import Session
 from stability.records.experiment import MOST_SCHEMES
 
-MOST_BUTTONS = MOST_SCHEMES + 1  # a remedy each, and the search for a cure
+CARD_BUTTONS = 2  # at most, of one card: a remedy, and the search for a cure
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
 # A browser that has just opened the page still loads the parts that draw it, and puts that off for
 # as long as new curves come in quickly. So for these seconds they come once a second.
@@ -52,9 +56,10 @@ class Renderer:
         self._amounts: Sequence[int] = ()  # at the last draw
         self._occasional_amounts: Sequence[int] = ()
         self._says_waiting = False
+        self._places_without_card: dict[int, Any] = {}
         # Each button stands in a container of its own, which can be emptied alone.
-        self._remedy_containers = [containers[Slot.REMEDIES].empty() for _ in range(MOST_BUTTONS)]
-        self._remedies: tuple[RowButton, ...] = ()
+        self._card_buttons: dict[int, list[Any]] = {}
+        self._remedies: tuple[RemedyButton, ...] = ()
         self._buttons_drawn = 0  # a widget that is drawn twice in one run needs two keys
 
     def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
@@ -107,13 +112,16 @@ class Renderer:
         """Say that others train first, and remove the curves of the run before, once."""
         if not self._says_waiting:
             self._says_waiting = True
-            self._draw(Slot.CARDS, html(WAITING_HTML))
+            self._draw(Slot.CARDS, Cards((waiting_html(*WAITING),)))
             for slot in (Slot.LEFT, Slot.RIGHT):
                 self._elements[slot] = self.containers[slot].empty()
 
     def _draw(self, key: Hashable, piece: Piece) -> None:
         if isinstance(piece, tuple):
             self._draw_remedies(piece)
+            return
+        if isinstance(piece, Cards):
+            self._draw_cards(piece.htmls)
             return
         if isinstance(piece, ButtonTable):
             piece = self._with_buttons(piece)
@@ -133,17 +141,40 @@ class Renderer:
             self._elements["small pictures"] = section.container(horizontal=True)
         return self._elements["small pictures"]
 
-    def _draw_remedies(self, remedies: tuple[RowButton, ...]) -> None:
+    def _draw_cards(self, htmls: Sequence[str]) -> None:
+        """Draw the cards, the first time in containers of their own.
+
+        Places without a card are emptied at once, or those of the run before would stand there.
+        """
+        cards = self.containers[Slot.CARDS]
+        for index, text in enumerate(htmls):
+            key = "card", index
+            if key in self._elements:
+                self._draw(key, html(text))
+                continue
+            place = self._places_without_card.pop(index, cards)
+            card = place.container(key=page_layout.card_key(index))
+            self._elements[key] = draw_piece(card, html(text))
+            row = card.container(horizontal=True, gap="xsmall")
+            self._card_buttons[index] = [row.empty() for _ in range(CARD_BUTTONS)]
+        if not self._places_without_card:
+            rest = range(len(htmls), MOST_SCHEMES)
+            self._places_without_card = {index: cards.empty() for index in rest}
+
+    def _draw_remedies(self, remedies: tuple[RemedyButton, ...]) -> None:
         if remedies == self._remedies:
             return
         self._remedies = remedies
-        for index, container in enumerate(self._remedy_containers):
-            if index >= len(remedies):
-                container.empty()
-                continue
-            label, icon, help, press, arguments = remedies[index]
-            key, action = self._widget_key(press.__name__), partial(press, self.session, *arguments)
-            draw_piece(container, button(label, icon, action, key, help))
+        for card, places in self._card_buttons.items():
+            offered = [remedy for remedy in remedies if remedy.card == card]
+            for place, remedy in zip_longest(places, offered):
+                if not remedy:
+                    place.empty()
+                    continue
+                _, label, icon, help, press, arguments = remedy
+                action = partial(press, self.session, *arguments)
+                key = self._widget_key(press.__name__)
+                draw_piece(place, button(label, icon, action, key, help))
 
     def _with_buttons(self, table: ButtonTable) -> Element:
         """Return the table as an element with a column of buttons."""

@@ -15,6 +15,7 @@ from stability.engine.registry import AnyStream
 from stability.engine.runs import Run, steps_with_profiles
 from stability.page.links import lesson_start, read_link, spell_link
 from stability.page.playback import Playback
+from stability.page.prose import GREETING, PROMISE
 from stability.page.settings import page_knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList, refusal_sentence
@@ -88,6 +89,12 @@ class Session:
             and self.history.keys() <= {first.experiment}
             and not self.answers
         )
+
+    @property
+    def greeting(self) -> str:
+        """The sentence beside the name of the page: the first visit is told what to do."""
+        is_first = self.is_fresh and self.page.view.bench_link.trains
+        return GREETING if is_first and not self.page.view.is_presenter_view else PROMISE
 
     @property
     def lacks_schemes(self) -> bool:

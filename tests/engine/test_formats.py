@@ -29,7 +29,7 @@ from stability.engine.losses import mean_losses
 from stability.engine.network import Stack
 from stability.engine.runs import Run
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
-from stability.page.cards import cards_html
+from stability.page.cards import card_htmls
 from stability.records.experiment import Experiment
 from stability.theory.overflow import leaving, median_largest_normal
 
@@ -432,7 +432,7 @@ def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips
         assert not {verdict.word for verdict in found} & {"diverged", "overflowed"}
         assert not any(re.search(r"nan|inf\b|10\^\d\d\d", verdict.sentence) for verdict in found)
         assert all(math.isfinite(verdict.number) for verdict in found)
-        assert cards_html(run, count, found, {}).count("class='strip'") == 4
+        assert "".join(card_htmls(run, count, found, {})).count("class='strip'") == 4
         marks = frames.training_tables(run, count, {}, "")["marks"]
         assert "diverged" not in str(marks.to_pylist())
         heat = frames.heat_table(run, e.schemes[0], "signal_gradient", count)

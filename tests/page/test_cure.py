@@ -12,9 +12,9 @@ from stability.diagnosis.remedies import Remedy, settings_remedy
 from stability.diagnosis.trials import SickNetwork
 from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.runs import Run
-from stability.page.card_buttons import remedy_row
+from stability.page.card_buttons import remedy_buttons
 from stability.page.cure_section import cure_pieces, search_progress, search_refusal, search_to_open
-from stability.page.pieces import ButtonTable, RowButton
+from stability.page.pieces import ButtonTable, RemedyButton
 from stability.page.server import Server
 from stability.page.session import Session
 from stability.records.experiment import Experiment
@@ -55,8 +55,7 @@ def test_find_a_cure_opens_the_search_for_the_first_sick_scheme_and_lists_what_i
     assert len(rows) == len(finished_search().measurements)
     assert rows["verdict"][0] == "learns", "the best first"
     assert list(rows)[:4] == ["apply", "change", "verdict", "loss"]
-    (label,) = [label for label in labels(at) if "seen to cure" in label]
-    assert label.startswith("Normal 0.001")
+    (label,) = [label for label in labels(at) if label.startswith("Seen to cure: ")]
     at = press(at, "Cancel")
     assert "section" not in query(at)
     assert label in labels(at), "what was found stays"
@@ -150,8 +149,10 @@ def test_each_row_applies_its_change():
 # The row of buttons
 
 
-def row(*verdicts: Verdict, searches: dict[str, CureSearch] | None = None) -> tuple[RowButton, ...]:
-    return remedy_row(E, verdicts, searches or {})
+def row(
+    *verdicts: Verdict, searches: dict[str, CureSearch] | None = None
+) -> tuple[RemedyButton, ...]:
+    return remedy_buttons(E, verdicts, searches or {})
 
 
 def with_remedy(verdict: Verdict, remedy: Remedy | None, word: str = "stalled") -> Verdict:
@@ -164,29 +165,27 @@ def test_one_button_offers_the_settings_that_several_schemes_ask_for():
     first, second = current_verdicts(finished_run(), E.steps + 1)
     remedy = settings_remedy(E, normalization="layer")
     first, alike = with_remedy(first, remedy), with_remedy(second, remedy)
-    together, find = row(first, alike)
+    together, *finds = row(first, alike)
     assert together.label.startswith("Both: ")
-    assert find.label == "Find a cure"
-    assert find.arguments == ("normal:0.001",)
+    assert [(find.card, find.label) for find in finds] == [(0, "Find a cure"), (1, "Find a cure")]
+    assert finds[0].arguments == ("normal:0.001",)
     other = with_remedy(second, settings_remedy(E, clip=1.0))
-    assert [button.label.partition(":")[0] for button in row(first, other)] == [
-        "Normal 0.001",
-        "Zeros",
-        "Find a cure",
+    assert [(button.card, button.arguments[-1]) for button in row(first, other)] == [
+        (card, scheme) for _ in range(2) for card, scheme in enumerate(["normal:0.001", "zeros"])
     ]
     beside = Remedy("Compare with He (normal)", scheme="he_normal")
-    assert len(row(with_remedy(first, beside), with_remedy(second, beside))) == 2
+    assert len(row(with_remedy(first, beside), with_remedy(second, beside))) == 3
     third = with_remedy(replace(first, scheme="he_normal"), remedy)
     assert row(first, alike, third)[0].label.startswith("All three: ")
 
 
 def test_a_cure_that_was_found_takes_the_place_of_the_suggestion():
     first, second = current_verdicts(finished_run(), E.steps + 1)
-    found, suggested, _ = row(first, second, searches={"normal:0.001": finished_search()})
-    assert found.label.startswith("Normal 0.001, seen to cure: ")
+    found, suggested, *_ = row(first, second, searches={"normal:0.001": finished_search()})
+    assert found.label.startswith("Seen to cure: ")
     remedy, sick = found.arguments
     assert sick == "normal:0.001"
     assert next(cure for cure in finished_search() if cure.remedy == remedy).cures
-    assert "seen" not in suggested.label
+    assert "Seen" not in suggested.label
     healthy = with_remedy(first, None, "learns")
     assert row(healthy, searches={"normal:0.001": finished_search()}) == ()

@@ -5,9 +5,9 @@ import math
 from stability.engine.runs import Run
 from stability.page.benches import Look, open_claim, open_section
 from stability.page.pieces import Picture, Slot, html
-from stability.page.renderer import LOADING, MOST_BUTTONS, Renderer, draw_piece
+from stability.page.renderer import LOADING, Renderer, draw_piece
 from stability.page.session import Session
-from stability.records.experiment import Experiment
+from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.page import Page
 from stability.records.view import View
 
@@ -65,7 +65,7 @@ def test_every_piece_is_drawn_where_it_was_drawn_before():
     renderer.draw(2, at_rest=True)
     assert {name for name, _ in log} == {
         "PROGRESS/progress",
-        "CARDS/html",
+        "CARDS/container/html",
         "LEFT/vega_lite_chart",
         "RIGHT/vega_lite_chart",
         "SECTION/dataframe",
@@ -78,7 +78,7 @@ def test_between_two_slow_draws_only_what_is_quick_is_drawn():
     log.clear()
     renderer.draw(2)
     drawn = {name.partition("/")[0] for name, _ in log}
-    assert drawn <= {"PROGRESS", "CARDS", "REMEDIES", "LEFT"}
+    assert drawn <= {"PROGRESS", "CARDS", "LEFT"}
 
 
 def test_while_a_browser_loads_nothing_is_drawn_between_two_slow_draws_but_the_end():
@@ -91,16 +91,23 @@ def test_while_a_browser_loads_nothing_is_drawn_between_two_slow_draws_but_the_e
     assert ("LEFT/vega_lite_chart", "vega_lite_chart") in log
 
 
-def test_remedies_are_drawn_only_where_they_changed_and_each_can_go_alone():
+def test_remedies_stand_on_cards_and_are_drawn_only_where_they_changed():
     renderer, log = renderer_of()
-    assert log == [("REMEDIES", "empty")] * MOST_BUTTONS
     renderer.draw(4, at_rest=True)
-    drawn = [kind for name, kind in log[MOST_BUTTONS:] if name.startswith("REMEDIES")]
-    assert drawn.count("button") >= 1
-    assert len(drawn) == MOST_BUTTONS
+    buttons = [name for name, kind in log if kind == "button"]
+    assert buttons
+    assert all(name.startswith("CARDS/container/container/empty") for name in buttons)
     log.clear()
     renderer.draw(4, at_rest=True)
-    assert not [name for name, _ in log if name.startswith("REMEDIES")]
+    assert not [name for name, kind in log if kind == "button"]
+
+
+def test_each_scheme_has_a_card_and_the_other_places_are_emptied_once():
+    renderer, log = renderer_of()
+    for count in (1, 2):
+        renderer.draw(count, at_rest=True)
+    made = [kind for name, kind in log if name == "CARDS"]
+    assert made == ["container"] * len(E.schemes) + ["empty"] * (MOST_SCHEMES - len(E.schemes))
 
 
 def test_who_waits_is_told_once_and_old_curves_go():
@@ -108,13 +115,11 @@ def test_who_waits_is_told_once_and_old_curves_go():
     log.clear()
     for _ in range(2):
         renderer.draw(0, queue_position=1)
-    assert [name for name, _ in log if not name.startswith("PROGRESS")] == [
-        "CARDS",
-        "LEFT",
-        "RIGHT",
-    ]
+    emptied = [name for name, _ in log if name in ("LEFT", "RIGHT")]
+    assert emptied == ["LEFT", "RIGHT"]
+    said = log.count(("CARDS/container", "html"))
     renderer.draw(0)
-    assert len([name for name, _ in log if name.startswith("CARDS")]) == 1
+    assert log.count(("CARDS/container", "html")) == said == 1
 
 
 def test_small_pictures_stand_in_one_row_that_wraps():
