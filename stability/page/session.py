@@ -93,8 +93,9 @@ class Session:
     @property
     def greeting(self) -> str:
         """The sentence beside the name of the page: the first visit is told what to do."""
-        is_first = self.is_fresh and self.page.view.bench_link.trains
-        return GREETING if is_first and not self.page.view.is_presenter_view else PROMISE
+        view = self.page.view
+        trains = view.bench_link.trains and not view.is_presenter_view
+        return GREETING if trains and self.is_fresh and not self.notes else PROMISE
 
     @property
     def lacks_schemes(self) -> bool:

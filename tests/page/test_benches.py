@@ -8,6 +8,7 @@ from stability.course.claims import Claim, parse_claim
 from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
 from stability.page.benches import BENCHES, Look, open_claim, open_section
+from stability.page.cards import FORECAST_NOTE
 from stability.page.pieces import Slot, paragraphs
 from stability.page.sections import TOO_LARGE
 from stability.page.session import Session
@@ -106,6 +107,16 @@ def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():
     assert [button.press for button in remedies] == [Session.apply_remedy, Session.find_cure]
     assert [button.arguments[-1] for button in remedies] == ["normal:0.001"] * 2
     assert remedies == scene.last_pieces(4)[Slot.REMEDIES]
+
+
+def test_a_card_says_while_it_is_a_forecast_how_often_forecasts_come_true():
+    look = look_at(Page(experiment=E))
+    look.stream.train()
+    first, last = (
+        look.bench.scene(look).frequent_pieces(count)[Slot.CARDS].htmls for count in (1, 4)
+    )
+    assert all(FORECAST_NOTE in card for card in first)
+    assert not any(FORECAST_NOTE in card for card in last)
 
 
 def test_a_product_shows_its_matrices_after_the_last_factor():
