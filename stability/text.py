@@ -113,6 +113,12 @@ def quote(value: object, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def in_quotes(text: str, most: int = 60) -> str:
+    """Return what a visitor wrote, in quotes and on one line; a long text is cut off."""
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return f"“{text}”" if len(text) <= most else f"“{text[: most - 1]}…”"
+
+
 def parse_number(text: str) -> float:
     """Return the finite number that a text spells, else NaN, which lies within no bounds."""
     try:

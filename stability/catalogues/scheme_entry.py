@@ -27,6 +27,8 @@ class Scheme(Entry):
     `needs(settings)` yields the settings that the scheme cannot work with. `adjust(z)` takes z
     `(batch, units)` of one layer on the first batch and returns a factor for its weights.
 
+    `other_names` are what people call it besides its key and its label; see `scheme_names`.
+
     `pytorch` is a template of the lines that do the same to an nn.Linear `layer`; see
     `pytorch_lines` for its fields.
     """
@@ -42,12 +44,20 @@ class Scheme(Entry):
     integer_value: bool = False
     needs: Callable[[OtherSettings], Iterator[Disagreement]] = lambda settings: iter(())
     adjust: Callable[[Tensor], float] | None = None
+    other_names: tuple[str, ...] = ()
     pytorch: str = "nn.init.normal_(layer.weight, std={std})\n{bias}"
 
     @property
     def title(self) -> str:
         """The label with its value, as chips and legends write it."""
         return self.label if self.value is None else f"{self.label} {exact_number(self.value)}"
+
+    @property
+    def legal_values(self) -> str:
+        """The values that the scheme takes, in words that follow "with"."""
+        kind = f"whole {self.value_name}" if self.integer_value else self.value_name
+        low, example = exact_number(max(self.low, -1e6)), exact_number(self.value or 0.0)
+        return f"a {kind} from {low} to 1e6, as in {self.key}:{example}"
 
     @property
     def arguments(self) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 """Initialization schemes: each row says how the weights of one layer are drawn.
 
-A scheme is written `family` or `family:value`: `xavier_normal`, `normal:0.01`.
+A scheme is written `family` or `family:value`: `xavier_normal`, `normal:0.01`; other names that
+people use are understood. Those that people look for stand first, as menus list them.
 """
 
 import math
@@ -8,113 +9,99 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from stability.catalogues.draws import TRUNCATED_STD, Draws, Layer
+from stability.catalogues.draws import TRUNCATED_STD
 from stability.catalogues.entry import catalogue
-from stability.catalogues.gaussian_moments import second_moment
 from stability.catalogues.scheme_entry import Scheme
+from stability.catalogues.scheme_names import (
+    names_of_schemes,
+    nearest_keys,
+    plain_name,
+    split_value,
+)
 from stability.catalogues.scheme_needs import (
-    critical_sigma_w2_or_none,
     require_edge_of_chaos,
     require_even_width,
     require_residual,
 )
-from stability.text import did_you_mean, exact_number, parse_number
+from stability.catalogues.scheme_weights import (
+    constant_weights,
+    critical_variance,
+    fixup_weights,
+    he_variance,
+    mirrored_weights,
+    sparse_weights,
+    unit_gain_variance,
+    unit_variance_factor,
+)
+from stability.text import exact_number, in_quotes, join_words, parse_number
 
 
-def constant_weights(layer: Layer, value: float) -> Tensor:
-    return torch.full((layer.fan_out, layer.fan_in), value, dtype=torch.float64)
+def normal_and_uniform(
+    key: str, label: str, other_names: tuple[str, ...] = (), **common: Any
+) -> tuple[Scheme, Scheme]:
+    """Return a normal and a uniform scheme of the same variance.
 
-
-def sparse_weights(layer: Layer, draws: Draws, count: int) -> Tensor:
-    count = min(count, layer.fan_in)
-    mask = (draws.sparse_order < count).to(torch.float64)  # every choice of entries equally likely
-    return draws.normal * mask / math.sqrt(count)
-
-
-def mirrored_weights(layer: Layer, draws: Draws) -> Tensor:
-    """Return [V; -V] for the first layer, [V -V; -V V] between, [V -V] for the last, V orthogonal.
-
-    For a ReLU phi(a) - phi(-a) = a, so the network starts linear.
+    A name without its distribution, such as `kaiming` or `he`, means the normal one.
     """
-    mirrored_in, mirrored_out = layer.index > 1, layer.index < layer.depth
-    fan_in = layer.fan_in // 2 if mirrored_in else layer.fan_in
-    fan_out = layer.fan_out // 2 if mirrored_out else layer.fan_out
-    weights = replace(draws, layer=replace(layer, fan_in=fan_in, fan_out=fan_out)).orthogonal
-    if mirrored_in:
-        weights = torch.cat([weights, -weights], dim=1)
-    if mirrored_out:
-        weights = torch.cat([weights, -weights], dim=0)
-    return weights
-
-
-def fixup_weights(layer: Layer, draws: Draws) -> Tensor:
-    if layer.index > 1:
-        return constant_weights(layer, 0.0)
-    return draws.normal * math.sqrt(he_variance(layer))
-
-
-def he_variance(layer: Layer) -> float:
-    return 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in)
-
-
-def critical_variance(layer: Layer) -> float:
-    sigma_w2 = critical_sigma_w2_or_none(layer.activation.key, layer.bias_std)
-    assert sigma_w2 is not None, "require_edge_of_chaos"
-    return sigma_w2 / layer.fan_in
-
-
-def unit_gain_variance(layer: Layer) -> float:
-    """Return 1 / (fan_in E phi(z)^2), z ~ N(0, 1); for layer 1, fed by inputs, 1 / fan_in."""
-    moment = float(second_moment(layer.activation, 1.0)) if layer.index > 1 else 1.0
-    return 1 / (layer.fan_in * moment)
-
-
-def unit_variance_factor(z: Tensor) -> float:
-    """Return the factor that gives z variance 1; 1 where the variance is within 0.1 of 1.
-
-    Mishkin & Matas 2016. It is 1 also where z is constant or not finite.
-    """
-    std = z.double().std(correction=0).item()
-    return 1 / std if 0 < std < math.inf and abs(std**2 - 1) > 0.1 else 1.0
-
-
-def normal_and_uniform(key: str, label: str, **common: Any) -> tuple[Scheme, Scheme]:
-    """Return a normal and a uniform scheme of the same variance."""
+    normal = (key, *other_names, *(f"{name} normal" for name in other_names))
+    uniform = tuple(f"{name} uniform" for name in other_names)
     return (
-        Scheme(key=f"{key}_normal", label=f"{label} (normal)", distribution="normal", **common),
-        Scheme(key=f"{key}_uniform", label=f"{label} (uniform)", distribution="uniform", **common),
-    )
+        Scheme(key=f"{key}_normal", label=f"{label} (normal)", distribution="normal",
+               other_names=normal, **common),
+        Scheme(key=f"{key}_uniform", label=f"{label} (uniform)", distribution="uniform",
+               other_names=uniform, **common),
+    )  # fmt: skip
 
 
 SCHEMES = catalogue(
-    Scheme(
-        key="zeros", label="Zeros",
-        source="Dive into Deep Learning, Numerical Stability and Initialization", formula=r"W = 0",
-        summary="Every weight 0: no signal passes, and no gradient reaches a hidden layer.",
-        weights=lambda layer, draws: constant_weights(layer, 0.0),
-        pytorch="nn.init.zeros_(layer.weight)\n{bias}",
+    *normal_and_uniform(
+        "he", "He", source="He et al. 2015, sec. 2.2",
+        other_names=("kaiming", "msra"),
+        formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{in})",
+        summary="Keeps the forward second moment of a rectifier: half of it is cut away, so the "
+        "variance is doubled.", variance=he_variance,
+        pytorch="nn.init.kaiming_{distribution}_(layer.weight, {nonlinearity})\n{bias}",
     ),
     Scheme(
-        key="constant", label="Constant",
-        source="Dive into Deep Learning, Numerical Stability and Initialization", formula=r"W = c",
-        summary="Every weight the same: all units of a layer stay copies of one, however many "
-        "there are.",
-        value=0.1, value_name="weight", low=-math.inf,
-        weights=lambda layer, draws, value: constant_weights(layer, value),
-        pytorch="nn.init.constant_(layer.weight, {value})\n{bias}",
+        key="he_fan_out", label="He (fan out)", source="He et al. 2015, sec. 2.2",
+        formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{out})",
+        other_names=("kaiming fan out", "fan out"),
+        summary="Keeps the backward second moment of a rectifier: the gradient stays level, the "
+        "signal pays for it.",
+        variance=lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_out),
+        pytorch='nn.init.kaiming_normal_(layer.weight, mode="fan_out", {nonlinearity})\n{bias}',
+    ),
+    *normal_and_uniform(
+        "xavier", "Xavier", source="Glorot & Bengio 2010",
+        other_names=("glorot",),
+        formula=r"\mathrm{Var}\,W = 2 / (n_{in} + n_{out})",
+        summary="A compromise between keeping the signal forward and the gradient backward, for "
+        "units that are linear near 0.", variance=lambda layer: 2 / (layer.fan_in + layer.fan_out),
+        pytorch="nn.init.xavier_{distribution}_(layer.weight)\n{bias}",
+    ),
+    *normal_and_uniform(
+        "lecun", "LeCun", source="LeCun et al. 1998, sec. 4.6",
+        formula=r"\mathrm{Var}\,W = 1 / n_{in}",
+        summary="Keeps the forward variance of a linear layer.",
+        variance=lambda layer: 1 / layer.fan_in,
+        pytorch='nn.init.kaiming_{distribution}_(layer.weight, nonlinearity="linear")\n{bias}',
     ),
     Scheme(
-        key="identity", label="Identity", source="Le, Jaitly & Hinton 2015", formula=r"W = I",
-        summary="Ones on the main diagonal, the rest 0: the signal passes unchanged, and units "
-        "beyond the inputs stay silent.",
-        weights=lambda layer, draws: torch.eye(layer.fan_out, layer.fan_in, dtype=torch.float64),
-        pytorch="nn.init.eye_(layer.weight)\n{bias}",
+        key="pytorch", label="PyTorch default", source="torch.nn.Linear, reset_parameters",
+        formula=r"W, b \sim U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})",
+        other_names=("default", "torch default"),
+        summary="What nn.Linear does when nobody asks: a third of LeCun's variance, and random "
+        "biases. bias_std is ignored.",
+        distribution="uniform", variance=lambda layer: 1 / (3 * layer.fan_in),
+        bias=lambda layer, draws: draws.uniform_bias / math.sqrt(3 * layer.fan_in),
+        bias_variance=lambda layer: 1 / (3 * layer.fan_in),
+        pytorch="layer.reset_parameters()  # as nn.Linear does by itself",
     ),
     Scheme(
         key="normal", label="Normal", source="Krizhevsky et al. 2012 (0.01)",
         formula=r"W \sim N(0, \sigma^2)",
+        other_names=("gaussian", "normal std"),
         summary="One standard deviation for all layers, whatever their size: right for one width, "
         "wrong for the rest.",
         value=0.01, value_name="standard deviation", variance=lambda layer, std: std**2,
@@ -131,6 +118,7 @@ SCHEMES = catalogue(
         key="truncated_normal", label="Truncated normal",
         source="tf.keras.initializers.TruncatedNormal",
         formula=r"W \sim N(0, s^2) \text{ within } \pm 2 s, \quad \mathrm{Var}\,W = \sigma^2",
+        other_names=("trunc normal", "truncated"),
         summary="A bell curve without its tails: what is beyond two standard deviations is drawn "
         "again.",
         value=0.01, value_name="standard deviation after the cut", distribution="truncated_normal",
@@ -139,47 +127,9 @@ SCHEMES = catalogue(
         "nn.init.trunc_normal_(layer.weight, std=s, a=-2 * s, b=2 * s)\n{bias}",
     ),
     Scheme(
-        key="pytorch", label="PyTorch default", source="torch.nn.Linear, reset_parameters",
-        formula=r"W, b \sim U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})",
-        summary="What nn.Linear does when nobody asks: a third of LeCun's variance, and random "
-        "biases. bias_std is ignored.",
-        distribution="uniform", variance=lambda layer: 1 / (3 * layer.fan_in),
-        bias=lambda layer, draws: draws.uniform_bias / math.sqrt(3 * layer.fan_in),
-        bias_variance=lambda layer: 1 / (3 * layer.fan_in),
-        pytorch="layer.reset_parameters()  # as nn.Linear does by itself",
-    ),
-    *normal_and_uniform(
-        "lecun", "LeCun", source="LeCun et al. 1998, sec. 4.6",
-        formula=r"\mathrm{Var}\,W = 1 / n_{in}",
-        summary="Keeps the forward variance of a linear layer.",
-        variance=lambda layer: 1 / layer.fan_in,
-        pytorch='nn.init.kaiming_{distribution}_(layer.weight, nonlinearity="linear")\n{bias}',
-    ),
-    *normal_and_uniform(
-        "xavier", "Xavier", source="Glorot & Bengio 2010",
-        formula=r"\mathrm{Var}\,W = 2 / (n_{in} + n_{out})",
-        summary="A compromise between keeping the signal forward and the gradient backward, for "
-        "units that are linear near 0.", variance=lambda layer: 2 / (layer.fan_in + layer.fan_out),
-        pytorch="nn.init.xavier_{distribution}_(layer.weight)\n{bias}",
-    ),
-    *normal_and_uniform(
-        "he", "He", source="He et al. 2015, sec. 2.2",
-        formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{in})",
-        summary="Keeps the forward second moment of a rectifier: half of it is cut away, so the "
-        "variance is doubled.", variance=he_variance,
-        pytorch="nn.init.kaiming_{distribution}_(layer.weight, {nonlinearity})\n{bias}",
-    ),
-    Scheme(
-        key="he_fan_out", label="He, fan out (normal)", source="He et al. 2015, sec. 2.2",
-        formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{out})",
-        summary="Keeps the backward second moment of a rectifier: the gradient stays level, the "
-        "signal pays for it.",
-        variance=lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_out),
-        pytorch='nn.init.kaiming_normal_(layer.weight, mode="fan_out", {nonlinearity})\n{bias}',
-    ),
-    Scheme(
         key="orthogonal", label="Orthogonal", source="Saxe et al. 2014",
         formula=r"W^\top W = g^2 I",
+        other_names=("orthogonal gain", "saxe"),
         summary="Turns and mirrors but does not stretch: every direction keeps its length, not "
         "only the average one.",
         value=1.0, value_name="gain",
@@ -188,11 +138,13 @@ SCHEMES = catalogue(
         pytorch="nn.init.orthogonal_(layer.weight, gain={value})\n{bias}",
     ),
     Scheme(
-        key="scaled_normal", label="Scaled normal", source="Poole et al. 2016",
-        formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in}",
-        summary="The family of mean-field theory: sigma_w turns the knob from order to chaos.",
-        value=1.0, value_name="sigma_w", variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
-        pytorch="nn.init.normal_(layer.weight, std={value} / layer.in_features ** 0.5)\n{bias}",
+        key="lsuv", label="LSUV", source="Mishkin & Matas 2016",
+        formula=r"W \leftarrow W / \mathrm{std}(z_l)",
+        summary="Orthogonal, then each layer in turn is rescaled until its signal on the first "
+        "batch has variance 1.",
+        weights=lambda layer, draws: draws.orthogonal, adjust=unit_variance_factor,
+        pytorch="nn.init.orthogonal_(layer.weight)\n{bias}\nlayer.weight.data /= z.std()  "
+        "# then, layer by layer: z is its output on a batch",
     ),
     Scheme(
         key="unit_gain", label="Unit gain", source="He et al. 2015, for any activation",
@@ -205,9 +157,44 @@ SCHEMES = catalogue(
     Scheme(
         key="critical", label="Critical", source="Schoenholz et al. 2017",
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in} \text{ where } \chi_1 = \sigma_w^2 \, E \phi'(u)^2 = 1",  # noqa: E501
+        other_names=("edge of chaos",),
         summary="Stands on the edge of chaos: two inputs neither merge nor fly apart, and the "
         "gradient keeps its size.", variance=critical_variance, needs=require_edge_of_chaos,
         pytorch="nn.init.normal_(layer.weight, std={sigma_w} / layer.in_features ** 0.5)\n{bias}",
+    ),
+    Scheme(
+        key="scaled_normal", label="Scaled normal", source="Poole et al. 2016",
+        formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in}",
+        other_names=("mean field",),
+        summary="The family of mean-field theory: sigma_w turns the knob from order to chaos.",
+        value=1.0, value_name="sigma_w", variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
+        pytorch="nn.init.normal_(layer.weight, std={value} / layer.in_features ** 0.5)\n{bias}",
+    ),
+    Scheme(
+        key="zeros", label="Zeros",
+        source="Dive into Deep Learning, Numerical Stability and Initialization", formula=r"W = 0",
+        other_names=("zero",),
+        summary="Every weight 0: no signal passes, and no gradient reaches a hidden layer.",
+        weights=lambda layer, draws: constant_weights(layer, 0.0),
+        pytorch="nn.init.zeros_(layer.weight)\n{bias}",
+    ),
+    Scheme(
+        key="constant", label="Constant",
+        source="Dive into Deep Learning, Numerical Stability and Initialization", formula=r"W = c",
+        other_names=("const",),
+        summary="Every weight the same: all units of a layer stay copies of one, however many "
+        "there are.",
+        value=0.1, value_name="weight", low=-math.inf,
+        weights=lambda layer, draws, value: constant_weights(layer, value),
+        pytorch="nn.init.constant_(layer.weight, {value})\n{bias}",
+    ),
+    Scheme(
+        key="identity", label="Identity", source="Le, Jaitly & Hinton 2015", formula=r"W = I",
+        other_names=("eye",),
+        summary="Ones on the main diagonal, the rest 0: the signal passes unchanged, and units "
+        "beyond the inputs stay silent.",
+        weights=lambda layer, draws: torch.eye(layer.fan_out, layer.fan_in, dtype=torch.float64),
+        pytorch="nn.init.eye_(layer.weight)\n{bias}",
     ),
     Scheme(
         key="sparse", label="Sparse", source="Martens 2010",
@@ -224,20 +211,12 @@ SCHEMES = catalogue(
     Scheme(
         key="looks_linear", label="Looks linear", source="Balduzzi et al. 2017",
         formula=r"W = \begin{pmatrix} V & -V \\ -V & V \end{pmatrix}, \quad V^\top V = I",
+        other_names=("mirrored",),
         summary="Mirrored pairs of units: with ReLU the network starts as a product of orthogonal "
         "matrices, exactly linear.", weights=mirrored_weights, needs=require_even_width,
         pytorch="v = nn.init.orthogonal_(torch.empty(layer.out_features // 2, "
         "layer.in_features // 2))\nlayer.weight.data = torch.kron(torch.tensor("
         "[[1.0, -1.0], [-1.0, 1.0]]), v)  # ends: [v; -v], [v, -v]\n{bias}",
-    ),
-    Scheme(
-        key="lsuv", label="LSUV", source="Mishkin & Matas 2016",
-        formula=r"W \leftarrow W / \mathrm{std}(z_l)",
-        summary="Orthogonal, then each layer in turn is rescaled until its signal on the first "
-        "batch has variance 1.",
-        weights=lambda layer, draws: draws.orthogonal, adjust=unit_variance_factor,
-        pytorch="nn.init.orthogonal_(layer.weight)\n{bias}\nlayer.weight.data /= z.std()  "
-        "# then, layer by layer: z is its output on a batch",
     ),
     Scheme(
         key="fixup", label="Fixup", source="Zhang et al. 2019",
@@ -250,27 +229,42 @@ SCHEMES = catalogue(
 )  # fmt: skip
 
 
-def parse_scheme(text: str) -> Scheme:
-    """Return the scheme named `family` or `family:value`, with its canonical key.
+NAMES = names_of_schemes(SCHEMES)
 
-    ValueError says what is legal.
+
+def parse_scheme(text: str) -> Scheme:
+    """Return the scheme that a text names, with its canonical key, `family` or `family:value`.
+
+    `scheme_names` says what else is understood. ValueError says what is legal.
     """
-    family, colon, spelled = str(text).strip().lower().partition(":")
-    if family not in SCHEMES:
-        raise ValueError("one of " + ", ".join(SCHEMES) + did_you_mean(family, SCHEMES))
-    row = SCHEMES[family]
-    if not colon:
+    name, spelled = split_value(str(text))
+    if (key := NAMES.get(plain_name(name))) is None:
+        near = [f" (did you mean {near}?)" for near in nearest_keys(name, NAMES, most=1)]
+        raise ValueError("one of " + ", ".join([*SCHEMES]) + "".join(near))
+    row = SCHEMES[key]
+    if spelled is None:
         return row
+    value, low = parse_number(spelled) + 0.0, max(row.low, -1e6)  # + 0.0 makes -0.0 a 0.0
     if row.value is None:
         raise ValueError(f"{row.key}, which takes no value")
-    value, low = parse_number(spelled) + 0.0, max(row.low, -1e6)  # + 0.0 makes -0.0 a 0.0
     if not low <= value <= 1e6 or (row.integer_value and not value.is_integer()):
-        kind = f"whole {row.value_name}" if row.integer_value else row.value_name
-        bounds = f"from {exact_number(low)} to 1e6"
-        raise ValueError(
-            f"{row.key} with a {kind} {bounds}, as in {row.key}:{exact_number(row.value)}"
-        )
+        raise ValueError(f"{row.key} with {row.legal_values}")
     return replace(row, key=f"{row.key}:{exact_number(value)}", value=value)
+
+
+def scheme_refusal(text: str) -> str:
+    """Return the sentences that tell a visitor why a text that names no scheme was left out."""
+    name = split_value(text)[0]
+    if key := NAMES.get(plain_name(name)):
+        row = SCHEMES[key]
+        takes = f"with {row.legal_values}" if row.value is not None else "without a value"
+        return f"{row.label} is written {takes}, so {in_quotes(text.strip())} was left out."
+    near = nearest_keys(name, NAMES)
+    if math.isfinite(parse_number(name)):  # a value without a name
+        near = [f"normal:{name}", f"orthogonal:{name}"]
+    titles = join_words([scheme_title(key) for key in near], "or")
+    hint = f" Did you mean {titles}?" if near else " The list has all of them."
+    return f"No initialization is called {in_quotes(text.strip())}; it was left out.{hint}"
 
 
 def family_and_value(text: str) -> tuple[str, float | None]:

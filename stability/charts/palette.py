@@ -2,8 +2,7 @@
 
 import math
 
-from stability.catalogues.schemes import SCHEMES
-from stability.records.experiment import MOST_SCHEMES
+from stability.catalogues.schemes import SCHEMES, family_and_value
 
 # Eight colours found by search: each has a contrast of 3 on the light and on the dark page, and any
 # two stay apart for readers who lack red, green or blue cones. A mark goes with each colour: colour
@@ -16,10 +15,16 @@ SCHEME_SHAPES = (
     "cross", "triangle-down", "triangle-right", "triangle-left",
 )  # fmt: skip
 SCHEME_SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
-PREFERRED_STYLE = {
-    "he_normal": 0, "xavier_normal": 1, "normal": 2, "orthogonal": 3, "pytorch": 4,
-    "lecun_normal": 5, "zeros": 7,
+PREFERRED_STYLE = {  # of a family: relatives share one
+    "he_normal": 0, "he_uniform": 0, "he_fan_out": 0,
+    "xavier_normal": 1, "xavier_uniform": 1,
+    "normal": 2, "uniform": 2, "truncated_normal": 2,
+    "orthogonal": 3, "lsuv": 3, "looks_linear": 3,
+    "pytorch": 4, "lecun_normal": 5, "lecun_uniform": 5,
+    "scaled_normal": 6, "critical": 6, "unit_gain": 6,
+    "zeros": 7, "constant": 7, "identity": 7, "sparse": 7, "fixup": 7,
 }  # fmt: skip
+SPARE_STYLES = 6, 4, 5, 7, 3, 2, 1, 0  # those of the families that are seen most stand last
 GREY = "#808080"
 # The theme of the page has the palettes of heat maps, light and dark; charts name them and never
 # their colours. From 1e-8 to 1e8: what is near 1 fades into the page, what is far stands out.
@@ -59,16 +64,25 @@ def diverging_colour_index(value: float) -> int | None:
 
 
 def scheme_style_indices(schemes: tuple[str, ...]) -> dict[str, int]:
-    """Return the index of each scheme's colour and mark.
+    """Return the index of each scheme's colour and mark, whatever the order of the schemes.
 
-    It is the family's own, or the next free one where two claim the same. It depends on the tuple
-    alone, and a scheme keeps its colour when one that stands after it comes or goes.
+    A scheme has its family's own style. Where two claim one style, it goes to the one that stands
+    first in the catalogue, and within a family to the larger value. The others, in that order too,
+    take the first of SPARE_STYLES that none of these schemes has.
     """
-    families = list(SCHEMES)
-    indices: dict[str, int] = {}
-    for scheme in schemes:
-        family = scheme.partition(":")[0]
-        own = PREFERRED_STYLE.get(family, families.index(family))
-        candidates = [(own + step) % MOST_SCHEMES for step in range(MOST_SCHEMES)]
-        indices[scheme] = next(index for index in candidates if index not in indices.values())
-    return indices
+
+    def rank(scheme: str) -> tuple[int, float]:
+        family, value = family_and_value(scheme)
+        return families.index(family), -(value or 0.0)
+
+    families, indices = list(SCHEMES), dict[int, str]()
+    ranked = sorted(schemes, key=rank)
+    own = {scheme: PREFERRED_STYLE.get(scheme.partition(":")[0], 6) for scheme in schemes}
+    for scheme in ranked:
+        indices.setdefault(own[scheme], scheme)
+    for scheme in ranked:
+        if indices[own[scheme]] != scheme:
+            free = next(index for index in SPARE_STYLES if index not in indices)
+            indices[free] = scheme
+    found = {scheme: index for index, scheme in indices.items()}
+    return {scheme: found[scheme] for scheme in schemes}

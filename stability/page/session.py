@@ -18,7 +18,7 @@ from stability.page.playback import Playback
 from stability.page.prose import GREETING, PROMISE
 from stability.page.settings import page_knobs
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, ChoiceList, refusal_sentence
+from stability.records.knobs import Choice, ChoiceList
 from stability.records.page import Page
 from stability.records.view import NEWEST_STEP, BenchRecord, View
 
@@ -148,17 +148,11 @@ class Session:
             self.change_setting(name, value)
 
     def _enter_schemes(self, name: str, knob: ChoiceList, chips: Sequence[str]) -> None:
-        if not chips:
-            self.show_page(self.page, chosen=())
-            return
-        typed = ",".join(chips)
-        try:
-            taken, refused = knob.parse_leniently(typed)
-        except ValueError as error:
-            self.show_page(self.page, [f"{refusal_sentence(name, typed, error)}."], ())
-            return
-        notes = [f"{refusal_sentence(name, *refusal)}; it was left out." for refusal in refused]
-        self.change_setting(name, taken, notes)
+        taken, notes = knob.legal_entries(chips)
+        if taken:
+            self.change_setting(name, taken, notes)
+        else:
+            self.show_page(self.page, notes, ())
 
     def change_setting(self, name: str, value: Any, notes: Sequence[str] = ()) -> None:
         """Change one setting of the bench or of the view."""

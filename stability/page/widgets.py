@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from stability.catalogues.schemes import scheme_title
 from stability.course.lessons import Lesson
 from stability.page.benches import section_row
 from stability.page.course_page import neighbouring_lessons, option_icon
@@ -50,13 +49,15 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
     """Return the widget that fits a setting of a bench, and the arguments of its own."""
     match knob:
         case ChoiceList():
-            by_title = {scheme_title(key): key for key in [*knob.rows, *value]}
+            by_title = {knob.entry_title(key): key for key in [*knob.rows, *value]}
             return "multiselect", {
                 "options": list(by_title.values()),
-                "format_func": scheme_title,
+                "format_func": knob.entry_title,
                 "max_selections": knob.most,
                 "accept_new_options": True,
-                "placeholder": "Add one",
+                "filter_mode": "prefix",  # Enter takes the first match: He (normal) for "He"
+                "select_all": False,
+                "placeholder": "Choose or type: He, kaiming, N(0, 0.02)",
             }
         case Choice():
             labels = knob.menu_labels

@@ -13,7 +13,14 @@ from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
 from stability.catalogues.number_formats import FORMATS, PRECISIONS, Format
 from stability.catalogues.optimizers import OPTIMIZERS, Optimizer
 from stability.catalogues.scheme_entry import Scheme
-from stability.catalogues.schemes import SCHEMES, family_and_value, parse_scheme
+from stability.catalogues.scheme_names import split_list
+from stability.catalogues.schemes import (
+    SCHEMES,
+    family_and_value,
+    parse_scheme,
+    scheme_refusal,
+    scheme_title,
+)
 from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Real, setting
 from stability.records.record import Disagreements, Record
 
@@ -45,7 +52,8 @@ class Experiment(Record):
         ("he_normal", "xavier_normal", "normal:1"), ChoiceList, "Compare", "Initializations",
         "Up to eight, trained at once on the same data. "
         "Type your own with a value, such as normal:0.02.", rows=SCHEMES,
-        canonical=canonical_scheme, identity=family_and_value, most=MOST_SCHEMES, main=True)
+        canonical=canonical_scheme, identity=family_and_value, most=MOST_SCHEMES, main=True,
+        entry_title=scheme_title, refusal=scheme_refusal, split=split_list)
     activation: str = setting("relu", Choice, "Network", "Activation",
         "The function after each hidden layer.", rows=ACTIVATIONS, main=True)
     depth: int = setting(20, Integer, "Network", "Depth",

@@ -6,11 +6,11 @@ and test cases all come from that line.
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from stability.text import did_you_mean, exact_number, parse_number, quote
+from stability.text import did_you_mean, exact_number, in_quotes, join_words, parse_number, quote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +32,10 @@ class Knob:
         """Return the value that a link spells. ValueError says what is legal."""
         return self.check(text)
 
-    def parse_leniently(self, text: str) -> tuple[Any, list[tuple[str, str]]]:
-        """Return the value of the legal parts of a text, and a list of its illegal parts.
+    def parse_leniently(self, text: str, kept: Any) -> tuple[Any, list[str]]:
+        """Return the value of the legal parts of a text, and sentences about its other parts.
 
-        Each illegal part comes with what is legal instead. ValueError if no part is legal.
+        `kept` is returned where a text has no legal part. ValueError if it is one illegal value.
         """
         return self.parse(text), []
 
@@ -185,13 +185,17 @@ class ChoiceList(Knob):
     """A tuple of 1 to `most` different entries; a single string stands for one entry.
 
     `canonical` returns the canonical form of an entry, or raises ValueError; entries of equal
-    `identity` are the same.
+    `identity` are the same. `entry_title` names one for people, `refusal` returns the sentences
+    about one that was left out, and `split` the entries in the text of a link.
     """
 
     rows: Mapping[str, Any]
     canonical: Callable[[str], str]
     identity: Callable[[str], Any]
     most: int
+    entry_title: Callable[[str], str] = str
+    refusal: Callable[[str], str] = lambda entry: f"{in_quotes(entry)} is unknown; it was left out."
+    split: Callable[[str], list[str]] = lambda text: text.split(",")
 
     def check(self, value: Any) -> tuple[str, ...]:
         entries = (value,) if isinstance(value, str) else value
@@ -205,24 +209,37 @@ class ChoiceList(Knob):
         return tuple(unique.values())
 
     def parse(self, text: str) -> tuple[str, ...]:
-        return self.check([entry for entry in text.split(",") if entry.strip()])
+        return self.check([entry for entry in self.split(text) if entry.strip()])
 
-    def parse_leniently(self, text: str) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    def parse_leniently(
+        self, text: str, kept: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], list[str]]:
+        value, sentences = self.legal_entries(self.split(text))
+        if value or not kept:
+            return value, sentences
+        verb = "is" if len(kept) == 1 else "are"
+        return kept, [*sentences, f"{self.title(kept)} {verb} shown instead."]
+
+    def legal_entries(self, parts: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
+        """Return the legal entries among these texts, and sentences about each of the others."""
         entries: dict[Any, str] = {}
-        refused = []
-        for part in text.split(","):
+        sentences: dict[str, None] = {}  # each once
+        for part in filter(str.strip, parts):
             try:
-                (entry,) = self.parse(part)
-            except ValueError as error:
-                refused.append((part, str(error)))
+                entry = self.canonical(part)
+            except ValueError:
+                sentences[self.refusal(part)] = None
             else:
                 entries.setdefault(self.identity(entry), entry)
-        unique = list(entries.values())
-        refused += [(entry, f"among the first {self.most}") for entry in unique[self.most :]]
-        return self.check(unique[: self.most]), refused
+        for entry in list(entries.values())[self.most :]:
+            sentences[f"At most {self.most} are compared at once; {entry} was left out."] = None
+        return tuple(entries.values())[: self.most], list(sentences)
 
     def spell(self, value: tuple[str, ...]) -> str:
         return ",".join(value)
+
+    def title(self, value: tuple[str, ...]) -> str:
+        return join_words([self.entry_title(entry) for entry in value])
 
     def legal_values(self) -> str:
         return f"1 to {self.most} of " + ", ".join(self.rows)

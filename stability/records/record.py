@@ -78,14 +78,13 @@ class Record:
         for name, text in query.items():
             if name in knobs:
                 try:
-                    settings[name], refused = knobs[name].parse_leniently(str(text))
+                    kept = settings[name]
+                    settings[name], sentences = knobs[name].parse_leniently(str(text), kept)
                 except ValueError as error:
-                    kept = knobs[name].spell(settings[name]) or "nothing"
-                    sentence = refusal_sentence(name, text, error)
-                    notes.append(f"{sentence}; {kept} is used instead.")
+                    sentence, used = refusal_sentence(name, text, error), knobs[name].spell(kept)
+                    notes.append(f"{sentence}; {used or 'nothing'} is used instead.")
                 else:
-                    sentences = (refusal_sentence(name, part, legal) for part, legal in refused)
-                    notes += [f"{sentence}; it was left out." for sentence in sentences]
+                    notes += [f"{name}: {sentence}" for sentence in sentences]
             elif name != "v":
                 unknown = f"{quote(name)} is no setting of this page"
                 notes.append(f"{unknown}, so {quote(text)} was left out.")

@@ -392,7 +392,7 @@ def test_colours_of_distinct_units_go_from_one_unit_to_all_of_them():
     [
         ("classes", charts.pre_activation_spec, 9),
         ("line", charts.fit_spec, GRID_REACH),
-        ("eight schemes", lambda e: charts.region_spec(e, "zeros"), GRID_REACH),
+        ("eight schemes", lambda e: charts.region_spec(e, "he_normal"), GRID_REACH),
     ],
 )
 def test_axes_of_activations_and_inputs_stay_where_they_are(key, spec, reach):

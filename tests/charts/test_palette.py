@@ -14,7 +14,7 @@ from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
 from stability.records.experiment import MOST_SCHEMES
 
-VALUED = [key for key, row in SCHEMES.items() if row.value]
+VALUED = [key for key, row in SCHEMES.items() if row.value and not row.integer_value]
 ENTRIES = st.lists(
     st.sampled_from([*SCHEMES, *(f"{key}:{value}" for key in VALUED for value in (0.3, 2, 7, 9))]),
     min_size=1,
@@ -24,16 +24,25 @@ ENTRIES = st.lists(
 
 
 @given(ENTRIES)
-def test_a_scheme_has_a_colour_of_its_own_that_stays_when_a_later_one_goes(schemes):
+def test_a_scheme_has_a_colour_of_its_own_whatever_the_order(schemes):
     schemes = tuple(schemes)
     style = palette.scheme_style_indices(schemes)
     assert list(style) == list(schemes)
     assert len(set(style.values())) == len(schemes)
     assert set(style.values()) <= set(range(MOST_SCHEMES))
-    assert palette.scheme_style_indices(schemes) == style
-    for kept in range(len(schemes)):
-        first = {scheme: style[scheme] for scheme in schemes[:kept]}
-        assert palette.scheme_style_indices(schemes[:kept]) == first
+    assert palette.scheme_style_indices(schemes[::-1]) == style
+    own = {scheme: palette.scheme_style_indices((scheme,))[scheme] for scheme in schemes}
+    for scheme, index in own.items():
+        if list(own.values()).count(index) == 1:
+            assert style[scheme] == index, "nobody takes what it alone claims"
+    assert set(own.values()) <= set(style.values())
+
+
+def test_every_family_has_a_style_and_the_first_of_relatives_keeps_it():
+    assert palette.PREFERRED_STYLE.keys() == SCHEMES.keys()
+    assert set(palette.PREFERRED_STYLE.values()) == set(range(MOST_SCHEMES))
+    first = palette.scheme_style_indices(("he_uniform", "normal:0.01", "normal:1", "he_normal"))
+    assert first == {"he_uniform": 6, "normal:0.01": 4, "normal:1": 2, "he_normal": 0}
 
 
 def test_there_is_a_colour_a_shape_and_a_symbol_for_every_scheme_that_fits_in_one_picture():

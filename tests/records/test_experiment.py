@@ -151,7 +151,7 @@ def test_any_mangled_link_opens_and_names_every_key_that_it_could_not_take(query
             assert any(
                 (key in note) if key in KNOBS else (text.quote(key) in note) for note in notes
             )
-    assert all(note.endswith(".") and "\n" not in note for note in notes)
+    assert all(note.endswith((".", "?")) and "\n" not in note for note in notes)
 
 
 @given(st.dictionaries(st.text() | st.sampled_from([*KNOBS, "v"]), texts()))
@@ -249,7 +249,20 @@ def test_the_defaults_of_the_first_version_stand():
 
 
 @pytest.mark.parametrize(
-    "spelled", ["normal:1e-2", "normal:0.010", " NORMAL:.01", "normal:+1E-2", "Normal: 0.01 "]
+    "spelled",
+    [
+        "normal:1e-2",
+        "normal:0.010",
+        " NORMAL:.01",
+        "normal:+1E-2",
+        "Normal: 0.01 ",
+        "Normal 0.01",
+        "N(0, 0.01)",
+        "n(0,1e-2)",
+        "N(0, 0.01²)",
+        "Gaussian 0.01",
+        "normal(std=0.01)",
+    ],
 )
 def test_the_value_of_a_scheme_is_canonical(spelled):
     assert Experiment(schemes=(spelled,)).schemes == ("normal:0.01",)
@@ -279,7 +292,7 @@ def test_a_family_and_the_family_with_its_default_value_are_one_scheme(key, row)
 @pytest.mark.parametrize(
     "text",
     [
-        "he",
+        "hee",
         "norml",
         "",
         "normal:",
@@ -294,6 +307,49 @@ def test_a_scheme_that_cannot_be_read_is_named_with_what_is_legal(text):
     with pytest.raises(ValueError, match=r"^schemes must be ") as caught:
         Experiment(schemes=("he_normal", text))
     assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "key"),
+    [
+        ("He", "he_normal"), ("kaiming", "he_normal"), ("kaiming_uniform", "he_uniform"),
+        ("nn.init.kaiming_normal_", "he_normal"), ("kaiming fan-out", "he_fan_out"),
+        ("xavier", "xavier_normal"), ("Glorot uniform", "xavier_uniform"),
+        ("Xavier initialization", "xavier_normal"), ("orthogonal 1.4", "orthogonal:1.4"),
+        ("U(-0.1, 0.1)", "uniform:0.1"), ("default", "pytorch"), ("Constant −2", "constant:-2"),
+        *((row.title, key) for key, row in SCHEMES.items() if row.value is None),
+    ],
+)  # fmt: skip
+def test_a_scheme_has_the_names_that_people_type(spelled, key):
+    assert Experiment(schemes=spelled, residual=True).schemes == (key,)
+
+
+def test_commas_within_parentheses_do_not_part_the_schemes_of_a_link():
+    experiment, notes = Experiment.from_query({"schemes": "N(0,0.02),He (fan out),U(-1,1)"})
+    assert experiment.schemes == ("normal:0.02", "he_fan_out", "uniform:1")
+    assert experiment.to_query()["schemes"] == "normal:0.02,he_fan_out,uniform:1"
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("kaimin", "No initialization is called “kaimin”; it was left out. "
+         "Did you mean He (normal)?"),
+        ("0.02", "No initialization is called “0.02”; it was left out. "
+         "Did you mean Normal 0.02 or Orthogonal 0.02?"),
+        ("zzz", "No initialization is called “zzz”; it was left out. The list has all of them."),
+        ("xavier:2", "Xavier (normal) is written without a value, so “xavier:2” was left out."),
+        ("normal:-1", "Normal is written with a standard deviation from 0 to 1e6, "
+         "as in normal:0.01, so “normal:-1” was left out."),
+    ],
+)  # fmt: skip
+def test_a_link_says_once_which_scheme_it_left_out_and_which_are_meant(text, sentence):
+    experiment, notes = Experiment.from_query({"schemes": f"{text},zeros,{text}"})
+    assert experiment.schemes == ("zeros",)
+    assert notes == [f"schemes: {sentence}"]
+    shown = "schemes: He (normal), Xavier (normal) and Normal 1 are shown instead."
+    assert Experiment.from_query({"schemes": text}) == (Experiment(), [*notes, shown])
 
 
 def test_nine_schemes_are_one_too_many_in_python_and_cut_in_a_link():

@@ -115,14 +115,14 @@ def test_a_link_with_one_bad_entry_keeps_the_good_ones_and_names_the_bad_one():
     assert basket.inside == ("apple", "fig")
     assert len(notes) == 1
     assert "inside" in notes[0]
-    assert "'plum'" in notes[0]
+    assert "“plum”" in notes[0]
 
 
 def test_a_link_with_too_many_entries_keeps_the_first_ones_and_names_the_rest():
     basket, notes = Basket.from_query({"inside": "apple,pear,fig"})
     assert basket.inside == ("apple", "pear")
     assert len(notes) == 1
-    assert "'fig'" in notes[0]
+    assert "fig" in notes[0]
 
 
 def test_where_two_settings_disagree_a_link_changes_the_later_one_and_python_raises():

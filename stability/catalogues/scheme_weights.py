@@ -1,0 +1,68 @@
+"""The weights and variances of those schemes that need more than a line for them."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from stability.catalogues.draws import Draws, Layer
+from stability.catalogues.gaussian_moments import second_moment
+from stability.catalogues.scheme_needs import critical_sigma_w2_or_none
+
+
+def constant_weights(layer: Layer, value: float) -> Tensor:
+    return torch.full((layer.fan_out, layer.fan_in), value, dtype=torch.float64)
+
+
+def sparse_weights(layer: Layer, draws: Draws, count: int) -> Tensor:
+    count = min(count, layer.fan_in)
+    mask = (draws.sparse_order < count).to(torch.float64)  # every choice of entries equally likely
+    return draws.normal * mask / math.sqrt(count)
+
+
+def mirrored_weights(layer: Layer, draws: Draws) -> Tensor:
+    """Return [V; -V] for the first layer, [V -V; -V V] between, [V -V] for the last, V orthogonal.
+
+    For a ReLU phi(a) - phi(-a) = a, so the network starts linear.
+    """
+    mirrored_in, mirrored_out = layer.index > 1, layer.index < layer.depth
+    fan_in = layer.fan_in // 2 if mirrored_in else layer.fan_in
+    fan_out = layer.fan_out // 2 if mirrored_out else layer.fan_out
+    weights = replace(draws, layer=replace(layer, fan_in=fan_in, fan_out=fan_out)).orthogonal
+    if mirrored_in:
+        weights = torch.cat([weights, -weights], dim=1)
+    if mirrored_out:
+        weights = torch.cat([weights, -weights], dim=0)
+    return weights
+
+
+def fixup_weights(layer: Layer, draws: Draws) -> Tensor:
+    if layer.index > 1:
+        return constant_weights(layer, 0.0)
+    return draws.normal * math.sqrt(he_variance(layer))
+
+
+def he_variance(layer: Layer) -> float:
+    return 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in)
+
+
+def critical_variance(layer: Layer) -> float:
+    sigma_w2 = critical_sigma_w2_or_none(layer.activation.key, layer.bias_std)
+    assert sigma_w2 is not None, "require_edge_of_chaos"
+    return sigma_w2 / layer.fan_in
+
+
+def unit_gain_variance(layer: Layer) -> float:
+    """Return 1 / (fan_in E phi(z)^2), z ~ N(0, 1); for layer 1, fed by inputs, 1 / fan_in."""
+    moment = float(second_moment(layer.activation, 1.0)) if layer.index > 1 else 1.0
+    return 1 / (layer.fan_in * moment)
+
+
+def unit_variance_factor(z: Tensor) -> float:
+    """Return the factor that gives z variance 1; 1 where the variance is within 0.1 of 1.
+
+    Mishkin & Matas 2016. It is 1 also where z is constant or not finite.
+    """
+    std = z.double().std(correction=0).item()
+    return 1 / std if 0 < std < math.inf and abs(std**2 - 1) > 0.1 else 1.0
