@@ -262,8 +262,8 @@ def bench_area(server: Server, session: Session) -> Containers:
         if trains:
             legend(server, session)
         left, right = st.columns(2, gap="medium")
-    left_chart = left.container(key=page_layout.LEFT_CHART)
-    right_chart = right.container(key=page_layout.RIGHT_CHART)
+    left_chart = left.container(key=page_layout.left_key(trains))
+    right_chart = right.container(key=page_layout.right_key(trains))
     if trains:
         with left.container(horizontal=True):
             control(session, "heat_scheme")

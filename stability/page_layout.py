@@ -18,6 +18,8 @@ PRESENTER_SCALE = 1.4  # how much larger everything is in a lecture hall
 PAGE_STYLE = "css"
 LEFT_CHART = "left_chart"
 RIGHT_CHART = "right_chart"
+PRODUCT_CHART = "product_chart"  # has no names of lines, nor have the matrices beside it
+MATRICES = "matrices_beside"
 CLOSER_CHART = "closer_chart"
 VERDICTS = "verdicts"
 CARD = "card"  # the prefix of the keys of all cards
@@ -31,6 +33,16 @@ LEGEND = "legend"
 SHARED_STEP = "moment-shown"
 SHARED_SCHEME = "scheme-alone"
 PRESENTER_BUTTON = "conduct"  # the prefix of the keys of all presenter buttons
+
+
+def left_key(trains: bool) -> str:
+    """Return the key of the left column's chart on a bench that trains networks, or not."""
+    return LEFT_CHART if trains else PRODUCT_CHART
+
+
+def right_key(trains: bool) -> str:
+    """Return the key of the right column's chart, or of the matrices."""
+    return RIGHT_CHART if trains else MATRICES
 
 
 def setting_key(name: str) -> str:

@@ -10,20 +10,37 @@ import altair as alt
 from stability.charts import channels, panels
 from stability.charts.palette import GREY, SCHEME_COLOURS
 from stability.charts.spec_cache import Filling, chart_and_spec
+from stability.charts.vega_names import PANEL_WIDTH
 from stability.frames.product import TYPICAL_FACTORS
 from stability.records.product import Product
+from stability.theory.product_law import ENOUGH_FOR_NINE_OF_TEN
 
 BLUE, ORANGE = SCHEME_COLOURS[:2]
 POWER_LABELS = {"labelExpr": channels.DECADES, "tickMinStep": 1}
 LAW: dict[str, Any] = {**panels.DASHED, "color": GREY}
 FINE_LAW: dict[str, Any] = {"strokeDash": [1, 3], "color": GREY, "clip": True}
 HOVERED: dict[str, Any] = {"size": 80, "opacity": 0, "filled": True}  # where a line has tooltips
+# The lines of the norm's chart: their words in its legend, colours and dashes.
+LINE_KINDS: list[tuple[str, str, list[int]]] = [
+    ("measured", BLUE, [1, 0]),
+    ("law of the norm", GREY, [5, 4]),
+    ("law of one vector, nine of ten", GREY, [1, 3]),
+]
 RISING, FALLING = "datum.named > 0", "datum.named < 0"
 
 
-def fill_product(product: Product) -> Filling[None]:
+def fill_factors(product: Product) -> Filling[None]:
     """Return the filling of a chart of products: only the number of factors changes an axis."""
     return Filling(None, {"factors": product.count})
+
+
+def fill_product(product: Product) -> Filling[bool]:
+    """Return the filling of the norm's chart; its kind says whether a law is known."""
+    products, are_many = product.replicates, product.replicates >= ENOUGH_FOR_NINE_OF_TEN
+    band = "nine of ten lie" if are_many else "all lie" if products > 2 else "both lie"
+    measured = f"median of {products}; {band} in the band" if products > 1 else "the one product"
+    parameters = {"factors": product.count, "measured": measured}
+    return Filling(product.family_row.exponents is not None, parameters)
 
 
 def factor_count_axis() -> alt.X:
@@ -38,7 +55,7 @@ def power_axis(name: str, labels: Any = POWER_LABELS) -> alt.Y:
     return channels.y(name, channels.limited_scale("height"), axis)
 
 
-def build_product(kind: None) -> alt.VConcatChart:
+def build_product(has_law: bool) -> alt.VConcatChart:
     """Draw log10 of the norm by further factors: median, nine of ten, law, and limits of formats.
 
     Data sets: `growth`, `law`, `formats`, `limits`, as in `stability.frames.product_tables`.
@@ -48,40 +65,55 @@ def build_product(kind: None) -> alt.VConcatChart:
     tips = channels.tooltips("factor:Q", "median:Q .2f", "low:Q .2f", "high:Q .2f")
     range_band = growth.mark_area(opacity=0.18, color=BLUE, clip=True)
     edges = law.mark_line(**FINE_LAW, strokeWidth=1, opacity=0.6)
-    return panels.single_panel(
-        "Norm by further factors: median, nine of ten (log)",
-        260,
+    laws = [
+        keyed(law.mark_line(strokeWidth=1.5, clip=True), kind, has_law).encode(y=power_axis(name))
+        for kind, name in ((1, "frobenius"), (2, "mean"))
+    ]
+    chart = panels.single_panel(
+        "Norm by further factors (log)",
+        360,
         panels.hold_axes(power_axis("height")),
         *format_ends(),
         range_band.encode(y=power_axis("low"), y2=alt.Y2("high")),
         *(edges.encode(y=power_axis(name)) for name in ("low", "high")),
-        law.mark_line(**FINE_LAW, strokeWidth=1.5).encode(y=power_axis("mean")),
-        growth.mark_line(strokeWidth=2.5, color=BLUE, clip=True).encode(y=median),
-        law.mark_line(**LAW).encode(y=power_axis("frobenius")),
+        keyed(growth.mark_line(strokeWidth=2.5, clip=True), 0, has_law).encode(y=median),
+        *laws,
         growth.mark_point(**HOVERED).encode(y=median, tooltip=tips),
-        *law_words(law.encode(y=power_axis("frobenius")), "law of the norm", is_above=True),
-        *law_words(law.encode(y=power_axis("mean")), "law of one vector", is_above=False),
         description="Norm of a product of random matrices by the number of factors, on a log axis,"
         " with its law.",
     )
+    # Colours and dashes that are resolved alike share one legend.
+    independent = alt.ScaleResolveMap(color="independent", strokeDash="independent")
+    chart.resolve = alt.Resolve(scale=independent)
+    return chart
+
+
+def keyed(line: alt.Chart, kind: int, has_law: bool) -> alt.Chart:
+    """Draw a line as its kind is drawn, and list all kinds in a legend beneath the panel."""
+    names, colours, dashes = zip(*LINE_KINDS[: None if has_law else 1], strict=True)
+    label = channels.value_by_case("datum.label", {names[0]: "measured"}, "datum.label")
+    columns = alt.ExprRef(f"{PANEL_WIDTH} < 480 ? 1 : 3")
+    look: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 500, "labelLimit": 0}
+    legend = alt.Legend(**panels.BELOW, **look, columns=columns, labelExpr=label)
+    encoding = (
+        channel("kind:N", scale=alt.Scale(domain=list(names), range=list(values)), legend=legend)
+        for channel, values in ((alt.Color, colours), (alt.StrokeDash, dashes))
+    )
+    return line.transform_calculate(kind=repr(LINE_KINDS[kind][0])).encode(*encoding)
 
 
 def format_ends() -> list[alt.Chart]:
-    """Draw thin rules at the limits of number formats, named at their right ends."""
+    """Draw thin rules at the limits of number formats, named where the line is far."""
     base = panels.data_set("formats").encode(y=power_axis("height"))
-    words = base.mark_text(align="right", baseline="bottom", dy=-2)
     rule = base.mark_rule(**panels.DOTTED, opacity=0.6)
-    return [rule, words.encode(text=alt.Text("text:N"), x=alt.XValue("width"))]
-
-
-def law_words(base: alt.Chart, text: str, is_above: bool) -> list[alt.Chart]:
-    """Write a label above or below a line, where the line does not run through it."""
-    where: dict[str, Any] = {"text": text, "baseline": "top", "dy": 8}
-    if is_above:
-        where |= {"baseline": "bottom", "dy": -8}
+    text = alt.Text("text:N")
+    left = base.transform_filter("datum.at_start").encode(x=alt.XValue(0), text=text)
+    right = base.transform_filter("!datum.at_start").encode(x=alt.XValue("width"), text=text)
+    where: dict[str, Any] = {"baseline": "bottom", "dy": -2}
     return [
-        base.mark_text(**where, align="right" if is_above else "left").transform_filter(RISING),
-        base.mark_text(**where, align="left" if is_above else "right").transform_filter(FALLING),
+        rule,
+        *panels.outlined_text(left, align="left", dx=4, **where),
+        *panels.outlined_text(right, align="right", dx=-2, **where),
     ]
 
 
@@ -169,6 +201,6 @@ def build_bound(kind: None) -> alt.VConcatChart:
 
 
 product_chart, product_spec = chart_and_spec(build_product, fill_product)
-exponent_chart, exponent_spec = chart_and_spec(build_exponent, fill_product)
-healing_chart, healing_spec = chart_and_spec(build_healing, fill_product)
-bound_chart, bound_spec = chart_and_spec(build_bound, fill_product)
+exponent_chart, exponent_spec = chart_and_spec(build_exponent, fill_factors)
+healing_chart, healing_spec = chart_and_spec(build_healing, fill_factors)
+bound_chart, bound_spec = chart_and_spec(build_bound, fill_factors)

@@ -5,9 +5,11 @@ input. A product is stored at norm 1 beside the logarithm of its norm, and the s
 is added as a logarithm, too.
 """
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
@@ -84,37 +86,47 @@ def factor_matrices(product: Product, replicates: range) -> Iterator[Tensor]:
 
 @dataclass(frozen=True, eq=False)
 class ScientificMatrix:
-    """A matrix `mantissa` x 10^power, `(n, n)`; its largest entry is from 1 to 10."""
+    """A matrix, or its corner: `mantissa` x 10^power.
+
+    The largest entry of the whole `mantissa` is from 1 to 10.
+    """
 
     mantissa: NDArray[np.float64]
     power: int
 
 
-@dataclass(frozen=True, eq=False)
-class EndMatrices:
-    """The first matrix of the first replicate, and its product after all further factors."""
+class ProductCorner:
+    """The first rows and columns of the first replicate's product, after any number of factors.
 
-    first: ScientificMatrix
-    last: ScientificMatrix
+    Each factor is multiplied once, when it is first asked for; only the corners are kept.
+    """
 
+    def __init__(self, product: Product, size: int):
+        self.product, self.size = replace(product, replicates=1), size
+        self._corners: list[ScientificMatrix] = []
+        self._products = unit_products(self.product, range(1))
+        self._multiplying = threading.Lock()
 
-def end_matrices(product: Product) -> EndMatrices:
-    """Return the matrices that the page prints, at the cost of the norms of one replicate."""
-    return _end_matrices(replace(product, replicates=1))
+    def after(self, k: int) -> ScientificMatrix:
+        """Return the corner after `k` further factors, from 0 to `count`."""
+        with self._multiplying:
+            for unit, log10_norm in islice(self._products, max(0, k + 1 - len(self._corners))):
+                self._corners.append(scientific_matrix(unit, log10_norm, self.size))
+            return self._corners[k]
 
 
 @lru_cache(maxsize=32)
-def _end_matrices(product: Product) -> EndMatrices:
-    first, *_, last = unit_products(product, range(1))  # `count` is at least 1
-    return EndMatrices(scientific_matrix(*first), scientific_matrix(*last))
+def product_corner(product: Product, size: int) -> ProductCorner:
+    """Return the corner of a product's first replicate, the same for all who ask."""
+    return ProductCorner(product, size)
 
 
-def scientific_matrix(unit: Tensor, log10_norm: Tensor) -> ScientificMatrix:
-    """Return the matrix `unit` `(1, n, n)` times 10^log10_norm, `(1,)`."""
+def scientific_matrix(unit: Tensor, log10_norm: Tensor, size: int) -> ScientificMatrix:
+    """Return the first rows and columns of `unit` `(1, n, n)` times 10^log10_norm, `(1,)`."""
     matrix = unit[0].numpy()
-    largest = np.abs(matrix).max()
+    largest, corner = np.abs(matrix).max(), matrix[:size, :size]
     exponent = float(log10_norm) + np.log10(largest) if largest else -np.inf
     if exponent == -np.inf:
-        return ScientificMatrix(np.zeros_like(matrix), 0)
+        return ScientificMatrix(np.zeros_like(corner), 0)
     power = int(np.floor(exponent))
-    return ScientificMatrix(matrix / largest * 10 ** (exponent - power), power)
+    return ScientificMatrix(corner / largest * 10 ** (exponent - power), power)

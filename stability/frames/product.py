@@ -10,9 +10,9 @@ import pyarrow as pa
 from stability.frames.arrow import arrow_table, hide_unplottable
 from stability.probes.product_singular_values import measured_exponents, singular_bounds
 from stability.records.product import Product
-from stability.text import number, power_of_ten, superscript_powers
+from stability.text import join_words, number, power_of_ten, superscript_powers
 from stability.theory.product_law import (
-    FORMAT_LOG10_RANGES,
+    FORMAT_RANGES,
     LN10,
     NormLaw,
     norm_law,
@@ -22,10 +22,10 @@ from stability.theory.product_law import (
 )
 
 MOST_FACTORS_DRAWN = 200  # points of a line
-FORMAT_END_LABELS = {
-    "float16": "float16 ends", "float32": "float32 and bfloat16 end", "float64": "float64 ends",
+# The words at each end of a format, those that are left out last first.
+FORMAT_END_WORDS = {
+    "largest": "largest", "smallest": "smallest", "smallest_normal": "loses digits below",
 }  # fmt: skip
-TOO_SHORT_TO_LABEL = 10  # with fewer further factors, lines are too short for words beside them
 # Words stand above (1) or below (-1) their line, so that they never overlap.
 LABEL_SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}
 LABEL_OVERLAP = 0.07  # of a panel's height: words that are nearer to one another cannot be read
@@ -36,9 +36,9 @@ FURTHEST_DECADES = 30.0  # the greatest distance from 0 at which this product is
 def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, pa.Table]:
     """Return the tables of the norm's chart for the norms so far, at least one.
 
-    growth: factor, median, low, high (nine of ten lie between), null for a product of 0. law:
-    factor, mean, low, high (of the length of P x), frobenius, named (1 or -1 where it is labelled,
-    rising or falling). formats: height, text. limits: height.
+    growth: factor, median, low, high (nine of ten lie between; of few products all), null for a
+    product of 0. law: factor, mean, low, high (of the length of P x), frobenius. formats: height,
+    text, at_start (True if it stands at the left end). limits: height.
     """
     factor = thin_factors(len(norms), product.count)
     quantiles = norm_quantiles(np.stack([norms[index] for index in factor]))
@@ -53,7 +53,7 @@ def product_tables(product: Product, norms: Sequence[np.ndarray]) -> dict[str, p
     return {
         "growth": arrow_table({"factor": factor, "median": median, "low": low, "high": high}),
         "law": law_table(product, law),
-        "formats": format_end_table(*limits),
+        "formats": format_end_table(*limits, nearest_law.frobenius if nearest_law else median),
         "limits": arrow_table({"height": limits}),
     }
 
@@ -73,31 +73,33 @@ def law_table(product: Product, law: NormLaw | None) -> pa.Table:
     columns = {"factor": factor}
     for name in ("mean", "low", "high", "frobenius"):
         columns[name] = getattr(law, name)[factor] if law else np.empty(0)
-    columns["named"] = np.zeros(len(factor), dtype=int)
-    if law and product.count >= TOO_SHORT_TO_LABEL:
-        columns["named"][len(factor) * 3 // 8] = 1 if law.mean[-1] >= law.mean[0] else -1
     return arrow_table(columns)
 
 
-def format_end_table(low: float, high: float) -> pa.Table:
+def format_end_table(low: float, high: float, line: np.ndarray) -> pa.Table:
     """Return the ends of number formats between these heights.
 
-    Columns: height, text. Where two texts would overlap, only the higher one stands.
+    Columns: height, text, at_start (True if the `line`, from its first to its last height, leaves
+    more room there than at its end). Where two texts would overlap, only one stands.
     """
-    texts = {
-        height: FORMAT_END_LABELS[name]
-        for name, ends in FORMAT_LOG10_RANGES.items()
-        for height in ends
-        if low < height < high
-    }
-    above = math.inf
-    for height in sorted(texts, reverse=True):
-        if above - height < LABEL_OVERLAP * (high - low):
-            texts[height] = ""
-        else:
-            above = height
+    texts: dict[float, str] = {}
+    for end, words in FORMAT_END_WORDS.items():
+        formats: dict[float, tuple[float, list[str]]] = {}  # ends that nearly meet are one
+        for row in FORMAT_RANGES:
+            height = getattr(row, end)
+            formats.setdefault(round(height, 1), (height, []))[1].append(row.label)
+        for height, names in sorted(formats.values(), reverse=True):
+            if low < height < high:
+                is_free = all(abs(height - other) > LABEL_OVERLAP * (high - low) for other in texts)
+                texts[height] = f"{join_words(names)}: {words}" if is_free else ""
     heights = np.array(list(texts), dtype=float)
-    return arrow_table({"height": heights, "text": pa.array(list(texts.values()), pa.string())})
+    return arrow_table(
+        {
+            "height": heights,
+            "text": pa.array(list(texts.values()), pa.string()),
+            "at_start": np.abs(heights - line[0]) > np.abs(heights - line[-1]),
+        }
+    )
 
 
 def rounded_range(values: np.ndarray, smallest_step: float = 0.0) -> tuple[float, float]:

@@ -22,6 +22,7 @@ from stability.page.matrix_html import matrices_html
 from stability.page.pieces import Cards, Picture, Piece, Slot, html, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
+from stability.page.safe_text import sentences_html
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -66,7 +67,7 @@ class TrainScene:
 
 @dataclass
 class ProductScene:
-    """The growth of the norm, and at the end the matrices themselves."""
+    """The norm in a sentence and its growth; beside it the matrices themselves, and why."""
 
     look: "Look"
 
@@ -74,13 +75,14 @@ class ProductScene:
         product, norms = self.look.stream.record, self.look.stream.measurements[:count]
         tables = frames.product_tables(product, norms)
         return {
-            Slot.CARDS: paragraphs(sentences_about_product(product, norms)),
+            Slot.CARDS: paragraphs(sentences_about_product(product, norms)[:1]),
             Slot.LEFT: Picture(charts.product_spec(product), tables),
         }
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        run = self.look.stream
-        return {Slot.RIGHT: html(matrices_html(run.record))} if run.finished else {}
+        product, norms = self.look.stream.record, self.look.stream.measurements[:count]
+        why = sentences_html(sentences_about_product(product, norms)[1:])
+        return {Slot.RIGHT: html(matrices_html(product, count - 1) + why)}
 
     def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
         return {}

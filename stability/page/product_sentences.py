@@ -1,14 +1,17 @@
 """The sentences about a product of random matrices: how large it became, and what its law says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from stability.records.product import Product
-from stability.text import capitalize_first, number, number_of_log10, power_of_ten
+from stability.text import capitalize_first, join_words, number, number_of_log10, power_of_ten
 from stability.theory.product_law import (
-    FORMAT_LOG10_RANGES,
+    ENOUGH_FOR_NINE_OF_TEN,
+    FORMAT_RANGES,
     LN10,
+    NINE_OF_TEN_DEVIATIONS,
+    FormatRange,
     critical_sigma,
     frobenius_offset,
     norm_law,
@@ -23,12 +26,15 @@ ZERO_SENTENCE = (
 
 
 def sentences_about_product(product: Product, norms: Sequence[np.ndarray]) -> list[str]:
-    """Return sentences about the norms so far, log10 `(replicates,)` each, at least one."""
+    """Return sentences about the norms so far, log10 `(replicates,)` each, at least one.
+
+    The first says how large they are, the others why.
+    """
     if not product.sigma:
         return [ZERO_SENTENCE]
     low, median, high = norm_quantiles(np.stack(norms))
-    size = size_sentence(product, low, median, high)
-    return [size, law_sentences(product), *balance_sentences(product), format_sentence(median)]
+    why = [law_sentences(product), *balance_sentences(product), format_sentence(product, median)]
+    return [size_sentence(product, low, median, high), *why]
 
 
 def after_factors(k: int) -> str:
@@ -40,14 +46,19 @@ def after_factors(k: int) -> str:
 
 def size_sentence(product: Product, low: np.ndarray, median: np.ndarray, high: np.ndarray) -> str:
     """Return how large the norm is by now, beside the prediction of the law."""
-    k = len(median) - 1
-    drawn = f"median of {product.replicates} products" if product.replicates > 1 else "one product"
+    k, products = len(median) - 1, product.replicates
+    drawn, strays = f"median of {products} products" if products > 1 else "one product", ""
+    law, are_many = norm_law(product), products >= ENOUGH_FOR_NINE_OF_TEN
     if high[-1] - low[-1] > 1e-3:
-        drawn += f"; nine of ten lie between {power_of_ten(low[-1])} and {power_of_ten(high[-1])}"
-    when = capitalize_first(after_factors(k))
-    sentence = f"{when} the norm is about {power_of_ten(median[-1])} ({drawn})."
-    law = norm_law(product)
-    return f"{sentence} The law says {power_of_ten(law.frobenius[k])}." if law else sentence
+        which = "nine of ten" if are_many else "both" if products == 2 else f"all {products}"
+        drawn += f"; {which} lie between {power_of_ten(low[-1])} and {power_of_ten(high[-1])}"
+    sentence = capitalize_first(f"{after_factors(k)} the norm is about {power_of_ten(median[-1])}")
+    if not law:
+        return f"{sentence} ({drawn})."
+    deviation = (law.mean[k] - law.low[k]) / NINE_OF_TEN_DEVIATIONS
+    if deviation > 0.5 and not are_many:  # or the law would seem refuted by chance
+        strays = f", from which one product strays by a factor of about {power_of_ten(deviation)}"
+    return f"{sentence} ({drawn}). The law says {power_of_ten(law.frobenius[k])}{strays}."
 
 
 def law_sentences(product: Product) -> str:
@@ -99,17 +110,33 @@ def balance_sentences(product: Product) -> list[str]:
     ]
 
 
-def format_sentence(median: np.ndarray) -> str:
+# What a median does at the ends of a format, and the test of it.
+FORMAT_EXITS: dict[str, Callable[[np.ndarray, FormatRange], np.ndarray]] = {
+    "exceeds the largest number of": lambda median, ends: median > ends.largest,
+    "loses digits in": lambda median, ends: median < ends.smallest_normal,
+    "falls below the smallest number of": lambda median, ends: median < ends.smallest,
+}
+
+
+def format_sentence(product: Product, median: np.ndarray) -> str:
     """Return where the median leaves the range of each number format."""
     exits = []
-    for name, (smallest, largest) in FORMAT_LOG10_RANGES.items():
-        outside = np.flatnonzero((median < smallest) | (median > largest))
-        if len(outside):
-            label = "float32 and bfloat16" if name == "float32" else name
-            exits.append(f"of {label} {after_factors(int(outside[0]))}")
-    if not exits:
-        return "The median stays in the range of float16 all the way."
-    return f"The median leaves the range {', '.join(exits)}."
+    for exit, is_outside in FORMAT_EXITS.items():
+        preposition = exit.rpartition(" ")[-1]
+        formats: dict[int, list[str]] = {}  # by the number of factors after which they are left
+        for ends in FORMAT_RANGES:
+            if len(outside := np.flatnonzero(is_outside(median, ends))):
+                formats.setdefault(int(outside[0]), []).append(ends.label)
+        if formats:
+            first, *later = sorted(formats)
+            words = [f"{join_words(formats[first])} {after_factors(first)}"]
+            words += [f"{preposition} {join_words(formats[k])} after {k}" for k in later]
+            exits.append(f"{exit} {', '.join(words)}")
+    if exits:
+        return f"The median {'; it '.join(exits)}."
+    if len(median) <= product.count:
+        return "So far the median is in the range of float16."
+    return "The median stays in the range of float16 all the way."
 
 
 def hundred_factors_sentences(product: Product) -> list[str]:

@@ -51,10 +51,12 @@ LAYER_HEADINGS = {
 }
 NORM_HEADINGS = {
     "factor": column("Further factors", "%d"),
-    "low": column("5 % lie below", "%.2f", "Power of ten of the norm"),
-    "median": column("Median", "%.2f", "Power of ten of the norm"),
-    "high": column("5 % lie above", "%.2f", "Power of ten of the norm"),
-    "law": column("Law", "%.2f",
+    "low": column("Norms from", "10^%.2f",
+        "19 of 20 norms are larger; of fewer than 20 products all are"),
+    "median": column("Median", "10^%.2f"),
+    "high": column("Norms to", "10^%.2f",
+        "19 of 20 norms are smaller; of fewer than 20 products all are"),
+    "law": column("Law", "10^%.2f",
         "Mean power of ten of Gaussian matrices, exact but for a small offset"),
 }
 THEORY_HEADINGS = {

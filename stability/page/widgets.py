@@ -64,7 +64,7 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
             return "selectbox", {"options": list(labels), "format_func": labels.get}
         case Flag():
             return "toggle", {}
-        case Number(log=True):
+        case Number(log=True) | Real(steps=[_, *_]):
             stops = knob.slider_stops(value)
             return "select_slider", {"options": stops, "format_func": knob.spell}
         case Real():

@@ -118,9 +118,20 @@ class Integer(Number):
 
 @dataclass(frozen=True, kw_only=True)
 class Real(Number):
-    """A real number."""
+    """A real number. With `steps`, the gap between stops up to each bound, it has a slider."""
 
+    steps: tuple[tuple[float, float], ...] = ()
     noun, convert = "a number", float
+
+    def slider_stops(self, value: float) -> list[float]:
+        """Return the stops of the `steps`, and the value, sorted; without them as every number."""
+        if not self.steps:
+            return super().slider_stops(value)
+        stops, low = {value, self.low}, self.low
+        for high, gap in self.steps:
+            stops |= {low + gap * index for index in range(1, round((high - low) / gap) + 1)}
+            low = high
+        return sorted({round(stop, 9) if stop != value else value for stop in stops})
 
     def spell(self, value: float) -> str:
         return exact_number(value)

@@ -7,21 +7,39 @@ moments are exact at every k: E ln |P_k x| = (k + 1) lambda_1 and Var ln |P_k x|
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.product_families import lyapunov_exponents
 from stability.records.product import Product
 
 NINE_OF_TEN_DEVIATIONS = 1.6448536269514722  # standard deviations of a bell curve on either side
 OFFSET_POWER = 1.5  # between the ends of `frobenius_offset`: fitted to Monte Carlo, n = 2 to 64
+ENOUGH_FOR_NINE_OF_TEN = 20  # products: of fewer, the range of all is shown
 LN10 = math.log(10)
-FORMAT_LOG10_RANGES = {  # log10 of the smallest normal number and of the largest
-    name: (math.log10(number.tiny), math.log10(number.max))
-    for name in ("float16", "float32", "float64")
-    for number in [torch.finfo(getattr(torch, name))]
-}
+
+
+class FormatRange(NamedTuple):
+    """log10 of the ends of a number format; below `smallest_normal` digits are lost."""
+
+    label: str
+    largest: float
+    smallest_normal: float
+    smallest: float
+
+
+FORMAT_RANGES = tuple(
+    FormatRange(
+        FORMATS[key].label,
+        math.log10(FORMATS[key].largest_finite),
+        math.log10(FORMATS[key].smallest_normal),
+        math.log10(FORMATS[key].smallest_subnormal),
+    )
+    for key in ("float16", "float32", "bfloat16", "float64")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +105,12 @@ def norm_law(product: Product) -> NormLaw | None:
 
 
 def norm_quantiles(norms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return quantiles 0.05, 0.5, 0.95 `(k,)` of log10 norms `(k, replicates)`; -inf for 0."""
+    """Return quantiles 0.05, 0.5, 0.95 `(k,)` of log10 norms `(k, replicates)`; -inf for 0.
+
+    Of fewer than ENOUGH_FOR_NINE_OF_TEN products the smallest, the median and the largest.
+    """
+    outside = 0.05 if norms.shape[1] >= ENOUGH_FOR_NINE_OF_TEN else 0.0
     finite = np.where(np.isfinite(norms), norms, -1e300)  # no quantile lies between infinities
-    quantiles = np.quantile(finite, (0.05, 0.5, 0.95), axis=1)
+    quantiles = np.quantile(finite, (outside, 0.5, 1 - outside), axis=1)
     low, median, high = np.where(quantiles < -1e290, -np.inf, quantiles)
     return low, median, high

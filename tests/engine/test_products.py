@@ -16,14 +16,14 @@ from stability import text
 from stability.catalogues.product_families import PRODUCT_FAMILIES
 from stability.engine.products import (
     NUMBERS_PER_GROUP,
-    end_matrices,
     factor_matrices,
     log10_norms_by_factor,
     numbers_per_draw,
+    product_corner,
     replicate_groups,
     unit_products,
 )
-from stability.page.matrix_html import matrices_html, product_to_print
+from stability.page.matrix_html import factors_to_print, matrices_html
 from stability.records.knobs import Choice, Integer, Knob, Real
 from stability.records.product import Product
 
@@ -151,7 +151,7 @@ def test_a_hundred_further_factors_of_the_book_s_size_reach_about_10_to_the_25()
 def test_products_of_zeros_have_no_logarithm_and_nothing_breaks(family, n):
     product = Product(n=n, sigma=0, count=3, family=family, replicates=2)
     assert (product.log10_norms() == -np.inf).all()
-    assert not end_matrices(product).last.mantissa.any()
+    assert not product_corner(product, 4).after(3).mantissa.any()
 
 
 # Randomness
@@ -245,24 +245,27 @@ def test_orthogonal_factors_are_orthogonal_times_the_gain_and_both_reflect_and_r
 
 
 @pytest.mark.parametrize("family", PRODUCT_FAMILIES)
-def test_the_printed_matrices_are_the_first_replicate_s_before_and_after(family):
+def test_the_printed_matrices_are_the_first_replicate_s_after_any_number_of_factors(family):
     product = Product(count=12, sigma=2.5, family=family, seed=5)
-    drawn, found = all_factors(product)[:, 0], end_matrices(product)
+    drawn, corner = all_factors(product)[:, 0], product_corner(product, 4)
     after = np.linalg.multi_dot(drawn[::-1])
-    for matrix, expected in ((found.first, drawn[0]), (found.last, after)):
+    middle = np.linalg.multi_dot(drawn[7::-1])
+    for k, expected in ((7, middle), (0, drawn[0]), (12, after)):
+        matrix = corner.after(k)
         assert matrix.mantissa * 10.0**matrix.power == pytest.approx(
             expected, rel=1e-11, abs=1e-11 * np.abs(after).max()
         )
         assert 1 <= np.abs(matrix.mantissa).max() < 10
-    norm = math.log10(np.linalg.norm(found.last.mantissa)) + found.last.power
+    norm = math.log10(np.linalg.norm(matrix.mantissa)) + matrix.power
     assert norm == pytest.approx(product.log10_norms()[0, -1], abs=1e-12)
 
 
 def test_a_product_beyond_float64_is_printed_with_its_power_of_ten_before_it():
     product = Product(count=1000, sigma=1e-3)
-    assert end_matrices(product).last.power < -2700
-    html = matrices_html(product)
-    assert f"10<sup>−{-end_matrices(product).last.power}</sup> ×" in html
+    power = product_corner(product, 4).after(1000).power
+    assert power < -2700
+    html = matrices_html(product, 1000)
+    assert f"10<sup>−{-power}</sup> ×" in html
     assert html.count("<td>") == 32
     assert "After 1000 further factors" in html
 
@@ -270,24 +273,22 @@ def test_a_product_beyond_float64_is_printed_with_its_power_of_ten_before_it():
 def test_of_many_large_factors_fewer_are_multiplied_and_the_caption_counts_them():
     for family in PRODUCT_FAMILIES:
         large = Product(n=256, count=1000, family=family)
-        assert product_to_print(large) == dataclasses.replace(
-            large, count=product_to_print(large).count
-        )
-        assert 20 <= product_to_print(large).count < 300
-        assert product_to_print(dataclasses.replace(large, count=20)).count == 20
-    assert product_to_print(Product(n=64, count=1000)).count == 1000
-    assert re.search(r"After \d\d of 1000 further factors, its first 4", matrices_html(large))
+        assert 20 <= factors_to_print(large) < 300
+        assert factors_to_print(dataclasses.replace(large, count=20)) == 20
+    assert factors_to_print(Product(n=64, count=1000)) == 1000
+    html = matrices_html(large, 1000)
+    assert re.search(r"After \d\d of 1000 further factors, its first 4", html)
 
 
 def test_of_a_large_matrix_the_corner_is_printed_with_dots_and_said_to_be_one():
-    html = matrices_html(Product(n=30, count=1))
+    html = matrices_html(Product(n=30, count=1), 1)
     assert html.count("<tr>") == 10
     assert html.count("…") == 8
     assert "After 1 further factor, its first 4 rows and columns of 30" in html
 
 
 def test_the_printed_matrices_have_no_colour_of_their_own():
-    html = matrices_html(Product())
+    html = matrices_html(Product(), 0)
     assert "color" not in html.replace("border-color", "")
     assert "#" not in html
 

@@ -1,6 +1,7 @@
 """Products of random matrices are spoken of in plain sentences that agree with the law."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_the_book_s_product_is_told_with_its_law_and_where_float16_ends():
     assert float(measured) == pytest.approx(float(foretold), abs=0.6)
     assert found[0].startswith("After 100 further factors ")
     assert re.fullmatch(
-        r"The median leaves the range of float16 after 1\d further factors\.", found[-1]
+        r"The median exceeds the largest number of float16 after 1\d further factors\.", found[-1]
     )
 
 
@@ -63,6 +64,25 @@ def test_the_variance_is_said_to_be_preserved_only_where_it_is():
 def test_each_format_that_is_left_is_named_with_the_place():
     norms = [np.array([float(10 * k)]) for k in range(41)]
     assert sentences_about_product(Product(count=40, replicates=1), norms)[-1] == (
-        "The median leaves the range of float16 after 1 further factor, of float32 and bfloat16 "
-        "after 4 further factors, of float64 after 31 further factors."
+        "The median exceeds the largest number of float16 after 1 further factor, of float32 and "
+        "bfloat16 after 4, of float64 after 31."
     )
+    falling = [np.array([float(-k)]) for k in range(41)]
+    assert sentences_about_product(Product(count=40, replicates=1), falling)[-1] == (
+        "The median loses digits in float16 after 5 further factors, in float32 and bfloat16 after "
+        "38; it falls below the smallest number of float16 after 8 further factors."
+    )
+
+
+def test_the_future_is_not_foretold_and_nine_of_ten_takes_twenty():
+    norms = [np.linspace(0.0, 1.0, 20)] * 3
+    many = Product(count=2, replicates=20)
+    assert sentences_about_product(many, norms[:2])[-1] == (
+        "So far the median is in the range of float16."
+    )
+    assert sentences_about_product(many, norms)[-1] == (
+        "The median stays in the range of float16 all the way."
+    )
+    assert "nine of ten lie between 10^0.1 and 10^0.9" in sentences_about_product(many, norms)[0]
+    few = sentences_about_product(replace(many, replicates=5), [norm[::4] for norm in norms])
+    assert "all 5 lie between 10^0.0 and 10^0.8" in few[0]
