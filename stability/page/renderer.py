@@ -183,7 +183,7 @@ class Renderer:
             table.actions[row](self.session)
 
         heading = self.button_column(self._widget_key(table.button), press)
-        return data_table(table.rows, {**table.headings, table.button: heading}, placeholder="–")
+        return data_table(table.rows, {**table.headings, table.button: heading})
 
     def _widget_key(self, name: str) -> str:
         self._buttons_drawn += 1
