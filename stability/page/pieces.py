@@ -70,7 +70,12 @@ def formula(title: str, latex: str) -> Element:
 
 def data_table(rows: pd.DataFrame, headings: Mapping[str, Any], **options: Any) -> Element:
     """Return a table with the headings of its columns; `options` are more of Streamlit's."""
-    options |= {"placeholder": "–", "hide_index": True, "column_config": headings, "width": "stretch"}
+    options |= {
+        "placeholder": "–",
+        "hide_index": True,
+        "column_config": headings,
+        "width": "stretch",
+    }
     return Element("dataframe", rows, options)
 
 

@@ -78,7 +78,6 @@ def test_number_formats_end_where_the_axis_reaches_and_words_do_not_overlap():
     assert math.log10(65504) == pytest.approx(short[0]["height"])
     assert short[0]["text"] == "float16: largest"
     rows = {row["text"]: row for row in ends(count=1000, sigma=0.2)}
-    assert {"bfloat16: smallest", "float64: smallest"} <= rows.keys()
     assert rows["float64: smallest"]["at_start"], "the line ends near it"
     assert "" in rows, "near one another, only one is named"
 
