@@ -13,10 +13,10 @@ from streamlit.delta_generator import DeltaGenerator
 from stability import page_layout
 from stability.course.lessons import Lesson
 from stability.engine.runs import RunError
-from stability.page import cards, course_page, prose, settings, widgets
+from stability.page import cards, course_page, prose, refusals, settings, widgets
 from stability.page.components import COMPONENTS
 from stability.page.css import page_css
-from stability.page.pieces import Element, Slot
+from stability.page.pieces import Element, Picture, Slot
 from stability.page.renderer import Renderer, draw_piece
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
@@ -81,14 +81,15 @@ def main_area(server: Server, session: Session, claim: DeltaGenerator) -> None:
     containers = {Slot.CLAIM: claim, Slot.CARDS: st.container(**row)}
     containers[Slot.PROGRESS] = toolbar(server, session)
     pinned_runs(server, session)
-    message = st.empty()  # as in `notices`
+    message, fits = st.empty(), server.fits(session.page.record)  # as in `notices`
     if session.lacks_schemes:
-        message.info(prose.NO_SCHEMES, icon=":material/add_chart:")
-    elif not server.fits(session.page.record):
+        return message.info(prose.NO_SCHEMES, icon=":material/add_chart:")
+    if not fits:
         with message.container():
-            nearest, words, sentence = server.refusal(session.page.record)
-            st.warning(sentence, icon=":material/hourglass_disabled:")
-            st.button(f"Use {words}", on_click=session.reopen, args=(nearest,), type="primary")
+            draw_pieces(*refusals.refusal_pieces(server, session))
+    if not (fits or refusals.can_show_start(server, session)):
+        with st.container(key=page_layout.RIGHT_CHART):
+            draw_pieces(*refusals.foretold_pieces(session))
     else:
         containers |= bench_area(server, session)
         try:
@@ -131,7 +132,7 @@ def controls(session: Session, shown: Mapping[str, Knob]) -> None:
         with st.container(**row, vertical_alignment="bottom", key=page_layout.setting_key(name)):
             control(session, name)
             if getattr(record, name) != (default := getattr(defaults, name)):
-                draw_buttons(widgets.undo_button(session, name, default))
+                draw_pieces(widgets.undo_button(session, name, default))
 
 
 def control(session: Session, name: str, key: str = "") -> None:
@@ -146,9 +147,9 @@ def control(session: Session, name: str, key: str = "") -> None:
     )
 
 
-def draw_buttons(*buttons: Element) -> None:
-    for button in buttons:
-        draw_piece(st, button)
+def draw_pieces(*pieces: Element | Picture) -> None:
+    for piece in pieces:
+        draw_piece(st, piece)
 
 
 # The course
@@ -169,7 +170,7 @@ def bench_tabs(session: Session) -> None:
 
 def presenter_bar(session: Session) -> None:
     with st.container(**CENTRED, width="content"):
-        draw_buttons(*widgets.presenter_buttons(session))
+        draw_pieces(*widgets.presenter_buttons(session))
 
 
 def lesson_list(server: Server, session: Session) -> None:
@@ -202,7 +203,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
         st.markdown(lesson.question)
         if waits or not view.is_presenter_view:
             with st.container(horizontal=True):
-                draw_buttons(*widgets.option_buttons(session, lesson))
+                draw_pieces(*widgets.option_buttons(session, lesson))
         if waits:
             copy_link(server, session)
             return st.container()
@@ -233,7 +234,7 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
         return st.container()
     idle = session.lacks_schemes or not server.fits(session.page.record)
     with st.container(**CENTRED, gap="xsmall", key=page_layout.TOOLBAR):
-        draw_buttons(*widgets.toolbar_buttons(session, idle))
+        draw_pieces(*widgets.toolbar_buttons(session, idle))
         copy_link(server, session)
         return st.container(key=page_layout.PROGRESS)
 
@@ -243,12 +244,11 @@ def pinned_runs(server: Server, session: Session) -> None:
     with st.container(**CENTRED, gap="small", key=page_layout.PINS):  # stands there if empty, too
         if pins := widgets.unpin_buttons(session, server.fits):
             st.caption("Pinned, in grey:", width="content")
-            draw_buttons(*pins)
+            draw_pieces(*pins)
 
 
 def notices(session: Session) -> None:
-    # Always there, or all that follows would move, and what was there before stay behind it.
-    container = st.empty()
+    container = st.empty()  # always there, or all that follows would move
     if session.notes:
         notes = "\n\n".join(escape_markdown(note) for note in session.notes)
         container.warning(notes, icon=":material/info:")
@@ -298,7 +298,7 @@ def look_closer(session: Session) -> Containers:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             for name in widgets.section_settings(session.page):
                 control(session, name, page_layout.closer_key(name))
-            draw_buttons(*widgets.section_buttons(session))
+            draw_pieces(*widgets.section_buttons(session))
         section, history = st.container(key=page_layout.CLOSER_CHART), st.empty()
     tried_experiments(session, history)
     return {Slot.SECTION: section, Slot.HISTORY: history}

@@ -62,6 +62,14 @@ def share_in_words(share: float) -> str:
     return percent(share) if share else "none"
 
 
+def duration(seconds: float) -> str:
+    """Return a rough time in the unit that a reader would choose: 45 seconds, 3 hours."""
+    units = ("second", 1, 90), ("minute", 60, 90), ("hour", 3600, 36), ("day", 86400, math.inf)
+    unit, length = next((unit, length) for unit, length, most in units if seconds <= most * length)
+    count = max(1, round(seconds / length))
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
 def latex_number(value: float, digits: int = 3) -> str:
     r"""Return a number for a formula: 0.02, 1.2 \cdot 10^{-5}."""
     mantissa, _, exponent = number(value, digits).partition("e")

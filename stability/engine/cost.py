@@ -29,7 +29,7 @@ from stability.records.knobs import Integer
 from stability.records.product import Product
 from stability.records.record import Record
 from stability.records.step_sampling import SAMPLED_STEPS
-from stability.text import number
+from stability.text import duration, join_words, number
 
 OPERATIONS_OF_A_DRAW = 800  # take as long as drawing a number and normalizing its product
 Settings = TypeVar("Settings", bound=Record)
@@ -140,17 +140,18 @@ def time_step(e: Experiment, clock: Callable[[], float]) -> float:
 def nearest_that_fits(
     record: Settings, fits: Callable[[Settings], bool], shrinkable: Sequence[str]
 ) -> Settings:
-    """Return the record if it fits; else with one or more settings lowered as little as possible.
+    """Return the record if it fits; else with settings lowered as little as possible.
 
-    `shrinkable` names the settings that may be lowered, the least painful first.
+    `shrinkable` names the settings that may be lowered, the least painful first: the first that
+    suffices alone, and keeps a sixteenth of its value, is lowered alone.
     """
     if fits(record):
         return record
-    lowered = [(name, lower_until_it_fits(record, name, fits)) for name in shrinkable]
-    shares = [(getattr(fit, name) / getattr(record, name), fit) for name, fit in lowered if fit]
-    share, nearest = max(shares, key=lambda pair: pair[0], default=(0.0, record))
-    if share >= 1 / 8:  # otherwise lower all settings rather than nearly lose one
-        return nearest
+    for name in shrinkable:
+        lowered = lower_until_it_fits(record, name, fits)
+        if lowered and 16 * getattr(lowered, name) >= getattr(record, name):
+            return lowered
+    # Lower all settings rather than nearly lose one.
     halves = {name: getattr(record, name) // 2 for name in shrinkable}
     lowest = {name: lowest_value(record, name) for name in shrinkable}
     smaller = replace_and_mend(record, {n: max(lowest[n], halves[n]) for n in shrinkable})
@@ -192,7 +193,17 @@ def describe_refusal(
     """Return the settings that would fit, in words, and a sentence that refuses and offers them."""
     knobs, changed = nearest.knobs(), nearest.differences(record)
     words = ", ".join(knobs[name].label_with_value(value) for name, value in changed.items())
-    seconds, gigabytes = number(speed.seconds(cost)), number(cost.bytes / 2**30)
-    limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
-    sentence = f"This run would take about {seconds} s and {gigabytes} GB here; this page stops at"
-    return words, f"{sentence} {limits}. It fits with {words}."
+    needed = describe_excess(speed.seconds(cost), cost.bytes, most_seconds, most_bytes)
+    return words, f"This run would take about {needed}. It fits with {words}."
+
+
+def describe_excess(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:
+    """Return what a computation takes, and the limits of the page that it exceeds, in words."""
+    amounts = []
+    if seconds > most_seconds:
+        amounts.append((duration(seconds), duration(most_seconds)))
+    if memory > most_bytes:
+        taken, allowed = (number(size / 2**30, 2) for size in (memory, most_bytes))
+        amounts.append((f"{taken} GB of memory", f"{allowed} GB"))
+    needed, limits = (join_words(words) for words in zip(*amounts, strict=True))
+    return f"{needed} here, and this page stops at {limits}"

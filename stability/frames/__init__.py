@@ -10,6 +10,7 @@ that lists its columns in its docstring, and export it below.
 
 from stability.frames.arrow import log_axis_limits
 from stability.frames.depth import depth_tables, profile_table
+from stability.frames.foretold import FORETOLD_PANELS, foretold_tables
 from stability.frames.gains import gain_frame, gain_tables
 from stability.frames.ladder import ladder_tables, rounding_frame
 from stability.frames.learned import fit_tables, region_tables
@@ -38,12 +39,12 @@ from stability.frames.training import (
 )
 
 __all__ = [
-    "CURVE_QUANTITIES", "DEPTH_PANELS", "LOSS_TOP", "MOST_BINS", "MOST_LINE_POINTS",
-    "TRAINING_PANELS", "bound_tables", "cure_frame", "curve_table", "curves", "depth_tables",
-    "describe_standing", "divergence_marks", "exponent_tables", "fit_tables", "gain_frame",
-    "gain_tables", "healing_tables", "heat_table", "held_out_table", "ladder_tables",
-    "layer_frame", "layers", "lead_first", "log_axis_limits", "norm_frame", "panel_heights",
-    "pre_activation_tables", "product_tables", "profile_table", "region_tables",
-    "rounding_frame", "singular_tables", "step_frame", "summary_frame", "symmetry_frame",
-    "symmetry_tables", "training_tables",
+    "CURVE_QUANTITIES", "DEPTH_PANELS", "FORETOLD_PANELS", "LOSS_TOP", "MOST_BINS",
+    "MOST_LINE_POINTS", "TRAINING_PANELS", "bound_tables", "cure_frame", "curve_table", "curves",
+    "depth_tables", "describe_standing", "divergence_marks", "exponent_tables", "fit_tables",
+    "foretold_tables", "gain_frame", "gain_tables", "healing_tables", "heat_table",
+    "held_out_table", "ladder_tables", "layer_frame", "layers", "lead_first", "log_axis_limits",
+    "norm_frame", "panel_heights", "pre_activation_tables", "product_tables", "profile_table",
+    "region_tables", "rounding_frame", "singular_tables", "step_frame", "summary_frame",
+    "symmetry_frame", "symmetry_tables", "training_tables",
 ]  # fmt: skip

@@ -1,9 +1,11 @@
 """The benches by the records of their settings: their streams, their costs, and what they show."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from stability import charts, frames
@@ -97,6 +99,8 @@ class Bench:
     times a second, `occasional_pieces(count)`, which are slow or move little, once a second and at
     rest; `last_pieces(count)` follow them, since they take long when they are first made, but not
     at the first draw. `searchable(record)` names the searches whose results it shows, by scheme.
+    Of a run that costs too much, `start(record)` is the short one that costs as much as the state
+    before the first step, and `foretold(record)` a picture that costs nothing.
     """
 
     stream: Callable[[Any], AnyStream]
@@ -104,8 +108,12 @@ class Bench:
     shrinkable: tuple[str, ...]
     scene: type[TrainScene | ProductScene]
     sections: Mapping[str, Section]
+    foretold: Callable[[Any], Picture]
     searchable: Callable[[Any], Mapping[str, SickNetwork]] = lambda record: {}
+    start: Callable[[Any], Any] | None = None
 
+
+NOTHING = (np.array([math.nan]),)  # measured of a product, whose law is known all the same
 
 BENCHES: Mapping[type, Bench] = {
     Experiment: Bench(
@@ -115,6 +123,10 @@ BENCHES: Mapping[type, Bench] = {
         scene=TrainScene,
         sections=TRAIN_SECTIONS,
         searchable=lambda e: {scheme: SickNetwork.of(e, scheme) for scheme in e.schemes},
+        start=lambda e: replace(e, steps=1),
+        foretold=lambda e: Picture(
+            charts.depth_spec(e, panels=frames.FORETOLD_PANELS), frames.foretold_tables(e)
+        ),
     ),
     Product: Bench(
         stream=ProductRun,
@@ -122,6 +134,7 @@ BENCHES: Mapping[type, Bench] = {
         shrinkable=("replicates", "count", "n"),
         scene=ProductScene,
         sections=PRODUCT_SECTIONS,
+        foretold=lambda p: Picture(charts.product_spec(p), frames.product_tables(p, NOTHING)),
     ),
 }
 

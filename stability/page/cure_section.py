@@ -8,13 +8,13 @@ from stability.diagnosis.cure_search import CureSearch, best_first
 from stability.diagnosis.remedies import Remedy
 from stability.diagnosis.trials import SickNetwork
 from stability.diagnosis.verdicts import current_verdicts
+from stability.engine.cost import describe_excess
 from stability.engine.runs import Run
 from stability.page.pieces import ButtonTable, Piece, paragraphs
 from stability.page.prose import CURE_NOTE
 from stability.page.session import Session
 from stability.page.table_headings import CURE_HEADINGS
 from stability.records.view import View
-from stability.text import number
 
 BUTTON = "apply"  # the column of buttons
 
@@ -74,9 +74,8 @@ def search_sentence(search: CureSearch) -> str:
 
 def search_refusal(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:
     """Return a sentence that refuses a search of this cost."""
-    limits = f"{number(most_seconds)} s and {number(most_bytes / 2**30)} GB"
+    needed = describe_excess(seconds, memory, most_seconds, most_bytes)
     return (
-        f"Trying all changes would take about {number(seconds)} s and "
-        f"{number(memory / 2**30)} GB here, and this page stops at {limits}: with fewer steps or a "
-        "smaller network a cure is searched."
+        f"Trying all changes would take about {needed}: with fewer steps or a smaller network a "
+        "cure is searched."
     )

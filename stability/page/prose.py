@@ -65,6 +65,8 @@ GREETING = (
     "left, or press a remedy: all three train again."
 )
 WAITING = "Others train before you", "Your curves appear here as soon as it is your turn."
+STARTING = "Training begins", "The first curves appear here in a moment."
+FORETOLD_NOTE = "What theory predicts costs nothing, and is drawn here, dashed."
 NO_SCHEMES = "Choose at least one initialization in the sidebar, and its curves appear here."
 REMEDY_HELP = (
     "An initialization is added beside this one. A setting is changed for all networks, and the "

@@ -26,7 +26,7 @@ from stability.page.pieces import (
     data_table,
     html,
 )
-from stability.page.prose import WAITING
+from stability.page.prose import STARTING, WAITING
 from stability.page.session import Session
 from stability.records.experiment import MOST_SCHEMES
 
@@ -61,6 +61,9 @@ class Renderer:
         self._card_buttons: dict[int, list[Any]] = {}
         self._remedies: tuple[RemedyButton, ...] = ()
         self._buttons_drawn = 0  # a widget that is drawn twice in one run needs two keys
+        if not (session.shows_run or look.stream.measurements):
+            self._draw(Slot.CARDS, Cards((waiting_html(*STARTING),)))
+        session.shows_run = True
 
     def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
         """Draw the first `until` measurements, or as many as there are.

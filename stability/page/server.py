@@ -41,6 +41,11 @@ class Server:
         """Return True if a run of these settings is affordable."""
         return self.affords(BENCHES[type(record)].cost(record))
 
+    def affords_start(self, record: Any) -> bool:
+        """Return True if the state before the first step of these settings is affordable."""
+        start = BENCHES[type(record)].start
+        return start is not None and self.fits(start(record))
+
     def refusal(self, record: Any) -> tuple[Any, str, str]:
         """Return the nearest settings that fit, what they change, and a sentence that refuses."""
         bench = BENCHES[type(record)]

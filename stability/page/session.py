@@ -35,6 +35,7 @@ class Session:
         self.page = Page()
         self.chosen_schemes = self.page.experiment.schemes
         self.notes: list[str] = []
+        self.shows_run = False  # False where the page has no cards and curves yet
         self.playback = Playback(self.page.last_step)
         # Summaries of the experiments that were trained to their end, oldest first.
         self.history: dict[Experiment, pd.DataFrame] = {}

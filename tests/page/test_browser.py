@@ -228,8 +228,6 @@ def test_a_slider_dragged_while_it_trains_ends_with_the_last_state(page, server)
 def test_a_refused_run_offers_the_nearest_that_fits_and_takes_it(page, server):
     page.goto(f"{server.url}?depth=40&width=128&steps=5000&replicates=4&seed=15")
     offer = page.get_by_role("button", name=re.compile("^Use "))
-    expect(offer).to_be_visible()
-    assert page.locator("canvas").count() == 0
     offer.click()
     page.wait_for_function("rows('bands')")
     expect(offer).to_have_count(0)

@@ -108,7 +108,7 @@ def test_a_search_that_would_take_too_long_is_refused_in_one_sentence():
     look.stream.train()
     assert server.open_search(look) is None
     (piece,) = look.section.pieces(look.stream, E.steps + 1).values()
-    assert "this page stops at 600 s" in piece.content
+    assert "this page stops at 10 minutes" in piece.content
     assert search_refusal(1200, 2**31, 600, 2**30).count(".") == 1
 
 

@@ -511,9 +511,10 @@ TOO_MUCH = {
 def test_a_run_that_costs_too_much_is_refused_with_its_estimate_and_the_nearest_that_fits():
     at = opened(**TOO_MUCH)
     assert len(at.warning) == 1
-    assert " s and " in notices(at)
+    assert " and this page stops at 60 seconds and 2 GB" in notices(at)
     assert "It fits with" in notices(at)
-    assert not charts(at)
+    assert charts(at).keys() == {"profiles", "theory", "rules", "limits", "ends"}, "the prediction"
+    assert not at.get("progress")
     (button,) = (button for button in at.button if button.label.startswith("Use "))
     assert button.label.removeprefix("Use ") in notices(at)
     assert state(at) == Experiment.from_query(TOO_MUCH)[0], (
@@ -536,10 +537,13 @@ def test_what_needs_a_run_is_off_where_there_is_none(link, off):
     }
 
 
-def test_a_refused_setting_can_be_undone_at_its_control():
-    at = opened(depth="101", width="256", steps="5000")
-    assert not charts(at)
-    assert "bands" in charts(sound(widget(at, "steps").set_value(5).run()))
+def test_a_run_of_too_many_steps_shows_its_start_until_the_refused_setting_is_undone():
+    at = opened(depth="60", width="64", steps="5000", replicates="4")
+    assert "It fits with steps" in notices(at)
+    assert "paused at step 0" in progress(at)
+    assert len(charts(at)["bands"]) == 3
+    after = charts(sound(widget(at, "steps").set_value(5).run()))
+    assert len(after["bands"]) == 18
 
 
 # What is kept for comparison

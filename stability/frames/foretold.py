@@ -1,0 +1,29 @@
+"""The tables of the depth chart of an experiment that is not trained: what theory predicts."""
+
+import numpy as np
+import pyarrow as pa
+
+from stability.frames.arrow import arrow_table, log_axis_limits
+from stability.frames.depth import profile_labels
+from stability.frames.tidy import AFTER_EVERY_STEP, prediction_table
+from stability.records.experiment import Experiment
+from stability.theory.prediction import predict
+
+FORETOLD_PANELS = "signal", "signal_gradient"  # weight gradients have no prediction
+
+
+def foretold_tables(e: Experiment) -> dict[str, pa.Table]:
+    """Return the tables of a depth chart of FORETOLD_PANELS, with nothing measured."""
+    theory = prediction_table(predict(e))
+    limits = log_axis_limits(FORETOLD_PANELS, theory)
+    since = np.full(theory.num_rows, -1)
+    lines = theory.append_column("since", pa.array(since))
+    lines = lines.append_column("until", pa.array(since + AFTER_EVERY_STEP + 2))
+    rules = dict.fromkeys(("quantity", "height", "words", "inside", "under"), np.empty(0))
+    return {
+        "profiles": lines.slice(0, 0),
+        "theory": theory,
+        "rules": arrow_table(rules),
+        "limits": limits,
+        "ends": profile_labels(e, lines, limits, FORETOLD_PANELS),
+    }

@@ -1,0 +1,32 @@
+"""The refusal of a run that would cost too much, with what fits and what is known for free."""
+
+from stability.page import prose
+from stability.page.benches import BENCHES
+from stability.page.pieces import Element, Picture, button, paragraphs
+from stability.page.server import Server
+from stability.page.session import Session
+
+
+def refusal_pieces(server: Server, session: Session) -> list[Element]:
+    """Return the sentence that refuses a run, and the button that takes what fits instead."""
+    nearest, words, sentence = server.refusal(session.page.record)
+    warning = Element("warning", sentence, {"icon": ":material/hourglass_disabled:"})
+
+    def press() -> None:
+        session.reopen(nearest)
+
+    return [warning, button(f"Use {words}", "", press, "use_nearest", type="primary")]
+
+
+def can_show_start(server: Server, session: Session) -> bool:
+    """Pause a run that is refused before its first step. Returns True if that can be shown."""
+    session.shows_run = server.affords_start(session.page.record)
+    if session.shows_run:
+        session.playback.rewind()
+    return session.shows_run
+
+
+def foretold_pieces(session: Session) -> list[Element | Picture]:
+    """Return what theory predicts, where nothing is computed."""
+    record = session.page.record
+    return [paragraphs([prose.FORETOLD_NOTE]), BENCHES[type(record)].foretold(record)]
