@@ -16,6 +16,7 @@ from stability.engine.runs import RunError
 from stability.page import cards, course_page, prose, refusals, settings, widgets
 from stability.page.components import COMPONENTS
 from stability.page.css import page_css
+from stability.page.first_paint import FIRST_PAINT
 from stability.page.pieces import Element, Picture, Slot
 from stability.page.renderer import Renderer, draw_piece
 from stability.page.safe_text import escape_markdown
@@ -54,13 +55,12 @@ def main() -> None:
     session = st.session_state.setdefault("session", Session())
     session.follow_link(st.query_params.to_dict())
     presenting = session.page.view.is_presenter_view
+    st.html(page_css(presenting))  # before all that it styles, or that would move
     if not presenting:
         with st.sidebar:
             sidebar(session)
     if link := session.link_to_write():
         st.query_params.from_dict(link)
-    # The style sheet comes before all HTML and charts, or charts would change their width.
-    st.container(key=page_layout.PAGE_STYLE).markdown(page_css(presenting), unsafe_allow_html=True)
     top = st.container(**CENTRED, horizontal_alignment="distribute")
     top.html(cards.heading_html(session.greeting), width="content")
     server, navigation = shared_server(), presenter_bar if presenting else bench_tabs
@@ -79,6 +79,7 @@ def main_area(server: Server, session: Session, claim: DeltaGenerator) -> None:
     trains = session.page.view.bench_link.trains
     row: dict[str, Any] = {"horizontal": True, "key": page_layout.VERDICTS} if trains else {}
     containers = {Slot.CLAIM: claim, Slot.CARDS: st.container(**row)}
+    containers[Slot.CARDS].html("<i></i>")  # hidden: an empty container would take no room
     containers[Slot.PROGRESS] = toolbar(server, session)
     pinned_runs(server, session)
     message, fits = st.empty(), server.fits(session.page.record)  # as in `notices`
@@ -97,7 +98,7 @@ def main_area(server: Server, session: Session, claim: DeltaGenerator) -> None:
         except RunError as failure:
             reason = escape_markdown(str(failure).capitalize())
             st.error(f"{reason}. Other settings still work.", icon=":material/error:")
-            st.button("Try again", icon=":material/refresh:")  # as does every run of this script
+            st.button("Try again", icon=":material/refresh:")  # every run of this script does
 
 
 # The sidebar
@@ -347,4 +348,4 @@ def show(server: Server, session: Session, containers: Containers) -> None:
 if __name__ == "__main__":
     main()
 else:  # `streamlit run` finds it here, and imports all of the above before it answers
-    app = st.App(__file__, lifespan=prepare)
+    app = st.App(__file__, lifespan=prepare, middleware=FIRST_PAINT)

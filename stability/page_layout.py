@@ -15,12 +15,12 @@ AXIS_WIDTH = 40  # pixels left of every panel, and left of what the page aligns 
 LINE_NAME_WIDTH = 104  # pixels right of a panel for the names of its lines, where there is room
 PRESENTER_SCALE = 1.4  # how much larger everything is in a lecture hall
 
-PAGE_STYLE = "css"
 LEFT_CHART = "left_chart"
 RIGHT_CHART = "right_chart"
 PRODUCT_CHART = "product_chart"  # has no names of lines, nor have the matrices beside it
 MATRICES = "matrices_beside"
 CLOSER_CHART = "closer_chart"
+SETTING = "setting"  # the prefix of the keys of the rows of all settings
 VERDICTS = "verdicts"
 CARD = "card"  # the prefix of the keys of all cards
 TOOLBAR = "toolbar"
@@ -47,7 +47,7 @@ def right_key(trains: bool) -> str:
 
 def setting_key(name: str) -> str:
     """Return the key of the row that holds a setting's control and its undo button."""
-    return f"setting_{name}"
+    return f"{SETTING}_{name}"
 
 
 def undo_key(name: str) -> str:

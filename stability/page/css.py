@@ -30,5 +30,15 @@ def page_css(presenting: bool) -> str:
     names = ["page", "cards", "matrices"]
     if presenting:
         names.append("presenter")
-    sheets = [(files(components) / f"{name}.css").read_text(encoding="utf-8") for name in names]
-    return f"<style>{Template(''.join(sheets)).substitute(values)}</style>"
+    return f"<style>{Template(''.join(map(sheet, names))).substitute(values)}</style>"
+
+
+@cache
+def sidebar_css() -> str:
+    """Return styles that leave room for the sidebar until it is there."""
+    return f"<style>{sheet('sidebar')}</style>"
+
+
+def sheet(name: str) -> str:
+    """Return the text of one of the style sheets."""
+    return (files(components) / f"{name}.css").read_text(encoding="utf-8")

@@ -1,0 +1,42 @@
+"""Styles in the head of the page that Streamlit serves, so that nothing moves once it is drawn.
+
+What the script sends arrives when Streamlit's own code is loaded, and some of it later still. Until
+then the page would stand in other places: without its styles, and without its sidebar.
+"""
+
+from typing import Any
+
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stability.page.css import page_css, sidebar_css
+
+STREAMLIT_TITLE, TITLE = b"<title>Streamlit</title>", b"<title>Stability</title>"
+END_OF_HEAD = b"</head>"
+# Of the file as it was: what is served differs from it.
+HEADERS_OF_FILE = {"content-length", "accept-ranges", "last-modified", "etag"}
+
+
+class StyledFromTheFirstPaint(BaseHTTPMiddleware):
+    """Adds the page's title and its styles to the head of every HTML page that is served."""
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        """Return what the server returns; HTML with the styles in its head."""
+        response = await call_next(request)
+        if not response.headers.get("content-type", "").startswith("text/html"):
+            return response
+        parts: Any = response.body_iterator  # type: ignore[attr-defined]  # a private class has it
+        body = b"".join([bytes(part) async for part in parts])
+        query = request.query_params
+        has_sidebar = query.get("view") != "present" and query.get("embed") != "true"
+        styles = page_css(False) + (sidebar_css() if has_sidebar else "")
+        body = body.replace(STREAMLIT_TITLE, TITLE).replace(
+            END_OF_HEAD, styles.encode() + END_OF_HEAD
+        )
+        headers = {k: v for k, v in response.headers.items() if k not in HEADERS_OF_FILE}
+        return Response(body, response.status_code, headers)
+
+
+FIRST_PAINT = [Middleware(StyledFromTheFirstPaint)]
