@@ -92,9 +92,8 @@ def main_area(server: Server, session: Session, claim: DeltaGenerator) -> None:
         with st.container(key=page_layout.RIGHT_CHART):
             draw_pieces(*refusals.foretold_pieces(session))
     else:
-        containers |= bench_area(server, session)
         try:
-            show(server, session, containers)
+            show(server, session, containers | bench_area(server, session))
         except RunError as failure:
             reason = escape_markdown(str(failure).capitalize())
             st.error(f"{reason}. Other settings still work.", icon=":material/error:")

@@ -95,12 +95,14 @@ def test_everything_that_is_imported_directly_is_pinned():
 
 
 def test_everything_that_the_library_imports_is_asked_for_in_its_bounds():
-    homes, asked = (
-        packages_distributions(),
-        {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]},
-    )
-    for module in third_party(*(ROOT / "stability").rglob("*.py")):
-        assert {canonicalize_name(home) for home in homes[module]} & asked, module
+    homes, page = packages_distributions(), ROOT / "stability" / "page"
+    library = [path for path in (ROOT / "stability").rglob("*.py") if page not in path.parents]
+    asked = PROJECT["dependencies"]
+    more = asked + PROJECT["optional-dependencies"]["page"]
+    for files, lines in ((library, asked), (page.rglob("*.py"), more)):
+        names = {canonicalize_name(Requirement(line).name) for line in lines}
+        for module in third_party(*files):
+            assert {canonicalize_name(home) for home in homes[module]} & names, module
 
 
 def test_everything_that_the_tests_import_is_pinned():
