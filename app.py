@@ -17,6 +17,7 @@ from stability.page import cards, course_page, prose, refusals, settings, widget
 from stability.page.components import COMPONENTS
 from stability.page.css import page_css
 from stability.page.first_paint import FIRST_PAINT
+from stability.page.glossary_text import glossary_markdown
 from stability.page.pieces import Element, Picture, Slot
 from stability.page.renderer import Renderer, draw_piece
 from stability.page.safe_text import escape_markdown
@@ -108,13 +109,12 @@ def sidebar(session: Session) -> None:
     if session.awaits_answer or not session.page.view.bench_link.record:
         st.caption("The settings appear here, once an experiment is shown.")
         return
-    icon, hint = ":material/search:", "Find a setting"
-    words = st.text_input("Find", placeholder=hint, label_visibility="collapsed", icon=icon)
+    words = st.text_input(**widgets.SEARCH_FIELD)
     shown = settings.shown_settings(session.page)
     if words.strip():
-        controls(session, found := settings_matching(shown, words))
-        if not found:
-            st.caption(f"No setting speaks of “{escape_markdown(words)}”.")
+        found = settings_matching(shown, words)
+        st.caption(escape_markdown(prose.search_sentence(words, len(found))))
+        controls(session, found)
         return
     controls(session, {name: knob for name, knob in shown.items() if knob.main})
     for group, (folded, changed) in settings.folded_groups(session.page).items():
@@ -127,8 +127,7 @@ def controls(session: Session, shown: Mapping[str, Knob]) -> None:
     """Draw controls one below another; a setting that was changed gets an undo button."""
     record, defaults = session.page.record, settings.default_record(session.page)
     for name, knob in shown.items():
-        beside = not isinstance(knob, ChoiceList)  # chips need the whole width
-        row: dict[str, Any] = {"horizontal": beside, "gap": "small"}
+        row: dict[str, Any] = {"gap": "small", "horizontal": not isinstance(knob, ChoiceList)}
         with st.container(**row, vertical_alignment="bottom", key=page_layout.setting_key(name)):
             control(session, name)
             if getattr(record, name) != (default := getattr(defaults, name)):
@@ -166,6 +165,7 @@ def bench_tabs(session: Session) -> None:
         required=not session.lesson,
         on_change=lambda: session.open_bench(st.session_state["nav"] or "course"),
     )
+    st.popover("Words", icon=":material/menu_book:").markdown(glossary_markdown())
 
 
 def presenter_bar(session: Session) -> None:

@@ -1,5 +1,7 @@
 """The fixed texts of the page."""
 
+from stability.text import in_quotes
+
 PROMISE = (
     "What an initialization does to a deep network: same architecture, same data, different first "
     "weights."
@@ -81,3 +83,9 @@ CURE_NOTE = (
     "the same seed on the same data. It is cured if its held-out loss ends below half of what "
     "guessing costs. “Apply” does what a button beneath the cards would do."
 )
+
+
+def search_sentence(words: str, count: int) -> str:
+    """Return the sentence above the settings that a search has found."""
+    found = "No setting" if not count else "1 setting" if count == 1 else f"{count} settings"
+    return f"{found} found for {in_quotes(words.strip())}. Clear the field to see all."

@@ -8,6 +8,7 @@ from typing import Any
 from stability.course.lessons import Lesson
 from stability.page.benches import section_row
 from stability.page.course_page import neighbouring_lessons, option_icon
+from stability.page.glossary_text import describe_schemes
 from stability.page.pieces import Element, button
 from stability.page.playback import Playback
 from stability.page.safe_text import escape_markdown
@@ -18,6 +19,11 @@ from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
 from stability.records.page import Page
 from stability.records.view import View
+
+SEARCH_FIELD: dict[str, Any] = {  # searches while one types; its cross clears it
+    "label": "Find", "type": "search", "live": True, "placeholder": "Find a setting: lr, bf16 …",
+    "label_visibility": "collapsed", "icon": ":material/search:",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +48,15 @@ def setting_control(page: Page, chosen_schemes: Sequence[str], name: str) -> Con
         slides = isinstance(knob, Integer) and len(choices) > 1
         widget = "select_slider" if slides else "selectbox"
         arguments = {"options": list(choices), "format_func": choices.get}
-    return Control(widget, value, {"label": knob.label, "help": knob.help} | arguments)
+    return Control(
+        widget, value, {"label": knob.label, "help": setting_help(knob, value)} | arguments
+    )
+
+
+def setting_help(knob: Knob, value: Any) -> str:
+    """Return the help of a setting; that of a list says what each chosen entry is."""
+    chosen = value if isinstance(knob, ChoiceList) else ()
+    return "\n\n".join(filter(None, [knob.help, describe_schemes(chosen)]))
 
 
 def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:

@@ -50,56 +50,88 @@ class Experiment(Record):
     # fmt: off
     schemes: tuple[str, ...] = setting(
         ("he_normal", "xavier_normal", "normal:1"), ChoiceList, "Compare", "Initializations",
-        "Up to eight, trained at once on the same data. "
-        "Type your own with a value, such as normal:0.02.", rows=SCHEMES,
+        "How the first weights are drawn: up to eight ways, trained at once on the same data. "
+        "Type your own with a value, such as normal:0.02 or N(0, 0.02).", rows=SCHEMES,
         canonical=canonical_scheme, identity=family_and_value, most=MOST_SCHEMES, main=True,
-        entry_title=scheme_title, refusal=scheme_refusal, split=split_list)
+        entry_title=scheme_title, refusal=scheme_refusal, split=split_list,
+        synonyms="schemes init initializer weights")
     activation: str = setting("relu", Choice, "Network", "Activation",
-        "The function after each hidden layer.", rows=ACTIVATIONS, main=True)
+        "The function φ applied to each pre-activation of the hidden layers. Where it is flat, "
+        "no gradient passes.", rows=ACTIVATIONS, main=True,
+        synonyms="nonlinearity transfer function swish")
     depth: int = setting(20, Integer, "Network", "Depth",
-        "How many weight layers, the output layer included.", low=1, high=101, main=True)
+        "The number of weight layers, the output layer included. The deeper the network, the more "
+        "factors its signal and its gradient pass through: each slight shrinking or growing adds "
+        "up.", low=1, high=101, main=True, synonyms="layers L number deep")
     width: int = setting(64, Integer, "Network", "Width",
-        "Units in each hidden layer.", low=2, high=512, log=True, main=True)
+        "The number of units in each hidden layer. The wider, the closer a network comes to what "
+        "theory predicts, and the longer a step takes.", low=2, high=512, log=True, main=True,
+        synonyms="units neurons hidden size fan_in fan_out")
     residual: bool = setting(False, Flag, "Network", "Residual connections",
-        "Each hidden layer is added to the one before it.")
+        "Adds the input of each hidden layer to its output. Signal and gradient have a way around "
+        "every layer, so that depth harms them less.",
+        synonyms="skip connection shortcut resnet identity")
     normalization: str = setting("none", Choice, "Network", "Normalization",
-        "What is done to a pre-activation before the activation sees it.", rows=NORMALIZATIONS)
+        "Brings each pre-activation to mean 0 and variance 1 (RMS norm: to size 1) before the "
+        "activation, over the batch or over the units of a layer.", rows=NORMALIZATIONS,
+        synonyms="batchnorm layernorm rmsnorm bn ln normalisation")
     dropout: float = setting(0.0, Real, "Network", "Dropout",
-        "Share of hidden units switched off at random at each step.", low=0, high=0.95)
+        "The share of hidden units, from 0 to 0.95, that is switched off at random at each step. "
+        "More of it makes every pass noisier.", low=0, high=0.95, synonyms="regularization p mask")
     bias_std: float = setting(0.0, Real, "Network", "Bias spread",
-        "Standard deviation of the biases at the start; 0: they start at 0.", low=0, high=10)
+        "The standard deviation of the biases at the start; at 0 all of them start at 0. A larger "
+        "one adds the same to every input, so inputs become more alike.", low=0, high=10,
+        synonyms="biases sigma_b std bias init")
     dataset: str = setting("blobs", Choice, "Data", "Data",
-        "What the networks learn.", rows=DATASETS)
+        "The task that the networks learn: to tell classes apart, or to predict one number.",
+        rows=DATASETS, synonyms="dataset task problem toy classification regression")
     features: int = setting(32, Integer, "Data", "Features",
-        "Inputs of the network, each of mean 0 and variance 1.", low=1, high=1024, log=True)
+        "The number of inputs of the network, each of mean 0 and variance 1: the fan_in of the "
+        "first layer.", low=1, high=1024, log=True, synonyms="inputs dimension d fan_in")
     samples: int = setting(1024, Integer, "Data", "Samples",
-        "Training examples; 512 more are held out.", low=64, high=4096, log=True)
+        "The number of training examples; 512 more are held out. More of them are harder to learn "
+        "by heart.", low=64, high=4096, log=True, synonyms="examples n training set size")
     noise: float = setting(0.1, Real, "Data", "Noise",
-        "How blurred the data are; 0: not at all.", low=0, high=10)
+        "The standard deviation of what blurs the data; at 0 they are exact. With more of it "
+        "classes overlap, and the best possible loss is higher.", low=0, high=10,
+        synonyms="blur spread")
     optimizer: str = setting("sgd", Choice, "Training", "Optimizer",
-        "How a gradient becomes a step. "
+        "The rule that turns a gradient into a step. SGD steps in proportion to the gradient; "
+        "Adam and its relatives divide by its usual size, so they forgive small gradients. "
         "Changing it sets its typical learning rate, unless you chose one.",
-        rows=OPTIMIZERS, main=True)
+        rows=OPTIMIZERS, main=True, synonyms="gradient descent update rule")
     learning_rate: float = setting(0.02, Real, "Training", "Learning rate",
-        "The size of a step.", low=1e-6, high=100, log=True, main=True)
+        "The factor on each step, the same throughout (no warmup). A larger one learns faster, "
+        "until training diverges.", low=1e-6, high=100, log=True, main=True,
+        synonyms="lr eta alpha rate step size warmup schedule")
     batch: int = setting(64, Integer, "Training", "Batch",
-        "Examples seen at each step.", low=1, high=1024, log=True)
+        "The number of examples from which each step takes its gradient. A larger batch makes the "
+        "gradient less noisy, and a step slower.", low=1, high=1024, log=True,
+        synonyms="batch size minibatch bs")
     steps: int = setting(300, Integer, "Training", "Steps",
-        "Updates of the weights.", low=1, high=5000, log=True)
+        "The number of updates of the weights. An epoch is samples / batch of them: 16 by default.",
+        low=1, high=5000, log=True, synonyms="epochs iterations updates length duration")
     clip: float = setting(0.0, Real, "Training", "Gradient clipping",
-        "Largest gradient norm that a step may use; 0: any.", low=0, high=1e6)
+        "The largest gradient norm that a step may use; a longer gradient is shortened to it. A "
+        "smaller value tames explosions; 0 leaves gradients as they are.", low=0, high=1e6,
+        synonyms="clip norm max_norm clipping threshold")
     weight_decay: float = setting(0.0, Real, "Training", "Weight decay",
-        "Pull of the weight matrices towards 0.", low=0, high=10)
+        "The strength of the pull of the weight matrices towards 0, in units of the weights per "
+        "step and learning rate. A larger one keeps weights smaller.", low=0, high=10,
+        synonyms="wd l2 regularization lambda")
     precision: str = setting("float32", Choice, "Training", "Precision",
-        "The number format of everything computed: "
-        "how many digits, and how large and small a number can be.", rows=PRECISIONS,
-        absent={key: row.why_untrainable for key, row in FORMATS.items() if not row.is_trainable})
+        "The number format of everything that is computed. Fewer bits mean fewer digits, and a "
+        "narrower range between the smallest and the largest number.", rows=PRECISIONS,
+        absent={key: row.why_untrainable for key, row in FORMATS.items() if not row.is_trainable},
+        synonyms="bf16 fp16 fp32 fp64 half double amp mixed dtype number format")
     replicates: int = setting(1, Integer, "Compare", "Replicates",
-        "Networks a scheme, each drawn anew: lines show their median, bands their range.",
-        low=1, high=16)
+        "The number of networks of each initialization, each drawn anew: lines show their median, "
+        "bands their range. More of them show what is chance.",
+        low=1, high=16, synonyms="repeats runs ensemble seeds")
     seed: int = setting(0, Integer, "Compare", "Seed",
-        "Fixes every random number: the same seed draws the same weights and data.",
-        low=0, high=2**31 - 1)
+        "The number from which all random numbers follow: the same seed draws the same weights and "
+        "data. A larger one means nothing.", low=0, high=2**31 - 1,
+        synonyms="random state rng reproduce")
     # fmt: on
 
     @staticmethod

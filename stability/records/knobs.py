@@ -6,6 +6,7 @@ and test cases all come from that line.
 
 import math
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ class Knob:
     group: str
     label: str
     help: str
+    synonyms: str = ""  # other words by which people search for it
     main: bool = False  # always visible; the others are folded by group
     # Maps an experiment to the values that it allows and their labels; None: all legal values.
     choices_for: Callable[[Any], Mapping[Any, str]] | None = None
@@ -57,10 +59,12 @@ class Knob:
 
     @property
     def search_text(self) -> str:
-        """The text that a search looks through: label, help and the rows that can be chosen."""
-        rows = getattr(self, "rows", {}).items()
-        labels = [f"{key} {getattr(row, 'label', row)}" for key, row in rows]
-        return " ".join([self.label, self.help, *labels])
+        """The text that a search looks through: label, synonyms, help, and the rows to choose."""
+        rows = [
+            f"{key} {getattr(row, 'label', row)} {' '.join(getattr(row, 'other_names', ()))}"
+            for key, row in getattr(self, "rows", {}).items()
+        ]
+        return " ".join([self.label, self.synonyms, self.help, *rows])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,10 +270,10 @@ def setting(
 
 
 def settings_matching(knobs: Mapping[str, Knob], words: str) -> dict[str, Knob]:
-    """Return the settings whose name, label, help or choices contain every one of these words."""
+    """Return the settings in whose name or search text a word begins with each of these words."""
+    wanted = [re.compile(rf"(?<![a-z0-9]){re.escape(word)}") for word in words.lower().split()]
     texts = {name: f"{name} {knob.search_text}".lower() for name, knob in knobs.items()}
-    wanted = words.lower().split()
-    found = [name for name, text in texts.items() if all(word in text for word in wanted)]
+    found = [name for name, text in texts.items() if all(word.search(text) for word in wanted)]
     return {name: knobs[name] for name in found}
 
 

@@ -20,21 +20,24 @@ class Product(Record):
 
     # fmt: off
     n: int = setting(4, Integer, "Product", "Size",
-        "Rows and columns of every matrix.", low=1, high=256, log=True, main=True)
+        "The number n of rows and columns of every matrix. Large matrices differ less from one "
+        "another.", low=1, high=256, log=True, main=True)
     sigma: float = setting(1.0, Real, "Product", "Sigma",
-        "Standard deviation of the entries; for orthogonal and Xavier matrices a gain, "
-        "1 being their own size.", low=0, high=10, steps=((2, 0.01), (10, 0.1)), main=True)
+        "The standard deviation of the entries; for orthogonal and Xavier matrices a gain, "
+        "1 being their own size. Above a critical value products grow, below it they shrink.",
+        low=0, high=10, steps=((2, 0.01), (10, 0.1)), main=True)
     count: int = setting(100, Integer, "Product", "Further factors",
-        "How many matrices the first one is multiplied by, one after another.",
+        "The number of matrices that the first one is multiplied by, one after another: the depth "
+        "of a linear network.",
         low=1, high=1000, log=True, main=True)
     family: str = setting("normal", Choice, "Product", "Matrices",
-        "How each factor is drawn.", rows=PRODUCT_FAMILIES, main=True)
+        "The distribution from which each factor is drawn.", rows=PRODUCT_FAMILIES, main=True)
     replicates: int = setting(200, Integer, "Product", "Replicates",
-        "How many products are drawn: the line is their median, nine of ten lie in the band; "
-        "of fewer than 20 all do.",
+        "The number of products that are drawn: the line is their median, nine of ten lie in the "
+        "band; of fewer than 20 all do.",
         low=1, high=1000, log=True, main=True)
     seed: int = setting(0, Integer, "Product", "Seed",
-        "Fixes every random number: the same seed draws the same matrices.",
+        "The number from which all random numbers follow: the same seed draws the same matrices.",
         low=0, high=2**31 - 1, main=True)
     # fmt: on
 

@@ -85,14 +85,16 @@ class View(Record):
     """The open bench and lesson, and what is shown of a run."""
 
     # fmt: off
-    bench: str = setting("train", Choice, "Page", "Bench", "What is on the table.",
+    bench: str = setting("train", Choice, "Page", "Bench", "The part of the page that is open.",
         rows=BENCH_LINKS)
     lesson: str = setting("", LessonKey, "Page", "Lesson", "The lesson that is open.")
     view: str = setting("", Choice, "Page", "View",
         "For one reader, or large, without the sidebar, for a room.", rows=VIEW_LABELS)
-    answer: str = setting("", Choice, "Page", "Answer", "What was answered to its question.",
+    answer: str = setting("", Choice, "Page", "Answer",
+        "The answer that was given to its question.",
         rows=ANSWER_LABELS)
-    section: str = setting("", Choice, "Page", "Look closer", "What is shown beneath the charts.",
+    section: str = setting("", Choice, "Page", "Look closer",
+        "The section that is open beneath the charts.",
         rows=SECTION_LABELS)
     layer: int = setting(1, Integer, "Look closer", "Layer",
         "The hidden layer that is looked into.", low=1, high=100,

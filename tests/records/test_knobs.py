@@ -7,7 +7,17 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pytest
 
-from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Real, setting
+from stability.records.experiment import Experiment
+from stability.records.knobs import (
+    Choice,
+    ChoiceList,
+    Flag,
+    Integer,
+    Real,
+    setting,
+    settings_matching,
+)
+from stability.records.product import Product
 from stability.records.record import VERSION, Record
 
 FRUITS = {"apple": 1, "pear": 2, "fig": 3}
@@ -162,3 +172,30 @@ def test_a_record_shows_only_what_differs_from_its_defaults():
 def test_every_field_of_a_record_carries_its_knob_in_order():
     assert list(Basket.knobs()) == [field.name for field in fields(Basket)]
     assert list(Basket().settings()) == list(Basket().knobs())
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("lr", "learning_rate"), ("warmup", "learning_rate"), ("bf16", "precision"),
+        ("epochs", "steps"), ("kaiming", "schemes"), ("Glorot", "schemes"), ("sgd", "optimizer"),
+        ("batchnorm", "normalization"), ("skip connection", "residual"), ("bs", "batch"),
+        ("rate learn", "learning_rate"), ("gelu", "activation"), ("wd", "weight_decay"),
+    ],
+)  # fmt: skip
+def test_a_search_finds_a_setting_by_the_words_that_people_use(words, name):
+    found = settings_matching(Experiment.knobs(), words)
+    assert name in found
+    assert len(found) <= 4
+
+
+def test_a_search_looks_for_the_beginnings_of_words_and_may_find_nothing():
+    assert not settings_matching(Experiment.knobs(), "bf17")
+    assert not settings_matching(Experiment.knobs(), "ernel")
+
+
+@pytest.mark.parametrize("record", [Experiment, Product])
+def test_the_help_of_every_setting_is_at_least_a_sentence_that_says_more_than_its_label(record):
+    for name, knob in record.knobs().items():
+        assert knob.help.endswith("."), name
+        assert len(knob.help.split()) >= 8, name

@@ -1,0 +1,36 @@
+"""The glossary and the initializations as the page's Markdown: in a popover, and as help."""
+
+from collections.abc import Iterable
+
+from stability.catalogues.schemes import SCHEMES, parse_scheme
+from stability.diagnosis.words import EXPLANATIONS
+from stability.glossary import GLOSSARY
+from stability.page.safe_text import escape_markdown
+
+
+def definitions(terms: Iterable[tuple[str, str]]) -> str:
+    """Return terms with their meanings as Markdown, a paragraph each."""
+    return "\n\n".join(
+        f"**{escape_markdown(term)}**: {escape_markdown(text)}" for term, text in terms
+    )
+
+
+def describe_schemes(keys: Iterable[str]) -> str:
+    """Return each scheme with its formula, its summary and its source as Markdown."""
+    rows = [parse_scheme(key) for key in keys]
+    return "\n\n".join(
+        f"**{escape_markdown(row.title)}**: ${row.formula}$. {escape_markdown(row.summary)} "
+        f"*{escape_markdown(row.source)}*"
+        for row in rows
+    )
+
+
+def glossary_markdown() -> str:
+    """Return all terms, the words of the verdicts, and all initializations."""
+    return "\n\n".join(
+        [
+            "##### Terms", definitions(GLOSSARY.items()),
+            "##### Verdicts", definitions(EXPLANATIONS.items()),
+            "##### Initializations", describe_schemes(SCHEMES),
+        ]
+    )  # fmt: skip
