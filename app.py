@@ -113,7 +113,7 @@ def sidebar(session: Session) -> None:
     shown = settings.shown_settings(session.page)
     if words.strip():
         found = settings_matching(shown, words)
-        st.caption(escape_markdown(prose.search_sentence(words, len(found))))
+        st.caption(escape_markdown(prose.settings_found(words, len(found))))
         controls(session, found)
         return
     controls(session, {name: knob for name, knob in shown.items() if knob.main})

@@ -85,7 +85,7 @@ CURE_NOTE = (
 )
 
 
-def search_sentence(words: str, count: int) -> str:
+def settings_found(words: str, count: int) -> str:
     """Return the sentence above the settings that a search has found."""
     found = "No setting" if not count else "1 setting" if count == 1 else f"{count} settings"
     return f"{found} found for {in_quotes(words.strip())}. Clear the field to see all."

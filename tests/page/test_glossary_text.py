@@ -8,7 +8,7 @@ from stability.catalogues.schemes import SCHEMES
 from stability.diagnosis.words import EXPLANATIONS
 from stability.glossary import GLOSSARY
 from stability.page.glossary_text import glossary_markdown
-from stability.page.prose import search_sentence
+from stability.page.prose import settings_found
 from stability.page.safe_text import escape_markdown
 from stability.page.widgets import setting_control
 from stability.records.page import Page
@@ -35,7 +35,7 @@ def test_the_help_of_the_list_says_what_each_chosen_initialization_is():
 
 
 def test_a_search_says_how_many_settings_it_found_and_how_to_see_all():
-    assert search_sentence(" bf17 ", 0) == (
+    assert settings_found(" bf17 ", 0) == (
         "No setting found for “bf17”. Clear the field to see all."
     )
-    assert search_sentence("lr", 1).startswith("1 setting found for “lr”.")
+    assert settings_found("lr", 1).startswith("1 setting found for “lr”.")
