@@ -266,8 +266,8 @@ def bench_area(server: Server, session: Session) -> Containers:
     right_chart = right.container(key=page_layout.right_key(trains))
     if trains:
         with left.container(horizontal=True):
-            control(session, "heat_scheme")
-            control(session, "heat_quantity")
+            for name in ("heat_scheme", "heat_quantity", "loss_axis"):
+                control(session, name)
         right.caption(" ".join([prose.DASHED_NOTE, *predict(session.page.experiment).notes]))
     return {Slot.LEFT: left_chart, Slot.RIGHT: right_chart} | look_closer(session)
 

@@ -38,7 +38,12 @@ def used(unit: dict) -> tuple[set[str], set[str]]:
         names = transform.get("as", [])
         computed |= {names} if isinstance(names, str) else set(names)
         read |= set(transform.get("fold", ()))
-    for node in nodes([unit.get("transform", []), unit.get("encoding", {})]):
+    encodings = [  # an axis tests its own ticks
+        {key: value for key, value in channel.items() if key != "axis"}
+        for channel in unit.get("encoding", {}).values()
+        if isinstance(channel, dict)
+    ]
+    for node in nodes([unit.get("transform", []), encodings]):
         for name in ("calculate", "filter", "test"):
             if isinstance(node.get(name), str):
                 read |= set(re.findall(r"datum\.(\w+)", node[name]))

@@ -18,12 +18,12 @@ EXTENT: dict[str, Any] = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 FLUSH: dict[str, Any] = {"labelFlush": True, "labelPadding": 4}
 SCHEME_INDEX = "indexof(schemes, datum.scheme)"
 SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
+# Which pair of rows of `limits` holds the axes: see `frames.axes`.
+AXES_CHOSEN = "(alone ? 2 + indexof(schemes, alone) : whole ? 1 : 0)"
 EXPONENT = "log(datum.value) / LN10"
-POWERS_OF_TEN = (
-    f"abs({EXPONENT} - round({EXPONENT})) > 1e-6 ? '' : "
-    f"datum.value == 1 ? '1' : '1e' + format({EXPONENT}, '.0f')"
-)
-DECADES = "datum.value ? '1e' + datum.value : '1'"  # labels of a log10
+BETWEEN_POWERS = f"abs({EXPONENT} - round({EXPONENT})) > 1e-6"
+POWERS_OF_TEN = f"{BETWEEN_POWERS} ? '' : datum.value == 1 ? '1' : '1e' + format({EXPONENT}, '.0f')"
+DECADES = "datum.value ? '1e' + format(datum.value, 'd') : '1'"  # labels of a log10
 SHARE_AXIS = alt.Axis(**FLUSH, format="%", tickCount=5)  # along a panel
 UNIT = alt.Scale(domain=[0, 1], nice=False)
 
@@ -85,7 +85,10 @@ def opacity_where(test: str, opacity: float, otherwise: float = 0) -> alt.Opacit
 
 def value_axis(format: str = "", **more: Any) -> alt.Axis:
     """Return a vertical axis, labelled in powers of ten such as 1e-3 if no format is given."""
-    labels: dict[str, Any] = {"format": format} if format else {"labelExpr": POWERS_OF_TEN}
+    labels: dict[str, Any] = {"format": format}
+    if not format:  # a grid line at powers of ten alone
+        grid = {"condition": {"test": BETWEEN_POWERS, "value": 0}, "value": 1}
+        labels = {"labelExpr": POWERS_OF_TEN, "gridOpacity": grid}
     return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **labels, **more)
 
 
@@ -98,24 +101,40 @@ def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
     return alt.Axis(tickMinStep=1, ticks=labelled, labelPadding=4, **words, **more)
 
 
+def short_number(value: str) -> str:
+    """Return the expression that spells a number: 0.53 or 12, where it is small or large 5e-3."""
+    extreme = f"{value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000)"
+    return f"({extreme} ? format({value}, '.0e') : format({value}, '.2~g'))"
+
+
 def up_to(least: float, most: str) -> alt.Scale:
     """Return the scale from a number to the value of an expression."""
     return alt.Scale(domain=[least, alt.ExprRef(most)], nice=False)
 
 
-def limited_scale(name: str, **more: Any) -> alt.Scale:
-    """Return the scale from the first to the second row of `limits`, whatever else is drawn.
+def limited_scale(name: str, pair: str = "", **more: Any) -> alt.Scale:
+    """Return the scale between two rows of `limits`, whatever else is drawn.
 
-    Without rows it goes from 1 to 10: a column without a number has no extent.
+    These are the first two, or the pair whose index is the value of an expression. Without rows the
+    scale goes from 1 to 10: a column without a number has no extent.
     """
-    rows = "length(data('limits')) ? data('limits')"
-    ends = [alt.ExprRef(f"{rows}[0]['{name}'] : 1"), alt.ExprRef(f"{rows}[1]['{name}'] : 10")]
+    rows, start = "length(data('limits')) ? data('limits')", f"2 * {pair} + " if pair else ""
+    ends = [
+        alt.ExprRef(f"{rows}[{start}{row}]['{name}'] : {otherwise}")
+        for row, otherwise in enumerate((1, 10))
+    ]
     return alt.Scale(domain=ends, nice=False, **more)
 
 
 def log_scale(name: str) -> alt.Scale:
     """Return the log scale between the rows of `limits`, powers of ten that rarely change."""
     return limited_scale(name, type="log")
+
+
+def chosen_scale(name: str, is_log: bool = True) -> alt.Scale:
+    """Return the scale of a run's quantity: of the living schemes, of all, or of one alone."""
+    more: dict[str, Any] = {"type": "log"} if is_log else {}
+    return limited_scale(name, AXES_CHOSEN, **more)
 
 
 def value_by_case(value: str, cases: Mapping[Any, str], otherwise: str = "''") -> str:

@@ -4,7 +4,7 @@ Vega-Lite has no parameter that remembers where a button went down until it is r
 is valid, and static, with constant parameters; `with_interaction` puts Vega's own signals of the
 same names in their place: `at` is the step or layer at the pointer, `brush` the stretch dragged
 over, `zoom` the one that fills the panels, `step_shown` the step of the profiles, `alone` the
-scheme that stands alone.
+scheme that stands alone; `whole` is true where the axes show what leaves those of the living, too.
 """
 
 import json
@@ -16,12 +16,14 @@ import altair as alt
 
 from stability.charts import channels, vega_names
 from stability.charts.palette import GREY
-from stability.charts.panels import one_row
+from stability.charts.panels import data_set, one_row, outlined_text
 from stability.charts.spec_cache import Spec
 from stability.charts.vega_names import PANEL_WIDTH, POINTER_IN_PANEL, POINTER_X
 from stability.page_layout import PRESENTER_SCALE, SHARED_SCHEME, SHARED_STEP
 
-UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": ""}
+EDGE, ROW_HEIGHT = 6, 13  # pixels beside the first and last mark, and of a row of words
+GO_BACK = "▼ back to the axis of the others"
+UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": "", "whole": False}
 SHARED_PARAMETERS = {"step_shown": SHARED_STEP, "alone": SHARED_SCHEME}
 CLICK = 6  # pixels: what moves less is a click, not a drag
 READING_WIDTH = 46  # pixels for one value beside a title; a parameter, since a presenter has more
@@ -32,13 +34,16 @@ TITLE_OFFSET = -12  # pixels from a title to the highest thing drawn: the readin
 
 BEGIN, END = (vega_names.x_in_pixels(f"brush[{end}]") for end in (0, 1))
 DRAGGED = f"brush && abs({END} - {BEGIN}) > {CLICK}"
-STRETCH = "[min(brush[0], brush[1]), max(brush[0], brush[1])]"
-CLICKED = "toString(min(round(brush[0]), steps))"
+STRETCH = "[max(reach[0], min(brush[0], brush[1])), min(reach[1], max(brush[0], brush[1]))]"
+NEAREST = f"clamp(round({POINTER_X}), reach[0], reach[1])"
+CLICKED = "toString(clamp(round(brush[0]), 0, steps))"
+ON_WORDS = "datum && datum.beyond"  # a click on what leaves an axis
+CLICK_IN_PANEL = f"along === 'step' && brush && !({ON_WORDS}) && {POINTER_IN_PANEL}"
 TOGGLED = "(datum.scheme == alone ? '' : datum.scheme)"
 DRAG = "[pointerdown, window:pointerup] > pointermove"
 EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expression of the new value
     "at": [
-        ("pointermove, pointerdown", f"{POINTER_IN_PANEL} ? round({POINTER_X}) : null"),
+        ("pointermove, pointerdown", f"{POINTER_IN_PANEL} ? {NEAREST} : null"),
         ("view:pointerout", "null"),
     ],
     "brush": [
@@ -48,9 +53,10 @@ EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expressi
     ],
     "zoom": [("window:pointerup", f"{DRAGGED} ? {STRETCH} : zoom"), ("dblclick", "null")],
     "step_shown": [  # only a step of the run itself, though a pinned run may be longer
-        ("click", f"along === 'step' && brush && {POINTER_IN_PANEL} ? {CLICKED} : step_shown"),
+        ("click", f"{CLICK_IN_PANEL} ? {CLICKED} : step_shown"),
         ("dblclick", "along === 'step' ? '' : step_shown"),
     ],
+    "whole": [("text:click", f"{ON_WORDS} ? !whole : whole")],
     "alone": [("text:click", f"datum && datum.scheme ? {TOGGLED} : alone")],
 }
 STEP_SHOWN = "(step_shown ? toNumber(step_shown) : 1e9)"  # the newest, where none was chosen
@@ -123,7 +129,25 @@ def enlarge_sizes(node: Any, name: str = "") -> Any:
 def zoomed_scale() -> alt.Scale:
     """Return the horizontal scale of all panels: the whole reach, or the zoomed stretch."""
     ends = [alt.ExprRef(f"zoom ? zoom[{end}] : reach[{end}]") for end in (0, 1)]
-    return alt.Scale(domain=ends, nice=False)
+    return alt.Scale(domain=ends, nice=False, padding=EDGE)
+
+
+def rows_from_top(first: int) -> str:
+    """Return the expression of a height in pixels: of the first row of words, or of `datum.row`."""
+    return f"({first} + {ROW_HEIGHT} * datum.row) * slot.size / {READING_WIDTH}"
+
+
+def words_beyond(name: str, along: str, height: int) -> list[alt.Chart]:
+    """Write what leaves the axis of the living at its edge; a click shows it, another goes back."""
+    base = data_set("beyond").transform_filter(f"!alone && datum.quantity == '{name}'")
+    base = keep_step_shown(base, along)
+    from_bottom = f"{height} * slot.size / {READING_WIDTH} - {rows_from_top(3)}"
+    y = alt.ExprRef(f"datum.top ? {rows_from_top(3)} : {from_bottom}")
+    baseline = alt.ExprRef("datum.top ? 'top' : 'bottom'")
+    text = alt.ExprRef(f"whole ? (datum.row ? '' : {json.dumps(GO_BACK)}) : datum.beyond")
+    mark: dict[str, Any] = {"x": alt.ExprRef(f"{PANEL_WIDTH} - 3"), "y": y, "baseline": baseline}
+    mark |= {"align": "right", "text": text, "cursor": "pointer", "tooltip": None}
+    return outlined_text(base, **mark)
 
 
 def at_value(expression: str) -> alt.XDatum:
@@ -192,8 +216,7 @@ def readings(rows: alt.Chart, name: str, along: str, format: str) -> list[alt.Ch
     after_symbol = f"{left} + {SYMBOL_WIDTH} * slot.size / {READING_WIDTH}"
     number = f"format({value}, '.0{format}')"
     if not format.endswith("%"):  # five letters or so
-        extreme = f"{value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000)"
-        number = f"({extreme} ? format({value}, '.0e') : format({value}, '.2~g'))"
+        number = channels.short_number(value)
     bold = {"fontWeight": "bold", "tooltip": None, **BESIDE_TITLE}
     symbols = rows.mark_text(text=alt.ExprRef(channels.SCHEME_SYMBOL), x=alt.ExprRef(left), **bold)
     numbers = rows.mark_text(text=alt.ExprRef(number), x=alt.ExprRef(after_symbol), **bold)

@@ -27,6 +27,10 @@ UNITS = {
 }  # fmt: skip
 
 
+# The labels for the axes that are shown; a scheme alone has only its own.
+CHOSEN = "datum.axes == (alone ? 2 : whole ? 1 : 0) && (!alone || alone == datum.scheme)"
+
+
 @dataclass(frozen=True)
 class RunKind:
     """The properties of an experiment that decide which panels and marks its charts have."""
@@ -36,14 +40,21 @@ class RunKind:
     scales_loss: bool
     has_pins: bool
     panels: tuple[str, ...]  # in order; the first leads
+    log_loss: bool
 
 
 def fill_run_chart(
-    e: Experiment, pins: tuple[Experiment, ...], along: str, panels: tuple[str, ...], **more: Any
+    e: Experiment,
+    pins: tuple[Experiment, ...],
+    along: str,
+    panels: tuple[str, ...],
+    log_loss: bool = False,
+    **more: Any,
 ) -> Filling[RunKind]:
     """Return the filling of a chart along the "step" or "layer", to the end of the longest pin."""
     has_classes = e.dataset_row.classes is not None
-    kind = RunKind(has_classes, e.replicates > 1, e.number_format.scales_loss, bool(pins), panels)
+    scales_loss = e.number_format.scales_loss
+    kind = RunKind(has_classes, e.replicates > 1, scales_loss, bool(pins), panels, log_loss)
     reach = [0, max(shown.steps for shown in (e, *pins))]
     if along == "layer":
         reach = [1, max(2, *(shown.depth for shown in (e, *pins)))]
@@ -94,8 +105,9 @@ def line_panel(
     layers += [*above, pointed.encode(y=y, shape=channels.shape())]
     layers += interaction.readings(rows, name, along, format)
     layers += line_names(name, along, scale)
-    words = interaction.title_at_pointer(title, along)
-    height = panel_heights(kind.panels)[name]
+    words, height = interaction.title_at_pointer(title, along), panel_heights(kind.panels)[name]
+    if name != "accuracy":  # nothing leaves its axis
+        layers += interaction.words_beyond(name, along, height)
     return panels.panel(words, height, *layers, offset=interaction.TITLE_OFFSET)
 
 
@@ -131,7 +143,7 @@ def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
 
 def line_names(name: str, along: str, scale: alt.Scale) -> list[alt.Chart]:
     """Write the schemes' names at the ends of their lines; a click on one isolates its scheme."""
-    base = panels.data_set("ends").transform_filter(f"!zoom && isValid(datum.{name})")
+    base = panels.data_set("ends").transform_filter(f"{CHOSEN} && isValid(datum.{name})")
     base = interaction.keep_step_shown(base, along)
     base = base.encode(y=channels.y(name, scale), opacity=dimmed())
     symbol, words = (

@@ -69,7 +69,7 @@ def one_row() -> alt.Chart:
 
 def hold_axes(*positions: alt.X | alt.Y) -> alt.Chart:
     """Draw `limits` invisibly, since a chart knows only data that it draws; they fix its axes."""
-    return data_set("limits").mark_point(opacity=0, tooltip=None).encode(*positions)
+    return data_set("limits").mark_point(opacity=0, tooltip=None, clip=True).encode(*positions)
 
 
 def level_rule(value: float, opacity: float) -> alt.Chart:
@@ -93,7 +93,7 @@ def outlined_text(base: alt.Chart, **mark: Any) -> list[alt.Chart]:
 
 def log_axis(name: str) -> list[alt.Chart]:
     """Fix a quantity's log axis by `limits`, and draw the limits of a format on it, `rules`."""
-    scale = channels.log_scale(name)
+    scale = channels.chosen_scale(name)
     opacity = channels.opacity_where("datum.inside", 0.9)
     base = data_set("rules").transform_filter(f"datum.quantity == '{name}'")
     base = base.encode(y=channels.y("height", scale), opacity=opacity)
@@ -127,4 +127,4 @@ def heat_cells(
 def gradient_legend(**more: Any) -> alt.Legend:
     """Return the legend of a heat map, below it."""
     length = alt.ExprRef(f"min(220, 0.8 * {PANEL_WIDTH})")  # pixels
-    return alt.Legend(**BELOW, gradientLength=length, gradientThickness=8, **more)
+    return alt.Legend(**BELOW | more, gradientLength=length, gradientThickness=8)

@@ -28,12 +28,12 @@ def fill_depth(
 def build_depth(kind: RunKind) -> alt.VConcatChart:
     """Stack signal, signal gradient and weight gradient by layer.
 
-    Data sets: `profiles`, `theory`, `ends`, `limits`, `rules`, and `pinned` behind pins, as in
-    `stability.frames`.
+    Data sets: `profiles`, `theory`, `ends`, `beyond`, `limits`, `rules`, and `pinned` behind pins,
+    as in `stability.frames`.
     """
     drawn = []
     for name in kind.panels:
-        scale, behind = channels.log_scale(name), panels.log_axis(name)
+        scale, behind = channels.chosen_scale(name), panels.log_axis(name)
         if name != "weight_gradient":  # without a prediction
             behind += theory_layers(name, scale)
         drawn.append(line_panel(kind, PROFILE_TITLES[name], name, "layer", scale, behind))

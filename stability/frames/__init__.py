@@ -16,6 +16,7 @@ from stability.frames.ladder import ladder_tables, rounding_frame
 from stability.frames.learned import fit_tables, region_tables
 from stability.frames.pre_activations import pre_activation_tables
 from stability.frames.product import bound_tables, exponent_tables, healing_tables, product_tables
+from stability.frames.relative import relative_profile
 from stability.frames.run_panels import DEPTH_PANELS, TRAINING_PANELS, lead_first, panel_heights
 from stability.frames.singular import singular_tables
 from stability.frames.symmetry import symmetry_frame, symmetry_tables
@@ -39,12 +40,45 @@ from stability.frames.training import (
 )
 
 __all__ = [
-    "CURVE_QUANTITIES", "DEPTH_PANELS", "FORETOLD_PANELS", "LOSS_TOP", "MOST_BINS",
-    "MOST_LINE_POINTS", "TRAINING_PANELS", "bound_tables", "cure_frame", "curve_table", "curves",
-    "depth_tables", "describe_standing", "divergence_marks", "exponent_tables", "fit_tables",
-    "foretold_tables", "gain_frame", "gain_tables", "healing_tables", "heat_table",
-    "held_out_table", "ladder_tables", "layer_frame", "layers", "lead_first", "log_axis_limits",
-    "norm_frame", "panel_heights", "pre_activation_tables", "product_tables", "profile_table",
-    "region_tables", "rounding_frame", "singular_tables", "step_frame", "summary_frame",
-    "symmetry_frame", "symmetry_tables", "training_tables",
+    "CURVE_QUANTITIES",
+    "DEPTH_PANELS",
+    "FORETOLD_PANELS",
+    "LOSS_TOP",
+    "MOST_BINS",
+    "MOST_LINE_POINTS",
+    "TRAINING_PANELS",
+    "bound_tables",
+    "cure_frame",
+    "curve_table",
+    "curves",
+    "depth_tables",
+    "describe_standing",
+    "divergence_marks",
+    "exponent_tables",
+    "fit_tables",
+    "foretold_tables",
+    "gain_frame",
+    "gain_tables",
+    "healing_tables",
+    "heat_table",
+    "held_out_table",
+    "ladder_tables",
+    "layer_frame",
+    "layers",
+    "lead_first",
+    "log_axis_limits",
+    "norm_frame",
+    "panel_heights",
+    "pre_activation_tables",
+    "product_tables",
+    "profile_table",
+    "region_tables",
+    "relative_profile",
+    "rounding_frame",
+    "singular_tables",
+    "step_frame",
+    "summary_frame",
+    "symmetry_frame",
+    "symmetry_tables",
+    "training_tables",
 ]  # fmt: skip

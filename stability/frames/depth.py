@@ -1,16 +1,23 @@
 """The tables of the depth chart: measured profiles, theory, labels, and the limits of the axes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stability.engine.runs import Run
-from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, log_axis_limits
+from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table
+from stability.frames.axes import (
+    axis_choices,
+    beyond_table,
+    ends_by_step,
+    living_schemes,
+    usual_ends,
+)
 from stability.frames.format_limits import format_limit_table
-from stability.frames.line_labels import label_table
-from stability.frames.pinned import NO_PINS, Pinned, pinned_tables
+from stability.frames.line_labels import label_choices
+from stability.frames.pinned import NO_PINS, Pinned, pinned_ends, pinned_tables
 from stability.frames.run_panels import DEPTH_PANELS, panel_heights
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
@@ -22,6 +29,7 @@ from stability.records.experiment import Experiment
 from stability.records.step_sampling import thin_steps
 from stability.theory.prediction import predict
 
+ENDS = "low", "high"
 MOST_REPLAY_ROWS = 6000  # a browser reads all of them at once
 
 
@@ -43,17 +51,54 @@ def depth_tables(
     count, e = count or len(run.measurements), run.experiment
     replayed = profile_table(run, count, replayed_steps(run, count, step_shown))
     shown = replayed if replay else profile_table(run, min(count, step_shown + 1))
-    tables = {"profiles": shown, "theory": prediction_table(predict(e))}
-    tables |= pinned_tables(
+    theory = prediction_table(predict(e))
+    behind = pinned_tables(
         run, pinned, lambda kept, until: profile_table(kept, min(until, step_shown + 1))
     )
-    # The axes enclose all replayed steps, so that they never shrink.
-    limits = log_axis_limits(DEPTH_QUANTITIES, replayed, *tables.values())
-    return tables | {
+    # The axes hold the replayed steps, so that they never shrink.
+    limits = profile_limits(run, replayed, theory, behind)
+    return behind | {
+        "profiles": shown,
+        "theory": theory,
         "rules": format_limit_table(e, run.measurements[count - 1], limits, format),
         "limits": limits,
+        "beyond": profiles_beyond(e, shown, limits, behind),
         "ends": profile_labels(e, shown, limits, panels),
     }
+
+
+def profile_limits(
+    run: Run, replayed: pa.Table, theory: pa.Table, behind: Mapping[str, pa.Table]
+) -> pa.Table:
+    """Return the limits of the axes of all profiles, in pairs of rows, as in `axes`."""
+    e, living, limits = run.experiment, living_schemes(run), {}
+    for name in DEPTH_QUANTITIES:
+        measured = profile_ends(e, replayed, name)
+        predicted = ends_by_step(theory, name, (len(e.schemes), 1, e.depth))[..., 0]
+        usual = usual_ends(measured)
+        both = np.stack([np.fmin(usual[0], predicted[0]), np.fmax(usual[1], predicted[1])])
+        others = [table[f"{name}_{end}"].to_numpy() for table in behind.values() for end in ENDS]
+        everything = np.concatenate([measured.ravel(), predicted.ravel(), *others])
+        limits[name] = axis_choices(both, everything, living)
+    return arrow_table(limits)
+
+
+def profile_ends(e: Experiment, profiles: pa.Table, name: str) -> np.ndarray:
+    """Return the least and the largest value of each profile, `(2, S, steps)`."""
+    # Their rows are ordered by step, then by scheme: as schemes of one step each.
+    steps = profiles.num_rows // (e.depth * len(e.schemes))
+    ends = ends_by_step(profiles, name, (steps, len(e.schemes), e.depth))
+    return ends.transpose(0, 2, 1)
+
+
+def profiles_beyond(
+    e: Experiment, profiles: pa.Table, limits: pa.Table, behind: Mapping[str, pa.Table]
+) -> pa.Table:
+    """Return the `beyond_table` of these profiles and of the pinned runs."""
+    first = profiles.take(np.arange(0, profiles.num_rows, e.depth * len(e.schemes)))
+    steps = list(zip(first["since"].to_pylist(), first["until"].to_pylist(), strict=True))
+    ends = {name: profile_ends(e, profiles, name) for name in DEPTH_QUANTITIES}
+    return beyond_table(e, ends, limits, steps, {}, pinned_ends(behind, DEPTH_QUANTITIES))
 
 
 def replayed_steps(run: Run, count: int, step_shown: int) -> list[int]:
@@ -100,15 +145,14 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
 def profile_labels(
     e: Experiment, profiles: pa.Table, limits: pa.Table, panels: Sequence[str] = DEPTH_PANELS
 ) -> pa.Table:
-    """Return the labels at the ends of these profiles, as `label_table`, with since and until."""
+    """Return the labels at the ends of these profiles, as `label_choices`, with since and until."""
     last = profiles.filter(pc.equal(profiles["layer"], e.depth))
-    axes = {name: tuple(limits[name].to_pylist()) for name in panels}
     tables = []
     for start in range(0, last.num_rows, len(e.schemes)):
         rows = last.slice(start, len(e.schemes))
         values = {name: rows[name].to_numpy().astype(float) for name in panels}
-        labels = label_table(e, values, axes, panel_heights(panels))
+        labels = label_choices(e, values, limits, panel_heights(panels))
         for name in ("since", "until"):
-            labels = labels.append_column(name, rows[name])
+            labels = labels.append_column(name, pa.array(rows[name].to_numpy().repeat(3)))
         tables.append(labels)
     return pa.concat_tables(tables)

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from stability.frames.arrow import arrow_table, log_axis_limits
+from stability.frames.axes import NOTHING_BEYOND
 from stability.frames.depth import profile_labels
 from stability.frames.tidy import AFTER_EVERY_STEP, prediction_table
 from stability.records.experiment import Experiment
@@ -15,7 +16,9 @@ FORETOLD_PANELS = "signal", "signal_gradient"  # weight gradients have no predic
 def foretold_tables(e: Experiment) -> dict[str, pa.Table]:
     """Return the tables of a depth chart of FORETOLD_PANELS, with nothing measured."""
     theory = prediction_table(predict(e))
-    limits = log_axis_limits(FORETOLD_PANELS, theory)
+    ends = log_axis_limits(FORETOLD_PANELS, theory)
+    # One pair of ends for every choice of axes: nothing leaves them.
+    limits = pa.concat_tables([ends] * (len(e.schemes) + 2))
     since = np.full(theory.num_rows, -1)
     lines = theory.append_column("since", pa.array(since))
     lines = lines.append_column("until", pa.array(since + AFTER_EVERY_STEP + 2))
@@ -25,5 +28,6 @@ def foretold_tables(e: Experiment) -> dict[str, pa.Table]:
         "theory": theory,
         "rules": arrow_table(rules),
         "limits": limits,
+        "beyond": NOTHING_BEYOND,
         "ends": profile_labels(e, lines, limits, FORETOLD_PANELS),
     }

@@ -7,6 +7,7 @@ import pyarrow as pa
 from stability.catalogues.number_formats import FORMATS
 from stability.engine.measurement import Measurement
 from stability.frames.arrow import arrow_table
+from stability.frames.axes import axis_pair
 from stability.records.experiment import Experiment
 
 LABEL_ROOM = 0.12  # the share of a panel's height that a few words need
@@ -18,10 +19,10 @@ def format_limit_table(
     """Return the limits of a format (a key of FORMATS; empty: the run's) on axes from `bounds`.
 
     Columns: quantity, height, words, inside, under (True if words stand below their line). A limit
-    beyond its axis has inside False and its height at the edge: it is not drawn, but every axis has
-    a number. A norm reaches a rule where the root mean square of its numbers, as stored, is at the
-    limit: stored gradients are gradients of the mean loss times the loss scale, and the rule for
-    weight gradients is exact for a hidden layer.
+    beyond the axis that shows everything has inside False and its height at the edge: it is not
+    drawn, but every axis has a number. A norm reaches a rule where the root mean square of its
+    numbers, as stored, is at the limit: stored gradients are gradients of the mean loss times the
+    loss scale, and the rule for weight gradients is exact for a hidden layer.
     """
     row = FORMATS[format] if format else e.number_format
     ends = {
@@ -31,7 +32,7 @@ def format_limit_table(
     }
     rows = []
     for quantity in bounds.column_names:
-        low, high = bounds[quantity].to_pylist()
+        living, (low, high) = axis_pair(bounds, quantity), axis_pair(bounds, quantity, 1)
         unit = stored_unit(e, newest, quantity)
         for end, value in ends.items():
             words = f"{row.label} {end}"
@@ -39,7 +40,9 @@ def format_limit_table(
                 words += ", as stored"
             exact = value * unit
             height = min(max(low, exact), high)
-            share = (math.log10(height) - math.log10(low)) / (math.log10(high) - math.log10(low))
+            ends_seen = living if living[0] <= height <= living[1] else (low, high)
+            bottom, top = map(math.log10, ends_seen)
+            share = (math.log10(height) - bottom) / (top - bottom)
             room = LABEL_ROOM if end == "smallest" else 1 - LABEL_ROOM
             rows.append((quantity, height, words, low <= exact <= high, share > room))
     names = "quantity", "height", "words", "inside", "under"

@@ -1,6 +1,6 @@
 """The heights of the labels at the ends of lines, none of which covers another."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
 from stability.frames.arrow import LOG_QUANTITIES, arrow_table
+from stability.frames.axes import axis_pair
 from stability.records.experiment import Experiment
 
 LABEL_HEIGHT = 13  # pixels
@@ -18,6 +19,7 @@ def label_table(
     last: Mapping[str, np.ndarray],
     axes: Mapping[str, tuple[float, float]],
     heights: Mapping[str, int],
+    log_axes: Collection[str] = LOG_QUANTITIES,
 ) -> pa.Table:
     """Return where the labels of lines stand, given each quantity's `last` values `(S,)`.
 
@@ -29,12 +31,38 @@ def label_table(
     columns: dict[str, Any] = {"scheme": list(e.schemes), "text": texts}
     for name, values in last.items():
         low, high = axes[name]
-        if name in LOG_QUANTITIES:
+        if name in log_axes:
             values, low, high = np.log10(values), np.log10(low), np.log10(high)
         shares = spread_apart((values - low) / (high - low), LABEL_HEIGHT / heights[name])
         places = low + (high - low) * shares
-        columns[name] = 10.0**places if name in LOG_QUANTITIES else places
+        columns[name] = 10.0**places if name in log_axes else places
     return arrow_table(columns)
+
+
+def label_choices(
+    e: Experiment,
+    last: Mapping[str, np.ndarray],
+    limits: pa.Table,
+    heights: Mapping[str, int],
+    log_axes: Collection[str] = LOG_QUANTITIES,
+) -> pa.Table:
+    """Return the `label_table` of each choice of axes in `limits`, with the column `axes`.
+
+    It is 0 on the axes of the living schemes, 1 where everything is shown, and 2 on the axis of the
+    row's own scheme alone.
+    """
+    tables = []
+    for choice in (0, 1):
+        axes = {name: axis_pair(limits, name, choice) for name in last}
+        tables.append(label_table(e, last, axes, heights, log_axes))
+    alone = {
+        name: np.clip(values, *limits[name].to_numpy()[4:].reshape(-1, 2).T)
+        for name, values in last.items()
+    }
+    titles = [scheme_title(scheme) for scheme in e.schemes]
+    tables.append(arrow_table({"scheme": list(e.schemes), "text": titles} | alone))
+    choices = np.repeat([0, 1, 2], len(e.schemes))
+    return pa.concat_tables(tables).append_column("axes", pa.array(choices))
 
 
 def spread_apart(wanted: np.ndarray, distance: float) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Pinned runs, which are drawn in grey behind another run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+import numpy as np
 import pyarrow as pa
 
 from stability.engine.runs import Run
@@ -29,6 +30,16 @@ def pinned_tables(
         lines = make_lines(other, len(other.measurements))
         tables.append(add_label(lines, label, number / (len(started) + 1)))
     return {"pinned": pa.concat_tables(tables, promote_options="default")}  # some lack `scale`
+
+
+def pinned_ends(behind: Mapping[str, pa.Table], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the least and the largest value of each quantity of all pinned runs, `(2,)`."""
+    ends = {}
+    for table in behind.values():
+        for name in names:
+            low, high = (table[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
+            ends[name] = np.array([np.fmin.reduce([np.nan, *low]), np.fmax.reduce([np.nan, *high])])
+    return ends
 
 
 def add_label(lines: pa.Table, label: str, share: float) -> pa.Table:

@@ -1,18 +1,34 @@
 """The tables of the training chart: lines by step, labels and marks at their ends, the heat map."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stability.diagnosis.nonfinite import Remark, nonfinite_remarks
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
-from stability.frames.arrow import arrow_table, hide_unplottable, log_axis_limits, scheme_columns
+from stability.frames.arrow import (
+    LOG_QUANTITIES,
+    arrow_table,
+    hide_unplottable,
+    log_axis_limits,
+    scheme_columns,
+)
+from stability.frames.axes import (
+    axis_choices,
+    beyond_table,
+    ends_by_step,
+    linear_choices,
+    living_schemes,
+    usual_ends,
+)
 from stability.frames.format_limits import format_limit_table
-from stability.frames.line_labels import label_table
-from stability.frames.pinned import NO_PINS, Pinned, pinned_tables
+from stability.frames.line_labels import label_choices
+from stability.frames.pinned import NO_PINS, Pinned, pinned_ends, pinned_tables
+from stability.frames.relative import relative_profile
 from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
@@ -34,27 +50,83 @@ def training_tables(
     pinned: Pinned = NO_PINS,
     format: str = "",
     panels: Sequence[str] = TRAINING_PANELS,
+    log_loss: bool = False,
 ) -> dict[str, pa.Table]:
     """Return the tables of a training chart without its heat map, after `count` measurements (all).
 
-    `bands`, `held_out`, `marks`, `ends` (labels), `rules` at the limits of `format`, `limits`; with
-    pinned runs `pinned`, with loss scaling `skipped`. `panels` are those drawn, the lead first.
+    `bands`, `held_out`, `marks`, `ends` (labels), `beyond`, `rules` at the limits of `format`,
+    `limits`; with pinned runs `pinned`, with loss scaling `skipped`. `panels` are those drawn, the
+    lead first; `log_loss`: the axis of the loss is logarithmic.
     """
     count = count or len(run.measurements)
     e, newest, lines = run.experiment, run.measurements[count - 1], curve_table(run, count)
     behind = pinned_tables(run, pinned, curve_table)
-    limits = log_axis_limits(("gradient_norm",), lines, *behind.values())
+    limits = curve_limits(run, lines, behind, log_loss)
+    marks, held_out = divergence_marks(nonfinite_remarks(run, count)), held_out_table(run, count)
     tables = behind | {
         "bands": lines,
-        "held_out": held_out_table(run, count),
-        "marks": divergence_marks(nonfinite_remarks(run, count), e),
-        "ends": curve_labels(run, count, limits, panels),
-        "rules": format_limit_table(e, newest, limits, format),
+        "held_out": without_zeros(held_out) if log_loss else held_out,
+        "marks": marks,
+        "ends": curve_labels(run, count, limits, panels, log_loss),
+        "rules": format_limit_table(e, newest, limits.select(["gradient_norm"]), format),
+        "beyond": curves_beyond(e, lines, limits, behind, marks.num_rows),
     }
+    if log_loss:
+        tables |= {name: without_zeros(tables[name]) for name in ("bands", *behind)}
     if e.number_format.scales_loss:
         tables["skipped"] = skipped_steps(run, count)
-        limits = limits.append_column("scale", log_axis_limits(("scale",), lines)["scale"])
+        ends = log_axis_limits(("scale",), lines)["scale"].to_pylist()
+        limits = limits.append_column("scale", pa.array(ends * (limits.num_rows // 2)))
     return tables | {"limits": limits}
+
+
+def without_zeros(lines: pa.Table) -> pa.Table:
+    """Return lines whose losses of exactly 0, which a log axis cannot show, are null."""
+    for index, name in enumerate(lines.column_names):
+        if name.startswith("loss"):
+            column = lines[name]
+            shown = pc.if_else(pc.greater(column, 0), column, None)
+            lines = lines.set_column(index, name, shown)
+    return lines
+
+
+def curve_limits(
+    run: Run, lines: pa.Table, behind: Mapping[str, pa.Table], log_loss: bool
+) -> pa.Table:
+    """Return the limits of the axes of loss, accuracy and gradient norm, in pairs, as in `axes`."""
+    e, living = run.experiment, living_schemes(run)
+    limits: dict[str, list[float]] = {}
+    for name in ("loss", "gradient_norm"):
+        ends = curve_ends(e, lines, name)
+        others = [*pinned_ends(behind, (name,)).values()]
+        everything = np.concatenate([ends.ravel(), *others])
+        if name == "loss" and not log_loss:
+            top = LOSS_TOP * e.dataset_row.guessing_loss
+            limits[name] = linear_choices(top, usual_ends(ends), everything)
+        else:
+            ends, everything = (np.where(v > 0, v, math.nan) for v in (ends, everything))
+            limits[name] = axis_choices(usual_ends(ends), everything, living)
+    return arrow_table(limits | {"accuracy": [0.0, 1.0] * (len(e.schemes) + 2)})
+
+
+def curve_ends(e: Experiment, lines: pa.Table, name: str) -> np.ndarray:
+    """Return the range of a quantity at each step, `(2, S, steps)`."""
+    schemes = len(e.schemes)
+    return ends_by_step(lines, name, (schemes, lines.num_rows // schemes, 1))
+
+
+def curves_beyond(
+    e: Experiment, lines: pa.Table, limits: pa.Table, behind: Mapping[str, pa.Table], marks: int
+) -> pa.Table:
+    """Return the `beyond_table` of the curves, below the marks where schemes diverge."""
+    names = "loss", "gradient_norm"
+    ends = {}
+    for name in names:
+        low, high = curve_ends(e, lines, name)
+        extremes = [np.fmin.reduce(low, axis=1), np.fmax.reduce(high, axis=1)]
+        ends[name] = np.stack(extremes)[..., None]
+    always = [(-1, AFTER_EVERY_STEP + 1)]
+    return beyond_table(e, ends, limits, always, {"loss": marks}, pinned_ends(behind, names))
 
 
 def curve_table(run: Run, count: int) -> pa.Table:
@@ -95,37 +167,38 @@ def held_out_table(run: Run, count: int) -> pa.Table:
     return arrow_table(columns)
 
 
-def curve_labels(run: Run, count: int, limits: pa.Table, panels: Sequence[str]) -> pa.Table:
-    """Return the `label_table` of the newest values of the schemes whose loss is finite."""
+def curve_labels(
+    run: Run, count: int, limits: pa.Table, panels: Sequence[str], log_loss: bool
+) -> pa.Table:
+    """Return the `label_choices` of the newest values of the schemes whose loss is finite."""
     e, newest = run.experiment, run.measurements[count - 1]
-    axes = {
-        "loss": (0.0, LOSS_TOP * e.dataset_row.guessing_loss),
-        "accuracy": (0.0, 1.0),
-        "gradient_norm": tuple(limits["gradient_norm"].to_pylist()),
-    }
     heights = panel_heights(panels_shown(e, panels))
-    axes = {name: axes[name] for name in heights if name in axes}
+    names = [name for name in heights if name in limits.column_names]
     last = {
-        name: median_and_range_columns(name, stack_masked([newest], name))[name] for name in axes
+        name: median_and_range_columns(name, stack_masked([newest], name))[name] for name in names
     }
     finite = np.isfinite(median_of_finite(newest.loss))
     last = {name: np.where(finite, values, math.nan) for name, values in last.items()}
-    return label_table(e, last, axes, heights)
+    logs = LOG_QUANTITIES | {"loss"} if log_loss else LOG_QUANTITIES
+    if log_loss and "loss" in last:
+        last["loss"] = np.where(last["loss"] > 0, last["loss"], math.nan)
+    return label_choices(e, last, limits, heights, logs)
 
 
-def divergence_marks(remarks: Sequence[Remark], e: Experiment) -> pa.Table:
-    """Return the marks where lines end, one below another from the top of the loss's axis.
+def divergence_marks(remarks: Sequence[Remark]) -> pa.Table:
+    """Return the marks where lines end, one below another.
 
-    Columns: scheme, step, text, height (on that axis).
+    Columns: scheme, step, text, row (from the top of the panel).
     """
     ends = [remark for remark in remarks if remark.diverged]
-    columns = {
-        "scheme": [remark.scheme for remark in ends],
-        "step": [remark.step for remark in ends],
-        "text": [remark.label for remark in ends],
-    }
-    shares = 1 - 0.11 * (np.arange(len(ends)) + 0.5)
-    return arrow_table(columns | {"height": LOSS_TOP * e.dataset_row.guessing_loss * shares})
+    return arrow_table(
+        {
+            "scheme": [remark.scheme for remark in ends],
+            "step": [remark.step for remark in ends],
+            "text": [remark.label for remark in ends],
+            "row": list(range(len(ends))),
+        }
+    )
 
 
 def skipped_steps(run: Run, count: int) -> pa.Table:
@@ -144,7 +217,8 @@ def heat_table(run: Run, scheme: str, quantity: str, count: int | None = None) -
     """Return one quantity of one scheme, layer by step, after `count` measurements (all).
 
     Columns: layer, step, until (the bin is [step, until), of at most MOST_BINS), value (the median
-    over the replicates), power (log10 of value), state: "finite", "zero" or "not finite".
+    over the replicates), power (log10 of its `relative_profile`), state: "finite", "zero" or "not
+    finite".
     """
     e, count = run.experiment, count or len(run.measurements)
     kept = sorted(run.profile_steps)
@@ -154,7 +228,8 @@ def heat_table(run: Run, scheme: str, quantity: str, count: int | None = None) -
     profiles = [getattr(run.measurements[step], quantity)[index] for step in starts]
     value = median_of_finite(np.stack(profiles))  # of (bins, R, L): (bins, L)
     with np.errstate(divide="ignore", invalid="ignore"):
-        power = np.where(np.isfinite(value) & (value > 0), np.log10(value), math.nan)
+        power = np.log10(relative_profile(quantity, value))
+    power = np.where(np.isfinite(power), power, math.nan)
     state = np.where(value == 0, "zero", np.where(np.isfinite(value), "finite", "not finite"))
     return arrow_table(
         {

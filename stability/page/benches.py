@@ -45,8 +45,10 @@ class TrainScene:
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
         verdicts, scheme = current_verdicts(run, count), view.value_shown("heat_scheme", run.record)
-        spec = charts.training_spec(run.record, scheme, view.heat_quantity, self.pins)
-        tables = frames.training_tables(run, count, pinned, view.format)
+        is_log = view.loss_axis == "log"
+        shown = view.heat_quantity, self.pins, frames.TRAINING_PANELS, is_log
+        spec = charts.training_spec(run.record, scheme, *shown)
+        tables = frames.training_tables(run, count, pinned, view.format, log_loss=is_log)
         return {
             Slot.CARDS: Cards(card_htmls(run, count, verdicts, self.look.waiting)),
             Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),

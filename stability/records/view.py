@@ -48,6 +48,7 @@ ANSWER_LABELS = {"": "Not yet", "shown": "Shown without one"} | {
 }
 FORMAT_LABELS = {"": "That of the run"} | {key: row.label for key, row in FORMATS.items()}
 NEWEST_STEP = 5000  # the most steps that a run can have: stands for the newest measurement
+LOSS_AXES = {"": "Linear", "log": "Log"}
 HEAT_MAP_QUANTITIES = {
     "signal": "Signal",
     "signal_gradient": "Signal gradient",
@@ -111,11 +112,15 @@ class View(Record):
         "The network that is trained again and again, with one change each time.",
         choices_for=lambda e: {"": "The first that does not learn"}
         | {key: scheme_title(key) for key in e.schemes})
+    loss_axis: str = setting("", Choice, "Charts", "Axis of the loss",
+        "A log axis shows how a small loss falls on.",
+        rows=LOSS_AXES, choices_for=lambda e: LOSS_AXES)
     heat_scheme: str = setting("", OptionalScheme, "Heat map", "Heat map of",
         "The scheme whose layers are shown step by step.",
         choices_for=lambda e: {key: scheme_title(key) for key in e.schemes})
     heat_quantity: str = setting("signal_gradient", Choice, "Heat map", "Quantity",
-        "Blue has shrunk below 1, orange has grown above it, grey is exactly 0 or not finite.",
+        "Over that of the layer where it enters, a signal at the first, a gradient at the last: "
+        "blue has shrunk, orange has grown, grey is exactly 0 or not finite.",
         rows=HEAT_MAP_QUANTITIES, choices_for=lambda e: HEAT_MAP_QUANTITIES)
     # fmt: on
 

@@ -196,7 +196,7 @@ def profile_rows(page: Page) -> list[dict]:
 
 
 def test_a_click_moves_the_profiles_to_that_step_and_the_link_says_so(finished_page):
-    x, y = place(finished_page, TRAINING, 0.25, 2)
+    x, y = place(finished_page, TRAINING, 0.258, 2)
     finished_page.mouse.click(x, y)
     until(finished_page, DEPTH, "step_shown", "15")
     expect(finished_page.get_by_text("Layers shown at step 15")).to_be_visible()
@@ -268,7 +268,8 @@ def test_a_drag_zooms_into_a_stretch_of_all_panels_and_a_double_click_shows_all_
     assert signal(finished_page, DEPTH, "step_shown") == "", "a drag is no click"
     finished_page.mouse.dblclick(*place(finished_page, TRAINING, 0.5))
     until(finished_page, TRAINING, "zoom", None)
-    assert finished_page.evaluate("views()[0].scale('concat_0_x').domain()") == whole == [0, 60]
+    assert finished_page.evaluate("views()[0].scale('concat_0_x').domain()") == whole
+    assert whole == [pytest.approx(0, abs=2), pytest.approx(60, abs=2)], "and room at both ends"
 
 
 def test_a_scheme_stands_alone_by_its_legend_or_its_name_at_the_line(finished_page, message_sizes):
@@ -297,20 +298,53 @@ def test_a_scheme_stands_alone_by_its_legend_or_its_name_at_the_line(finished_pa
     assert faint == {"he_normal": 0.125, "xavier_normal": 1}
     button.click()
     until(finished_page, DEPTH, "alone", "")
-    end = finished_page.evaluate(
-        """() => {
-          const view = views()[0], found = [];
-          const box = document.querySelectorAll("canvas")[0].getBoundingClientRect();
+    x, y = place_of_words(finished_page, TRAINING, "He (normal)")
+    finished_page.mouse.click(x + 12, y)
+    until(finished_page, DEPTH, "alone", "he_normal")
+    assert len(message_sizes) == before
+
+
+def place_of_words(page: Page, chart: int, words: str) -> tuple[float, float]:
+    """The place on the page where words of a picture are anchored."""
+    page.locator("canvas").nth(chart).scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """([chart, words]) => {
+          const view = views()[chart], found = [];
+          const box = document.querySelectorAll("canvas")[chart].getBoundingClientRect();
           const look = (item, x, y) => {
             if (!item.marktype) [x, y] = [x + (item.x ?? 0), y + (item.y ?? 0)];
-            if (item.text === "He (normal)") found.push([x, y]);
+            if (item.text === words) found.push([x, y]);
             (item.items ?? []).forEach((child) => look(child, x, y));
           };
           look(view.scenegraph().root, 0, 0);
           const [left, top] = view.origin(), [x, y] = found[0];
-          return [box.x + left + x + 12, box.y + top + y];
-        }"""
+          return [box.x + left + x, box.y + top + y];
+        }""",
+        [chart, words],
     )
-    finished_page.mouse.click(*end)
-    until(finished_page, DEPTH, "alone", "he_normal")
-    assert len(message_sizes) == before
+    return x, y
+
+
+def test_an_axis_holds_the_living_and_a_click_on_what_leaves_it_shows_everything(page, server):
+    page.goto(f"{server.url}?{QUERY.replace('xavier_normal', 'normal:30')}&depth=24")
+    expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
+    page.wait_for_function("views().length == 2 && views()[1].signal('whole') === false")
+    until_painted(page)
+
+    def axis() -> list[float]:
+        until_painted(page)
+        return page.evaluate("views()[1].scale('concat_0_y').domain()")
+
+    living = axis()
+    (leaving, *_) = sorted(text for text in words(page, DEPTH) if text.startswith("▲ Normal 30"))
+    x, y = place_of_words(page, DEPTH, leaving)
+    page.mouse.click(x - 20, y + 5)
+    until(page, DEPTH, "whole", True)
+    whole = axis()
+    assert whole[1] > 1e6 * living[1]
+    page.mouse.click(x - 20, y + 5)  # on the words that lead back
+    until(page, DEPTH, "whole", False)
+    assert axis() == living
+    page.get_by_role("button", name="Normal 30", exact=True).click()
+    until(page, DEPTH, "alone", "normal:30")
+    assert axis()[1] == whole[1], "alone it has an axis of its own"

@@ -514,7 +514,9 @@ def test_a_run_that_costs_too_much_is_refused_with_its_estimate_and_the_nearest_
     assert len(at.warning) == 1
     assert " and this page stops at 60 seconds and 2 GB" in notices(at)
     assert "It fits with" in notices(at)
-    assert charts(at).keys() == {"profiles", "theory", "rules", "limits", "ends"}, "the prediction"
+    assert charts(at).keys() == {"profiles", "theory", "rules", "limits", "ends", "beyond"}, (
+        "the prediction"
+    )
     assert not at.get("progress")
     (button,) = (button for button in at.button if button.label.startswith("Use "))
     assert button.label.removeprefix("Use ") in notices(at)

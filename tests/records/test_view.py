@@ -19,6 +19,7 @@ VIEWS = st.builds(
     section=st.sampled_from(["", "symmetry", "theory"]),
     layer=st.integers(1, 100),
     heat_scheme=st.sampled_from([""]) | SCHEME,
+    loss_axis=st.sampled_from(["", "log"]),
     heat_quantity=st.sampled_from(list(HEAT_MAP_QUANTITIES)),
 )
 PRODUCTS = st.builds(
