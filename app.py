@@ -62,10 +62,9 @@ def main() -> None:
             sidebar(session)
     if link := session.link_to_write():
         st.query_params.from_dict(link)
-    top = st.container(**CENTRED, horizontal_alignment="distribute")
-    top.html(cards.heading_html(session.greeting), width="content")
     server, navigation = shared_server(), presenter_bar if presenting else bench_tabs
-    with top:
+    with st.container(**CENTRED, horizontal_alignment="distribute"):
+        st.html(cards.heading_html(session.greeting), width="content")
         navigation(session)
     notices(session)
     claim = open_lesson(server, session, session.lesson) if session.lesson else st.container()
@@ -80,7 +79,8 @@ def main_area(server: Server, session: Session, claim: DeltaGenerator) -> None:
     trains = session.page.view.bench_link.trains
     row: dict[str, Any] = {"horizontal": True, "key": page_layout.VERDICTS} if trains else {}
     containers = {Slot.CLAIM: claim, Slot.CARDS: st.container(**row)}
-    containers[Slot.CARDS].html("<i></i>")  # hidden: an empty container would take no room
+    if trains:
+        containers[Slot.CARDS].html("<i></i>")  # hidden: an empty container would take no room
     containers[Slot.PROGRESS] = toolbar(server, session)
     pinned_runs(server, session)
     message, fits = st.empty(), server.fits(session.page.record)  # as in `notices`

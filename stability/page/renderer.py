@@ -62,7 +62,7 @@ class Renderer:
         self._remedies: tuple[RemedyButton, ...] = ()
         self._buttons_drawn = 0  # a widget that is drawn twice in one run needs two keys
         if not (session.shows_run or look.stream.measurements):
-            self._draw(Slot.CARDS, Cards((waiting_html(*STARTING),)))
+            self._say(*STARTING)
         session.shows_run = True
 
     def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
@@ -115,9 +115,15 @@ class Renderer:
         """Say that others train first, and remove the curves of the run before, once."""
         if not self._says_waiting:
             self._says_waiting = True
-            self._draw(Slot.CARDS, Cards((waiting_html(*WAITING),)))
+            self._say(*WAITING)
             for slot in (Slot.LEFT, Slot.RIGHT):
                 self._elements[slot] = self.containers[slot].empty()
+
+    def _say(self, title: str, sentence: str) -> None:
+        """Say something in the place of the cards, or of what a bench without cards has there."""
+        text = waiting_html(title, sentence)
+        has_cards = self.look.page.view.bench_link.trains
+        self._draw(Slot.CARDS, Cards((text,)) if has_cards else html(text))
 
     def _draw(self, key: Hashable, piece: Piece) -> None:
         if isinstance(piece, tuple):
