@@ -19,6 +19,7 @@ from stability.page.css import page_css
 from stability.page.first_paint import FIRST_PAINT
 from stability.page.glossary_text import glossary_markdown
 from stability.page.pieces import Element, Picture, Slot
+from stability.page.playback import playback_data
 from stability.page.renderer import Renderer, draw_piece
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
@@ -62,16 +63,19 @@ def main() -> None:
             sidebar(session)
     if link := session.link_to_write():
         st.query_params.from_dict(link)
-    server, navigation = shared_server(), presenter_bar if presenting else bench_tabs
+    server = shared_server()
     with st.container(**CENTRED, horizontal_alignment="distribute"):
         st.html(cards.heading_html(session.greeting), width="content")
-        navigation(session)
+        if not presenting:
+            bench_tabs(session)
     notices(session)
     claim = open_lesson(server, session, session.lesson) if session.lesson else st.container()
+    if session.opens_run:
+        main_area(server, session, claim)
+        return
+    toolbar(server, session)
     if not session.page.view.bench_link.record:
         lesson_list(server, session)
-    elif not session.awaits_answer:
-        main_area(server, session, claim)
 
 
 def main_area(server: Server, session: Session, claim: DeltaGenerator) -> None:
@@ -168,11 +172,6 @@ def bench_tabs(session: Session) -> None:
     st.popover("Words", icon=":material/menu_book:").markdown(glossary_markdown())
 
 
-def presenter_bar(session: Session) -> None:
-    with st.container(**CENTRED, width="content"):
-        draw_pieces(*widgets.presenter_buttons(session))
-
-
 def lesson_list(server: Server, session: Session) -> None:
     """List all lessons by the book's sections: links, each marked once it was answered."""
     st.caption(prose.COURSE_INTRODUCTION)
@@ -205,7 +204,6 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenera
             with st.container(horizontal=True):
                 draw_pieces(*widgets.option_buttons(session, lesson))
         if waits:
-            copy_link(server, session)
             return st.container()
         return feedback(lesson, view.answer, view.is_presenter_view)
 
@@ -229,14 +227,26 @@ def copy_link(server: Server, session: Session) -> None:
 
 
 def toolbar(server: Server, session: Session) -> DeltaGenerator:
-    """Draw the toolbar. Returns the container of the progress bar, beside it or beneath it."""
-    if session.page.view.is_presenter_view:
-        return st.container()
+    """Draw the playback and buttons. Returns the container that says how far the run has come."""
+    presenting, key = session.page.view.is_presenter_view, page_layout.PLAYBACK
     idle = session.lacks_schemes or not server.fits(session.page.record)
     with st.container(**CENTRED, gap="xsmall", key=page_layout.TOOLBAR):
+        if presenting and session.opens_run:
+            words, shown = widgets.presenter_settings(session.page)
+            with st.popover(words, icon=":material/tune:", key="presenter_settings"):
+                controls(session, shown)
+        with st.container(key=page_layout.SHARED_STEP):
+            progress = st.container()
+            if session.opens_run:
+                server.components[key](
+                    data=playback_data(session.page, idle),
+                    key=key,
+                    on_moment_change=lambda: session.show_step(st.session_state[key].moment),
+                )
         draw_pieces(*widgets.toolbar_buttons(session, idle))
-        copy_link(server, session)
-        return st.container(key=page_layout.PROGRESS)
+        if not presenting:
+            copy_link(server, session)
+    return progress
 
 
 def pinned_runs(server: Server, session: Session) -> None:
@@ -257,10 +267,10 @@ def notices(session: Session) -> None:
 def bench_area(server: Server, session: Session) -> Containers:
     """Lay out the containers of all pieces, and draw what stays the same between them."""
     trains = session.page.view.bench_link.trains
-    # What the charts share is carried by elements around them.
-    with st.container(key=page_layout.SHARED_STEP).container(key=page_layout.SHARED_SCHEME):
+    with st.container(key=page_layout.SHARED_SCHEME):
         if trains:
-            legend(server, session)
+            key = page_layout.LEGEND
+            server.components[key](data=cards.legend_data(session.page.experiment), key=key)
         left, right = st.columns(2, gap="medium")
     left_chart = left.container(key=page_layout.left_key(trains))
     right_chart = right.container(key=page_layout.right_key(trains))
@@ -270,16 +280,6 @@ def bench_area(server: Server, session: Session) -> Containers:
                 control(session, name)
         right.caption(" ".join([prose.DASHED_NOTE, *predict(session.page.experiment).notes]))
     return {Slot.LEFT: left_chart, Slot.RIGHT: right_chart} | look_closer(session)
-
-
-def legend(server: Server, session: Session) -> None:
-    """Draw the legend of the charts and the slider of the profiles, which act in the browser."""
-    key = page_layout.LEGEND
-    server.components[key](
-        data=cards.legend_data(session.page.experiment, session.page.view.moment),
-        key=key,
-        on_moment_change=lambda: session.show_step(st.session_state[key].moment),  # for the link
-    )
 
 
 def look_closer(session: Session) -> Containers:
@@ -328,18 +328,18 @@ def button_column(key: str, press: Callable[[int], None]) -> Any:
 
 
 def show(server: Server, session: Session, containers: Containers) -> None:
-    """Draw the run while it is computed, or up to the step of a pause, and the pinned runs."""
-    look, playback = server.look(session), session.playback
-    until = playback.until(look.stream.last_index)
+    """Draw the run while it is computed, and the pinned runs."""
+    look = server.look(session)
     renderer = Renderer(containers, look, session, button_column)
+    measurements = look.stream.measurements
     # Streamlit looks, at every access to its state, whether the visitor has left or gone on.
     end_if_left = partial(st.session_state.get, "session")
-    with closing(server.follow(look, until, end_if_left)) as queue_positions:
+    with closing(server.follow(look, end_if_left)) as queue_positions:
         for queue_position in queue_positions:
-            playback.count = renderer.draw(until, queue_position)
+            renderer.draw(len(measurements), queue_position)
             if session.remember_run(look.stream):  # now: a search that follows may be left
                 tried_experiments(session, containers[Slot.HISTORY])
-    playback.count = renderer.draw(until, at_rest=True)
+    renderer.draw(len(measurements), at_rest=True)
     if session.remember_run(look.stream):
         tried_experiments(session, containers[Slot.HISTORY])
 

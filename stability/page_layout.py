@@ -24,14 +24,16 @@ SETTING = "setting"  # the prefix of the keys of the rows of all settings
 VERDICTS = "verdicts"
 CARD = "card"  # the prefix of the keys of all cards
 TOOLBAR = "toolbar"
-PROGRESS = "progress"
 LESSON = "lesson"
 PINS = "pins"
 LEGEND = "legend"
-# Containers around the charts: the charts and their legend share the chosen step and scheme as
-# values of these elements.
+PLAYBACK = "playback"
+# The containers of the playback and of the charts: what it, the legend and the charts share, the
+# step shown and the scheme that stands alone, are values of these elements.
 SHARED_STEP = "moment-shown"
 SHARED_SCHEME = "scheme-alone"
+SMALL_BUTTON = "small"  # the prefix of the keys of all buttons that show their icon alone
+OPTION = "option"  # the prefix of the keys of the answers to a question
 PRESENTER_BUTTON = "conduct"  # the prefix of the keys of all presenter buttons
 
 

@@ -44,13 +44,13 @@ class TrainScene:
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
-        verdicts, scheme = current_verdicts(run, count), view.value_shown("heat_scheme", run.record)
-        is_log = view.loss_axis == "log"
-        shown = view.heat_quantity, self.pins, frames.TRAINING_PANELS, is_log
-        spec = charts.training_spec(run.record, scheme, *shown)
+        shown, scheme = view.count_shown(count), view.value_shown("heat_scheme", run.record)
+        verdicts, is_log = current_verdicts(run, shown), view.loss_axis == "log"
+        drawn = view.heat_quantity, self.pins, frames.TRAINING_PANELS, is_log
+        spec = charts.training_spec(run.record, scheme, *drawn)
         tables = frames.training_tables(run, count, pinned, view.format, log_loss=is_log)
         return {
-            Slot.CARDS: Cards(card_htmls(run, count, verdicts, self.look.waiting)),
+            Slot.CARDS: Cards(card_htmls(run, shown, verdicts, self.look.waiting)),
             Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),
         }
 
@@ -65,7 +65,7 @@ class TrainScene:
 
     def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run = self.look.stream
-        verdicts = current_verdicts(run, count)
+        verdicts = current_verdicts(run, self.look.page.view.count_shown(count))
         return {Slot.REMEDIES: remedy_buttons(run.record, verdicts, self.look.searches)}
 
 
@@ -78,15 +78,16 @@ class ProductScene:
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
         product, norms = self.look.stream.record, self.look.stream.measurements[:count]
         tables = frames.product_tables(product, norms)
+        shown = norms[: self.look.page.view.count_shown(count)]
         return {
-            Slot.CARDS: paragraphs(sentences_about_product(product, norms)[:1]),
+            Slot.CARDS: paragraphs(sentences_about_product(product, shown)[:1]),
             Slot.LEFT: Picture(charts.product_spec(product), tables),
         }
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        product, norms = self.look.stream.record, self.look.stream.measurements[:count]
-        why = sentences_html(sentences_about_product(product, norms)[1:])
-        return {Slot.RIGHT: html(matrices_html(product, count - 1) + why)}
+        product, shown = self.look.stream.record, self.look.page.view.count_shown(count)
+        sentences = sentences_about_product(product, self.look.stream.measurements[:shown])
+        return {Slot.RIGHT: html(matrices_html(product, shown - 1) + sentences_html(sentences[1:]))}
 
     def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
         return {}
@@ -155,15 +156,16 @@ class Look:
     pinned: Mapping[str, Run]
     waiting: Mapping[str, str]
     claim: OpenSection
-    paused: bool
     searches: dict[str, CureSearch] = field(default_factory=dict)
+    is_refused: bool = False  # too costly: only what is there before the first step is shown
 
     @property
     def bench(self) -> Bench:
         """The bench of the stream."""
         return BENCHES[type(self.page.record)]
 
-    def streams(self, until: int) -> list[tuple[AnyStream, int]]:
+    @property
+    def streams(self) -> list[tuple[AnyStream, int]]:
         """Return the streams to compute, in order, and how many measurements of each."""
         before = [(one, 1) for one in self.claim.computations]
         behind = [(one, 1) for one in self.section.computations]
@@ -171,10 +173,10 @@ class Look:
             before, behind = before + behind, []
         # The first pictures come before what takes long.
         streams = [(self.stream, 1), *before] if before else []
-        streams += [(self.stream, until), *(behind if until > self.stream.last_index else [])]
-        if not self.paused:
-            streams += [(pin, pin.last_index + 1) for pin in self.pinned.values()]
-        return streams
+        if self.is_refused:
+            return [*streams, (self.stream, 1)]
+        streams += [(self.stream, self.stream.last_index + 1), *behind]
+        return [*streams, *((pin, pin.last_index + 1) for pin in self.pinned.values())]
 
     def amounts(self, count: int) -> list[int | bool]:
         """Return how much there is to draw: the page changes only where these numbers do."""
@@ -184,16 +186,13 @@ class Look:
         ended = [one.finished for one in (self.stream, *streams)]
         return [count, searched, *ended, *(len(one.measurements) for one in streams)]
 
-    def progress_text(self, count: int, queue_position: int) -> str:
-        """Return how far the stream has come, and how many others come first."""
-        reached = f"{self.page.record.unit} {max(0, count - 1)} of {self.stream.last_index}"
+    def remark(self, queue_position: int) -> str:
+        """Return how many other trainings come first, or how far a search has come."""
         if queue_position:
             trainings = "training" if queue_position == 1 else "trainings"
-            return f"{queue_position} {trainings} before yours; {reached}"
-        if self.paused:
-            return f"paused at {reached}"
+            return f"{queue_position} {trainings} before yours"
         search = self.section.search
-        return f"{reached}; {search_progress(search)}" if search else reached
+        return search_progress(search) if search else ""
 
 
 def section_row(page: Page) -> Section:

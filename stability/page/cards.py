@@ -137,8 +137,8 @@ def claim_html(reading: ClaimReading) -> str:
     return f"<div class='claim'><b>{word}:</b>{''.join(spans)}</div>"
 
 
-def legend_data(experiment: Experiment, step_shown: int) -> dict[str, Any]:
-    """Return the data of the legend component: the schemes, and the step of the profiles."""
+def legend_data(experiment: Experiment) -> dict[str, Any]:
+    """Return the data of the legend component: the schemes."""
     schemes = [
         {
             "scheme": scheme,
@@ -148,9 +148,4 @@ def legend_data(experiment: Experiment, step_shown: int) -> dict[str, Any]:
         }
         for scheme, style in scheme_style_indices(experiment.schemes).items()
     ]
-    return {
-        "schemes": schemes,
-        "steps": experiment.steps,
-        "moment": "" if step_shown >= experiment.steps else str(step_shown),
-        "shared": [page_layout.SHARED_STEP, page_layout.SHARED_SCHEME],
-    }
+    return {"schemes": schemes, "shared": page_layout.SHARED_SCHEME}

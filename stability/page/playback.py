@@ -1,36 +1,56 @@
-"""The playback of a run: a pause stops one visitor's view, not the run."""
+"""The step that is shown, and how far its run has come: what the playback component is told.
 
-from dataclasses import dataclass
+The component plays a run and moves through its steps in the browser. The server hears of a step
+once it rests there, as `View.moment`, and makes what the browser cannot: cards and sections.
+"""
+
+import math
+from html import escape
+from typing import Any
+
+from stability import page_layout
+from stability.engine.runs import steps_with_profiles
+from stability.records.experiment import Experiment
+from stability.records.page import Page
+from stability.records.view import NEWEST_STEP
 
 
-@dataclass
-class Playback:
-    """The state of playback: playing, or paused after `count` measurements."""
+def playback_data(page: Page, idle: bool) -> dict[str, Any]:
+    """Return the data of the component; it is disabled while it is `idle`, without a run."""
+    start = "untrained networks" if page.view.bench_link.trains else "first matrix"
+    return {
+        "unit": page.record.unit,
+        "last": page.last_step,
+        "stride": step_stride(page),
+        "moment": "" if page.view.moment >= page.last_step else str(page.view.moment),
+        "shared": page_layout.SHARED_STEP,
+        "idle": idle,
+        "help": {
+            "play": "once again from here, or from the start (space)",
+            "start": f"back to the {start}, paused",
+        },
+    }
 
-    last_step: int
-    paused: bool = False
-    count: int = 1
 
-    def toggle_pause(self) -> None:
-        """Pause at the measurements shown, or play on."""
-        self.paused = not self.paused
+def step_stride(page: Page) -> int:
+    """Return how many steps a key moves: 1, or more where a long run keeps fewer profiles."""
+    if not isinstance(page.record, Experiment):
+        return 1
+    return math.ceil(page.last_step / (len(steps_with_profiles(page.record)) - 1))
 
-    def step_forward(self) -> None:
-        """Show one more measurement, paused."""
-        self.pause_at(self.count + 1)
 
-    def step_back(self) -> None:
-        """Show one measurement less, paused."""
-        self.pause_at(self.count - 1)
+def step_to_show(page: Page, text: str) -> int:
+    """Return the step that a visitor asks for, or the last before it whose profiles are kept.
 
-    def rewind(self) -> None:
-        """Show the state before the first step, paused."""
-        self.pause_at(1)
+    The last step of a run, and no text, are the newest step of any run.
+    """
+    if not text or int(text) >= page.last_step:
+        return NEWEST_STEP
+    if not isinstance(page.record, Experiment):
+        return int(text)
+    return max(step for step in steps_with_profiles(page.record) if step <= int(text))
 
-    def pause_at(self, count: int) -> None:
-        """Pause after `count` measurements, at least one and at most all."""
-        self.paused, self.count = True, max(1, min(count, self.last_step + 1))
 
-    def until(self, last_index: int) -> int:
-        """Return how many measurements to draw of a run that ends at `last_index`."""
-        return self.count if self.paused else last_index + 1
+def progress_html(trained: int, remark: str) -> str:
+    """Return how far the run has come, for the component, which watches it; nothing to see."""
+    return f"<i data-trained='{trained}' data-remark='{escape(remark, quote=True)}'></i>"

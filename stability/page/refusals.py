@@ -19,10 +19,8 @@ def refusal_pieces(server: Server, session: Session) -> list[Element]:
 
 
 def can_show_start(server: Server, session: Session) -> bool:
-    """Pause a run that is refused before its first step. Returns True if that can be shown."""
+    """Return True if a run that is refused can be shown before its first step."""
     session.shows_run = server.affords_start(session.page.record)
-    if session.shows_run:
-        session.playback.rewind()
     return session.shows_run
 
 

@@ -26,6 +26,7 @@ from stability.page.pieces import (
     data_table,
     html,
 )
+from stability.page.playback import progress_html
 from stability.page.prose import STARTING, WAITING
 from stability.page.session import Session
 from stability.records.experiment import MOST_SCHEMES
@@ -52,7 +53,6 @@ class Renderer:
         self.scene = look.bench.scene(look)
         self._elements: dict[Hashable, Any] = {}
         self._drawn_at = self._occasional_at = -OCCASIONAL
-        self._count_shown = 1
         self._amounts: Sequence[int] = ()  # at the last draw
         self._occasional_amounts: Sequence[int] = ()
         self._says_waiting = False
@@ -65,40 +65,36 @@ class Renderer:
             self._say(*STARTING)
         session.shows_run = True
 
-    def draw(self, until: int, queue_position: int = 0, at_rest: bool = False) -> int:
-        """Draw the first `until` measurements, or as many as there are.
+    def draw(self, count: int, queue_position: int = 0, at_rest: bool = False) -> None:
+        """Draw what follows from the first `count` measurements.
 
-        Slow pieces are drawn once a second and at rest. Returns how many measurements are shown.
+        Slow pieces are drawn once a second and at rest.
         """
-        stream, bar, now = self.look.stream, self._elements.get(Slot.PROGRESS), time.monotonic()
-        count = min(until, len(stream.measurements))
+        now = time.monotonic()
         if (
             not at_rest
             and now - self.session.opened_at < LOADING
             and now - self._drawn_at < OCCASIONAL
         ):
-            return self._count_shown
-        text = self.look.progress_text(count, queue_position)
-        bar = bar or self.containers[Slot.PROGRESS]
-        self._elements[Slot.PROGRESS] = bar.progress(max(0, count - 1) / stream.last_index, text)
+            return
+        remark = self.look.remark(queue_position)
+        self._draw(Slot.PROGRESS, html(progress_html(max(0, count - 1), remark)))
         if not count:
             if queue_position:
                 self._draw_waiting()
-            return 1
-        self._drawn_at, self._count_shown = now, count
+            return
+        self._drawn_at = now
         before, self._amounts = self._amounts, self.look.amounts(count)
         is_due = now - self._occasional_at >= OCCASIONAL
         if at_rest or (is_due and self._occasional_amounts != self._amounts):
             is_first, self._occasional_at = self._occasional_at < 0, now
             self._occasional_amounts = self._amounts
             self._draw_all(count)
-            for slot, piece in (
-                {} if is_first and not at_rest else self.scene.last_pieces(count)
-            ).items():
-                self._draw(slot, piece)
+            if at_rest or not is_first:
+                for slot, piece in self.scene.last_pieces(count).items():
+                    self._draw(slot, piece)
         elif before != self._amounts:
             self._draw_each(self.scene.frequent_pieces(count))
-        return count
 
     def _draw_all(self, count: int) -> None:
         occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both

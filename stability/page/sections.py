@@ -155,7 +155,7 @@ def live_symmetry_pieces(run: Run, view: View, count: int) -> list[Piece]:
     ties = [probe_sentences.tie_sentence(e, scheme, layer) for scheme in e.schemes]
     return [
         paragraphs([*swaps, *filter(None, ties)]),
-        Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, count)),
+        Picture(charts.symmetry_spec(e), frames.symmetry_tables(run, view.count_shown(count))),
     ]
 
 
@@ -203,18 +203,18 @@ def number_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 TRAIN_SECTIONS = {
     "pre_activations": Section(
-        absent=why_no_hidden_unit, live=pre_activation_pieces, settings=("layer", "moment")
+        absent=why_no_hidden_unit, live=pre_activation_pieces, settings=("layer",)
     ),
     "learned": Section(
         absent=learned_function.why_not_drawn,
         live=learned_function_pieces,
         static=lambda e, view: [paragraphs(learned_function_sentences.learned_function_notes(e))],
-        settings=("dataset", "moment"),
+        settings=("dataset",),
     ),
     "formats": Section(
         live=format_pieces,
         static=lambda e, view: [paragraphs([prose.FORMATS_NOTE])],
-        settings=("moment", "format"),
+        settings=("format",),
     ),
     "symmetry": Section(
         absent=symmetries.why_no_symmetries,
@@ -235,9 +235,7 @@ TRAIN_SECTIONS = {
     ),
     "theory": Section(static=theory_pieces),
     "numbers": Section(
-        live=number_pieces,
-        static=lambda e, view: [paragraphs([prose.NUMBERS_NOTE])],
-        settings=("moment",),
+        live=number_pieces, static=lambda e, view: [paragraphs([prose.NUMBERS_NOTE])]
     ),
     "cure": Section(
         search=cure_section.search_to_open,

@@ -73,8 +73,8 @@ class Server:
             pinned={page.pin_label(pin): registry.open(pin) for pin in pins},
             waiting=page.waiting_schemes(session.chosen_schemes),
             claim=claim,
-            paused=session.playback.paused,
             searches=searches,
+            is_refused=not self.fits(page.record),
         )
         self.open_search(look)
         return look
@@ -95,22 +95,18 @@ class Server:
         return section.search
 
     def follow(
-        self, look: Look, until: int, between_steps: Callable[[], object] = lambda: None
+        self, look: Look, between_steps: Callable[[], object] = lambda: None
     ) -> Generator[int, None, None]:
         """Compute the streams of a look in their turn. Yields queue positions, to draw at.
 
         It does not once all is there: the page is drawn at rest after that. What `between_steps`
         raises ends it at once.
         """
-        run, streams = look.stream, look.streams(until)
-        if len(run.measurements) == until - 1:
-            run.measurement_at(until - 1)  # a single step waits for nobody
-        for stream, count in streams:
+        for stream, count in look.streams:
             for position in self.registry.follow(stream, count, FREQUENT, between_steps):
-                if any(len(other.measurements) < most for other, most in streams):
+                if any(len(other.measurements) < most for other, most in look.streams):
                     yield position
-        search = None if look.paused else self.open_search(look)
-        if search:
+        if search := self.open_search(look):
             most = search.last_index + 1
             for _ in self.registry.follow(search, most, FREQUENT, between_steps):
                 yield 0

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,9 @@ from stability import frames
 from stability.course.lessons import Lesson, all_lessons
 from stability.diagnosis.remedies import Remedy
 from stability.engine.registry import AnyStream
-from stability.engine.runs import Run, steps_with_profiles
+from stability.engine.runs import Run
 from stability.page.links import lesson_start, read_link, spell_link
-from stability.page.playback import Playback
+from stability.page.playback import step_to_show
 from stability.page.prose import GREETING, PROMISE
 from stability.page.settings import page_knobs
 from stability.records.experiment import Experiment
@@ -24,7 +24,7 @@ from stability.records.view import NEWEST_STEP, BenchRecord, View
 
 
 class Session:
-    """The page, its notes, the playback of its run, and the experiments tried before.
+    """The page, its notes, and the experiments tried before.
 
     `chosen_schemes` are those on chips: some may be illegal with the other settings, and there may
     be none.
@@ -36,7 +36,6 @@ class Session:
         self.chosen_schemes = self.page.experiment.schemes
         self.notes: list[str] = []
         self.shows_run = False  # False where the page has no cards and curves yet
-        self.playback = Playback(self.page.last_step)
         # Summaries of the experiments that were trained to their end, oldest first.
         self.history: dict[Experiment, pd.DataFrame] = {}
         self.answers: dict[str, str] = {}  # to the questions of lessons, by their keys
@@ -82,6 +81,11 @@ class Session:
         return bool(self.lesson) and not self.page.view.answer
 
     @property
+    def opens_run(self) -> bool:
+        """True if a run is shown, or would be: no list of lessons, and no question."""
+        return bool(self.page.view.bench_link.record) and not self.awaits_answer
+
+    @property
     def is_fresh(self) -> bool:
         """True until another experiment is opened; sections and pauses do not count."""
         view, first = View(bench=self.page.view.bench, lesson=self.page.view.lesson), Page()
@@ -116,7 +120,7 @@ class Session:
 
     def remember_run(self, run: AnyStream) -> bool:
         """Add a training that came to its end to the history. Returns True if it is new there."""
-        if not isinstance(run, Run) or not run.finished or self.playback.paused:
+        if not isinstance(run, Run) or not run.finished:
             return False
         is_new = run.experiment not in self.history
         if is_new:
@@ -126,9 +130,7 @@ class Session:
     def show_page(
         self, page: Page, notes: Sequence[str] = (), chosen: Sequence[str] | None = None
     ) -> None:
-        """Show this page; a run that was not shown before plays from its start."""
-        if self.page.record != page.record or self.page.view.answer != page.view.answer:
-            self.playback = Playback(page.last_step)
+        """Show this page."""
         self._touched, self.page, self.notes = True, page, list(notes)
         self.chosen_schemes = page.experiment.schemes if chosen is None else tuple(chosen)
 
@@ -143,8 +145,6 @@ class Session:
             self.show_page(self.page, [knob.absent[value]], self.chosen_schemes)
         elif isinstance(knob, ChoiceList):
             self._enter_schemes(name, knob, value)
-        elif name == "moment" and value == self.page.experiment.steps:
-            self.change_setting(name, NEWEST_STEP)  # of a longer run, too
         else:
             self.change_setting(name, value)
 
@@ -162,10 +162,8 @@ class Session:
         self.show_page(page, [*notes, *more], chosen)
 
     def show_step(self, text: str) -> None:
-        """Show the profiles of this step, or the last kept before it; without text the newest."""
-        kept = steps_with_profiles(self.page.experiment)
-        step = max(step for step in kept if step <= int(text)) if text else NEWEST_STEP
-        self.enter_value("moment", step)
+        """Show this step, or the last one kept before it; without text the newest."""
+        self.change_setting("moment", step_to_show(self.page, text))
 
     def draw_new_seed(self) -> None:
         """Draw all random numbers anew."""
@@ -177,7 +175,6 @@ class Session:
 
     def find_cure(self, scheme: str) -> None:
         """Open the search for a cure of this scheme; it begins after the last step."""
-        self.playback.paused = False
         view = replace(self.page.view, section="cure", cure_scheme=scheme)
         self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
 
@@ -189,12 +186,7 @@ class Session:
         """Switch between the presenter view and the usual one."""
         self.change_setting("view", "" if self.page.view.is_presenter_view else "present")
 
-    # Callbacks: playback, pins, other pages
-
-    def play(self, move: Callable[[Playback], None]) -> None:
-        """Change the playback, for instance by `Playback.step_forward`."""
-        self._touched = True
-        move(self.playback)
+    # Callbacks: pins, other pages
 
     def pin(self) -> None:
         """Pin the experiment that is shown."""
@@ -224,7 +216,7 @@ class Session:
 
     def open_bench(self, bench: str) -> None:
         """Show another bench, or the list of lessons; what is set on the benches stays."""
-        view = replace(self.page.view, bench=bench, lesson="", answer="")
+        view = replace(self.page.view, bench=bench, lesson="", answer="", moment=NEWEST_STEP)
         self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
 
     def open_lesson(self, key: str) -> None:

@@ -10,15 +10,15 @@ from stability.page.benches import section_row
 from stability.page.course_page import neighbouring_lessons, option_icon
 from stability.page.glossary_text import describe_schemes
 from stability.page.pieces import Element, button
-from stability.page.playback import Playback
 from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
 from stability.page.settings import page_knobs, shown_settings
-from stability.page_layout import presenter_key, undo_key
+from stability.page_layout import OPTION, SMALL_BUTTON, presenter_key, undo_key
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
 from stability.records.page import Page
 from stability.records.view import View
+from stability.text import number as spell
 
 SEARCH_FIELD: dict[str, Any] = {  # searches while one types; its cross clears it
     "label": "Find", "type": "search", "live": True, "placeholder": "Find a setting: lr, bf16 …",
@@ -91,36 +91,25 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
 
 
 def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
-    """Return the buttons of the toolbar; those that need a run are disabled if nothing runs."""
-    moves = [
-        (*pause_label(session.playback), Playback.toggle_pause, "Stops your view; nobody else's."),
-        ("Start", "first_page", Playback.rewind, "The state before the first step, paused."),
-        ("Step", "skip_next", Playback.step_forward, "One step further, then paused."),
-    ]
+    """Return the small buttons of the toolbar; Pin needs a run, and is disabled if nothing runs."""
+    if session.page.view.is_presenter_view:
+        return presenter_buttons(session)
     actions = [
-        ("New seed", "casino", session.draw_new_seed, "The same settings, drawn anew."),
-        ("Reset", "restart_alt", session.reset, "Back to the settings that this page began with."),
-        ("Pin", "keep", session.pin, "Keeps these curves, grey, behind whatever you set next."),
+        ("New seed", "casino", session.draw_new_seed, "the same settings, drawn anew."),
+        ("Reset", "restart_alt", session.reset, "back to the settings that this page began with."),
+        ("Pin", "keep", session.pin, "keeps these curves, grey, behind whatever you set next."),
         ("Present", "slideshow", session.toggle_presenter_view,
-         "Large, for a room. Space pauses, arrows step and change lessons."),
+         "large, for a room. Space plays, arrows step and change lessons."),
     ]  # fmt: skip
     if not session.page.view.bench_link.trains:
         del actions[2]
-    buttons = [
-        button(
-            label, icon, partial(session.play, move), f"tool_{move.__name__}", help, disabled=idle
-        )
-        for label, icon, move, help in moves
-    ]
+    if not session.opens_run:
+        del actions[:-1]
+    buttons = []
     for label, icon, action, help in actions:
-        disabled, key = idle and action == session.pin, f"tool_{action.__name__}"
-        buttons.append(button(label, icon, action, key, help, disabled=disabled))
+        disabled, key = idle and action == session.pin, f"{SMALL_BUTTON}_{action.__name__}"
+        buttons.append(button(label, icon, action, key, f"{label}: {help}", disabled=disabled))
     return buttons
-
-
-def pause_label(playback: Playback) -> tuple[str, str]:
-    """Return label and icon of the button that pauses or resumes."""
-    return ("Resume", "play_arrow") if playback.paused else ("Pause", "pause")
 
 
 def presenter_buttons(session: Session) -> list[Element]:
@@ -128,12 +117,6 @@ def presenter_buttons(session: Session) -> list[Element]:
     rows: list[tuple[str, str, Callable[[], None], str]] = []
     if session.awaits_answer:
         rows.append(("Show me", "visibility", partial(session.answer_question, "shown"), "Space"))
-    elif session.page.view.bench_link.record:
-        rows += [
-            (*pause_label(session.playback), partial(session.play, Playback.toggle_pause), "Space"),
-            ("Back", "skip_previous", partial(session.play, Playback.step_back), "Left"),
-            ("Step", "skip_next", partial(session.play, Playback.step_forward), "Right"),
-        ]
     if session.lesson:
         previous, following = neighbouring_lessons(session.lesson.key)
         if previous:
@@ -144,9 +127,21 @@ def presenter_buttons(session: Session) -> list[Element]:
             rows.append(("Next", "arrow_downward", go, "Down"))
     rows.append(("Leave", "close_fullscreen", session.toggle_presenter_view, "Esc"))
     return [
-        button(label, icon, press, presenter_key(shortcut), shortcut=shortcut)
+        button(label, icon, press, presenter_key(shortcut), label, shortcut=shortcut)
         for label, icon, press, shortcut in rows
     ]
+
+
+def presenter_settings(page: Page) -> tuple[str, dict[str, Knob]]:
+    """Return the settings of the open bench in a few words, and those that a presenter changes."""
+    if isinstance(record := page.record, Experiment):
+        rate = record.knobs()["learning_rate"].spell(record.learning_rate)
+        words = f"{record.phi.label}, {record.depth} × {record.width}, "
+        words += f"{record.optimizer_row.label} {rate}"
+    else:
+        words = f"{record.count} factors of {record.n} × {record.n}, sigma {spell(record.sigma)}"
+    changed = "schemes", "activation", "depth", "n", "sigma", "count"
+    return words, {name: knob for name, knob in shown_settings(page).items() if name in changed}
 
 
 def undo_button(session: Session, name: str, default: Any) -> Element:
@@ -174,10 +169,10 @@ def option_buttons(session: Session, lesson: Lesson) -> list[Element]:
     for number, option in enumerate(lesson.options, 1):
         icon = option_icon(lesson, view.answer, number)
         press = partial(session.answer_question, str(number))
-        buttons.append(button(option, icon, press, f"option_{number}"))
+        buttons.append(button(option, icon, press, f"{OPTION}_{number}"))
     if session.awaits_answer and not view.is_presenter_view:
         press = partial(session.answer_question, "shown")
-        buttons.append(button("Just show me", "", press, "option_shown", type="tertiary"))
+        buttons.append(button("Just show me", "", press, f"{OPTION}_shown", type="tertiary"))
     return buttons
 
 

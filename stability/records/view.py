@@ -10,7 +10,6 @@ from stability.records.experiment import Experiment, canonical_scheme
 from stability.records.knobs import Choice, Integer, Knob, setting
 from stability.records.product import Product
 from stability.records.record import Record
-from stability.records.step_sampling import sampled_steps
 
 BenchRecord = Experiment | Product
 
@@ -100,9 +99,8 @@ class View(Record):
     layer: int = setting(1, Integer, "Look closer", "Layer",
         "The hidden layer that is looked into.", low=1, high=100,
         choices_for=lambda e: {layer: str(layer) for layer in range(1, max(2, e.depth))})
-    moment: int = setting(NEWEST_STEP, Integer, "Look closer", "Step",
-        "The step at which it is looked into.", low=0, high=NEWEST_STEP,
-        choices_for=lambda e: {step: str(step) for step in sorted(sampled_steps(e.steps))})
+    moment: int = setting(NEWEST_STEP, Integer, "Page", "Step", "The step that is shown.",
+        low=0, high=NEWEST_STEP)
     format: str = setting("", Choice, "Look closer", "Rules where this format ends",
         "Thin rules on the axes of signals and gradients.",
         rows=FORMAT_LABELS, choices_for=lambda e: FORMAT_LABELS)
@@ -132,6 +130,10 @@ class View(Record):
         choices = list(knob.choices_for(experiment))
         below = [choice for choice in choices if isinstance(knob, Integer) and choice <= value]
         return value if value in choices else [choices[0], *below][-1]
+
+    def count_shown(self, count: int) -> int:
+        """Return how many of the first `count` measurements there are up to the step shown."""
+        return min(count, self.moment + 1)
 
     @property
     def open_section(self) -> str | None:

@@ -23,7 +23,7 @@ E = Experiment(
 P = Product(n=3, replicates=2, count=5)
 
 
-def look_at(page: Page, paused: bool = False, pins: int = 0, claim: Claim | None = None) -> Look:
+def look_at(page: Page, pins: int = 0, claim: Claim | None = None) -> Look:
     section = open_section(page, lambda cost: True)
     opened_claim = open_claim(claim, page, lambda cost: True)
     for opened in (section, opened_claim):
@@ -35,7 +35,6 @@ def look_at(page: Page, paused: bool = False, pins: int = 0, claim: Claim | None
         pinned={f"seed {seed}": Run(replace(E, seed=seed)) for seed in range(1, pins + 1)},
         waiting={},
         claim=opened_claim,
-        paused=paused,
     )
 
 
@@ -55,15 +54,15 @@ def test_the_section_of_a_page_is_computed_between_the_first_pictures_and_the_re
     look = look_at(Page(experiment=E, view=View(section="gains")), pins=2)
     run, (computation,) = look.stream, look.section.computations
     pins = [(pin, 4) for pin in look.pinned.values()]
-    assert look.streams(4) == [(run, 1), (computation, 1), (run, 4), *pins]
-    assert look_at(Page(experiment=E, view=View())).streams(4)[0][1] == 4
+    assert look.streams == [(run, 1), (computation, 1), (run, 4), *pins]
+    assert look_at(Page(experiment=E, view=View())).streams[0][1] == 4
 
 
 def test_a_claim_is_read_once_what_it_needs_beside_the_run_is_computed():
     claim = parse_claim("moved[each][swap] < 1e-12 and forward[each] > 0 and loss[each] > 0")
     look = look_at(Page(experiment=E), claim=claim)
     run, (moves, gains) = look.stream, look.claim.computations
-    assert look.streams(4) == [(run, 1), (moves, 1), (gains, 1), (run, 4)]
+    assert look.streams == [(run, 1), (moves, 1), (gains, 1), (run, 4)]
     run.train()
     assert not look.claim.pieces(run, 4)
     moves.train()
@@ -75,26 +74,23 @@ def test_a_claim_is_read_once_what_it_needs_beside_the_run_is_computed():
     assert list(refused.pieces(run, 4).values()) == [paragraphs([TOO_LARGE])]
 
 
-def test_who_pauses_waits_for_no_pins_and_for_nothing_that_comes_after_the_end():
-    look = look_at(Page(experiment=E), paused=True, pins=1)
-    assert look.streams(2) == [(look.stream, 2)]
-    page = Page(view=View(bench="product", section="bounds")).with_record(P)
-    look = look_at(page, paused=True)
-    assert look.streams(2) == [(look.stream, 2)]
-    assert [count for _, count in look.streams(6)] == [6, 1]
-
-
 @pytest.mark.parametrize(
-    ("paused", "position", "text"),
-    [
-        (False, 0, "step 1 of 3"),
-        (True, 0, "paused at step 1 of 3"),
-        (False, 1, "1 training before yours; step 1 of 3"),
-        (True, 2, "2 trainings before yours; step 1 of 3"),
-    ],
+    ("position", "text"), [(0, ""), (1, "1 training before yours"), (2, "2 trainings before yours")]
 )
-def test_progress_says_how_far_the_run_is_and_who_comes_first(paused, position, text):
-    assert look_at(Page(experiment=E), paused).progress_text(2, position) == text
+def test_a_remark_says_who_comes_first(position, text):
+    assert look_at(Page(experiment=E)).remark(position) == text
+
+
+def test_cards_and_sentences_are_those_of_the_step_shown_and_the_matrix_its_own():
+    look = look_at(Page(experiment=E, view=View(moment=0)))
+    look.stream.train()
+    cards = look.bench.scene(look).frequent_pieces(4)[Slot.CARDS].htmls
+    assert "will probably" in "".join(cards)
+    look = look_at(Page(view=View(bench="product", moment=2)).with_record(P))
+    look.stream.train()
+    scene = look.bench.scene(look)
+    assert "fter 2 further factors" in scene.frequent_pieces(6)[Slot.CARDS].content
+    assert "After 2 further factors" in scene.occasional_pieces(6)[Slot.RIGHT].content
 
 
 def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():

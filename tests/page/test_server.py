@@ -18,7 +18,7 @@ def counts_when_drawn(soon: float, at_once: float, pins: int = 0) -> list[tuple[
     session.show_page(Page(experiment=E, pins=pinned))
     look = server.look(session)
     runs = look.stream, *look.pinned.values()
-    counts = [tuple(len(run.measurements) for run in runs) for _ in server.follow(look, 6)]
+    counts = [tuple(len(run.measurements) for run in runs) for _ in server.follow(look)]
     assert all(run.finished for run in runs)
     return counts
 

@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.course.lessons import all_lessons
 from stability.page.links import read_link as read
 from stability.page.links import spell_link
-from stability.page.playback import Playback
 from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -21,25 +19,7 @@ def opened(**query: str) -> Session:
     return session
 
 
-def pause(session: Session) -> None:
-    session.play(Playback.toggle_pause)
-
-
-def step_forward(session: Session) -> None:
-    session.play(Playback.step_forward)
-
-
-def step_back(session: Session) -> None:
-    session.play(Playback.step_back)
-
-
-def rewind(session: Session) -> None:
-    session.play(Playback.rewind)
-
-
 TOUCHES = {
-    "pause": pause,
-    "step": step_forward,
     "pin": Session.pin,
     "new seed": Session.draw_new_seed,
     "reset": Session.reset,
@@ -50,7 +30,6 @@ TOUCHES = {
     "no chips": lambda session: session.enter_value("schemes", []),
     "reopen": lambda session: session.reopen(Experiment(depth=2)),
     "unpin": lambda session: session.unpin(session.page.pins[0]) if session.page.pins else None,
-    "start": rewind,
     "section": lambda session: session.enter_value("section", "symmetry"),
     "layer": lambda session: session.enter_value("layer", 3),
     "find a cure": lambda session: session.find_cure(session.page.experiment.schemes[-1]),
@@ -63,7 +42,6 @@ TOUCHES = {
     "products": lambda session: session.open_bench("product"),
     "course": lambda session: session.open_bench("course"),
     "present": Session.toggle_presenter_view,
-    "back": step_back,
     "moment": lambda session: session.show_step("40"),
     "newest": lambda session: session.show_step(""),
 }
@@ -97,30 +75,16 @@ def test_back_brings_the_earlier_page_although_the_controls_still_show_the_later
     assert session.page.experiment.depth == 7
 
 
-@pytest.mark.parametrize("name", ["pin", "unpin"])
-def test_a_pin_leaves_a_pause_as_it_is_and_a_change_ends_it(name):
+def test_a_step_stays_when_settings_change_and_ends_with_the_bench():
     session = opened(**{"pin.depth": "3"})
-    pause(session)
-    session.playback.count = 40
-    TOUCHES[name](session)
-    assert (session.playback.paused, session.playback.count) == (True, 40)
-    session.enter_value("depth", 7)
-    assert (session.playback.paused, session.playback.count) == (False, 1)
-
-
-def test_a_step_ends_at_the_last_measurement():
-    session = opened(steps="2")
-    for _ in range(5):
-        step_forward(session)
-    assert (session.playback.paused, session.playback.count) == (True, 3)
-
-
-def test_steps_go_back_to_the_start_and_no_further():
-    session = opened(steps="9")
-    session.playback.count = 3
-    for position in (2, 1, 1):
-        step_back(session)
-        assert (session.playback.paused, session.playback.count) == (True, position)
+    session.show_step("40")
+    for touch in (TOUCHES["unpin"], Session.pin, lambda session: session.enter_value("depth", 7)):
+        touch(session)
+        assert session.link["moment"] == "40"
+    session.open_bench("product")
+    assert "moment" not in session.link
+    session.show_step("3")
+    assert session.link["moment"] == "3"
 
 
 def test_the_view_for_many_stays_from_lesson_to_lesson_and_through_a_reset():

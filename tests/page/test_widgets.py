@@ -2,13 +2,13 @@
 
 import pytest
 
-from stability.page.playback import Playback
+from stability.course.lessons import all_lessons
 from stability.page.session import Session
 from stability.page.settings import page_knobs, shown_settings
-from stability.page.widgets import presenter_buttons, setting_control, toolbar_buttons
+from stability.page.widgets import presenter_settings, setting_control, toolbar_buttons
 from stability.records.experiment import Experiment
 from stability.records.page import Page
-from stability.records.view import NEWEST_STEP, View
+from stability.records.view import View
 
 
 @pytest.mark.parametrize("bench", ["train", "product"])
@@ -27,33 +27,32 @@ def test_every_setting_has_a_control_that_offers_its_value(bench):
 
 @pytest.mark.parametrize(
     ("name", "asked", "shown"),
-    [
-        ("layer", 100, 3),
-        ("layer", 2, 2),
-        ("moment", NEWEST_STEP, 9),
-        ("heat_scheme", "zeros", "lsuv"),
-    ],
+    [("layer", 100, 3), ("layer", 2, 2), ("heat_scheme", "zeros", "lsuv")],
 )
 def test_a_control_shows_the_nearest_value_that_the_experiment_allows(name, asked, shown):
     page = Page(Experiment(schemes="lsuv", depth=4, steps=9), View(**{name: asked}))
     assert setting_control(page, (), name).value == shown
 
 
-def test_the_toolbar_pauses_and_resumes_with_one_button_and_pins_where_networks_train():
+def test_the_toolbar_pins_where_networks_train_and_only_presents_before_an_answer():
     session = Session()
-    before = toolbar_buttons(session)
-    before[0].options["on_click"]()
-    after = toolbar_buttons(session)
-    assert (before[0].content, after[0].content) == ("Pause", "Resume")
-    assert before[0].options["key"] == after[0].options["key"]
-    assert session.playback.paused
+    labels = [button.content for button in toolbar_buttons(session)]
+    assert labels == ["New seed", "Reset", "Pin", "Present"]
     session.open_bench("product")
-    assert {button.content for button in before} - {button.content for button in after} == {"Pause"}
     assert "Pin" not in [button.content for button in toolbar_buttons(session)]
+    session.open_lesson(next(iter(all_lessons())))
+    assert [button.content for button in toolbar_buttons(session)] == ["Present"]
 
 
-def test_a_presenter_has_one_button_for_each_key_on_the_keyboard():
+def test_a_presenter_has_one_button_for_each_key_and_the_settings_that_matter():
     session = Session()
-    session.play(Playback.step_forward)
-    labels = {button.options["shortcut"]: button.content for button in presenter_buttons(session)}
-    assert labels == {"Space": "Resume", "Left": "Back", "Right": "Step", "Esc": "Leave"}
+    session.open_lesson(list(all_lessons())[1])
+    session.toggle_presenter_view()
+    labels = {button.options["shortcut"]: button.content for button in toolbar_buttons(session)}
+    assert labels == {"Space": "Show me", "Up": "Previous", "Down": "Next", "Esc": "Leave"}
+    words, shown = presenter_settings(Page())
+    assert words == "ReLU, 20 × 64, SGD 0.02"
+    assert list(shown) == ["schemes", "activation", "depth"]
+    words, shown = presenter_settings(Page(view=View(bench="product")))
+    assert words == "100 factors of 4 × 4, sigma 1"
+    assert list(shown) == ["n", "sigma", "count"]

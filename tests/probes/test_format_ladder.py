@@ -251,7 +251,7 @@ def test_the_way_back_begins_where_the_way_forward_ends_and_mirrors_it(depth):
 def test_the_section_says_and_draws_and_is_offered():
     run = finished("three")
     section, view = TRAIN_SECTIONS["formats"], View(section="formats")
-    assert section.settings == ("moment", "format")
+    assert section.settings == ("format",)
     for one in (run, finished("one")):
         pieces = OpenSection(section, one.experiment, view).pieces(one, 7).values()
         assert [type(piece) for piece in pieces] == [Element, Picture, Element]

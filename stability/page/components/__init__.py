@@ -1,7 +1,8 @@
-"""Three components that Streamlit lacks, and the style sheets of the page.
+"""Four components that Streamlit lacks, and the style sheets of the page.
 
-A button copies the link; links open a lesson within the session; the legend of the charts has a
-slider to the step of the profiles. Each has its HTML, CSS and JavaScript beside this file.
+The playback shows any step of a run; the legend of the charts isolates a scheme; a button copies
+the link; links open a lesson within the session. Each has its HTML, CSS and JavaScript beside this
+file; `shared_value.js` stands before all of them.
 """
 
 from collections.abc import Mapping
@@ -10,11 +11,11 @@ from importlib.resources import files
 
 def read_component(name: str) -> Mapping[str, str]:
     """Return the files of one component, by their kind."""
-    folder = files(__name__)
-    return {
-        kind: (folder / f"{name}.{kind}").read_text(encoding="utf-8")
-        for kind in ("html", "css", "js")
-    }
+    html, css, js, shared = (
+        (files(__name__) / file).read_text(encoding="utf-8")
+        for file in (f"{name}.html", f"{name}.css", f"{name}.js", "shared_value.js")
+    )
+    return {"html": html, "css": css, "js": shared + js}
 
 
-COMPONENTS = {name: read_component(name) for name in ("copy_link", "links", "legend")}
+COMPONENTS = {name: read_component(name) for name in ("playback", "legend", "copy_link", "links")}
