@@ -135,12 +135,13 @@ def test_every_control_is_reached_by_the_key_tab_and_has_a_name(page, server):
         "Train",
         "He (normal)",
     }
-    wanted |= {"Step of the layers shown", "Heat map of", "Quantity", "Copy link", "Show data"}
+    wanted |= {"The step shown", "Heat map of", "Quantity", "Copy link", "Speed", "Show data"}
     assert {word for word in wanted if not any(word in name for name in names)} == set()
     for word in (
-        "Pause",
-        "Start",
-        "Step",
+        "Play",
+        "To step 0",
+        "One step back",
+        "One step on",
         "New seed",
         "Reset",
         "Pin",

@@ -121,12 +121,6 @@ def test_what_lies_on_the_benches_survives_a_walk_through_lessons():
     assert (visit(at).page.experiment, visit(at).page.pins) == (trained, (trained,))
 
 
-def test_the_start_can_be_seen_again():
-    at = press(page(**TRAIN), "Start")
-    assert at.get("progress")[0].proto.text == "paused at step 0 of 5"
-    assert press(at, "Step").get("progress")[0].proto.text == "paused at step 1 of 5"
-
-
 def test_whoever_wants_no_question_is_shown_the_lesson_at_once():
     at = press(page(lesson=FIRST), "Just show me")
     assert query(at)["answer"] == "shown"

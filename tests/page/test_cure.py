@@ -83,23 +83,6 @@ def test_where_every_network_learns_there_is_nothing_to_cure():
 # What is searched and said
 
 
-def test_a_pause_stops_the_search_and_what_was_found_is_still_shown():
-    server, session = Server({}), Session()
-    session.show_page(Page(experiment=E, view=View(section="cure")))
-    look = server.look(session)
-    following = server.follow(look, E.steps + 1)
-    while not (look.section.search and look.section.search.measurements):
-        next(following)
-    following.close()
-    session.playback.pause_at(E.steps + 1)
-    again = server.look(session)
-    search, count = again.section.search, len(again.section.search.measurements)
-    assert search is look.section.search
-    list(server.follow(again, E.steps + 1))
-    assert len(search.measurements) == count
-    assert again.searches == {"normal:0.001": search}
-
-
 def test_a_search_that_would_take_too_long_is_refused_in_one_sentence():
     server, session = Server({}), Session()
     session.show_page(Page(experiment=E, view=View(section="cure")))

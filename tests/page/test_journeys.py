@@ -1,5 +1,7 @@
 """Ways through the page in a real Chromium: a new visitor's, and a teacher's before a room."""
 
+import re
+
 import pytest
 from conftest import EYES, PATIENCE, WIDE
 from playwright.sync_api import Locator, Page, expect
@@ -95,33 +97,27 @@ def test_keys_walk_through_a_lesson_and_to_the_next_before_a_room(page, server):
     page.wait_for_url(lambda url: "view=present" not in url)
 
 
-def test_space_pauses_and_arrows_step_forth_and_back_before_a_room(page, server):
-    page.goto(
-        f"{server.url}?v=1&schemes=he_normal,xavier_normal&depth=20&width=32&steps=5000&seed=61&view=present"
-    )
-    page.wait_for_function("newest() > 2")
-    press(page, "Space", "Pause")
-    said = page.get_by_test_id("stProgress")
-    expect(said).to_contain_text("paused at step")
-    at = int(said.inner_text().split("step ")[1].split(" ")[0])
-    for key, button, step in (
-        ("ArrowRight", "Step", at + 1),
-        ("ArrowRight", "Step", at + 2),
-        ("ArrowLeft", "Back", at + 1),
-    ):
-        press(page, key, button)
-        expect(said).to_contain_text(f"paused at step {step} of")
-    page.wait_for_function("step => newest() === step", arg=at + 1)
-    press(page, "Space", "Resume")
-    expect(said).not_to_contain_text("paused")
-    page.get_by_role(
-        "button", name="Pause"
-    ).click()  # a button that has the focus is pressed by the key once, not twice
-    expect(said).to_contain_text("paused at step")
-    press(page, "Space", "Resume")
-    expect(said).not_to_contain_text("paused")
-    press(page, "ArrowRight", "Step")  # a step pauses a run that trains
-    expect(said).to_contain_text("paused at step")
+def test_space_plays_and_arrows_step_before_a_room_without_the_server(page, server):
+    page.goto(f"{server.url}?depth=4&width=8&samples=64&batch=8&steps=60&seed=61&view=present")
+    said = page.get_by_text(re.compile(r"^step \d+ of 60$"))
+    expect(said).to_have_text("step 60 of 60")
+    page.get_by_role("combobox", name="Speed").select_option("Fast")
+    press(page, "Space", "Play")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    seen = {said.inner_text()}
+    while said.inner_text() != "step 60 of 60":
+        seen.add(said.inner_text())
+    assert len(seen) > 3
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    assert "moment" not in page.url
+    page.get_by_role("button", name="To step 0").click()
+    for key, step in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
+        page.keyboard.press(key)
+        expect(said).to_have_text(f"step {step} of 60")
+    page.wait_for_url("**moment=1*")
+    page.get_by_role("button", name="ReLU, 4 × 8, SGD 0.02").click()
+    page.get_by_role("slider", name="Depth").press("ArrowRight")
+    expect(page.get_by_role("button", name="ReLU, 5 × 8, SGD 0.02")).to_be_visible()
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (640, 480), (400, 640)])

@@ -27,7 +27,6 @@ from streamlit.testing.v1.element_tree import Multiselect
 from stability.catalogues import schemes
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import scheme_title
-from stability.engine.registry import Registry
 from stability.page.prose import GREETING
 from stability.records import knobs
 from stability.records.experiment import Experiment
@@ -80,7 +79,8 @@ def chips(at: AppTest, *shown: str) -> AppTest:
 
 
 def progress(at: AppTest) -> str:
-    return at.get("progress")[0].proto.text
+    """How far the run has come, as the playback hears it."""
+    return re.search(r"data-trained='(\d+)'", cards(at))[1]
 
 
 # First sight
@@ -89,7 +89,7 @@ def progress(at: AppTest) -> str:
 def test_the_first_visit_trains_three_schemes_to_three_fates_and_says_so():
     at = sound(AppTest.from_file(str(APP), default_timeout=120).run())
     assert state(at) == Experiment()
-    assert progress(at) == "step 300 of 300"
+    assert progress(at) == "300"
     he, xavier, normal = (curve(charts(at)["bands"], scheme) for scheme in Experiment().schemes)
     assert he[-1][1] < 0.1, "it learns"
     assert xavier[-1][1] > 0.85 * Experiment().dataset_row.guessing_loss, "it stalls"
@@ -216,7 +216,7 @@ def test_a_control_reaches_both_ends_of_what_is_legal(name):
         expected = min(value, state(at).samples) if name == "batch" else value
         assert getattr(state(at), name) == expected
         assert widget(at, name).value == expected, "the control shows what holds"
-        assert progress(at) == f"step {state(at).steps} of {state(at).steps}"
+        assert progress(at) == str(state(at).steps)
 
 
 @pytest.mark.parametrize(
@@ -425,38 +425,12 @@ def test_an_optimizer_brings_its_typical_learning_rate_unless_one_was_chosen(opt
     assert state(at).learning_rate == 0.5
 
 
-def test_pause_stops_the_view_and_step_and_resume_go_on():
-    at = press(opened(), "Pause")
-    assert progress(at) == "paused at step 5 of 5"
-    assert {"Resume", "Step"} <= {button.label for button in at.button}
-    at = press(at, "Step")
-    assert progress(at) == "paused at step 5 of 5", "there is nothing after the last step"
-    assert progress(press(at, "Resume")) == "step 5 of 5"
-
-
-def test_a_pause_comes_back_to_its_step_and_no_further_where_the_run_was_dropped_meanwhile(
-    monkeypatch,
-):
-    asked, plain = [], Registry.open
-    monkeypatch.setattr(
-        Registry, "open", lambda self, record: asked.append(self) or plain(self, record)
-    )
-    at = press(press(press(opened(seed="8"), "Start"), "Step"), "Step")
-    assert progress(at) == "paused at step 2 of 5"
-    registry = asked[-1]
-    dropped = registry.open(state(at))
-    with monkeypatch.context() as patch:
-        patch.setattr(registry, "most_bytes", 0)
-        registry.open(Experiment(seed=9))
-    assert progress(sound(at.run())) == "paused at step 2 of 5"
-    assert registry.open(state(at)) is not dropped
-    assert len(registry.open(state(at)).measurements) == 3
-
-
-def test_a_change_ends_a_pause():
-    at = press(opened(), "Pause")
-    at = sound(widget(at, "depth").set_value(4).run())
-    assert progress(at) == "step 5 of 5"
+def test_a_link_to_a_step_shows_all_curves_and_the_profiles_and_cards_of_that_step():
+    at = opened(moment="2")
+    assert progress(at) == "5"
+    assert set(charts(at)["bands"]["step"].to_pylist()) == set(range(6))
+    assert "forecast" in cards(at)
+    assert "forecast" not in cards(opened())
 
 
 def test_a_new_seed_changes_the_seed_and_nothing_else():
@@ -496,7 +470,7 @@ def test_a_run_that_failed_can_be_tried_again():
         counted.fails_before = None
         at = press(at, "Try again")
     assert not at.error
-    assert progress(at) == "step 5 of 5"
+    assert progress(at) == "5"
 
 
 TOO_MUCH = {
@@ -525,19 +499,12 @@ def test_a_run_that_costs_too_much_is_refused_with_its_estimate_and_the_nearest_
     )
 
 
-@pytest.mark.parametrize(
-    ("link", "off"), [({}, set()), (TOO_MUCH, {"Pause", "Start", "Step", "Pin"})]
-)
+@pytest.mark.parametrize(("link", "off"), [({}, set()), (TOO_MUCH, {"Pin"})])
 def test_what_needs_a_run_is_off_where_there_is_none(link, off):
     at = opened(**link)
     assert {button.label for button in at.button if button.disabled} == off
     at = sound(widget(at, "schemes").set_value([]).run())
-    assert {button.label for button in at.button if button.disabled} == {
-        "Pause",
-        "Start",
-        "Step",
-        "Pin",
-    }
+    assert {button.label for button in at.button if button.disabled} == {"Pin"}
 
 
 def test_a_run_of_too_many_steps_shows_its_start_until_the_refused_setting_is_undone():

@@ -40,7 +40,7 @@ def until_training(page: Page) -> None:
 def pause(page: Page) -> None:
     page.wait_for_function("newest() > 200")
     page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_text("paused at step")).to_be_visible()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     page.mouse.move(0, 0)
     expect(page.get_by_role("tooltip")).to_have_count(0)
 
