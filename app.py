@@ -55,7 +55,7 @@ def main() -> None:
     # may meet "dictionary changed size during iteration". It is rare, and gone with the next run.
     # Only `runner.fastReruns = false` avoids it, and then a touch waits for a step of training.
     session = st.session_state.setdefault("session", Session())
-    session.follow_link(st.query_params.to_dict())
+    session.follow_link(st.query_params.to_dict(), st.context.url or "")
     presenting = session.page.view.is_presenter_view
     st.html(page_css(presenting))  # before all that it styles, or that would move
     if not presenting:

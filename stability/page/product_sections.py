@@ -8,6 +8,7 @@ from stability.page.probe_sentences import bounds_sentence
 from stability.page.product_sentences import hundred_factors_sentences
 from stability.page.prose import BOUNDS_NOTE, EXPONENTS_NOTE, HEALING_NOTE
 from stability.page.sections import Section
+from stability.page.take_along import product_downloads
 from stability.probes.costs import bound_probe, exponent_probe
 from stability.probes.product_singular_values import why_shortened
 from stability.records.product import Product
@@ -56,4 +57,5 @@ PRODUCT_SECTIONS = {
         waits_for_end=True,
     ),
     "norms": Section(live=norm_pieces),
+    "take": Section(downloads=product_downloads),
 }

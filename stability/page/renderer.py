@@ -33,6 +33,7 @@ from stability.records.experiment import MOST_SCHEMES
 
 CARD_BUTTONS = 2  # at most, of one card: a remedy, and the search for a cure
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
+DOWNLOAD_ROW: Mapping[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
 # A browser that has just opened the page still loads the parts that draw it, and puts that off for
 # as long as new curves come in quickly. So for these seconds they come once a second.
 LOADING = 3.0
@@ -55,7 +56,7 @@ class Renderer:
         self._drawn_at = self._occasional_at = -OCCASIONAL
         self._amounts: Sequence[int] = ()  # at the last draw
         self._occasional_amounts: Sequence[int] = ()
-        self._says_waiting = False
+        self._says_waiting = self._has_downloads = False
         self._places_without_card: dict[int, Any] = {}
         # Each button stands in a container of its own, which can be emptied alone.
         self._card_buttons: dict[int, list[Any]] = {}
@@ -100,8 +101,21 @@ class Renderer:
         occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
         self._draw_each({**self.scene.frequent_pieces(count), **occasional})
         self._draw_each(self.look.section.pieces(self.look.stream, count))
+        self._draw_downloads()
         for piece in self.look.claim.pieces(self.look.stream, count).values():
             self._draw(Slot.CLAIM, piece)
+
+    def _draw_downloads(self) -> None:
+        """Draw the download buttons of the section, once."""
+        if self._has_downloads:
+            return
+        look, self._has_downloads = self.look, True
+        rows = look.section.section.downloads
+        for words, buttons in rows(look.stream, look.page, look.pinned, self.session.address):
+            row = self.containers[Slot.SECTION].container(**DOWNLOAD_ROW)
+            draw_piece(row, Element("html", words, {"width": "content"}))
+            for one in buttons:
+                draw_piece(row, one)
 
     def _draw_each(self, pieces: Mapping[Any, Piece]) -> None:
         for key, piece in pieces.items():

@@ -11,6 +11,7 @@ from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost
 from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run
+from stability.frames.pinned import Pinned
 from stability.page import (
     cure_section,
     learned_function_sentences,
@@ -20,14 +21,20 @@ from stability.page import (
 )
 from stability.page.pieces import Picture, Piece, data_table, formula, paragraphs
 from stability.page.session import Session
+from stability.page.take_along import DownloadRow, training_downloads
 from stability.probes import jacobian, learned_function, symmetries
 from stability.probes.costs import gain_probe, row_probe, singular_value_probe, symmetry_probe
 from stability.records.experiment import Experiment
+from stability.records.page import Page
 from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
 from stability.theory.overflow import format_exit_sentences
 
 TOO_LARGE = "This would take too long here: with a smaller width, depth or batch it is shown."
+
+
+def no_downloads(stream: Any, page: Page, pinned: Pinned, address: str) -> Sequence[DownloadRow]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +48,8 @@ class Section:
 
     After the last step `search(stream, view)` names a stream that is computed for the section, or
     None; `found(stream, view, search)` returns live pieces that show how far it has come.
-    Controls of the `settings` stand in the section, too. `actions` are its buttons by label.
+    Controls of the `settings` stand in the section, too. `actions` are its buttons by label;
+    `downloads(stream, page, pinned, address)` are rows of buttons that make files.
     """
 
     static: Callable[[Any, View], list[Piece]] = lambda record, view: []
@@ -53,6 +61,7 @@ class Section:
     found: Callable[[Any, View, Any], list[Piece]] = lambda stream, view, search: []
     settings: tuple[str, ...] = ()
     actions: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
+    downloads: Callable[[Any, Page, Pinned, str], Sequence[DownloadRow]] = no_downloads
 
 
 class OpenSection:
@@ -243,5 +252,6 @@ TRAIN_SECTIONS = {
         settings=("cure_scheme",),
         actions={"Cancel": Session.close_section},
     ),
+    "take": Section(downloads=training_downloads),
     "tried": Section(),  # rows that can be clicked: the page draws them itself
 }

@@ -35,6 +35,7 @@ class Session:
         self.page = Page()
         self.chosen_schemes = self.page.experiment.schemes
         self.notes: list[str] = []
+        self.address = ""  # of this page, without a query
         self.shows_run = False  # False where the page has no cards and curves yet
         # Summaries of the experiments that were trained to their end, oldest first.
         self.history: dict[Experiment, pd.DataFrame] = {}
@@ -49,8 +50,12 @@ class Session:
         """The link that opens this page."""
         return spell_link(self.page)
 
-    def follow_link(self, query: Mapping[str, str]) -> None:
-        """Show the page of the address, if it was just opened or changed by Back and Forward."""
+    def follow_link(self, query: Mapping[str, str], address: str = "") -> None:
+        """Show the page of the query, if it was just opened or changed by Back and Forward.
+
+        The address is what stands before the query in a link.
+        """
+        self.address = address
         touched, self._touched = self._touched, False
         if self._written is None or not (touched or query == self._written):
             self._written = dict(query)

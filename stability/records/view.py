@@ -30,10 +30,10 @@ BENCH_LINKS = {
         "pre_activations": "Pre-activations", "learned": "Learned function",
         "formats": "Number formats", "symmetry": "Symmetry", "gains": "Forward or backward",
         "singular_values": "Singular values", "theory": "Theory", "numbers": "Numbers",
-        "cure": "Find a cure", "tried": "Tried"}),
+        "cure": "Find a cure", "take": "Take along", "tried": "Tried"}),
     "product": BenchLink("Products", Product, sections={
         "healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values",
-        "norms": "Numbers"}),
+        "norms": "Numbers", "take": "Take along"}),
     "course": BenchLink("Course"),
 }
 # fmt: on

@@ -1,0 +1,168 @@
+"""What a visitor can take along: pictures of single panels, all data of a run, and its settings.
+
+Everything is a download button; a file is made only when its button is pressed.
+"""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stability import charts, frames
+from stability.engine.runs import ProductRun, Run
+from stability.frames.pinned import Pinned
+from stability.frames.run_panels import panels_shown
+from stability.page.links import spell_link
+from stability.page.pieces import Element
+from stability.records.page import Page
+from stability.text import capitalize_first
+
+Spec = dict[str, Any]
+DownloadRow = tuple[str, list[Element]]  # of buttons behind a few words
+PANEL_LABELS = {
+    "loss": "Loss",
+    "accuracy": "Accuracy",
+    "gradient_norm": "Gradient norm",
+    "scale": "Loss scale",
+    "heat": "Heat map",
+    "signal": "Signal",
+    "signal_gradient": "Signal gradient",
+    "weight_gradient": "Weight gradient",
+}
+MIME_TYPES = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+}
+
+
+def training_downloads(run: Run, page: Page, pinned: Pinned, address: str) -> list[DownloadRow]:
+    """Return the buttons for a training: its panels, its curves and profiles, and its settings."""
+    e, link = run.experiment, link_of(page, address)
+    labels = {name: PANEL_LABELS[name] for name in panels_shown(e, tuple(PANEL_LABELS))}
+
+    def picture(panel: str) -> Spec:
+        chart, tables = panel_chart(run, page, pinned, panel)
+        return charts.as_picture(chart, tables, [describe_settings(page), link])
+
+    name = f"{e.activation}-{e.depth}x{e.width}".replace("_", "-").replace(".", "-")
+    return [
+        *picture_rows(labels, picture, name),
+        ("All measurements", [
+            *table_buttons("Curves", partial(frames.curves, run), f"curves-{name}", link),
+            *table_buttons("Layers", partial(frames.layers, run), f"layers-{name}", link),
+            settings_button(page, name, link),
+        ]),
+    ]  # fmt: skip
+
+
+def product_downloads(
+    run: ProductRun, page: Page, pinned: Pinned, address: str
+) -> list[DownloadRow]:
+    """Return the buttons for a product: its picture, its norms, and its settings."""
+    p, link = run.product, link_of(page, address)
+
+    def picture(panel: str) -> Spec:
+        tables = frames.product_tables(p, run.measurements)
+        return charts.as_picture(charts.product_chart(p), tables, [describe_settings(page), link])
+
+    def norms() -> pd.DataFrame:
+        return frames.norm_frame(p, run.measurements)
+
+    name = f"{p.family}-{p.n}x{p.n}".replace("_", "-")
+    data = [
+        *table_buttons("Norms", norms, f"norms-{name}", link),
+        settings_button(page, name, link),
+    ]
+    return [*picture_rows({"norm": "Norm"}, picture, name), ("All measurements", data)]
+
+
+def panel_chart(
+    run: Run, page: Page, pinned: Pinned, panel: str
+) -> tuple[Any, dict[str, pa.Table]]:
+    """Return one panel of a training as a chart of its own, with its tables."""
+    e, view, panels = run.experiment, page.view, (panel,)
+    pins = tuple(pin.experiment for pin in pinned.values())
+    if panel in frames.DEPTH_PANELS:
+        tables = frames.depth_tables(run, None, pinned, view.format, view.moment, panels=panels)
+        return charts.depth_chart(e, pins, panels), tables
+    scheme = view.value_shown("heat_scheme", e)
+    tables = frames.training_tables(run, None, pinned, view.format, panels)
+    tables["heat"] = frames.heat_table(run, scheme, view.heat_quantity)
+    return charts.training_chart(e, scheme, view.heat_quantity, pins, panels), tables
+
+
+def picture_rows(
+    labels: dict[str, str], picture: Callable[[str], Spec], name: str
+) -> Iterator[DownloadRow]:
+    """Yield a row of buttons for each format of pictures, with a button for each panel."""
+
+    def make(panel: str, format: str) -> bytes:
+        return charts.render(picture(panel), format)
+
+    for format in charts.PICTURE_FORMATS:
+        buttons = []
+        for panel, label in labels.items():
+            file = f"{panel.replace('_', '-')}-{name}.{format}"
+            buttons.append(download(label, file, partial(make, panel, format)))
+        yield f"Pictures as {format.upper()}", buttons
+
+
+def table_buttons(
+    label: str, table: Callable[[], pd.DataFrame], name: str, link: str
+) -> list[Element]:
+    """Return the buttons of a table as CSV and Parquet, which have the link as a column."""
+
+    def make_parquet() -> bytes:
+        file, rows = io.BytesIO(), pa.Table.from_pandas(table().assign(link=link))
+        metadata = {**(rows.schema.metadata or {}), b"link": link.encode()}
+        pq.write_table(rows.replace_schema_metadata(metadata), file)
+        return file.getvalue()
+
+    def make_csv() -> str:
+        text: str = table().assign(link=link).to_csv(index=False)
+        return text
+
+    return [
+        download(f"{label}, CSV", f"{name}.csv", make_csv),
+        download(f"{label}, Parquet", f"{name}.parquet", make_parquet),
+    ]
+
+
+def settings_button(page: Page, name: str, link: str) -> Element:
+    """Return the button of the settings as JSON, with the link that opens them."""
+    settings = {"link": link, "settings": page.record.settings()}
+    return download(
+        "Settings, JSON", f"settings-{name}.json", partial(json.dumps, settings, indent=2)
+    )
+
+
+def download(label: str, file: str, make: Callable[[], str | bytes]) -> Element:
+    """Return a button that makes its file when it is pressed."""
+    options: dict[str, Any] = {"data": make, "file_name": file, "on_click": "ignore"}
+    options |= {"mime": MIME_TYPES[file.rpartition(".")[2]], "key": f"take_{file}"}
+    return Element("download_button", label, options)
+
+
+def link_of(page: Page, address: str) -> str:
+    """Return the link that opens a page, without what is open beneath its charts."""
+    view = replace(page.view, section="", view="")
+    return f"{address}?{urlencode(spell_link(replace(page, view=view)), safe=',:')}"
+
+
+def describe_settings(page: Page) -> str:
+    """Return the main settings of a page, and those off their defaults, in words."""
+    record, knobs = page.record, page.record.knobs()
+    changed = record.differences(type(record)())
+    names = [name for name, knob in knobs.items() if knob.main or name in changed]
+    words = [knobs[name].label_with_value(getattr(record, name)) for name in names]
+    return capitalize_first(f"{', '.join(words)}.")

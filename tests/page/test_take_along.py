@@ -1,0 +1,67 @@
+"""Pictures, tables and settings that a visitor takes along."""
+
+import io
+import json
+import struct
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from stability.engine.runs import ProductRun, Run
+from stability.page.take_along import product_downloads, training_downloads
+from stability.records.experiment import Experiment
+from stability.records.page import Page
+from stability.records.product import Product
+from stability.records.view import View
+
+E = Experiment(schemes=("he_normal", "normal:1"), depth=3, width=4, samples=64, batch=8, steps=5)
+ADDRESS = "https://example.org/"
+
+
+@pytest.fixture(scope="module")
+def files() -> dict:
+    """What makes each file of a training, by the file's name."""
+    page = Page(experiment=E, view=View(section="take"))
+    rows = training_downloads(Run(E).train(), page, {}, ADDRESS)
+    return {b.options["file_name"]: b.options["data"] for _, buttons in rows for b in buttons}
+
+
+def test_every_panel_is_a_file_named_after_what_it_shows(files):
+    panels = "loss", "accuracy", "gradient-norm", "heat", "signal", "signal-gradient"
+    assert {f"{panel}-relu-3x4.{kind}" for panel in panels for kind in ("png", "svg")} < {*files}
+    assert not any(name.startswith("scale") for name in files), "only loss scaling has a scale"
+
+
+def test_a_picture_says_its_settings_its_link_and_the_names_of_its_lines(files):
+    svg = files["signal-gradient-relu-3x4.svg"]().decode()
+    for words in ("Signal gradient", "activation ReLU, depth 3, width 4", "He (normal)", "layer 1"):
+        assert words in svg
+    assert "https://example.org/?v=1&amp;schemes=he_normal,normal:1" in svg
+    assert "section" not in svg
+
+
+def test_a_png_is_twice_as_large_as_its_panel_and_margin(files):
+    header = files["loss-relu-3x4.png"]()[:24]
+    assert header.startswith(b"\x89PNG")
+    assert struct.unpack(">I", header[16:20])[0] > 2 * (640 + 2 * 24)
+
+
+def test_tables_are_tidy_and_know_the_link_that_made_them(files):
+    curves = pd.read_csv(io.StringIO(files["curves-relu-3x4.csv"]()))
+    assert len(curves) == 2 * 6
+    table = pq.read_table(io.BytesIO(files["layers-relu-3x4.parquet"]()))
+    assert len(table) == 2 * 6 * 3
+    (link,) = {*curves["link"]} | {*table["link"].to_pylist()}
+    assert table.schema.metadata[b"link"].decode() == link
+    assert json.loads(files["settings-relu-3x4.json"]())["link"] == link
+
+
+def test_a_product_has_a_picture_its_norms_and_its_settings():
+    p = Product(count=5, replicates=3)
+    page = Page(product=p, view=View(bench="product"))
+    rows = product_downloads(ProductRun(p).train(), page, {}, ADDRESS)
+    made = {b.options["file_name"]: b.options["data"] for _, buttons in rows for b in buttons}
+    assert b"Norm" in made["norm-normal-4x4.svg"]()
+    assert "median" in made["norms-normal-4x4.csv"]()
+    assert json.loads(made["settings-normal-4x4.json"]())["settings"]["count"] == 5
