@@ -12,8 +12,6 @@ from stability.charts.spec_cache import Spec
 
 WIDTH, HEIGHT = 640, 340  # pixels of a panel
 CAPTION_LETTERS = 125  # of one line beneath a panel
-PNG_SCALE = 2
-PICTURE_FORMATS = "png", "svg"
 
 
 def as_picture(
@@ -38,15 +36,3 @@ def label_axis(panel: Spec) -> None:
     for x in given:
         if x.get("axis") and labelled:
             x["axis"] = labelled[0] | {"labelOverlap": "greedy", "labelSeparation": 8}
-
-
-def render(spec: Spec, format: str) -> bytes:
-    """Return a spec as a file of one of PICTURE_FORMATS.
-
-    The library vl-convert-python runs Vega without a browser; it is loaded when it is first needed.
-    """
-    import vl_convert
-
-    if format == "svg":
-        return bytes(vl_convert.vegalite_to_svg(spec).encode())
-    return bytes(vl_convert.vegalite_to_png(spec, scale=PNG_SCALE))

@@ -6,7 +6,7 @@ from stability.page import table_headings
 from stability.page.pieces import Picture, Piece, data_table, paragraphs
 from stability.page.probe_sentences import bounds_sentence
 from stability.page.product_sentences import hundred_factors_sentences
-from stability.page.prose import BOUNDS_NOTE, EXPONENTS_NOTE, HEALING_NOTE
+from stability.page.prose import BOUNDS_NOTE, EXPONENTS_NOTE, HEALING_NOTE, TAKE_NOTE
 from stability.page.sections import Section
 from stability.page.take_along import product_downloads
 from stability.probes.costs import bound_probe, exponent_probe
@@ -57,5 +57,5 @@ PRODUCT_SECTIONS = {
         waits_for_end=True,
     ),
     "norms": Section(live=norm_pieces),
-    "take": Section(downloads=product_downloads),
+    "take": Section(static=lambda p, view: [paragraphs([TAKE_NOTE])], downloads=product_downloads),
 }

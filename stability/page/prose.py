@@ -68,6 +68,7 @@ GREETING = (
 )
 WAITING = "Others train before you", "Your curves appear here as soon as it is your turn."
 STARTING = "Training begins", "The first curves appear here in a moment."
+TAKE_NOTE = "Each picture shows what the charts above show, and each file says which link made it."
 FORETOLD_NOTE = "What theory predicts costs nothing, and is drawn here, dashed."
 NO_SCHEMES = "Choose at least one initialization in the sidebar, and its curves appear here."
 REMEDY_HELP = (

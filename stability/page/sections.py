@@ -252,6 +252,8 @@ TRAIN_SECTIONS = {
         settings=("cure_scheme",),
         actions={"Cancel": Session.close_section},
     ),
-    "take": Section(downloads=training_downloads),
+    "take": Section(
+        static=lambda e, view: [paragraphs([prose.TAKE_NOTE])], downloads=training_downloads
+    ),
     "tried": Section(),  # rows that can be clicked: the page draws them itself
 }

@@ -1,4 +1,4 @@
-"""What a visitor can take along: pictures of single panels, all data of a run, and its settings.
+"""Files for a visitor to take along: pictures of panels, all data of a run, and its settings.
 
 Everything is a download button; a file is made only when its button is pressed.
 """
@@ -36,6 +36,7 @@ PANEL_LABELS = {
     "signal_gradient": "Signal gradient",
     "weight_gradient": "Weight gradient",
 }
+PICTURE_FORMATS, PNG_SCALE = ("png", "svg"), 2
 MIME_TYPES = {
     "png": "image/png",
     "svg": "image/svg+xml",
@@ -107,14 +108,26 @@ def picture_rows(
     """Yield a row of buttons for each format of pictures, with a button for each panel."""
 
     def make(panel: str, format: str) -> bytes:
-        return charts.render(picture(panel), format)
+        return render(picture(panel), format)
 
-    for format in charts.PICTURE_FORMATS:
+    for format in PICTURE_FORMATS:
         buttons = []
         for panel, label in labels.items():
             file = f"{panel.replace('_', '-')}-{name}.{format}"
             buttons.append(download(label, file, partial(make, panel, format)))
         yield f"Pictures as {format.upper()}", buttons
+
+
+def render(spec: Spec, format: str) -> bytes:
+    """Return a complete spec as a file of one of PICTURE_FORMATS.
+
+    The library vl-convert-python runs Vega without a browser; it is loaded when it is first needed.
+    """
+    import vl_convert
+
+    if format == "svg":
+        return vl_convert.vegalite_to_svg(spec).encode()
+    return vl_convert.vegalite_to_png(spec, scale=PNG_SCALE)
 
 
 def table_buttons(
