@@ -24,7 +24,7 @@ from stability.page.renderer import Renderer, draw_piece
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
-from stability.page.table_headings import TRIED_HEADINGS
+from stability.page.table_headings import TRIED_HEADINGS, spell_numbers
 from stability.records.knobs import ChoiceList, Knob, settings_matching
 from stability.records.view import BENCH_LINKS
 from stability.theory.prediction import predict
@@ -312,12 +312,12 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
         container.caption("Each experiment that came to its end is listed here.")
         return
     rows, owners = session.tried_table()
-    key = f"tried_{len(rows)}"
-    buttons = button_column(key, lambda row: session.reopen(owners[row]))
+    key, press = f"tried_{len(rows)}", lambda row: session.reopen(owners[row])
+    headings = {"open": button_column(key, press), **TRIED_HEADINGS}
     with container.container():
-        headings = {"open": buttons, **TRIED_HEADINGS}
-        st.dataframe(rows.assign(open="Open")[[*headings]], column_config=headings, hide_index=True)
         file = rows.to_csv(index=False), "tried.csv", "text/csv"
+        rows = rows.assign(open="Open")[[*headings]]
+        st.dataframe(spell_numbers(rows, headings), column_config=headings, hide_index=True)
         st.download_button("Download as CSV", *file, on_click="ignore", key=f"download_{key}")
 
 

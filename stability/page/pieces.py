@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from stability.page.safe_text import escape_markdown, sentences_html
 from stability.page.session import Session
+from stability.page.table_headings import spell_numbers
 
 
 class Slot(Enum):
@@ -76,7 +77,7 @@ def data_table(rows: pd.DataFrame, headings: Mapping[str, Any], **options: Any) 
         "column_config": headings,
         "width": "stretch",
     }
-    return Element("dataframe", rows, options)
+    return Element("dataframe", spell_numbers(rows, headings), options)
 
 
 def button(

@@ -16,22 +16,22 @@ DASHED_NOTE = (
     "their spread is known."
 )
 STRETCH_NOTE = (
-    "By how much the hidden layers stretch each direction of a small change before training, the "
-    "furthest first; all at 1: gradients keep their size. A line ends where rounding swallows the "
-    "rest."
+    "A small change of the input can point in as many directions as there are units. The curve "
+    "shows by how much the hidden layers stretch each of them before training, the largest first. "
+    "Where all are at 1, gradients keep their size. A line ends where only rounding is left."
 )
 EDGE_NOTE = "Dashed: the largest value that a wide linear network has."
 THEORY_NOTE = (
     "What a very deep and wide network with these weights does. Where χ₁ is 1 gradients keep "
     "their size: the edge of chaos. Below it they vanish and all inputs become alike; above it "
-    "they explode and the smallest difference grows. Reach: through how many layers a network can "
-    "still tell its inputs apart. Point at the head of a column to read what it means."
+    "they explode and the smallest difference grows. Reach is the number of layers through which "
+    "a network can still tell its inputs apart. Point at the head of a column for its meaning."
 )
 GAINS_NOTE = (
-    "What the first layer does to mean squares before training: forward, those of its outputs "
-    "over those of its inputs; backward, those of the gradient that it passes down over those of "
-    "the gradient that arrives. Forward asks for variance 1 / n_in, backward for 1 / n_out; "
-    "unless the two are alike, no variance serves both."
+    "By what factor the first layer changes mean squares before training. Forward: its outputs "
+    "compared with its inputs. Backward: the gradient that leaves it compared with the gradient "
+    "that arrives. The forward factor is 1 if the variance of the weights is 1 / fan_in, the "
+    "backward factor if it is 1 / fan_out: unless these are equal, no variance serves both."
 )
 FORMATS_NOTE = (
     "What the numbers of this run become in each format, from the widest range to the narrowest: "
@@ -39,12 +39,12 @@ FORMATS_NOTE = (
     "lose digits. Gradients are those of the mean loss, as stored."
 )
 SYMMETRIES_NOTE = (
-    "The largest change of the output over the first batch before training, in float64: 1e-15 is "
-    "rounding. What leaves the output as it is leaves the loss as it is, and gradient descent "
-    "cannot tell such networks apart."
+    "The table shows how far each change of the weights moves the output on the first batch, "
+    "before training and in float64, where 1e-15 is rounding. A change that does not move the "
+    "output does not move the loss: gradient descent cannot tell the two networks apart."
 )
 NUMBERS_NOTE = (
-    "Medians over the replicates, as the charts draw them; empty where a number is not finite. "
+    "Medians over the replicates, as in the charts, with a dash where a number is not finite. "
     "Above a table's right corner: search in it, see it large, download it as CSV."
 )
 HEALING_NOTE = (
@@ -70,7 +70,10 @@ WAITING = "Others train before you", "Your curves appear here as soon as it is y
 STARTING = "Training begins", "The first curves appear here in a moment."
 TAKE_NOTE = "Each picture shows what the charts above show, and each file says which link made it."
 FORETOLD_NOTE = "What theory predicts costs nothing, and is drawn here, dashed."
-NO_SCHEMES = "Choose at least one initialization in the sidebar, and its curves appear here."
+NO_SCHEMES = (
+    "Choose at least one initialization in the sidebar, and its curves appear here. Until then "
+    "the address and Copy link open those that you had chosen before."
+)
 REMEDY_HELP = (
     "An initialization is added beside this one. A setting is changed for all networks, and the "
     "curves that you see stay behind the new ones, in grey."

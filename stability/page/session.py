@@ -98,6 +98,7 @@ class Session:
             replace(self.page, view=view, product=first.product) == first
             and self.history.keys() <= {first.experiment}
             and not self.answers
+            and not self.lacks_schemes
         )
 
     @property
