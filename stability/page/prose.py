@@ -12,8 +12,8 @@ COURSE_INTRODUCTION = (
     "neighbour of which it is false."
 )
 DASHED_NOTE = (
-    "Dashed: what theory foresees before training; shaded: nine of ten networks, where the law of "
-    "their spread is known."
+    "Dashed: predicted before training. Shaded: nine of ten such networks lie here (drawn where it "
+    "can be computed)."
 )
 STRETCH_NOTE = (
     "A small change of the input can point in as many directions as there are units. The curve "
@@ -34,9 +34,9 @@ GAINS_NOTE = (
     "backward factor if it is 1 / fan_out: unless these are equal, no variance serves both."
 )
 FORMATS_NOTE = (
-    "What the numbers of this run become in each format, from the widest range to the narrowest: "
-    "those below half the smallest become 0, those beyond the largest infinite; subnormal ones "
-    "lose digits. Gradients are those of the mean loss, as stored."
+    "What the numbers of this run would become in each format, from the widest range to the "
+    "narrowest. Below half of the smallest number they become 0, beyond the largest they become "
+    "infinite, and subnormal numbers lose digits. Gradients are those of the mean loss, as stored."
 )
 SYMMETRIES_NOTE = (
     "The table shows how far each change of the weights moves the output on the first batch, "
@@ -50,13 +50,13 @@ NUMBERS_NOTE = (
 HEALING_NOTE = (
     "Entries of standard deviation 1 / sqrt(n) keep the MEAN of the squared norm, so they are "
     "called variance preserving. The typical product shrinks all the same: a few rare, huge "
-    "products make up the mean. Large matrices differ less from one another, and the loss heals "
-    "like 1 / n."
+    "products make up the mean. Large matrices differ less from one another, and the loss becomes "
+    "smaller, like 1 / n."
 )
 EXPONENTS_NOTE = (
-    "Each factor multiplies the lengths along n directions by its own rates, in the long run: "
-    "these are their logarithms. The first decides the norm; the gap to the last is how fast a "
-    "gradient becomes blind to all other directions."
+    "In the long run each factor multiplies the lengths along n directions, each by its own rate; "
+    "the exponents are the logarithms of these rates. The first decides the norm. The gap to the "
+    "last says how fast a gradient loses sight of all other directions."
 )
 BOUNDS_NOTE = (
     "No singular value of a product exceeds the product of its factors' largest, or falls below "
