@@ -57,9 +57,9 @@ def parameter_values(spec: dict) -> dict:
 
 def entry(spec: dict, expression: str):
     """Return the value that an expression names: of a parameter, or of an entry of a list."""
-    name, _, index = expression.partition("[")
+    name, index = re.match(r"(\w+)(?:\[(\d+)\])?", expression).groups()
     value = parameter_values(spec)[name]
-    return value[int(index.rstrip("]"))] if index else value
+    return value[int(index)] if index else value
 
 
 def scheme_scale(scale: dict, spec: dict) -> dict:

@@ -16,6 +16,7 @@ from stability.records.experiment import MOST_SCHEMES, Experiment
 # Every panel starts at one place, and the first and last label along it stay within.
 EXTENT: dict[str, Any] = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 FLUSH: dict[str, Any] = {"labelFlush": True, "labelPadding": 4}
+ON_THIS_PAGE = "[luminance(background) < 0.2 ? 1 : 0]"  # of a light and a dark colour
 SCHEME_INDEX = "indexof(schemes, datum.scheme)"
 SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
 # Which pair of rows of `limits` holds the axes: see `frames.axes`.
@@ -33,10 +34,12 @@ def scheme_parameters(e: Experiment) -> dict[str, Any]:
     indices = list(palette.scheme_style_indices(e.schemes).values())
     unused = MOST_SCHEMES - len(indices)
     shapes = [palette.SCHEME_SHAPES[index] for index in indices]
+    looks = zip(palette.SCHEME_COLOURS, palette.DARK_SCHEME_COLOURS, strict=True)
+    light_and_dark = [list(colours) for colours in looks]
     return {
         "schemes": list(e.schemes),
         "symbols": [palette.SCHEME_SYMBOLS[index] for index in indices],
-        "colours": [palette.SCHEME_COLOURS[index] for index in indices] + [palette.GREY] * unused,
+        "colours": [light_and_dark[index] for index in indices] + [[palette.GREY] * 2] * unused,
         "shapes": shapes + [palette.SCHEME_SHAPES[0]] * unused,
     }
 
@@ -48,7 +51,7 @@ def fill_schemes(experiment: Experiment) -> Filling[None]:
 
 def colour() -> alt.Color:
     """Return the colour of schemes, without a legend: the page has it, and `with_data` adds one."""
-    return alt.Color("scheme:N", scale=scheme_scale("colours"), legend=None)
+    return alt.Color("scheme:N", scale=scheme_scale("colours", ON_THIS_PAGE), legend=None)
 
 
 def shape() -> alt.Shape:
@@ -56,9 +59,9 @@ def shape() -> alt.Shape:
     return alt.Shape("scheme:N", scale=scheme_scale("shapes"), legend=None)
 
 
-def scheme_scale(parameter: str) -> alt.Scale:
-    """Return the scale from each scheme to its entry of a parameter."""
-    entries = [alt.ExprRef(f"{parameter}[{index}]") for index in range(MOST_SCHEMES)]
+def scheme_scale(parameter: str, part: str = "") -> alt.Scale:
+    """Return the scale from each scheme to its entry of a parameter, or to a part of the entry."""
+    entries = [alt.ExprRef(f"{parameter}[{index}]{part}") for index in range(MOST_SCHEMES)]
     return alt.Scale(domain=alt.ExprRef("schemes"), range=entries)
 
 

@@ -21,7 +21,10 @@ def fill_region(experiment: Experiment, scheme: str) -> Filling[None]:
     """Return the filling of one scheme's square."""
     index = palette.scheme_style_indices(experiment.schemes)[scheme]
     title = experiment.scheme_rows[experiment.schemes.index(scheme)].title
-    heading, frame = f"{palette.SCHEME_SYMBOLS[index]} {title}", palette.SCHEME_COLOURS[index]
+    heading, frame = (
+        f"{palette.SCHEME_SYMBOLS[index]} {title}",
+        [colours[index] for colours in (palette.SCHEME_COLOURS, palette.DARK_SCHEME_COLOURS)],
+    )
     words = f"{title}: which class each point of the plane gets, with training points over it."
     return Filling(None, {"heading": heading, "frame": frame}, words)
 
@@ -33,7 +36,7 @@ def build_region(kind: None) -> alt.VConcatChart:
     scheme's colour. Data sets: `regions`, `dots`, as in `stability.frames.region_tables`.
     """
     square = panels.panel(alt.ExprRef("heading"), SQUARE, class_regions(), class_dots())
-    frame = alt.ViewConfig(stroke=alt.ExprRef("frame"), strokeWidth=3)
+    frame = alt.ViewConfig(stroke=alt.ExprRef(f"frame{channels.ON_THIS_PAGE}"), strokeWidth=3)
     square.width, square.view, square.title.limit = SQUARE, frame, SQUARE
     square.resolve = alt.Resolve(scale=alt.ScaleResolveMap(color="independent"))
     return panels.stack([square], "")

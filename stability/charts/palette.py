@@ -4,11 +4,14 @@ import math
 
 from stability.catalogues.schemes import SCHEMES, family_and_value
 
-# Eight colours found by search: each has a contrast of 3 on the light and on the dark page, and any
-# two stay apart for readers who lack red, green or blue cones. A mark goes with each colour: colour
-# is never the only carrier.
+# Eight colours for the light page and the same hues for the dark one, found by search: each has a
+# contrast of 4.5 there, and any two stay apart for readers who lack red, green or blue cones.
+# A mark goes with each colour: colour is never the only carrier.
 SCHEME_COLOURS = (
-    "#2c9be7", "#d97e00", "#097552", "#ff4b9f", "#b73412", "#889a59", "#5d4cd8", "#ac35a3",
+    "#007abc", "#b35f00", "#005b42", "#d4307f", "#972210", "#657e46", "#6c45d9", "#a80190",
+)  # fmt: skip
+DARK_SCHEME_COLOURS = (
+    "#1da8fe", "#d99225", "#368f6a", "#ff46ae", "#cb6238", "#97b572", "#7b6aff", "#d043c5",
 )  # fmt: skip
 SCHEME_SHAPES = (
     "circle", "square", "triangle-up", "diamond",
@@ -53,6 +56,11 @@ FORMAT_STATES = {  # blue has shrunk, orange has grown; the sign stands where no
     "0 already": (ZERO_OR_NOT_FINITE, "–"),
     "not known": ("#80808000", "?"),
 }
+
+
+def css_colour(style: int) -> str:
+    """Return the colour of a style in HTML, on the light and on the dark page."""
+    return f"light-dark({SCHEME_COLOURS[style]}, {DARK_SCHEME_COLOURS[style]})"
 
 
 def diverging_colour_index(value: float) -> int | None:

@@ -9,8 +9,8 @@ import numpy as np
 from stability import page_layout
 from stability.catalogues.schemes import scheme_title
 from stability.charts.palette import (
-    SCHEME_COLOURS,
     SCHEME_SYMBOLS,
+    css_colour,
     diverging_colour_index,
     scheme_style_indices,
 )
@@ -69,7 +69,7 @@ def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str
 
     The reason is cut to the height of the card; whoever clicks it sees all of it.
     """
-    colour, (headline, reason) = SCHEME_COLOURS[style], headline_and_reason(verdict)
+    colour, (headline, reason) = css_colour(style), headline_and_reason(verdict)
     meaning = escape(f"{verdict.word}: {EXPLANATIONS[verdict.word]}", quote=True)
     rest = " · ".join(map(sentence_html, sentences))
     if verdict.forecast:
@@ -144,7 +144,7 @@ def legend_data(experiment: Experiment) -> dict[str, Any]:
             "scheme": scheme,
             "title": scheme_title(scheme),
             "symbol": SCHEME_SYMBOLS[style],
-            "colour": SCHEME_COLOURS[style],
+            "colour": css_colour(style),
         }
         for scheme, style in scheme_style_indices(experiment.schemes).items()
     ]

@@ -237,7 +237,8 @@ def test_lines_and_marks_have_the_colours_and_shapes_of_their_schemes(case):
         if channel in ("color", "shape") and node["field"] == "scheme" and "scale" in node
     ]
     assert {channel for channel, _ in scales} in ({"color", "shape"}, set()), "never colour alone"
-    looks = {"color": palette.SCHEME_COLOURS, "shape": palette.SCHEME_SHAPES}
+    colours = list(map(list, zip(palette.SCHEME_COLOURS, palette.DARK_SCHEME_COLOURS, strict=True)))
+    looks = {"color": colours, "shape": palette.SCHEME_SHAPES}
     for channel, scale in scales:
         e = case.arguments[0]
         indices = palette.scheme_style_indices(e.schemes)

@@ -221,9 +221,8 @@ def test_the_colours_on_a_picture_of_the_page_stay_apart_for_every_reader(page, 
         "#" + bytes(pixel).hex(): count
         for pixel, count in zip(pixels.astype(np.uint8), counts, strict=True)
     }
-    wanted = [
-        palette.SCHEME_COLOURS[index] for index in palette.scheme_style_indices(e.schemes).values()
-    ]
+    colours = palette.DARK_SCHEME_COLOURS if theme == "dark" else palette.SCHEME_COLOURS
+    wanted = [colours[index] for index in palette.scheme_style_indices(e.schemes).values()]
     assert len(wanted) == 8
     assert all(painted.get(colour, 0) > 20 for colour in wanted), "each colour is in the picture"
     for reader, matrix in READERS.items():
