@@ -18,13 +18,13 @@ from stability.page.components import COMPONENTS
 from stability.page.css import page_css
 from stability.page.first_paint import FIRST_PAINT
 from stability.page.glossary_text import glossary_markdown
-from stability.page.pieces import Element, Picture, Slot
+from stability.page.pieces import Element, Picture, Slot, data_table
 from stability.page.playback import playback_data
 from stability.page.renderer import Renderer, draw_piece
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
-from stability.page.table_headings import TRIED_HEADINGS, spell_numbers
+from stability.page.table_headings import TRIED_HEADINGS
 from stability.records.knobs import ChoiceList, Knob, settings_matching
 from stability.records.view import BENCH_LINKS
 from stability.theory.prediction import predict
@@ -312,13 +312,13 @@ def tried_experiments(session: Session, container: DeltaGenerator) -> None:
         container.caption("Each experiment that came to its end is listed here.")
         return
     rows, owners = session.tried_table()
-    key, press = f"tried_{len(rows)}", lambda row: session.reopen(owners[row])
-    headings = {"open": button_column(key, press), **TRIED_HEADINGS}
+    key = f"tried_{len(rows)}"
+    buttons = button_column(key, lambda row: session.reopen(owners[row]))
+    pins = button_column(f"pin_{key}", lambda row: session.pin(owners[row]))
     with container.container():
-        file = rows.to_csv(index=False), "tried.csv", "text/csv"
-        rows = rows.assign(open="Open")[[*headings]]
-        st.dataframe(spell_numbers(rows, headings), column_config=headings, hide_index=True)
-        st.download_button("Download as CSV", *file, on_click="ignore", key=f"download_{key}")
+        headings = {"open": buttons, "pin": pins, **TRIED_HEADINGS}
+        rows = rows.assign(open="Open", pin="Pin")[[*headings]]
+        draw_pieces(data_table(rows, headings), widgets.tried_download(session, f"csv_{key}"))
 
 
 def button_column(key: str, press: Callable[[int], None]) -> Any:

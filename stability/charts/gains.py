@@ -9,7 +9,7 @@ from stability.charts.palette import GREY
 from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.records.experiment import Experiment
 
-WORDS_HEIGHT = 14  # pixels from one line of words to the next
+WORDS_HEIGHT = 18  # pixels from one line of words to the next
 LOG = alt.Scale(type="log", nice=False)
 
 

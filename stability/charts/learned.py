@@ -10,7 +10,7 @@ from stability.engine.input_grid import GRID_REACH, GRID_SIDE
 from stability.frames.arrow import NOT_FINITE
 from stability.records.experiment import Experiment
 
-SQUARE = 6 * GRID_SIDE  # pixels: whole ones for each cell, or seams would show
+SQUARE = 9 * GRID_SIDE  # pixels: whole ones for each cell, or seams would show
 CLASSES = ["class 0", "class 1"]  # data in the plane have two
 GRID_AXIS: dict[str, Any] = {"values": (-2, 0, 2), "grid": False, "format": "d", "labelPadding": 3}
 # The same for every seed; the target of a regression is standardised, too.

@@ -8,6 +8,7 @@ from stability.charts import channels, panels
 from stability.charts.palette import GREY
 from stability.charts.spec_cache import chart_and_spec
 from stability.engine.quantities import HISTOGRAM_REACH as REACH
+from stability.engine.quantities import SATURATION_SLOPE
 from stability.frames.pre_activations import OUTER_BIN_END
 
 TICKS = -OUTER_BIN_END + 0.5, -4, 0, 4, OUTER_BIN_END - 0.5
@@ -31,15 +32,16 @@ def build_pre_activations(kind: None) -> alt.VConcatChart:
     )
     rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6)  # beyond them: the outer bins
     rules = [rule.encode(x=alt.XDatum(end, type="quantitative")) for end in (-REACH, REACH)]
-    activation = "The activation φ and its slope φ′; grey: flat"
+    flat_share = f"{100 * SATURATION_SLOPE:g} % of its largest"
+    activation = f"The activation φ and its slope φ′; grey: the slope is below {flat_share}"
     histogram = "Share of the pre-activations u in each bin (√)"
     words = (
         "The activation and its slope, and a histogram of the layer's pre-activations"
         " for each initialization."
     )
     drawn = [
-        panels.panel(activation, 130, upper, *activation_lines()),
-        panels.panel(histogram, 170, lower, *rules, *histogram_outlines()),
+        panels.panel(activation, 240, upper, *activation_lines()),
+        panels.panel(histogram, 200, lower, *rules, *histogram_outlines()),
     ]
     return panels.stack(drawn, words)
 

@@ -151,10 +151,14 @@ def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
     where = (
         f"all {hidden} hidden layers" if copies == hidden else f"{copies} of {hidden} hidden layers"
     )
-    reason = (
-        f"all units of a layer compute the same, in {where if hidden > 1 else 'its hidden layer'}"
-    )
-    found = disease(evidence, seen, "symmetric", "symmetry is not broken", reason, copies)
+    where = where if hidden > 1 else "its hidden layer"
+    what, reason = "symmetry is not broken", f"all units of a layer compute the same, in {where}"
+    if evidence.end and not evidence.end.symmetric_layers:  # by dropout, for instance
+        what = "symmetry is broken too late"
+        reason = (
+            f"at first all units of a layer compute the same, in {where}; in the end they differ"
+        )
+    found = disease(evidence, seen, "symmetric", what, reason, copies)
     return replace(found, needs_other_start=True)
 
 

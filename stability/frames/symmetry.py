@@ -14,6 +14,8 @@ from stability.probes.symmetries import SYMMETRIES, symmetry_changes
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 
+ROUNDING_SHARE = 1e-9  # of the largest output: what moves it by less is rounding
+
 
 def symmetry_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
     """Return the table `distinct` of the heat maps after `count` measurements (all).
@@ -48,7 +50,8 @@ def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1
     """Return a row for each symmetry and scheme, the worst of its replicates; none at depth 1.
 
     Columns: scheme (its title), symmetry, moved, size, share (moved / size), unnoticed (True if it
-    is a symmetry here), note (why not). Null where the output is not finite.
+    is a symmetry of this network), note (why not, or that it is one of these weights alone). Null
+    where the output is not finite.
     """
     columns = ["scheme", "symmetry", "moved", "size", "share", "unnoticed", "note"]
     frames = [pd.DataFrame(columns=columns)]
@@ -58,5 +61,7 @@ def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1
         keys = {"scheme": [row.title for row in e.scheme_rows], "symmetry": SYMMETRIES[key].label}
         frame = pd.DataFrame(keys | sizes)
         share = frame["moved"] / frame["size"]  # 0 / 0 is null
-        frames.append(frame.assign(share=share, unnoticed=not note, note=note))
+        by_luck = bool(note) & (frame["moved"] <= ROUNDING_SHARE * frame["size"])
+        note_by_row = np.where(by_luck, f"Of these weights alone. {note}", note)
+        frames.append(frame.assign(share=share, unnoticed=by_luck | (not note), note=note_by_row))
     return pd.concat(frames[1:] or frames, ignore_index=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.replicates import median_and_range, median_of_finite
 from stability.engine.runs import Run
@@ -136,9 +137,9 @@ def prediction_table(prediction: Prediction) -> pa.Table:
 def summary_frame(run: Run) -> pd.DataFrame:
     """Return the outcome of a finished run, a row for each scheme, medians over the replicates.
 
-    Columns: settings (those that are not the defaults), scheme, loss, test_accuracy, first_gradient
-    and last_gradient (signal gradient of the first and the last layer at step 0), diverged (the
-    step, or null), seconds (of the whole run).
+    Columns: settings (those that are not the defaults), scheme, verdict (a word), loss,
+    test_accuracy, first_gradient and last_gradient (signal gradient of the first and the last layer
+    at step 0), diverged (the step, or null), seconds (of the whole run).
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
     changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
@@ -152,6 +153,7 @@ def summary_frame(run: Run) -> pd.DataFrame:
         {
             "settings": ", ".join(words) or "defaults",
             "scheme": [row.title for row in e.scheme_rows],
+            "verdict": [verdict.word for verdict in current_verdicts(run, len(run.measurements))],
             "loss": median_of_finite(last.loss),
             "test_accuracy": median_of_finite(stack_masked([last], "test_accuracy")[0]),
             "first_gradient": median_of_finite(first.signal_gradient[:, :, 0]),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from stability.catalogues.activations import Activation
 from stability.engine.quantities import HISTOGRAM_REACH
 from stability.engine.replicates import median_of_finite, worst_replicate
 from stability.engine.rounding_shares import FORMATS_BY_RANGE
@@ -29,16 +30,22 @@ def saturation_sentences(run: Run, count: int, layer: int, step: int) -> list[st
     """He (normal): 51 % of layer 3's pre-activations lie where ReLU is flat, 50 % by design; ..."""
     e, found = run.experiment, saturation_by_scheme(run, count, layer, step)
     rows = zip(e.scheme_rows, found, strict=True)
-    return [f"{row.title}: {describe_saturation(seen, e.phi.label)}" for row, seen in rows]
+    return [f"{row.title}: {describe_saturation(seen, e.phi)}" for row, seen in rows]
 
 
-def describe_saturation(found: Saturation, activation: str) -> str:
+def describe_saturation(found: Saturation, activation: Activation) -> str:
     of_layer = f"layer {found.layer}'s pre-activations"
     if not np.isfinite(found.saturated_share + found.below):
         return f"{of_layer} are no longer numbers at step {found.snapshot_step}."
-    text = f"{share_in_words(found.saturated_share)} of {of_layer} lie where {activation} is flat"
-    if round(found.share_by_design, 2):
-        text += f", {percent(found.share_by_design)} by design"
+    label, by_design = activation.label, percent(found.share_by_design)
+    text = f"{share_in_words(found.saturated_share)} of {of_layer} lie where {label} is flat"
+    if by_design == percent(found.saturated_share):
+        text += ", as many as by design" if found.share_by_design else ""
+    elif round(found.share_by_design, 2):
+        text += f", {by_design} by design"
+    if not activation.corners:  # or the slope of a unit that is off depends on the bin of 0
+        mean_slope, max_slope = number(found.mean_slope, 2), number(activation.max_slope, 2)
+        text += f"; its slope is {mean_slope} on average, at most {max_slope}"
     if beyond := found.below + found.above:
         text += f"; {share_in_words(beyond)} lie beyond ±{HISTOGRAM_REACH}"
     return f"{text}."

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stability import charts, frames
+from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost
@@ -48,8 +49,8 @@ class Section:
 
     After the last step `search(stream, view)` names a stream that is computed for the section, or
     None; `found(stream, view, search)` returns live pieces that show how far it has come.
-    Controls of the `settings` stand in the section, too. `actions` are its buttons by label;
-    `downloads(stream, page, pinned, address)` are rows of buttons that make files.
+    Controls of the `settings` stand in the section, too. `actions(record)` are its buttons by
+    label; `downloads(stream, page, pinned, address)` are rows of buttons that make files.
     """
 
     static: Callable[[Any, View], list[Piece]] = lambda record, view: []
@@ -60,7 +61,7 @@ class Section:
     search: Callable[[Any, View], SickNetwork | None] = lambda stream, view: None
     found: Callable[[Any, View, Any], list[Piece]] = lambda stream, view, search: []
     settings: tuple[str, ...] = ()
-    actions: Mapping[str, Callable[[Session], None]] = field(default_factory=dict)
+    actions: Callable[[Any], Mapping[str, Callable[[Session], None]]] = lambda record: {}
     downloads: Callable[[Any, Page, Pinned, str], Sequence[DownloadRow]] = no_downloads
 
 
@@ -114,8 +115,8 @@ def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, layer = run.experiment, view.value_shown("layer", run.experiment)
     tables = frames.pre_activation_tables(run, count, layer, view.moment)
     return [
-        paragraphs(probe_sentences.saturation_sentences(run, count, layer, view.moment)),
         Picture(charts.pre_activation_spec(e), tables),
+        paragraphs(probe_sentences.saturation_sentences(run, count, layer, view.moment)),
     ]
 
 
@@ -170,6 +171,7 @@ def live_symmetry_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 def symmetry_pieces(e: Experiment, view: View) -> list[Piece]:
     rows = frames.symmetry_frame(e, view.value_shown("layer", e), swapped_units(e, view))
+    rows["unnoticed"] = ["✓" if is_symmetry else "✗" for is_symmetry in rows["unnoticed"]]
     return [data_table(rows, table_headings.SYMMETRY_HEADINGS), paragraphs([prose.SYMMETRIES_NOTE])]
 
 
@@ -195,8 +197,11 @@ def singular_value_pieces(e: Experiment, view: View) -> list[Piece]:
 
 def theory_pieces(e: Experiment, view: View) -> list[Piece]:
     equations = {scheme: variance_equation(e, scheme) for scheme in e.schemes}
+    rows = mean_field_frame(e)
+    notes = zip(rows["scheme"], rows.pop("note"), strict=True)
     return [
-        data_table(mean_field_frame(e), table_headings.THEORY_HEADINGS),
+        data_table(rows, table_headings.THEORY_HEADINGS),
+        paragraphs([f"{title}: {note}" for title, note in notes if note]),
         paragraphs([prose.THEORY_NOTE]),
         *(formula(scheme_title(scheme), latex) for scheme, latex in equations.items() if latex),
     ]
@@ -210,6 +215,13 @@ def number_pieces(run: Run, view: View, count: int) -> list[Piece]:
     ]
 
 
+def train_on_moons(session: Session) -> None:
+    """Train on data in the plane, where what a network learns can be drawn."""
+    session.change_setting("dataset", "moons")
+
+
+DRAWN_ACTION = {f"Train on {DATASETS['moons'].label}": train_on_moons}
+
 TRAIN_SECTIONS = {
     "pre_activations": Section(
         absent=why_no_hidden_unit, live=pre_activation_pieces, settings=("layer",)
@@ -219,6 +231,7 @@ TRAIN_SECTIONS = {
         live=learned_function_pieces,
         static=lambda e, view: [paragraphs(learned_function_sentences.learned_function_notes(e))],
         settings=("dataset",),
+        actions=lambda e: DRAWN_ACTION if learned_function.why_not_drawn(e) else {},
     ),
     "formats": Section(
         live=format_pieces,
@@ -231,7 +244,7 @@ TRAIN_SECTIONS = {
         static=symmetry_pieces,
         live=live_symmetry_pieces,
         settings=("layer",),
-        actions={"Swap two units": Session.swap_units},
+        actions=lambda e: {"Swap two units": Session.swap_units},
     ),
     "gains": Section(
         probes=lambda e, view: [gain_probe(e)], static=gain_pieces, settings=("features", "width")
@@ -250,7 +263,7 @@ TRAIN_SECTIONS = {
         search=cure_section.search_to_open,
         found=cure_section.cure_pieces,
         settings=("cure_scheme",),
-        actions={"Cancel": Session.close_section},
+        actions=lambda e: {"Cancel": Session.close_section},
     ),
     "take": Section(
         static=lambda e, view: [paragraphs([prose.TAKE_NOTE])], downloads=training_downloads

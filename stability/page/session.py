@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ from stability.page.settings import page_knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList
 from stability.records.page import Page
-from stability.records.view import NEWEST_STEP, BenchRecord, View
+from stability.records.view import NEWEST_STEP, SECTIONS_OF_THE_START, BenchRecord, View
 
 
 class Session:
@@ -120,9 +121,21 @@ class Session:
         return [pin for pin in pins if pin != self.page.experiment]
 
     def tried_table(self) -> tuple[pd.DataFrame, list[Experiment]]:
-        """Return all summaries as one table, and the experiment of each of its rows."""
-        owners = [owner for owner, rows in self.history.items() for _ in range(len(rows))]
-        return pd.concat(list(self.history.values()), ignore_index=True), owners
+        """Return all summaries as one table, the newest first, and the owner of each row."""
+        newest_first = [*reversed(self.history.items())]
+        owners = [owner for owner, rows in newest_first for _ in range(len(rows))]
+        return pd.concat([rows for _, rows in newest_first], ignore_index=True), owners
+
+    def tried_csv(self) -> str:
+        """Return that table with all settings, as links spell them, and the link of each row."""
+        rows, owners = self.tried_table()
+        settings = [
+            {name: knob.spell(getattr(owner, name)) for name, knob in owner.knobs().items()}
+            | {"link": "?" + urlencode(spell_link(Page(owner)), safe=",:")}
+            for owner in owners
+        ]
+        table = pd.concat([rows, pd.DataFrame(settings)], axis=1)
+        return str(table.to_csv(index=False))
 
     def remember_run(self, run: AnyStream) -> bool:
         """Add a training that came to its end to the history. Returns True if it is new there."""
@@ -151,8 +164,20 @@ class Session:
             self.show_page(self.page, [knob.absent[value]], self.chosen_schemes)
         elif isinstance(knob, ChoiceList):
             self._enter_schemes(name, knob, value)
+        elif name == "section":
+            self._open_section(value)
         else:
             self.change_setting(name, value)
+
+    def _open_section(self, key: str) -> None:
+        """Open a section of "Look closer", at the step at which it has most to show."""
+        view, starts = self.page.view, SECTIONS_OF_THE_START
+        if key in starts and view.moment == NEWEST_STEP:
+            view = replace(view, moment=0)
+        elif view.section in starts and key not in starts and view.moment == 0:
+            view = replace(view, moment=NEWEST_STEP)
+        view = replace(view, section=key)
+        self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
 
     def _enter_schemes(self, name: str, knob: ChoiceList, chips: Sequence[str]) -> None:
         taken, notes = knob.legal_entries(chips)
@@ -194,9 +219,9 @@ class Session:
 
     # Callbacks: pins, other pages
 
-    def pin(self) -> None:
-        """Pin the experiment that is shown."""
-        self.show_page(self.page.with_pin(), chosen=self.chosen_schemes)
+    def pin(self, experiment: Experiment | None = None) -> None:
+        """Pin an experiment, by default the one that is shown."""
+        self.show_page(self.page.with_pin(experiment), chosen=self.chosen_schemes)
 
     def unpin(self, experiment: Experiment) -> None:
         """Drop a pinned experiment."""

@@ -39,14 +39,18 @@ def spell_numbers(rows: pd.DataFrame, headings: Mapping[str, Any]) -> Styler:
 # fmt: off
 TRIED_HEADINGS = {
     "settings": column("Settings", help="What differs from the first visit's settings",
-        width="large"),
-    "scheme": column("Initialization"),
-    "loss": column("Final loss", SPELLED),
-    "test_accuracy": column("Held-out accuracy", "percent"),
-    "first_gradient": column("Gradient, first layer", SPELLED, "At step 0"),
-    "last_gradient": column("Gradient, last layer", SPELLED, "At step 0"),
-    "diverged": column("Diverged at step", "%d"),
-    "seconds": column("Time", "%.1f s", "Of computing, for all schemes together"),
+        width=165),
+    "scheme": column("Initialization", width=120),
+    "verdict": column("Verdict", help="After the last step", width=100),
+    "loss": column("Last loss", SPELLED, "Of the last batch", width=72),
+    "test_accuracy": column("Right", "percent",
+        "Share of 512 held-out examples, after the last step", width=65),
+    "first_gradient": column("Grad 1, step 0", SPELLED,
+        "Signal gradient of the first layer before training", width=115),
+    "last_gradient": column("Grad L, step 0", SPELLED,
+        "Signal gradient of the last layer before training", width=115),
+    "diverged": column("Diverged at", "%d", "Step", width=85),
+    "seconds": column("Time", "%.1f s", "Of computing, for all schemes together", width=70),
 }
 STEP_HEADINGS = {
     "scheme": column("Initialization"),
@@ -96,7 +100,6 @@ THEORY_HEADINGS = {
         "To which depth information survives: a scale, not a wall"),
     "q": column("q*", SPELLED, "The variance of z that a deep network settles at"),
     "sigma_b": column("σ_b", SPELLED, "Standard deviation of the biases"),
-    "note": column("Note", width="large"),
 }
 SYMMETRY_HEADINGS = {
     "scheme": column("Initialization"),
@@ -106,8 +109,8 @@ SYMMETRY_HEADINGS = {
     "size": column("Of", SPELLED, "Largest absolute output"),
     "share": column("Share", SPELLED, "The one over the other: about 1e-15 is rounding"),
     "unnoticed": column("A symmetry here",
-        help="Whether this activation and normalization make it one"),
-    "note": column("Why not", width="large"),
+        help="✓: the output stays as it is, but for rounding"),
+    "note": column("Why", width="large"),
 }
 GAIN_HEADINGS = {
     "scheme": column("Initialization"),

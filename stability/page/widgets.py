@@ -94,7 +94,7 @@ def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
     """Return the small buttons of the toolbar; Pin needs a run, and is disabled if nothing runs."""
     if session.page.view.is_presenter_view:
         return presenter_buttons(session)
-    actions = [
+    actions: list[tuple[str, str, Callable[..., None], str]] = [
         ("New seed", "casino", session.draw_new_seed, "the same settings, drawn anew."),
         ("Reset", "restart_alt", session.reset, "back to the settings that this page began with."),
         ("Pin", "keep", session.pin, "keeps these curves, grey, behind whatever you set next."),
@@ -178,11 +178,17 @@ def option_buttons(session: Session, lesson: Lesson) -> list[Element]:
 
 def section_buttons(session: Session) -> list[Element]:
     """Return the buttons of the section that is open."""
-    actions = enumerate(section_row(session.page).actions.items())
+    actions = enumerate(section_row(session.page).actions(session.page.record).items())
     return [
         button(label, "", partial(press, session), f"action_{index}")
         for index, (label, press) in actions
     ]
+
+
+def tried_download(session: Session, key: str) -> Element:
+    """Return the button that saves all experiments tried, with their settings and links."""
+    options = {"on_click": "ignore", "key": key, "file_name": "tried.csv", "mime": "text/csv"}
+    return Element("download_button", "Download as CSV", {"data": session.tried_csv} | options)
 
 
 def section_settings(page: Page) -> list[str]:

@@ -125,10 +125,14 @@ class Page:
             experiment = replace(experiment, learning_rate=typical)
         return replace(self, experiment=experiment), notes
 
-    def with_pin(self) -> "Page":
-        """Return the page with its experiment pinned; a fourth pin drops the oldest."""
-        pins = [pin for pin in self.pins if pin != self.experiment]
-        return replace(self, pins=(*pins, self.experiment)[-len(PIN_PREFIXES) :])
+    def with_pin(self, experiment: Experiment | None = None) -> "Page":
+        """Return the page with an experiment pinned, its own if none is given.
+
+        A fourth pin drops the oldest.
+        """
+        pinned = experiment or self.experiment
+        pins = [pin for pin in self.pins if pin != pinned]
+        return replace(self, pins=(*pins, pinned)[-len(PIN_PREFIXES) :])
 
     def waiting_schemes(self, chosen: tuple[str, ...]) -> dict[str, str]:
         """Return the chosen schemes that are illegal with the other settings, and why."""

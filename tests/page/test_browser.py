@@ -348,8 +348,8 @@ def test_a_row_of_what_was_tried_opens_its_settings_again(page, server):
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
     page.mouse.click(
-        box["x"] + 33, box["y"] + 35 + 17
-    )  # the button of the first row; rows are 35 pixels high
+        box["x"] + 33, box["y"] + 2 * 35 + 17
+    )  # the button of the second row; rows are 35 pixels high, the newest on top
     until_shown(page, experiment(query))
 
 

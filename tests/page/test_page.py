@@ -576,10 +576,10 @@ def test_what_was_tried_is_listed_with_its_numbers():
     at = sound(widget(opened(schemes="he_normal"), "depth").set_value(4).run())
     assert not at.dataframe, "not looked at"
     rows = look_closer(at, "tried").dataframe[0].value
-    assert [row.partition("depth ")[2][:1] for row in rows["settings"]] == ["3", "4"]
+    assert [row.partition("depth ")[2][:1] for row in rows["settings"]] == ["4", "3"]
     assert set(rows["scheme"]) == {"He (normal)"}
     loss = curve(charts(at)["bands"], "he_normal")[-1][1]
-    assert rows["loss"].iloc[-1] == loss
+    assert rows["loss"].iloc[0] == loss, "the newest comes first"
     at = sound(widget(at, "depth").set_value(3).run())
     assert len(at.dataframe[0].value) == 2, "seen before"
 

@@ -1,16 +1,22 @@
 """Every touch of a control changes the session, and the address with it."""
 
+import io
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stability import frames
 from stability.course.lessons import all_lessons
+from stability.engine.runs import Run
 from stability.page.links import read_link as read
 from stability.page.links import spell_link
 from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.records.page import Page
+from stability.records.view import NEWEST_STEP
 
 
 def opened(**query: str) -> Session:
@@ -125,3 +131,32 @@ def test_chips_that_do_not_fit_stay_and_no_chips_keep_the_last_experiment():
     session.enter_value("schemes", [])
     assert session.chosen_schemes == ()
     assert session.page.experiment.schemes == ("he_normal",)
+
+
+# Look closer
+
+
+def test_number_formats_open_at_the_start_and_the_next_section_at_the_newest_step_again():
+    session = opened()
+    session.enter_value("section", "formats")
+    assert session.page.view.moment == 0
+    session.enter_value("section", "learned")
+    assert session.page.view.moment == NEWEST_STEP
+    session = opened(moment="7")
+    session.enter_value("section", "formats")
+    assert session.page.view.moment == 7, "a link with a step stays as it is"
+
+
+def test_what_was_tried_is_saved_with_all_settings_and_a_link_the_newest_first():
+    session = opened()
+    first = Experiment(schemes=("he_normal",), depth=2, width=4, steps=2, seed=5)
+    for e in (first, replace(first, seed=6)):
+        session.history[e] = frames.summary_frame(Run(e).train())
+    saved = pd.read_csv(io.StringIO(session.tried_csv()))
+    assert saved["seed"].tolist() == [6, 5]
+    assert {*Experiment.knobs(), "verdict", "loss"} <= {*saved.columns}
+    for link, seed in zip(saved["link"], (6, 5), strict=True):
+        page, notes = read(dict(parse_qsl(link.removeprefix("?"))))
+        assert (page.experiment, notes) == (replace(first, seed=seed), [])
+    session.pin(first)
+    assert session.page.pins == (first,)

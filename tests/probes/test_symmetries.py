@@ -483,7 +483,8 @@ def test_the_frame_has_a_row_for_each_symmetry_and_scheme_and_headings_for_its_c
     assert len(frame) == len(SYMMETRIES) * len(E.schemes)
     assert list(frame.columns) == list(table_headings.SYMMETRY_HEADINGS)
     assert (frame["share"] < ROUNDING)[frame["unnoticed"]].all()
-    assert (frame["note"] == "").equals(frame["unnoticed"])
+    by_luck = frame["note"].str.startswith("Of these weights alone.")
+    assert ((frame["note"] == "") | by_luck).equals(frame["unnoticed"])
     swap = symmetry_changes(E)["swap_incoming"]
     assert (
         frame[frame["symmetry"] == SYMMETRIES["swap_incoming"].label]["moved"].tolist()
