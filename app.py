@@ -69,20 +69,20 @@ def main() -> None:
         if not presenting:
             bench_tabs(session)
     notices(session)
-    claim = open_lesson(server, session, session.lesson) if session.lesson else st.container()
+    parts = open_lesson(server, session, session.lesson) if session.lesson else {}
     if session.opens_run:
-        main_area(server, session, claim)
+        main_area(server, session, parts)
         return
     toolbar(server, session)
     if not session.page.view.bench_link.record:
         lesson_list(server, session)
 
 
-def main_area(server: Server, session: Session, claim: DeltaGenerator) -> None:
+def main_area(server: Server, session: Session, lesson_parts: Containers) -> None:
     """Draw the current run from its verdicts on, or say why it cannot be shown."""
     trains = session.page.view.bench_link.trains
     row: dict[str, Any] = {"horizontal": True, "key": page_layout.VERDICTS} if trains else {}
-    containers = {Slot.CLAIM: claim, Slot.CARDS: st.container(**row)}
+    containers = {**lesson_parts, Slot.CARDS: st.container(**row)}
     if trains:
         containers[Slot.CARDS].html("<i></i>")  # hidden: an empty container would take no room
     containers[Slot.PROGRESS] = toolbar(server, session)
@@ -173,52 +173,47 @@ def bench_tabs(session: Session) -> None:
 
 
 def lesson_list(server: Server, session: Session) -> None:
-    """List all lessons by the book's sections: links, each marked once it was answered."""
-    st.caption(prose.COURSE_INTRODUCTION)
-    for index, (section, lessons) in enumerate(course_page.lessons_by_section().items()):
-        st.header(section)
-        links = course_page.section_links(lessons, session.answers)
-        lesson_links(server, session, section, links, f"section_{index}")
+    """List all lessons by section: links, each marked by how its question was answered."""
+    st.markdown(prose.COURSE_INTRODUCTION)
+    lesson_links(server, session, course_page.course_data(session.answers))
 
 
-def lesson_links(
-    server: Server, session: Session, label: str, links: list[dict[str, str]], key: str
-) -> None:
+def lesson_links(server: Server, session: Session, data: Mapping[str, Any]) -> None:
+    key = data["kind"]
     server.components["links"](
-        data={"label": label, "links": links, "kind": key.partition("_")[0]},
+        data=data,
         key=key,
         on_chosen_change=lambda: session.open_lesson(st.session_state[key].chosen),
+        on_forgotten_change=session.answers.clear,
     )
 
 
-def open_lesson(server: Server, session: Session, lesson: Lesson) -> DeltaGenerator:
-    """Show a lesson: its question, then what it teaches. Returns the container of its claim."""
-    view, waits = session.page.view, session.awaits_answer
+def open_lesson(server: Server, session: Session, lesson: Lesson) -> Containers:
+    """Show a lesson: its question, then its text. Returns the containers of claim and figure."""
+    waits, in_hall = session.awaits_answer, session.page.view.is_presenter_view
     with st.container(key=page_layout.LESSON):
-        if not view.is_presenter_view:
-            links = course_page.neighbour_links(lesson.key)
-            lesson_links(server, session, "Lessons", links, "neighbours")
-        st.header(lesson.section if waits else lesson.title)
-        st.markdown(lesson.question)
-        if waits or not view.is_presenter_view:
-            with st.container(horizontal=True):
-                draw_pieces(*widgets.option_buttons(session, lesson))
+        if not in_hall:
+            lesson_links(server, session, course_page.neighbour_data(lesson, session.answers))
+        st.header(f"{lesson.number}. {lesson.topic if waits else lesson.title}")
         if waits:
-            return st.container()
-        return feedback(lesson, view.answer, view.is_presenter_view)
-
-
-def feedback(lesson: Lesson, answer: str, folded: bool) -> DeltaGenerator:
-    """Reply to an answer, folded in the presenter view. Returns the container of the claim."""
-    verdict, why, look_for = course_page.answer_feedback(lesson, answer)
-    if folded:
-        with st.expander(verdict):
-            st.markdown(f"{why}\n\n{look_for}")
-        return st.container()
-    left, right = st.columns(2, gap="medium")
-    left.markdown(f"{verdict} {why}")
-    right.markdown(look_for)
-    return right.container()
+            st.markdown(lesson.question)
+            draw_pieces(*widgets.option_buttons(session, lesson))
+            st.caption(course_page.experiment_line(lesson))
+            return {}
+        verdict, reply = course_page.answer_feedback(lesson, session.page.view.answer)
+        st.markdown(verdict)
+        left, right = st.columns([2, 3], gap="medium")
+        with right.container(key=page_layout.LESSON_FIGURE):
+            figure = st.container()
+            for name in widgets.figure_settings(session.page, lesson):
+                control(session, name, page_layout.closer_key(f"figure_{name}"))
+            draw_pieces(*widgets.figure_buttons(session, lesson))
+        left.caption(lesson.question)
+        claim = left.container()
+        (left.expander("Why") if in_hall else left).markdown(reply)
+        with left.container(horizontal=True):
+            draw_pieces(*(() if in_hall else widgets.option_buttons(session, lesson)))
+        return {Slot.CLAIM: claim, Slot.FIGURE: figure}
 
 
 def copy_link(server: Server, session: Session) -> None:

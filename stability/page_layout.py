@@ -25,6 +25,7 @@ VERDICTS = "verdicts"
 CARD = "card"  # the prefix of the keys of all cards
 TOOLBAR = "toolbar"
 LESSON = "lesson"
+LESSON_FIGURE = "lesson_figure"
 PINS = "pins"
 LEGEND = "legend"
 PLAYBACK = "playback"

@@ -108,7 +108,15 @@ def line_panel(
     words, height = interaction.title_at_pointer(title, along), panel_heights(kind.panels)[name]
     if name != "accuracy":  # nothing leaves its axis
         layers += interaction.words_beyond(name, along, height)
+    share_axis(layers, x)
     return panels.panel(words, height, *layers, offset=interaction.TITLE_OFFSET)
+
+
+def share_axis(layers: Sequence[alt.Chart], x: alt.X) -> None:
+    """Give all layers of a panel one horizontal axis: one without labels would hide the labels."""
+    for layer in layers:
+        if isinstance(getattr(layer.encoding, "x", None), alt.X):
+            layer.encoding.x = x
 
 
 def measured_lines(

@@ -108,15 +108,25 @@ class Comparison:
 
 def parse_comparisons(text: str) -> tuple[Comparison, ...]:
     """Read a claim. ValueError names the column, and what may stand there."""
+    source, tree = parse_expression(text)
+    nodes = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
+    return tuple(read_comparison(source, node) for node in nodes)
+
+
+def parse_side(text: str) -> Side:
+    """Read an expression without comparisons. ValueError names the column, as for a claim."""
+    return read_side(*parse_expression(text))
+
+
+def parse_expression(text: str) -> tuple[str, ast.expr]:
+    """Return a text on one line, and its tree. ValueError where it is no Python."""
     source = re.sub(r"\s", " ", text).strip()
     try:
-        tree = ast.parse(source, mode="eval").body
+        return source, ast.parse(source, mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"column {error.offset or len(source) + 1}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:  # a null byte, or far too deep
         raise ValueError(f"column 1: this cannot be parsed ({error})") from None
-    nodes = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
-    return tuple(read_comparison(source, node) for node in nodes)
 
 
 def read_comparison(source: str, node: ast.expr) -> Comparison:

@@ -3,13 +3,15 @@
 `claim_parser` has the language, `claim_quantities` the names.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stability.catalogues.schemes import scheme_title
 from stability.course.claim_indices import EACH
 from stability.course.claim_parser import Comparison, Quantity, Side, parse_comparisons
 from stability.course.claim_quantities import (
@@ -18,6 +20,7 @@ from stability.course.claim_quantities import (
     PendingError,
     StreamPrefix,
 )
+from stability.course.claim_sentences import ClaimSentence, Field, parse_sentence
 from stability.engine.registry import Probe
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Stream
@@ -32,12 +35,14 @@ class ClaimReading:
     """A claim in words with the numbers measured so far, medians over the replicates.
 
     Each of the `lines` is a comparison, with True if it holds. None stands for not known: a number
-    is still to come, or the settings lack it. `why` says more.
+    is still to come, or the settings lack it. `why` says more. The `sentences`, if the claim has
+    any, say the same lines in plain words.
     """
 
     lines: tuple[tuple[str, bool | None], ...]
     holds: bool | None
     why: str = ""
+    sentences: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -47,9 +52,14 @@ class ClaimReading:
 
 @dataclass(frozen=True)
 class ComparisonReader:
-    """One comparison in the first measurements of a run, with the meanings of its quantities."""
+    """One comparison in the first measurements of a run, with the meanings of its quantities.
+
+    `scheme` is the one that `each` stands for, "" if it is not asked of each.
+    """
 
     comparison: Comparison
+    sentence: ClaimSentence | None
+    scheme: str
     terms: Mapping[Quantity, Term]
     prefix: StreamPrefix
 
@@ -64,6 +74,20 @@ class ComparisonReader:
         except PendingError:
             holds = None
         return self.comparison.in_words(self.phrase_of, self.total_of), holds
+
+    def sentence_in_words(self) -> str:
+        """Return the comparison as a sentence, "" if it has none."""
+        if not self.sentence:
+            return ""
+        title = scheme_title(self.scheme) if self.scheme else ""
+        return self.sentence.in_words(self.digits_of, title)
+
+    def digits_of(self, field: Field) -> str:
+        """Return a number within the sentence."""
+        try:
+            return field.in_digits(self.value_of)
+        except PendingError:
+            return NOT_YET
 
     def value_of(self, quantity: Quantity) -> Any:
         """Return the value of a quantity, for each replicate or for all."""
@@ -98,10 +122,14 @@ def in_digits(value: Callable[[], Any]) -> str:
 
 @dataclass(frozen=True)
 class Claim:
-    """One comparison or several that must all hold, as `parse_claim` reads them from `text`."""
+    """One comparison or several that must all hold, as `parse_claim` reads them from `text`.
+
+    There is a sentence for each comparison, or there are none.
+    """
 
     text: str
     comparisons: tuple[Comparison, ...]
+    sentences: tuple[ClaimSentence, ...] = ()
 
     def check_settings(self, record: Any) -> None:
         """Raise a ValueError that says what these settings lack that the claim speaks of."""
@@ -130,36 +158,70 @@ class Claim:
             self.check_settings(stream.record)
         except ValueError as error:
             return ClaimReading(((self.text, None),), None, f"{capitalize_first(str(error))}.")
-        lines = tuple(reader.line() for reader in self.readers(stream, count))
+        readers = list(self.readers(stream, count))
+        lines = tuple(reader.line() for reader in readers)
+        sentences = tuple(reader.sentence_in_words() for reader in readers if reader.sentence)
         try:
             true = self.holds(stream, count)
         except PendingError as error:
-            return ClaimReading(lines, None, f"{capitalize_first(str(error))}.")
+            return ClaimReading(lines, None, f"{capitalize_first(str(error))}.", sentences)
         some = true.any() and not true.all()
         why = f"It holds in {true.sum()} of {len(true)} replicates." if some else ""
-        return ClaimReading(lines, bool(true.all()), why)
+        return ClaimReading(lines, bool(true.all()), why, sentences)
 
     def readers(self, stream: Stream[Any, Any], count: int | None) -> Iterator[ComparisonReader]:
         """Yield a reader for each comparison, with each scheme where it asks for that."""
         prefix = StreamPrefix(stream, len(stream.measurements) if count is None else count)
         return (ComparisonReader(*case, prefix) for case in self.cases(stream.record))
 
-    def cases(self, record: Any) -> Iterator[tuple[Comparison, dict[Quantity, Term]]]:
-        """Yield the comparisons with their terms. ValueError where the settings lack one."""
-        for comparison in self.comparisons:
-            texts = {text for quantity in comparison.quantities for text, _ in quantity.indices}
+    def cases(
+        self, record: Any
+    ) -> Iterator[tuple[Comparison, ClaimSentence | None, str, dict[Quantity, Term]]]:
+        """Yield the comparisons with their sentences, the scheme that `each` is, and their terms.
+
+        ValueError where the settings lack one.
+        """
+        for comparison, sentence in zip_longest(self.comparisons, self.sentences):
+            quantities = [*comparison.quantities, *(sentence.quantities if sentence else ())]
+            texts = {text for quantity in quantities for text, _ in quantity.indices}
             for scheme in getattr(record, "schemes", ("",)) if EACH in texts else ("",):
-                quantities = comparison.quantities
-                yield comparison, {one: term_of(one, record, scheme) for one in quantities}
+                terms = {one: term_of(one, record, scheme) for one in quantities}
+                yield comparison, sentence, scheme, terms
 
 
-def parse_claim(text: str) -> Claim:
-    """Read a claim. ValueError names the column, and what is legal there."""
-    claim = Claim(text.strip(), parse_comparisons(text))
+def parse_claim(text: str, sentences: Sequence[str] = ()) -> Claim:
+    """Read a claim, with or without a sentence for each comparison.
+
+    ValueError names the column, and what is legal there, or the sentence that is wrong.
+    """
+    claim = Claim(text.strip(), parse_comparisons(text), tuple(map(parse_sentence, sentences)))
     for comparison in claim.comparisons:
         for quantity in comparison.quantities:
             resolve(quantity)
+    if sentences and len(sentences) != len(claim.comparisons):
+        count = len(claim.comparisons)
+        raise ValueError(f"a sentence for each of {count} comparisons, not {len(sentences)}")
+    for comparison, sentence in zip(claim.comparisons, claim.sentences, strict=False):
+        check_sentence(comparison, sentence)
     return claim
+
+
+def check_sentence(comparison: Comparison, sentence: ClaimSentence) -> None:
+    """Raise a ValueError unless the sentence gives every measured number of the comparison.
+
+    So no sentence can leave out a number that decides. Those without an index, such as the width or
+    the loss of guessing, are settled before any measurement.
+    """
+
+    def measured(part: Comparison | ClaimSentence) -> set[tuple[str | int, ...]]:
+        found = ((resolve(quantity), quantity.name) for quantity in part.quantities)
+        return {(name, *indices) for (_, indices), name in found if indices}
+
+    for name, *indices in sorted(measured(comparison) - measured(sentence), key=str):
+        written = "".join(f"[{index}]" for index in indices)
+        raise ValueError(f"a sentence does not give {name}{written}")
+    if any(EACH in one for one in measured(comparison)) and None not in sentence.parts:
+        raise ValueError(f"a sentence about {EACH} scheme must name it by {{{EACH}}}")
 
 
 def resolve(quantity: Quantity) -> tuple[ClaimQuantity, list[str | int]]:

@@ -1,12 +1,14 @@
 """The course: one Markdown file a lesson, `NN-key.md`, with TOML front matter between lines `+++`.
 
 Each lesson carries a claim and a counterexample, a neighbouring setting in which the claim is
-false; the tests check both.
+false; the tests check both. Its `topic` stands in lists, where its `title` would give the answer
+away; a sentence says each comparison of the claim, and a table `[discussion]` what is wrong with
+each wrong option. `figures` names the pictures beside the text, the first of them large.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,11 +21,33 @@ from stability.records.page import Page
 from stability.records.view import MOST_OPTIONS
 from stability.text import did_you_mean, quote
 
-TEXT_KEYS = "title", "section", "link", "question", "answer", "claim", "counterexample"
-LESSON_KEYS = *TEXT_KEYS, "options"
+TEXT_KEYS = (
+    "title", "topic", "section", "book", "link", "question", "answer", "claim", "counterexample",
+)  # fmt: skip
+LIST_KEYS = "options", "figures", "sentences"
+TEXT_FIELDS = "title", "topic", "section", "book", "question", "answer"
+LESSON_KEYS = *TEXT_KEYS, *LIST_KEYS, "discussion"
+BOOK_LINK = "https://d2l.ai/chapter_multilayer-perceptrons/numerical-stability-and-init.html"
+BOOK_SECTIONS = {
+    "5.4.1": "Vanishing and Exploding Gradients",
+    "5.4.1.1": "Vanishing Gradients",
+    "5.4.1.2": "Exploding Gradients",
+    "5.4.1.3": "Breaking the Symmetry",
+    "5.4.2.1": "Default Initialization",
+    "5.4.2.2": "Xavier Initialization",
+    "5.4.2.3": "Beyond",
+    "5.4.4": "Exercises",
+}
+PANELS = {  # of the benches' charts, which a figure may show, beside sections of "Look closer"
+    "train": (
+        "loss", "accuracy", "gradient_norm", "scale", "signal", "signal_gradient",
+        "weight_gradient",
+    ),
+    "product": ("norm",),
+}  # fmt: skip
 FENCE, LOOK_FOR = "+++", "**Look for**"
 FEWEST_WORDS, MOST_WORDS = 80, 200  # of prose: a screen
-FILE_NAME = re.compile(r"\d\d-([a-z0-9_-]+)\.md")
+FILE_NAME = re.compile(r"(\d\d)-([a-z0-9_-]+)\.md")
 FORMULA, TAG = re.compile(r"\$[^$]*\$|`[^`]*`"), re.compile(r"<[a-zA-Z/!?]")
 
 
@@ -36,11 +60,16 @@ class Lesson:
     """A lesson, which shows `page`; its claim is false on the page `counterexample`."""
 
     key: str
+    number: int  # its place in the course, from 1
     title: str
+    topic: str
     section: str
+    book: str  # a key of BOOK_SECTIONS
     question: str
     options: tuple[str, ...]
     answer: str
+    discussion: Mapping[str, str]  # of the wrong options
+    figures: tuple[str, ...]
     claim: Claim
     page: Page
     counterexample: Page
@@ -89,10 +118,13 @@ def _read_lesson(path: Path) -> Lesson:
     page = page_of_link("link", matter["link"])
     counterexample = page_of_link("counterexample", matter["counterexample"], page)
     return Lesson(
-        key=name[1],
-        **{key: matter[key] for key in ("title", "section", "question", "answer")},
+        key=name[2],
+        number=int(name[1]),
+        **{key: matter[key] for key in TEXT_FIELDS},
         options=tuple(matter["options"]),
-        claim=checked_claim(matter["claim"], page, counterexample),
+        discussion=MappingProxyType(matter["discussion"]),
+        figures=checked_figures(matter["figures"], page),
+        claim=checked_claim(matter["claim"], matter["sentences"], page, counterexample),
         page=page,
         counterexample=counterexample,
         prose=parts[1].strip(),
@@ -110,19 +142,49 @@ def check_keys(matter: Mapping[str, Any]) -> None:
     for key in TEXT_KEYS:
         if not is_text(matter[key]):
             raise ValueError(f"{key} must be a text, not empty, not {quote(matter[key])}")
+    for key in LIST_KEYS:
+        if not isinstance(matter[key], list) or not all(map(is_text, matter[key])):
+            texts = quote(matter[key])
+            raise ValueError(f"{key} must be a list of texts, none empty, not {texts}")
+    if matter["book"] not in BOOK_SECTIONS:
+        legal = ", ".join(BOOK_SECTIONS)
+        raise ValueError(f"book must be one of {legal}, not {quote(matter['book'])}")
     check_options(matter["options"], matter["answer"])
+    check_discussion(matter["discussion"], {*matter["options"]} - {matter["answer"]})
 
 
-def check_options(options: Any, answer: str) -> None:
+def check_options(options: Sequence[str], answer: str) -> None:
     """Raise a ValueError unless these are different texts, not too many, and one is the answer."""
-    if not isinstance(options, list) or not all(map(is_text, options)):
-        raise ValueError(f"options must be a list of texts, none empty, not {quote(options)}")
     if not 2 <= len(options) <= MOST_OPTIONS:
         raise ValueError(f"options: a question has 2 to {MOST_OPTIONS} options, not {len(options)}")
     if len(set(options)) < len(options):
         raise ValueError("options: two options are the same")
     if answer not in options:
         raise ValueError(f"answer must be one of the options, not {quote(answer)}")
+
+
+def check_discussion(discussion: Any, wrong: Set[str]) -> None:
+    """Raise a ValueError unless this is a table with a text for each wrong option."""
+    if not isinstance(discussion, dict) or not all(map(is_text, discussion.values())):
+        raise ValueError("discussion must be a table of texts, none empty")
+    for option in wrong - discussion.keys():
+        raise ValueError(f"discussion: nothing is said about {quote(option)}")
+    for option in discussion.keys() - wrong:
+        raise ValueError(f"discussion: {quote(option)} is no wrong option")
+
+
+def checked_figures(figures: Sequence[str], page: Page) -> tuple[str, ...]:
+    """Return the figures of a page. ValueError where its bench has no such panel or section."""
+    legal = *PANELS[page.view.bench], *page.view.bench_link.sections
+    for name in figures:
+        if name not in legal:
+            known = ", ".join(legal)
+            raise ValueError(
+                f"figures: {quote(name)} is no picture of this bench; they are {known}"
+            )
+    if not figures:
+        raise ValueError("figures: a lesson has at least one")
+    return tuple(figures)
 
 
 def is_text(value: object) -> bool:
@@ -152,13 +214,17 @@ def page_of_link(key: str, link: str, base: Page | None = None) -> Page:
     return page
 
 
-def checked_claim(text: str, page: Page, counterexample: Page) -> Claim:
+def checked_claim(text: str, sentences: Sequence[str], page: Page, counterexample: Page) -> Claim:
     """Return a claim that can be asked of both pages. ValueError names the key of the lesson."""
     key = "claim"
     try:
         claim = parse_claim(text)
         claim.check_settings(page.record)
         key = "counterexample"
+        claim.check_settings(counterexample.record)
+        key = "sentences"
+        claim = parse_claim(text, sentences)
+        claim.check_settings(page.record)
         claim.check_settings(counterexample.record)
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from None

@@ -1,8 +1,9 @@
 """The benches by the records of their settings: their streams, their costs, and what they show."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
 
+NORM_PANEL = ("norm",)
+
 
 @dataclass
 class TrainScene:
@@ -43,25 +46,41 @@ class TrainScene:
         return tuple(pin.experiment for pin in self.look.pinned.values())
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
-        shown, scheme = view.count_shown(count), view.value_shown("heat_scheme", run.record)
-        verdicts, is_log = current_verdicts(run, shown), view.loss_axis == "log"
-        drawn = view.heat_quantity, self.pins, frames.TRAINING_PANELS, is_log
-        spec = charts.training_spec(run.record, scheme, *drawn)
-        tables = frames.training_tables(run, count, pinned, view.format, log_loss=is_log)
+        run, shown = self.look.stream, self.look.page.view.count_shown(count)
+        verdicts = current_verdicts(run, shown)
         return {
             Slot.CARDS: Cards(card_htmls(run, shown, verdicts, self.look.waiting)),
-            Slot.LEFT: Picture(spec, tables | {"heat": self.heat}),
+            Slot.LEFT: self.training_picture(frames.TRAINING_PANELS, count),
         }
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
+        run, view = self.look.stream, self.look.page.view
         scheme = view.value_shown("heat_scheme", run.record)
         self.heat = frames.heat_table(run, scheme, view.heat_quantity, count)
-        replay = run.finished and count == len(run.measurements)
         panels = frames.lead_first(deciding_profile(run), frames.DEPTH_PANELS)
+        return {Slot.RIGHT: self.depth_picture(panels, count)}
+
+    def figure(self, panels: Sequence[str], count: int) -> Picture:
+        """Return some panels of one chart, curves or profiles."""
+        draw = self.depth_picture if panels[0] in frames.DEPTH_PANELS else self.training_picture
+        return draw(panels, count)
+
+    def training_picture(self, panels: Sequence[str], count: int) -> Picture:
+        """Return these curves by step, the first of them large."""
+        run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
+        scheme = view.value_shown("heat_scheme", run.record)
+        is_log = view.loss_axis == "log"
+        shown = view.heat_quantity, self.pins, panels, is_log
+        spec = charts.training_spec(run.record, scheme, *shown)
+        tables = frames.training_tables(run, count, pinned, view.format, panels, is_log)
+        return Picture(spec, tables | ({"heat": self.heat} if "heat" in panels else {}))
+
+    def depth_picture(self, panels: Sequence[str], count: int) -> Picture:
+        """Return these profiles by layer, the first of them large."""
+        run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
+        replay = run.finished and count == len(run.measurements)
         tables = frames.depth_tables(run, count, pinned, view.format, view.moment, replay, panels)
-        return {Slot.RIGHT: Picture(charts.depth_spec(run.record, self.pins, panels), tables)}
+        return Picture(charts.depth_spec(run.record, self.pins, panels), tables)
 
     def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run = self.look.stream
@@ -77,17 +96,23 @@ class ProductScene:
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
         product, norms = self.look.stream.record, self.look.stream.measurements[:count]
-        tables = frames.product_tables(product, norms)
         shown = norms[: self.look.page.view.count_shown(count)]
-        return {
-            Slot.CARDS: paragraphs(sentences_about_product(product, shown)[:1]),
-            Slot.LEFT: Picture(charts.product_spec(product), tables),
+        pieces: dict[Slot, Piece] = {
+            Slot.CARDS: paragraphs(sentences_about_product(product, shown)[:1])
         }
+        if NORM_PANEL in self.look.figures:  # drawn already
+            return pieces
+        return pieces | {Slot.LEFT: self.figure(NORM_PANEL, count)}
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
         product, shown = self.look.stream.record, self.look.page.view.count_shown(count)
         sentences = sentences_about_product(product, self.look.stream.measurements[:shown])
         return {Slot.RIGHT: html(matrices_html(product, shown - 1) + sentences_html(sentences[1:]))}
+
+    def figure(self, panels: Sequence[str], count: int) -> Picture:
+        """Return the only chart there is."""
+        product, norms = self.look.stream.record, self.look.stream.measurements[:count]
+        return Picture(charts.product_spec(product), frames.product_tables(product, norms))
 
     def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
         return {}
@@ -144,7 +169,8 @@ BENCHES: Mapping[type, Bench] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """The contents of a page: a stream, the pinned runs behind it, a section, and a claim.
+    """The contents of a page: a stream, the pinned runs behind it, a section, and of a lesson its
+    claim and its figures, each a section or the names of some panels of one chart.
 
     `waiting` maps chosen schemes that are illegal with the other settings to the reason, `searches`
     schemes to the searches for a cure that somebody has begun.
@@ -158,6 +184,7 @@ class Look:
     claim: OpenSection
     searches: dict[str, CureSearch] = field(default_factory=dict)
     is_refused: bool = False  # too costly: only what is there before the first step is shown
+    figures: Sequence[OpenSection | tuple[str, ...]] = ()
 
     @property
     def bench(self) -> Bench:
@@ -165,9 +192,15 @@ class Look:
         return BENCHES[type(self.page.record)]
 
     @property
+    def lesson_computations(self) -> list[AnyStream]:
+        """The streams that the claim and the figures need beside their own."""
+        figures = [figure for figure in self.figures if isinstance(figure, OpenSection)]
+        return [one for opened in (self.claim, *figures) for one in opened.computations]
+
+    @property
     def streams(self) -> list[tuple[AnyStream, int]]:
         """Return the streams to compute, in order, and how many measurements of each."""
-        before = [(one, 1) for one in self.claim.computations]
+        before = [(one, 1) for one in self.lesson_computations]
         behind = [(one, 1) for one in self.section.computations]
         if not self.section.section.waits_for_end:
             before, behind = before + behind, []
@@ -180,7 +213,7 @@ class Look:
 
     def amounts(self, count: int) -> list[int | bool]:
         """Return how much there is to draw: the page changes only where these numbers do."""
-        beside = [*self.section.computations, *self.claim.computations]
+        beside = [*self.section.computations, *self.lesson_computations]
         streams = [*self.pinned.values(), *beside, *self.searches.values()]
         searched = bool(self.section.search or self.section.refusal)
         ended = [one.finished for one in (self.stream, *streams)]
@@ -203,6 +236,23 @@ def section_row(page: Page) -> Section:
 def open_section(page: Page, affords: Callable[[Cost], bool]) -> OpenSection:
     """Return the open section of a page, refused if its probes cost too much."""
     return OpenSection(section_row(page), page.record, page.view, affords)
+
+
+def open_figures(
+    figures: Sequence[str], page: Page, affords: Callable[[Cost], bool]
+) -> list[OpenSection | tuple[str, ...]]:
+    """Return the figures of these names; panels that follow one another in one chart are one."""
+    sections = BENCHES[type(page.record)].sections
+
+    def chart(name: str) -> str:
+        return name if name in sections else str(name in frames.DEPTH_PANELS)
+
+    return [
+        OpenSection(sections[key], page.record, page.view, affords)
+        if key in sections
+        else tuple(names)
+        for key, names in groupby(figures, chart)
+    ]
 
 
 def open_claim(claim: Claim | None, page: Page, affords: Callable[[Cost], bool]) -> OpenSection:

@@ -27,6 +27,7 @@ from stability.page.safe_text import sentence_html
 from stability.records.experiment import Experiment
 from stability.text import capitalize_first, lower_first, percent, rough_number
 
+MOST_SENTENCES = 3  # of a claim in sight
 MOST_STOPS = 30  # colours of one strip
 FORECAST_NOTE = (
     "Before the last step this is a forecast. Of random networks that “will probably learn”, "
@@ -132,9 +133,25 @@ def claim_html(reading: ClaimReading) -> str:
     """Return a lesson's claim with the numbers that were measured, and whether it holds."""
     word = {True: "Holds here", False: "Does not hold here", None: "Undecided"}[reading.holds]
     marks = {True: "✓", False: "✗", None: "…"}
-    lines = [f"{marks[holds]} {line}" for line, holds in reading.lines]
-    spans = [f"<span>{sentence_html(line)}</span>" for line in (*lines, reading.why) if line]
-    return f"<div class='claim'><b>{word}:</b>{''.join(spans)}</div>"
+    holds = [true for _, true in reading.lines]
+    exact = [f"{marks[true]} {line}" for line, true in reading.lines]
+    said = [f"{marks[true]} {text}" for text, true in zip(reading.sentences, holds, strict=False)]
+    # A sentence that is false is always in sight.
+    first = [
+        text
+        for index, (text, true) in enumerate(zip(said, holds, strict=False))
+        if index < MOST_SENTENCES or true is False
+    ]
+    rest = [text for text in said if text not in first]
+    summary = f"{len(rest)} more, and the exact claim" if rest else "The exact claim"
+    spans = [
+        [f"<span>{sentence_html(line)}</span>" for line in part if line]
+        for part in ((*first, reading.why), (*rest, *exact))
+    ]
+    return (
+        f"<div class='claim'><b>{word}:</b>{''.join(spans[0])}"
+        f"<details><summary>{summary}</summary>{''.join(spans[1])}</details></div>"
+    )
 
 
 def legend_data(experiment: Experiment) -> dict[str, Any]:

@@ -1,14 +1,21 @@
-"""The course on the page: its lessons by section, links between them, feedback to an answer."""
+"""The course on the page: its list of lessons, links between them, feedback to an answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from stability.course.lessons import LOOK_FOR, Lesson, all_lessons
+from stability.catalogues.schemes import scheme_title
+from stability.course.lessons import BOOK_LINK, BOOK_SECTIONS, Lesson, all_lessons
+from stability.page.prose import COURSE_END, MARKS_NOTE
+from stability.page.safe_text import escape_markdown
+from stability.records.experiment import Experiment
+from stability.text import capitalize_first
 
-LESSON_MARKS = {True: "✓", False: "✗", None: "○"}  # how its question was answered in this session
+# How a question was answered; the list keeps these words in the browser, with their signs.
+LESSON_MARKS = {True: "right", False: "wrong", None: "seen"}
 
 
 def lessons_by_section() -> dict[str, list[Lesson]]:
-    """Return all lessons, by the sections of the book."""
+    """Return all lessons, by the sections of the course."""
     sections: dict[str, list[Lesson]] = {}
     for lesson in all_lessons().values():
         sections.setdefault(lesson.section, []).append(lesson)
@@ -22,18 +29,43 @@ def neighbouring_lessons(key: str) -> tuple[str | None, str | None]:
     return keys[index - 1], keys[index + 1]
 
 
-def lesson_link(key: str, label: str) -> dict[str, str]:
+def lesson_link(key: str, label: str, **more: str) -> dict[str, str]:
     """Return a link to a lesson, as the component takes it."""
-    return {"key": key, "label": label, "query": f"lesson={key}"}
+    return {"key": key, "label": label, "href": f"?lesson={key}", **more}
 
 
-def section_links(lessons: Sequence[Lesson], answers: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return links to these lessons, each marked by how it was answered."""
-    links = []
-    for lesson in lessons:
-        mark = LESSON_MARKS[answered_rightly(lesson, answers.get(lesson.key, ""))]
-        links.append(lesson_link(lesson.key, f"{mark} {lesson.title}"))
-    return links
+def course_data(answers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the data of the list: lessons by section with their place in the book, and marks."""
+    sections = []
+    for title, lessons in lessons_by_section().items():
+        links = [
+            lesson_link(
+                lesson.key,
+                f"{lesson.number}. {lesson.topic}",
+                detail=lesson.book,
+                title=BOOK_SECTIONS[lesson.book],
+            )
+            for lesson in lessons
+        ]
+        sections.append({"title": title, "links": links})
+    texts = {"label": "Lessons", "note": MARKS_NOTE, "end": COURSE_END}
+    return {"kind": "course", "sections": sections, **texts, **marks_data(answers)}
+
+
+def neighbour_data(lesson: Lesson, answers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the data of the links of one lesson: to its neighbours, the list, and the book."""
+    links = neighbour_links(lesson.key)
+    book = f"Read along: {lesson.book} {BOOK_SECTIONS[lesson.book]}"
+    links.append({"label": book, "href": BOOK_LINK})
+    sections = [{"title": "", "links": links}]
+    return {"kind": "neighbours", "label": "Lessons", "sections": sections, **marks_data(answers)}
+
+
+def marks_data(answers: Mapping[str, str]) -> dict[str, Any]:
+    """Return how the lessons of this session were answered, by their keys."""
+    lessons = all_lessons()
+    marks = {key: LESSON_MARKS[answered_rightly(lessons[key], answers[key])] for key in answers}
+    return {"marks": marks, "count": len(lessons)}
 
 
 def neighbour_links(key: str) -> list[dict[str, str]]:
@@ -44,7 +76,7 @@ def neighbour_links(key: str) -> list[dict[str, str]]:
         links.append(lesson_link(previous, "← Previous"))
     if following:
         links.append(lesson_link(following, "Next →"))
-    return [*links, {"key": "", "label": "All lessons", "query": "bench=course"}]
+    return [*links, {"key": "", "label": "All lessons", "href": "?bench=course"}]
 
 
 def answered_rightly(lesson: Lesson, choice: str) -> bool | None:
@@ -59,12 +91,37 @@ def option_icon(lesson: Lesson, choice: str, number: int) -> str:
     return "close" if choice == str(number) else ""
 
 
-def answer_feedback(lesson: Lesson, choice: str) -> tuple[str, str, str]:
-    """Return the right answer, why it is so, and what to look for in the pictures.
+def answer_feedback(lesson: Lesson, choice: str) -> tuple[str, str]:
+    """Return the right answer, and a reply: what is wrong with the chosen option, and why.
 
-    `choice` is an option's number, or "shown" where none was chosen.
+    `choice` is an option's number, or "shown" where none was chosen. After the last lesson the
+    reply says what the course has taught.
     """
-    word = {True: "Right", False: "Not quite", None: "The answer"}[answered_rightly(lesson, choice)]
-    why, look_for, observation = lesson.prose.partition(LOOK_FOR)
+    is_right = answered_rightly(lesson, choice)
+    word = {True: "✓ Right", False: "✗ Not quite", None: "The answer"}[is_right]
     answer = lesson.answer[:1].lower() + lesson.answer[1:]
-    return f"**{word}: {answer}.**", why, look_for + observation
+    paragraphs = [lesson.prose]
+    if is_right is False:
+        option = lesson.options[int(choice) - 1]
+        said = f"**You said “{option}”.** {lesson.discussion[option]}"
+        paragraphs.insert(0, said)
+    if not neighbouring_lessons(lesson.key)[1]:
+        paragraphs.append(f"**The end of the course.** {COURSE_END}")
+    return f"**{word}: {answer}.**", "\n\n".join(paragraphs)
+
+
+def experiment_line(lesson: Lesson) -> str:
+    """Return the settings of a lesson's experiment, as Markdown."""
+    record = lesson.page.record
+    if isinstance(record, Experiment):
+        names = ["activation", "depth", "width", "optimizer", "learning_rate", "steps", "dataset"]
+        parts = [scheme_title(scheme) for scheme in record.schemes]
+    else:
+        names, parts = ["family", "n", "sigma", "count", "replicates"], []
+    names += [
+        name for name in record.differences(type(record)()) if name not in {*names, "schemes"}
+    ]
+    knobs = record.knobs()
+    words = [knobs[name].label_with_value(getattr(record, name)) for name in names]
+    text = "; ".join(filter(None, [", ".join(parts), ", ".join(words)]))
+    return f"The experiment: {escape_markdown(capitalize_first(text))}."

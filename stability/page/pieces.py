@@ -18,6 +18,7 @@ class Slot(Enum):
 
     PROGRESS = auto()
     CLAIM = auto()
+    FIGURE = auto()
     CARDS = auto()
     REMEDIES = auto()
     LEFT = auto()

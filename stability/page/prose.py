@@ -1,5 +1,6 @@
 """The fixed texts of the page."""
 
+from stability.course.lessons import BOOK_LINK
 from stability.text import in_quotes
 
 PROMISE = (
@@ -7,10 +8,18 @@ PROMISE = (
     "weights."
 )
 COURSE_INTRODUCTION = (
-    "The book's section, claim by claim. Each lesson asks before it shows: answer, and the "
-    "experiment runs under your hands. Every claim is tested against the engine, and against a "
-    "neighbour of which it is false."
+    f"“[Numerical Stability and Initialization]({BOOK_LINK})” in 26 experiments (Dive into Deep "
+    "Learning, section 5.4; 4.8 in older editions and in Chinese). Guess first; then the "
+    "experiment runs, and you may change it."
 )
+COURSE_END = (
+    "You have seen why depth is dangerous: signals and gradients are products of as many factors "
+    "as there are layers. A good initialization makes these factors 1 for the activation at hand, "
+    "and makes the units differ. Where that does not suffice, residual connections, normalization "
+    "and wider number formats help. Now build your own: on the Train bench choose a network, guess "
+    "its verdict, and where it is sick, find a cure."
+)
+MARKS_NOTE = "Your answers are kept in this browser and are sent to nobody."
 DASHED_NOTE = (
     "Dashed: predicted before training. Shaded: nine of ten such networks lie here (drawn where it "
     "can be computed)."

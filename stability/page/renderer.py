@@ -28,6 +28,7 @@ from stability.page.pieces import (
 )
 from stability.page.playback import progress_html
 from stability.page.prose import STARTING, WAITING
+from stability.page.sections import OpenSection
 from stability.page.session import Session
 from stability.records.experiment import MOST_SCHEMES
 
@@ -104,6 +105,14 @@ class Renderer:
         self._draw_downloads()
         for piece in self.look.claim.pieces(self.look.stream, count).values():
             self._draw(Slot.CLAIM, piece)
+        for index, figure in enumerate(self.look.figures):
+            pieces: Mapping[Any, Piece]
+            if isinstance(figure, OpenSection):
+                pieces = figure.pieces(self.look.stream, count)
+            else:
+                pieces = {"panels": self.scene.figure(figure, count)}
+            pictures_first = sorted(pieces, key=lambda key: not isinstance(pieces[key], Picture))
+            self._draw_each({(Slot.FIGURE, index, key): pieces[key] for key in pictures_first})
 
     def _draw_downloads(self) -> None:
         """Draw the download buttons of the section, once."""
@@ -153,12 +162,14 @@ class Renderer:
         """Return the container of a new piece: its slot, the section, or its row of pictures."""
         if isinstance(key, Slot):
             return self.containers[key]
-        section = self.containers[Slot.SECTION]
+        in_figure = isinstance(key, tuple) and key[0] is Slot.FIGURE
+        slot = Slot.FIGURE if in_figure else Slot.SECTION
         if not (isinstance(piece, Picture) and piece.small):
-            return section
-        if "small pictures" not in self._elements:
-            self._elements["small pictures"] = section.container(horizontal=True)
-        return self._elements["small pictures"]
+            return self.containers[slot]
+        row = slot, "small pictures"
+        if row not in self._elements:
+            self._elements[row] = self.containers[slot].container(horizontal=True)
+        return self._elements[row]
 
     def _draw_cards(self, htmls: Sequence[str]) -> None:
         """Draw the cards, the first time in containers of their own.

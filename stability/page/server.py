@@ -12,8 +12,9 @@ from stability.engine.process_settings import configure_process
 from stability.engine.registry import Registry
 from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
-from stability.page.benches import BENCHES, Look, open_claim, open_section
+from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
 from stability.page.renderer import FREQUENT
+from stability.page.sections import OpenSection
 from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.records.view import BenchRecord, View
@@ -56,10 +57,13 @@ class Server:
     def look(self, session: Session) -> Look:
         """Return the contents of a visitor's page. Visitors with equal settings share one run."""
         page, registry = session.page, self.registry
+        lesson = session.lesson
+        claim = open_claim(lesson.claim if lesson else None, page, self.affords)
+        figures = open_figures(lesson.figures if lesson else (), page, self.affords)
         section = open_section(page, self.affords)
-        claim = open_claim(session.lesson.claim if session.lesson else None, page, self.affords)
-        for opened in (section, claim):
-            opened.computations = [registry.open(probe) for probe in opened.probes]
+        for opened in (section, claim, *figures):
+            if isinstance(opened, OpenSection):
+                opened.computations = [registry.open(probe) for probe in opened.probes]
         pins = [pin for pin in session.pins_behind if self.fits(pin)]
         searches = {
             scheme: search
@@ -75,6 +79,7 @@ class Server:
             claim=claim,
             searches=searches,
             is_refused=not self.fits(page.record),
+            figures=figures,
         )
         self.open_search(look)
         return look

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from stability.course.lessons import Lesson
-from stability.page.benches import section_row
+from stability.page.benches import BENCHES, section_row
 from stability.page.course_page import neighbouring_lessons, option_icon
 from stability.page.glossary_text import describe_schemes
 from stability.page.pieces import Element, button
@@ -189,6 +189,25 @@ def tried_download(session: Session, key: str) -> Element:
     """Return the button that saves all experiments tried, with their settings and links."""
     options = {"on_click": "ignore", "key": key, "file_name": "tried.csv", "mime": "text/csv"}
     return Element("download_button", "Download as CSV", {"data": session.tried_csv} | options)
+
+
+def figure_settings(page: Page, lesson: Lesson) -> list[str]:
+    """Return the settings of the view that have a control beside the figures of a lesson."""
+    rows = BENCHES[type(page.record)].sections
+    settings = [name for key in lesson.figures if key in rows for name in rows[key].settings]
+    return [name for name in dict.fromkeys(settings) if name in {"layer", "format"}]
+
+
+def figure_buttons(session: Session, lesson: Lesson) -> list[Element]:
+    """Return the buttons of the sections among the figures of a lesson."""
+    rows = BENCHES[type(session.page.record)].sections
+    actions = [
+        action for key in lesson.figures if key in rows for action in rows[key].actions.items()
+    ]
+    return [
+        button(label, "", partial(press, session), f"figure_action_{index}")
+        for index, (label, press) in enumerate(actions)
+    ]
 
 
 def section_settings(page: Page) -> list[str]:

@@ -21,6 +21,7 @@ from stability.probes.product_singular_values import singular_bounds
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
+from stability.text import percent, rough_number
 from stability.theory.prediction import predict
 from stability.theory.product_law import norm_law
 
@@ -377,6 +378,32 @@ def test_a_reading_marks_each_comparison(run):
     assert reading.text == "; ".join(line for line, _ in reading.lines) + "."
 
 
+def test_a_sentence_has_the_numbers_of_the_run_for_each_scheme(run):
+    text = "{each} ends at {loss[each][end]}, {accuracy[each][end]:%} right; 10^2 is {2:10^}."
+    reading = parse_claim("0 < loss[each][end] < 1e9", [text]).describe(run)
+    last = run.measurements[-1]
+    assert reading.sentences == tuple(
+        f"{title} ends at {rough_number(np.median(last.loss[index]))}, "
+        f"{percent(np.median(last.accuracy[index]))} right; 10^2 is 100."
+        for index, title in enumerate(["He (normal)", "Normal 1"])
+    )
+    early = parse_claim("0 < loss[each][end] < 1e9", [text]).describe(run, 3)
+    assert "He (normal) ends at …, … right" in early.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "refusal"),
+    [
+        ("{each} ends well.", "a sentence does not give loss[each][end]"),
+        ("{each} begins at {loss[each]}.", "a sentence does not give loss[each][end]"),
+        ("It ends at {loss[each][end]}.", "a sentence about each scheme must name it by {each}"),
+    ],
+)
+def test_a_sentence_cannot_leave_out_what_decides(sentence, refusal):
+    with pytest.raises(ValueError, match=exactly(refusal)):
+        parse_claim("loss[each][end] < 1", [sentence])
+
+
 def test_a_reading_names_the_step_at_which_a_number_was_taken():
     run = finished_run(
         replace(SMALL, steps=150), profile_bytes=1
@@ -532,7 +559,7 @@ def test_a_claim_of_any_length_and_depth_is_refused_and_not_run_into_a_limit_of_
 def test_a_misspelled_scheme_is_told_its_neighbour():
     with pytest.raises(
         ValueError,
-        match=r"^column 6: a scheme is each or one of zeros, .* "
+        match=r"^column 6: a scheme is each or one of .*zeros, .* "
         r"\(did you mean he_normal\?\), not 'he_norml'$",
     ):
         parse_claim("loss[he_norml] < 1")

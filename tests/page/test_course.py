@@ -6,11 +6,22 @@ import pytest
 from app_pages import cards, charts, look_closer, notices, page, press, query
 from streamlit.testing.v1 import AppTest
 
-from stability.course.lessons import Lesson, all_lessons
+from stability.course.claims import ClaimReading
+from stability.course.lessons import PANELS, Lesson, all_lessons
 from stability.engine.cost import product_cost
-from stability.page.course_page import answered_rightly, lessons_by_section, neighbour_links
+from stability.frames import DEPTH_PANELS, TRAINING_PANELS
+from stability.page.benches import open_figures
+from stability.page.cards import claim_html
+from stability.page.course_page import (
+    answer_feedback,
+    answered_rightly,
+    course_data,
+    lessons_by_section,
+    neighbour_links,
+)
 from stability.page.links import read_link
 from stability.page.safe_text import escape_markdown
+from stability.page.sections import TRAIN_SECTIONS
 from stability.page.session import Session
 from stability.records.product import Product
 from stability.records.view import BENCH_LINKS
@@ -61,7 +72,7 @@ def test_a_lesson_asks_then_shows_its_run_its_words_and_its_claim_with_numbers(l
     assert query(at)["answer"] == str(len(lesson.options))
     for paragraph in lesson.prose.split("\n\n"):
         assert paragraph in words(at)
-    assert ("**Right:" in words(at)) == (lesson.options[-1] == lesson.answer)
+    assert ("**✓ Right:" in words(at)) == (lesson.options[-1] == lesson.answer)
     assert re.sub("^.", lambda first: first[0].lower(), lesson.answer) in words(at)
     assert {"bands", "growth"} & set(charts(at))
     assert "<b>Holds here:</b>" in cards(at)
@@ -76,13 +87,40 @@ def test_the_list_names_every_lesson_and_what_was_answered():
     assert list(lessons_by_section()) == list(
         dict.fromkeys(lesson.section for lesson in all_lessons().values())
     )
-    assert [heading.value for heading in at.header] == list(lessons_by_section())
+    data = course_data(visit(at).answers)
+    assert [section["title"] for section in data["sections"]] == list(lessons_by_section())
+    assert [link["key"] for section in data["sections"] for link in section["links"]] == list(
+        all_lessons()
+    )
     assert {answer_is_right(at, lesson) for lesson in all_lessons().values()} == {None}
     lesson = all_lessons()[FIRST]
     for number, option in enumerate(lesson.options, 1):
         visit(at).open_lesson(FIRST)
         visit(at).answer_question(str(number))
         assert answer_is_right(at, lesson) == (option == lesson.answer)
+        mark = "right" if option == lesson.answer else "wrong"
+        assert course_data(visit(at).answers)["marks"] == {FIRST: mark}
+        verdict, reply = answer_feedback(lesson, str(number))
+        assert verdict.startswith("**✓" if option == lesson.answer else "**✗")
+        assert (lesson.discussion.get(option, "none") in reply) == (option != lesson.answer)
+
+
+def test_a_figure_is_a_panel_of_the_charts_or_a_section():
+    assert {*PANELS["train"]} <= {*TRAINING_PANELS, *DEPTH_PANELS}
+    page = all_lessons()["vanishing-sigmoid"].page
+    figures = open_figures(("signal", "weight_gradient", "symmetry"), page, lambda cost: True)
+    assert figures[0] == ("signal", "weight_gradient")
+    assert figures[1].section is TRAIN_SECTIONS["symmetry"]
+
+
+def test_of_many_sentences_three_and_all_false_ones_are_in_sight():
+    lines = tuple((f"{index} < 9", index != 4) for index in range(6))
+    reading = ClaimReading(lines, False, "", tuple(f"It is {index}." for index in range(6)))
+    before, after = claim_html(reading).split("<details>")
+    assert re.findall(r"(.) It is (\d)", before) == [*zip("✓✓✓✗", "0124", strict=True)]
+    assert re.findall(r"(.) It is (\d)", after) == [("✓", "3"), ("✓", "5")]
+    assert "<summary>2 more, and the exact claim</summary>" in after
+    assert after.count("&lt; 9") == 6
 
 
 def test_from_each_lesson_one_step_leads_on_and_one_back():

@@ -15,7 +15,7 @@ def test_a_student_walks_the_whole_course(page, server):
     page.goto(f"{server.url}?bench=course")
     first, *_, last = all_lessons()
     page.evaluate("window.visited = true")
-    page.get_by_role("link", name=all_lessons()[first].title).click()
+    page.get_by_role("link", name=all_lessons()[first].topic).click()
     for lesson in all_lessons().values():
         page.wait_for_url(f"**/?lesson={lesson.key}&*")
         expect(page.locator("canvas")).to_have_count(0)
@@ -28,9 +28,15 @@ def test_a_student_walks_the_whole_course(page, server):
         if lesson.key != last:
             page.get_by_role("link", name="Next").click()
     expect(page.get_by_role("link", name="Next")).to_have_count(0)
+    expect(page.get_by_text("The end of the course.")).to_be_visible()
     page.get_by_role("link", name="All lessons").click()
-    expect(page.get_by_text("✓")).to_have_count(len(all_lessons()))
+    count = len(all_lessons())
+    expect(page.get_by_role("img", name="answered right")).to_have_count(count)
     assert page.evaluate("window.visited"), "without a page load"
+    page.reload()
+    expect(page.get_by_text(f"{count} of {count} answered, {count} right.")).to_be_visible()
+    page.get_by_role("button", name="Forget them").click()
+    expect(page.get_by_text(f"0 of {count} answered, 0 right.")).to_be_visible()
 
 
 def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, server, browser):
@@ -43,7 +49,7 @@ def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, serv
     elsewhere = browser.new_context()
     other = elsewhere.new_page()
     other.goto(page.url)
-    expect(other.get_by_text(all_lessons()[key].title, exact=True)).to_be_visible()
+    expect(other.get_by_role("heading", name=all_lessons()[key].title)).to_be_visible()
     expect(other.locator("canvas").first).to_be_visible()
     depth = page.get_by_role("slider", name="Depth").input_value()
     assert other.get_by_role("slider", name="Depth").input_value() == depth
@@ -54,7 +60,7 @@ def test_a_link_to_a_lesson_opens_in_a_tab_of_its_own(page, server):
     page.goto(f"{server.url}?bench=course")
     lesson = next(iter(all_lessons().values()))
     with page.context.expect_page() as opened:
-        page.get_by_role("link", name=lesson.title).click(modifiers=["ControlOrMeta"])
+        page.get_by_role("link", name=lesson.topic).click(modifiers=["ControlOrMeta"])
     tab = opened.value
     expect(tab.get_by_text(lesson.question[:20])).to_be_visible()
     assert f"lesson={lesson.key}" in tab.url
