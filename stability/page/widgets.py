@@ -200,10 +200,10 @@ def figure_settings(page: Page, lesson: Lesson) -> list[str]:
 
 def figure_buttons(session: Session, lesson: Lesson) -> list[Element]:
     """Return the buttons of the sections among the figures of a lesson."""
-    rows = BENCHES[type(session.page.record)].sections
-    actions = [
-        action for key in lesson.figures if key in rows for action in rows[key].actions.items()
-    ]
+    record = session.page.record
+    rows = BENCHES[type(record)].sections
+    sections = [rows[key] for key in lesson.figures if key in rows]
+    actions = [action for row in sections for action in row.actions(record).items()]
     return [
         button(label, "", partial(press, session), f"figure_action_{index}")
         for index, (label, press) in enumerate(actions)
