@@ -9,7 +9,7 @@ import altair as alt
 from stability import page_layout
 from stability.charts import channels, interaction, panels
 from stability.charts.interaction import dimmed
-from stability.charts.palette import GREY
+from stability.charts.palette import PIN_GREYS
 from stability.charts.spec_cache import Filling
 from stability.charts.vega_names import PANEL_WIDTH
 from stability.frames.run_panels import panel_heights
@@ -29,6 +29,9 @@ UNITS = {
 
 # The labels for the axes that are shown; a scheme alone has only its own.
 CHOSEN = "datum.axes == (alone ? 2 : whole ? 1 : 0) && (!alone || alone == datum.scheme)"
+
+
+PIN_SHADE = f"{[list(greys) for greys in PIN_GREYS]}{channels.ON_THIS_PAGE}[datum.pin]"
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,11 @@ def line_panel(
     if kind.has_pins:
         layers += pinned_lines(x, y, tips)
     layers += measured_lines(base, name, scale, y, tips, kind.has_ranges)
-    if kind.has_pins and name == kind.panels[0]:  # named once: its dash is the same in all panels
+    if kind.has_pins and name == kind.panels[0]:  # named once: its grey is the same in all panels
         named = panels.data_set("pinned").transform_filter("datum.named")
         named = named.encode(x=x, y=y, text=alt.Text("run:N"))
-        where = {"baseline": "bottom", "dy": -3, "limit": 130}
+        where: dict[str, Any] = {"baseline": "bottom", "dy": alt.ExprRef("-3 - 13 * datum.pin")}
+        where["limit"] = alt.ExprRef(f"0.6 * {PANEL_WIDTH}")
         layers += panels.outlined_text(named, **where, clip=True, tooltip=None)
     pointed = base.transform_filter(interaction.under_pointer(along))
     pointed = pointed.mark_point(filled=True, size=60, opacity=1, clip=True)
@@ -134,17 +138,19 @@ def measured_lines(
 
 
 def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
-    """Draw pinned runs in grey, each with its own dash, with the marks of their schemes."""
-    scale = alt.Scale(range=[[1, 0], [6, 3], [2, 2]])
-    dash = alt.StrokeDash("run:N", scale=scale, legend=None)
+    """Draw pinned runs, each in its own grey, with the marks of their schemes.
+
+    None is dashed, since dashes are predictions.
+    """
+    shade = alt.ExprRef(PIN_SHADE)
     base = panels.data_set("pinned").encode(
         x=x, y=y, detail=[alt.Detail("run:N"), alt.Detail("scheme:N")]
     )
-    line = base.mark_line(strokeWidth=1.5, color=GREY, clip=True)
-    marks = base.mark_point(filled=True, size=30, color=GREY, clip=True)
+    line = base.mark_line(strokeWidth=alt.ExprRef("1 + datum.pin"), color=shade, clip=True)
+    marks = base.mark_point(filled=True, size=30, color=shade, clip=True)
     marks = marks.transform_filter("datum.marked").encode(shape=channels.shape())
     return [
-        line.encode(strokeDash=dash, opacity=dimmed()),
+        line.encode(opacity=dimmed()),
         marks.encode(tooltip=[alt.Tooltip("run:N"), *tips], opacity=dimmed()),
     ]
 

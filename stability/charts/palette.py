@@ -29,6 +29,7 @@ PREFERRED_STYLE = {  # of a family: relatives share one
 }  # fmt: skip
 SPARE_STYLES = 6, 4, 5, 7, 3, 2, 1, 0  # those of the families that are seen most stand last
 GREY = "#808080"
+PIN_GREYS = ("#5c5c5c", "#8c8c8c", "#b0b0b0"), ("#c4c4c4", "#8f8f8f", "#666666")  # light, dark
 # The theme of the page has the palettes of heat maps, light and dark; charts name them and never
 # their colours. From 1e-8 to 1e8: what is near 1 fades into the page, what is far stands out.
 DIVERGING_LIGHT = (

@@ -18,17 +18,20 @@ def pinned_tables(
     """Return the table `pinned`, or none where nothing is pinned behind `run`.
 
     It holds the lines that `make_lines(run, count)` makes of each pinned run so far. Further
-    columns: run, the label; named: True at the one point where it stands, in runs long enough.
+    columns: run, the label; pin, its index; named: True at the one point where the label stands, in
+    runs long enough.
     """
     if not pinned:
         return {}
     started = {label: other for label, other in pinned.items() if other.measurements}
     if not started:
-        return {"pinned": add_label(make_lines(run, 1), "", 0.0).slice(0, 0)}  # columns, but no row
+        return {
+            "pinned": add_label(make_lines(run, 1), "", 0, 0.0).slice(0, 0)
+        }  # columns, but no row
     tables = []
-    for number, (label, other) in enumerate(started.items(), start=1):
+    for pin, (label, other) in enumerate(started.items()):
         lines = make_lines(other, len(other.measurements))
-        tables.append(add_label(lines, label, number / (len(started) + 1)))
+        tables.append(add_label(lines, label, pin, (pin + 1) / (len(started) + 1)))
     return {"pinned": pa.concat_tables(tables, promote_options="default")}  # some lack `scale`
 
 
@@ -42,8 +45,8 @@ def pinned_ends(behind: Mapping[str, pa.Table], names: Sequence[str]) -> dict[st
     return ends
 
 
-def add_label(lines: pa.Table, label: str, share: float) -> pa.Table:
-    """Return the lines with the columns run and named.
+def add_label(lines: pa.Table, label: str, pin: int, share: float) -> pa.Table:
+    """Return the lines with the columns run, pin and named.
 
     The label stands after this share of the first scheme's line, so that labels of several runs
     stand side by side.
@@ -52,4 +55,5 @@ def add_label(lines: pa.Table, label: str, share: float) -> pa.Table:
     points = schemes.count(schemes[0])
     named = [points > 2 and index == int(points * share) for index in range(len(schemes))]
     runs = pa.array([label] * len(schemes))
-    return lines.append_column("run", runs).append_column("named", pa.array(named))
+    lines = lines.append_column("run", runs).append_column("named", pa.array(named))
+    return lines.append_column("pin", pa.array([pin] * len(schemes), pa.int64()))

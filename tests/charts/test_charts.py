@@ -15,7 +15,7 @@ from chart_specs import channels, entry, nodes, parameter_values, scheme_scale, 
 from stability import charts, frames
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
-from stability.charts import palette
+from stability.charts import lines, palette
 from stability.charts.interaction import share_scales, with_interaction
 from stability.engine.input_grid import GRID_REACH
 from stability.engine.products import log10_norms_by_factor
@@ -328,12 +328,12 @@ def test_scales_do_not_follow_the_data_but_for_logarithms_which_limits_hold(phas
 def test_a_pinned_run_stands_grey_behind_every_line_and_in_the_same_shapes(phase):
     e, pin = EXPERIMENTS["classes"], replace(EXPERIMENTS["classes"], depth=30, steps=9)
     plain, behind = spec(phase, e), spec(phase, e, (pin,))
-    lines = {"profiles"} if phase == "depth" else {"bands"}
+    curves = {"profiles"} if phase == "depth" else {"bands"}
     for before, after in zip(plain["vconcat"], behind["vconcat"], strict=True):
         drawn = [data["name"] for _, data in units(after) if data and "name" in data]
-        assert ("pinned" in drawn) == bool(lines & set(drawn))
+        assert ("pinned" in drawn) == bool(curves & set(drawn))
         if "pinned" in drawn:
-            assert drawn.index("pinned") < drawn.index(*lines), "behind"
+            assert drawn.index("pinned") < drawn.index(*curves), "behind"
         assert "pinned" not in [data["name"] for _, data in units(before) if "name" in data]
     positions = [unit.get("encoding", {}).get("x", {}) for unit, _ in units(behind)]
     domains = {
@@ -344,7 +344,10 @@ def test_a_pinned_run_stands_grey_behind_every_line_and_in_the_same_shapes(phase
     assert parameter_values(behind)["reach"] == ([1, 30] if phase == "depth" else [0, 9])
     marks = [unit["mark"] for unit, data in units(behind) if data.get("name") == "pinned"]
     colours = [mark["color"] for mark in marks if mark["type"] != "text"]  # words have their ink
-    assert set(colours) == {palette.GREY}
+    assert {colour["expr"] for colour in colours} == {lines.PIN_SHADE}
+    assert not any(
+        "strokeDash" in str(unit) for unit, data in units(behind) if data.get("name") == "pinned"
+    ), "dashes are predictions"
 
 
 def test_a_notebook_gets_a_complete_chart_of_a_run_in_one_call():
