@@ -233,11 +233,11 @@ def heat_table(run: Run, scheme: str, quantity: str, count: int | None = None) -
     state = np.where(value == 0, "zero", np.where(np.isfinite(value), "finite", "not finite"))
     return arrow_table(
         {
-            "layer": np.tile(np.arange(1, e.depth + 1), len(starts)),
-            "step": np.repeat(starts, e.depth),
-            "until": np.repeat(ends, e.depth),
+            "layer": np.tile(np.arange(1, e.depth + 1, dtype=np.int32), len(starts)),
+            "step": np.repeat(np.array(starts, dtype=np.int32), e.depth),
+            "until": np.repeat(np.array(ends, dtype=np.int32), e.depth),
             "value": hide_unplottable(quantity, value).ravel(),
-            "power": power.ravel(),
+            "power": power.ravel().astype(np.float32),
             "state": state.ravel(),
         }
     )
