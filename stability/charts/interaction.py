@@ -85,6 +85,14 @@ def with_interaction(spec: Mapping[str, Any]) -> Spec:
     return {**spec, "config": config, "params": kept}
 
 
+def with_step_shown(spec: Mapping[str, Any]) -> Spec:
+    """Let a chart without other interaction show the step that the page shows."""
+    bind = {"element": f".st-key-{SHARED_STEP}", "event": SHARED_STEP}
+    signals = [{"name": "step_shown", "value": "", "bind": bind}]
+    kept = [parameter for parameter in spec["params"] if parameter["name"] != "step_shown"]
+    return {**spec, "config": spec["config"] | {"signals": signals}, "params": kept}
+
+
 def share_scales(spec: Spec) -> Spec:
     """Write a scale that layers of a panel share once, which leaves three quarters of the bytes."""
     panels = [panel | {"layer": list(without_repeats(panel["layer"]))} for panel in spec["vconcat"]]

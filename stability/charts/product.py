@@ -8,8 +8,9 @@ from typing import Any
 import altair as alt
 
 from stability.charts import channels, panels
+from stability.charts.interaction import with_step_shown
 from stability.charts.palette import GREY, SCHEME_COLOURS
-from stability.charts.spec_cache import Filling, chart_and_spec
+from stability.charts.spec_cache import Filling, chart_and_spec, variable_parameters
 from stability.charts.vega_names import PANEL_WIDTH
 from stability.frames.product import TYPICAL_FACTORS
 from stability.records.product import Product
@@ -74,6 +75,7 @@ def build_product(has_law: bool) -> alt.VConcatChart:
         360,
         panels.hold_axes(power_axis("height")),
         *format_ends(),
+        step_rule(),
         range_band.encode(y=power_axis("low"), y2=alt.Y2("high")),
         *(edges.encode(y=power_axis(name)) for name in ("low", "high")),
         keyed(growth.mark_line(strokeWidth=2.5, clip=True), 0, has_law).encode(y=median),
@@ -82,10 +84,19 @@ def build_product(has_law: bool) -> alt.VConcatChart:
         description="Norm of a product of random matrices by the number of factors, on a log axis,"
         " with its law.",
     )
+    chart["params"] = variable_parameters({"step_shown": ""})
     # Colours and dashes that are resolved alike share one legend.
     independent = alt.ScaleResolveMap(color="independent", strokeDash="independent")
     chart.resolve = alt.Resolve(scale=independent)
     return chart
+
+
+def step_rule() -> alt.Chart:
+    """Draw a rule at the number of factors that the page shows."""
+    scale = channels.up_to(0, "factors")
+    at = alt.XDatum(alt.ExprRef("toNumber(step_shown)"), type="quantitative", scale=scale)
+    rule = panels.one_row().mark_rule(color=GREY, strokeWidth=2, tooltip=None, clip=True)
+    return rule.encode(x=at, opacity=channels.opacity_where("step_shown", 0.9))
 
 
 def keyed(line: alt.Chart, kind: int, has_law: bool) -> alt.Chart:
@@ -200,7 +211,7 @@ def build_bound(kind: None) -> alt.VConcatChart:
     )
 
 
-product_chart, product_spec = chart_and_spec(build_product, fill_product)
+product_chart, product_spec = chart_and_spec(build_product, fill_product, with_step_shown)
 exponent_chart, exponent_spec = chart_and_spec(build_exponent, fill_factors)
 healing_chart, healing_spec = chart_and_spec(build_healing, fill_factors)
 bound_chart, bound_spec = chart_and_spec(build_bound, fill_factors)

@@ -154,7 +154,7 @@ def test_the_charts_are_never_gone_when_something_is_changed(page, server):
 
 
 def test_a_pause_keeps_a_step_while_the_run_trains_on_and_play_follows_it_again(page, server):
-    open_page(page, server, LONG + "&seed=12")
+    open_page(page, server, LONG.replace("depth=10", "depth=20") + "&seed=12")
     press(page, "Pause")
     said = page.get_by_text(re.compile(r"^step (\d+) of 5000$"))
     stopped = int(re.search(r"\d+", said.inner_text())[0])
