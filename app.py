@@ -50,16 +50,17 @@ def shared_server() -> Server:
 
 def main() -> None:
     st.set_page_config("Stability: what an initialization does", page_icon="⚖️", layout="wide")
-    # After a touch Streamlit runs this script in a new thread while the former one still ends, and
-    # gives each its own lock around the one session state: a widget that walks through that state
-    # may meet "dictionary changed size during iteration". It is rare, and gone with the next run.
-    # Only `runner.fastReruns = false` avoids it, and then a touch waits for a step of training.
+    # After a touch Streamlit runs this script in a new thread while the former one still ends: a
+    # widget that walks through the session state may meet "dictionary changed size during
+    # iteration". It is rare; without `runner.fastReruns` a touch would wait for a training step.
     session = st.session_state.setdefault("session", Session())
     session.follow_link(st.query_params.to_dict(), st.context.url or "")
     presenting = session.page.view.is_presenter_view
     st.html(page_css(presenting))  # before all that it styles, or that would move
+    parts: Containers = {}
     if not presenting:
         with st.sidebar:
+            parts[Slot.NETWORK] = st.container(key=page_layout.NETWORK)
             sidebar(session)
     if link := session.link_to_write():
         st.query_params.from_dict(link)
@@ -69,7 +70,8 @@ def main() -> None:
         if not presenting:
             bench_tabs(session)
     notices(session)
-    parts = open_lesson(server, session, session.lesson) if session.lesson else {}
+    if session.lesson:
+        parts |= open_lesson(server, session, session.lesson)
     if session.opens_run:
         main_area(server, session, parts)
         return
@@ -78,13 +80,14 @@ def main() -> None:
         lesson_list(server, session)
 
 
-def main_area(server: Server, session: Session, lesson_parts: Containers) -> None:
+def main_area(server: Server, session: Session, parts: Containers) -> None:
     """Draw the current run from its verdicts on, or say why it cannot be shown."""
     trains = session.page.view.bench_link.trains
     row: dict[str, Any] = {"horizontal": True, "key": page_layout.VERDICTS} if trains else {}
-    containers = {**lesson_parts, Slot.CARDS: st.container(**row)}
-    if trains:
-        containers[Slot.CARDS].html("<i></i>")  # hidden: an empty container would take no room
+    containers = {**parts, Slot.CARDS: st.container(**row)}
+    if trains:  # hidden: an empty container would take no room
+        for slot in {Slot.CARDS, Slot.NETWORK} & containers.keys():
+            containers[slot].html("<i></i>")
     containers[Slot.PROGRESS] = toolbar(server, session)
     pinned_runs(server, session)
     message, fits = st.empty(), server.fits(session.page.record)  # as in `notices`
@@ -109,7 +112,7 @@ def main_area(server: Server, session: Session, lesson_parts: Containers) -> Non
 
 
 def sidebar(session: Session) -> None:
-    """Draw the main settings, and the others folded by group; in a search, the settings found."""
+    """Draw the main settings, and the others folded by group; in a search, those found."""
     if session.awaits_answer or not session.page.view.bench_link.record:
         st.caption("The settings appear here, once an experiment is shown.")
         return

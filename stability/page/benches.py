@@ -22,6 +22,7 @@ from stability.page.card_buttons import remedy_buttons
 from stability.page.cards import card_htmls, claim_html
 from stability.page.cure_section import search_progress
 from stability.page.matrix_html import matrices_html
+from stability.page.network_svg import network_html
 from stability.page.pieces import Cards, Picture, Piece, Slot, html, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
@@ -58,7 +59,10 @@ class TrainScene:
         scheme = view.value_shown("heat_scheme", run.record)
         self.heat = frames.heat_table(run, scheme, view.heat_quantity, count)
         panels = frames.lead_first(deciding_profile(run), frames.DEPTH_PANELS)
-        return {Slot.RIGHT: self.depth_picture(panels, count)}
+        pieces: dict[Slot, Piece] = {Slot.RIGHT: self.depth_picture(panels, count)}
+        if not view.is_presenter_view:  # which has no sidebar
+            pieces[Slot.NETWORK] = html(network_html(run, view.count_shown(count), scheme))
+        return pieces
 
     def figure(self, panels: Sequence[str], count: int) -> Picture:
         """Return some panels of one chart, curves or profiles."""

@@ -17,6 +17,7 @@ class Slot(Enum):
     """The containers that the page lays out before anything is drawn."""
 
     PROGRESS = auto()
+    NETWORK = auto()
     CLAIM = auto()
     FIGURE = auto()
     CARDS = auto()

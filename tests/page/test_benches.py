@@ -97,7 +97,7 @@ def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():
     look = look_at(Page(experiment=E))
     look.stream.train()
     scene = look.bench.scene(look)
-    assert set(scene.occasional_pieces(4)) == {Slot.RIGHT}
+    assert set(scene.occasional_pieces(4)) == {Slot.RIGHT, Slot.NETWORK}
     assert set(scene.frequent_pieces(4)) == {Slot.CARDS, Slot.LEFT}
     remedies = scene.last_pieces(4)[Slot.REMEDIES]
     assert [button.press for button in remedies] == [Session.apply_remedy, Session.find_cure]

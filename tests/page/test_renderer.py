@@ -64,6 +64,7 @@ def test_every_piece_is_drawn_where_it_was_drawn_before():
     renderer.draw(2, at_rest=True)
     assert {name for name, _ in log} == {
         "PROGRESS/html",
+        "NETWORK/html",
         "CARDS/container/html",
         "LEFT/vega_lite_chart",
         "RIGHT/vega_lite_chart",
