@@ -363,7 +363,7 @@ def test_a_search_for_a_cure_grows_gives_way_to_a_slider_and_its_rows_can_be_app
     page.get_by_role("slider", name="Depth").press("ArrowRight")
     page.wait_for_function("rows('profiles').some((row) => row.layer === 9)")  # of the new run
     expect(page.get_by_text(re.compile(r"^\d+ of .*; step 150 of 150$"))).to_be_visible()
-    expect(page.get_by_role("button", name=re.compile("seen to cure"))).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Seen to cure"))).to_be_visible()
     expect(
         page.get_by_text(re.compile(r"^Normal 0\.001: \d+ of \d+ changes tried"))
     ).to_be_visible()
