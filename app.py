@@ -20,7 +20,7 @@ from stability.page.first_paint import FIRST_PAINT
 from stability.page.glossary_text import glossary_markdown
 from stability.page.pieces import Element, Picture, Slot, data_table
 from stability.page.playback import playback_data
-from stability.page.renderer import Renderer, draw_piece
+from stability.page.renderer import Renderer, draw_piece, held_container
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
@@ -60,12 +60,11 @@ def main() -> None:
     parts: Containers = {}
     if not presenting:
         with st.sidebar:
-            parts[Slot.NETWORK] = st.container(key=page_layout.NETWORK)
-            sidebar(session)
+            sidebar(session, parts)
     if link := session.link_to_write():
         st.query_params.from_dict(link)
     server = shared_server()
-    with st.container(**CENTRED, horizontal_alignment="distribute"):
+    with st.container(**CENTRED, horizontal_alignment="distribute", key=page_layout.TOP):
         st.html(cards.heading_html(session.greeting), width="content")
         if not presenting:
             bench_tabs(session)
@@ -83,11 +82,8 @@ def main() -> None:
 def main_area(server: Server, session: Session, parts: Containers) -> None:
     """Draw the current run from its verdicts on, or say why it cannot be shown."""
     trains = session.page.view.bench_link.trains
-    row: dict[str, Any] = {"horizontal": True, "key": page_layout.VERDICTS} if trains else {}
-    containers = {**parts, Slot.CARDS: st.container(**row)}
-    if trains:  # hidden: an empty container would take no room
-        for slot in {Slot.CARDS, Slot.NETWORK} & containers.keys():
-            containers[slot].html("<i></i>")
+    cards_above = held_container(st, page_layout.VERDICTS, horizontal=True) if trains else None
+    containers = {**parts, Slot.CARDS: cards_above or st.container()}
     containers[Slot.PROGRESS] = toolbar(server, session)
     pinned_runs(server, session)
     message, fits = st.empty(), server.fits(session.page.record)  # as in `notices`
@@ -111,11 +107,13 @@ def main_area(server: Server, session: Session, parts: Containers) -> None:
 # The sidebar
 
 
-def sidebar(session: Session) -> None:
+def sidebar(session: Session, parts: Containers) -> None:
     """Draw the main settings, and the others folded by group; in a search, those found."""
     if session.awaits_answer or not session.page.view.bench_link.record:
         st.caption("The settings appear here, once an experiment is shown.")
         return
+    if session.page.view.bench_link.trains:
+        parts[Slot.NETWORK] = held_container(st, page_layout.NETWORK)
     words = st.text_input(**widgets.SEARCH_FIELD)
     shown = settings.shown_settings(session.page)
     if words.strip():
@@ -270,8 +268,8 @@ def bench_area(server: Server, session: Session) -> Containers:
             key = page_layout.LEGEND
             server.components[key](data=cards.legend_data(session.page.experiment), key=key)
         left, right = st.columns(2, gap="medium")
-    left_chart = left.container(key=page_layout.left_key(trains))
-    right_chart = right.container(key=page_layout.right_key(trains))
+    left_chart = held_container(left, page_layout.left_key(trains))
+    right_chart = held_container(right, page_layout.right_key(trains))
     if trains:
         with left.container(horizontal=True):
             for name in ("heat_scheme", "heat_quantity", "loss_axis"):

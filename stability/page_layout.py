@@ -21,6 +21,7 @@ PRODUCT_CHART = "product_chart"  # has no names of lines, nor have the matrices 
 MATRICES = "matrices_beside"
 CLOSER_CHART = "closer_chart"
 SETTING = "setting"  # the prefix of the keys of the rows of all settings
+TOP = "top"
 NETWORK = "network"
 VERDICTS = "verdicts"
 CARD = "card"  # the prefix of the keys of all cards

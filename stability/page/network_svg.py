@@ -26,6 +26,7 @@ from stability.records.experiment import Experiment
 WIDTH, HEIGHT = 264, 78  # of the whole drawing, in pixels
 DATA_SIZE, MARGIN = 62, 6  # of the square of the data, and around it
 FIRST_LAYER, LOWEST, TALLEST = 84.0, 72.0, 46.0  # where the layers begin, stand, and their height
+WIDEST_ROOM = 28.0  # of a layer
 MOST_POINTS = 120
 WIDEST = 512  # a layer of so many units is as tall as any
 
@@ -116,7 +117,7 @@ def class_colour(kind: int, classes: int) -> str:
 
 def layers_svg(e: Experiment, signal: Sequence[float] | np.ndarray) -> str:
     """Return a bar for each layer, as tall as it is wide, and arcs over residual blocks."""
-    room = (WIDTH - FIRST_LAYER) / e.depth
+    room = min((WIDTH - FIRST_LAYER) / e.depth, WIDEST_ROOM)
     bar = max(0.8, min(18.0, 0.75 * room))
     drawn = [f"<path d='M{DATA_SIZE} 39H{FIRST_LAYER - 2}' class='line'/>"]
     for layer, value in zip(e.layers, signal, strict=True):

@@ -19,7 +19,7 @@ COURSE_END = (
     "and wider number formats help. Now build your own: on the Train bench choose a network, guess "
     "its verdict, and where it is sick, find a cure."
 )
-MARKS_NOTE = "Your answers are kept in this browser and are sent to nobody."
+MARKS_NOTE = "Your answers are kept in this browser only."
 DASHED_NOTE = (
     "Dashed: predicted before training. Shaded: nine of ten such networks lie here (drawn where it "
     "can be computed)."

@@ -38,6 +38,7 @@ DOWNLOAD_ROW: Mapping[str, Any] = {"horizontal": True, "vertical_alignment": "ce
 # A browser that has just opened the page still loads the parts that draw it, and puts that off for
 # as long as new curves come in quickly. So for these seconds they come once a second.
 LOADING = 3.0
+PLACE_HTML = "<i></i>"  # hidden by the style sheet
 
 
 class Renderer:
@@ -218,6 +219,13 @@ class Renderer:
     def _widget_key(self, name: str) -> str:
         self._buttons_drawn += 1
         return f"{name}_{self._buttons_drawn}"
+
+
+def held_container(parent: Any, key: str, **options: Any) -> Any:
+    """Return a container that keeps its room while it is empty: an unseen child holds it."""
+    container = parent.container(key=key, **options)
+    container.html(PLACE_HTML)
+    return container
 
 
 def draw_piece(container: Any, piece: Element | Picture, presenting: bool = False) -> Any:
