@@ -201,6 +201,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> Containers:
             draw_pieces(*widgets.option_buttons(session, lesson))
             st.caption(course_page.experiment_line(lesson))
             return {}
+        st.caption(lesson.question)
         verdict, reply = course_page.answer_feedback(lesson, session.page.view.answer)
         st.markdown(verdict)
         left, right = st.columns([2, 3], gap="medium")
@@ -209,7 +210,6 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> Containers:
             for name in widgets.figure_settings(session.page, lesson):
                 control(session, name, page_layout.closer_key(f"figure_{name}"))
             draw_pieces(*widgets.figure_buttons(session, lesson))
-        left.caption(lesson.question)
         claim = left.container()
         (left.expander("Why") if in_hall else left).markdown(reply)
         with left.container(horizontal=True):

@@ -6,6 +6,7 @@ people use are understood. Those that people look for stand first, as menus list
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -232,6 +233,7 @@ SCHEMES = catalogue(
 NAMES = names_of_schemes(SCHEMES)
 
 
+@lru_cache(maxsize=1024)  # of texts that anybody may type
 def parse_scheme(text: str) -> Scheme:
     """Return the scheme that a text names, with its canonical key, `family` or `family:value`.
 

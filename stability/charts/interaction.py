@@ -22,7 +22,7 @@ from stability.charts.vega_names import PANEL_WIDTH, POINTER_IN_PANEL, POINTER_X
 from stability.page_layout import PRESENTER_SCALE, SHARED_SCHEME, SHARED_STEP
 
 EDGE, ROW_HEIGHT = 6, 13  # pixels beside the first and last mark, and of a row of words
-GO_BACK = "▼ back to the axis of the others"
+GO_BACK = "↓ back to the axis of the others"
 UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": "", "whole": False}
 SHARED_PARAMETERS = {"step_shown": SHARED_STEP, "alone": SHARED_SCHEME}
 CLICK = 6  # pixels: what moves less is a click, not a drag

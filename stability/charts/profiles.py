@@ -12,9 +12,9 @@ from stability.records.experiment import Experiment
 from stability.text import join_words
 
 PROFILE_TITLES = {
-    "signal": "Signal: RMS of z (log)",
-    "signal_gradient": "Signal gradient: RMS of dL/dz (log)",
-    "weight_gradient": "Weight gradient: norm of dL/dW (log)",
+    "signal": "Signal by layer: RMS of z (log)",
+    "signal_gradient": "Signal gradient by layer: RMS of dL/dz (log)",
+    "weight_gradient": "Weight gradient by layer: norm of dL/dW (log)",
 }
 
 

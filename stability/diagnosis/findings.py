@@ -23,7 +23,7 @@ from stability.diagnosis.clauses import (
 )
 from stability.diagnosis.evidence import HEALTHY_DECADES, SATURATED, Evidence
 from stability.diagnosis.indicators import DEAD, Indicators
-from stability.diagnosis.reasons import divergence_cause, reason_sentences
+from stability.diagnosis.reasons import divergence_cause, level_start, reason_sentences
 from stability.text import capitalize_first, percent, rough_number, share_in_words
 
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
@@ -62,7 +62,8 @@ def find_learning(evidence: Evidence) -> Finding | None:
         if not evidence.learns:
             return None
         sentence = f"It learns: {loss_course(evidence)}.{learned_share(evidence)}"
-        return Finding("learns", sentence + overcome(evidence), evidence.relative_loss)
+        why = overcome(evidence) or level_start(evidence)
+        return Finding("learns", sentence + why, evidence.relative_loss)
     chance = evidence.outlook.learns
     if not chance > LIKELY:
         return None
@@ -231,7 +232,8 @@ def disease(
     later = seen is evidence.end and seen is not evidence.start
     when = f"By step {seen.step} {lead}" if later else capitalize_first(lead)
     course = capitalize_first(loss_course(evidence))
-    sentence = f"{when}: {reason}. {course}.{learned_share(evidence)}"
+    since = "" if later else "at the start "
+    sentence = f"{when}: {since}{reason}. {course}.{learned_share(evidence)}"
     return Finding(word, sentence, number, reason=reason)
 
 

@@ -51,6 +51,17 @@ def is_linear(e: Experiment) -> bool:
     return e.depth == 1 or (e.phi.corners == () and not e.normalization_row.has_gain)
 
 
+def level_start(evidence: Evidence) -> str:
+    """Return that the gradient kept its size from the start, as a sentence; nothing if not."""
+    seen = evidence.start
+    if seen.transitions < 2 or not is_healthy(seen) or notable_factor(seen):
+        return ""
+    factor = number(seen.gradient_factor)
+    return (
+        f" At the start each hidden layer multiplies the gradient by {factor}: it keeps its size."
+    )
+
+
 def divergence_cause(evidence: Evidence) -> str:
     """Return a sentence that blames the start or the size of the steps; nothing if neither."""
     start, tense = evidence.start, "was" if evidence.end else "is"

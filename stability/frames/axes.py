@@ -84,7 +84,7 @@ def beyond_table(
     rows_before: Mapping[str, int],
     pinned: Mapping[str, np.ndarray],
 ) -> pa.Table:
-    """Return what leaves the axis of the living, in words such as "▲ Normal 1: to 1e15".
+    """Return what leaves the axis of the living, in words such as "↑ Normal 1: to 1e15".
 
     `ends` are those of each step shown, `(2, S, steps)`; `steps` when each is shown. Columns:
     quantity, beyond (the words), top, row (from the edge), since, until.
@@ -94,7 +94,7 @@ def beyond_table(
     for quantity, by_step in ends.items():
         axis = axis_pair(limits, quantity)
         behind = pinned.get(quantity)
-        for side, mark in ((1, "▲"), (0, "▼")):
+        for side, mark in ((1, "↑"), (0, "↓")):
             row = rows_before.get(quantity, 0) * side
             lines = list(zip(names, by_step[side], strict=True))
             if behind is not None:

@@ -72,8 +72,8 @@ BOUNDS_NOTE = (
     "the product of their smallest. These bounds are dashed."
 )
 GREETING = (
-    "Three copies of one network, alike except for their first weights. Change a setting at the "
-    "left, or press a remedy: all three train again."
+    "Three copies of one network, alike except for their first weights. Change a setting or press "
+    "a remedy: all three train again."
 )
 WAITING = "Others train before you", "Your curves appear here as soon as it is your turn."
 STARTING = "Training begins", "The first curves appear here in a moment."

@@ -399,7 +399,7 @@ def test_one_bad_step_and_one_sick_scheme_set_no_axis():
     whole_low, whole_high = tables["limits"]["signal"].to_pylist()[2:4]
     assert whole_low <= low < high < whole_high
     words = [row for row in tables["beyond"].to_pylist() if row["quantity"] == "signal"]
-    assert [row["beyond"].partition(":")[0] for row in words] == ["▲ Normal 30"]
+    assert [row["beyond"].partition(":")[0] for row in words] == ["↑ Normal 30"]
     spiked = np.ones((2, 1, 100))
     spiked[1, 0, 50] = 1e12
     assert usual_ends(spiked)[1, 0] == 1

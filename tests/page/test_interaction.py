@@ -172,7 +172,7 @@ def test_a_layer_under_the_pointer_is_seen_in_all_profiles(finished_page):
     until(finished_page, DEPTH, "at", 3)
     titles = {text for text in words(finished_page, DEPTH) if text.endswith(", layer 3")}
     assert titles == {
-        "Signal: RMS of z (log), layer 3",
+        "Signal by layer: RMS of z (log), layer 3",
         "Signal gradient, layer 3",
         "Weight gradient, layer 3",
     }, "with room beside"
@@ -335,7 +335,7 @@ def test_an_axis_holds_the_living_and_a_click_on_what_leaves_it_shows_everything
         return page.evaluate("views()[1].scale('concat_0_y').domain()")
 
     living = axis()
-    (leaving, *_) = sorted(text for text in words(page, DEPTH) if text.startswith("▲ Normal 30"))
+    (leaving, *_) = sorted(text for text in words(page, DEPTH) if text.startswith("↑ Normal 30"))
     x, y = place_of_words(page, DEPTH, leaving)
     page.mouse.click(x - 20, y + 5)
     until(page, DEPTH, "whole", True)
