@@ -184,7 +184,7 @@ def lesson_links(server: Server, session: Session, data: Mapping[str, Any]) -> N
     server.components["links"](
         data=data,
         key=key,
-        on_chosen_change=lambda: session.open_lesson(st.session_state[key].chosen),
+        on_chosen_change=lambda: report(key, "chosen", session.open_lesson),
         on_forgotten_change=session.answers.clear,
     )
 
@@ -217,6 +217,11 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> Containers:
         return {Slot.CLAIM: claim, Slot.FIGURE: figure}
 
 
+def report(key: str, name: str, take: Callable[[Any], None]) -> None:
+    if key in st.session_state:  # the component may have gone since
+        take(getattr(st.session_state[key], name))
+
+
 def copy_link(server: Server, session: Session) -> None:
     data, size = {"query": urlencode(session.link, safe=",:")}, "content"
     server.components["copy_link"](data=data, key="copy_link", width=size, height=size)
@@ -237,7 +242,7 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
                 server.components[key](
                     data=playback_data(session.page, idle),
                     key=key,
-                    on_moment_change=lambda: session.show_step(st.session_state[key].moment),
+                    on_moment_change=lambda: report(key, "moment", session.show_step),
                 )
         draw_pieces(*widgets.toolbar_buttons(session, idle))
         if not presenting:
@@ -256,8 +261,7 @@ def pinned_runs(server: Server, session: Session) -> None:
 def notices(session: Session) -> None:
     container = st.empty()  # always there, or all that follows would move
     if session.notes:
-        notes = "\n\n".join(escape_markdown(note) for note in session.notes)
-        container.warning(notes, icon=":material/info:")
+        container.warning("\n\n".join(map(escape_markdown, session.notes)), icon=":material/info:")
 
 
 def bench_area(server: Server, session: Session) -> Containers:

@@ -180,7 +180,7 @@ def overlapping(page: Page) -> list[str]:
     return page.evaluate(
         """() => {
           const main = document.querySelector("[data-testid=stMain]");
-          const kinds = "canvas.marks, .card, .stButton, .stSelectbox, h1, h2";
+          const kinds = "canvas.marks, .card, .stButton, .stSelectbox, h1, h2:not(.card h2)";
           const seen = (element) => element.checkVisibility()
             && getComputedStyle(element.closest(".heading") ?? element).clipPath === "none";
           const boxes = [...main.querySelectorAll(kinds)].filter(seen).map((element) => [
