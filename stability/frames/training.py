@@ -42,6 +42,13 @@ from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
+# Tables that only some panels draw: a chart complains of one that it does not know.
+PANELS_OF_TABLES = {
+    "held_out": {"loss", "accuracy"},
+    "marks": {"loss"},
+    "rules": {"gradient_norm"},
+    "skipped": {"scale"},
+}
 
 
 def training_tables(
@@ -56,7 +63,7 @@ def training_tables(
 
     `bands`, `held_out`, `marks`, `ends` (labels), `beyond`, `rules` at the limits of `format`,
     `limits`; with pinned runs `pinned`, with loss scaling `skipped`. `panels` are those drawn, the
-    lead first; `log_loss`: the axis of the loss is logarithmic.
+    lead first, and only their tables come; `log_loss`: the axis of the loss is logarithmic.
     """
     count = count or len(run.measurements)
     e, newest, lines = run.experiment, run.measurements[count - 1], curve_table(run, count)
@@ -77,7 +84,12 @@ def training_tables(
         tables["skipped"] = skipped_steps(run, count)
         ends = log_axis_limits(("scale",), lines)["scale"].to_pylist()
         limits = limits.append_column("scale", pa.array(ends * (limits.num_rows // 2)))
-    return tables | {"limits": limits}
+    drawn = {
+        name: table
+        for name, table in tables.items()
+        if PANELS_OF_TABLES.get(name, set(panels)) & set(panels)
+    }
+    return drawn | {"limits": limits}
 
 
 def without_zeros(lines: pa.Table) -> pa.Table:
