@@ -72,8 +72,7 @@ def main() -> None:
     if session.lesson:
         parts |= open_lesson(server, session, session.lesson)
     if session.opens_run:
-        main_area(server, session, parts)
-        return
+        return main_area(server, session, parts)
     toolbar(server, session)
     if not session.page.view.bench_link.record:
         lesson_list(server, session)
