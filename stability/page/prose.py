@@ -94,7 +94,7 @@ FIND_CURE_HELP = (
 CURE_NOTE = (
     "Each row is this network with one change, or with two where no single one cures, trained from "
     "the same seed on the same data. It is cured if its held-out loss ends below half of what "
-    "guessing costs. “Apply” does what a button beneath the cards would do."
+    "guessing costs. “Apply” does what a button on a card would do."
 )
 
 
