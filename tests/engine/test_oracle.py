@@ -158,16 +158,18 @@ def chosen_networks(e: Experiment) -> list[int]:
     return [index * e.replicates + (index + 1) % e.replicates for index in range(len(e.schemes))]
 
 
+def flat_array(value: object) -> np.ndarray:
+    """As an array of NumPy, whose operations begin sooner: most of these arrays are small."""
+    return np.asarray(value.detach() if isinstance(value, Tensor) else value, np.float64).ravel()
+
+
 def largest_error(found: object, expected: object, floor: float = 0.0) -> float:
     """The largest difference beyond the floor, relative to the largest finite entry of the array.
 
     What is not finite is alike: near the end of the range the order of operations decides between
     inf and NaN.
     """
-    a, b = (
-        np.asarray(value.detach() if isinstance(value, Tensor) else value, np.float64).ravel()
-        for value in (found, expected)
-    )  # as arrays of NumPy, whose operations begin sooner: most of these arrays are small
+    a, b = flat_array(found), flat_array(expected)
     finite = np.isfinite(b)
     if (np.isfinite(a) != finite).any():
         return math.inf
@@ -235,10 +237,7 @@ def references_in_float64(e: Experiment) -> dict[int, PlainNetwork]:
 
 def farthest(found: object, expected: object) -> float:
     """The largest difference of two arrays; 0 where either is not finite."""
-    a, b = (
-        np.asarray(value.detach() if isinstance(value, Tensor) else value, np.float64).ravel()
-        for value in (found, expected)
-    )
+    a, b = flat_array(found), flat_array(expected)
     return float(np.nan_to_num(np.abs(a - b), nan=0.0, posinf=0.0).max(initial=0.0))
 
 
