@@ -4,6 +4,7 @@ import gc
 import math
 from dataclasses import replace
 from functools import cache
+from weakref import WeakSet
 
 import pytest
 from small_runs import counting, in_threads, small
@@ -105,15 +106,20 @@ def test_others_are_served_between_two_steps_of_a_search():
     assert not search.finished
 
 
+def living_runs() -> WeakSet[Run]:
+    """All runs of this process: the registry of a page keeps those of other tests."""
+    gc.collect()
+    return WeakSet(thing for thing in gc.get_objects() if type(thing) is Run)
+
+
 def test_a_finished_search_keeps_no_run_and_its_cost_grows_with_the_networks():
-    e = replace(HOPELESS, seed=77)
-    search = CureSearch(SickNetwork.of(e, "normal:0.001"))
+    before = living_runs()
+    search = CureSearch(SickNetwork.of(replace(HOPELESS, seed=77), "normal:0.001"))
     search.advance(0.0)
     assert search.nbytes > 10**6, "of the run that trains"
+    assert living_runs() - before
     search.train()
-    gc.collect()
-    runs = [thing for thing in gc.get_objects() if type(thing) is Run]
-    assert not [run for run in runs if run.experiment.seed == 77]
+    assert not living_runs() - before
     assert search.nbytes == CURE_BYTES * len(search.measurements)
     wide = SickNetwork.of(replace(SICK, width=128), "normal:0.001")
     assert wide.cost.operations > 4 * SICK_NETWORK.cost.operations
