@@ -18,7 +18,7 @@ LAYERS = (
     ("theory", "diagnosis", "probes"),
     ("frames",),
     ("charts",),
-    ("course",),
+    ("course", "modules"),
     ("page",),
     ("__init__",),
 )
