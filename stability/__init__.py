@@ -12,6 +12,7 @@ True
 {'v': '1', 'schemes': 'xavier_normal,he_normal', 'depth': '10', 'steps': '2'}
 """
 
+from stability import script
 from stability.diagnosis.trials import Cure, cures
 from stability.diagnosis.verdicts import Verdict, current_verdicts, forecast
 from stability.engine import runs
@@ -23,7 +24,7 @@ from stability.theory.prediction import predict
 
 __all__ = [
     "Cure", "Experiment", "Measurement", "Product", "Run",
-    "cures", "forecast", "measure", "predict",
+    "cures", "forecast", "measure", "predict", "script",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ LAYERS = (
     ("catalogues",),
     ("records",),
     ("engine",),
-    ("theory", "diagnosis", "probes"),
+    ("theory", "diagnosis", "probes", "script"),
     ("frames",),
     ("charts",),
     ("course", "modules"),

@@ -56,30 +56,15 @@ class Draws:
 
     @cached_property
     def truncated_normal(self) -> Tensor:
-        """Draws from a bell curve cut at 2 std, scaled so that the variance AFTER the cut is 1."""
-        random = self.generator_for("truncated_normal")
-        share = torch.rand(self.shape, generator=random, dtype=torch.float64)
-        low = math.erfc(math.sqrt(2)) / 2  # the share of the bell curve below -2
-        entries: Tensor = torch.special.ndtri(low + share * (1 - 2 * low))
-        return entries / TRUNCATED_STD
+        return unit_truncated_normal(self.generator_for("truncated_normal"), *self.shape)
 
     @cached_property
     def sparse_order(self) -> Tensor:
-        """A random permutation of 0 .. fan_in - 1 for each unit."""
-        random = self.generator_for("sparse")
-        return torch.rand(self.shape, generator=random, dtype=torch.float64).argsort(dim=1)
+        return permutations(self.generator_for("sparse"), *self.shape)
 
     @cached_property
     def orthogonal(self) -> Tensor:
-        """A uniformly drawn matrix whose rows or columns, whichever are fewer, are orthonormal.
-
-        Saxe et al. 2014; Mezzadri 2007.
-        """
-        rows, columns = self.shape
-        tall = unit_normal(self.generator_for("orthogonal"), max(rows, columns), min(rows, columns))
-        factor, r = torch.linalg.qr(tall)
-        q: Tensor = factor * r.diagonal().sign()  # without the signs not uniform
-        return q if rows >= columns else q.T
+        return orthonormal(self.generator_for("orthogonal"), *self.shape)
 
     @cached_property
     def normal_bias(self) -> Tensor:
@@ -98,3 +83,27 @@ def unit_uniform(random: torch.Generator, *shape: int) -> Tensor:
     """Draw from [-sqrt 3, sqrt 3], which has variance 1."""
     entries = torch.rand(shape, generator=random, dtype=torch.float64) * 2 - 1
     return entries * math.sqrt(3)
+
+
+def unit_truncated_normal(random: torch.Generator, *shape: int) -> Tensor:
+    """Draw from a bell curve cut at 2 std, scaled so that the variance AFTER the cut is 1."""
+    share = torch.rand(shape, generator=random, dtype=torch.float64)
+    low = math.erfc(math.sqrt(2)) / 2  # the share of the bell curve below -2
+    entries: Tensor = torch.special.ndtri(low + share * (1 - 2 * low))
+    return entries / TRUNCATED_STD
+
+
+def permutations(random: torch.Generator, rows: int, columns: int) -> Tensor:
+    """Draw a permutation of 0 .. columns - 1 for each row."""
+    return torch.rand((rows, columns), generator=random, dtype=torch.float64).argsort(dim=1)
+
+
+def orthonormal(random: torch.Generator, rows: int, columns: int) -> Tensor:
+    """Draw uniformly from the matrices whose rows or columns, the fewer, are orthonormal.
+
+    Saxe et al. 2014; Mezzadri 2007.
+    """
+    tall = unit_normal(random, max(rows, columns), min(rows, columns))
+    factor, r = torch.linalg.qr(tall)
+    q: Tensor = factor * r.diagonal().sign()  # without the signs not uniform
+    return q if rows >= columns else q.T

@@ -1,12 +1,11 @@
 """The weights and variances of those schemes that need more than a line for them."""
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from stability.catalogues.draws import Draws, Layer
+from stability.catalogues.draws import Draws, Layer, orthonormal
 from stability.catalogues.gaussian_moments import second_moment
 from stability.catalogues.scheme_needs import critical_sigma_w2_or_none
 
@@ -16,20 +15,23 @@ def constant_weights(layer: Layer, value: float) -> Tensor:
 
 
 def sparse_weights(layer: Layer, draws: Draws, count: int) -> Tensor:
-    count = min(count, layer.fan_in)
-    mask = (draws.sparse_order < count).to(torch.float64)  # every choice of entries equally likely
-    return draws.normal * mask / math.sqrt(count)
+    """Return m weights N(0, 1/m) for each unit, from inputs of which any choice is as likely."""
+    m = min(count, layer.fan_in)
+    order = draws.sparse_order
+    noise = draws.normal
+    return noise * (order < m).to(torch.float64) / math.sqrt(m)
 
 
 def mirrored_weights(layer: Layer, draws: Draws) -> Tensor:
-    """Return [V; -V] for the first layer, [V -V; -V V] between, [V -V] for the last, V orthogonal.
+    """Return [V; -V] for layer 1, [V -V; -V V] between, [V -V] for the last, V orthogonal.
 
     For a ReLU phi(a) - phi(-a) = a, so the network starts linear.
     """
-    mirrored_in, mirrored_out = layer.index > 1, layer.index < layer.depth
+    mirrored_in = layer.index > 1
+    mirrored_out = layer.index < layer.depth
     fan_in = layer.fan_in // 2 if mirrored_in else layer.fan_in
     fan_out = layer.fan_out // 2 if mirrored_out else layer.fan_out
-    weights = replace(draws, layer=replace(layer, fan_in=fan_in, fan_out=fan_out)).orthogonal
+    weights = orthonormal(draws.generator_for("orthogonal"), fan_out, fan_in)
     if mirrored_in:
         weights = torch.cat([weights, -weights], dim=1)
     if mirrored_out:
@@ -38,9 +40,11 @@ def mirrored_weights(layer: Layer, draws: Draws) -> Tensor:
 
 
 def fixup_weights(layer: Layer, draws: Draws) -> Tensor:
+    """Return zeros, so that depth starts without effect; layer 1 as He."""
     if layer.index > 1:
         return constant_weights(layer, 0.0)
-    return draws.normal * math.sqrt(he_variance(layer))
+    std = math.sqrt(he_variance(layer))
+    return draws.normal * std
 
 
 def he_variance(layer: Layer) -> float:
@@ -48,6 +52,7 @@ def he_variance(layer: Layer) -> float:
 
 
 def critical_variance(layer: Layer) -> float:
+    """Return sigma_w^2 / fan_in at the edge of chaos, where sigma_w^2 E phi'(u)^2 = 1."""
     sigma_w2 = critical_sigma_w2_or_none(layer.activation.key, layer.bias_std)
     assert sigma_w2 is not None, "require_edge_of_chaos"
     return sigma_w2 / layer.fan_in

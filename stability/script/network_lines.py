@@ -1,0 +1,293 @@
+"""The lines of a program that make the network and draw its first weights."""
+
+import inspect
+import math
+from functools import partial
+from types import SimpleNamespace
+
+import torch
+
+from stability.catalogues.draws import Draws, Layer
+from stability.engine.network import ADJUST_ROUNDS
+from stability.engine.parameters import Parameters
+from stability.script.parts import Parts, variable
+from stability.script.sources import NotPlain
+from stability.text import exact_number
+
+DROPOUT = '''class Dropout(nn.Module):
+    """Switches units off by a mask that follows from the seed, the step and the layer."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, h):
+        random = generator(SEED, "dropout", layer=self.layer, step=step)
+        kept = torch.rand(h.shape, generator=random, dtype=torch.float32) >= {share}
+        mask = kept{cast} / (1 - {share})
+        return h * mask{rounded}'''
+RESIDUAL = '''class Residual(nn.Sequential):
+    """A pre-activation block: what its modules make of z is added to z."""
+
+    def forward(self, z):
+        return z + super().forward(z)'''
+ACTIVATION = """class Activation(nn.Module):
+    def forward(self, u):
+        return {function}(u)"""
+ROUNDED_ACTIVATION = '''class RoundedActivation(torch.autograd.Function):
+    """{phi}, whose way back uses the rounded result."""
+
+    @staticmethod
+    def forward(ctx, u):
+        h = round_to_format({phi}(u))
+        ctx.save_for_backward(u, h)
+        return h
+
+    @staticmethod
+    def backward(ctx, gradient):
+        u, h = ctx.saved_tensors
+        return gradient * {slope}'''
+LINEAR = '''class Linear(nn.Linear):
+    """Computes with weights that are rounded to {dtype}, as are their gradients."""
+
+    def forward(self, h):
+        weight, bias = (each.to({dtype}).float() for each in (self.weight, self.bias))
+        return F.linear(h, weight, bias)'''
+STANDARDIZE = '''class Standardize(torch.autograd.Function):
+    """{label}, whose way back uses the rounded result."""
+
+    @staticmethod
+    def forward(ctx, z):
+        u, factor = {forward}(z)
+        ctx.save_for_backward(round_to_format(u), factor)
+        return u
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return {backward}(gradient, *ctx.saved_tensors)'''
+NORM = '''class Norm(nn.Module):
+    """The normalization with its trained numbers, each result rounded to {dtype}."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones({width}{stored}))
+        self.shift = nn.Parameter(torch.zeros({width}{stored}))
+
+    def forward(self, z):
+        u = round_to_format(Standardize.apply(z))
+        u = round_to_format(u * self.gain{cast})
+        return u + self.shift{cast}'''
+LSUV = """step = 0
+with torch.no_grad():
+    h = x[next(batch_indices())]
+    for block in model:
+        for layer in block.modules():
+            for _ in range({rounds} if isinstance(layer, nn.Linear) else 0):
+                factor = {adjust}(block(h))
+                if factor == 1:
+                    break
+                layer.weight *= factor
+        h = block(h)"""
+
+
+def class_lines(parts: Parts) -> list[str]:
+    """Return the classes of modules that torch.nn does not have."""
+    e, found = parts.experiment, []
+    if parts.is_rounded:
+        settings = SimpleNamespace(number_format=e.number_format)
+        stack = SimpleNamespace(rounds=True, experiment=settings)
+        parts.definitions.function(Parameters.round_to_format, self=stack)
+        found.append(LINEAR.format(dtype=parts.dtype))
+        found += norm_class(parts)
+    found += activation_classes(parts)
+    if has_blocks(parts):
+        found.append(RESIDUAL)
+    if e.dropout and e.depth > 1:
+        found.append(dropout_class(parts))
+    return found
+
+
+def dropout_class(parts: Parts) -> str:
+    return DROPOUT.format(
+        share=exact_number(parts.experiment.dropout),
+        cast=".float()" if parts.is_rounded else ".to(h.dtype)",
+        rounded=parts.cast if parts.is_rounded else "",
+    )
+
+
+def activation_classes(parts: Parts) -> list[str]:
+    """Return the module of an activation that torch.nn lacks, or whose way back has to be rounded.
+
+    Of several operations, as softsign has, the way back of torch uses what lies between them.
+    """
+    e, phi = parts.experiment, parts.experiment.phi.pytorch
+    if e.depth == 1 or not has_own_activation(parts):
+        return []
+    if not phi.startswith("nn."):
+        return [ACTIVATION.format(function=phi)]
+    slope = parts.definitions.expression(e.phi.dphi, variable("u"), variable("h"))
+    rounded = ROUNDED_ACTIVATION.format(phi=phi, slope=slope)
+    return [rounded, ACTIVATION.format(function="RoundedActivation.apply")]
+
+
+def has_own_activation(parts: Parts) -> bool:
+    """Return True if the activation is no module of torch.nn that can be used as it is."""
+    phi = parts.experiment.phi
+    with torch.enable_grad():
+        last = phi.phi(torch.ones((), requires_grad=True)).grad_fn
+    operations = [] if last is None else [step for step, _ in last.next_functions]
+    is_single = all(type(step).__name__ == "AccumulateGrad" for step in operations)
+    return not phi.pytorch.startswith("nn.") or (parts.is_rounded and not is_single)
+
+
+def norm_class(parts: Parts) -> list[str]:
+    """Return the classes of a normalization whose results are rounded; none without one."""
+    e, row = parts.experiment, parts.experiment.normalization_row
+    if not (isinstance(row.forward, partial) and isinstance(row.backward, partial)) or e.depth == 1:
+        return []
+    forward, backward = (
+        parts.definitions.function(way.func, **way.keywords) for way in (row.forward, row.backward)
+    )
+    standardize = STANDARDIZE.format(label=row.label, forward=forward, backward=backward)
+    text = NORM.format(dtype=parts.dtype, width=e.width, stored=parts.stored, cast=parts.cast)
+    if not row.has_shift:
+        lines = [line for line in text.splitlines() if "self.shift" not in line]
+        text = "\n".join([*lines[:-1], f"        return u * self.gain{parts.cast}"])
+    return [standardize, text]
+
+
+def has_blocks(parts: Parts) -> bool:
+    """Return True if there are hidden layers around which a residual connection goes."""
+    return parts.experiment.residual and parts.experiment.depth > 2
+
+
+def hidden_modules(parts: Parts, index: str) -> list[str]:
+    """Return what stands between two layers, the first of which has this number."""
+    e = parts.experiment
+    norm = e.normalization_row.pytorch.format(width=e.width)
+    norm = "Norm()" if norm and parts.is_rounded else norm
+    phi = "Activation()" if has_own_activation(parts) else e.phi.pytorch
+    dropout = f"Dropout({index})" if e.dropout else ""
+    return [module for module in (norm, phi, dropout) if module]
+
+
+def layer_lines(parts: Parts) -> str:
+    """Return the weight layers, with torch's own first weights."""
+    e = parts.experiment
+    first, last = e.layers[0], e.layers[-1]
+    hidden = f" + {e.depth - 1} * [{e.width}]" if e.depth > 1 else ""
+    linear = "Linear" if parts.is_rounded else "nn.Linear"
+    return (
+        f"sizes = [{first.fan_in}]{hidden} + [{last.fan_out}]\n"
+        f"layers = [{linear}(*pair{parts.stored}) for pair in zip(sizes, sizes[1:])]"
+    )
+
+
+def model_lines(parts: Parts) -> str:
+    """Return the lines that put layers and what stands between them together."""
+    e, blocks, lines = parts.experiment, has_blocks(parts), ["model = nn.Sequential(layers[0])"]
+    if e.depth > 1:
+        between = "layers[1:-1]" if blocks else "layers[1:]"
+        header = (
+            f"index, layer in enumerate({between}, start=1)" if e.dropout else f"layer in {between}"
+        )
+        inner = ", ".join([*hidden_modules(parts, "index"), "layer"])
+        added = f"append(Residual({inner}))" if blocks else f"extend([{inner}])"
+        lines += [f"for {header}:", f"    model.{added}"]
+    if blocks:
+        ends = ", ".join([*hidden_modules(parts, str(e.depth - 1)), "layers[-1]"])
+        lines.append(f"model.extend([{ends}])")
+    if parts.is_rounded:
+        lines += [
+            "for module in model.modules():",
+            "    module.register_forward_hook(lambda module, h, result: round_to_format(result))",
+        ]
+    return "\n".join(lines)
+
+
+def weight_lines(parts: Parts) -> str:
+    """Return the loop that draws the first weights and biases, from the source of the scheme."""
+    row, definitions = parts.row, parts.definitions
+    layer, draws = unknown_layer(parts)
+    if row.weights:
+        weights = definitions.expression(row.weights, layer, draws, *row.arguments)
+        lines = copy_lines("weight", weights)
+    else:
+        noise = definitions.attribute(draws, row.distribution)
+        lines = [f"noise = {noise}", *variance_lines(parts, layer)]
+    lines += bias_lines(definitions.expression(row.bias, layer, draws))
+    text = "\n".join(lines)
+    if "fan_" in text:
+        lines.insert(0, "fan_out, fan_in = layer.weight.shape")
+    loop = "index, layer in enumerate(layers, start=1)" if "index" in text else "layer in layers"
+    return "\n".join([weight_comment(parts), f"for {loop}:", *(f"    {line}" for line in lines)])
+
+
+def weight_comment(parts: Parts) -> str:
+    """Return whose scheme it is, and the one line of torch.nn.init that does the same, if any."""
+    e, row = parts.experiment, parts.row
+    first, *others = row.pytorch_lines(e.layers[len(e.layers) // 2]).splitlines()
+    is_alike = first.startswith("nn.init") and len(others) == 1 and row.variance
+    return f"# {row.source}" + (f"; the same as\n# {first}" if is_alike else "")
+
+
+def bias_lines(biases: str) -> list[str]:
+    if biases in ("0", "0.0"):
+        return ["nn.init.zeros_(layer.bias)"]
+    return copy_lines("bias", biases)
+
+
+def copy_lines(name: str, values: str) -> list[str]:
+    """Return the lines that copy values into a parameter of the layer, two if they are long."""
+    line = f"layer.{name}.data.copy_({values})"
+    if len(line) <= 96:
+        return [line]
+    return [f"{name} = {values}", f"layer.{name}.data.copy_({name})"]
+
+
+def variance_lines(parts: Parts, layer: Layer) -> list[str]:
+    """Return the lines that scale the noise to the variance of the scheme.
+
+    Where that is found numerically, its value stands in the program, with its formula.
+    """
+    row = parts.row
+    assert row.variance
+    try:
+        variance = parts.definitions.expression(row.variance, layer, *row.arguments)
+        return [f"layer.weight.data.copy_(noise * {root(variance)})"]
+    except NotPlain:
+        words = inspect.getdoc(row.variance) or f"Return {row.formula}"
+        gains = [
+            f"{layer.fan_in * float(row.weight_variance(layer) or 0):.12g}"
+            for layer in parts.experiment.layers
+        ]
+        alike = len(set(gains)) == 1
+        gain = gains[0] if alike else f"({gains[0]} if index == 1 else {gains[1]})"
+        return [
+            f"# {words.partition(chr(10))[0].removeprefix('Return ')}",
+            f"layer.weight.data.copy_(noise * math.sqrt({gain} / fan_in))",
+        ]
+
+
+def root(variance: str) -> str:
+    """Return the square root of an expression, computed if that is a number."""
+    try:
+        return exact_number(math.sqrt(float(variance)))
+    except ValueError:
+        return f"math.sqrt({variance})"
+
+
+def unknown_layer(parts: Parts) -> tuple[Layer, Draws]:
+    """Return a layer whose number and size are left open, and its draws for replicate 0."""
+    e = parts.experiment
+    index, fan_in, fan_out = map(variable, ("index", "fan_in", "fan_out"))
+    layer = Layer(index, e.depth, fan_in, fan_out, e.phi, e.bias_std, e.residual)
+    return layer, Draws(variable("SEED"), 0, layer)
+
+
+def adjust_lines(parts: Parts) -> list[str]:
+    """Return the lines by which a scheme adjusts its weights to the first batch."""
+    if not parts.row.adjust:
+        return []
+    adjust = parts.definitions.function(parts.row.adjust)
+    return [LSUV.format(rounds=ADJUST_ROUNDS, adjust=adjust)]

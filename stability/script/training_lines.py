@@ -1,0 +1,155 @@
+"""The lines of a program that make its data and its optimizer, and the loop that trains."""
+
+from types import SimpleNamespace
+
+from stability.catalogues.datasets import HELD_OUT_EXAMPLES, standardize
+from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, INITIAL_SCALE
+from stability.engine.training import batch_indices
+from stability.randomness import generator
+from stability.script.parts import Parts, variable
+from stability.text import exact_number
+
+OPTIMIZER = '''class Optimizer(torch.optim.Optimizer):
+    """Adds the step that the rule of its group makes of each gradient."""
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p += group["rule"](p, p.grad, self.state[p], {rate}, group["decay"])'''
+
+
+def data_lines(parts: Parts) -> str:
+    """Return the lines that draw the examples, from the source of the data set."""
+    e, row, define = parts.experiment, parts.experiment.dataset_row, parts.definitions.function
+    define(generator)
+    draw, scale = define(row.draw), define(standardize)
+    experiment = SimpleNamespace(seed=variable("SEED"), samples=e.samples, batch=e.batch)
+    define(batch_indices, e=experiment)
+    features, noise = row.input_dimension(e.features), exact_number(e.noise)
+    count = e.samples + HELD_OUT_EXAMPLES
+    lines = [
+        f'x, y = {draw}({count}, {features}, {noise}, generator(SEED, "data"))'
+        f"  # the last {HELD_OUT_EXAMPLES} are held out",
+        f"x = {scale}(x, {e.samples}){parts.cast}",
+    ]
+    if not row.classes:
+        lines.append(f"y = {scale}(y, {e.samples}){parts.cast}")
+    return "\n".join(lines)
+
+
+def has_own_rules(parts: Parts) -> bool:
+    """Return True if torch.optim has no such optimizer, or if each rounding of a step counts.
+
+    The optimizers of torch.optim round in another order, which shows where weights have 16 bits.
+    """
+    row = parts.experiment.optimizer_row
+    return bool(row.matrix_step or row.hidden_step or parts.stores_rounded)
+
+
+def optimizer_section(parts: Parts) -> str:
+    """Return the lines that make the optimizer; only weight matrices decay."""
+    e = parts.experiment
+    if has_own_rules(parts):
+        return own_optimizer_lines(parts)
+    decay = exact_number(e.weight_decay)
+    lines = e.optimizer_row.pytorch.format(
+        rate=exact_number(e.learning_rate), weight_decay=decay, decay=""
+    )
+    if not e.weight_decay:
+        return lines
+    return (
+        "matrices = [p for p in model.parameters() if p.dim() == 2]\n"
+        "vectors = [p for p in model.parameters() if p.dim() == 1]\n"
+        f'groups = [{{"params": matrices, "weight_decay": {decay}}}, '
+        '{"params": vectors, "weight_decay": 0}]\n'
+        + lines.replace("model.parameters()", "groups").replace(f", weight_decay={decay}", "")
+    )
+
+
+def scaler_lines(parts: Parts) -> list[str]:
+    """Return the line that makes the scaler of the loss, where the format has one."""
+    if not parts.experiment.number_format.scales_loss:
+        return []
+    arguments = f"init_scale={INITIAL_SCALE:g}, growth_interval={GOOD_STEPS_TO_GROW}"
+    return [f'scaler = torch.amp.GradScaler("cpu", {arguments})']
+
+
+def own_optimizer_lines(parts: Parts) -> str:
+    """Return the optimizer whose rules are those of its row, by group of parameters."""
+    e, row = parts.experiment, parts.experiment.optimizer_row
+    vectors = "[p for p in model.parameters() if p.dim() == 1]"
+    matrices = "[layer.weight for layer in layers]"
+    groups = [(matrices, row.step_for(True, False), e.weight_decay)]
+    if row.hidden_step and e.depth > 1:
+        groups = [
+            ("[layers[0].weight, layers[-1].weight]", row.step_for(True, False), e.weight_decay),
+            ("[layer.weight for layer in layers[1:-1]]", row.hidden_step, e.weight_decay),
+        ]
+    groups.append((vectors, row.step, 0.0))
+    lines = [
+        f'    {{"params": {params}, "rule": {parts.definitions.function(rule)}, '
+        f'"decay": {exact_number(decay)}}},'
+        for params, rule, decay in groups
+    ]
+    return "\n".join(["groups = [", *lines, "]", "optimizer = Optimizer(groups, {})"])
+
+
+def optimizer_class(parts: Parts) -> list[str]:
+    if not has_own_rules(parts):
+        return []
+    return [OPTIMIZER.format(rate=exact_number(parts.experiment.learning_rate))]
+
+
+def loss_lines(parts: Parts) -> list[str]:
+    """Return the lines of the loss; of 16 bits without loss scaling each result is rounded."""
+    is_classified = bool(parts.experiment.dataset_row.classes)
+    if not parts.is_rounded or parts.experiment.number_format.scales_loss:
+        loss = "cross_entropy" if is_classified else "mse_loss"
+        return [f"loss = F.{loss}(model(x[batch]), y[batch])"]
+    if is_classified:
+        losses = 'F.cross_entropy(model(x[batch]), y[batch], reduction="none")'
+        return [f"losses = {parts.rounded(losses)}", f"loss = {parts.rounded('losses.mean()')}"]
+    return [
+        f"errors = {parts.rounded('model(x[batch]) - y[batch]')}",
+        f"loss = {parts.rounded(parts.rounded('errors.square()') + '.mean()')}",
+    ]
+
+
+def clip_lines(parts: Parts) -> list[str]:
+    """Return the lines that clip gradients; torch's own would round the norm to 16 bits."""
+    clip = exact_number(parts.experiment.clip)
+    if not parts.experiment.clip:
+        return []
+    if not parts.stores_rounded:
+        return [f"nn.utils.clip_grad_norm_(model.parameters(), {clip})"]
+    return [
+        "gradients = [p.grad for p in model.parameters()]",
+        "norm = torch.cat([g.double().flatten() for g in gradients]).norm()",
+        "for g in gradients:",
+        f"    g *= ({clip} / (norm + 1e-6)).clamp(max=1).to(g.dtype)",
+    ]
+
+
+def update_lines(parts: Parts) -> list[str]:
+    """Return the lines of one update, with loss scaling and clipping where there are."""
+    e, clipping = parts.experiment, clip_lines(parts)
+    if not e.number_format.scales_loss:
+        return ["optimizer.zero_grad()", "loss.backward()", *clipping, "optimizer.step()"]
+    return [
+        "optimizer.zero_grad()",
+        "scaler.scale(loss).backward()",
+        *(["scaler.unscale_(optimizer)", *clipping] if e.clip else []),
+        "scaler.step(optimizer)  # unless a gradient overflowed",
+        "scaler.update()",
+    ]
+
+
+def loop_lines(parts: Parts) -> str:
+    """Return the loop: loss and step are printed before each update."""
+    e = parts.experiment
+    lines = [f"for step, batch in zip(range({e.steps + 1}), batch_indices()):"]
+    lines += [f"    {line}" for line in loss_lines(parts)]
+    lines += ['    print(step, f"{loss.item():.8g}")', f"    if step < {e.steps}:"]
+    lines += [f"        {line}" for line in update_lines(parts)]
+    return "\n".join(lines)
