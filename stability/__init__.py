@@ -18,13 +18,14 @@ from stability.diagnosis.verdicts import Verdict, current_verdicts, forecast
 from stability.engine import runs
 from stability.engine.measurement import Measurement
 from stability.engine.training import measure
+from stability.modules.diagnosis import Diagnosis, diagnose
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.theory.prediction import predict
 
 __all__ = [
-    "Cure", "Experiment", "Measurement", "Product", "Run",
-    "cures", "forecast", "measure", "predict", "script",
+    "Cure", "Diagnosis", "Experiment", "Measurement", "Product", "Run",
+    "cures", "diagnose", "forecast", "measure", "predict", "script",
 ]  # fmt: skip
 
 

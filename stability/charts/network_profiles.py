@@ -1,0 +1,60 @@
+"""Profiles of any torch module by leaf layer, with the places of findings marked."""
+
+from collections.abc import Mapping
+
+import altair as alt
+import pandas as pd
+
+TITLES = {
+    "signal": "Signal by layer: RMS of its output (log)",
+    "signal_gradient": "Signal gradient by layer: RMS of dL/d(output), of one example (log)",
+    "weight_gradient": "Weight gradient by layer: norm of dL/dW (log)",
+}
+ProfilesChart = alt.VConcatChart
+WIDTH, HEIGHT = 560, 140
+MEASURED, MARKED = "#1f6fb4", "#c0392b"
+
+
+def module_profiles(frame: pd.DataFrame, marks: Mapping[str, str]) -> alt.VConcatChart:
+    """Stack signal, signal gradient and weight gradient of a table with a row for each layer.
+
+    Columns that are read: layer, kind and those of `TITLES`. `marks` maps a layer, or a module that
+    it lies in, to a word that is written at it. Numbers that a log axis cannot show are left out.
+    """
+    table = frame[["layer", "kind", *TITLES]].copy()
+    table["order"] = range(len(table))
+    table["finding"] = [mark_of(name, marks) for name in table["layer"]]
+    named = zip(table["layer"], table["kind"], strict=True)
+    table["label"] = [f"{name} ({kind})" if name else kind for name, kind in named]
+    labels = list(dict.fromkeys(table["label"]))
+    panels = [profile(table, name, title, labels, name == list(TITLES)[-1])
+              for name, title in TITLES.items()]  # fmt: skip
+    return alt.vconcat(*panels, spacing=8)
+
+
+def mark_of(name: str, marks: Mapping[str, str]) -> str:
+    """Return the word at a layer, or at the nearest module that it lies in."""
+    while name and name not in marks:
+        name = name.rpartition(".")[0]
+    return marks.get(name, "") if name else ""
+
+
+def profile(
+    table: pd.DataFrame, name: str, title: str, labels: list[str], is_last: bool
+) -> alt.LayerChart:
+    shown = table[(table[name] > 0) & (table[name] < float("inf"))]
+    axis = alt.Axis(labels=is_last, ticks=is_last, title=None, labelAngle=-50, labelLimit=150,
+                    labelOverlap=True)  # fmt: skip
+    base = alt.Chart(shown, title=alt.Title(title, anchor="start", fontSize=12)).encode(
+        x=alt.X("label:N", sort=labels, scale=alt.Scale(domain=labels), axis=axis),
+        y=alt.Y(f"{name}:Q", title=None,
+                scale=alt.Scale(type="log", zero=False), axis=alt.Axis(format="~e", tickCount=5)),
+        tooltip=[alt.Tooltip("label:N", title="layer"), alt.Tooltip(f"{name}:Q", format=".3g"),
+                 "finding:N"],
+    )  # fmt: skip
+    line = base.mark_line(color=MEASURED)
+    dots = base.mark_point(color=MEASURED, filled=True, size=36)
+    marked = base.transform_filter("datum.finding != ''")
+    rings = marked.mark_point(color=MARKED, filled=False, size=150, strokeWidth=2.5)
+    words = marked.mark_text(color=MARKED, dy=-14, fontSize=11).encode(text="finding:N")
+    return (line + dots + rings + words).properties(width=WIDTH, height=HEIGHT)

@@ -1,0 +1,113 @@
+"""The diagnosis of a module: findings, a table by layer, and a chart of it."""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
+
+from stability.modules.examination import Examination
+from stability.modules.finding import ModuleFinding
+from stability.modules.kinds import findings_of
+from stability.modules.safekeeping import untouched
+from stability.modules.table_by_layer import layer_table
+
+if TYPE_CHECKING:
+    from stability.charts.network_profiles import ProfilesChart
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Diagnosis:
+    """The result of `diagnose`: `findings`, the most important first, and a `frame` by layer."""
+
+    findings: tuple[ModuleFinding, ...]
+    frame: pd.DataFrame = field(repr=False)
+
+    @property
+    def healthy(self) -> bool:
+        """True if there is no finding."""
+        return not self.findings
+
+    def chart(self) -> "ProfilesChart":
+        """Return signal, signal gradient and weight gradient by layer, the findings marked."""
+        from stability.charts.network_profiles import module_profiles  # Altair loads slowly
+
+        marks = {finding.where: finding.kind for finding in reversed(self.findings)}
+        return module_profiles(self.frame, marks)
+
+    def __str__(self) -> str:
+        if self.healthy:
+            return f"Healthy: nothing was found in {len(self.frame)} layers."
+        count = len(self.findings)
+        lines = [f"{count} finding{'s' if count > 1 else ''} in {len(self.frame)} layers:"]
+        for number, finding in enumerate(self.findings, 1):
+            lines.append(f"{number}. {title_of(finding)}: {finding.sentence}")
+            if finding.remedy:
+                lines.append(f"   Try: {finding.remedy}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        if self.healthy:
+            return f"<p>{html.escape(str(self))}</p>"
+        items = []
+        for finding in self.findings:
+            remedy = f"<br><code>{html.escape(finding.remedy)}</code>" if finding.remedy else ""
+            items.append(f"<li><b>{html.escape(title_of(finding))}</b>: "
+                         f"{html.escape(finding.sentence)}{remedy}</li>")  # fmt: skip
+        return f"<ol>{''.join(items)}</ol>"
+
+
+def title_of(finding: ModuleFinding) -> str:
+    """Return the kind of a finding and its place: `vanishing at block1`."""
+    place = f" at {finding.where}" if finding.where else ""
+    return f"{finding.kind.replace('_', ' ')}{place}"
+
+
+def diagnose(
+    module: nn.Module,
+    inputs: Any,
+    targets: Any = None,
+    loss: Callable[[Any, Any], Tensor] | None = None,
+) -> Diagnosis:
+    """Say in words why a module does not train, from one look at one batch.
+
+    A tensor is passed as `module(x)`, a tuple as `module(*inputs)`, a dict as `module(**inputs)`;
+    `loss(outputs, targets)` is a scalar. Without a loss the gradient is that of a random projection
+    of the outputs, and what needs a loss is not looked for. Nothing of the module, the inputs or
+    the random states is changed, also where one of them raises; what they raise comes through.
+
+    Raises ValueError for a module without parameters, with lazy, quantised or meta ones.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> layers = [part for _ in range(20) for part in (nn.Linear(32, 32), nn.Sigmoid())]
+    >>> diagnosis = diagnose(nn.Sequential(*layers), torch.randn(64, 32))
+    >>> diagnosis.healthy, diagnosis.findings[0].kind, diagnosis.findings[0].where
+    (False, 'vanishing', '0')
+    """
+    check_module(module)
+    with untouched(module, inputs, targets) as safe:
+        look = Examination(module, inputs, targets, loss, safe)
+        return Diagnosis(tuple(findings_of(look)), layer_table(look))
+
+
+def check_module(module: nn.Module) -> None:
+    """Raise ValueError for a module of which nothing can be said."""
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module must be a torch.nn.Module, not {type(module).__name__}")
+    parameters = dict(module.named_parameters())
+    if any(type(part).__module__.startswith(("torch.ao.nn.quantized", "torch.nn.quantized"))
+           for part in module.modules()):  # fmt: skip
+        raise ValueError("the module is quantised: its weights are whole numbers without gradients")
+    if not parameters:
+        raise ValueError("the module has no parameters: there is nothing that could train")
+    for name, parameter in parameters.items():
+        if isinstance(parameter, UninitializedParameter):
+            raise ValueError(f"`{name}` is lazy and has no shape yet: call the module once before")
+        if parameter.is_meta:
+            raise ValueError(f"`{name}` is on the meta device and has no numbers: materialize it")

@@ -1,0 +1,96 @@
+"""Findings about chains of layers, through depth or time: exploding and vanishing."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+from stability.modules.examination import Examination
+from stability.modules.finding import REPAIR, ModuleFinding, named
+from stability.modules.operation import Operation
+from stability.modules.paths import Paths
+from stability.text import number
+
+FACTOR = 1000.0  # of a layer or of a chain: more explodes, less than its inverse vanishes
+TIME_FACTOR = 1e7  # through time: what float32 can still add
+UNROLLED = 3  # calls of one weight from which on a chain is one through time
+UNDERFLOWN = 1e-20  # of the largest gradient behind a layer: what follows upstream is rounded to 0
+
+
+def exploding(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find a layer, or a chain, that multiplies signal or gradient by a thousand."""
+    found = next(growths(look, paths), None)
+    if found:
+        place, words = found
+        sentence = f"{words}: a step as large as its gradient overshoots."
+        yield ModuleFinding("exploding", place, sentence, REPAIR)
+
+
+def growths(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
+    """Yield where something grows too much, and the words for it: in a layer, then in chains."""
+    for layer in look.layers:
+        place = named(layer.place)
+        factor = layer.spread / layer.input_spread if layer.input_spread else math.nan
+        if factor >= FACTOR:
+            yield layer.place, f"{place} multiplies the signal by {number(factor)}"
+        steps = [size for size in layer.times if size > 0]
+        if steps and steps[-1] / steps[0] >= FACTOR:
+            words = f"From the first step to the last the state of {place} grows by"
+            yield layer.place, f"{words} {number(steps[-1] / steps[0])}"
+        back = [size for size in layer.time_gradients if size > 0]
+        if back and FACTOR <= back[0] / back[-1] < math.inf:
+            words = f"Back through time the gradient in {place} grows by"
+            yield layer.place, f"{words} {number(back[0] / back[-1])}"
+    for source in paths.sources:
+        start = named(source.place)
+        for layer in paths.downstream(source):
+            if source.spread > 0 and layer.spread / source.spread >= FACTOR:
+                words = f"From {start} to {named(layer.place)} the signal grows by"
+                yield layer.place, f"{words} {number(layer.spread / source.spread)}"
+        last = max((o.gradient for o in paths.sinks(source) if o.gradient > 0), default=math.nan)
+        if FACTOR <= source.gradient / last < math.inf:
+            words = f"On the way back to {start} the gradient grows by"
+            yield source.place, f"{words} {number(source.gradient / last)}"
+
+
+def vanishing(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find a chain on which examples become alike, or from whose end no gradient comes back."""
+    found = next(shrinkings(look, paths), None)
+    if found:
+        yield ModuleFinding("vanishing", found[0], f"{found[1]}.", REPAIR)
+
+
+def shrinkings(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
+    """Yield where something shrinks too much, and the words for it: through time, then depth."""
+    for layer in look.layers:
+        back = layer.time_gradients
+        if back and max(back) > 0 and min(back) * TIME_FACTOR < max(back):
+            words = f"Back through {len(back)} steps of time the gradient in {named(layer.place)}"
+            share = number(min(back) / max(back))
+            yield layer.place, f"{words} shrinks to {share} of itself: the first steps do not learn"
+    for source in paths.sources:
+        sinks = [o for o in paths.sinks(source) if not o.weight_is_zero]
+        factor = TIME_FACTOR if is_unrolled(source, paths) else FACTOR
+        last = max((o.gradient for o in sinks if o.gradient > 0), default=0.0)
+        back_share = source.gradient / last if last else math.nan
+        if back_share * factor < 1 and (back_share > 0 or underflows(source, paths)):
+            words = f"On the way back from the last layer to {named(source.place)} the gradient"
+            share = f"shrinks to {number(back_share)} of itself"
+            yield source.place, f"{words} {share}: the first layers do not learn"
+        far = max((o.spread for o in sinks if o.spread == o.spread), default=math.nan)
+        if source.spread > 0 and far * factor < source.spread:
+            words = f"From {named(source.place)} to the last layer the differences between examples"
+            share = f"shrink to {number(far / source.spread)} of themselves"
+            yield source.place, f"{words} {share}: all examples look alike"
+
+
+def is_unrolled(source: Operation, paths: Paths) -> bool:
+    """Return True if one weight is applied again and again behind a layer, as through time."""
+    chain = [source, *paths.downstream(source)]
+    calls = Counter(name for o in chain for name in o.weight_names[:1])
+    return max(calls.values(), default=0) >= UNROLLED
+
+
+def underflows(source: Operation, paths: Paths) -> bool:
+    """Return True if gradients behind a layer shrink so far that the next are rounded to 0."""
+    behind = [o.gradient for o in paths.downstream(source) if o.gradient > 0]
+    return bool(behind) and min(behind) < UNDERFLOWN * max(behind)

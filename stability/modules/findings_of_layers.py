@@ -1,0 +1,198 @@
+"""Findings about single layers: dead, saturated, fed with too little, added out of scale."""
+
+import math
+from collections.abc import Iterator
+
+from torch import nn
+
+from stability.modules.examination import Examination
+from stability.modules.finding import REPAIR, ModuleFinding, named
+from stability.modules.findings_of_the_loss import replace_module
+from stability.modules.operation import MODULE, Operation
+from stability.modules.operations import AFFINE, PASSED_ON
+from stability.modules.paths import Paths
+from stability.modules.trials import is_affine, mixing_module
+from stability.modules.units import excess
+from stability.text import number, percent
+
+FEWEST_VALUES = 2
+DEAD_SHARE, SATURATED_SHARE, ONE_HOT = 0.9, 0.3, 0.9
+BOTTLENECK_UNITS, BOTTLENECK_SHARE = 4, 0.2
+DROWNED = 20.0
+
+
+def norms_of_one(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find normalizations that take their statistics over one or two values."""
+    for o in look.operations:
+        if o.values_per_statistic <= FEWEST_VALUES:
+            count = int(o.values_per_statistic)
+            words = (
+                "one value: it is 0 after that"
+                if count == 1
+                else "two values: they become -1 and 1"
+            )
+            identity = "torch.nn.Identity()"
+            yield ModuleFinding(
+                "norm_of_one", o.place,
+                f"The normalization in {named(o.place)} takes its mean and variance over {words}, "
+                f"whatever comes in.",
+                f'model.set_submodule("{o.place}", {identity})' if o.place else "",
+            )  # fmt: skip
+            return
+
+
+def mixed_examples(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find a module in which the output of an example depends on the others."""
+    place = mixing_module(look)
+    if place is not None:
+        module = dict(look.module.named_modules()).get(place)
+        axis = getattr(module, "batch_first", True) is False
+        yield ModuleFinding(
+            "mixes_examples", place,
+            f"The output of one of {look.examples} examples changes with the inputs of the "
+            f"others; it begins in {named(place)}"
+            + (", which takes the first axis for time." if axis else "."),
+            f"model.{place}.batch_first = True" if axis and place else "",
+        )  # fmt: skip
+
+
+def of_first_in_chain(found: list[Operation], paths: Paths) -> Iterator[Operation]:
+    """Yield the operations that none of the others before them leads to."""
+    first: list[Operation] = []
+    for o in found:
+        if not any(paths.descends(o, earlier) for earlier in first):
+            first.append(o)
+            yield o
+
+
+def place_of(o: Operation, paths: Paths) -> str:
+    """Return the layer that feeds an activation, or else where the activation stands."""
+    layer = paths.layer_before(o.index)
+    return layer.place if layer and layer.place else o.place
+
+
+def dead_layers(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find layers nearly all of whose rectifiers are off for every example."""
+    found = []
+    for o in look.operations:
+        units = o.units
+        if units and units.kind.rectifies and units.dead >= DEAD_SHARE and "parameter" in o.origins:
+            layer = look.recorder.lineage.nearest_layer(o.index if o.is_layer else o.parents[0])
+            if not (layer and layer.weight_is_zero):
+                found.append(o)
+    for o in of_first_in_chain(found, paths):
+        place = place_of(o, paths)
+        assert o.units
+        yield ModuleFinding(
+            "dead", place,
+            f"{percent(o.units.dead)} of the rectifiers behind {named(place)} are off for every "
+            f"example of the batch: no gradient comes through them.",
+            REPAIR,
+        )  # fmt: skip
+
+
+def bottlenecks(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find a few rectified units that are all off for many examples, in front of other layers."""
+    for o in look.operations:
+        units = o.units
+        if (units and units.kind.rectifies and units.units <= BOTTLENECK_UNITS
+                and units.off > BOTTLENECK_SHARE and paths.downstream(o)):  # fmt: skip
+            place = place_of(o, paths)
+            yield ModuleFinding(
+                "bottleneck", place,
+                f"For {percent(units.off)} of the examples all {units.units} rectified units "
+                f"behind {named(place)} are off: nothing of them gets through.",
+                replace_module(look, o.place, "torch.nn.LeakyReLU(0.1)"),
+            )  # fmt: skip
+
+
+def saturated_layers(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find activations that are flat beyond what is flat by design, and one-hot attention."""
+    ends = [paths.last_function(index) for index in look.outputs]
+    flat = [
+        o for o in look.operations
+        if o.units and not o.units.kind.rectifies and excess(o.units) > SATURATED_SHARE
+        and "parameter" in o.origins
+    ]  # fmt: skip
+    hard = [o for o in look.operations if o.one_hot > ONE_HOT and o not in ends
+            and "parameter" in o.origins]  # fmt: skip
+    for o in of_first_in_chain(sorted(flat + hard, key=lambda o: o.index), paths):
+        if o in hard:
+            place = o.place
+            words = (
+                f"The rows of attention in {named(place)} are nearly one-hot: their largest weight "
+                f"is {number(o.one_hot)} on average, and no gradient moves them."
+            )
+        else:
+            place = place_of(o, paths)
+            assert o.units
+            words = (
+                f"{percent(o.units.flat)} of the activations behind {named(place)} lie where "
+                f"`{o.name}` is flat: they pass on almost no gradient."
+            )
+        yield ModuleFinding("saturated", place, words, REPAIR)
+
+
+def scale_imbalances(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find an embedding that drowns in what is added to it, or drowns that."""
+    for o in look.operations:
+        if len(o.summands) != 2 or o.phase != MODULE:
+            continue
+        (one, size), (other, other_size) = o.summands
+        for index, own, against, its in (
+            (one, size, other, other_size),
+            (other, other_size, one, size),
+        ):
+            embedding = embedding_behind(index, look)
+            if not embedding or not own or not its:
+                continue
+            if against >= 0 and paths.descends(look.operations[against], embedding):
+                continue
+            ratio = max(own / its, its / own)
+            if DROWNED <= ratio < math.inf:
+                words = "drowns in" if own < its else "drowns"
+                yield ModuleFinding(
+                    "scale_imbalance", embedding.place,
+                    f"{named(embedding.place)} of RMS {number(own)} {words} what is added to it, "
+                    f"of RMS {number(its)}: {number(ratio)} times.",
+                    f"torch.nn.init.normal_(model.get_parameter("
+                    f'"{embedding.parameters[0]}"), std={its:.2g})' if embedding.parameters else "",
+                )  # fmt: skip
+                return
+
+
+def embedding_behind(index: int, look: Examination) -> Operation | None:
+    """Return the embedding whose rows a result is, scaled perhaps; None for any other result."""
+    while index >= 0:
+        o = look.operations[index]
+        if o.name == "embedding":
+            return o
+        if o.name not in PASSED_ON | {"mul", "rmul", "div", "truediv"}:
+            return None
+        index = o.parents[0] if o.parents else -1
+    return None
+
+
+def without_nonlinearity(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find layers with weights one behind the other and no nonlinear function anywhere."""
+    chained = [layer for layer in look.layers if paths.downstream(layer)]
+    module = [o for o in look.operations if o.phase == MODULE and "input" in o.origins]
+    if not chained or any(o.name not in AFFINE for o in module) or not is_affine(look):
+        return
+    count = len({layer.place for layer in look.layers})
+    inner = list(dict.fromkeys(layer.place for layer in chained))
+    yield ModuleFinding(
+        "no_nonlinearity", "",
+        f"{count} layers with weights follow one another and no nonlinear function is called: "
+        f"together they are a single affine map.",
+        activate(look, inner),
+    )  # fmt: skip
+
+
+def activate(look: Examination, places: list[str]) -> str:
+    """Return the line that puts a ReLU behind layers; "" where one is no module."""
+    modules = dict(look.module.named_modules())
+    if not all(isinstance(modules.get(place), nn.Module) and place for place in places):
+        return ""
+    return (f"for name in {places}: model.get_submodule(name)"
+            f".register_forward_hook(lambda m, x, y: torch.relu(y))")  # fmt: skip

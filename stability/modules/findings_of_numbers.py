@@ -1,0 +1,199 @@
+"""Findings about numbers: not finite, out of a format, and far from unit scale."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from stability.modules import sizes
+from stability.modules.examination import Examination
+from stability.modules.finding import ModuleFinding, named
+from stability.modules.lineage import owner_of
+from stability.modules.operation import LOSS, MODULE, Operation
+from stability.modules.operations import MASKED
+from stability.modules.paths import Paths
+from stability.modules.tensors import tensors_in
+from stability.text import number
+
+MOST_INPUT, LEAST_INPUT, MOST_OFFSET = 10, 0.01, 10
+MOST_TARGET, LEAST_TARGET = 30, 0.001
+FLOAT16_MAX = 65504
+ON_PURPOSE = 1e4  # a constant this large in the code masks something
+
+
+def non_finite_inputs(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find NaN or inf in inputs or targets that reach the loss or a gradient."""
+    if math.isfinite(look.loss_value) and gradients_are_finite(look):
+        return
+    for name, given in (("inputs", look.inputs), ("targets", look.targets)):
+        for tensor in tensors_in(given):
+            if sizes.is_measurable(tensor):
+                numbers = sizes.plain(tensor)
+                bad = numbers.isnan() | (numbers == math.inf)
+                if bad.any():
+                    word = "NaN" if numbers.isnan().any() else "inf"
+                    yield ModuleFinding(
+                        "non_finite_input", "",
+                        f"The {name} hold {word} in {int(bad.sum())} of {bad.numel()} numbers, and "
+                        f"it reaches the loss or a gradient.",
+                        f"{name} = torch.nan_to_num({name}, posinf=0.0)"
+                        if isinstance(given, torch.Tensor) else "",
+                    )  # fmt: skip
+                    return
+
+
+def gradients_are_finite(look: Examination) -> bool:
+    return all(facts.gradient_is_finite for facts in look.parameters)
+
+
+def outputs_are_finite(look: Examination) -> bool:
+    if look.loss:
+        return math.isfinite(look.loss_value)
+    return all(look.operations[i].is_finite for i in look.outputs)
+
+
+def non_finite_forward(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find the first operation whose result leaves the finite numbers, masks excepted."""
+    if outputs_are_finite(look):
+        return
+    for o in look.operations:
+        if o.name in MASKED or o.is_finite:
+            continue
+        before = [look.operations[parent] for parent in o.parents]
+        fresh = all(parent.is_finite for parent in before)
+        if o.has_nan and not any(parent.has_nan for parent in before):
+            word = "NaN"
+        elif o.has_inf and fresh:
+            word = "inf"
+        elif o.has_negative_inf and fresh and "parameter" in o.origins:
+            word = "-inf"
+        else:
+            continue
+        place = o.place if o.phase == MODULE else ""
+        yield ModuleFinding(
+            "non_finite_forward", place,
+            f"The first value that is not finite is a {word} out of `{o.name}` in "
+            f"{named(place) if o.phase == MODULE else 'the loss'}.",
+            stable_form(o.name),
+        )  # fmt: skip
+        return
+    if look.loss and not math.isfinite(look.loss_value):
+        yield ModuleFinding("non_finite_forward", "", f"The loss is {number(look.loss_value)}.")
+
+
+def stable_form(name: str) -> str:
+    """Return the line that computes the same without leaving the finite numbers."""
+    lines = {"log": "log_probabilities = torch.log_softmax(logits, dim=-1)",
+             "log2": "logarithm = torch.log2(x.clamp(min=1e-12))",
+             "exp": "large = torch.exp(x.clamp(max=30))",
+             "sqrt": "root = torch.sqrt(x.clamp(min=1e-12))"}  # fmt: skip
+    return lines.get(name, "")
+
+
+def non_finite_backward(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find where a gradient is no longer finite although all values are."""
+    bad = [facts for facts in look.parameters if not facts.gradient_is_finite]
+    if not bad or not math.isfinite(look.loss_value):
+        return
+    place, cause = place_of_bad_gradient(look, owner_of(bad[0].name))
+    words = f"in the way back through `{cause}`" if cause else "there"
+    yield ModuleFinding(
+        "non_finite_backward", place,
+        f"Loss and values are finite, but the gradients of {len(bad)} parameters are not: it "
+        f"begins {words} in {named(place) if place else 'the loss'}.",
+        larger_epsilon(look, place),
+    )  # fmt: skip
+
+
+def place_of_bad_gradient(look: Examination, otherwise: str) -> tuple[str, str]:
+    """Return the module, or "" for the loss, and the function whose way back is not finite."""
+    for o in reversed(look.operations):
+        if o.gradient_largest != -1 and not math.isfinite(o.gradient_largest):
+            takers = [look.operations[i] for i in o.children]
+            fine = [t for t in takers if t.gradient_largest == -1 or
+                    math.isfinite(t.gradient_largest)]  # fmt: skip
+            if not fine:
+                return (o.place if o.phase == MODULE else ""), o.name
+            taker = fine[-1]
+            return (taker.place if taker.phase == MODULE else ""), taker.name
+    return otherwise, ""
+
+
+def larger_epsilon(look: Examination, place: str) -> str:
+    module = dict(look.module.named_modules()).get(place)
+    return f"model.{place}.eps = 1e-5" if place and getattr(module, "eps", 1) < 1e-6 else ""
+
+
+def input_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find inputs far from unit scale that reach a layer with weights as they are."""
+    for layer in look.layers:
+        if not layer.input_is_raw or not math.isfinite(layer.input_rms) or not layer.input_rms:
+            continue
+        size, shift = layer.input_rms, layer.input_offset
+        if LEAST_INPUT <= size <= MOST_INPUT and shift <= MOST_OFFSET:
+            continue
+        words = f"an RMS of {number(size)}"
+        if size <= MOST_INPUT and shift > MOST_OFFSET:
+            words = f"a mean of {number(shift)} standard deviations"
+        yield ModuleFinding(
+            "input_scale", "",
+            f"The inputs reach {named(layer.place)} with {words}; weight layers are made for "
+            f"inputs of mean 0 and standard deviation 1.",
+            standardizing_line(look.inputs),
+        )  # fmt: skip
+        return
+
+
+def standardizing_line(inputs: Any) -> str:
+    """Return the line that gives inputs mean 0 and standard deviation 1."""
+    if isinstance(inputs, torch.Tensor):
+        axis = "0" if inputs.dim() == 2 else ""
+        return f"inputs = (inputs - inputs.mean({axis})) / (inputs.std({axis}) + 1e-8)"
+    made = (
+        "{k: f(v) for k, v in inputs.items()}"
+        if isinstance(inputs, dict)
+        else "tuple(map(f, inputs))"
+    )
+    return (f"f = lambda v: (v - v.mean(0)) / (v.std(0) + 1e-8) if v.is_floating_point() else v; "
+            f"inputs = {made}")  # fmt: skip
+
+
+def target_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find regression targets far from unit scale where the loss compares them."""
+    for o in look.operations:
+        c = o.comparison
+        if not c or c.classes or not c.targets_are_real or not c.target_rms:
+            continue
+        large = c.target_rms > MOST_TARGET and not c.output_rms > c.target_rms / 10
+        small = c.target_rms < LEAST_TARGET and not c.output_rms < c.target_rms * 10
+        if large or small:
+            yield ModuleFinding(
+                "target_scale", "",
+                f"The targets have an RMS of {number(c.target_rms)}, the outputs one of "
+                f"{number(c.output_rms)}: the first steps are spent on the scale alone.",
+                "targets = (targets - targets.mean(0)) / (targets.std(0) + 1e-8)",
+            )  # fmt: skip
+            return
+
+
+def leaves_float16(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find the first value that float32 holds and float16 does not, masks excepted."""
+    for o in look.operations:
+        if o.phase == LOSS or o.dtype is not torch.float32 or not made_large(o, look):
+            continue
+        yield ModuleFinding(
+            "leaves_float16", o.place,
+            f"`{o.name}` in {named(o.place)} reaches {number(o.largest)}; float16 ends at "
+            f"{FLOAT16_MAX}, where it would be inf.",
+            'autocast = torch.autocast("cuda", dtype=torch.bfloat16)',
+        )  # fmt: skip
+        return
+
+
+def made_large(o: Operation, look: Examination) -> bool:
+    """Return True if an operation makes a number too large for float16 out of smaller ones."""
+    if not FLOAT16_MAX < o.largest < math.inf or o.name in MASKED or o.scalar > ON_PURPOSE:
+        return False
+    small = all(look.operations[parent].largest <= FLOAT16_MAX for parent in o.parents)
+    return small and "parameter" in o.origins

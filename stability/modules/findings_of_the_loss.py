@@ -1,0 +1,123 @@
+"""Findings about the loss: what it is given, in which shape, and what it says at first."""
+
+import math
+from collections.abc import Iterator
+from math import prod
+
+from stability.modules.examination import Examination
+from stability.modules.finding import ModuleFinding, named
+from stability.modules.operation import MODULE, LossComparison, Operation
+from stability.modules.operations import ACTIVATION_KINDS, DIFFERENCES, ELEMENTWISE_LOSSES
+from stability.modules.paths import Paths
+from stability.text import number
+
+ON_LOGITS = {"cross_entropy", "binary_cross_entropy_with_logits"}
+ON_LOGARITHMS = {"nll_loss", "kl_div"}
+MOST_MISSED = 0.05  # of 1, by summed probabilities, in logarithms
+OUT_OF_RANGE = 0.1  # standard deviations of the targets: what a range may miss
+MORE_NATS, MORE_TIMES = 5, 2  # of the first loss than guessing
+
+
+def output_activations(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find a last function that does not fit the loss."""
+    for o in look.operations:
+        if o.is_softmax_of_one and is_last(o, look, paths):
+            yield ModuleFinding(
+                "output_activation", o.place,
+                f"The softmax in {named(o.place)} is taken over a single value, and is 1 whatever "
+                f"comes in.",
+                replace_module(look, o.place, "torch.nn.Sigmoid()"),
+            )  # fmt: skip
+            return
+        if not o.comparison:
+            continue
+        last = paths.last_function(o.comparison.output)
+        if reason := misfit(o, o.comparison, last):
+            layer = paths.layer_before(o.comparison.output)
+            place = last.place if last and last.phase == MODULE and last.place else ""
+            place = place or (layer.place if layer else "")
+            yield ModuleFinding("output_activation", place, reason,
+                          replace_module(look, place, "torch.nn.Identity()"))  # fmt: skip
+            return
+
+
+def is_last(o: Operation, look: Examination, paths: Paths) -> bool:
+    ends = [*look.outputs, *(p.comparison.output for p in look.operations if p.comparison)]
+    return any(paths.last_function(index) is o for index in ends)
+
+
+def misfit(o: Operation, c: LossComparison, last: Operation | None) -> str:
+    """Return the sentence that says why the last function does not fit; "" if it does."""
+    name = last.name if last else ""
+    kind = ACTIVATION_KINDS.get(name)
+    if o.name in ON_LOGITS:
+        bounded = kind is not None and (kind.low > -math.inf or kind.high < math.inf)
+        if name == "softmax" or bounded:
+            return (f"`{o.name}` takes logits, any real numbers, but is given the result of "
+                    f"`{name}`: it cannot come near 0.")  # fmt: skip
+    elif o.name in ON_LOGARITHMS:
+        if c.log_total > MOST_MISSED:
+            return (f"`{o.name}` takes logarithms of probabilities, but what it is given sums up "
+                    f"to e^{number(c.log_total)} or more away from 1.")  # fmt: skip
+    elif o.name in DIFFERENCES and c.targets_are_real and last and last.phase == MODULE:
+        low, high = (0.0, 1.0) if name == "softmax" else (kind.low, kind.high) if kind else (0, 0)
+        if low < high:
+            missed = max(low - c.target_low, c.target_high - high)
+            if missed > max(1e-6, OUT_OF_RANGE * c.target_std):
+                return (f"The outputs end in `{name}`, which gives numbers from {number(low)} to "
+                        f"{number(high)}; the targets lie between {number(c.target_low)} and "
+                        f"{number(c.target_high)}.")  # fmt: skip
+    return ""
+
+
+def replace_module(look: Examination, place: str, by: str) -> str:
+    """Return the line that puts another module in the place of one; "" if it has weights."""
+    module = dict(look.module.named_modules()).get(place)
+    if not place or module is None or next(module.parameters(), None) is not None:
+        return ""
+    return f'model.set_submodule("{place}", {by})'
+
+
+def broadcast_losses(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find outputs and targets of different shapes that are broadcast against each other."""
+    for o in look.operations:
+        c = o.comparison
+        if not c or c.output_shape == c.target_shape:
+            continue
+        grows = prod(o.shape) > max(prod(c.output_shape), prod(c.target_shape))
+        crosses = o.name == "sub" and grows and len(c.output_shape) != len(c.target_shape)
+        if crosses or (o.name in ELEMENTWISE_LOSSES and o.name != "kl_div"):
+            shape = ", ".join(map(str, c.output_shape))
+            yield ModuleFinding(
+                "broadcast_loss", "",
+                f"Outputs of shape {c.output_shape} meet targets of shape {c.target_shape}: every "
+                f"output is compared with the targets of other examples.",
+                f"targets = targets.reshape({shape})"
+                if prod(c.output_shape) == prod(c.target_shape) else "",
+            )  # fmt: skip
+            return
+
+
+def first_losses(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
+    """Find a cross-entropy that begins far above guessing."""
+    for o in look.operations:
+        if not o.comparison or not o.comparison.classes:
+            continue
+        guess, first = math.log(o.comparison.classes or 1), o.comparison.mean
+        if first > max(guess + MORE_NATS, MORE_TIMES * guess) and first < math.inf:
+            layer = paths.layer_before(o.comparison.output)
+            place = layer.place if layer else ""
+            yield ModuleFinding(
+                "first_loss", place,
+                f"The first {o.name.replace('_', ' ')} is {number(first)}, guessing costs "
+                f"{number(guess)}: the first steps only shrink the outputs of {named(place)}.",
+                smaller_layer(look, layer, guess / first),
+            )  # fmt: skip
+            return
+
+
+def smaller_layer(look: Examination, layer: Operation | None, factor: float) -> str:
+    """Return the line that shrinks the weights of the last layer; "" for one without a module."""
+    if layer is None or not layer.weight_names or ".parametrizations." in layer.weight_names[0]:
+        return ""
+    return f'model.get_parameter("{layer.weight_names[0]}").data.mul_({0.1 * factor:.2g})'
