@@ -86,7 +86,7 @@ def measure_layer(o: Operation, call: Call, lineage: Lineage, examples: int | No
     if weight is None and o.name != "embedding":
         return
     axis = batch_axis(tuple(call.result.shape), examples)
-    o.rms, o.spread = sizes.rms(call.result), sizes.spread(call.result, axis)
+    o.rms, o.spread = sizes.rms(call.result), sizes.spread_over(call.result, axis)
     if weight is not None:
         o.is_layer = True
         o.weight_names = tuple(lineage.parameters_behind(weight, o.place))
@@ -106,7 +106,7 @@ def measure_input(
     if o.name in PRODUCTS:
         x = next((t for t in call.given if t is not weight), None)
     if sizes.is_measurable(x):
-        o.input_spread = sizes.spread(x, batch_axis(tuple(x.shape), examples))
+        o.input_spread = sizes.spread_over(x, batch_axis(tuple(x.shape), examples))
         o.input_is_raw = "parameter" not in lineage.origins_of(x)
         if o.input_is_raw:
             o.input_rms = sizes.rms_of_nonzero(x)

@@ -89,7 +89,7 @@ class Recorder(TorchFunctionMode):
         if operation.rms != operation.rms and sizes.is_measurable(result):
             with torch.no_grad():
                 axis = batch_axis(tuple(result.shape), self.examples)
-                operation.rms, operation.spread = sizes.rms(result), sizes.spread(result, axis)
+                operation.rms, operation.spread = sizes.rms(result), sizes.spread_over(result, axis)
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None

@@ -54,7 +54,7 @@ def rms_of_nonzero(x: Tensor) -> float:
     return rms(nonzero if nonzero.numel() < numbers.numel() / 2 else numbers)
 
 
-def spread(x: Tensor, axis: int | None) -> float:
+def spread_over(x: Tensor, axis: int | None) -> float:
     """Return how much examples differ: the RMS of the differences from the mean over `axis`.
 
     NaN where there is no such axis, or one example.
