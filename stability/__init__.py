@@ -19,13 +19,15 @@ from stability.engine import runs
 from stability.engine.measurement import Measurement
 from stability.engine.training import measure
 from stability.modules.diagnosis import Diagnosis, diagnose
+from stability.modules.module_repair import repair
+from stability.modules.watching import Watch, watch
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.theory.prediction import predict
 
 __all__ = [
-    "Cure", "Diagnosis", "Experiment", "Measurement", "Product", "Run",
-    "cures", "diagnose", "forecast", "measure", "predict", "script",
+    "Cure", "Diagnosis", "Experiment", "Measurement", "Product", "Run", "Watch",
+    "cures", "diagnose", "forecast", "measure", "predict", "repair", "script", "watch",
 ]  # fmt: skip
 
 

@@ -1,0 +1,105 @@
+"""Weights of own modules: parameters that a function of torch multiplies by."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from stability.modules.weight_matrices import WeightLayer, WeightMatrix, known_layers, reshaped
+
+Visit = Callable[[WeightLayer, Callable[[], Any], Sequence[Any], Any], Any]
+Owners = Mapping[int, tuple[nn.Module, str]]  # of the ids of parameters
+
+
+def bare_parameters(module: nn.Module) -> Owners:
+    """Return who owns each matrix that belongs to no layer of a known type."""
+    known = {
+        id(p) for _, layer in known_layers(module) for m in layer.matrices for p in m.parameters
+    }
+    return {
+        id(parameter): (part, name)
+        for part in module.modules()
+        for name, parameter in part._parameters.items()
+        if parameter is not None and parameter.dim() > 1 and id(parameter) not in known
+    }
+
+
+class BareWeights(TorchFunctionMode):
+    """Call `visit(layer, again, inputs, output)` at each product with a bare weight.
+
+    What it returns is the result of the product. `layers` gains the layer of each parameter, as it
+    is first used.
+    """
+
+    def __init__(self, owners: Owners, layers: dict[int, WeightLayer], visit: Visit):
+        super().__init__()
+        self.owners, self.layers, self.visit = owners, layers, visit
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
+        position = WEIGHT_POSITIONS.get(getattr(func, "__name__", ""))
+        if position is None or not self.owners:
+            return output
+        for place in position:
+            weight = args[place] if place < len(args) else kwargs.get("weight")
+            if isinstance(weight, Tensor) and (found := self.layer_of(func, place, weight, args)):
+                return self.visit(found, lambda: func(*args, **kwargs), args, output)
+        return output
+
+    def layer_of(
+        self, func: Any, place: int, weight: Tensor, args: Sequence[Any]
+    ) -> WeightLayer | None:
+        """Return the layer that a product with this tensor makes, None if it is no bare weight."""
+        base = weight if id(weight) in self.owners else weight._base
+        if base is None or id(base) not in self.owners:
+            return None
+        flipped = base is not weight and weight.stride() == base.stride()[::-1]
+        if base is not weight and not (flipped and weight.dim() == 2):
+            return None
+        if id(base) not in self.layers:
+            owner, name = self.owners[id(base)]
+            self.layers[id(base)] = bare_layer(
+                func.__name__, owner, name, base, place, flipped, args
+            )
+        return self.layers[id(base)]
+
+
+# The functions that multiply by a weight, and the positions in which it may stand.
+WEIGHT_POSITIONS = {
+    "linear": (1,), "embedding": (1,), "matmul": (1, 0), "__matmul__": (1, 0), "mm": (1, 0),
+    "bmm": (1, 0), "addmm": (2, 1), "baddbmm": (2, 1), "conv1d": (1,), "conv2d": (1,),
+    "conv3d": (1,),
+}  # fmt: skip
+UNITS_FIRST = {"linear", "embedding", "conv1d", "conv2d", "conv3d"}
+
+
+def bare_layer(
+    function: str, owner: nn.Module, name: str, weight: Tensor, place: int, flipped: bool,
+    args: Sequence[Any],
+) -> WeightLayer:  # fmt: skip
+    """Return the layer that a function makes of a parameter."""
+    left = function not in UNITS_FIRST and place == min(WEIGHT_POSITIONS[function])
+    units_first = (function in UNITS_FIRST or left) != flipped
+    shape, fields = weight.shape, function.startswith("conv") and weight.dim() - 2
+    if function == "embedding":
+        rows, columns = shape
+        return WeightLayer((WeightMatrix(owner, name, 1, rows, columns, 1, columns,
+                                         reshaped(weight), "table"),))  # fmt: skip
+    if fields:
+        blocks, rows, columns = 1, shape[0], weight[0].numel()
+    else:
+        blocks, rows, columns = weight[..., 0, 0].numel(), shape[-2], shape[-1]
+    if not units_first:
+        rows, columns = columns, rows
+    arrange = reshaped(weight) if units_first else lambda x: x.transpose(1, 2).reshape(shape)
+    matrix = WeightMatrix(owner, name, blocks, rows, columns, columns, rows, arrange)
+    biases = [
+        (owner, key) for key, p in owner._parameters.items()
+        if p is not None and p.dim() == 1 and any(p is arg for arg in args)
+    ]  # fmt: skip
+    axis = -2 if left else -1 - fields
+    return WeightLayer((matrix,), (matrix,), biases=tuple(biases), unit_axis=axis)
