@@ -20,13 +20,13 @@ from stability.engine.measurement import Measurement
 from stability.engine.training import measure
 from stability.modules.diagnosis import Diagnosis, diagnose
 from stability.modules.module_repair import repair
-from stability.modules.watching import Watch, watch
+from stability.modules.watching import WatchedTraining, watch
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.theory.prediction import predict
 
 __all__ = [
-    "Cure", "Diagnosis", "Experiment", "Measurement", "Product", "Run", "Watch",
+    "Cure", "Diagnosis", "Experiment", "Measurement", "Product", "Run", "WatchedTraining",
     "cures", "diagnose", "forecast", "measure", "predict", "repair", "script", "watch",
 ]  # fmt: skip
 

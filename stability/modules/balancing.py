@@ -17,7 +17,7 @@ READOUT_SIZE = 0.3  # small against what tells classes apart, so that the first 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the outputs of a layer are to become: of this size, and centred or not.
+    """A rule for the outputs of a layer: their size, and whether they are centred.
 
     Centred, each unit has mean 0 over the batch, and the size is what differs between examples;
     else it is the RMS, and biases stay 0.

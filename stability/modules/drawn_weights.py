@@ -135,4 +135,5 @@ def activation_of(module: nn.Module) -> Activation:
     rows = {row.pytorch.partition("(")[0].removeprefix("nn."): row for row in ACTIVATIONS.values()}
     rows.pop("Identity", None)
     names = [type(part).__name__ for part in module.modules()]
-    return max(rows.items(), key=lambda row: (names.count(row[0]), row[1].key == "relu"))[1]
+    found = max(rows, key=names.count)
+    return rows[found if found in names else "ReLU"]

@@ -3,17 +3,18 @@
 import math
 from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import altair as alt
 import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from stability.charts.watched_training import watched_chart
 from stability.modules.sizes import is_measurable, norm, rms, spread_over
 from stability.modules.tensors import batch_axis, batch_size, tensors_in
+
+if TYPE_CHECKING:
+    from stability.charts.network_profiles import ProfilesChart
 
 Handle = Any  # torch.utils.hooks.RemovableHandle
 LAYER_COLUMNS = (
@@ -23,7 +24,7 @@ LAYER_COLUMNS = (
 CURVE_COLUMNS = "step", "loss", "gradient_norm"
 
 
-def watch(module: nn.Module, every: int | Collection[int] = 1) -> "Watch":
+def watch(module: nn.Module, every: int | Collection[int] = 1) -> "WatchedTraining":
     """Return a context manager that records the layers of a module while it trains.
 
     A step is a pass in training mode with gradients, and the way back from it; steps count from 0.
@@ -51,10 +52,10 @@ def watch(module: nn.Module, every: int | Collection[int] = 1) -> "Watch":
         raise ValueError(f"module must be a torch.nn.Module, not {type(module).__name__}")
     if isinstance(every, int) and every < 1:
         raise ValueError(f"every must be at least 1, not {every}")
-    return Watch(module, every)
+    return WatchedTraining(module, every)
 
 
-class Watch:
+class WatchedTraining:
     """The record of a training, complete after the `with` block, and readable within it."""
 
     def __init__(self, module: nn.Module, every: int | Collection[int]):
@@ -87,8 +88,10 @@ class Watch:
             value = loss.detach() if isinstance(loss, Tensor) else loss
             self._curves[-1]["loss"] = float(value)
 
-    def chart(self) -> alt.VConcatChart:
+    def chart(self) -> "ProfilesChart":
         """Return loss and gradient norm by step, and three profiles by layer at several steps."""
+        from stability.charts.watched_training import watched_chart  # Altair loads slowly
+
         return watched_chart(self.frame, self.curves)
 
     def __enter__(self) -> Self:

@@ -128,7 +128,7 @@ def reshaped(weight: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda blocks: blocks.reshape(weight.shape)
 
 
-def linear(m: Any) -> WeightLayer:
+def linear_layer(m: Any) -> WeightLayer:
     rows, columns = m.weight.shape[0], m.weight[0].numel()  # of nn.Bilinear, products of two inputs
     weight = WeightMatrix(m, "weight", 1, rows, columns, columns, rows, reshaped(m.weight))
     return WeightLayer((weight,), (weight,), biases=((m, "bias"),))
@@ -197,7 +197,7 @@ def attention(m: Any) -> WeightLayer:
         value = getattr(m, name)
         rows, columns = value.shape[0] // blocks, value.shape[1]
         weights.append(WeightMatrix(m, name, blocks, rows, columns, columns, rows, reshaped(value)))
-    output = linear(m.out_proj)
+    output = linear_layer(m.out_proj)
     biases = (m, "in_proj_bias"), (m.out_proj, "bias")
     return WeightLayer(tuple(weights), output.output_matrices, tuple(weights[:1]), biases)
 
@@ -213,7 +213,7 @@ LAYER_TYPES: tuple[tuple[Any, Callable[[Any], WeightLayer]], ...] = (
     ((nn.RNNBase, nn.RNNCellBase), recurrent),
     (_ConvTransposeNd, transposed_convolution),
     (_ConvNd, convolution),
-    ((nn.Linear, nn.Bilinear), linear),
+    ((nn.Linear, nn.Bilinear), linear_layer),
     ((nn.Embedding, nn.EmbeddingBag), table),
 )
 

@@ -52,7 +52,10 @@ def test_signal_and_gradient_pass_twenty_layers(phi):
     for layer in module.layers:
         layer.register_forward_hook(lambda part, args, z: seen.append(z) or z.retain_grad())
     (module(x) * batch()).sum().backward()
-    for sizes in ([spread_over(z, 0) for z in seen[:-1]], [float(z.grad.norm()) for z in seen[:-1]]):
+    for sizes in (
+        [spread_over(z, 0) for z in seen[:-1]],
+        [float(z.grad.norm()) for z in seen[:-1]],
+    ):
         assert 0 < max(sizes) < 30 * min(sizes)
     assert rms(seen[-1]) == pytest.approx(0.3, rel=1e-3)  # the first answers are guesses
 
@@ -191,7 +194,9 @@ def test_complex_and_short_formats_keep_their_type():
     module = nn.Sequential(wave, nn.Flatten())
     repair(module, batch().to(torch.complex64))
     assert wave.weight.imag.abs().max() > 0
-    assert spread_over(module(batch().to(torch.complex64)), 0) * 2**0.5 == pytest.approx(0.3, rel=0.5)
+    assert spread_over(module(batch().to(torch.complex64)), 0) * 2**0.5 == pytest.approx(
+        0.3, rel=0.5
+    )
 
 
 @pytest.mark.parametrize(
