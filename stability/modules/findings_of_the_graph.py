@@ -134,7 +134,12 @@ def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         return
     names = {facts.name for facts in zero}
     closed = names - weights_that_open(look, names)
-    places = list(dict.fromkeys(owner_of(f.name) or f.name for f in zero if f.name in closed))
+    open_owners = {owner_of(f.name) for f in look.parameters
+                   if f.parameter.dim() > 1 and f.name not in closed}  # fmt: skip
+    places = list(dict.fromkeys(
+        name if (owner := owner_of(name)) in open_owners or not owner else owner
+        for name in (f.name for f in zero) if name in closed
+    ))  # fmt: skip
     if places:
         listed = join_words([f"`{place}`" for place in places[:MOST_LISTED]])
         more = f" and {len(places) - MOST_LISTED} more" if len(places) > MOST_LISTED else ""

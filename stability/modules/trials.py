@@ -82,14 +82,14 @@ def mixing_module(look: Examination) -> str | None:
     """
     if not look.examples or look.examples < 2 or relates_examples(look):
         return None
-    with batch_norms_at_rest(look.module):
+    with evaluating(look.module):
         return first_that_mixes(look)
 
 
 @contextmanager
-def batch_norms_at_rest(module: nn.Module) -> Iterator[None]:
-    """Let batch norms use what they have stored, as in evaluation."""
-    training = [part for part in module.modules() if isinstance(part, _BatchNorm) and part.training]
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Let batch norms use what they have stored, and nothing draw at random."""
+    training = [part for part in module.modules() if part.training]
     for part in training:
         part.training = False
     try:

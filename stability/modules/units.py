@@ -39,12 +39,17 @@ def flat_units(
     u = u.detach()
     if u.dim() > 1 and u.numel() > MOST_NUMBERS:
         u = u[: max(1, MOST_NUMBERS * len(u) // u.numel())]
-    with torch.enable_grad():
+    # With its own hooks, so that a checkpoint around it does not count what is saved here.
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(identity, identity):
         u = u.clone().requires_grad_()
         result = function(u + 0, *[part for part in rest if not isinstance(part, bool)], **kwargs)
         (slope,) = torch.autograd.grad(result.sum(), u)
     low = 0.0 if kind.rectifies else FLAT_SLOPE * kind.max_slope
     return shares_of(slope.abs() <= low, kind, unit_count, is_convolution)
+
+
+def identity(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 BOUNDED_STATES = {  # recurrent layers that apply an activation inside
