@@ -65,7 +65,7 @@ class Diagnosis:
 def title_of(finding: ModuleFinding) -> str:
     """Return the kind of a finding and its place: `vanishing at block1`."""
     place = f" at {finding.where}" if finding.where else ""
-    return f"{finding.kind.replace('_', ' ')}{place}"
+    return f"{finding.kind.replace('non_', 'non-').replace('_', ' ')}{place}"
 
 
 def diagnose(

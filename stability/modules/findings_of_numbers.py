@@ -37,10 +37,19 @@ def non_finite_inputs(look: Examination, paths: Paths) -> Iterator[ModuleFinding
                         "non_finite_input", "",
                         f"The {name} hold {word} in {int(bad.sum())} of {bad.numel()} numbers, and "
                         f"it reaches the loss or a gradient.",
-                        f"{name} = torch.nan_to_num({name}, posinf=0.0)"
-                        if isinstance(given, torch.Tensor) else "",
+                        without_bad_numbers(name, look),
                     )  # fmt: skip
                     return
+
+
+def without_bad_numbers(name: str, look: Examination) -> str:
+    """Return the line that leaves out the examples with such numbers; "" for several inputs."""
+    if not isinstance(look.inputs, torch.Tensor) or not isinstance(look.targets, torch.Tensor):
+        return ""
+    keep = f"keep = {name}.isfinite().flatten(1).all(1)"
+    if (look.targets if name == "targets" else look.inputs).dim() == 1:
+        keep = f"keep = {name}.isfinite()"
+    return f"{keep}; inputs, targets = inputs[keep], targets[keep]"
 
 
 def gradients_are_finite(look: Examination) -> bool:
@@ -97,11 +106,12 @@ def non_finite_backward(look: Examination, paths: Paths) -> Iterator[ModuleFindi
     if not bad or not math.isfinite(look.loss_value):
         return
     place, cause = place_of_bad_gradient(look, owner_of(bad[0].name))
-    words = f"in the way back through `{cause}`" if cause else "there"
+    words = f"on the way back through `{cause}`" if cause else "at a parameter"
+    whose = "the gradient of one parameter is" if len(bad) == 1 else (
+        f"the gradients of {len(bad)} parameters are")  # fmt: skip
     yield ModuleFinding(
         "non_finite_backward", place,
-        f"Loss and values are finite, but the gradients of {len(bad)} parameters are not: it "
-        f"begins {words} in {named(place) if place else 'the loss'}.",
+        f"Loss and values are finite, but {whose} not: it begins {words} in {named(place) if place else 'the loss'}.",
         larger_epsilon(look, place),
     )  # fmt: skip
 

@@ -54,7 +54,7 @@ def misfit(o: Operation, c: LossComparison, last: Operation | None) -> str:
         bounded = kind is not None and (kind.low > -math.inf or kind.high < math.inf)
         if name == "softmax" or bounded:
             return (f"`{o.name}` takes logits, any real numbers, but is given the result of "
-                    f"`{name}`: it cannot come near 0.")  # fmt: skip
+                    f"`{name}`: the loss cannot come near 0.")  # fmt: skip
     elif o.name in ON_LOGARITHMS:
         if c.log_total > MOST_MISSED:
             return (f"`{o.name}` takes logarithms of probabilities, but what it is given sums up "
