@@ -111,7 +111,8 @@ def non_finite_backward(look: Examination, paths: Paths) -> Iterator[ModuleFindi
         f"the gradients of {len(bad)} parameters are")  # fmt: skip
     yield ModuleFinding(
         "non_finite_backward", place,
-        f"Loss and values are finite, but {whose} not: it begins {words} in {named(place) if place else 'the loss'}.",
+        f"Loss and values are finite, but {whose} not: it begins {words} in "
+        f"{named(place) if place else 'the loss'}.",
         larger_epsilon(look, place),
     )  # fmt: skip
 
