@@ -78,6 +78,13 @@ GREETING = (
 WAITING = "Others train before you", "Your curves appear here as soon as it is your turn."
 STARTING = "Training begins", "The first curves appear here in a moment."
 TAKE_NOTE = "Each picture shows what the charts above show, and each file says which link made it."
+NOTEBOOK_NOTE = (
+    "In a notebook, with this library, these lines train all networks of the page and draw them:"
+)
+PROGRAM_NOTE = (
+    "One of them as a program that needs PyTorch alone. It draws the same numbers, and prints each "
+    "step with its loss before the update: the curve above, to rounding."
+)
 FORETOLD_NOTE = "What theory predicts costs nothing, and is drawn here, dashed."
 NO_SCHEMES = (
     "Choose at least one initialization in the sidebar, and its curves appear here. Until then "

@@ -14,6 +14,7 @@ from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run
 from stability.frames.pinned import Pinned
 from stability.page import (
+    code_section,
     cure_section,
     learned_function_sentences,
     probe_sentences,
@@ -264,6 +265,11 @@ TRAIN_SECTIONS = {
         found=cure_section.cure_pieces,
         settings=("cure_scheme",),
         actions=lambda e: {"Cancel": Session.close_section},
+    ),
+    "code": Section(
+        static=code_section.program_pieces,
+        downloads=code_section.program_downloads,
+        settings=("code_scheme",),
     ),
     "take": Section(
         static=lambda e, view: [paragraphs([prose.TAKE_NOTE])], downloads=training_downloads

@@ -43,6 +43,7 @@ MIME_TYPES = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
+    "py": "text/x-python",
 }
 
 

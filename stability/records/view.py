@@ -30,7 +30,7 @@ BENCH_LINKS = {
         "pre_activations": "Pre-activations", "learned": "Learned function",
         "formats": "Number formats", "symmetry": "Symmetry", "gains": "Forward or backward",
         "singular_values": "Singular values", "theory": "Theory", "numbers": "Numbers",
-        "cure": "Find a cure", "take": "Take along", "tried": "Tried"}),
+        "cure": "Find a cure", "code": "Code", "take": "Take along", "tried": "Tried"}),
     "product": BenchLink("Products", Product, sections={
         "healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values",
         "norms": "Numbers", "take": "Take along"}),
@@ -111,6 +111,9 @@ class View(Record):
         "The network that is trained again and again, with one change each time.",
         choices_for=lambda e: {"": "The first that does not learn"}
         | {key: scheme_title(key) for key in e.schemes})
+    code_scheme: str = setting("", OptionalScheme, "Look closer", "Program of",
+        "The network whose training is written as a program of its own.",
+        choices_for=lambda e: {key: scheme_title(key) for key in e.schemes})
     loss_axis: str = setting("", Choice, "Charts", "Axis of the loss",
         "A log axis shows how a small loss falls on.",
         rows=LOSS_AXES, choices_for=lambda e: LOSS_AXES)

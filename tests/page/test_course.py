@@ -260,8 +260,8 @@ def test_each_section_shows_something_that_was_not_there_before(bench, section):
     at = (
         page(**SMALL) if bench == "product" else page(**TRAIN, dataset="moons")
     )  # of which all can be drawn
-    before = set(charts(at)), len(at.dataframe), len(words(at))
+    before = set(charts(at)), len(at.dataframe), len(at.code), len(words(at))
     at = look_closer(at, section)
-    drawn = set(charts(at)), len(at.dataframe), len(words(at))
+    drawn = set(charts(at)), len(at.dataframe), len(at.code), len(words(at))
     assert drawn != before or section in {"tried", "take"}  # which have buttons of their own
     assert query(at)["section"] == section

@@ -1,0 +1,54 @@
+"""The section with the experiment as code: a program of one scheme, and the form for a notebook."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from stability import script
+from stability.frames.pinned import Pinned
+from stability.page.pieces import Element, Piece, paragraphs
+from stability.page.prose import NOTEBOOK_NOTE, PROGRAM_NOTE
+from stability.page.take_along import DownloadRow, download
+from stability.records.experiment import Experiment
+from stability.records.page import Page
+from stability.records.view import View
+
+plain_program = lru_cache(maxsize=32)(script.pytorch)  # a few dozen milliseconds each
+PROGRAM_HEIGHT = 520  # pixels, in which a longer program scrolls
+
+
+def program_pieces(e: Experiment, view: View) -> list[Piece]:
+    """Return what trains all schemes in a notebook, and the program of the chosen one."""
+    program = plain_program(e, view.value_shown("code_scheme", e))
+    return [
+        paragraphs([NOTEBOOK_NOTE]),
+        code(notebook_lines(e)),
+        paragraphs([PROGRAM_NOTE]),
+        code(program, height=PROGRAM_HEIGHT),
+    ]
+
+
+def notebook_lines(e: Experiment) -> str:
+    """Return the lines that train an experiment in a notebook and draw its curves."""
+    return (
+        "from stability import Experiment, Run, charts\n\n"
+        f"run = Run({e!r}).train()\n"
+        "charts.training(run)"
+    )
+
+
+def code(text: str, **options: Any) -> Element:
+    """Return Python code with its button that copies it."""
+    return Element("code", text, {"language": "python", **options})
+
+
+def program_downloads(
+    stream: Any, page: Page, pinned: Pinned, address: str
+) -> Sequence[DownloadRow]:
+    """Return the button that saves the program of the chosen scheme as a file."""
+    e = page.experiment
+    scheme = page.view.value_shown("code_scheme", e)
+    file = f"{scheme}-{e.activation}-{e.depth}x{e.width}.py".replace("_", "-").replace(":", "-")
+    return [
+        ("The program as a file", [download("Download", file, lambda: plain_program(e, scheme))])
+    ]
