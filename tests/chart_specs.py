@@ -13,16 +13,35 @@ def nodes(node) -> Iterator[dict]:
         yield from nodes(child)
 
 
-def units(node: dict, data: dict | None = None) -> Iterator[tuple[dict, dict]]:
-    """Yield every view that draws something, with its data, its own or its parent's."""
-    data = node.get("data", data)
+def units(node: dict, parent: dict | None = None) -> Iterator[tuple[dict, dict]]:
+    """Yield every view that draws something, with all that it inherits, and its data."""
+    node = inherited(node, parent or {})
     children = [
         child for name in ("vconcat", "hconcat", "concat", "layer") for child in node.get(name, ())
     ]
     for child in children:
-        yield from units(child, data)
+        yield from units(child, node)
     if not children:
-        yield node, data
+        unit = {key: value for key, value in node.items() if key != "data"}
+        drawn = {name: channel for name, channel in unit["encoding"].items() if is_encoded(channel)}
+        yield unit | {"encoding": drawn}, node.get("data") or {}
+
+
+def inherited(node: dict, parent: dict) -> dict:
+    """A view with the data, transforms and encoding of its parent, as Vega-Lite hands them down."""
+    encoding = dict(parent.get("encoding", {}))
+    for name, channel in node.get("encoding", {}).items():
+        has_position = isinstance(channel, dict) and {"field", "datum"} & set(channel)
+        encoding[name] = {**encoding.get(name, {}), **channel} if has_position else channel
+    transform = [*parent.get("transform", ()), *node.get("transform", ())]
+    data = node.get("data", parent.get("data"))
+    return node | {"data": data, "transform": transform, "encoding": encoding}
+
+
+def is_encoded(channel) -> bool:
+    """Whether a channel draws something, and does not only say how a field would be drawn."""
+    says = {"field", "datum", "value", "condition"}
+    return not isinstance(channel, dict) or bool(says & set(channel))
 
 
 def channels(unit: dict) -> Iterator[tuple[str, dict]]:
@@ -44,7 +63,7 @@ def used(unit: dict) -> tuple[set[str], set[str]]:
         if isinstance(channel, dict)
     ]
     for node in nodes([unit.get("transform", []), encodings]):
-        for name in ("calculate", "filter", "test"):
+        for name in ("calculate", "filter", "test", "expr"):
             if isinstance(node.get(name), str):
                 read |= set(re.findall(r"datum\.(\w+)", node[name]))
     return read - computed, computed
@@ -52,22 +71,26 @@ def used(unit: dict) -> tuple[set[str], set[str]]:
 
 def parameter_values(spec: dict) -> dict:
     """Return the values of a chart's parameters, by name."""
-    return {parameter["name"]: parameter["value"] for parameter in spec["params"]}
+    return {one["name"]: one.get("value", one.get("expr")) for one in spec["params"]}
 
 
 def entry(spec: dict, expression: str):
     """Return the value that an expression names: of a parameter, or of an entry of a list."""
-    name, index = re.match(r"(\w+)(?:\[(\d+)\])?", expression).groups()
+    name, on_pages, index = re.match(r"(\w+)(\[dark\])?(?:\[(\d+)\])?$", expression).groups()
     value = parameter_values(spec)[name]
+    if on_pages:
+        value = list(map(list, zip(*value, strict=True)))
     return value[int(index)] if index else value
 
 
 def scheme_scale(scale: dict, spec: dict) -> dict:
     """Return a scale of schemes with its parameters' values in their places."""
-    return {
-        "domain": entry(spec, scale["domain"]["expr"]),
-        "range": [entry(spec, end["expr"]) for end in scale["range"]],
-    }
+    ends = scale["range"]
+    if isinstance(ends, str):
+        found = entry(spec, spec["config"]["range"][ends]["signal"])
+    else:
+        found = [entry(spec, end["expr"]) for end in ends]
+    return {"domain": entry(spec, scale["domain"]["expr"]), "range": found}
 
 
 def titles(spec: dict) -> list[str]:

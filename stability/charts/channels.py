@@ -10,20 +10,29 @@ import altair as alt
 
 from stability.charts import palette
 from stability.charts.spec_cache import Filling
+from stability.charts.vega_names import PANEL_ENDS
 from stability.page_layout import AXIS_WIDTH
 from stability.records.experiment import MOST_SCHEMES, Experiment
 
 # Every panel starts at one place, and the first and last label along it stay within.
 EXTENT: dict[str, Any] = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 FLUSH: dict[str, Any] = {"labelFlush": True, "labelPadding": 4}
-ON_THIS_PAGE = "[luminance(background) < 0.2 ? 1 : 0]"  # of a light and a dark colour
+ON_THIS_PAGE = "[dark]"  # of a light and a dark colour: `dark` is a parameter of all charts
+PANEL_WIDTH = "panel_width"  # of every panel, in pixels
+# Grey text, readable on light and dark pages.
+INK = "dark ? '#a4afb9' : '#5a6570'"
+# Parameters of all charts that follow from others, so that no expression is long.
+DERIVED = {
+    "dark": "luminance(background) < 0.2 ? 1 : 0",
+    "ink": INK,
+    PANEL_WIDTH: f"{PANEL_ENDS}[1]",
+}
 SCHEME_INDEX = "indexof(schemes, datum.scheme)"
 SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
-# Which pair of rows of `limits` holds the axes: see `frames.axes`.
-AXES_CHOSEN = "(alone ? 2 + indexof(schemes, alone) : whole ? 1 : 0)"
-EXPONENT = "log(datum.value) / LN10"
-BETWEEN_POWERS = f"abs({EXPONENT} - round({EXPONENT})) > 1e-6"
-POWERS_OF_TEN = f"{BETWEEN_POWERS} ? '' : datum.value == 1 ? '1' : '1e' + format({EXPONENT}, '.0f')"
+AT_POWER = "test(/^1.0+e/, format(datum.value, '.9e'))"  # of ten
+POWERS_OF_TEN = (
+    f"{AT_POWER} ? datum.value == 1 ? '1' : replace(format(datum.value, '.0e'), '+', '') : ''"
+)
 DECADES = "datum.value ? '1e' + format(datum.value, 'd') : '1'"  # labels of a log10
 SHARE_AXIS = alt.Axis(**FLUSH, format="%", tickCount=5)  # along a panel
 UNIT = alt.Scale(domain=[0, 1], nice=False)
@@ -34,12 +43,13 @@ def scheme_parameters(e: Experiment) -> dict[str, Any]:
     indices = list(palette.scheme_style_indices(e.schemes).values())
     unused = MOST_SCHEMES - len(indices)
     shapes = [palette.SCHEME_SHAPES[index] for index in indices]
-    looks = zip(palette.SCHEME_COLOURS, palette.DARK_SCHEME_COLOURS, strict=True)
-    light_and_dark = [list(colours) for colours in looks]
+    pages = palette.SCHEME_COLOURS, palette.DARK_SCHEME_COLOURS
     return {
         "schemes": list(e.schemes),
         "symbols": [palette.SCHEME_SYMBOLS[index] for index in indices],
-        "colours": [light_and_dark[index] for index in indices] + [[palette.GREY] * 2] * unused,
+        "colours": [
+            [colours[index] for index in indices] + [palette.GREY] * unused for colours in pages
+        ],
         "shapes": shapes + [palette.SCHEME_SHAPES[0]] * unused,
     }
 
@@ -51,7 +61,7 @@ def fill_schemes(experiment: Experiment) -> Filling[None]:
 
 def colour() -> alt.Color:
     """Return the colour of schemes, without a legend: the page has it, and `with_data` adds one."""
-    return alt.Color("scheme:N", scale=scheme_scale("colours", ON_THIS_PAGE), legend=None)
+    return alt.Color("scheme:N", scale=scheme_scale(f"colours{ON_THIS_PAGE}"), legend=None)
 
 
 def shape() -> alt.Shape:
@@ -59,9 +69,9 @@ def shape() -> alt.Shape:
     return alt.Shape("scheme:N", scale=scheme_scale("shapes"), legend=None)
 
 
-def scheme_scale(parameter: str, part: str = "") -> alt.Scale:
-    """Return the scale from each scheme to its entry of a parameter, or to a part of the entry."""
-    entries = [alt.ExprRef(f"{parameter}[{index}]{part}") for index in range(MOST_SCHEMES)]
+def scheme_scale(looks: str) -> alt.Scale:
+    """Return the scale from each scheme to its entry of a list, a parameter or a part of one."""
+    entries = [alt.ExprRef(f"{looks}[{index}]") for index in range(MOST_SCHEMES)]
     return alt.Scale(domain=alt.ExprRef("schemes"), range=entries)
 
 
@@ -83,14 +93,14 @@ def tooltips(*fields: str) -> list[alt.Tooltip]:
 
 def opacity_where(test: str, opacity: float, otherwise: float = 0) -> alt.OpacityValue:
     """Return an opacity that depends on a test of the row."""
-    return alt.OpacityValue(otherwise, condition={"test": test, "value": opacity})
+    return alt.OpacityValue(alt.ExprRef(f"{test} ? {opacity:g} : {otherwise:g}"))
 
 
 def value_axis(format: str = "", **more: Any) -> alt.Axis:
     """Return a vertical axis, labelled in powers of ten such as 1e-3 if no format is given."""
     labels: dict[str, Any] = {"format": format}
     if not format:  # a grid line at powers of ten alone
-        grid = {"condition": {"test": BETWEEN_POWERS, "value": 0}, "value": 1}
+        grid = {"condition": {"test": AT_POWER, "value": 1}, "value": 0}
         labels = {"labelExpr": POWERS_OF_TEN, "gridOpacity": grid}
     return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **labels, **more)
 
@@ -106,8 +116,8 @@ def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
 
 def short_number(value: str) -> str:
     """Return the expression that spells a number: 0.53 or 12, where it is small or large 5e-3."""
-    extreme = f"{value} != 0 && (abs({value}) < 0.01 || abs({value}) >= 1000)"
-    return f"({extreme} ? format({value}, '.0e') : format({value}, '.2~g'))"
+    extreme = f"{value} && (abs({value}) < 0.01 || abs({value}) >= 1000)"
+    return f"format({value}, {extreme} ? '.0e' : '.2~g')"
 
 
 def up_to(least: float, most: str) -> alt.Scale:
@@ -115,15 +125,14 @@ def up_to(least: float, most: str) -> alt.Scale:
     return alt.Scale(domain=[least, alt.ExprRef(most)], nice=False)
 
 
-def limited_scale(name: str, pair: str = "", **more: Any) -> alt.Scale:
-    """Return the scale between two rows of `limits`, whatever else is drawn.
+def limited_scale(name: str, **more: Any) -> alt.Scale:
+    """Return the scale between the first two rows of `limits`, whatever else is drawn.
 
-    These are the first two, or the pair whose index is the value of an expression. Without rows the
-    scale goes from 1 to 10: a column without a number has no extent.
+    Without rows it goes from 1 to 10: a column without a number has no extent.
     """
-    rows, start = "length(data('limits')) ? data('limits')", f"2 * {pair} + " if pair else ""
+    rows = "length(data('limits')) ? data('limits')"
     ends = [
-        alt.ExprRef(f"{rows}[{start}{row}]['{name}'] : {otherwise}")
+        alt.ExprRef(f"{rows}[{row}]['{name}'] : {otherwise}")
         for row, otherwise in enumerate((1, 10))
     ]
     return alt.Scale(domain=ends, nice=False, **more)
@@ -137,7 +146,8 @@ def log_scale(name: str) -> alt.Scale:
 def chosen_scale(name: str, is_log: bool = True) -> alt.Scale:
     """Return the scale of a run's quantity: of the living schemes, of all, or of one alone."""
     more: dict[str, Any] = {"type": "log"} if is_log else {}
-    return limited_scale(name, AXES_CHOSEN, **more)
+    ends = [alt.ExprRef(f"{end}.{name}") for end in ("low", "high")]
+    return alt.Scale(domain=ends, nice=False, **more)
 
 
 def value_by_case(value: str, cases: Mapping[Any, str], otherwise: str = "''") -> str:

@@ -45,7 +45,10 @@ def build_training(kind: RunKind) -> alt.VConcatChart:
     """
     drawn = [PANELS[name](kind) for name in kind.panels]
     names = join_words([NAMES[name] for name in kind.panels])
-    return panels.stack(drawn, f"Training: {names} by step.", interaction.STATIC_PARAMETERS)
+    derived = interaction.derived_parameters(kind.panels)
+    return panels.stack(
+        drawn, f"Training: {names} by step.", interaction.STATIC_PARAMETERS, derived
+    )
 
 
 def loss_panel(kind: RunKind) -> alt.LayerSpec:

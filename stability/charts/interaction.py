@@ -9,22 +9,23 @@ scheme that stands alone; `whole` is true where the axes show what leaves those 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
+from stability import page_layout
 from stability.charts import channels, vega_names
 from stability.charts.palette import GREY
 from stability.charts.panels import data_set, one_row, outlined_text
+from stability.charts.shortening import shortened
 from stability.charts.spec_cache import Spec
-from stability.charts.vega_names import PANEL_WIDTH, POINTER_IN_PANEL, POINTER_X
-from stability.page_layout import PRESENTER_SCALE, SHARED_SCHEME, SHARED_STEP
+from stability.charts.vega_names import POINTER_IN_PANEL, POINTER_X
 
 EDGE, ROW_HEIGHT = 6, 13  # pixels beside the first and last mark, and of a row of words
 GO_BACK = "↓ back to the axis of the others"
 UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": "", "whole": False}
-SHARED_PARAMETERS = {"step_shown": SHARED_STEP, "alone": SHARED_SCHEME}
+SHARED_PARAMETERS = {"step_shown": page_layout.SHARED_STEP, "alone": page_layout.SHARED_SCHEME}
 CLICK = 6  # pixels: what moves less is a click, not a drag
 READING_WIDTH = 46  # pixels for one value beside a title; a parameter, since a presenter has more
 STATIC_PARAMETERS = UNTOUCHED | {"slot": {"size": READING_WIDTH}}
@@ -34,6 +35,21 @@ TITLE_OFFSET = -12  # pixels from a title to the highest thing drawn: the readin
 
 BEGIN, END = (vega_names.x_in_pixels(f"brush[{end}]") for end in (0, 1))
 DRAGGED = f"brush && abs({END} - {BEGIN}) > {CLICK}"
+WINDOW_WIDTH = "window_width"  # in pixels; a signal, too, since it changes
+DERIVED_PARAMETERS = {
+    # Which pair of rows of `limits` holds the axes, and which labels fit them: see `frames.axes`.
+    "axes_shown": "alone ? 2 + indexof(schemes, alone) : whole ? 1 : 0",
+    "step_drawn": "step_shown ? toNumber(step_shown) : 1e9",  # the newest, where none was chosen
+    WINDOW_WIDTH: "windowSize()[0]",
+    # In windows of these widths the page leaves room for the names of lines, beside the panels.
+    "names_fit": f"{WINDOW_WIDTH} >= {page_layout.REM * page_layout.NAMED_LINES_TWO_COLUMNS} || "
+    f"{WINDOW_WIDTH} >= {page_layout.REM * page_layout.NAMED_LINES_ONE_COLUMN} && "
+    f"{WINDOW_WIDTH} < {page_layout.REM * page_layout.TWO_COLUMNS}",
+    "dragged": DRAGGED,
+    "enlarged": f"slot.size / {READING_WIDTH}",  # 1 but for a presenter
+    "room": "panel_width / enlarged",
+    "beside": f"room - {READING_WIDTH} * length(schemes)",  # the readings
+}
 STRETCH = "[max(reach[0], min(brush[0], brush[1])), min(reach[1], max(brush[0], brush[1]))]"
 NEAREST = f"clamp(round({POINTER_X}), reach[0], reach[1])"
 CLICKED = "toString(clamp(round(brush[0]), 0, steps))"
@@ -51,7 +67,7 @@ EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expressi
         (DRAG, f"brush && {POINTER_IN_PANEL} ? [brush[0], {POINTER_X}] : brush"),
         ({"signal": "zoom"}, "null"),
     ],
-    "zoom": [("window:pointerup", f"{DRAGGED} ? {STRETCH} : zoom"), ("dblclick", "null")],
+    "zoom": [("window:pointerup", f"dragged ? {STRETCH} : zoom"), ("dblclick", "null")],
     "step_shown": [  # only a step of the run itself, though a pinned run may be longer
         ("click", f"{CLICK_IN_PANEL} ? {CLICKED} : step_shown"),
         ("dblclick", "along === 'step' ? '' : step_shown"),
@@ -59,12 +75,20 @@ EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expressi
     "whole": [("text:click", f"{ON_WORDS} ? !whole : whole")],
     "alone": [("text:click", f"datum && datum.scheme ? {TOGGLED} : alone")],
 }
-STEP_SHOWN = "(step_shown ? toNumber(step_shown) : 1e9)"  # the newest, where none was chosen
 SIZES = (
     "width", "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent",
     "maxExtent", "y", "y2", "dx", "dy", "labelFontSize", "labelLimit", "gradientLength",
     "gradientThickness", "spacing",
 )  # fmt: skip
+
+
+def derived_parameters(panels: Sequence[str]) -> dict[str, str]:
+    """Return the parameters of a run's chart that follow from others, as expressions."""
+    rows = "length(data('limits')) ? data('limits')[2 * axes_shown"
+    return DERIVED_PARAMETERS | {  # without rows from 1 to 10: no number has no extent
+        "low": f"{rows}] : {json.dumps(dict.fromkeys(panels, 1))}",
+        "high": f"{rows} + 1] : {json.dumps(dict.fromkeys(panels, 10))}",
+    }
 
 
 def with_interaction(spec: Mapping[str, Any]) -> Spec:
@@ -80,47 +104,33 @@ def with_interaction(spec: Mapping[str, Any]) -> Spec:
         if key := SHARED_PARAMETERS.get(name):
             signal["bind"] = {"element": f".st-key-{key}", "event": key}
         signals.append(signal)
-    kept = [parameter for parameter in spec["params"] if parameter["name"] not in UNTOUCHED]
+    width = DERIVED_PARAMETERS[WINDOW_WIDTH]
+    events = [{"events": "window:resize", "update": width}]
+    signals.append({"name": WINDOW_WIDTH, "update": width, "on": events})
+    names = {*UNTOUCHED, WINDOW_WIDTH}
+    kept = [parameter for parameter in spec["params"] if parameter["name"] not in names]
     config = spec["config"] | {"signals": signals}  # which Vega-Lite hands through to Vega
     return {**spec, "config": config, "params": kept}
 
 
 def with_step_shown(spec: Mapping[str, Any]) -> Spec:
     """Let a chart without other interaction show the step that the page shows."""
-    bind = {"element": f".st-key-{SHARED_STEP}", "event": SHARED_STEP}
+    bind = {"element": f".st-key-{page_layout.SHARED_STEP}", "event": page_layout.SHARED_STEP}
     signals = [{"name": "step_shown", "value": "", "bind": bind}]
     kept = [parameter for parameter in spec["params"] if parameter["name"] != "step_shown"]
     return {**spec, "config": spec["config"] | {"signals": signals}, "params": kept}
 
 
-def share_scales(spec: Spec) -> Spec:
-    """Write a scale that layers of a panel share once, which leaves three quarters of the bytes."""
-    panels = [panel | {"layer": list(without_repeats(panel["layer"]))} for panel in spec["vconcat"]]
-    return spec | {"vconcat": panels}
-
-
-def without_repeats(layers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the layers without scales that an earlier layer has for the same channel."""
-    first: dict[str, Any] = {}
-    for layer in layers:
-        encoding = dict(layer.get("encoding", {}))
-        for channel, field in encoding.items():
-            scale = field.get("scale") if isinstance(field, dict) else None
-            if scale and first.setdefault(channel, scale) is not scale and first[channel] == scale:
-                encoding[channel] = {key: value for key, value in field.items() if key != "scale"}
-        yield layer | ({"encoding": encoding} if encoding else {})
-
-
 def interactive_spec(spec: Spec) -> Spec:
     """Return a chart's spec as the page sends it."""
-    return share_scales(with_interaction(spec))
+    return shortened(with_interaction(spec))
 
 
 def enlarge(spec: Spec) -> Spec:
     """Enlarge all sizes in pixels of a spec, and the font sizes of the theme."""
     large: Spec = enlarge_sizes(spec)
     config = large.get("config", {})
-    type_size = {"labelFontSize": 12 * PRESENTER_SCALE}
+    type_size = {"labelFontSize": 12 * page_layout.PRESENTER_SCALE}
     words = {name: config.get(name, {}) | type_size for name in ("axis", "legend")}
     return large | {"config": config | words}
 
@@ -131,7 +141,8 @@ def enlarge_sizes(node: Any, name: str = "") -> Any:
         return [enlarge_sizes(child) for child in node]
     if isinstance(node, dict):
         return {key: enlarge_sizes(child, key) for key, child in node.items()}
-    return PRESENTER_SCALE * node if name in SIZES and type(node) in (int, float) else node
+    is_size = name in SIZES and type(node) in (int, float)
+    return page_layout.PRESENTER_SCALE * node if is_size else node
 
 
 def zoomed_scale() -> alt.Scale:
@@ -142,18 +153,22 @@ def zoomed_scale() -> alt.Scale:
 
 def rows_from_top(first: int) -> str:
     """Return the expression of a height in pixels: of the first row of words, or of `datum.row`."""
-    return f"({first} + {ROW_HEIGHT} * datum.row) * slot.size / {READING_WIDTH}"
+    return f"({first} + {ROW_HEIGHT} * datum.row) * enlarged"
 
 
 def words_beyond(name: str, along: str, height: int) -> list[alt.Chart]:
     """Write what leaves the axis of the living at its edge; a click shows it, another goes back."""
     base = data_set("beyond").transform_filter(f"!alone && datum.quantity == '{name}'")
     base = keep_step_shown(base, along)
-    from_bottom = f"{height} * slot.size / {READING_WIDTH} - {rows_from_top(3)}"
+    from_bottom = f"{height} * enlarged - {rows_from_top(3)}"
     y = alt.ExprRef(f"datum.top ? {rows_from_top(3)} : {from_bottom}")
     baseline = alt.ExprRef("datum.top ? 'top' : 'bottom'")
     text = alt.ExprRef(f"whole ? (datum.row ? '' : {json.dumps(GO_BACK)}) : datum.beyond")
-    mark: dict[str, Any] = {"x": alt.ExprRef(f"{PANEL_WIDTH} - 3"), "y": y, "baseline": baseline}
+    mark: dict[str, Any] = {
+        "x": alt.ExprRef(f"{channels.PANEL_WIDTH} - 3"),
+        "y": y,
+        "baseline": baseline,
+    }
     mark |= {"align": "right", "text": text, "cursor": "pointer", "tooltip": None}
     return outlined_text(base, **mark)
 
@@ -180,7 +195,7 @@ def keep_step_shown(chart: alt.Chart, along: str) -> alt.Chart:
     """Filter profiles to the step shown; curves show all steps."""
     if along == "step":
         return chart
-    return chart.transform_filter(f"datum.since <= {STEP_SHOWN} && {STEP_SHOWN} < datum.until")
+    return chart.transform_filter("datum.since <= step_drawn && step_drawn < datum.until")
 
 
 def guides(along: str) -> list[alt.Chart]:
@@ -189,7 +204,7 @@ def guides(along: str) -> list[alt.Chart]:
     stretch = stretch.encode(
         x=at_value("brush ? brush[0] : 0"),
         x2=alt.X2Datum(alt.ExprRef("brush ? brush[1] : 0")),
-        opacity=channels.opacity_where(DRAGGED, 0.2),
+        opacity=channels.opacity_where("dragged", 0.2),
     )
     # A title stands above everything drawn: this fixes its height with and without readings.
     room = one_row().mark_text(text=" ", x=0, **BESIDE_TITLE)
@@ -216,12 +231,11 @@ def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
     ]
 
 
-def readings(rows: alt.Chart, name: str, along: str, format: str) -> list[alt.Chart]:
-    """Write the value of every scheme at the pointer beside the title, each after its mark."""
+def readings(rows: alt.Chart, name: str, format: str) -> list[alt.Chart]:
+    """Write the values of these rows beside the title, each after its scheme's mark."""
     value = f"datum.{name}"
-    rows = rows.transform_filter(f"{under_pointer(along)} && isValid({value})")
-    left = f"{PANEL_WIDTH} - slot.size * (length(schemes) - {channels.SCHEME_INDEX})"
-    after_symbol = f"{left} + {SYMBOL_WIDTH} * slot.size / {READING_WIDTH}"
+    left = f"beside * enlarged + slot.size * {channels.SCHEME_INDEX}"
+    after_symbol = f"{left} + {SYMBOL_WIDTH} * enlarged"
     number = f"format({value}, '.0{format}')"
     if not format.endswith("%"):  # five letters or so
         number = channels.short_number(value)
@@ -239,21 +253,18 @@ def title_at_pointer(title: str, along: str) -> alt.ExprRef:
     """
     shorter = re.sub(r", .*\)", ")", title)
     first_words = re.split("[:(]", title)[0].strip()
-    pointed = []
-    for wording in dict.fromkeys((f"{title}, ", f"{shorter}, ", f"{first_words}, ", "")):
-        letters = LETTER_WIDTH * len(f"{wording}{along} 100")
-        needed = f"({letters} + {READING_WIDTH} * length(schemes))"
-        pointed.append((fits(needed), f"{json.dumps(wording + along)} + ' ' + at"))
-    whole = [(fits(str(LETTER_WIDTH * len(title))), json.dumps(title))]
-    at_rest = f"({channels.first_that_holds(whole, json.dumps(shorter))})"
+    needed = LETTER_WIDTH * len(f"{along} 100")
+    pointed = [
+        (f"beside >= {needed + LETTER_WIDTH * len(wording)}", json.dumps(wording))
+        for wording in dict.fromkeys((f"{title}, ", f"{shorter}, ", f"{first_words}, "))
+    ]
+    whole = [(f"room >= {LETTER_WIDTH * len(title)}", json.dumps(title))]
+    at_rest = json.dumps(title)
+    if shorter != title:
+        at_rest = f"({channels.first_that_holds(whole, json.dumps(shorter))})"
     if along == "layer":
         at_rest += " + (step_shown ? ', step ' + step_shown : '')"
+    wording = channels.first_that_holds(pointed, "''")
+    at_pointer = f"({wording}) + '{along} ' + at"
     nothing = "'\u00a0'"  # as high as words are
-    return alt.ExprRef(
-        f"isNumber(at) ? ({channels.first_that_holds(pointed, nothing)}) : {at_rest}"
-    )
-
-
-def fits(needed: str) -> str:
-    """Return the test whether so many pixels, at the page's font size, fit into the panel."""
-    return f"{PANEL_WIDTH} * {READING_WIDTH} >= {needed} * slot.size"
+    return alt.ExprRef(f"isNumber(at) ? beside < {needed} ? {nothing} : {at_pointer} : {at_rest}")

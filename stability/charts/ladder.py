@@ -7,7 +7,7 @@ import altair as alt
 from stability.charts import channels, panels
 from stability.charts.palette import FORMAT_STATES
 from stability.charts.spec_cache import Filling, chart_and_spec
-from stability.charts.vega_names import MARK_PANEL_WIDTH, PANEL_WIDTH
+from stability.charts.vega_names import MARK_PANEL_WIDTH
 from stability.engine.rounding_shares import FORMATS_BY_RANGE
 from stability.frames.ladder import position_on_ladder
 from stability.records.experiment import Experiment
@@ -16,7 +16,7 @@ ROW_HEIGHT = 14  # pixels of one format
 LETTER_SIZE = 5.6  # pixels of one letter at font size 10
 STATE_INKS = {  # of words on a block, else black
     "all 0": "'white'", "0 already": "'white'",
-    "fits": f"({panels.INK})", "not known": f"({panels.INK})",
+    "fits": f"({channels.INK})", "not known": f"({channels.INK})",
 }  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
         for state, (_, sign) in FORMAT_STATES.items()
     }
     label = channels.value_by_case("datum.label", labels)
-    columns = alt.ExprRef(f"{PANEL_WIDTH} < 420 ? 2 : 4")
+    columns = alt.ExprRef(f"{channels.PANEL_WIDTH} < 420 ? 2 : 4")
     legend = alt.Legend(**panels.BELOW, columns=columns, symbolType="square", labelExpr=label)
     colours = [colour for colour, _ in FORMAT_STATES.values()]
     scale = alt.Scale(domain=list(FORMAT_STATES), range=colours)

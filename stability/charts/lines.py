@@ -11,24 +11,13 @@ from stability.charts import channels, interaction, panels
 from stability.charts.interaction import dimmed
 from stability.charts.palette import PIN_GREYS
 from stability.charts.spec_cache import Filling
-from stability.charts.vega_names import PANEL_WIDTH
 from stability.frames.run_panels import panel_heights
 from stability.records.experiment import Experiment
 
-# In windows of these widths the page leaves room for the names of lines, right of the panels.
-ROOM_FOR_NAMES = (
-    f"(windowSize()[0] >= {page_layout.REM * page_layout.NAMED_LINES_TWO_COLUMNS} || "
-    f"windowSize()[0] >= {page_layout.REM * page_layout.NAMED_LINES_ONE_COLUMN} && "
-    f"!(windowSize()[0] >= {page_layout.REM * page_layout.TWO_COLUMNS}))"
-)
 UNITS = {
     "loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm",
     "signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW",
 }  # fmt: skip
-
-
-# The labels for the axes that are shown; a scheme alone has only its own.
-CHOSEN = "datum.axes == (alone ? 2 : whole ? 1 : 0) && (!alone || alone == datum.scheme)"
 
 
 PIN_SHADE = f"{[list(greys) for greys in PIN_GREYS]}{channels.ON_THIS_PAGE}[datum.pin]"
@@ -102,25 +91,31 @@ def line_panel(
         named = panels.data_set("pinned").transform_filter("datum.named")
         named = named.encode(x=x, y=y, text=alt.Text("run:N"))
         where: dict[str, Any] = {"baseline": "bottom", "dy": alt.ExprRef("-3 - 13 * datum.pin")}
-        where["limit"] = alt.ExprRef(f"0.6 * {PANEL_WIDTH}")
+        where["limit"] = alt.ExprRef(f"0.6 * {channels.PANEL_WIDTH}")
         layers += panels.outlined_text(named, **where, clip=True, tooltip=None)
-    pointed = base.transform_filter(interaction.under_pointer(along))
-    pointed = pointed.mark_point(filled=True, size=60, opacity=1, clip=True)
-    layers += [*above, pointed.encode(y=y, shape=channels.shape())]
-    layers += interaction.readings(rows, name, along, format)
+    rows = rows.transform_filter(f"{interaction.under_pointer(along)} && isValid(datum.{name})")
+    pointed = rows.mark_point(filled=True, size=60, opacity=1, clip=True)
+    pointed = pointed.encode(x=x, y=y, color=channels.colour(), shape=channels.shape())
+    layers += [*above, pointed, *interaction.readings(rows, name, format)]
     layers += line_names(name, along, scale)
     words, height = interaction.title_at_pointer(title, along), panel_heights(kind.panels)[name]
     if name != "accuracy":  # nothing leaves its axis
         layers += interaction.words_beyond(name, along, height)
-    share_axis(layers, x)
+    share_axes(layers, x, y)
     return panels.panel(words, height, *layers, offset=interaction.TITLE_OFFSET)
 
 
-def share_axis(layers: Sequence[alt.Chart], x: alt.X) -> None:
-    """Give all layers of a panel one horizontal axis: one without labels would hide the labels."""
+def share_axes(layers: Sequence[alt.Chart], x: alt.X, y: alt.Y) -> None:
+    """Give all layers of a panel one axis and scale a direction.
+
+    One without labels would hide the labels of others, and what is the same is sent once.
+    """
     for layer in layers:
-        if isinstance(getattr(layer.encoding, "x", None), alt.X):
-            layer.encoding.x = x
+        for name, shared in (("x", x), ("y", y)):
+            position = getattr(layer.encoding, name, None)
+            if isinstance(position, alt.X | alt.Y | alt.XDatum | alt.YDatum):
+                position.axis, position.scale = shared["axis"], shared["scale"]
+                position.title = None
 
 
 def measured_lines(
@@ -157,7 +152,8 @@ def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
 
 def line_names(name: str, along: str, scale: alt.Scale) -> list[alt.Chart]:
     """Write the schemes' names at the ends of their lines; a click on one isolates its scheme."""
-    base = panels.data_set("ends").transform_filter(f"{CHOSEN} && isValid(datum.{name})")
+    base = panels.data_set("ends")
+    base = base.transform_filter(f"datum.axes == axes_shown && isValid(datum.{name})")
     base = interaction.keep_step_shown(base, along)
     base = base.encode(y=channels.y(name, scale), opacity=dimmed())
     symbol, words = (
@@ -166,9 +162,9 @@ def line_names(name: str, along: str, scale: alt.Scale) -> list[alt.Chart]:
             baseline="middle",
             cursor="pointer",
             tooltip=None,
-            x=alt.ExprRef(f"{PANEL_WIDTH} + ({ROOM_FOR_NAMES} ? {dx} : 0)"),
+            x=alt.ExprRef(f"{channels.PANEL_WIDTH} + (names_fit ? {dx} : 0)"),
             limit=page_layout.LINE_NAME_WIDTH - 8,
-            text=alt.ExprRef(f"{ROOM_FOR_NAMES} ? {text} : ''"),
+            text=alt.ExprRef(f"names_fit ? {text} : ''"),
         )
         for dx, text in ((7, channels.SCHEME_SYMBOL), (20, "datum.text"))
     )

@@ -1,17 +1,15 @@
 """The parts that charts have in common: stacked panels, and layers that several of them draw."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import altair as alt
 
 from stability.charts import channels
 from stability.charts.palette import GREY, ZERO_OR_NOT_FINITE
-from stability.charts.spec_cache import variable_parameters
-from stability.charts.vega_names import PANEL_WIDTH
+from stability.charts.spec_cache import expression_parameters, variable_parameters
 
-# Grey text, readable on light and dark pages: the expression reads the chart's background.
-INK = "luminance(background) < 0.2 ? '#a4afb9' : '#5a6570'"
 TITLE_HEIGHT = 28  # pixels between two panels, of which the lower one's title takes most
 BELOW: dict[str, Any] = {"title": None, "orient": "bottom", "direction": "horizontal"}  # a legend
 DASHED: dict[str, Any] = {"strokeWidth": 1.5, "strokeDash": [5, 4], "clip": True}  # theory
@@ -19,13 +17,16 @@ DOTTED: dict[str, Any] = {"strokeDash": [2, 3], "color": GREY}  # where somethin
 
 
 def stack(
-    panels: Sequence[alt.LayerSpec], description: str, parameters: Mapping[str, Any] | None = None
+    panels: Sequence[alt.LayerSpec],
+    description: str,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    derived: Mapping[str, str] = MappingProxyType({}),
 ) -> alt.VConcatChart:
     """Stack panels; the layout depends on their heights alone and never on data.
 
     Canvas from the start: a chart that changes its renderer is drawn anew, and flickers.
     """
-    ink = alt.ExprRef(INK)
+    ink = alt.ExprRef("ink")
     chart = alt.VConcatChart(
         bounds="flush",
         spacing=TITLE_HEIGHT,
@@ -41,14 +42,16 @@ def stack(
         ),
     )
     # Set afterwards, they are not copied: that would take longer than all else.
-    chart["vconcat"], chart["params"] = list(panels), variable_parameters(parameters or {})
+    chart["vconcat"] = list(panels)
+    chart["params"] = variable_parameters(parameters)
+    chart["params"] += expression_parameters({**channels.DERIVED, **derived})
     return chart
 
 
 def panel(title: Any, height: int, *layers: alt.Chart, offset: int = 6) -> alt.LayerSpec:
     """Lay charts over one another under a title, text or an expression, `offset` pixels above."""
     words = alt.TitleParams(title, anchor="start", frame="group", fontSize=13, offset=offset)
-    words.limit = alt.ExprRef(PANEL_WIDTH)
+    words.limit = alt.ExprRef(channels.PANEL_WIDTH)
     return alt.LayerSpec(layer=list(layers), height=height, title=words)
 
 
@@ -86,7 +89,13 @@ def scheme_marks(base: alt.Chart, tips: list[Any]) -> alt.Chart:
 
 def outlined_text(base: alt.Chart, **mark: Any) -> list[alt.Chart]:
     """Write text that stays readable over lines, with an outline in the page's colour."""
-    page = alt.ExprRef("background")
+    values = {"x": alt.XValue, "y": alt.YValue, "text": alt.TextValue}
+    computed = {
+        name: value(mark.pop(name))
+        for name, value in values.items()
+        if isinstance(mark.get(name), alt.ExprRef)
+    }
+    base, page = base.encode(**computed), alt.ExprRef("background")
     outline = base.mark_text(**mark, stroke=page, strokeWidth=4, strokeJoin="round")
     return [outline, base.mark_text(**mark)]
 
@@ -126,5 +135,5 @@ def heat_cells(
 
 def gradient_legend(**more: Any) -> alt.Legend:
     """Return the legend of a heat map, below it."""
-    length = alt.ExprRef(f"min(220, 0.8 * {PANEL_WIDTH})")  # pixels
+    length = alt.ExprRef(f"min(220, 0.8 * {channels.PANEL_WIDTH})")  # pixels
     return alt.Legend(**BELOW | more, gradientLength=length, gradientThickness=8)

@@ -11,7 +11,6 @@ from stability.charts import channels, panels
 from stability.charts.interaction import with_step_shown
 from stability.charts.palette import GREY, SCHEME_COLOURS
 from stability.charts.spec_cache import Filling, chart_and_spec, variable_parameters
-from stability.charts.vega_names import PANEL_WIDTH
 from stability.frames.product import TYPICAL_FACTORS
 from stability.records.product import Product
 from stability.theory.product_law import ENOUGH_FOR_NINE_OF_TEN
@@ -103,7 +102,7 @@ def keyed(line: alt.Chart, kind: int, has_law: bool) -> alt.Chart:
     """Draw a line as its kind is drawn, and list all kinds in a legend beneath the panel."""
     names, colours, dashes = zip(*LINE_KINDS[: None if has_law else 1], strict=True)
     label = channels.value_by_case("datum.label", {names[0]: "measured"}, "datum.label")
-    columns = alt.ExprRef(f"{PANEL_WIDTH} < 480 ? 1 : 3")
+    columns = alt.ExprRef(f"{channels.PANEL_WIDTH} < 480 ? 1 : 3")
     look: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 500, "labelLimit": 0}
     legend = alt.Legend(**panels.BELOW, **look, columns=columns, labelExpr=label)
     encoding = (

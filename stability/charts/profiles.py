@@ -39,7 +39,8 @@ def build_depth(kind: RunKind) -> alt.VConcatChart:
         drawn.append(line_panel(kind, PROFILE_TITLES[name], name, "layer", scale, behind))
     names = join_words([name.replace("_", " ") for name in kind.panels])
     words = f"Through the depth: {names} by layer, on log axes."
-    return panels.stack(drawn, words, interaction.STATIC_PARAMETERS)
+    derived = interaction.derived_parameters(kind.panels)
+    return panels.stack(drawn, words, interaction.STATIC_PARAMETERS, derived)
 
 
 def theory_layers(name: str, scale: alt.Scale) -> list[alt.Chart]:

@@ -67,3 +67,8 @@ def chart_and_spec(
 def variable_parameters(values: Mapping[str, Any]) -> list[alt.VariableParameter]:
     """Return parameters of a chart with these values."""
     return [alt.VariableParameter(name=name, value=value) for name, value in values.items()]
+
+
+def expression_parameters(expressions: Mapping[str, str]) -> list[alt.VariableParameter]:
+    """Return parameters of a chart that follow from others, by these expressions."""
+    return [alt.VariableParameter(name=name, expr=expr) for name, expr in expressions.items()]

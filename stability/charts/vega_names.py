@@ -5,8 +5,8 @@ each. Every chart is a column of panels; Vega-Lite calls the first one `concat_0
 exactly below it and have its horizontal scale.
 """
 
-PANEL_WIDTH = "range('concat_0_x')[1]"  # of every panel, in pixels
-POINTER_IN_PANEL = "group() && inrange(x(group()), range('concat_0_x'))"
+PANEL_ENDS = "range('concat_0_x')"  # of every panel, in pixels from its left end
+POINTER_IN_PANEL = f"group() && inrange(x(group()), {PANEL_ENDS})"
 POINTER_X = "invert('concat_0_x', x(group()))"  # a step, or a layer
 MARK_PANEL_WIDTH = "item.mark.group.width"  # of the panel that a mark stands in
 

@@ -48,8 +48,8 @@ def label_choices(
 ) -> pa.Table:
     """Return the `label_table` of each choice of axes in `limits`, with the column `axes`.
 
-    It is 0 on the axes of the living schemes, 1 where everything is shown, and 2 on the axis of the
-    row's own scheme alone.
+    It is 0 on the axes of the living schemes, 1 where everything is shown, and from 2 on where a
+    scheme stands alone.
     """
     tables = []
     for choice in (0, 1):
@@ -61,7 +61,8 @@ def label_choices(
     }
     titles = [scheme_title(scheme) for scheme in e.schemes]
     tables.append(arrow_table({"scheme": list(e.schemes), "text": titles} | alone))
-    choices = np.repeat([0, 1, 2], len(e.schemes))
+    count = len(e.schemes)
+    choices = np.concatenate([np.repeat([0, 1], count), np.arange(2, 2 + count)])
     return pa.concat_tables(tables).append_column("axes", pa.array(choices))
 
 

@@ -38,6 +38,6 @@ def test_a_browser_knows_every_name_inside_vega_that_charts_speak_of(page, serve
     )
     for name, is_there in found.items():
         assert is_there, EXPLANATION.format(name=name, found="missing")
-    spoken = (vega_names.PANEL_WIDTH, vega_names.POINTER_IN_PANEL, vega_names.POINTER_X)
+    spoken = (vega_names.PANEL_ENDS, vega_names.POINTER_IN_PANEL, vega_names.POINTER_X)
     assert all("'concat_0_x'" in name for name in (*spoken, vega_names.x_in_pixels("0")))
     assert vega_names.MARK_PANEL_WIDTH == "item.mark.group.width"

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from stability.charts import palette
-from stability.charts.panels import INK
+from stability.charts.channels import INK
 from stability.course.lessons import all_lessons
 from stability.records.experiment import Experiment
 from stability.records.view import BENCH_LINKS
