@@ -114,8 +114,8 @@ def share_axes(layers: Sequence[alt.Chart], x: alt.X, y: alt.Y) -> None:
         for name, shared in (("x", x), ("y", y)):
             position = getattr(layer.encoding, name, None)
             if isinstance(position, alt.X | alt.Y | alt.XDatum | alt.YDatum):
-                position.axis, position.scale = shared["axis"], shared["scale"]
-                position.title = None
+                position["axis"], position["scale"] = shared["axis"], shared["scale"]
+                position["title"] = None
 
 
 def measured_lines(

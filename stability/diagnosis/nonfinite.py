@@ -35,6 +35,16 @@ def nonfinite_remarks(run: Run, count: int) -> list[Remark]:
     return remarks
 
 
+def divergence_remarks(run: Run, count: int) -> list[Remark]:
+    """Return where schemes diverged so far."""
+    remarks = []
+    for index, finite in enumerate(run.counts_before_divergence(count)):
+        if finite < count or run.breaks:
+            shown = run.newest_profiles(finite).step
+            remarks.append(divergence_remark(run, count, index, shown))
+    return [remark for remark in remarks if remark]
+
+
 def divergence_remark(run: Run, count: int, index: int, shown: int) -> Remark | None:
     """Return where a scheme diverged first, `shown` being the step of its profiles."""
     breaks = breaks_of_scheme(run, count, index)

@@ -10,14 +10,20 @@ that lists its columns in its docstring, and export it below.
 
 from stability.frames.arrow import log_axis_limits
 from stability.frames.depth import depth_tables, profile_table
-from stability.frames.foretold import FORETOLD_PANELS, foretold_tables
+from stability.frames.foretold import foretold_tables
 from stability.frames.gains import gain_frame, gain_tables
 from stability.frames.ladder import ladder_tables, rounding_frame
 from stability.frames.learned import fit_tables, region_tables
 from stability.frames.pre_activations import pre_activation_tables
 from stability.frames.product import bound_tables, exponent_tables, healing_tables, product_tables
 from stability.frames.relative import relative_profile
-from stability.frames.run_panels import DEPTH_PANELS, TRAINING_PANELS, lead_first, panel_heights
+from stability.frames.run_panels import (
+    DEPTH_PANELS,
+    FORETOLD_PANELS,
+    TRAINING_PANELS,
+    lead_first,
+    panel_heights,
+)
 from stability.frames.singular import singular_tables
 from stability.frames.symmetry import symmetry_frame, symmetry_tables
 from stability.frames.tables import cure_frame, layer_frame, norm_frame, step_frame

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+FLOAT32 = np.finfo(np.float32)
 NOT_FINITE = "not finite"
 DEPTH_QUANTITIES = "signal", "signal_gradient", "weight_gradient"
 GAINS = "variance", "forward", "backward", "predicted_forward", "predicted_backward"
@@ -26,14 +27,46 @@ def hide_unplottable(name: str, values: np.ndarray) -> np.ndarray:
 
 def arrow_table(columns: Mapping[str, Any]) -> pa.Table:
     """Return an Arrow table of these columns; NaN becomes null."""
-    return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+    arrays = {
+        name: values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
+        for name, values in columns.items()
+    }
+    return pa.table(arrays)
 
 
-def scheme_columns(schemes: Sequence[str], **columns: Any) -> dict[str, np.ndarray]:
+def chart_table(columns: Mapping[str, Any]) -> pa.Table:
+    """Return an Arrow table of these columns, with the seven digits that a chart can show.
+
+    A browser gets it several times a second, so it is short.
+    """
+    return arrow_table({name: in_few_bytes(values) for name, values in columns.items()})
+
+
+def in_few_bytes(values: Any) -> Any:
+    """Return an array of float64 in float32, unless its numbers leave that range."""
+    if not isinstance(values, np.ndarray) or values.dtype != np.float64:
+        return values
+    sizes = np.abs(values[values != 0])
+    if ((sizes < FLOAT32.smallest_normal) | (sizes > FLOAT32.max)).any():  # never true of NaN
+        return values
+    return values.astype(np.float32)
+
+
+def in_smallest_type(numbers: Any, largest: int) -> np.ndarray:
+    """Return integers, of which none is larger than `largest`, in the smallest type."""
+    return np.asarray(numbers, dtype=np.min_scalar_type(-largest))
+
+
+def repeated_texts(texts: Sequence[str], indices: np.ndarray) -> pa.Array:
+    """Return the texts at these indices, each of them stored once."""
+    return pa.DictionaryArray.from_arrays(indices.astype(np.int8), pa.array(list(texts)))
+
+
+def scheme_columns(schemes: Sequence[str], **columns: Any) -> dict[str, Any]:
     """Return these columns once for each scheme, one scheme after another, named by `scheme`."""
     tiled = {name: np.tile(values, len(schemes)) for name, values in columns.items()}
     count = len(next(iter(columns.values())))
-    return {"scheme": np.repeat(schemes, count)} | tiled
+    return {"scheme": repeated_texts(schemes, np.repeat(range(len(schemes)), count))} | tiled
 
 
 def to_arrow_bytes(table: pa.Table) -> bytes:
@@ -44,13 +77,18 @@ def to_arrow_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def log_axis_limits(names: Sequence[str], *tables: pa.Table) -> pa.Table:
-    """Return the `log_limits` of the columns `_low` and `_high` of each quantity in all tables."""
-    limits = {}
-    for name in names:
-        columns = [table[f"{name}_{end}"].to_numpy() for table in tables for end in ("low", "high")]
-        limits[name] = log_limits(np.concatenate(columns))
-    return arrow_table(limits)
+def range_columns(table: pa.Table, name: str) -> list[np.ndarray]:
+    """Return the lowest and the highest values of a quantity; of one replicate its values."""
+    low = f"{name}_low"
+    names = (low, f"{name}_high") if low in table.column_names else (name, name)
+    return [table[column].to_numpy().astype(float) for column in names]
+
+
+def log_axis_limits(names: Sequence[str], table: pa.Table) -> pa.Table:
+    """Return the `log_limits` of each quantity and its range in a table."""
+    return arrow_table(
+        {name: log_limits(np.concatenate(range_columns(table, name))) for name in names}
+    )
 
 
 def log_limits(values: np.ndarray, decades: int = 2) -> list[float]:
@@ -59,9 +97,20 @@ def log_limits(values: np.ndarray, decades: int = 2) -> list[float]:
     So they rarely move as data come in.
     """
     values = values[np.isfinite(values)]
-    smallest, largest = (values.min(), values.max()) if len(values) else (0.1, 10.0)
-    low = decades * math.floor(np.log10(smallest) / decades)
-    high = decades * math.ceil(np.log10(largest) / decades)
+    if not len(values):
+        return log_ends(math.nan, math.nan, decades)
+    return log_ends(float(values.min()), float(values.max()), decades)
+
+
+def log_ends(smallest: float, largest: float, decades: int = 2) -> list[float]:
+    """Return the ends of a log axis from the smallest to the largest number; NaN if there is none.
+
+    They are rounded out to steps of `decades`.
+    """
+    if math.isnan(smallest):
+        smallest, largest = 0.1, 10.0
+    low = decades * math.floor(math.log10(smallest) / decades)
+    high = decades * math.ceil(math.log10(largest) / decades)
     if 10.0**low > smallest:  # the logarithm is rounded, too
         low -= decades
     if 10.0 ** min(high, 308) < largest:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
 from stability.engine.runs import Run
-from stability.frames.arrow import log_limits
+from stability.frames.arrow import log_ends, log_limits, range_columns
 from stability.records.experiment import Experiment
 from stability.text import number, typographic_minus
 
@@ -31,7 +31,9 @@ def ends_by_step(rows: pa.Table, name: str, shape: tuple[int, ...]) -> np.ndarra
 
     The rows are those of `shape`, `(S, steps, layers)` in order.
     """
-    low, high = (rows[f"{name}_{end}"].to_numpy().reshape(shape) for end in ("low", "high"))
+    low, high = (column.reshape(shape) for column in range_columns(rows, name))
+    if shape[-1] == 1:
+        return np.stack([low[..., 0], high[..., 0]])
     return np.stack([np.fmin.reduce(low, axis=-1), np.fmax.reduce(high, axis=-1)])
 
 
@@ -59,7 +61,7 @@ def living_schemes(run: Run) -> np.ndarray:
 def axis_choices(usual: np.ndarray, all_values: np.ndarray, living: np.ndarray) -> list[float]:
     """Return the log axes of a quantity, by the ends `(2, S)` of each scheme, as pairs in a row."""
     pairs = [log_limits(usual[:, living].ravel()), log_limits(all_values)]
-    pairs += [log_limits(ends) for ends in usual.T]
+    pairs += [log_ends(low, high) for low, high in usual.T.tolist()]
     return [end for pair in pairs for end in pair]
 
 
@@ -92,7 +94,7 @@ def beyond_table(
     rows: list[tuple[object, ...]] = []
     names = [scheme_title(scheme) for scheme in e.schemes]
     for quantity, by_step in ends.items():
-        axis = axis_pair(limits, quantity)
+        low, high = axis_pair(limits, quantity)
         behind = pinned.get(quantity)
         for side, mark in ((1, "↑"), (0, "↓")):
             row = rows_before.get(quantity, 0) * side
@@ -100,14 +102,16 @@ def beyond_table(
             if behind is not None:
                 lines.append(("pinned", np.repeat(behind[side], len(steps))))
             for name, values in lines:
-                outside = values > axis[1] if side else values < axis[0]
+                outside = (values > high if side else values < low).tolist()
+                if not any(outside):
+                    continue
                 words = [
                     f"{mark} {name}: to {axis_number(value)}" if out else ""
                     for value, out in zip(values, outside, strict=True)
                 ]
                 for text, since, until in stretches(words, steps):
                     rows.append((quantity, text, bool(side), row, since, until))
-                row += bool(outside.any())
+                row += 1
     cells = zip(*rows, strict=True) if rows else [()] * len(BEYOND_COLUMNS)
     columns = zip(BEYOND_COLUMNS, cells, strict=True)
     return pa.table({field.name: pa.array(list(cell), field.type) for field, cell in columns})

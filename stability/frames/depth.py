@@ -1,13 +1,20 @@
 """The tables of the depth chart: measured profiles, theory, labels, and the limits of the axes."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from stability.engine.runs import Run
-from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table
+from stability.frames.arrow import (
+    DEPTH_QUANTITIES,
+    arrow_table,
+    chart_table,
+    in_smallest_type,
+    repeated_texts,
+)
 from stability.frames.axes import (
     axis_choices,
     beyond_table,
@@ -16,9 +23,9 @@ from stability.frames.axes import (
     usual_ends,
 )
 from stability.frames.format_limits import format_limit_table
-from stability.frames.line_labels import label_choices
+from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_ends, pinned_tables
-from stability.frames.run_panels import DEPTH_PANELS, panel_heights
+from stability.frames.run_panels import DEPTH_PANELS, FORETOLD_PANELS, panel_heights
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
     MOST_BINS,
@@ -29,7 +36,6 @@ from stability.records.experiment import Experiment
 from stability.records.step_sampling import thin_steps
 from stability.theory.prediction import predict
 
-ENDS = "low", "high"
 MOST_REPLAY_ROWS = 6000  # a browser reads all of them at once
 
 
@@ -51,7 +57,7 @@ def depth_tables(
     count, e = count or len(run.measurements), run.experiment
     replayed = profile_table(run, count, replayed_steps(run, count, step_shown))
     shown = replayed if replay else profile_table(run, min(count, step_shown + 1))
-    theory = prediction_table(predict(e))
+    theory = theory_table(e)
     behind = pinned_tables(
         run, pinned, lambda kept, until: profile_table(kept, min(until, step_shown + 1))
     )
@@ -67,6 +73,15 @@ def depth_tables(
     }
 
 
+@lru_cache(maxsize=64)
+def theory_table(e: Experiment) -> pa.Table:
+    """Return the `prediction_table` of what charts draw of it."""
+    exact = prediction_table(predict(e))
+    keys = {name: exact[name].combine_chunks() for name in ("scheme", "layer")}
+    drawn = [f"{name}{end}" for name in FORETOLD_PANELS for end in ("", "_low", "_high")]
+    return chart_table(keys | {name: exact[name].to_numpy() for name in drawn})
+
+
 def profile_limits(
     run: Run, replayed: pa.Table, theory: pa.Table, behind: Mapping[str, pa.Table]
 ) -> pa.Table:
@@ -74,10 +89,12 @@ def profile_limits(
     e, living, limits = run.experiment, living_schemes(run), {}
     for name in DEPTH_QUANTITIES:
         measured = profile_ends(e, replayed, name)
-        predicted = ends_by_step(theory, name, (len(e.schemes), 1, e.depth))[..., 0]
+        predicted = np.full((2, len(e.schemes)), np.nan)
+        if name in FORETOLD_PANELS:
+            predicted = ends_by_step(theory, name, (len(e.schemes), 1, e.depth))[..., 0]
         usual = usual_ends(measured)
         both = np.stack([np.fmin(usual[0], predicted[0]), np.fmax(usual[1], predicted[1])])
-        others = [table[f"{name}_{end}"].to_numpy() for table in behind.values() for end in ENDS]
+        others = [table[name].to_numpy() for table in behind.values()]
         everything = np.concatenate([measured.ravel(), predicted.ravel(), *others])
         limits[name] = axis_choices(both, everything, living)
     return arrow_table(limits)
@@ -126,33 +143,36 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
         for step in steps
         for until in run.counts_before_divergence(step + 1)
     ]
-    layer = np.tile(np.arange(1, depth + 1), len(shown))
-    columns = {
-        "scheme": np.tile(np.repeat(e.schemes, depth), len(steps)),
+    layer = np.tile(in_smallest_type(range(1, depth + 1), depth), len(shown))
+    since = in_smallest_type([-1, *steps[1:]], e.steps)
+    until = in_smallest_type([*steps[1:], AFTER_EVERY_STEP + 1], AFTER_EVERY_STEP + 1)
+    columns: dict[str, Any] = {
+        "scheme": repeated_texts(e.schemes, np.arange(len(layer)) // depth % schemes),
         "layer": layer,
-        "step": np.repeat([m.step for m in shown], depth),
-        "since": np.repeat([-1, *steps[1:]], schemes * depth),
-        "until": np.repeat([*steps[1:], AFTER_EVERY_STEP + 1], schemes * depth),
+        "step": np.repeat(in_smallest_type([m.step for m in shown], e.steps), depth),
+        "since": np.repeat(since, schemes * depth),
+        "until": np.repeat(until, schemes * depth),
         "marked": (layer - 1) % max(1, depth // 6) == 0,
     }
     for name in DEPTH_QUANTITIES:
         values = np.stack([getattr(m, name)[index % schemes] for index, m in enumerate(shown)])
         by_layer = np.moveaxis(values, -1, 0)  # (L, steps x S, R)
         columns |= median_and_range_columns(name, by_layer)
-    return arrow_table(columns)
+    return chart_table(columns)
 
 
 def profile_labels(
     e: Experiment, profiles: pa.Table, limits: pa.Table, panels: Sequence[str] = DEPTH_PANELS
 ) -> pa.Table:
-    """Return the labels at the ends of these profiles, as `label_choices`, with since and until."""
-    last = profiles.filter(pc.equal(profiles["layer"], e.depth))
-    tables = []
-    for start in range(0, last.num_rows, len(e.schemes)):
-        rows = last.slice(start, len(e.schemes))
-        values = {name: rows[name].to_numpy().astype(float) for name in panels}
-        labels = label_choices(e, values, limits, panel_heights(panels))
-        for name in ("since", "until"):
-            labels = labels.append_column(name, pa.array(rows[name].to_numpy().repeat(3)))
-        tables.append(labels)
-    return pa.concat_tables(tables)
+    """Return the labels at the ends of these profiles, as `label_table`, with since and until."""
+    schemes, last = len(e.schemes), slice(e.depth - 1, None, e.depth)
+    ends = {
+        name: profiles[name].to_numpy()[last].astype(float).reshape(-1, schemes).tolist()
+        for name in panels
+    }
+    steps = [dict(zip(ends, values, strict=True)) for values in zip(*ends.values(), strict=True)]
+    labels = label_table(e, steps, limits, panel_heights(panels))
+    for name in ("since", "until"):
+        of_lines = profiles[name].to_numpy()[last][::schemes]
+        labels = labels.append_column(name, pa.array(of_lines.repeat(3 * schemes)))
+    return labels

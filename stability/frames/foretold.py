@@ -5,17 +5,15 @@ import pyarrow as pa
 
 from stability.frames.arrow import arrow_table, log_axis_limits
 from stability.frames.axes import NOTHING_BEYOND
-from stability.frames.depth import profile_labels
-from stability.frames.tidy import AFTER_EVERY_STEP, prediction_table
+from stability.frames.depth import profile_labels, theory_table
+from stability.frames.run_panels import FORETOLD_PANELS
+from stability.frames.tidy import AFTER_EVERY_STEP
 from stability.records.experiment import Experiment
-from stability.theory.prediction import predict
-
-FORETOLD_PANELS = "signal", "signal_gradient"  # weight gradients have no prediction
 
 
 def foretold_tables(e: Experiment) -> dict[str, pa.Table]:
     """Return the tables of a depth chart of FORETOLD_PANELS, with nothing measured."""
-    theory = prediction_table(predict(e))
+    theory = theory_table(e)
     ends = log_axis_limits(FORETOLD_PANELS, theory)
     # One pair of ends for every choice of axes: nothing leaves them.
     limits = pa.concat_tables([ends] * (len(e.schemes) + 2))

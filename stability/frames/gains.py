@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stability.frames.arrow import GAINS, arrow_table, hide_unplottable, log_limits
+from stability.frames.arrow import GAINS, arrow_table, hide_unplottable, log_limits, range_columns
 from stability.frames.tidy import median_and_range_columns
 from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.records.experiment import Experiment
@@ -27,7 +27,7 @@ def gain_tables(e: Experiment) -> dict[str, pa.Table]:
     fan_in, fan_out = e.layers[0].fan_in, e.layers[0].fan_out
     gains = gain_table(e)
     special = np.array([1 / fan_in, 2 / (fan_in + fan_out), 1 / fan_out])
-    variances = np.concatenate([gains["variance_low"], gains["variance_high"], special])
+    variances = np.concatenate([*range_columns(gains, "variance"), special])
     variances = variances[np.isfinite(variances)]
     low, high = float(variances.min() / MARGIN), float(variances.max() * MARGIN)
     grid = np.array([low, *np.sort(special), high])
@@ -36,7 +36,7 @@ def gain_tables(e: Experiment) -> dict[str, pa.Table]:
     after = position < np.where(special == special.min(), 0.3, 0.7)
     conditions = {"variance": special, "label": CONDITION_LABELS, "row": range(3), "after": after}
     at_conditions = np.concatenate([[1.0], fan_in * special, fan_out * special])
-    columns = [gains[f"{way}_{end}"] for way in ("forward", "backward") for end in ("low", "high")]
+    columns = [*range_columns(gains, "forward"), *range_columns(gains, "backward")]
     factors = np.concatenate([*columns, at_conditions])  # both gains share one axis
     law = {"variance": grid, "forward": fan_in * grid, "backward": fan_out * grid}
     return {

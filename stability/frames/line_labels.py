@@ -1,14 +1,14 @@
 """The heights of the labels at the ends of lines, none of which covers another."""
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
-from stability.frames.arrow import LOG_QUANTITIES, arrow_table
-from stability.frames.axes import axis_pair
+from stability.frames.arrow import LOG_QUANTITIES, chart_table, in_smallest_type, repeated_texts
 from stability.records.experiment import Experiment
 
 LABEL_HEIGHT = 13  # pixels
@@ -16,72 +16,72 @@ LABEL_HEIGHT = 13  # pixels
 
 def label_table(
     e: Experiment,
-    last: Mapping[str, np.ndarray],
-    axes: Mapping[str, tuple[float, float]],
-    heights: Mapping[str, int],
-    log_axes: Collection[str] = LOG_QUANTITIES,
-) -> pa.Table:
-    """Return where the labels of lines stand, given each quantity's `last` values `(S,)`.
-
-    Columns: scheme, text, and for each quantity the value on its axis at which the label stands;
-    null where a line has no end, and where not all labels fit. `axes`: the values at the bottom and
-    the top of a quantity's panel; `heights`: of the panels in pixels.
-    """
-    texts = [scheme_title(scheme) for scheme in e.schemes]
-    columns: dict[str, Any] = {"scheme": list(e.schemes), "text": texts}
-    for name, values in last.items():
-        low, high = axes[name]
-        if name in log_axes:
-            values, low, high = np.log10(values), np.log10(low), np.log10(high)
-        shares = spread_apart((values - low) / (high - low), LABEL_HEIGHT / heights[name])
-        places = low + (high - low) * shares
-        columns[name] = 10.0**places if name in log_axes else places
-    return arrow_table(columns)
-
-
-def label_choices(
-    e: Experiment,
-    last: Mapping[str, np.ndarray],
+    last: Sequence[Mapping[str, Sequence[float]]],
     limits: pa.Table,
     heights: Mapping[str, int],
     log_axes: Collection[str] = LOG_QUANTITIES,
 ) -> pa.Table:
-    """Return the `label_table` of each choice of axes in `limits`, with the column `axes`.
+    """Return where the labels of lines stand, given the last values `(S,)` of each quantity.
 
-    It is 0 on the axes of the living schemes, 1 where everything is shown, and from 2 on where a
-    scheme stands alone.
+    There may be several of these, one after another: for each the labels on every choice of axes in
+    `limits`. `heights`: of the panels in pixels. Columns: scheme, text, axes, and for each quantity
+    the value on its axis at which the label stands; null where a line has no end, and where not all
+    labels fit. Axes are 0 for those of the living schemes, 1 where everything is shown, and from 2
+    on where a scheme stands alone, on its own.
     """
-    tables = []
-    for choice in (0, 1):
-        axes = {name: axis_pair(limits, name, choice) for name in last}
-        tables.append(label_table(e, last, axes, heights, log_axes))
-    alone = {
-        name: np.clip(values, *limits[name].to_numpy()[4:].reshape(-1, 2).T)
-        for name, values in last.items()
+    schemes, count = list(e.schemes), len(last)
+    choices = [0] * len(schemes) + [1] * len(schemes) + [2 + index for index in range(len(schemes))]
+    titles, indices = list(map(scheme_title, schemes)), np.arange(3 * count * len(schemes))
+    indices %= len(schemes)
+    columns: dict[str, Any] = {
+        "scheme": repeated_texts(schemes, indices),
+        "text": repeated_texts(titles, indices),
+        "axes": in_smallest_type(count * choices, 2 + len(schemes)),
     }
-    titles = [scheme_title(scheme) for scheme in e.schemes]
-    tables.append(arrow_table({"scheme": list(e.schemes), "text": titles} | alone))
-    count = len(e.schemes)
-    choices = np.concatenate([np.repeat([0, 1], count), np.arange(2, 2 + count)])
-    return pa.concat_tables(tables).append_column("axes", pa.array(choices))
+    for name in last[0] if last else ():
+        axes = limits[name].to_pylist()
+        pairs = list(zip(axes[::2], axes[1::2], strict=True))
+        distance, is_log = LABEL_HEIGHT / heights[name], name in log_axes
+        heights_of_all: list[float] = []
+        for values in (one[name] for one in last):
+            for low, high in pairs[:2]:
+                heights_of_all += label_heights(values, low, high, distance, is_log)
+            own = zip(values, pairs[2:], strict=True)
+            heights_of_all += [min(max(value, low), high) for value, (low, high) in own]
+        columns[name] = np.array(heights_of_all)
+    return chart_table(columns)
 
 
-def spread_apart(wanted: np.ndarray, distance: float) -> np.ndarray:
+def label_heights(
+    values: Sequence[float], low: float, high: float, distance: float, is_log: bool
+) -> list[float]:
+    """Return the values on one axis at which labels stand, `distance` of its length apart."""
+    if is_log:
+        values = [math.log10(value) if value > 0 else math.nan for value in values]
+        low, high = math.log10(low), math.log10(high)
+    shares = spread_apart([(value - low) / (high - low) for value in values], distance)
+    places = [low + (high - low) * share for share in shares]
+    return [10.0**place for place in places] if is_log else places
+
+
+def spread_apart(wanted: Sequence[float], distance: float) -> list[float]:
     """Return positions from 0 to 1 near those wanted, at least `distance` from one to the next.
 
     NaN stays NaN; all are NaN where they do not fit.
     """
-    positions = np.full(len(wanted), np.nan)
-    order = [index for index in np.argsort(wanted, kind="stable") if np.isfinite(wanted[index])]
-    offsets = distance * np.arange(len(order))
-    if len(order) and offsets[-1] <= 1:
+    positions = [math.nan] * len(wanted)
+    finite = [index for index, value in enumerate(wanted) if math.isfinite(value)]
+    room = 1 - distance * (len(finite) - 1)
+    if room >= 0:
+        order = sorted(finite, key=wanted.__getitem__)
         # Less the heights of the labels below, positions need only not decrease.
-        free = np.clip(wanted[order] - offsets, 0, 1 - offsets[-1])
-        positions[order] = nearest_nondecreasing(free) + offsets
+        free = [min(max(wanted[index] - distance * k, 0), room) for k, index in enumerate(order)]
+        for k, (index, position) in enumerate(zip(order, nearest_nondecreasing(free), strict=True)):
+            positions[index] = position + distance * k
     return positions
 
 
-def nearest_nondecreasing(values: np.ndarray) -> np.ndarray:
+def nearest_nondecreasing(values: Sequence[float]) -> list[float]:
     """Return the least-squares fit to `values` that never decreases.
 
     Neighbours that would decrease share their mean: pool adjacent violators.
@@ -93,4 +93,4 @@ def nearest_nondecreasing(values: np.ndarray) -> np.ndarray:
             before, count = blocks.pop()
             mean, size = (before * count + mean * size) / (count + size), count + size
         blocks.append((mean, size))
-    return np.repeat([mean for mean, _ in blocks], [size for _, size in blocks])
+    return [mean for mean, size in blocks for _ in range(size)]

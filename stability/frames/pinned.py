@@ -17,9 +17,9 @@ def pinned_tables(
 ) -> dict[str, pa.Table]:
     """Return the table `pinned`, or none where nothing is pinned behind `run`.
 
-    It holds the lines that `make_lines(run, count)` makes of each pinned run so far. Further
-    columns: run, the label; pin, its index; named: True at the one point where the label stands, in
-    runs long enough.
+    It holds the lines that `make_lines(run, count)` makes of each pinned run so far, without their
+    ranges. Further columns: run, the label; pin, its index; named: True at the one point where the
+    label stands, in runs long enough.
     """
     if not pinned:
         return {}
@@ -40,18 +40,19 @@ def pinned_ends(behind: Mapping[str, pa.Table], names: Sequence[str]) -> dict[st
     ends = {}
     for table in behind.values():
         for name in names:
-            low, high = (table[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
-            ends[name] = np.array([np.fmin.reduce([np.nan, *low]), np.fmax.reduce([np.nan, *high])])
+            values = np.append(table[name].to_numpy(), np.nan)
+            ends[name] = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
     return ends
 
 
 def add_label(lines: pa.Table, label: str, pin: int, share: float) -> pa.Table:
-    """Return the lines with the columns run, pin and named.
+    """Return the lines without their ranges, with the columns run, pin and named.
 
     The label stands after this share of the first scheme's line, so that labels of several runs
     stand side by side.
     """
-    schemes = lines["scheme"].to_pylist()
+    drawn = [name for name in lines.column_names if not name.endswith(("_low", "_high"))]
+    lines, schemes = lines.select(drawn), lines["scheme"].to_pylist()
     points = schemes.count(schemes[0])
     named = [points > 2 and index == int(points * share) for index in range(len(schemes))]
     runs = pa.array([label] * len(schemes))

@@ -7,6 +7,7 @@ from stability.records.experiment import Experiment
 
 TRAINING_PANELS = "loss", "accuracy", "gradient_norm", "scale", "heat"
 DEPTH_PANELS = DEPTH_QUANTITIES
+FORETOLD_PANELS = "signal", "signal_gradient"  # weight gradients have no prediction
 LEAD_HEIGHT = 230  # pixels of the first panel, which is read first
 HEIGHTS = {"loss": 100, "accuracy": 60, "gradient_norm": 70, "scale": 50, "heat": 90}  # of others
 HEIGHTS |= dict.fromkeys(DEPTH_PANELS, 100)

@@ -48,7 +48,8 @@ def layers(source: Run | Prediction) -> pd.DataFrame:
     """
     if isinstance(source, Prediction):
         frame = prediction_table(source).to_pandas()
-        keys = {"kind": "theory", "scheme": frame["scheme"], "replicate": 0, "step": 0}
+        schemes = frame["scheme"].astype(object)  # in the table each text is stored once
+        keys = {"kind": "theory", "scheme": schemes, "replicate": 0, "step": 0}
         predicted = {name: frame.get(name, math.nan) for name in PROFILES}
         return pd.DataFrame(keys | {"layer": frame["layer"]} | predicted)
     measurements = [m for m in list(source.measurements) if m.signal is not None]
@@ -95,13 +96,13 @@ def stack_masked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
 def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """Return median and range over the replicates of `(points, S, R)`, schemes outermost.
 
-    Values that an axis cannot show are left out.
+    Values that an axis cannot show are left out. One replicate has no range.
     """
-    ends, values = ("", "_low", "_high"), hide_unplottable(name, values)
-    if values.shape[2] == 1:  # most runs, which are drawn several times a second
-        return {name + end: values[..., 0].T.ravel() for end in ends}
-    found = median_and_range(values, axis=2)
-    return {name + end: column.T.ravel() for end, column in zip(ends, found, strict=True)}
+    values = hide_unplottable(name, values)
+    if values.shape[2] == 1:
+        return {name: values[..., 0].T.ravel()}
+    found = zip(("", "_low", "_high"), median_and_range(values, axis=2), strict=True)
+    return {name + end: column.T.ravel() for end, column in found}
 
 
 def runs_of_equal_values(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:

@@ -7,14 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stability.diagnosis.nonfinite import Remark, nonfinite_remarks
+from stability.diagnosis.nonfinite import Remark, divergence_remarks
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
 from stability.frames.arrow import (
     LOG_QUANTITIES,
+    NOT_FINITE,
     arrow_table,
+    chart_table,
     hide_unplottable,
+    in_smallest_type,
     log_axis_limits,
+    repeated_texts,
     scheme_columns,
 )
 from stability.frames.axes import (
@@ -26,7 +30,7 @@ from stability.frames.axes import (
     usual_ends,
 )
 from stability.frames.format_limits import format_limit_table
-from stability.frames.line_labels import label_choices
+from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_ends, pinned_tables
 from stability.frames.relative import relative_profile
 from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
@@ -42,6 +46,7 @@ from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
+BEYOND = "loss", "gradient_norm"  # what may leave its axis
 # Tables that only some panels draw: a chart complains of one that it does not know.
 PANELS_OF_TABLES = {
     "held_out": {"loss", "accuracy"},
@@ -68,22 +73,23 @@ def training_tables(
     count = count or len(run.measurements)
     e, newest, lines = run.experiment, run.measurements[count - 1], curve_table(run, count)
     behind = pinned_tables(run, pinned, curve_table)
-    limits = curve_limits(run, lines, behind, log_loss)
-    marks, held_out = divergence_marks(nonfinite_remarks(run, count)), held_out_table(run, count)
+    ends = {name: curve_ends(e, lines, name) for name in BEYOND}
+    limits = curve_limits(run, ends, behind, log_loss)
+    marks, held_out = divergence_marks(divergence_remarks(run, count)), held_out_table(run, count)
     tables = behind | {
         "bands": lines,
         "held_out": without_zeros(held_out) if log_loss else held_out,
         "marks": marks,
-        "ends": curve_labels(run, count, limits, panels, log_loss),
+        "ends": curve_labels(e, lines, limits, panels, log_loss),
         "rules": format_limit_table(e, newest, limits.select(["gradient_norm"]), format),
-        "beyond": curves_beyond(e, lines, limits, behind, marks.num_rows),
+        "beyond": curves_beyond(e, ends, limits, behind, marks.num_rows),
     }
     if log_loss:
         tables |= {name: without_zeros(tables[name]) for name in ("bands", *behind)}
     if e.number_format.scales_loss:
         tables["skipped"] = skipped_steps(run, count)
-        ends = log_axis_limits(("scale",), lines)["scale"].to_pylist()
-        limits = limits.append_column("scale", pa.array(ends * (limits.num_rows // 2)))
+        scales = log_axis_limits(("scale",), lines)["scale"].to_pylist()
+        limits = limits.append_column("scale", pa.array(scales * (limits.num_rows // 2)))
     drawn = {
         name: table
         for name, table in tables.items()
@@ -103,21 +109,20 @@ def without_zeros(lines: pa.Table) -> pa.Table:
 
 
 def curve_limits(
-    run: Run, lines: pa.Table, behind: Mapping[str, pa.Table], log_loss: bool
+    run: Run, ends: Mapping[str, np.ndarray], behind: Mapping[str, pa.Table], log_loss: bool
 ) -> pa.Table:
     """Return the limits of the axes of loss, accuracy and gradient norm, in pairs, as in `axes`."""
     e, living = run.experiment, living_schemes(run)
     limits: dict[str, list[float]] = {}
-    for name in ("loss", "gradient_norm"):
-        ends = curve_ends(e, lines, name)
+    for name, by_step in ends.items():
         others = [*pinned_ends(behind, (name,)).values()]
-        everything = np.concatenate([ends.ravel(), *others])
+        everything = np.concatenate([by_step.ravel(), *others])
         if name == "loss" and not log_loss:
             top = LOSS_TOP * e.dataset_row.guessing_loss
-            limits[name] = linear_choices(top, usual_ends(ends), everything)
+            limits[name] = linear_choices(top, usual_ends(by_step), everything)
         else:
-            ends, everything = (np.where(v > 0, v, math.nan) for v in (ends, everything))
-            limits[name] = axis_choices(usual_ends(ends), everything, living)
+            by_step, everything = (np.where(v > 0, v, math.nan) for v in (by_step, everything))
+            limits[name] = axis_choices(usual_ends(by_step), everything, living)
     return arrow_table(limits | {"accuracy": [0.0, 1.0] * (len(e.schemes) + 2)})
 
 
@@ -128,17 +133,19 @@ def curve_ends(e: Experiment, lines: pa.Table, name: str) -> np.ndarray:
 
 
 def curves_beyond(
-    e: Experiment, lines: pa.Table, limits: pa.Table, behind: Mapping[str, pa.Table], marks: int
+    e: Experiment,
+    ends: Mapping[str, np.ndarray],
+    limits: pa.Table,
+    behind: Mapping[str, pa.Table],
+    marks: int,
 ) -> pa.Table:
     """Return the `beyond_table` of the curves, below the marks where schemes diverge."""
-    names = "loss", "gradient_norm"
-    ends = {}
-    for name in names:
-        low, high = curve_ends(e, lines, name)
-        extremes = [np.fmin.reduce(low, axis=1), np.fmax.reduce(high, axis=1)]
-        ends[name] = np.stack(extremes)[..., None]
+    extremes = {
+        name: np.stack([np.fmin.reduce(low, axis=1), np.fmax.reduce(high, axis=1)])[..., None]
+        for name, (low, high) in ends.items()
+    }
     always = [(-1, AFTER_EVERY_STEP + 1)]
-    return beyond_table(e, ends, limits, always, {"loss": marks}, pinned_ends(behind, names))
+    return beyond_table(e, extremes, limits, always, {"loss": marks}, pinned_ends(behind, BEYOND))
 
 
 def curve_table(run: Run, count: int) -> pa.Table:
@@ -152,16 +159,19 @@ def curve_table(run: Run, count: int) -> pa.Table:
     e = run.experiment
     stride = math.ceil((e.steps + 1) / (MOST_LINE_POINTS - 1))  # the newest makes one more
     steps = [*range(0, count - 1, stride), count - 1]
-    marked = [step % (stride * max(1, MOST_LINE_POINTS // 6)) == 0 for step in steps]
-    until = [*steps[1:], AFTER_EVERY_STEP]
-    columns = scheme_columns(e.schemes, step=steps, until=until, marked=marked)
+    columns = scheme_columns(
+        e.schemes,
+        step=in_smallest_type(steps, e.steps),
+        until=in_smallest_type([*steps[1:], AFTER_EVERY_STEP], AFTER_EVERY_STEP),
+        marked=np.array(steps) % (stride * max(1, MOST_LINE_POINTS // 6)) == 0,
+    )
     names = ["loss", "accuracy", "gradient_norm"]
     if e.number_format.scales_loss:
         names.append("scale")
     measurements = [run.measurements[step] for step in steps]
     for name in names:
         columns |= median_and_range_columns(name, stack_masked(measurements, name))
-    return arrow_table(columns)
+    return chart_table(columns)
 
 
 def held_out_table(run: Run, count: int) -> pa.Table:
@@ -172,29 +182,26 @@ def held_out_table(run: Run, count: int) -> pa.Table:
     e = run.experiment
     steps = [step for step in sorted(sampled_steps(e.steps)) if step < count]
     measurements = [run.measurements[step] for step in steps]
-    columns = scheme_columns(e.schemes, step=steps)
+    columns = scheme_columns(e.schemes, step=in_smallest_type(steps, e.steps))
     for name in ("loss", "accuracy"):
         values = stack_masked(measurements, f"test_{name}")
         columns[name] = median_and_range_columns(name, values)[name]
-    return arrow_table(columns)
+    return chart_table(columns)
 
 
 def curve_labels(
-    run: Run, count: int, limits: pa.Table, panels: Sequence[str], log_loss: bool
+    e: Experiment, lines: pa.Table, limits: pa.Table, panels: Sequence[str], log_loss: bool
 ) -> pa.Table:
-    """Return the `label_choices` of the newest values of the schemes whose loss is finite."""
-    e, newest = run.experiment, run.measurements[count - 1]
+    """Return the `label_table` of the newest values of the schemes whose loss is finite."""
     heights = panel_heights(panels_shown(e, panels))
     names = [name for name in heights if name in limits.column_names]
-    last = {
-        name: median_and_range_columns(name, stack_masked([newest], name))[name] for name in names
-    }
-    finite = np.isfinite(median_of_finite(newest.loss))
-    last = {name: np.where(finite, values, math.nan) for name, values in last.items()}
+    points = lines.num_rows // len(e.schemes)
+    newest = {name: lines[name].to_numpy()[points - 1 :: points] for name in ("loss", *names)}
+    last = {name: np.where(np.isfinite(newest["loss"]), newest[name], math.nan) for name in names}
     logs = LOG_QUANTITIES | {"loss"} if log_loss else LOG_QUANTITIES
     if log_loss and "loss" in last:
         last["loss"] = np.where(last["loss"] > 0, last["loss"], math.nan)
-    return label_choices(e, last, limits, heights, logs)
+    return label_table(e, [{name: last[name].tolist() for name in names}], limits, heights, logs)
 
 
 def divergence_marks(remarks: Sequence[Remark]) -> pa.Table:
@@ -242,14 +249,15 @@ def heat_table(run: Run, scheme: str, quantity: str, count: int | None = None) -
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.log10(relative_profile(quantity, value))
     power = np.where(np.isfinite(power), power, math.nan)
-    state = np.where(value == 0, "zero", np.where(np.isfinite(value), "finite", "not finite"))
-    return arrow_table(
+    state = np.where(value == 0, 1, np.where(np.isfinite(value), 0, 2))
+    layers = in_smallest_type(range(1, e.depth + 1), e.depth)
+    return chart_table(
         {
-            "layer": np.tile(np.arange(1, e.depth + 1, dtype=np.int32), len(starts)),
-            "step": np.repeat(np.array(starts, dtype=np.int32), e.depth),
-            "until": np.repeat(np.array(ends, dtype=np.int32), e.depth),
+            "layer": np.tile(layers, len(starts)),
+            "step": np.repeat(in_smallest_type(starts, e.steps), e.depth),
+            "until": np.repeat(in_smallest_type(ends, e.steps + 1), e.depth),
             "value": hide_unplottable(quantity, value).ravel(),
             "power": power.ravel().astype(np.float32),
-            "state": state.ravel(),
+            "state": repeated_texts(("finite", "zero", NOT_FINITE), state.ravel()),
         }
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from chart_specs import units
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ SHARES = st.lists(st.floats(-0.5, 1.5) | st.just(float("nan")), max_size=7)
 
 @given(SHARES)
 def test_labels_keep_their_distance_their_order_and_stay_inside_of_the_panel(wanted):
-    positions = spread_apart(np.array(wanted), 0.15)
+    positions = np.array(spread_apart(wanted, 0.15))
     assert np.isnan(positions).tolist() == np.isnan(wanted).tolist()
     shown = positions[np.argsort(wanted, kind="stable")]
     shown = shown[np.isfinite(shown)]
@@ -32,14 +33,14 @@ def test_labels_keep_their_distance_their_order_and_stay_inside_of_the_panel(wan
 
 
 def test_labels_that_have_room_stand_at_their_lines_and_none_stands_where_not_all_fit():
-    assert spread_apart(np.array([0.9, 0.1, 0.5]), 0.3).tolist() == pytest.approx([0.9, 0.1, 0.5])
-    assert spread_apart(np.array([0.5, 0.5]), 0.2).tolist() == pytest.approx([0.4, 0.6])
-    assert np.isnan(spread_apart(np.full(9, 0.5), 0.13)).all()
-    assert len(spread_apart(np.array([]), 0.1)) == 0
+    assert spread_apart([0.9, 0.1, 0.5], 0.3) == pytest.approx([0.9, 0.1, 0.5])
+    assert spread_apart([0.5, 0.5], 0.2) == pytest.approx([0.4, 0.6])
+    assert np.isnan(spread_apart([0.5] * 9, 0.13)).all()
+    assert spread_apart([], 0.1) == []
 
 
 def test_neighbours_that_would_decrease_share_their_mean():
-    assert nearest_nondecreasing(np.array([1, 3, 2, 4, 0])).tolist() == [1, 2.25, 2.25, 2.25, 2.25]
+    assert nearest_nondecreasing([1, 3, 2, 4, 0]) == [1, 2.25, 2.25, 2.25, 2.25]
 
 
 def test_panels_stand_in_the_order_asked_and_the_first_one_is_large():
@@ -55,11 +56,8 @@ def test_panels_stand_in_the_order_asked_and_the_first_one_is_large():
         assert alone["height"] == LEAD_HEIGHT
         text = str(alone["title"]["text"])
         assert name.replace("_", " ").capitalize() in text
-        axes = [
-            layer["encoding"]["x"].get("axis")
-            for layer in alone["layer"]
-            if "x" in layer.get("encoding", {})
-        ]
+        positions = [unit["encoding"].get("x", {}) for unit, _ in units(alone)]
+        axes = [x.get("axis") for x in positions]
         assert any(axis and axis.get("ticks") for axis in axes), "it has an axis of its own"
 
 
@@ -91,4 +89,4 @@ def test_a_label_takes_thirteen_pixels_of_every_panel(lead):
         else:
             shares = values / (1 if name == "accuracy" else 2 * e.dataset_row.guessing_loss)
         shares = np.sort(shares[np.isfinite(shares)])
-        assert (np.diff(shares) * height > LABEL_HEIGHT - 1e-6).all()
+        assert (np.diff(shares) * height > LABEL_HEIGHT - 1e-4).all()

@@ -291,7 +291,8 @@ def test_tables_hold_what_a_log_axis_can_show_inside_its_limits(e):
         low, high = bounds[axis]
         assert 0 < low < high < np.inf
         for name in names:
-            for end in ("", "_low", "_high"):
+            ends = ("", "_low", "_high") if e.replicates > 1 else ("",)
+            for end in ends:
                 assert measured[name + end].dropna().between(low, high).all()
     special = tables["conditions"].to_pandas().set_index("label")["variance"]
     fan_in, fan_out = e.layers[0].fan_in, e.layers[0].fan_out
