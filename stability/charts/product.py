@@ -83,7 +83,7 @@ def build_product(has_law: bool) -> alt.VConcatChart:
         description="Norm of a product of random matrices by the number of factors, on a log axis,"
         " with its law.",
     )
-    chart["params"] = variable_parameters({"step_shown": ""})
+    chart["params"] += variable_parameters({"step_shown": ""})
     # Colours and dashes that are resolved alike share one legend.
     independent = alt.ScaleResolveMap(color="independent", strokeDash="independent")
     chart.resolve = alt.Resolve(scale=independent)

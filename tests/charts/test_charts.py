@@ -9,6 +9,7 @@ from functools import cache
 import altair as alt
 import pyarrow as pa
 import pytest
+import vl_convert
 from altair.utils.schemapi import debug_mode
 from chart_specs import channels, entry, nodes, parameter_values, scheme_scale, titles, units, used
 
@@ -205,7 +206,7 @@ def test_a_spec_does_not_depend_on_what_it_does_not_show(case):
     assert case.spec() == case.spec(replace(record, **change), *more)
 
 
-FIRST_OF_EACH_NAME = {case.name: name for name, case in reversed(CASES.items())}.values()
+FIRST_OF_EACH_NAME = list({case.name: name for name, case in reversed(CASES.items())}.values())
 
 
 @pytest.mark.parametrize("name", FIRST_OF_EACH_NAME)
@@ -229,6 +230,16 @@ def test_a_chart_with_data_is_complete_and_leaves_the_original_as_it_was(name):
         if legend["field"] == "scheme":
             schemes = list(case.arguments[0].schemes)
             assert scheme_scale(legend["scale"], complete)["domain"] == schemes
+
+
+@pytest.mark.parametrize("name", FIRST_OF_EACH_NAME)
+def test_what_the_page_sends_can_be_drawn(name):
+    case = CASES[name]
+    datasets = {key: table.to_pylist() for key, table in case.make_tables().items()}
+    spec = json.loads(json.dumps(case.spec() | {"datasets": datasets}))
+    for signal in spec["config"].get("signals", ()):
+        signal.pop("bind", None)  # to an element of the page
+    assert vl_convert.vegalite_to_svg(spec).count("<path") > 10
 
 
 def test_lines_and_marks_have_the_colours_and_shapes_of_their_schemes(case):
