@@ -18,13 +18,12 @@ from stability.page.components import COMPONENTS
 from stability.page.css import page_css
 from stability.page.first_paint import FIRST_PAINT
 from stability.page.glossary_text import glossary_markdown
-from stability.page.pieces import Element, Picture, Slot, data_table
+from stability.page.pieces import Element, Picture, Slot
 from stability.page.playback import playback_data
 from stability.page.renderer import Renderer, draw_piece, held_container
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
-from stability.page.table_headings import TRIED_HEADINGS
 from stability.records.knobs import ChoiceList, Knob, settings_matching
 from stability.records.view import BENCH_LINKS
 from stability.theory.prediction import predict
@@ -80,17 +79,19 @@ def main() -> None:
 
 def main_area(server: Server, session: Session, parts: Containers) -> None:
     """Draw the current run from its verdicts on, or say why it cannot be shown."""
+    settings_above(session)
     trains = session.page.view.bench_link.trains
     cards_above = held_container(st, page_layout.VERDICTS, horizontal=True) if trains else None
     containers = {**parts, Slot.CARDS: cards_above or st.container()}
     containers[Slot.PROGRESS] = toolbar(server, session)
     pinned_runs(server, session)
     message, fits = st.empty(), server.fits(session.page.record)  # as in `notices`
-    if session.lacks_schemes:
-        return message.info(prose.NO_SCHEMES, icon=":material/add_chart:")
-    if not fits:
+    obstacle = refusals.obstacle_pieces(session)
+    if obstacle or not fits:
         with message.container():
-            draw_pieces(*refusals.refusal_pieces(server, session))
+            draw_pieces(*(obstacle or refusals.refusal_pieces(server, session)))
+    if obstacle:
+        return
     if not (fits or refusals.can_show_start(server, session)):
         with st.container(key=page_layout.RIGHT_CHART):
             draw_pieces(*refusals.foretold_pieces(session))
@@ -148,6 +149,15 @@ def control(session: Session, name: str, key: str = "") -> None:
         on_change=lambda: session.enter_value(name, st.session_state[key]),
         **found.arguments,
     )
+
+
+def settings_above(session: Session) -> None:
+    """Draw the controls and buttons that stand over all that a bench shows."""
+    if names := session.page.view.bench_link.above:
+        for name in names:
+            control(session, name)
+        with st.container(**CENTRED, gap="small", key=page_layout.ABOVE):
+            draw_pieces(*widgets.bench_buttons(session))
 
 
 def draw_pieces(*pieces: Element | Picture) -> None:
@@ -237,7 +247,7 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
                 controls(session, shown)
         with st.container(key=page_layout.SHARED_STEP):
             progress = st.container()
-            if session.opens_run:
+            if session.opens_run and session.page.view.bench_link.plays:
                 server.components[key](
                     data=playback_data(session.page, idle),
                     key=key,
@@ -305,19 +315,9 @@ def look_closer(session: Session) -> Containers:
 
 def tried_experiments(session: Session, container: DeltaGenerator) -> None:
     """List all experiments that were trained to their end; a button opens each again."""
-    if session.page.view.open_section != "tried":
-        return
-    if not session.history:
-        container.caption("Each experiment that came to its end is listed here.")
-        return
-    rows, owners = session.tried_table()
-    key = f"tried_{len(rows)}"
-    buttons = button_column(key, lambda row: session.reopen(owners[row]))
-    pins = button_column(f"pin_{key}", lambda row: session.pin(owners[row]))
-    with container.container():
-        headings = {"open": buttons, "pin": pins, **TRIED_HEADINGS}
-        rows = rows.assign(open="Open", pin="Pin")[[*headings]]
-        draw_pieces(data_table(rows, headings), widgets.tried_download(session, f"csv_{key}"))
+    if session.page.view.open_section == "tried":
+        with container.container():
+            draw_pieces(*widgets.tried_pieces(session, button_column))
 
 
 def button_column(key: str, press: Callable[[int], None]) -> Any:

@@ -22,6 +22,7 @@ MATRICES = "matrices_beside"
 CLOSER_CHART = "closer_chart"
 SETTING = "setting"  # the prefix of the keys of the rows of all settings
 TOP = "top"
+ABOVE = "above"
 NETWORK = "network"
 VERDICTS = "verdicts"
 CARD = "card"  # the prefix of the keys of all cards

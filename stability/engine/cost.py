@@ -190,11 +190,15 @@ def replace_and_mend(record: Settings, settings: dict[str, int]) -> Settings:
 def describe_refusal(
     record: Record, nearest: Record, cost: Cost, speed: Speed, most_seconds: float, most_bytes: int
 ) -> tuple[str, str]:
-    """Return the settings that would fit, in words, and a sentence that refuses and offers them."""
+    """Return the settings that would fit, in words, and a sentence that refuses and offers them.
+
+    No setting fits if `nearest` is the record itself.
+    """
     knobs, changed = nearest.knobs(), nearest.differences(record)
     words = ", ".join(knobs[name].label_with_value(value) for name, value in changed.items())
     needed = describe_excess(speed.seconds(cost), cost.bytes, most_seconds, most_bytes)
-    return words, f"This run would take about {needed}. It fits with {words}."
+    fitting = f"It fits with {words}." if words else "No setting makes it fit."
+    return words, f"This run would take about {needed}. {fitting}"
 
 
 def describe_excess(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -71,6 +72,12 @@ class NetworkPlan:
     @cached_property
     def parameters(self) -> int:
         return sum(layer.parameters for layer in self.layers)
+
+    @cached_property
+    def units(self) -> list[int]:
+        """The number of units behind each layer."""
+        sizes = [layer.sizes[1] if layer.sizes else 0 for layer in self.layers]
+        return list(accumulate(sizes, lambda before, size: size or before, initial=self.widths[0]))
 
     def scheme_layers(self) -> list[Layer]:
         """Return the Linear layers as schemes take them, each with the activation behind it.
@@ -183,7 +190,9 @@ def plan_layer(text: str, layer: LayerText) -> PlannedLayer:
             require_size(text, layer, size)
         if reason := kind.refusal(arguments):
             raise TypeError(reason)
-        parameters = try_layer(kind, arguments, sizes)
+        fan_in = sizes[0] if sizes else 2
+        typed = tuple((name, type(value), value) for name, value in arguments.items())
+        parameters = try_layer(layer.name, typed, fan_in)
     except TextError:
         raise
     except REFUSALS as error:
@@ -199,11 +208,14 @@ def require_size(text: str, layer: LayerText, size: Any) -> None:
         raise TextError(text, layer.offset, reason)
 
 
-def try_layer(kind: LayerKind, arguments: Mapping[str, Any], sizes: Sizes | None) -> int:
-    """Build and call a layer without memory for its numbers. Returns how many parameters it has."""
-    fan_in = sizes[0] if sizes else 2
+@lru_cache(maxsize=1024)
+def try_layer(name: str, arguments: tuple[tuple[str, type, Any], ...], fan_in: int) -> int:
+    """Build and call a layer without memory for its numbers. Returns how many parameters it has.
+
+    Arguments have their types beside them, since 1 and True are equal.
+    """
     with torch.device("meta"), torch.no_grad():
-        module = kind.make(**arguments)
+        module = LAYER_KINDS[name].make(**{name: value for name, _, value in arguments})
         module(torch.empty(2, fan_in))
     return sum(parameter.numel() for parameter in module.parameters())
 

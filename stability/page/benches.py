@@ -18,19 +18,25 @@ from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import Cost, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
+from stability.modules.pasted_diagnosis import PastedDiagnosis, diagnosis_cost, why_not_diagnosed
 from stability.page.card_buttons import remedy_buttons
 from stability.page.cards import card_htmls, claim_html
 from stability.page.cure_section import search_progress
 from stability.page.matrix_html import matrices_html
+from stability.page.network_bench import NETWORK_SECTIONS, NetworkScene, network_buttons
 from stability.page.network_svg import network_html
-from stability.page.pieces import Cards, Picture, Piece, Slot, html, paragraphs
+from stability.page.pieces import Cards, Element, Picture, Piece, Slot, html, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.product_sentences import sentences_about_product
 from stability.page.safe_text import sentences_html
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
+from stability.page.session import Session
+from stability.page.settings import experiment_in_words
 from stability.records.experiment import Experiment
 from stability.records.page import Page
+from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product
+from stability.text import number
 
 NORM_PANEL = ("norm",)
 
@@ -132,15 +138,21 @@ class Bench:
     rest; `last_pieces(count)` follow them, since they take long when they are first made, but not
     at the first draw. `searchable(record)` names the searches whose results it shows, by scheme.
     Of a run that costs too much, `start(record)` is the short one that costs as much as the state
-    before the first step, and `foretold(record)` a picture that costs nothing.
+    before the first step, and `foretold(record)` a picture that costs nothing. `obstacle(record)`
+    says why nothing can be computed, `words(record)` are the settings in a few words, of which a
+    presenter changes those `presented`. `buttons(session)` stand above all that is shown.
     """
 
     stream: Callable[[Any], AnyStream]
     cost: Callable[[Any], Cost]
     shrinkable: tuple[str, ...]
-    scene: type[TrainScene | ProductScene]
+    scene: type[TrainScene | ProductScene | NetworkScene]
     sections: Mapping[str, Section]
-    foretold: Callable[[Any], Picture]
+    words: Callable[[Any], str]
+    presented: tuple[str, ...]
+    foretold: Callable[[Any], Picture] | None = None
+    obstacle: Callable[[Any], str] = lambda record: ""
+    buttons: Callable[[Session], list[Element]] = lambda session: []
     searchable: Callable[[Any], Mapping[str, SickNetwork]] = lambda record: {}
     start: Callable[[Any], Any] | None = None
 
@@ -155,6 +167,8 @@ BENCHES: Mapping[type, Bench] = {
         scene=TrainScene,
         sections=TRAIN_SECTIONS,
         searchable=lambda e: {scheme: SickNetwork.of(e, scheme) for scheme in e.schemes},
+        words=experiment_in_words,
+        presented=("schemes", "activation", "depth"),
         start=lambda e: replace(e, steps=1),
         foretold=lambda e: Picture(
             charts.depth_spec(e, panels=frames.FORETOLD_PANELS), frames.foretold_tables(e)
@@ -166,7 +180,20 @@ BENCHES: Mapping[type, Bench] = {
         shrinkable=("replicates", "count", "n"),
         scene=ProductScene,
         sections=PRODUCT_SECTIONS,
+        words=lambda p: f"{p.count} factors of {p.n} × {p.n}, sigma {number(p.sigma)}",
+        presented=("n", "sigma", "count"),
         foretold=lambda p: Picture(charts.product_spec(p), frames.product_tables(p, NOTHING)),
+    ),
+    PastedNetwork: Bench(
+        stream=PastedDiagnosis,
+        cost=diagnosis_cost,
+        shrinkable=("batch",),
+        scene=NetworkScene,
+        sections=NETWORK_SECTIONS,
+        words=lambda n: n.knobs()["scheme"].title(n.scheme),
+        presented=("scheme", "batch"),
+        obstacle=why_not_diagnosed,
+        buttons=network_buttons,
     ),
 }
 

@@ -98,6 +98,19 @@ FIND_CURE_HELP = (
     "Some twenty single changes are tried, and pairs where none cures, each trained from the same "
     "seed, and listed beneath the charts as they end."
 )
+HEALTHY_TITLE = "Nothing found: this network can begin to learn"
+HEALTHY_NOTE = (
+    "Signal, gradients and weights are as they should be at the start. What no first look can "
+    "tell: the learning rate, real data and labels, and what happens after many steps."
+)
+NOTEBOOK_NOTE = (
+    "In a notebook any torch.nn.Module is diagnosed on your own data: convolutions, recurrent "
+    "networks and transformers, too. Nothing of it is changed."
+)
+LINK_WITHOUT_TEXT = (
+    "This text is too long for a link, which holds up to {most:,} characters of it as links spell "
+    "them. It stays here while this page is open; Copy link leaves it out."
+)
 CURE_NOTE = (
     "Each row is this network with one change, or with two where no single one cures, trained from "
     "the same seed on the same data. It is cured if its held-out loss ends below half of what "

@@ -52,6 +52,8 @@ class Server:
         bench = BENCHES[type(record)]
         nearest = nearest_that_fits(record, self.fits, bench.shrinkable)
         limits = self.speed, MOST_SECONDS, MOST_BYTES
+        if not self.fits(nearest):
+            nearest = record
         return nearest, *describe_refusal(record, nearest, bench.cost(record), *limits)
 
     def look(self, session: Session) -> Look:

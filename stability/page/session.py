@@ -19,8 +19,9 @@ from stability.page.playback import step_to_show
 from stability.page.prose import GREETING, PROMISE
 from stability.page.settings import page_knobs
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, ChoiceList
+from stability.records.knobs import Choice, ChoiceList, refusal_sentence
 from stability.records.page import Page
+from stability.records.pasted_network import PastedText
 from stability.records.view import NEWEST_STEP, SECTIONS_OF_THE_START, BenchRecord, View
 
 
@@ -96,7 +97,7 @@ class Session:
         """True until another experiment is opened; sections and pauses do not count."""
         view, first = View(bench=self.page.view.bench, lesson=self.page.view.lesson), Page()
         return (
-            replace(self.page, view=view, product=first.product) == first
+            replace(self.page, view=view, product=first.product, network=first.network) == first
             and self.history.keys() <= {first.experiment}
             and not self.answers
             and not self.lacks_schemes
@@ -162,6 +163,9 @@ class Session:
             return
         if isinstance(knob, Choice) and value in knob.absent:
             self.show_page(self.page, [knob.absent[value]], self.chosen_schemes)
+        elif isinstance(knob, PastedText) and len(value) > knob.most:
+            notes = [f"{refusal_sentence(name, value, knob.legal_values())}; it was left out."]
+            self.show_page(self.page, notes, self.chosen_schemes)
         elif isinstance(knob, ChoiceList):
             self._enter_schemes(name, knob, value)
         elif name == "section":
@@ -244,6 +248,11 @@ class Session:
     def reopen(self, record: BenchRecord) -> None:
         """Show settings that were tried before, or are offered instead of too large ones."""
         self.show_page(self.page.with_record(record))
+
+    def open_on_train(self, experiment: Experiment) -> None:
+        """Train this experiment; what is set on the other benches stays."""
+        page = self.page.with_record(experiment)
+        self.show_page(replace(page, view=View(view=self.page.view.view)))
 
     def open_bench(self, bench: str) -> None:
         """Show another bench, or the list of lessons; what is set on the benches stays."""

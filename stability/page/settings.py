@@ -14,11 +14,12 @@ def page_knobs(page: Page) -> dict[str, Knob]:
 
 
 def shown_settings(page: Page) -> dict[str, Knob]:
-    """Return the settings of the open bench that have an effect."""
+    """Return the settings of the open bench that have an effect, but for those above it."""
     settings, record = dict(page.record.knobs()), page.record
     if isinstance(record, Experiment) and record.dataset_row.fixed_features:
         del settings["features"]
-    return settings
+    above = page.view.bench_link.above
+    return {name: knob for name, knob in settings.items() if name not in above}
 
 
 def default_record(page: Page) -> BenchRecord:
@@ -38,3 +39,9 @@ def folded_groups(page: Page) -> dict[str, tuple[dict[str, Knob], int]]:
         if not knob.main:
             group[name] = knob
     return {label: (group, len(group.keys() & changed)) for label, group in groups.items() if group}
+
+
+def experiment_in_words(e: Experiment) -> str:
+    """Return the main settings of an Experiment in a few words."""
+    rate = e.knobs()["learning_rate"].spell(e.learning_rate)
+    return f"{e.phi.label}, {e.depth} × {e.width}, {e.optimizer_row.label} {rate}"

@@ -122,6 +122,26 @@ GAIN_HEADINGS = {
         "Mean square of the gradient behind the first layer over that before it"),
     "predicted_backward": column("predicted ", SPELLED, "Units times the variance"),
 }
+DIAGNOSIS_HEADINGS = {
+    "layer": column("Layer", help="Its name in the module", width=65),
+    "kind": column("Kind", width=95),
+    "fan_out": column("Units", "%d", "The number of units of a Linear layer", width=60),
+    "signal": column("Signal", SPELLED, "RMS of what the layer returns", width=75),
+    "signal_gradient": column("Its gradient", SPELLED,
+        "RMS of the loss's derivative by it, for one example", width=90),
+    "weight_gradient": column("Weight gradient", SPELLED,
+        "Norm of the loss's derivative by the weights", width=105),
+}
+ALL_DIAGNOSIS_HEADINGS = DIAGNOSIS_HEADINGS | {
+    "fan_in": column("fan_in", "%d", "The number of inputs of a unit"),
+    "weight_std": column("Weight std", SPELLED, "Standard deviation of the weights"),
+    "looks_like": column("Looks like", help="The initialization whose weights have this spread"),
+    "spread": column("Spread", SPELLED, "What of the signal differs between examples"),
+    "flat": column("Flat", "percent", "Activations where the function is flat"),
+    "dead": column("Dead", "percent", "Units that are off for every example"),
+    "twins": column("Alike", "percent", "Units with the same weights as another"),
+    "leaves": column("Leaves", help="Number formats that cannot hold the signal"),
+}
 CURE_HEADINGS = {
     "change": column("Change", help="Everything else stays as it is, the seed too", width=230),
     "verdict": column("Verdict", help="After the last step"),

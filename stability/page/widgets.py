@@ -6,20 +6,23 @@ from functools import partial
 from typing import Any
 
 from stability.course.lessons import Lesson
+from stability.modules.text_error import EXAMPLE_OF_SIZES
 from stability.page.benches import BENCHES, section_row
 from stability.page.course_page import neighbouring_lessons, option_icon
 from stability.page.glossary_text import describe_schemes
-from stability.page.pieces import Element, button
+from stability.page.pieces import Element, button, data_table
 from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
 from stability.page.settings import page_knobs, shown_settings
+from stability.page.table_headings import TRIED_HEADINGS
 from stability.page_layout import OPTION, SMALL_BUTTON, presenter_key, undo_key
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
 from stability.records.page import Page
+from stability.records.pasted_network import PastedText
 from stability.records.view import View
-from stability.text import number as spell
 
+MOST_LINES = 11  # of a text in sight
 SEARCH_FIELD: dict[str, Any] = {  # searches while one types; its cross clears it
     "label": "Find", "type": "search", "live": True, "placeholder": "Find a setting: lr, bf16 …",
     "label_visibility": "collapsed", "icon": ":material/search:",
@@ -73,6 +76,9 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
                 "select_all": False,
                 "placeholder": "Choose or type: He, kaiming, N(0, 0.02)",
             }
+        case PastedText():
+            lines = min(max(3, value.count("\n") + 1), MOST_LINES)
+            return "text_area", {"height": 24 * lines + 26, "placeholder": EXAMPLE_OF_SIZES}
         case Choice():
             labels = knob.menu_labels
             return "selectbox", {"options": list(labels), "format_func": labels.get}
@@ -112,6 +118,11 @@ def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
     return buttons
 
 
+def bench_buttons(session: Session) -> list[Element]:
+    """Return the buttons that stand above all that a bench shows."""
+    return BENCHES[type(session.page.record)].buttons(session)
+
+
 def presenter_buttons(session: Session) -> list[Element]:
     """Return the buttons of the presenter view, each with its key on the keyboard."""
     rows: list[tuple[str, str, Callable[[], None], str]] = []
@@ -134,14 +145,9 @@ def presenter_buttons(session: Session) -> list[Element]:
 
 def presenter_settings(page: Page) -> tuple[str, dict[str, Knob]]:
     """Return the settings of the open bench in a few words, and those that a presenter changes."""
-    if isinstance(record := page.record, Experiment):
-        rate = record.knobs()["learning_rate"].spell(record.learning_rate)
-        words = f"{record.phi.label}, {record.depth} × {record.width}, "
-        words += f"{record.optimizer_row.label} {rate}"
-    else:
-        words = f"{record.count} factors of {record.n} × {record.n}, sigma {spell(record.sigma)}"
-    changed = "schemes", "activation", "depth", "n", "sigma", "count"
-    return words, {name: knob for name, knob in shown_settings(page).items() if name in changed}
+    bench = BENCHES[type(page.record)]
+    shown = shown_settings(page).items()
+    return bench.words(page.record), {name: knob for name, knob in shown if name in bench.presented}
 
 
 def undo_button(session: Session, name: str, default: Any) -> Element:
@@ -185,10 +191,23 @@ def section_buttons(session: Session) -> list[Element]:
     ]
 
 
-def tried_download(session: Session, key: str) -> Element:
-    """Return the button that saves all experiments tried, with their settings and links."""
-    options = {"on_click": "ignore", "key": key, "file_name": "tried.csv", "mime": "text/csv"}
-    return Element("download_button", "Download as CSV", {"data": session.tried_csv} | options)
+def tried_pieces(session: Session, button_column: Callable[..., Any]) -> list[Element]:
+    """Return the table of all experiments tried, and the button that saves it.
+
+    `button_column(key, press)` returns the heading of a column of buttons, one for each row.
+    """
+    if not session.history:
+        return [Element("caption", "Each experiment that came to its end is listed here.")]
+    rows, owners = session.tried_table()
+    key = f"tried_{len(rows)}"
+    buttons = button_column(key, lambda row: session.reopen(owners[row]))
+    pins = button_column(f"pin_{key}", lambda row: session.pin(owners[row]))
+    headings = {"open": buttons, "pin": pins, **TRIED_HEADINGS}
+    rows = rows.assign(open="Open", pin="Pin")[[*headings]]
+    options = {"on_click": "ignore", "file_name": "tried.csv", "mime": "text/csv"}
+    options |= {"key": f"csv_{key}"}
+    download = Element("download_button", "Download as CSV", {"data": session.tried_csv} | options)
+    return [data_table(rows, headings), download]
 
 
 def figure_settings(page: Page, lesson: Lesson) -> list[str]:

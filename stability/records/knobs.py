@@ -49,6 +49,10 @@ class Knob:
         """Return a value as a link spells it."""
         return str(value)
 
+    def fits_link(self, value: Any) -> bool:
+        """Return False if a value is too long for a link, which then leaves it out."""
+        return True
+
     def title(self, value: Any) -> str:
         """Return a value in words for people."""
         return self.spell(value)
@@ -189,7 +193,8 @@ class Choice(Knob):
         return {key: self.title(key) for key in self.rows} | dict(self.absent)
 
     def title(self, value: str) -> str:
-        return getattr(self.rows[value], "label", value)
+        row = self.rows[value]
+        return row if isinstance(row, str) else getattr(row, "label", value)
 
     def legal_values(self) -> str:
         return "one of " + ", ".join(filter(None, self.rows))

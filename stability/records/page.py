@@ -5,12 +5,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stability.records.experiment import Experiment, scheme_disagreements
+from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product
 from stability.records.record import VERSION
 from stability.records.view import BenchRecord, View
 from stability.text import capitalize_first, quote
 
-RECORD_FIELDS: dict[type[BenchRecord], str] = {Experiment: "experiment", Product: "product"}
+RECORD_FIELDS: dict[type[BenchRecord], str] = {
+    Experiment: "experiment", Product: "product", PastedNetwork: "network"
+}  # fmt: skip
 PIN_PREFIXES = "pin", "pin2", "pin3"
 
 
@@ -22,6 +25,7 @@ class Page:
     view: View = field(default_factory=View)
     pins: tuple[Experiment, ...] = ()
     product: Product = field(default_factory=Product)
+    network: PastedNetwork = field(default_factory=PastedNetwork)
 
     @property
     def last_step(self) -> int:
@@ -92,7 +96,7 @@ class Page:
                 settings[key] = text
         view, view_notes = View.from_query(view_settings, base.view)
         page = replace(base, view=view)
-        base_record: Any = page.record  # an Experiment or a Product
+        base_record: Any = page.record
         record, notes = type(base_record).from_query(settings, base_record)
         page, notes = page.with_record(record), notes + view_notes
         if pins and view.bench_link.trains:

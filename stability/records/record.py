@@ -60,7 +60,11 @@ class Record:
     def spell_differences(self, base: "Record") -> dict[str, str]:
         """Return the settings that differ from those of `base`, as the text of a link."""
         knobs = self.knobs()
-        return {name: knobs[name].spell(value) for name, value in self.differences(base).items()}
+        return {
+            name: knobs[name].spell(value)
+            for name, value in self.differences(base).items()
+            if knobs[name].fits_link(value)
+        }
 
     def to_query(self) -> dict[str, str]:
         """Return the version `v` and all settings off their defaults, as the text of a link."""

@@ -8,20 +8,26 @@ from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.schemes import scheme_title
 from stability.records.experiment import Experiment, canonical_scheme
 from stability.records.knobs import Choice, Integer, Knob, setting
+from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product
 from stability.records.record import Record
 
-BenchRecord = Experiment | Product
+BenchRecord = Experiment | Product | PastedNetwork
 
 
 @dataclass(frozen=True)
 class BenchLink:
-    """A bench in links: its label, its kind of record, and its sections of "Look closer"."""
+    """A bench in links: its label, its kind of record, and its sections of "Look closer".
+
+    Controls of the settings `above` stand over all that is shown, and not in the sidebar.
+    """
 
     label: str
     record: type[BenchRecord] | None = None  # None: a list of lessons
     sections: Mapping[str, str] = field(default_factory=dict)
     trains: bool = False  # with schemes on chips, pins, a heat map, and a list of runs tried
+    plays: bool = True  # step by step
+    above: tuple[str, ...] = ()
 
 
 # fmt: off
@@ -34,6 +40,8 @@ BENCH_LINKS = {
     "product": BenchLink("Products", Product, sections={
         "healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values",
         "norms": "Numbers", "take": "Take along"}),
+    "network": BenchLink("Your network", PastedNetwork, plays=False, above=("architecture",),
+        sections={"layers": "Layers", "notebook": "In a notebook"}),
     "course": BenchLink("Course"),
 }
 # fmt: on

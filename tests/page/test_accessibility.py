@@ -41,6 +41,11 @@ STATES = {
 STATES |= {
     f"train, {key}": f"{SMALL}&dataset=moons&section={key}" for key in BENCH_LINKS["train"].sections
 }
+STATES["a network that cannot be read"] = "bench=network&architecture=9-8-x"
+STATES |= {
+    f"your network, {key}": f"bench=network&section={key}"
+    for key in BENCH_LINKS["network"].sections
+}
 STATES |= {f"products, {key}": f"{FEW}&section={key}" for key in BENCH_LINKS["product"].sections}
 ALLOWED: dict[tuple[str, str], str] = {}  # rule of axe and selector: the reason why it may stay
 GRAVE = {"serious", "critical"}

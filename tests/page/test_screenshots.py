@@ -85,6 +85,7 @@ STATES: dict[
     "learned": (f"{FUNCTIONS}&section=learned&seed=76", scroll_to_functions),
     "lesson": ("lesson=vanishing-sigmoid&answer=3", until_visible("Holds here:")),
     "present": ("lesson=vanishing-sigmoid&answer=shown&view=present", until_visible("Holds here:")),
+    "network": ("bench=network", until_visible("Vanishing")),
     "products": ("bench=product&section=healing", until_visible("factor 100 of 100")),
 }
 

@@ -47,6 +47,8 @@ TOUCHES = {
     "train": lambda session: session.open_bench("train"),
     "products": lambda session: session.open_bench("product"),
     "course": lambda session: session.open_bench("course"),
+    "network": lambda session: session.open_bench("network"),
+    "text": lambda session: session.enter_value("architecture", "9-8 7 relu\n"),
     "present": Session.toggle_presenter_view,
     "moment": lambda session: session.show_step("40"),
     "newest": lambda session: session.show_step(""),

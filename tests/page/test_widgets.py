@@ -11,7 +11,7 @@ from stability.records.page import Page
 from stability.records.view import View
 
 
-@pytest.mark.parametrize("bench", ["train", "product"])
+@pytest.mark.parametrize("bench", ["train", "product", "network"])
 def test_every_setting_has_a_control_that_offers_its_value(bench):
     page = Page(view=View(bench=bench))
     chosen = page.experiment.schemes

@@ -10,6 +10,7 @@ from stability.catalogues.schemes import SCHEMES
 from stability.engine.measurement import PROFILES
 from stability.records.experiment import Experiment
 from stability.records.page import PIN_PREFIXES, Page
+from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product
 from stability.records.view import HEAT_MAP_QUANTITIES, View
 
@@ -34,7 +35,12 @@ EXPERIMENTS = st.builds(
     seed=st.integers(0, 2**31 - 1),
 )
 
-
+NETWORKS = st.builds(
+    PastedNetwork,
+    architecture=st.text(max_size=200),
+    scheme=st.sampled_from(["", *SCHEMES]),
+    batch=st.integers(8, 1024),
+)
 PAGES = st.builds(
     Page, EXPERIMENTS, VIEWS, st.lists(EXPERIMENTS, max_size=3, unique=True).map(tuple)
 )
@@ -51,6 +57,12 @@ def test_a_link_to_products_carries_their_settings_and_leaves_out_what_is_not_se
         page, product=product, view=replace(page.view, bench="product", section="bounds")
     )
     assert Page.from_query(page.to_query()) == (Page(view=page.view, product=product), [])
+
+
+@given(NETWORKS)
+def test_a_link_to_a_pasted_network_carries_its_text_as_it_is(network):
+    page = Page(view=View(bench="network"), network=network)
+    assert Page.from_query(page.to_query()) == (page, [])
 
 
 @given(PAGES, PAGES)
@@ -80,9 +92,9 @@ def test_a_link_is_plain_text_and_says_only_what_differs_from_the_defaults(exper
 
 
 def test_no_setting_of_a_bench_is_called_as_one_of_the_view():
-    assert not {field.name for bench in (Experiment, Product) for field in fields(bench)} & {
-        field.name for field in fields(View)
-    }
+    benches = Experiment, Product, PastedNetwork
+    names = {field.name for bench in benches for field in fields(bench)}
+    assert not names & {field.name for field in fields(View)}
 
 
 @given(
