@@ -1,7 +1,7 @@
 """Scale and shift weights by what data become in their layer, in order of execution."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from stability.modules.sizes import is_measurable, norm, plain, rms, spread_over
 from stability.modules.tensors import batch_axis, batch_size, tensors_in
 from stability.modules.weight_matrices import WeightLayer, WeightMatrix
 
+LARGEST_SCORES = 2.0  # standard deviation; rows of attention are nearly one-hot beyond
+MASKED = -1e3  # scores below are masked
 READOUT_SIZE = 0.3  # small against what tells classes apart, so that the first answers are guesses
 
 
@@ -40,8 +42,11 @@ class Balancing:
     of them share says nothing. The readouts start small.
     """
 
-    def __init__(self, recipe: Recipe, readouts: set[int], inputs: Any):
-        self.recipe, self.readouts = recipe, readouts
+    def __init__(self, sizes: Mapping[int, float], recipe: Recipe, inputs: Any):
+        """Prepare a pass; `sizes` are for layers, by id, that the recipe's size is not for."""
+        self.sizes, self.recipe = dict(sizes), recipe
+        self.tamed: dict[int, float] = {}  # the sizes that layers behind too large scores need
+        self.steps: dict[Any, int] = {}  # of the graph, with the ids of their layers
         self.examples = batch_size(inputs, None)
         self.done: set[int] = set()
         self.outputs: list[Tensor] = []
@@ -63,13 +68,28 @@ class Balancing:
             return output
         if layer.output_matrices:
             output = self.balance(layer, z, again)
-        if id(layer) not in self.readouts:
-            self.outputs.append(next(tensors_in(output)))
+        z = next(tensors_in(output))
+        self.steps[z.grad_fn] = id(layer)
+        if id(layer) not in self.sizes:
+            self.outputs.append(z)
         return output
+
+    def see_scores(self, scores: Tensor, made_of: Sequence[Tensor]) -> None:
+        """Look at what a softmax is given; the layers behind share what is too large for it."""
+        if not is_measurable(scores):
+            return
+        numbers = plain(scores)
+        numbers = numbers[(numbers > MASKED) & numbers.isfinite()]
+        size = float(numbers.std()) if numbers.numel() > 1 else 0.0
+        if size > LARGEST_SCORES:
+            behind = layers_behind(made_of, self.steps)
+            for key in behind:
+                before = self.sizes.get(key, self.recipe.size)
+                self.tamed[key] = before * size ** (-1 / len(behind))
 
     def balance(self, layer: WeightLayer, z: Tensor, again: Callable[[], Any]) -> Any:
         """Scale a layer by its output z, shift its biases, and return the output after that."""
-        size = READOUT_SIZE if id(layer) in self.readouts else self.recipe.size
+        size = self.sizes.get(id(layer), self.recipe.size)
         scale_weights(layer.output_matrices, size, self.size_of(z, layer.unit_axis))
         bias = layer.output_bias
         if self.recipe.centred and bias is not None:
@@ -126,24 +146,21 @@ def scale_weights(matrices: Sequence[WeightMatrix], size: float, measured: float
                 matrix.write(matrix.read() * (size / measured))
 
 
-def find_readouts(calls: Sequence[tuple[WeightLayer, Sequence[Any]]], outputs: Any) -> set[int]:
-    """Return the ids of the layers from which a way leads to the outputs past no other layer.
+def layers_behind(tensors: Iterable[Tensor], steps: Mapping[Any, int]) -> set[int]:
+    """Return the ids of the layers from which a way leads to tensors past no other layer.
 
-    Each call has the steps of the graph that made its tensors.
+    `steps` are the steps of the graph with which layers end.
     """
-    nodes = {}
-    for layer, steps in calls:
-        nodes.update(dict.fromkeys(steps, id(layer)))
-    waiting: list[Any] = [x.grad_fn for x in tensors_in(outputs)]
+    waiting: list[Any] = [tensor.grad_fn for tensor in tensors]
     seen: set[Any] = set()
     found = set()
     while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
+        step = waiting.pop()
+        if step is None or step in seen:
             continue
-        seen.add(node)
-        if node in nodes:
-            found.add(nodes[node])
+        seen.add(step)
+        if step in steps:
+            found.add(steps[step])
         else:
-            waiting += [before for before, _ in node.next_functions]
-    return found or {id(layer) for layer, _ in calls[-1:]}
+            waiting += [before for before, _ in step.next_functions]
+    return found

@@ -6,9 +6,11 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from stability.modules.attention import attention_scores
 from stability.modules.weight_matrices import WeightLayer, WeightMatrix, known_layers, reshaped
 
 Visit = Callable[[WeightLayer, Callable[[], Any], Sequence[Any], Any], Any]
+SeeScores = Callable[[Tensor, Sequence[Tensor]], None]
 Owners = Mapping[int, tuple[nn.Module, str]]  # of the ids of parameters
 
 
@@ -29,19 +31,30 @@ class BareWeights(TorchFunctionMode):
     """Call `visit(layer, again, inputs, output)` at each product with a bare weight.
 
     What it returns is the result of the product. `layers` gains the layer of each parameter, as it
-    is first used.
+    is first used. `see_scores` is called with what each softmax is
+    given, and with what that is made of.
     """
 
-    def __init__(self, owners: Owners, layers: dict[int, WeightLayer], visit: Visit):
+    def __init__(
+        self,
+        owners: Owners,
+        layers: dict[int, WeightLayer],
+        visit: Visit,
+        see_scores: SeeScores | None = None,
+    ):
         super().__init__()
-        self.owners, self.layers, self.visit = owners, layers, visit
+        self.owners, self.layers, self.visit, self.see_scores = owners, layers, visit, see_scores
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        kwargs = kwargs or {}
+        kwargs, name = kwargs or {}, getattr(func, "__name__", "")
+        if self.see_scores and name == "softmax" and args:
+            self.see_scores(args[0], args[:1])
+        elif self.see_scores and name == "scaled_dot_product_attention" and len(args) > 1:
+            self.see_scores(attention_scores(tuple(args), kwargs), args[:2])
         output = func(*args, **kwargs)
-        position = WEIGHT_POSITIONS.get(getattr(func, "__name__", ""))
+        position = WEIGHT_POSITIONS.get(name)
         if position is None or not self.owners:
             return output
         for place in position:
@@ -74,6 +87,8 @@ WEIGHT_POSITIONS = {
     "bmm": (1, 0), "addmm": (2, 1), "baddbmm": (2, 1), "conv1d": (1,), "conv2d": (1,),
     "conv3d": (1,),
 }  # fmt: skip
+
+
 UNITS_FIRST = {"linear", "embedding", "conv1d", "conv2d", "conv3d"}
 
 

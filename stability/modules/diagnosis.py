@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedParameter
 
 from stability.modules.examination import Examination
 from stability.modules.finding import ModuleFinding
 from stability.modules.kinds import findings_of
+from stability.modules.refusals_of_modules import check_module
 from stability.modules.safekeeping import untouched
 from stability.modules.table_by_layer import layer_table
+from stability.modules.tried_remedies import TrainingSetup, TriedRemedies, try_each_remedy
 
 if TYPE_CHECKING:
     from stability.charts.network_profiles import ProfilesChart
@@ -25,6 +26,7 @@ class Diagnosis:
 
     findings: tuple[ModuleFinding, ...]
     frame: pd.DataFrame = field(repr=False)
+    setup: TrainingSetup = field(repr=False)
 
     @property
     def healthy(self) -> bool:
@@ -37,6 +39,14 @@ class Diagnosis:
 
         marks = {finding.where: finding.kind for finding in reversed(self.findings)}
         return module_profiles(self.frame, marks)
+
+    def try_remedies(self, steps: int = 50) -> TriedRemedies:
+        """Train with each remedy and without, from the same batch; nothing is changed by it.
+
+        Each is applied as printed, and trains with SGD with momentum (rates 0.01 and 0.1) and with
+        Adam (0.001 and 0.01); the best loss counts. ValueError for a diagnosis without a loss.
+        """
+        return try_each_remedy(self.setup, self.findings, steps)
 
     def __str__(self) -> str:
         if self.healthy:
@@ -93,21 +103,5 @@ def diagnose(
     check_module(module)
     with untouched(module, inputs, targets) as safe:
         look = Examination(module, inputs, targets, loss, safe)
-        return Diagnosis(tuple(findings_of(look)), layer_table(look))
-
-
-def check_module(module: nn.Module) -> None:
-    """Raise ValueError for a module of which nothing can be said."""
-    if not isinstance(module, nn.Module):
-        raise ValueError(f"module must be a torch.nn.Module, not {type(module).__name__}")
-    parameters = dict(module.named_parameters())
-    if any(type(part).__module__.startswith(("torch.ao.nn.quantized", "torch.nn.quantized"))
-           for part in module.modules()):  # fmt: skip
-        raise ValueError("the module is quantised: its weights are whole numbers without gradients")
-    if not parameters:
-        raise ValueError("the module has no parameters: there is nothing that could train")
-    for name, parameter in parameters.items():
-        if isinstance(parameter, UninitializedParameter):
-            raise ValueError(f"`{name}` is lazy and has no shape yet: call the module once before")
-        if parameter.is_meta:
-            raise ValueError(f"`{name}` is on the meta device and has no numbers: materialize it")
+        setup = TrainingSetup(module, inputs, targets, loss)
+        return Diagnosis(tuple(findings_of(look)), layer_table(look), setup)

@@ -15,6 +15,7 @@ from stability.modules.weight_matrices import NORMALIZATIONS, WeightLayer, Weigh
 from stability.text import quote
 
 LARGEST_ORTHOGONAL = 2**23  # entries; the decomposition of a larger matrix takes many seconds
+MOST_BLOCKS = 2**20  # of a weight; they are numbered
 FORGET_BIAS = 1.0  # an LSTM remembers from the start (Jozefowicz et al. 2015)
 
 
@@ -40,10 +41,14 @@ class LayerDraws:
         fans = self.layer(index, matrix.fan_in, matrix.fan_out)
         return self.scheme.draw(shape if self.scheme.weights else fans, draws)
 
-    def weight(self, matrix: WeightMatrix, index: int) -> tuple[Tensor, Tensor]:
-        """Return a weight in its own shape and the biases of its units, complex where it is."""
+    def weight(self, matrix: WeightMatrix, index: int, place: int) -> tuple[Tensor, Tensor]:
+        """Return a weight in its own shape and the biases of its units, complex where it is.
+
+        `place` is that of the weight among those of its layer.
+        """
         count = matrix.blocks * (2 if matrix.read().is_complex() else 1)
-        drawn = [self.block(matrix, index, number) for number in range(count)]
+        first = place * MOST_BLOCKS
+        drawn = [self.block(matrix, index, number) for number in range(first, first + count)]
         weights, biases = (torch.stack(part) for part in zip(*drawn, strict=True))
         if count > matrix.blocks:  # the variance of real and imaginary part together
             weights = torch.complex(*weights.chunk(2)) / math.sqrt(2)
@@ -82,9 +87,9 @@ def draw_layers(layers: Iterable[WeightLayer], draws: LayerDraws) -> None:
     done: set[int] = set()
     for index, layer in numbered:
         biases: dict[str, Tensor] = {}
-        for matrix in layer.matrices:
+        for place, matrix in enumerate(layer.matrices):
             if matrix.is_trainable and not done & {id(p) for p in matrix.parameters}:
-                weights, biases[matrix.bias_name] = draws.weight(matrix, index)
+                weights, biases[matrix.bias_name] = draws.weight(matrix, index, place)
                 matrix.write(weights)
                 done |= {id(p) for p in matrix.parameters}
         for owner, name in layer.biases:

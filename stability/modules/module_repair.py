@@ -1,16 +1,15 @@
 """Re-initialize a module in place: by a scheme, or so that data keep their size through it."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from stability.modules.balancing import RECIPES, Balancing, find_readouts
-from stability.modules.bare_weights import BareWeights, Visit, bare_parameters
-from stability.modules.diagnosis import check_module
+from stability.modules.balancing import READOUT_SIZE, RECIPES, Balancing, Recipe, layers_behind
+from stability.modules.bare_weights import BareWeights, SeeScores, Visit, bare_parameters
 from stability.modules.drawn_weights import (
     LayerDraws,
     activation_of,
@@ -18,6 +17,7 @@ from stability.modules.drawn_weights import (
     draw_normalizations,
     scheme_for_single_layers,
 )
+from stability.modules.refusals_of_modules import check_module
 from stability.modules.safekeeping import Safekeeping, untouched
 from stability.modules.tensors import call_module, tensors_in
 from stability.modules.weight_matrices import WeightLayer, known_layers
@@ -56,21 +56,23 @@ class Trial:
         self.known = dict(known_layers(module))
         self.bare = bare_parameters(module)
         self.bare_layers: dict[int, WeightLayer] = {}
-        self.calls: list[tuple[WeightLayer, Any]] = []
+        self.steps: dict[Any, int] = {}
         outputs = self.run(self.record_call)  # what does not fit raises here
-        self.readouts = find_readouts(self.calls, outputs)
+        last = set([*self.steps.values()][-1:])
+        self.readouts = layers_behind(tensors_in(outputs), self.steps) or last
         self.layers = [*self.known.values(), *self.bare_layers.values()]
 
     def record_call(
         self, layer: WeightLayer, again: Callable[[], Any], inputs: Sequence[Any], output: Any
     ) -> Any:
-        self.calls.append((layer, [tensor.grad_fn for tensor in tensors_in(output)]))
+        self.steps |= {tensor.grad_fn: id(layer) for tensor in tensors_in(output)}
         return output
 
-    def run(self, visit: Visit) -> Any:
+    def run(self, visit: Visit, see_scores: SeeScores | None = None) -> Any:
         """Return the module's outputs, while each call of a layer with weights is visited."""
         torch.manual_seed(self.seed)
-        with listening(self.known, visit), BareWeights(self.bare, self.bare_layers, visit):
+        weights = BareWeights(self.bare, self.bare_layers, visit, see_scores)
+        with listening(self.known, visit), weights:
             return call_module(self.module, self.inputs)
 
     def drawn(self, draws: LayerDraws) -> list[Tensor]:
@@ -85,16 +87,25 @@ class Trial:
         start = self.drawn(draws)
         best, chosen = math.inf, start
         for recipe in RECIPES:
-            self.kept.restore()
-            load_tensors(self.tensors, start)
-            balancing = Balancing(recipe, self.readouts, self.inputs)
-            outputs = self.run(balancing.visit)
-            unevenness = balancing.unevenness(outputs, self.seed)
+            sizes = dict.fromkeys(self.readouts, READOUT_SIZE)
+            unevenness, tamed = self.unevenness(start, recipe, sizes)
+            if tamed:
+                unevenness, _ = self.unevenness(start, recipe, sizes | tamed)
             if unevenness < best:
                 best, chosen = unevenness, [t.detach().clone() for t in self.tensors]
             if best <= LEVEL_ENOUGH:
                 break
         return chosen
+
+    def unevenness(
+        self, start: Sequence[Tensor], recipe: Recipe, sizes: Mapping[int, float]
+    ) -> tuple[float, dict[int, float]]:
+        """Balance by a recipe; return how uneven it is, and sizes that suit attention better."""
+        self.kept.restore()
+        load_tensors(self.tensors, start)
+        balancing = Balancing(sizes, recipe, self.inputs)
+        outputs = self.run(balancing.visit, balancing.see_scores)
+        return balancing.unevenness(outputs, self.seed), balancing.tamed
 
 
 @contextmanager

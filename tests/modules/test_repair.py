@@ -108,12 +108,30 @@ def test_gates_and_states_are_drawn_one_by_one():
     repair(net, torch.arange(20).reshape(5, 4) % 9)
     for gate in net.lstm.weight_hh_l0_reverse.detach().chunk(4):
         torch.testing.assert_close(gate @ gate.T, torch.eye(8))
+    assert not torch.equal(net.lstm.weight_ih_l0, net.lstm.weight_ih_l0_reverse)
     assert net.lstm.bias_ih_l0.detach().sum() == 8  # the forget gate
     assert not net.lstm.bias_hh_l0.any()
     torch.testing.assert_close(net.rnn.weight_hh_l0.detach(), torch.eye(8))
     q, k, _ = net.attend.in_proj_weight.detach().chunk(3)
     assert not torch.equal(q, k)
     torch.testing.assert_close(q @ q.T / (q @ q.T)[0, 0], torch.eye(8))
+
+
+def test_scores_of_attention_are_brought_to_where_a_softmax_is_soft():
+    class Attend(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.q, self.k, self.v, self.head = (nn.Linear(64, 64) for _ in range(4))
+
+        def forward(self, x):
+            self.rows = (self.q(x) @ self.k(x).mT).softmax(-1)  # without 1 / sqrt(64)
+            return self.head(self.rows @ self.v(x))
+
+    module = Attend()
+    x = batch(160, 64).reshape(16, 10, 64)
+    repair(module, x)
+    module(x)
+    assert module.rows.amax(-1).mean() < 0.5
 
 
 class Own(nn.Module):
