@@ -126,7 +126,7 @@ def require_scheme(plan: NetworkPlan, scheme: str) -> None:
             raise ValueError(f"{row.title} cannot start this network: {sentence}.")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def read_network(text: str) -> NetworkPlan | str:
     """Return the plan of a network, or the sentence that says why the text is none.
 

@@ -30,6 +30,7 @@ FACTORIZATION = 2  # operations / n^3 of Q and R of an n x n matrix
 PAGE_OPTIONS = {
     "description": "Signal, signal gradient and weight gradient by layer, the findings marked.",
     "usermeta": {"embedOptions": {"renderer": "canvas"}},
+    "config": {"title": {"frame": "group"}, "axisY": {"minExtent": 40, "maxExtent": 40}},
 }
 BYTES_PER_LAYER = 8192  # of a diagnosis: its rows and its chart
 
@@ -100,12 +101,16 @@ class PastedDiagnosis(Stream[PastedNetwork, DiagnosedNetwork]):
         return len(self.record.architecture) + layers * BYTES_PER_LAYER
 
 
-def diagnose_pasted(record: PastedNetwork) -> Iterator[DiagnosedNetwork]:
-    """Yield the diagnosis of a network on standard normal inputs. ValueError if it is none."""
+def diagnose_pasted(record: PastedNetwork) -> Iterator[DiagnosedNetwork | None]:
+    """Yield the diagnosis of a network on standard normal inputs; None once the network is built.
+
+    Raises ValueError if the text is no network.
+    """
     plan = read_network(record.architecture)
     if isinstance(plan, str) or (reason := why_not_diagnosed(record)):
         raise ValueError(plan if isinstance(plan, str) else reason)
     module = build_network(plan, record.scheme, record.seed, record.batch)
+    yield None  # a visitor who has left meanwhile ends it here
     inputs, task = standard_inputs(plan, record.seed, record.batch), task_of(plan)
     random = generator(record.seed, "batches")
     targets = task.targets(record.batch, plan.widths[-1], random)

@@ -174,7 +174,7 @@ def notebook_pieces(record: PastedNetwork, view: View) -> list[Piece]:
 
 def notebook_elements() -> list[Element]:
     """Return the lines that diagnose any module in a notebook, and what they do."""
-    lines = Element("code", NOTEBOOK_LINES, {"language": "python"})
+    lines = Element("code", NOTEBOOK_LINES, {"language": None, "wrap_lines": True})
     return [html(sentences_html([prose.NOTEBOOK_NOTE])), lines]
 
 
