@@ -243,7 +243,7 @@ def test_a_product_that_takes_too_long_is_refused_with_what_fits():
 def test_what_is_set_on_one_bench_is_there_when_one_comes_back():
     at = page(**TRAIN)
     trained = visit(at).page.experiment
-    for bench in ("product", "course", "train"):
+    for bench in ("product", "course", "network", "train"):
         visit(at).open_bench(bench)
         at.run()
     assert visit(at).page.experiment == trained
@@ -251,15 +251,19 @@ def test_what_is_set_on_one_bench_is_there_when_one_comes_back():
 
 # What is looked at closer
 
+SMALL_ON_EACH_BENCH = {
+    "train": TRAIN | {"dataset": "moons"},  # of which all can be drawn
+    "product": SMALL,
+    "network": {"bench": "network", "architecture": "9-8-7"},
+}
+
 
 @pytest.mark.parametrize(
     ("bench", "section"),
     [(bench, section) for bench, row in BENCH_LINKS.items() for section in row.sections],
 )
 def test_each_section_shows_something_that_was_not_there_before(bench, section):
-    at = (
-        page(**SMALL) if bench == "product" else page(**TRAIN, dataset="moons")
-    )  # of which all can be drawn
+    at = page(**SMALL_ON_EACH_BENCH[bench])
     before = set(charts(at)), len(at.dataframe), len(at.code), len(words(at))
     at = look_closer(at, section)
     drawn = set(charts(at)), len(at.dataframe), len(at.code), len(words(at))
