@@ -9,7 +9,7 @@ from stability.modules.examination import Examination
 from stability.modules.finding import REPAIR, ModuleFinding, named
 from stability.modules.findings_of_the_loss import replace_module
 from stability.modules.operation import MODULE, Operation
-from stability.modules.operations import AFFINE, PASSED_ON
+from stability.modules.operations import AFFINE, PASSED_ON, PRODUCTS
 from stability.modules.paths import Paths
 from stability.modules.trials import is_affine, mixing_module
 from stability.modules.units import excess
@@ -19,6 +19,7 @@ FEWEST_VALUES = 2
 DEAD_SHARE, SATURATED_SHARE, ONE_HOT = 0.9, 0.3, 0.9
 BOTTLENECK_UNITS, BOTTLENECK_SHARE = 4, 0.2
 DROWNED = 20.0
+LARGEST_SCORE = 3.0  # of attention that is soft: e^3 to 1
 
 
 def norms_of_one(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
@@ -130,7 +131,20 @@ def saturated_layers(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
                 f"{percent(o.units.flat)} of the activations behind {named(place)} lie where "
                 f"`{o.name}` is flat: they pass on almost no gradient."
             )
-        yield ModuleFinding("saturated", place, words, REPAIR)
+        yield ModuleFinding("saturated", place, words, soften(o, look, paths) or REPAIR)
+
+
+def soften(softmax: Operation, look: Examination, paths: Paths) -> str:
+    """Return the line that shrinks the queries and keys of attention; "" where they are hidden."""
+    o: Operation | None = softmax if softmax.is_softmax else None
+    while o and o.name not in PRODUCTS:
+        o = look.operations[o.parents[0]] if o.parents else None
+    layers = [paths.layer_before(parent) for parent in o.parents] if o else []
+    if not o or len(layers) != 2 or not all(layer and layer.weight_names for layer in layers):
+        return ""
+    names = list(dict.fromkeys(layer.weight_names[0] for layer in layers if layer))
+    factor = (LARGEST_SCORE / o.largest) ** (1 / len(names))
+    return f"for name in {names}: model.get_parameter(name).data.mul_({factor:.2g})"
 
 
 def scale_imbalances(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:

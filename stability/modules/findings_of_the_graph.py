@@ -147,7 +147,7 @@ def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             "zero_gradient", places[0],
             f"The gradient of the weights in {listed}{more} is exactly 0, and stays so through "
             f"trial steps of all others: they never begin to learn.",
-            REPAIR,
+            REPAIR if any(not f.parameter.any() for f in zero) else "",
         )  # fmt: skip
 
 
