@@ -11,16 +11,19 @@ from stability.modules import sizes
 from stability.modules.layer_shapes import argument
 from stability.modules.lineage import Lineage
 from stability.modules.operation import LossComparison
-from stability.modules.operations import DIFFERENCES, ELEMENTWISE_LOSSES
+from stability.modules.operations import COMBINATIONS, DIFFERENCES, ELEMENTWISE_LOSSES
 
 CROSS_ENTROPIES = {
     "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
 }  # fmt: skip
 
 
+COMPARED = DIFFERENCES | COMBINATIONS | ELEMENTWISE_LOSSES | CROSS_ENTROPIES
+
+
 def comparison(lineage: Lineage, name: str, args: Any, kwargs: Any) -> LossComparison | None:
     """Return what a function of the loss compares; None if it sets no outputs against targets."""
-    if name not in DIFFERENCES | ELEMENTWISE_LOSSES | CROSS_ENTROPIES:
+    if name not in COMPARED:
         return None
     first, second = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
     second = kwargs.get("other") if second is None else second

@@ -42,10 +42,11 @@ def growths(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
             yield layer.place, f"{words} {number(back[0] / back[-1])}"
     for source in paths.sources:
         start = named(source.place)
-        for layer in paths.downstream(source):
-            if source.spread > 0 and layer.spread / source.spread >= FACTOR:
-                words = f"From {start} to {named(layer.place)} the signal grows by"
-                yield layer.place, f"{words} {number(layer.spread / source.spread)}"
+        spreads = {o: o.spread / source.spread for o in paths.downstream(source)
+                   if source.spread > 0 and o.spread == o.spread}  # fmt: skip
+        if first := next((o for o, ratio in spreads.items() if ratio >= FACTOR), None):
+            words = f"Behind {start} the signal grows by up to"
+            yield first.place, f"{words} {number(max(spreads.values()))}"
         last = max((o.gradient for o in paths.sinks(source) if o.gradient > 0), default=math.nan)
         if FACTOR <= source.gradient / last < math.inf:
             words = f"On the way back to {start} the gradient grows by"
@@ -65,7 +66,7 @@ def shrinkings(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
         back = layer.time_gradients
         if back and max(back) > 0 and min(back) * TIME_FACTOR < max(back):
             words = f"Back through {len(back)} steps of time the gradient in {named(layer.place)}"
-            share = number(min(back) / max(back))
+            share = tiny(min(back) / max(back))
             yield layer.place, f"{words} shrinks to {share} of itself: the first steps do not learn"
     for source in paths.sources:
         sinks = [o for o in paths.sinks(source) if not o.weight_is_zero]
@@ -74,13 +75,18 @@ def shrinkings(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
         back_share = source.gradient / last if last else math.nan
         if back_share * factor < 1 and (back_share > 0 or underflows(source, paths)):
             words = f"On the way back from the last layer to {named(source.place)} the gradient"
-            share = f"shrinks to {number(back_share)} of itself"
+            share = f"shrinks to {tiny(back_share)} of itself"
             yield source.place, f"{words} {share}: the first layers do not learn"
         far = max((o.spread for o in sinks if o.spread == o.spread), default=math.nan)
         if source.spread > 0 and far * factor < source.spread:
             words = f"From {named(source.place)} to the last layer the differences between examples"
-            share = f"shrink to {number(far / source.spread)} of themselves"
+            share = f"shrink to {tiny(far / source.spread)} of themselves"
             yield source.place, f"{words} {share}: all examples look alike"
+
+
+def tiny(share: float) -> str:
+    """Return a small share as a number; one that was rounded to 0 in float32 in words."""
+    return number(share) if share else "less than 1e-38"
 
 
 def is_unrolled(source: Operation, paths: Paths) -> bool:

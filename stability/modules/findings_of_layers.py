@@ -99,10 +99,13 @@ def bottlenecks(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         if (units and units.kind.rectifies and units.units <= BOTTLENECK_UNITS
                 and units.off > BOTTLENECK_SHARE and paths.downstream(o)):  # fmt: skip
             place = place_of(o, paths)
+            whole = "the one rectified unit is"
+            if units.units > 1:
+                whole = f"all {units.units} rectified units are"
             yield ModuleFinding(
                 "bottleneck", place,
-                f"For {percent(units.off)} of the examples all {units.units} rectified units "
-                f"behind {named(place)} are off: nothing of them gets through.",
+                f"For {percent(units.off)} of the examples {whole} off behind {named(place)}: "
+                f"nothing of them gets through.",
                 replace_module(look, o.place, "torch.nn.LeakyReLU(0.1)"),
             )  # fmt: skip
 

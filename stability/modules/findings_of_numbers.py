@@ -11,7 +11,7 @@ from stability.modules.examination import Examination
 from stability.modules.finding import ModuleFinding, named
 from stability.modules.lineage import owner_of
 from stability.modules.operation import LOSS, MODULE, Operation
-from stability.modules.operations import MASKED
+from stability.modules.operations import MASKED, REGRESSIONS
 from stability.modules.paths import Paths
 from stability.modules.tensors import tensors_in
 from stability.text import number
@@ -30,8 +30,8 @@ def non_finite_inputs(look: Examination, paths: Paths) -> Iterator[ModuleFinding
         for tensor in tensors_in(given):
             if sizes.is_measurable(tensor):
                 numbers = sizes.plain(tensor)
-                bad = numbers.isnan() | (numbers == math.inf)
-                if bad.any():
+                bad = ~numbers.isfinite()
+                if bad.any() and numbers[~bad].any():  # zeros and -inf alone are a mask
                     word = "NaN" if numbers.isnan().any() else "inf"
                     yield ModuleFinding(
                         "non_finite_input", "",
@@ -82,7 +82,7 @@ def non_finite_forward(look: Examination, paths: Paths) -> Iterator[ModuleFindin
         place = o.place if o.phase == MODULE else ""
         yield ModuleFinding(
             "non_finite_forward", place,
-            f"The first value that is not finite is a {word} out of `{o.name}` in "
+            f"The first value that is not finite is {word}, out of `{o.name}` in "
             f"{named(place) if o.phase == MODULE else 'the loss'}.",
             stable_form(o.name),
         )  # fmt: skip
@@ -174,7 +174,7 @@ def target_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     """Find regression targets far from unit scale where the loss compares them."""
     for o in look.operations:
         c = o.comparison
-        if not c or c.classes or not c.targets_are_real or not c.target_rms:
+        if not c or o.name not in REGRESSIONS or not c.targets_are_real or not c.target_rms:
             continue
         large = c.target_rms > MOST_TARGET and not c.output_rms > c.target_rms / 10
         small = c.target_rms < LEAST_TARGET and not c.output_rms < c.target_rms * 10
@@ -207,4 +207,4 @@ def made_large(o: Operation, look: Examination) -> bool:
     if not FLOAT16_MAX < o.largest < math.inf or o.name in MASKED or o.scalar > ON_PURPOSE:
         return False
     small = all(look.operations[parent].largest <= FLOAT16_MAX for parent in o.parents)
-    return small and "parameter" in o.origins
+    return small and bool(o.origins)

@@ -120,22 +120,28 @@ def symmetric(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         more = f", and so in {len(places) - 1} more layers" if len(places) > 1 else ""
         yield ModuleFinding(
             "symmetric", first,
-            f"{percent(twins.share)} of the {twins.units} units of {named(first)} have a twin with "
-            f"equal weights and equal gradients{more}: they stay one unit for ever.",
+            f"{percent(twins.share)} of the {twins.units} rows of weights of {named(first)}, each "
+            f"of a unit, have a twin with equal weights and equal gradients{more}: they stay one "
+            f"unit for ever.",
             REPAIR,
         )  # fmt: skip
 
 
 def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     """Find weights whose gradient is exactly 0 and stays so while all others are trained."""
-    zero = [facts for facts in look.parameters if facts.gradient_is_zero
-            and facts.parameter.dim() > 1 and not rounded_to_0(look, facts, paths)]  # fmt: skip
+    moving = {owner_of(f.name) for f in look.parameters if f.gradient}
+    zero = [
+        f for f in look.parameters
+        if f.gradient_is_zero and not rounded_to_0(look, f, paths)
+        # A bias that all units share, or that a norm takes away again, has none by right.
+        and not (f.name.endswith("bias") and owner_of(f.name) in moving)
+    ]  # fmt: skip
     if not zero:
         return
     names = {facts.name for facts in zero}
     closed = names - weights_that_open(look, names)
     open_owners = {owner_of(f.name) for f in look.parameters
-                   if f.parameter.dim() > 1 and f.name not in closed}  # fmt: skip
+                   if not f.name.endswith("bias") and f.name not in closed}  # fmt: skip
     places = list(dict.fromkeys(
         name if (owner := owner_of(name)) in open_owners or not owner else owner
         for name in (f.name for f in zero) if name in closed
@@ -145,7 +151,7 @@ def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         more = f" and {len(places) - MOST_LISTED} more" if len(places) > MOST_LISTED else ""
         yield ModuleFinding(
             "zero_gradient", places[0],
-            f"The gradient of the weights in {listed}{more} is exactly 0, and stays so through "
+            f"The gradient of {listed}{more} is exactly 0, and stays so through "
             f"trial steps of all others: they never begin to learn.",
             REPAIR if any(not f.parameter.any() for f in zero) else "",
         )  # fmt: skip

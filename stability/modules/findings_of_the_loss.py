@@ -7,7 +7,12 @@ from math import prod
 from stability.modules.examination import Examination
 from stability.modules.finding import ModuleFinding, named
 from stability.modules.operation import MODULE, LossComparison, Operation
-from stability.modules.operations import ACTIVATION_KINDS, DIFFERENCES, ELEMENTWISE_LOSSES
+from stability.modules.operations import (
+    ACTIVATION_KINDS,
+    COMBINATIONS,
+    DIFFERENCES,
+    ELEMENTWISE_LOSSES,
+)
 from stability.modules.paths import Paths
 from stability.text import number
 
@@ -36,8 +41,11 @@ def output_activations(look: Examination, paths: Paths) -> Iterator[ModuleFindin
             layer = paths.layer_before(o.comparison.output)
             place = last.place if last and last.phase == MODULE and last.place else ""
             place = place or (layer.place if layer else "")
-            yield ModuleFinding("output_activation", place, reason,
-                          replace_module(look, place, "torch.nn.Identity()"))  # fmt: skip
+            remedy = replace_module(look, place, "torch.nn.Identity()")
+            if o.name in ON_LOGARITHMS:
+                remedy = (replace_module(look, place, "torch.nn.LogSoftmax(dim=1)")
+                          or "loss = torch.nn.functional.cross_entropy")  # fmt: skip
+            yield ModuleFinding("output_activation", place, reason, remedy)
             return
 
 
@@ -85,7 +93,7 @@ def broadcast_losses(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
         if not c or c.output_shape == c.target_shape:
             continue
         grows = prod(o.shape) > max(prod(c.output_shape), prod(c.target_shape))
-        crosses = o.name == "sub" and grows and len(c.output_shape) != len(c.target_shape)
+        crosses = o.name in COMBINATIONS and grows and len(c.output_shape) != len(c.target_shape)
         if crosses or (o.name in ELEMENTWISE_LOSSES and o.name != "kl_div"):
             shape = ", ".join(map(str, c.output_shape))
             yield ModuleFinding(

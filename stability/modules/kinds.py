@@ -77,18 +77,19 @@ KINDS = (
          layers.without_nonlinearity),
     Kind("leaves_float16", "a value is too large for float16", numbers.leaves_float16),
     Kind("identical_layers", "two layers hold the same random weights in separate storage",
-         graph.identical_layers),
+         graph.identical_layers, ("vanishing",)),
 )  # fmt: skip
 
 
 def findings_of(look: Examination) -> Iterator[ModuleFinding]:
     """Yield the findings of a look, the most important first."""
     paths = Paths(look)
+    found: dict[str, list[ModuleFinding]] = {}
     silent: set[str] = set()
     for kind in KINDS:
-        if kind.key in silent:
-            continue
-        found = list(kind.find(look, paths))
-        yield from found
-        if found:
+        if kind.key not in silent and (findings := list(kind.find(look, paths))):
+            found[kind.key] = findings
             silent.update(kind.silences)
+    for key, findings in found.items():
+        if key not in silent:
+            yield from findings

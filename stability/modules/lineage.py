@@ -11,6 +11,7 @@ from stability.modules.operations import NORMALIZATIONS, PASSED_ON
 from stability.modules.tensors import tensors_in
 
 ADDITIONS = {"add", "radd"}
+GIVEN_ON = PASSED_ON | NORMALIZATIONS | ADDITIONS | {"max_pool1d", "max_pool2d", "max_pool3d"}
 FARTHEST = 64  # nodes of autograd's graph between two operations that are known
 
 
@@ -95,14 +96,19 @@ class Lineage:
                 queue += self.operations[index].parents
 
     def nearest_layer(self, index: int) -> Operation | None:
-        """Return the layer with weights whose result an operation gives on, normalized or not."""
-        while index >= 0:
+        """Return the layer with weights whose result an operation gives on, normalized or not.
+
+        Of a sum it is the latest of its parts.
+        """
+        queue = [index] if index >= 0 else []
+        while queue:
+            index = max(queue)
+            queue.remove(index)
             operation = self.operations[index]
             if operation.is_layer:
                 return operation
-            if operation.name not in PASSED_ON | NORMALIZATIONS | ADDITIONS:
-                return None
-            index = operation.parents[0] if operation.parents else -1
+            if operation.name in GIVEN_ON:
+                queue += [parent for parent in operation.parents if parent not in queue]
         return None
 
 

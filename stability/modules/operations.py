@@ -44,6 +44,8 @@ ELEMENTWISE_LOSSES = {
 }  # fmt: skip
 DISTANCES = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 DIFFERENCES = DISTANCES | {"sub", "rsub"}
+REGRESSIONS = DIFFERENCES | {"poisson_nll_loss", "gaussian_nll_loss"}
+COMBINATIONS = {"sub", "rsub", "mul", "rmul", "add"}  # that broadcast in silence
 
 
 @dataclass(frozen=True)

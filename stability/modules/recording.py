@@ -87,9 +87,11 @@ class Recorder(TorchFunctionMode):
     def _profile(self, operation: Operation, result: Tensor) -> None:
         operation.is_profiled = True
         if operation.rms != operation.rms and sizes.is_measurable(result):
+            phase, self.phase = self.phase, BACKWARD  # what is measured here is not recorded
             with torch.no_grad():
                 axis = batch_axis(tuple(result.shape), self.examples)
                 operation.rms, operation.spread = sizes.rms(result), sizes.spread_over(result, axis)
+            self.phase = phase
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+ROUNDING = 3e-7  # of the RMS: a smaller spread is that of a mean in float32
 SAFE = 1e15  # squares of numbers up to here, and from its inverse on, stay in float32
 
 
@@ -57,12 +58,13 @@ def rms_of_nonzero(x: Tensor) -> float:
 def spread_over(x: Tensor, axis: int | None) -> float:
     """Return how much examples differ: the RMS of the differences from the mean over `axis`.
 
-    NaN where there is no such axis, or one example.
+    NaN where there is no such axis, or one example; 0 where rounding alone would tell them apart.
     """
     if axis is None or x.shape[axis] < 2:
         return math.nan
     x = plain(x)
-    return rms(x - x.mean(axis, keepdim=True))
+    size = rms(x - x.mean(axis, keepdim=True))
+    return 0.0 if size < ROUNDING * rms(x) else size
 
 
 def share(mask: Tensor) -> float:

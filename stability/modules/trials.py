@@ -62,7 +62,7 @@ def is_affine(look: Examination) -> bool:
         return False
 
     def outputs_at(factor: float) -> Tensor:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]):  # a module may need its own gradients
             outputs = call_module(look.module, map_tensors(lambda t: t * factor, look.inputs))
         return torch.cat([sizes.plain(t).flatten() for t in tensors_in(outputs)
                           if sizes.is_measurable(t)]).double()  # fmt: skip
@@ -199,7 +199,7 @@ def results_of_last(
 
     handle = register_module_forward_hook(keep)
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]):  # a module may need its own gradients
             outputs = call_module(look.module, inputs)
     finally:
         handle.remove()

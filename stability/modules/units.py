@@ -87,8 +87,8 @@ def unit_axis(shape: tuple[int, ...], unit_count: int | None, is_convolution: bo
     if len(shape) < 2:
         return None
     preferred = [1, *range(2, len(shape))] if is_convolution else range(len(shape) - 1, 0, -1)
-    if unit_count is None:
-        return len(shape) - 1
+    if unit_count is None:  # four axes are those of images
+        return 1 if len(shape) > 3 else len(shape) - 1
     return next((axis for axis in preferred if shape[axis] == unit_count), None)
 
 
