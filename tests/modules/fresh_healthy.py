@@ -4,7 +4,8 @@ import math
 
 import torch
 import torch.nn.functional as F
-from fresh_cases import (
+from fresh_sick_wiring import Adapter
+from network_cases import (
     Block,
     Lambda,
     blobs,
@@ -18,7 +19,6 @@ from fresh_cases import (
     surface,
     tokens,
 )
-from fresh_sick_wiring import Adapter
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence

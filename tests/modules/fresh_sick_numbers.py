@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
-from fresh_cases import (
+from network_cases import (
     Block,
     blobs,
     graphs,

@@ -5,7 +5,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from fresh_cases import (
+from network_cases import (
     Block,
     Lambda,
     Mixture,

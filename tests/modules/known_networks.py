@@ -4,18 +4,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from network_cases import Cases, want
+from network_cases import blobs, healthy, per_token, sequences, sick, tokens, want
 from torch import nn
 
-KNOWN = Cases()
-sick, healthy = KNOWN.sick, KNOWN.healthy
 ce, mse, bce_logits = F.cross_entropy, F.mse_loss, F.binary_cross_entropy_with_logits
-
-
-def blobs(n=64, d=32, classes=10, spread=0.5):
-    y = torch.arange(n) % classes
-    x = torch.randn(classes, d)[y] + spread * torch.randn(n, d)
-    return (x - x.mean(0)) / x.std(0), y
 
 
 def surface(n=64, d=8):
@@ -31,20 +23,6 @@ def images(n=32, channels=3, size=16, classes=4):
     x = torch.randn(classes, channels, size, size)[y] + 0.7 * torch.randn(n, channels, size, size)
     x = F.avg_pool2d(x, 3, 1, 1)
     return (x - x.mean()) / x.std(), y
-
-
-def tokens(n=16, length=12, vocabulary=50):
-    """Sequences in which the next token follows from the last: x, next tokens."""
-    step = torch.randperm(vocabulary)
-    s = [torch.randint(0, vocabulary, (n,))]
-    for _ in range(length):
-        s.append(step[s[-1]])
-    s = torch.stack(s, 1)
-    return s[:, :-1], s[:, 1:]
-
-
-def per_token(out, y):
-    return ce(out.flatten(0, 1), y.flatten())
 
 
 def he(module, gain=1.0):
@@ -136,19 +114,9 @@ class Pooled(nn.Module):
         return self.head(self.body(x).mean(1))
 
 
-def sequences(n=32, length=10, d=16, classes=4):
-    y = torch.arange(n) % classes
-    x = torch.randn(classes, length, d)[y] + 0.7 * torch.randn(n, length, d)
-    return x, y
-
-
-@sick(
-    want("vanishing", "block[1-9]", "block1[0-9]"),
-    never="exploding dead symmetric input_scale",
-    why="sigmoid cuts the gradient at every layer",
-    source="d2l 4.8",
-)
+@sick(want("vanishing", "block[1-9]", "block1[0-9]"))
 def sigmoid_20(well=False):
+    """Sigmoid cuts the gradient at every layer. Source: d2l 4.8."""
     x, y = blobs()
     return (
         (he(Chain(20, 32, torch.relu)) if well else xavier(Chain(20, 32, torch.sigmoid))),
@@ -158,13 +126,9 @@ def sigmoid_20(well=False):
     )
 
 
-@sick(
-    want("exploding", "block5"),
-    never="vanishing symmetric identical_layers input_scale",
-    why="one weight x 1e4",
-    source="planted",
-)
+@sick(want("exploding", "block5"))
 def block5_1e4(well=False):
+    """One weight x 1e4. Source: planted."""
     x, y = blobs()
     net = he(Chain(10, 64, torch.relu))
     if not well:
@@ -173,12 +137,10 @@ def block5_1e4(well=False):
     return net, x, y, ce
 
 
-@sick(
-    want("vanishing", "layers.[0-6]"),
-    never="exploding dead symmetric",
-    why="N(0, 0.01^2) at width 64: 0.06 a layer, forward and back",
-)
+@sick(want("vanishing", "layers.[0-6]"))
 def small_normal(well=False):
+    """N(0, 0.01^2) at width 64: 0.06 a layer, forward and back."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -198,16 +160,10 @@ def small_normal(well=False):
     return (net, *blobs(), ce)
 
 
-@sick(
-    want("vanishing", "encoder.*", "decoder.*"),
-    never="exploding symmetric",
-    why="a convolutional autoencoder with twelve sigmoids",
-    source="AUTOTRAINER category: gradient vanish, CNN",
-    task="slow",
-    goal=0.6,
-    steps=200,
-)
+@sick(want("vanishing", "encoder.*", "decoder.*"))
 def sigmoid_autoencoder(well=False):
+    """A convolutional autoencoder with twelve sigmoids. Source: AUTOTRAINER category: gradient
+    vanish, CNN."""
     phi = nn.ReLU if well else nn.Sigmoid
     x, _ = images(32, 1, 16)
 
@@ -234,13 +190,11 @@ def sigmoid_autoencoder(well=False):
     return (he(net) if well else net), x, x.clone(), mse
 
 
-@sick(
-    want("exploding", "rnn"),
-    never="vanishing dead",
-    why="recurrent weights of gain 2 in a rectified RNN, 40 steps",
-    source="indrnn#9; AUTOTRAINER category: explode, RNN",
-)
+@sick(want("exploding", "rnn"))
 def rnn_explodes(well=False):
+    """Recurrent weights of gain 2 in a rectified RNN, 40 steps. Source: indrnn#9; AUTOTRAINER
+    category: explode, RNN."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -264,13 +218,9 @@ def rnn_explodes(well=False):
     return (Net(), *sequences(32, 40, 8), ce)
 
 
-@sick(
-    want("symmetric", "block[1-4]"),
-    never="identical_layers exploding",
-    why="every weight 0.1: all units of a layer are one",
-    source="d2l 4.8; NeuraLint f004",
-)
+@sick(want("symmetric", "block[1-4]"))
 def constant_tanh(well=False):
+    """Every weight 0.1: all units of a layer are one. Source: d2l 4.8; NeuraLint f004."""
     net = Chain(5, 16, torch.tanh)
     if not well:
         for p in net.parameters():
@@ -280,13 +230,9 @@ def constant_tanh(well=False):
     return (net, *blobs(), ce)
 
 
-@sick(
-    want("symmetric zero_gradient", "0", "2", "4"),
-    never="identical_layers",
-    why="all zeros: only the last bias ever moves",
-    source="d2l 4.8; vynguyen.net",
-)
+@sick(want("symmetric zero_gradient", "0", "2", "4"))
 def zeros_relu(well=False):
+    """All zeros: only the last bias ever moves. Source: d2l 4.8; vynguyen.net."""
     net = nn.Sequential(
         nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 10)
     )
@@ -298,13 +244,10 @@ def zeros_relu(well=False):
     return (net, *blobs(), ce)
 
 
-@sick(
-    want("dead", "fc2", "act2"),
-    never="symmetric",
-    why="a bias of -100 in front of a ReLU",
-    source="planted",
-)
+@sick(want("dead", "fc2", "act2"))
 def dead_bias(well=False):
+    """A bias of -100 in front of a ReLU. Source: planted."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -324,13 +267,11 @@ def dead_bias(well=False):
     return (net, *blobs(), ce)
 
 
-@sick(
-    want("dead", "sigma", "nerf.sigma"),
-    never="symmetric exploding",
-    why="a density behind a ReLU is 0 at every point: blank renders, no gradient anywhere",
-    source="nerf_pl#51",
-)
+@sick(want("dead", "sigma", "nerf.sigma"))
 def nerf_density(well=False):
+    """A density behind a ReLU is 0 at every point: blank renders, no gradient anywhere. Source:
+    nerf_pl#51."""
+
     class Nerf(nn.Module):
         def __init__(self):
             super().__init__()
@@ -356,14 +297,11 @@ def nerf_density(well=False):
     return net, points, 0.5 + 0.4 * torch.sin(3 * points.mean(1)), mse
 
 
-@sick(
-    want("bottleneck dead", "embed", "embed_act"),
-    never="vanishing input_scale",
-    why="two rectified units: a quarter to all of the examples leave as (0, 0)",
-    source="siamese-triplet#17",
-    goal=0.35,
-)
+@sick(want("bottleneck dead", "embed", "embed_act"))
 def waist_of_two(well=False):
+    """Two rectified units: a quarter to all of the examples leave as (0, 0). Source: siamese-
+    triplet#17."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -386,14 +324,10 @@ def waist_of_two(well=False):
     return (net, *images(64, 1, 16, 8), ce)
 
 
-@sick(
-    want("saturated", "0", "1"),
-    never="dead symmetric exploding",
-    why="weights U(0, 1) on 784 non-negative pixels: every unit tens of units into the flat part",
-    source="stats.SE 286424",
-    goal=0.4,
-)
+@sick(want("saturated", "0", "1"))
 def positive_weights(well=False):
+    """Weights U(0, 1) on 784 non-negative pixels: every unit tens of units into the flat part.
+    Source: stats.SE 286424."""
     net = nn.Sequential(nn.Linear(784, 15), nn.Sigmoid(), nn.Linear(15, 10))
     x, y = blobs(64, 784, 10, 1.0)
     x = (x.abs() * (x > 0.5)).clamp(max=2) / 2
@@ -403,15 +337,11 @@ def positive_weights(well=False):
     return net, x, y, ce
 
 
-@sick(
-    want("saturated", "block.attn*"),
-    never="vanishing",
-    why="attention without 1/sqrt(d) on large queries and keys: every row is one-hot from the "
-    "start",
-    source="FrancescoSaverioZuppichini/ViT#2",
-    task="value",
-)
+@sick(want("saturated", "block.attn*"))
 def attention_unscaled(well=False):
+    """Attention without 1/sqrt(d) on large queries and keys: every row is one-hot from the start.
+    Source: FrancescoSaverioZuppichini/ViT#2."""
+
     class Decoder(nn.Module):
         def __init__(self):
             super().__init__()
@@ -438,16 +368,11 @@ def attention_unscaled(well=False):
     )  # repeat the first token: attention has to find it
 
 
-@sick(
-    want("zero_gradient", "res_gate*"),
-    never="unused detached symmetric identical_layers",
-    why="a gate of two zero matrices: each is zero in front of the other, for ever; the loss "
-    "falls all the same",
-    source="LAVT-RIS#25",
-    task="stuck",
-    names=("res_gate.0.weight", "res_gate.2.weight"),
-)
+@sick(want("zero_gradient", "res_gate*"))
 def zero_gate(well=False):
+    """A gate of two zero matrices: each is zero in front of the other, for ever; the loss falls all
+    the same. Source: LAVT-RIS#25."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -466,15 +391,11 @@ def zero_gate(well=False):
     return (Net(), *blobs(), ce)
 
 
-@sick(
-    want("zero_gradient", "encoder*"),
-    never="unused symmetric detached",
-    why="torch.round has derivative 0: the encoder never moves, without any error",
-    source="quantised autoencoders without a straight-through estimator",
-    task="stuck",
-    names=("encoder.0.weight", "encoder.2.weight"),
-)
+@sick(want("zero_gradient", "encoder*"))
 def rounded_code(well=False):
+    """Torch.round has derivative 0: the encoder never moves, without any error. Source: quantised
+    autoencoders without a straight-through estimator."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -490,15 +411,10 @@ def rounded_code(well=False):
     return Net(), x, x.clone(), mse
 
 
-@sick(
-    want("unused", "mid.proj_attn"),
-    never="detached zero_gradient unregistered",
-    why="a projection is built and never called",
-    source="MONAI GenerativeModels#402",
-    task="stuck",
-    names=("mid.proj_attn.weight",),
-)
+@sick(want("unused", "mid.proj_attn"))
 def unused_projection(well=False):
+    """A projection is built and never called. Source: MONAI GenerativeModels#402."""
+
     class Mid(nn.Module):
         def __init__(self):
             super().__init__()
@@ -527,15 +443,10 @@ def unused_projection(well=False):
     return (Net(), *images(16, 3, 8), ce)
 
 
-@sick(
-    want("detached", "phi", "theta"),
-    never="unused zero_gradient",
-    why="a learned adjacency is detached before it is used",
-    source="A-GCN#4",
-    task="stuck",
-    names=("phi.weight", "theta.weight"),
-)
+@sick(want("detached", "phi", "theta"))
 def detached_adjacency(well=False):
+    """A learned adjacency is detached before it is used. Source: A-GCN#4."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -553,16 +464,11 @@ def detached_adjacency(well=False):
     return (Net(), *sequences(32, 6, 8), ce)
 
 
-@sick(
-    want("detached", "encoder*", "emb"),
-    never="unused zero_gradient",
-    why="an encoder and a decoder; the memory is computed under no_grad, as for inference, and "
-    "stays so in training",
-    source="image captioning code",
-    task="stuck",
-    names=("encoder.linear1.weight",),
-)
+@sick(want("detached", "encoder*", "emb"))
 def memory_no_grad(well=False):
+    """An encoder and a decoder; the memory is computed under no_grad, as for inference, and stays
+    so in training. Source: image captioning code."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -587,15 +493,11 @@ def memory_no_grad(well=False):
     return Net(), (sequences(16, 6, 16)[0], t), y, per_token
 
 
-@sick(
-    want("detached unused", "text*"),
-    never="zero_gradient unregistered",
-    why="two towers, two outputs, and the loss uses one",
-    source="DDP: 'not all forward outputs participate' (pytorch#57776)",
-    task="stuck",
-    names=("text.0.weight", "text.2.weight"),
-)
+@sick(want("detached unused", "text*"))
 def forgotten_output(well=False):
+    """Two towers, two outputs, and the loss uses one. Source: DDP: 'not all forward outputs
+    participate' (pytorch#57776)."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -614,14 +516,11 @@ def forgotten_output(well=False):
     )
 
 
-@sick(
-    want("identical_layers", "layers.*", "layers", ""),
-    never="symmetric zero_gradient",
-    why="nn.TransformerEncoder copies its layer: four layers start bit-identical",
-    source="pytorch#72253",
-    task="identical",
-)
+@sick(want("identical_layers", "layers.*", "layers", ""))
 def stock_encoder(well=False):
+    """Nn.TransformerEncoder copies its layer: four layers start bit-identical. Source:
+    pytorch#72253."""
+
     def layer():
         return nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True, norm_first=True)
 
@@ -632,15 +531,11 @@ def stock_encoder(well=False):
     return net, x, torch.tanh(x.flip(1)), mse
 
 
-@sick(
-    want("mixes_examples", "gru", ""),
-    never="vanishing dead",
-    why="batch_first forgotten: the GRU walks through the batch instead of through time",
-    source="the commonest silent shape fault",
-    task="held_out",
-    goal=0.6,
-)
+@sick(want("mixes_examples", "gru", ""))
 def batch_for_time(well=False):
+    """Batch_first forgotten: the GRU walks through the batch instead of through time. Source: the
+    commonest silent shape fault."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -654,15 +549,11 @@ def batch_for_time(well=False):
     return Net(), x, y, ce
 
 
-@sick(
-    want("output_activation", "softmax", "fc3"),
-    never="vanishing",
-    why="softmax before a loss that takes logits: bounded from below at 1.46 for ten classes",
-    source="SciCo#2; TheDeepChecker redundant_softmax; UMLAUT",
-    task="floor",
-    floor=1.46,
-)
+@sick(want("output_activation", "softmax", "fc3"))
 def softmax_before_ce(well=False):
+    """Softmax before a loss that takes logits: bounded from below at 1.46 for ten classes. Source:
+    SciCo#2; TheDeepChecker redundant_softmax; UMLAUT."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -675,14 +566,10 @@ def softmax_before_ce(well=False):
     return (he(Net()), *blobs(), ce)
 
 
-@sick(
-    want("output_activation zero_gradient", "head", "softmax", "hidden*", ""),
-    never="unused dead symmetric",
-    why="softmax over a single unit is 1 for everybody",
-    source="SO 59129802",
-    task="learn",
-)
+@sick(want("output_activation zero_gradient", "head", "softmax", "hidden*", ""))
 def softmax_of_one(well=False):
+    """Softmax over a single unit is 1 for everybody. Source: SO 59129802."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -715,30 +602,19 @@ class Unet(nn.Module):
         return {"mask": self.final(self.out(self.up1(torch.cat([u, a], 1))))}
 
 
-@sick(
-    want("output_activation", "2", "3", ""),
-    never="dead vanishing",
-    why="a final ReLU cannot reach targets below 0",
-    source="SO 48251943",
-    task="floor",
-    floor=0.45,
-)
+@sick(want("output_activation", "2", "3", ""))
 def relu_on_regression(well=False):
+    """A final ReLU cannot reach targets below 0. Source: SO 48251943."""
     net = he(
         nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1), *([] if well else [nn.ReLU()]))
     )
     return (net, *surface(), mse)
 
 
-@sick(
-    want("input_scale", "", "inputs", "fc1", "0", "fc1*"),
-    never="symmetric",
-    why="pixels 0..255 straight into a sigmoid layer",
-    source="UMLAUT input range; DeepFD missing_prep",
-    task="learn",
-    goal=0.3,
-)
+@sick(want("input_scale", "", "inputs", "fc1", "0", "fc1*"))
 def raw_pixels(well=False):
+    """Pixels 0..255 straight into a sigmoid layer. Source: UMLAUT input range; DeepFD missing_prep."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -752,29 +628,17 @@ def raw_pixels(well=False):
     return xavier(Net(), 4.0 if well else 1.0), (x - 128) / 60 if well else x, y, ce
 
 
-@sick(
-    want("target_scale", "", "targets", "2"),
-    never="input_scale vanishing dead",
-    why="house prices as they are: 200000 +- 80000",
-    source="deepchecker targets_unnormalized",
-    task="learn",
-    goal=0.3,
-)
+@sick(want("target_scale", "", "targets", "2"))
 def house_prices(well=False):
+    """House prices as they are: 200000 +- 80000. Source: deepchecker targets_unnormalized."""
     x, y = surface()
     net = he(nn.Sequential(nn.Linear(8, 48), nn.ReLU(), nn.Linear(48, 1)))
     return net, x, y if well else 2e5 + 8e4 * y, mse
 
 
-@sick(
-    want("input_scale", "", "inputs", "0"),
-    never="symmetric target_scale",
-    why="a column of years, 1985 +- 20, beside standardised ones",
-    source="input offset; SO 58525908",
-    task="learn",
-    goal=0.4,
-)
+@sick(want("input_scale", "", "inputs", "0"))
 def raw_years(well=False):
+    """A column of years, 1985 +- 20, beside standardised ones. Source: input offset; SO 58525908."""
     x, y = surface(96)
     net = nn.Sequential(nn.Linear(8, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 1))
     if not well:
@@ -783,14 +647,11 @@ def raw_years(well=False):
     return net, x, y, mse
 
 
-@sick(
-    want("no_nonlinearity", "", "layer1", "layer2", "layer3", "layer*"),
-    never="vanishing symmetric",
-    why="three linear layers and nothing between them, on XOR",
-    source="UMLAUT missing activation; NeuraLint f009",
-    task="learn",
-)
+@sick(want("no_nonlinearity", "", "layer1", "layer2", "layer3", "layer*"))
 def all_linear(well=False):
+    """Three linear layers and nothing between them, on XOR. Source: UMLAUT missing activation;
+    NeuraLint f009."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -808,15 +669,11 @@ def all_linear(well=False):
     return Net(), x, ((x[:, 0] > 0) ^ (x[:, 1] > 0)).long(), ce
 
 
-@sick(
-    want("first_loss", "out"),
-    want("saturated", "hidden"),
-    never="vanishing dead",
-    why="27 characters: first loss 8 times guessing, and a tanh layer pushed into +-1",
-    source="makemore part 3",
-    task="first_loss",
-)
+@sick(want("first_loss", "out"), want("saturated", "hidden"))
 def makemore(well=False):
+    """27 characters: first loss 8 times guessing, and a tanh layer pushed into +-1. Source:
+    makemore part 3."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -835,14 +692,11 @@ def makemore(well=False):
     return Net(), torch.randint(0, 27, (64, 3)), torch.randint(0, 27, (64,)), ce
 
 
-@sick(
-    want("scale_imbalance", "emb*", "tok*"),
-    never="unused vanishing symmetric",
-    why="the head's N(0, 0.02) overwrote the embedding: positions of RMS 0.7 drown tokens of 0.02",
-    source="fastai#2090",
-    task="value",
-)
+@sick(want("scale_imbalance", "emb*", "tok*"))
 def drowned_tokens(well=False):
+    """The head's N(0, 0.02) overwrote the embedding: positions of RMS 0.7 drown tokens of 0.02.
+    Source: fastai#2090."""
+
     class Lm(nn.Module):
         def __init__(self):
             super().__init__()
@@ -870,15 +724,11 @@ def drowned_tokens(well=False):
     return (Lm(), *tokens(16, 16, 60), per_token)
 
 
-@sick(
-    want("norm_of_one", "norm"),
-    never="unused symmetric",
-    why="LayerNorm over a last dimension of size 1 returns its bias, whatever comes in",
-    source="univariate time series (n, t, 1)",
-    task="learn",
-    goal=0.4,
-)
+@sick(want("norm_of_one", "norm"))
 def layernorm_of_one(well=False):
+    """LayerNorm over a last dimension of size 1 returns its bias, whatever comes in. Source:
+    univariate time series (n, t, 1)."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -896,14 +746,10 @@ def layernorm_of_one(well=False):
     return Net(), x, (y - y.mean()) / y.std(), mse
 
 
-@sick(
-    want("input_scale", "", "inputs", "encoder*"),
-    never="vanishing symmetric dead",
-    why="0..255 into a VAE: log-variances spread by tens and are exponentiated",
-    source="WorldModels#9",
-    task="value",
-)
+@sick(want("input_scale", "", "inputs", "encoder*"))
 def vae_raw(well=False):
+    """0..255 into a VAE: log-variances spread by tens and are exponentiated. Source: WorldModels#9."""
+
     class Vae(nn.Module):
         def __init__(self):
             super().__init__()
@@ -933,14 +779,10 @@ def vae_raw(well=False):
     return Vae(), x if well else raw, x if well else raw / 255, loss
 
 
-@sick(
-    want("non_finite_backward non_finite_input", "", "targets", "loss"),
-    never="exploding vanishing",
-    why="NaN targets are masked after the square: loss finite, gradient 0 x NaN",
-    source="pytorch#64305",
-    task="nan",
-)
+@sick(want("non_finite_backward non_finite_input", "", "targets", "loss"))
 def nan_targets(well=False):
+    """NaN targets are masked after the square: loss finite, gradient 0 x NaN. Source:
+    pytorch#64305."""
     x, y = surface()
     gone = torch.rand(64, 1) < 0.3
     y = y.masked_fill(gone, float("nan"))
@@ -953,14 +795,11 @@ def nan_targets(well=False):
     return net, x, y, loss
 
 
-@sick(
-    want("leaves_float16", "attn*", "block.attn*"),
-    never="non_finite_forward non_finite_backward",
-    why="queries times keys reach 1e5 before the division: fine in float32, infinite in float16",
-    source="transformers#24638",
-    task="half",
-)
+@sick(want("leaves_float16", "attn*", "block.attn*"))
 def query_times_key(well=False):
+    """Queries times keys reach 1e5 before the division: fine in float32, infinite in float16.
+    Source: transformers#24638."""
+
     class Late(nn.Module):
         """Divides after the product, as many models do."""
 
@@ -986,15 +825,11 @@ def query_times_key(well=False):
     return (Net(), *sequences(16, 10, 64), ce)
 
 
-@sick(
-    want("non_finite_backward", "norm"),
-    never="non_finite_forward exploding",
-    why="LayerNorm with eps 1e-12 in float16 and a constant row: 1/sqrt(1e-12) = 1e6 on the way "
-    "back",
-    source="pytorch#41527",
-    task="nan",
-)
+@sick(want("non_finite_backward", "norm"))
 def layernorm_eps(well=False):
+    """LayerNorm with eps 1e-12 in float16 and a constant row: 1/sqrt(1e-12) = 1e6 on the way back.
+    Source: pytorch#41527."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1014,14 +849,10 @@ def layernorm_eps(well=False):
     return net, x.half(), y, lambda out, y: ce(out.float(), y)
 
 
-@sick(
-    want("non_finite_forward", "", "log_probs", "classifier", "log_prob*"),
-    never="vanishing input_scale",
-    why="log(softmax(z)) with logits of hundreds: exact 0, -inf",
-    source="allennlp#2797",
-    task="nan",
-)
+@sick(want("non_finite_forward", "", "log_probs", "classifier", "log_prob*"))
 def log_of_softmax(well=False):
+    """Log(softmax(z)) with logits of hundreds: exact 0, -inf. Source: allennlp#2797."""
+
     class LogProbs(nn.Module):
         def forward(self, z):
             return F.log_softmax(z, 1) if well else torch.log(F.softmax(z, 1))
@@ -1044,14 +875,11 @@ def log_of_softmax(well=False):
     return (net, *blobs(64, 50, 6), F.nll_loss)
 
 
-@sick(
-    want("non_finite_backward", "", "distance", "encoder*"),
-    never="non_finite_forward exploding",
-    why="the square root of a squared distance of exactly 0: derivative infinite",
-    source="pytorch#2421",
-    task="nan",
-)
+@sick(want("non_finite_backward", "", "distance", "encoder*"))
 def distance_of_twins(well=False):
+    """The square root of a squared distance of exactly 0: derivative infinite. Source:
+    pytorch#2421."""
+
     class Distance(nn.Module):
         def forward(self, a, b):
             return (((a - b) ** 2).sum(1) + (1e-8 if well else 0.0)).sqrt()
@@ -1078,13 +906,15 @@ def distance_of_twins(well=False):
     )
 
 
-@healthy(why="ten ReLU layers drawn as He")
+@healthy()
 def he_relu_10():
+    """Ten ReLU layers drawn as He."""
     return (he(Chain(10, 64, torch.relu)), *blobs(), ce)
 
 
-@healthy(why="GELU: half of the outputs are small and negative, none is dead")
+@healthy()
 def gelu_mlp():
+    """GELU: half of the outputs are small and negative, none is dead."""
     net = nn.Sequential(
         nn.Linear(32, 96), nn.GELU(), nn.Linear(96, 96), nn.GELU(), nn.Linear(96, 10)
     )
@@ -1093,8 +923,10 @@ def gelu_mlp():
     return (net, *blobs(), ce)
 
 
-@healthy(why="convolution and batch norm, training and evaluation mixed")
+@healthy()
 def conv_batch_norm():
+    """Convolution and batch norm, training and evaluation mixed."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1118,10 +950,10 @@ def conv_batch_norm():
     return (net, *images(), ce)
 
 
-@healthy(
-    why="Fixup: second matrix of each branch and the head start at 0", source="Zhang et al. 2019"
-)
+@healthy()
 def fixup():
+    """Fixup: second matrix of each branch and the head start at 0. Source: Zhang et al. 2019."""
+
     class Branch(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1156,8 +988,9 @@ def fixup():
     return (Net(), *blobs(), ce)
 
 
-@healthy(why="a pre-norm transformer of 12 blocks: the residual stream grows, as it should")
+@healthy()
 def prenorm_12():
+    """A pre-norm transformer of 12 blocks: the residual stream grows, as it should."""
     return (
         Pooled(nn.Sequential(*[Block(32) for _ in range(12)], nn.LayerNorm(32)), 32, 4),
         *sequences(32, 10, 32),
@@ -1165,11 +998,11 @@ def prenorm_12():
     )
 
 
-@healthy(
-    why="a bidirectional LSTM that labels every step, embeddings with padding and rows that are "
-    "not in the batch"
-)
+@healthy()
 def lstm_tagger():
+    """A bidirectional LSTM that labels every step, embeddings with padding and rows that are not in
+    the batch."""
+
     class Tagger(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1187,8 +1020,10 @@ def lstm_tagger():
     return Tagger(), t, t % 5, per_token
 
 
-@healthy(why="a GRU over 15 steps, loss on the last", goal=0.5)
+@healthy()
 def gru_last():
+    """A GRU over 15 steps, loss on the last."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1200,8 +1035,9 @@ def gru_last():
     return (Net(), *sequences(32, 15, 8), ce)
 
 
-@healthy(why="dropout 0.5 everywhere: half of all values are 0 by design")
+@healthy()
 def dropout_half():
+    """Dropout 0.5 everywhere: half of all values are 0 by design."""
     net = he(
         nn.Sequential(
             nn.Dropout(0.2),
@@ -1219,23 +1055,18 @@ def dropout_half():
     return (net, *blobs(), ce)
 
 
-@healthy(
-    why="the last layer starts at 0: the layers below have no gradient NOW, from step 2 they have",
-    source="universal_adversarial#4",
-)
+@healthy()
 def zero_head():
+    """The last layer starts at 0: the layers below have no gradient NOW, from step 2 they have.
+    Source: universal_adversarial#4."""
     net = he(Chain(4, 48, torch.relu))
     nn.init.zeros_(net.block4.weight)
     return (net, *blobs(), ce)
 
 
-@healthy(
-    why="a detector's class bias of -4.6 by design, focal loss",
-    source="pytorch-retinanet#10",
-    task="learn",
-    goal=0.5,
-)
+@healthy()
 def focal_bias():
+    """A detector's class bias of -4.6 by design, focal loss. Source: pytorch-retinanet#10."""
     net = he(
         nn.Sequential(
             nn.Conv2d(3, 16, 3, padding=1),
@@ -1259,8 +1090,10 @@ def focal_bias():
     return net, x, t, focal
 
 
-@healthy(why="an autoencoder with a waist of 2, linear on purpose", goal=0.7)
+@healthy()
 def waist_autoencoder():
+    """An autoencoder with a waist of 2, linear on purpose."""
+
     class Auto(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1277,17 +1110,18 @@ def waist_autoencoder():
     return Auto(), x, x.clone(), mse
 
 
-@healthy(why="a U-Net with batch norm, kwargs in, a dict out, logits to their loss")
+@healthy()
 def unet():
+    """A U-Net with batch norm, kwargs in, a dict out, logits to their loss."""
     x, _ = images(12, 1, 16)
     return Unet(8), {"image": x}, (x > 0.3).float(), lambda out, t: bce_logits(out["mask"], t)
 
 
-@healthy(
-    why="the full nn.Transformer, source and target, look-ahead mask of -inf",
-    source="pytorch#72253: this one draws every layer anew",
-)
+@healthy()
 def seq2seq():
+    """The full nn.Transformer, source and target, look-ahead mask of -inf. Source: pytorch#72253:
+    this one draws every layer anew."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1308,8 +1142,9 @@ def seq2seq():
     return Net(), (s, s.roll(1, 1)), s, per_token
 
 
-@healthy(why="bfloat16 and well scaled")
+@healthy()
 def bf16_mlp():
+    """Bfloat16 and well scaled."""
     net = he(
         nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     ).bfloat16()
@@ -1317,8 +1152,9 @@ def bf16_mlp():
     return net, x.bfloat16(), y, lambda out, y: ce(out.float(), y)
 
 
-@healthy(why="standard normal inputs reach 4: over 1, and right", source="UMLAUT would warn")
+@healthy()
 def tabular():
+    """Standard normal inputs reach 4: over 1, and right. Source: UMLAUT would warn."""
     return (
         he(
             nn.Sequential(
@@ -1330,8 +1166,10 @@ def tabular():
     )
 
 
-@healthy(why="a straight-through estimator: detach by design", source="VQ-VAE")
+@healthy()
 def straight_through():
+    """A straight-through estimator: detach by design. Source: VQ-VAE."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1348,11 +1186,10 @@ def straight_through():
     return Net(), x, x.clone(), mse
 
 
-@healthy(
-    why="a low-rank factorisation: two linear layers in a row inside a nonlinear network",
-    source="factorised embeddings",
-)
+@healthy()
 def low_rank():
+    """A low-rank factorisation: two linear layers in a row inside a nonlinear network. Source:
+    factorised embeddings."""
     net = nn.Sequential(
         nn.Linear(32, 8, bias=False),
         nn.Linear(8, 64),
@@ -1363,8 +1200,10 @@ def low_rank():
     return (net, *blobs(), ce)
 
 
-@healthy(why="complex weights", source="complex-valued networks")
+@healthy()
 def complex_linear():
+    """Complex weights. Source: complex-valued networks."""
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1376,8 +1215,9 @@ def complex_linear():
     return (Net(), *blobs(64, 16, 4), ce)
 
 
-@healthy(why="a generator that ends in tanh for images in -1..1, transposed convolutions")
+@healthy()
 def tanh_generator():
+    """A generator that ends in tanh for images in -1..1, transposed convolutions."""
     net = nn.Sequential(
         nn.Linear(8, 256),
         nn.Unflatten(1, (16, 4, 4)),

@@ -1,11 +1,11 @@
-"""Networks that diagnose was not built for: the fault is found where it is, and nothing else.
+"""Sick networks, cures and look-alikes: the fault is found where it is, and nothing else.
 
 A healthy network that is blamed costs more trust than a sick one that is missed wins, so cures
 and look-alikes may not be blamed for anything.
 """
 
 import pytest
-from fresh_networks import HEALTHY, SICK
+from all_networks import HEALTHY, SICK
 
 from stability import diagnose
 
