@@ -613,7 +613,9 @@ def relu_on_regression(well=False):
 
 @sick(want("input_scale", "", "inputs", "fc1", "0", "fc1*"))
 def raw_pixels(well=False):
-    """Pixels 0..255 straight into a sigmoid layer. Source: UMLAUT input range; DeepFD missing_prep."""
+    """Pixels 0..255 straight into a sigmoid layer. Source: UMLAUT input range; DeepFD
+    missing_prep.
+    """
 
     class Net(nn.Module):
         def __init__(self):
@@ -638,7 +640,9 @@ def house_prices(well=False):
 
 @sick(want("input_scale", "", "inputs", "0"))
 def raw_years(well=False):
-    """A column of years, 1985 +- 20, beside standardised ones. Source: input offset; SO 58525908."""
+    """A column of years, 1985 +- 20, beside standardised ones. Source: input offset; SO
+    58525908.
+    """
     x, y = surface(96)
     net = nn.Sequential(nn.Linear(8, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 1))
     if not well:
@@ -748,7 +752,9 @@ def layernorm_of_one(well=False):
 
 @sick(want("input_scale", "", "inputs", "encoder*"))
 def vae_raw(well=False):
-    """0..255 into a VAE: log-variances spread by tens and are exponentiated. Source: WorldModels#9."""
+    """0..255 into a VAE: log-variances spread by tens and are exponentiated. Source:
+    WorldModels#9.
+    """
 
     class Vae(nn.Module):
         def __init__(self):
