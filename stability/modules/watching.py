@@ -102,6 +102,12 @@ class WatchedTraining:
             ]
         return self
 
+    def _forget_parts(self) -> None:
+        """Remove the hooks with which a pass through parts alone begins: the whole is called."""
+        for handle in self._entries[2:]:
+            handle.remove()
+        del self._entries[2:]
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
@@ -115,6 +121,8 @@ class WatchedTraining:
         """Begin a step, if the one before has gone its way back, or its pass once more."""
         if not part.training or not torch.is_grad_enabled() or is_way_back():
             return
+        if part is self.module:
+            self._forget_parts()
         if not self._went_back:
             if part is self.module and self._recording:
                 self._record()
