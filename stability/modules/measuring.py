@@ -90,7 +90,7 @@ def measure_layer(o: Operation, call: Call, lineage: Lineage, examples: int | No
     if weight is not None:
         o.is_layer = True
         o.weight_names = tuple(lineage.parameters_behind(weight, o.place))
-        o.weight_is_zero = not bool(weight.detach().any())
+        o.weight_is_zero = sizes.is_zero(weight)
         o.unit_count = count_units(o.name, weight)
         o.fan_in, o.fan_out = fans(o.name, weight, conv_groups(o.name, call.args, call.kwargs))
         measure_input(o, call, weight, lineage, examples)

@@ -43,6 +43,21 @@ def norm(x: Tensor) -> float:
     return most * float(torch.linalg.vector_norm(x / most))
 
 
+def is_zero(x: Tensor) -> bool:
+    """Return True if all numbers are 0; of most tensors the first one settles it."""
+    return not x.numel() or (not bool(x.detach().flatten()[0]) and largest(x) == 0)
+
+
+def std(x: Tensor) -> float:
+    """Return the standard deviation of all numbers; NaN for fewer than two."""
+    if x.numel() < 2:
+        return math.nan
+    x = plain(x)
+    # Faster than Tensor.std, and as exact where the mean is not far larger than the spread.
+    difference = rms(x) ** 2 - float(x.mean()) ** 2
+    return math.sqrt(max(0.0, difference)) if difference > 1e-6 * rms(x) ** 2 else float(x.std())
+
+
 def rms(x: Tensor) -> float:
     """Return the root of the mean square; NaN for an empty tensor."""
     return norm(x) / math.sqrt(x.numel()) if x.numel() else math.nan

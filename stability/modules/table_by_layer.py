@@ -69,7 +69,7 @@ def weight_columns(matrices: list[ParameterFacts], layer: Operation | None) -> d
     weight = matrices[0].parameter
     gradients = [facts.gradient for facts in matrices if facts.gradient is not None]
     return {
-        "weight_std": float(sizes.plain(weight).std()) if weight.numel() > 1 else math.nan,
+        "weight_std": sizes.std(weight),
         "looks_like": scheme_like(weight, layer.fan_in, layer.fan_out) if layer else "",
         "weight_gradient": math.hypot(*gradients) if gradients else math.nan,
         "twins": matrices[0].twins.share if matrices[0].twins else 0.0,
@@ -99,14 +99,14 @@ def scheme_like(weight: Tensor, fan_in: int, fan_out: int) -> str:
     Constant weights are "zeros" or "constant", orthonormal rows or columns "orthogonal".
     """
     numbers = sizes.plain(weight)
-    if not numbers.any():
+    if sizes.is_zero(numbers):
         return "zeros"
-    std = float(numbers.std()) if numbers.numel() > 1 else 0.0
-    if std == 0:
+    std = sizes.std(numbers)
+    if not std > 0:
         return "constant"
     if is_orthogonal(numbers):
         return "orthogonal"
-    uniform = float(numbers.abs().max()) < math.sqrt(3) * std * 1.05
+    uniform = sizes.largest(numbers) < math.sqrt(3) * std * 1.05
     close = max(CLOSE, SAMPLING / math.sqrt(2 * numbers.numel()))
     layer = Layer(1, 2, fan_in, fan_out, ACTIVATIONS["relu"], 0.0, False)
     for family in FAMILIES:

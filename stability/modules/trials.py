@@ -16,7 +16,7 @@ from stability.modules.tensors import call_module, map_tensors, tensors_in
 
 MOST_TRIAL_STEPS = 8  # a row of zero factors opens one a step
 TRIAL_STEP = 0.01  # of the RMS of a weight
-FEW_EXAMPLES = 4  # that are passed again to see whether they are mixed
+FEW_EXAMPLES = 2  # that are passed again to see whether they are mixed
 ALIKE = 1e-3  # of the spread of outputs: smaller differences are rounding
 
 
