@@ -18,7 +18,7 @@ from stability.engine.runs import Stream
 from stability.modules.built_network import PYTORCH_START, build_network, standard_inputs
 from stability.modules.diagnosis import Diagnosis, diagnose
 from stability.modules.finding import ModuleFinding
-from stability.modules.network_plan import NetworkPlan, read_network, require_scheme
+from stability.modules.network_plan import NetworkPlan, first_line, read_network, require_scheme
 from stability.randomness import generator
 from stability.records.pasted_network import PastedNetwork
 
@@ -104,7 +104,7 @@ class PastedDiagnosis(Stream[PastedNetwork, DiagnosedNetwork]):
 def diagnose_pasted(record: PastedNetwork) -> Iterator[DiagnosedNetwork | None]:
     """Yield the diagnosis of a network on standard normal inputs; None once the network is built.
 
-    Raises ValueError if the text is no network.
+    Raises ValueError if the text is no network, or PyTorch cannot train it.
     """
     plan = read_network(record.architecture)
     if isinstance(plan, str) or (reason := why_not_diagnosed(record)):
@@ -114,7 +114,11 @@ def diagnose_pasted(record: PastedNetwork) -> Iterator[DiagnosedNetwork | None]:
     inputs, task = standard_inputs(plan, record.seed, record.batch), task_of(plan)
     random = generator(record.seed, "batches")
     targets = task.targets(record.batch, plan.widths[-1], random)
-    found = diagnose(module, inputs, targets, task.loss)
+    try:
+        found = diagnose(module, inputs, targets, task.loss)
+    except RuntimeError as error:  # a function in place may spoil what is needed
+        reason = f"PyTorch itself cannot train this network, since {first_line(error)}"
+        raise ValueError(reason) from error
     start = start_of(record, plan)
     yield DiagnosedNetwork(plan, task, start, found.findings, found.frame, *chart_of(found))
 

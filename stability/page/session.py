@@ -21,7 +21,6 @@ from stability.page.settings import page_knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList, refusal_sentence
 from stability.records.page import Page
-from stability.records.pasted_network import PastedText
 from stability.records.view import NEWEST_STEP, SECTIONS_OF_THE_START, BenchRecord, View
 
 
@@ -163,15 +162,16 @@ class Session:
             return
         if isinstance(knob, Choice) and value in knob.absent:
             self.show_page(self.page, [knob.absent[value]], self.chosen_schemes)
-        elif isinstance(knob, PastedText) and len(value) > knob.most:
-            notes = [f"{refusal_sentence(name, value, knob.legal_values())}; it was left out."]
-            self.show_page(self.page, notes, self.chosen_schemes)
         elif isinstance(knob, ChoiceList):
             self._enter_schemes(name, knob, value)
         elif name == "section":
             self._open_section(value)
         else:
-            self.change_setting(name, value)
+            try:
+                self.change_setting(name, knob.check(value))
+            except ValueError as legal:
+                notes = [f"{refusal_sentence(name, value, legal)}; it was left out."]
+                self.show_page(self.page, notes, self.chosen_schemes)
 
     def _open_section(self, key: str) -> None:
         """Open a section of "Look closer", at the step at which it has most to show."""
