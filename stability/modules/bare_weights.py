@@ -1,5 +1,6 @@
 """Weights of own modules: parameters that a function of torch multiplies by."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,8 @@ class BareWeights(TorchFunctionMode):
         flipped = base is not weight and weight.stride() == base.stride()[::-1]
         if base is not weight and not (flipped and weight.dim() == 2):
             return None
+        if func.__name__ == "einsum" and (flipped or not is_plain_equation(args[0], place)):
+            return None
         if id(base) not in self.layers:
             owner, name = self.owners[id(base)]
             self.layers[id(base)] = bare_layer(
@@ -85,10 +88,8 @@ class BareWeights(TorchFunctionMode):
 WEIGHT_POSITIONS = {
     "linear": (1,), "embedding": (1,), "matmul": (1, 0), "__matmul__": (1, 0), "mm": (1, 0),
     "bmm": (1, 0), "addmm": (2, 1), "baddbmm": (2, 1), "conv1d": (1,), "conv2d": (1,),
-    "conv3d": (1,),
+    "conv3d": (1,), "einsum": (1, 2),
 }  # fmt: skip
-
-
 UNITS_FIRST = {"linear", "embedding", "conv1d", "conv2d", "conv3d"}
 
 
@@ -97,6 +98,8 @@ def bare_layer(
     args: Sequence[Any],
 ) -> WeightLayer:  # fmt: skip
     """Return the layer that a function makes of a parameter."""
+    if function == "einsum":
+        return einsum_layer(owner, name, weight, args[0], place - 1)
     left = function not in UNITS_FIRST and place == min(WEIGHT_POSITIONS[function])
     units_first = (function in UNITS_FIRST or left) != flipped
     shape, fields = weight.shape, function.startswith("conv") and weight.dim() - 2
@@ -118,3 +121,31 @@ def bare_layer(
     ]  # fmt: skip
     axis = -2 if left else -1 - fields
     return WeightLayer((matrix,), (matrix,), biases=tuple(biases), unit_axis=axis)
+
+
+def is_plain_equation(equation: Any, place: int) -> bool:
+    """Return True if an einsum names each axis of this argument by a letter."""
+    if not isinstance(equation, str):
+        return False
+    terms = equation.partition("->")[0].split(",")
+    return place <= len(terms) and "." not in terms[place - 1]
+
+
+def einsum_layer(
+    owner: nn.Module, name: str, weight: Tensor, equation: str, operand: int
+) -> WeightLayer:
+    """Return the layer of an einsum: the axes of the weight over which it sums are its inputs."""
+    terms, _, result = equation.replace(" ", "").partition("->")
+    letters = terms.split(",")[operand]
+    kept = result or {letter for letter in terms if terms.count(letter) == 1}
+    order = sorted(range(len(letters)), key=lambda axis: letters[axis] not in kept)  # stable
+    sizes = [weight.shape[axis] for axis in order]
+    rows = math.prod(weight.shape[axis] for axis in order if letters[axis] in kept)
+    columns = weight.numel() // rows
+
+    def arrange(drawn: Tensor) -> Tensor:
+        back = [order.index(axis) for axis in range(len(order))]
+        return drawn.reshape(sizes).permute(back)
+
+    matrix = WeightMatrix(owner, name, 1, rows, columns, columns, rows, arrange)
+    return WeightLayer((matrix,), (matrix,))

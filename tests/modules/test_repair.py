@@ -164,6 +164,25 @@ def test_bare_matrices_are_drawn_where_they_multiply_and_all_else_stays():
                                torch.linalg.svdvals(module.v.detach())[-1])  # fmt: skip
 
 
+@pytest.mark.parametrize("product", [
+    lambda x, w: torch.einsum("bi, hio -> bho", x, w).mean(1),
+    lambda x, w: torch.bmm(x.expand(3, -1, -1), w).mean(0),
+    lambda x, w: (x @ w).mean(0),
+])  # fmt: skip
+def test_heads_of_one_parameter_are_drawn_by_what_is_summed(product):
+    class Heads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w, self.head = nn.Parameter(torch.zeros(3, 400, 100)), nn.Linear(100, 2)
+
+        def forward(self, x):
+            return self.head(torch.tanh(product(x, self.w)))
+
+    module = Heads()
+    repair(module, batch(8, 400), "lecun")
+    assert module.w.detach().std() == pytest.approx(400**-0.5, rel=0.02)
+
+
 def test_parametrized_weights_are_set_through_their_parametrization():
     module = nn.Sequential(
         weight_norm(nn.Linear(32, 32)),
