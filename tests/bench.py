@@ -31,6 +31,7 @@ import pyarrow as pa  # noqa: E402
 import streamlit as st  # noqa: E402
 import torch  # noqa: E402
 from bench_cost import cost  # noqa: E402
+from bench_diagnose import diagnosis  # noqa: E402
 from bench_engine import table  # noqa: E402
 from bench_lines import Line, in_turns, steps  # noqa: E402
 from bench_settings import scaling, settings  # noqa: E402
@@ -495,6 +496,7 @@ SECTIONS = (
     formats,
     default_experiment,
     foresight,
+    diagnosis,
     product,
     drawing,
     streaming,
