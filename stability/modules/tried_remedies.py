@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,8 @@ class TriedRemedy:
     """A remedy and the loss that it led to: at `first`, after the steps `last`, and `without` it.
 
     `findings` are those that it is for. `error` says why it could not be tried, then the losses
-    are NaN.
+    are NaN. `in_other_units` is true of one that changes the targets or the loss: then the losses
+    are compared by what remains of each.
     """
 
     findings: tuple[ModuleFinding, ...]
@@ -38,14 +39,18 @@ class TriedRemedy:
     first: float
     last: float
     without: float
+    first_without: float
+    in_other_units: bool = False
     error: str = ""
 
     @property
     def helps(self) -> bool:
         """True if the loss ended clearly lower than without the remedy."""
-        return self.last < HELPS * self.without or (
-            math.isfinite(self.last) and not math.isfinite(self.without)
-        )
+        with_it, without = self.last, self.without
+        if self.in_other_units:
+            with_it, without = with_it * abs(self.first_without), without * abs(self.first)
+        learns_alone = math.isfinite(self.without)
+        return with_it < HELPS * without if learns_alone else math.isfinite(self.last)
 
     @property
     def sentence(self) -> str:
@@ -53,10 +58,10 @@ class TriedRemedy:
         if self.error:
             return f"not tried: {self.error}"
         way = "falls" if self.last < 0.99 * self.first else "goes"
-        return (
-            f"tried: the loss {way} from {self.first:.3g} to {self.last:.3g}; "
-            f"without: {self.without:.3g}"
-        )
+        without = f"{self.without:.3g}"
+        if self.in_other_units:
+            without = f"from {self.first_without:.3g} to {without}, in other units"
+        return f"tried: the loss {way} from {self.first:.3g} to {self.last:.3g}; without: {without}"
 
 
 class TriedRemedies(tuple[TriedRemedy, ...]):
@@ -143,26 +148,42 @@ def try_each_remedy(
         return TriedRemedies()
     if len(cured) > 1:
         cured["\n".join(cured)] = tuple(f for f in findings if f.remedy)
-    _, without = outcome(setup, "", steps)
+    without = trained_after(setup, "", steps)
     return TriedRemedies(
         try_remedy(setup, remedy, found, steps, without) for remedy, found in cured.items()
     )
 
 
 def try_remedy(
-    setup: TrainingSetup, remedy: str, found: tuple[ModuleFinding, ...], steps: int, without: float
-) -> TriedRemedy:
+    setup: TrainingSetup, remedy: str, found: tuple[ModuleFinding, ...], steps: int,
+    without: "Outcome",
+) -> TriedRemedy:  # fmt: skip
     """Return what becomes of a remedy; one that raises has an error instead of losses."""
+    error = ""
     try:
-        return TriedRemedy(found, remedy, *outcome(setup, remedy, steps), without)
-    except NameError as error:
-        why = f"it belongs into the program, where {error.name} is known"
-    except Exception as error:  # of any module, in a line that was made for it
-        why = f"{type(error).__name__}: {error}"
-    return TriedRemedy(found, remedy, math.nan, math.nan, without, why)
+        after = trained_after(setup, remedy, steps)
+    except NameError as unknown:
+        error = f"it belongs into the program, where {unknown.name} is known"
+    except Exception as problem:  # of any module, in a line that was made for it
+        error = f"{type(problem).__name__}: {problem}"
+    after = Outcome(math.nan, math.nan, False) if error else after
+    return TriedRemedy(
+        found, remedy, after.first, after.last, without.last, without.first, after.in_other_units,
+        error,
+    )  # fmt: skip
 
 
-def outcome(setup: TrainingSetup, remedy: str, steps: int) -> tuple[float, float]:
-    """Return the first and the last loss after a remedy; everything is brought back."""
+class Outcome(NamedTuple):
+    """The first and the last loss of a training, and whether it was measured in other units."""
+
+    first: float
+    last: float
+    in_other_units: bool
+
+
+def trained_after(setup: TrainingSetup, remedy: str, steps: int) -> Outcome:
+    """Train after a remedy; everything is brought back."""
     with untouched(setup.model, setup.inputs, setup.targets, setup.loss):
-        return setup.after(remedy).trained(steps)
+        after = setup.after(remedy)
+        changed = after.targets is not setup.targets or after.loss is not setup.loss
+        return Outcome(*after.trained(steps), changed)
