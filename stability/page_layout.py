@@ -71,6 +71,11 @@ def card_key(index: int) -> str:
     return f"{CARD}_{index}"
 
 
+def card_code_key(index: int) -> str:
+    """Return the key of the small button that opens the code of the card at this place."""
+    return f"{SMALL_BUTTON}_code_{index}"
+
+
 def closer_key(name: str) -> str:
     """Return the key of a section of "Look closer", or of the control of a setting within it."""
     return f"closer_{name}"

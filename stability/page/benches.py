@@ -20,6 +20,7 @@ from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
 from stability.modules.pasted_diagnosis import PastedDiagnosis, diagnosis_cost, why_not_diagnosed
 from stability.page.card_buttons import remedy_buttons
+from stability.page.card_code import scheme_code
 from stability.page.cards import card_htmls, claim_html
 from stability.page.cure_section import search_progress
 from stability.page.matrix_html import matrices_html
@@ -55,8 +56,10 @@ class TrainScene:
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run, shown = self.look.stream, self.look.page.view.count_shown(count)
         verdicts = current_verdicts(run, shown)
+        in_hall = self.look.page.view.is_presenter_view  # which nobody reads code in
+        code = () if in_hall else tuple(scheme_code(run.record, v.scheme) for v in verdicts)
         return {
-            Slot.CARDS: Cards(card_htmls(run, shown, verdicts, self.look.waiting)),
+            Slot.CARDS: Cards(card_htmls(run, shown, verdicts, self.look.waiting), code),
             Slot.LEFT: self.training_picture(frames.TRAINING_PANELS, count),
         }
 

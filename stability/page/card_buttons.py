@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from stability.diagnosis.cure_search import CureSearch, best_first, describe_change
 from stability.diagnosis.remedies import Remedy
 from stability.diagnosis.verdicts import Verdict
+from stability.page.card_code import titled_code
 from stability.page.pieces import RemedyButton
 from stability.page.prose import FIND_CURE_HELP, REMEDY_HELP
 from stability.page.session import Session
@@ -30,7 +31,8 @@ def remedy_buttons(
     for (remedy, label), asking in places.items():
         press = Session.apply_remedy, (remedy, verdicts[asking[0]].scheme)
         words = f"{COUNTS[len(asking)]}: {lower_first(label)}" if len(asking) > 1 else label
-        buttons.append(RemedyButton(asking[0], words, "healing", remedy_help(remedy), *press))
+        shown = remedy_help(remedy), *press, titled_code(words, remedy.pytorch)
+        buttons.append(RemedyButton(asking[0], words, "healing", *shown))
     for place, verdict in enumerate(verdicts):
         if verdict.word != "learns":
             find = Session.find_cure, (verdict.scheme,)

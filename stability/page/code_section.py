@@ -7,7 +7,7 @@ from typing import Any
 from stability import script
 from stability.frames.pinned import Pinned
 from stability.page.pieces import Element, Piece, paragraphs
-from stability.page.prose import NOTEBOOK_NOTE, PROGRAM_NOTE
+from stability.page.prose import PROGRAM_NOTE, THREE_LINES_NOTE
 from stability.page.take_along import DownloadRow, download
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -21,7 +21,7 @@ def program_pieces(e: Experiment, view: View) -> list[Piece]:
     """Return what trains all schemes in a notebook, and the program of the chosen one."""
     program = plain_program(e, view.value_shown("code_scheme", e))
     return [
-        paragraphs([NOTEBOOK_NOTE]),
+        paragraphs([THREE_LINES_NOTE]),
         code(notebook_lines(e)),
         paragraphs([PROGRAM_NOTE]),
         code(program, height=PROGRAM_HEIGHT),

@@ -98,13 +98,20 @@ def button(
 
 @dataclass(frozen=True)
 class Cards:
-    """The cards of the schemes side by side, each as HTML."""
+    """The cards of the schemes side by side, each as HTML, the first of them with code.
+
+    `code` is Markdown, which a button on the card opens.
+    """
 
     htmls: tuple[str, ...]
+    code: tuple[str, ...] = ()
 
 
 class RemedyButton(NamedTuple):
-    """A button on the card at this place: a method of the session with its arguments."""
+    """A button on the card at this place: a method of the session with its arguments.
+
+    `code` is Markdown of what it does in PyTorch.
+    """
 
     card: int
     label: str
@@ -112,6 +119,7 @@ class RemedyButton(NamedTuple):
     help: str
     press: Callable[..., None]
     arguments: tuple[Any, ...]
+    code: str = ""
 
 
 # The buttons that are offered now are a piece, too.

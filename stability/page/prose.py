@@ -78,7 +78,7 @@ GREETING = (
 WAITING = "Others train before you", "Your curves appear here as soon as it is your turn."
 STARTING = "Training begins", "The first curves appear here in a moment."
 TAKE_NOTE = "Each picture shows what the charts above show, and each file says which link made it."
-NOTEBOOK_NOTE = (
+THREE_LINES_NOTE = (
     "In a notebook, with this library, these lines train all networks of the page and draw them:"
 )
 PROGRAM_NOTE = (
@@ -111,6 +111,7 @@ LINK_WITHOUT_TEXT = (
     "This text is too long for a link, which holds up to {most:,} characters of it as links spell "
     "them. It stays here while this page is open; Copy link leaves it out."
 )
+CODE_LABEL = "In PyTorch"
 CURE_NOTE = (
     "Each row is this network with one change, or with two where no single one cures, trained from "
     "the same seed on the same data. It is cured if its held-out loss ends below half of what "

@@ -27,7 +27,7 @@ from stability.page.pieces import (
     html,
 )
 from stability.page.playback import progress_html
-from stability.page.prose import STARTING, WAITING
+from stability.page.prose import CODE_LABEL, STARTING, WAITING
 from stability.page.sections import OpenSection
 from stability.page.session import Session
 from stability.records.experiment import MOST_SCHEMES
@@ -35,6 +35,7 @@ from stability.records.experiment import MOST_SCHEMES
 CARD_BUTTONS = 2  # at most, of one card: a remedy, and the search for a cure
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
 DOWNLOAD_ROW: Mapping[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
+CODE_BUTTON: Mapping[str, Any] = {"type": "tertiary", "icon": ":material/code:", "help": CODE_LABEL}
 # A browser that has just opened the page still loads the parts that draw it, and puts that off for
 # as long as new curves come in quickly. So for these seconds they come once a second.
 LOADING = 3.0
@@ -62,6 +63,8 @@ class Renderer:
         self._places_without_card: dict[int, Any] = {}
         # Each button stands in a container of its own, which can be emptied alone.
         self._card_buttons: dict[int, list[Any]] = {}
+        self._code_places: dict[int, Any] = {}  # of the button that opens a card's code
+        self._card_code: dict[int, tuple[str, Any]] = {}  # Markdown and its place
         self._remedies: tuple[RemedyButton, ...] = ()
         self._buttons_drawn = 0  # a widget that is drawn twice in one run needs two keys
         if not (session.shows_run or look.stream.measurements):
@@ -150,7 +153,7 @@ class Renderer:
             self._draw_remedies(piece)
             return
         if isinstance(piece, Cards):
-            self._draw_cards(piece.htmls)
+            self._draw_cards(piece)
             return
         if isinstance(piece, ButtonTable):
             piece = self._with_buttons(piece)
@@ -172,12 +175,12 @@ class Renderer:
             self._elements[row] = self.containers[slot].container(horizontal=True)
         return self._elements[row]
 
-    def _draw_cards(self, htmls: Sequence[str]) -> None:
+    def _draw_cards(self, piece: Cards) -> None:
         """Draw the cards, the first time in containers of their own.
 
         Places without a card are emptied at once, or those of the run before would stand there.
         """
-        cards = self.containers[Slot.CARDS]
+        cards, htmls = self.containers[Slot.CARDS], piece.htmls
         for index, text in enumerate(htmls):
             key = "card", index
             if key in self._elements:
@@ -186,23 +189,38 @@ class Renderer:
             place = self._places_without_card.pop(index, cards)
             card = place.container(key=page_layout.card_key(index))
             self._elements[key] = draw_piece(card, html(text))
+            if not self.look.page.view.is_presenter_view:  # which has no code
+                self._code_places[index] = card.container(key=page_layout.card_code_key(index))
             row = card.container(horizontal=True, gap="xsmall")
             self._card_buttons[index] = [row.empty() for _ in range(CARD_BUTTONS)]
         if not self._places_without_card:
             rest = range(len(htmls), MOST_SCHEMES)
             self._places_without_card = {index: cards.empty() for index in rest}
+        for index, text in enumerate(piece.code):
+            if index not in self._card_code:  # until then the card says that training begins
+                button = self._code_places[index].popover(CODE_LABEL, **CODE_BUTTON)
+                self._card_code[index] = text, button.empty()
+                self._draw_code(index)
+
+    def _draw_code(self, index: int) -> None:
+        """Draw the code of a card: that of its scheme, and that of what is offered on the card."""
+        text, place = self._card_code[index]
+        offered = [one.code for one in self._remedies if one.card == index and one.code]
+        place.markdown("\n\n".join([text, *offered]))
 
     def _draw_remedies(self, remedies: tuple[RemedyButton, ...]) -> None:
         if remedies == self._remedies:
             return
         self._remedies = remedies
+        for card in self._card_code:
+            self._draw_code(card)
         for card, places in self._card_buttons.items():
             offered = [remedy for remedy in remedies if remedy.card == card]
             for place, remedy in zip_longest(places, offered):
                 if not remedy:
                     place.empty()
                     continue
-                _, label, icon, help, press, arguments = remedy
+                _, label, icon, help, press, arguments, _ = remedy
                 action = partial(press, self.session, *arguments)
                 key = self._widget_key(press.__name__)
                 draw_piece(place, button(label, icon, action, key, help))
