@@ -14,7 +14,6 @@ from stability.records.page import Page
 from stability.records.view import View
 
 plain_program = lru_cache(maxsize=32)(script.pytorch)  # a few dozen milliseconds each
-PROGRAM_HEIGHT = 520  # pixels, in which a longer program scrolls
 
 
 def program_pieces(e: Experiment, view: View) -> list[Piece]:
@@ -24,7 +23,7 @@ def program_pieces(e: Experiment, view: View) -> list[Piece]:
         paragraphs([THREE_LINES_NOTE]),
         code(notebook_lines(e)),
         paragraphs([PROGRAM_NOTE]),
-        code(program, height=PROGRAM_HEIGHT),
+        code(program),
     ]
 
 
@@ -37,9 +36,9 @@ def notebook_lines(e: Experiment) -> str:
     )
 
 
-def code(text: str, **options: Any) -> Element:
-    """Return Python code with its button that copies it."""
-    return Element("code", text, {"language": "python", **options})
+def code(text: str) -> Element:
+    """Return Python code with its button that copies it; long lines wrap, and nothing scrolls."""
+    return Element("code", text, {"language": "python", "wrap_lines": True})
 
 
 def program_downloads(
