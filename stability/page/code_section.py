@@ -7,7 +7,7 @@ from typing import Any
 from stability import script
 from stability.frames.pinned import Pinned
 from stability.page.pieces import Element, Piece, paragraphs
-from stability.page.prose import PROGRAM_NOTE, THREE_LINES_NOTE
+from stability.page.prose import PROGRAM_NOTE, REPLICATE_NOTE, THREE_LINES_NOTE
 from stability.page.take_along import DownloadRow, download
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -22,7 +22,7 @@ def program_pieces(e: Experiment, view: View) -> list[Piece]:
     return [
         paragraphs([THREE_LINES_NOTE]),
         code(notebook_lines(e)),
-        paragraphs([PROGRAM_NOTE]),
+        paragraphs([f"{PROGRAM_NOTE} {REPLICATE_NOTE}" if e.replicates > 1 else PROGRAM_NOTE]),
         code(program),
     ]
 

@@ -85,6 +85,7 @@ PROGRAM_NOTE = (
     "One of them as a program that needs PyTorch alone. It draws the same numbers, and prints each "
     "step with its loss before the update: the curve above, to rounding."
 )
+REPLICATE_NOTE = "It is the first of the replicates; the charts show the median of all."
 FORETOLD_NOTE = "What theory predicts costs nothing, and is drawn here, dashed."
 NO_SCHEMES = (
     "Choose at least one initialization in the sidebar, and its curves appear here. Until then "

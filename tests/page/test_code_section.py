@@ -1,10 +1,13 @@
 """The experiment as code, on the page: what it shows runs, and is that of the chosen scheme."""
 
+from dataclasses import replace
+
 import altair as alt
 import pytest
 
 from stability import script
 from stability.page.code_section import notebook_lines, program_downloads, program_pieces
+from stability.page.prose import REPLICATE_NOTE
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import View
@@ -43,3 +46,12 @@ def test_the_lines_for_a_notebook_train_the_experiment_of_the_page_and_draw_it()
     assert isinstance(eval(last, names), alt.VConcatChart)
     assert lines == shown(View())[0]
     assert "Run(Experiment()).train()" in notebook_lines(Experiment())
+
+
+def test_of_several_replicates_the_program_is_the_first_and_says_so():
+    several, one = (
+        program_pieces(replace(E, replicates=count), View(section="code")) for count in (2, 1)
+    )
+    assert REPLICATE_NOTE in several[2].content
+    assert REPLICATE_NOTE not in one[2].content
+    assert several[3] == one[3]
