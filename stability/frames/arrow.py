@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,13 @@ def scheme_columns(schemes: Sequence[str], **columns: Any) -> dict[str, Any]:
     """Return these columns once for each scheme, one scheme after another, named by `scheme`."""
     tiled = {name: np.tile(values, len(schemes)) for name, values in columns.items()}
     count = len(next(iter(columns.values())))
-    return {"scheme": repeated_texts(schemes, np.repeat(range(len(schemes)), count))} | tiled
+    return {"scheme": scheme_column(tuple(schemes), count)} | tiled
+
+
+@lru_cache(maxsize=256)
+def scheme_column(schemes: tuple[str, ...], count: int) -> pa.Array:
+    """Return each scheme `count` times, one scheme after another."""
+    return repeated_texts(schemes, np.repeat(range(len(schemes)), count))
 
 
 def to_arrow_bytes(table: pa.Table) -> bytes:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,7 @@ def label_table(
     labels fit. Axes are 0 for those of the living schemes, 1 where everything is shown, and from 2
     on where a scheme stands alone, on its own.
     """
-    schemes, count = list(e.schemes), len(last)
-    choices = [0] * len(schemes) + [1] * len(schemes) + [2 + index for index in range(len(schemes))]
-    titles, indices = list(map(scheme_title, schemes)), np.arange(3 * count * len(schemes))
-    indices %= len(schemes)
-    columns: dict[str, Any] = {
-        "scheme": repeated_texts(schemes, indices),
-        "text": repeated_texts(titles, indices),
-        "axes": in_smallest_type(count * choices, 2 + len(schemes)),
-    }
+    columns = dict(label_keys(e.schemes, len(last)))
     for name in last[0] if last else ():
         axes = limits[name].to_pylist()
         pairs = list(zip(axes[::2], axes[1::2], strict=True))
@@ -50,6 +43,18 @@ def label_table(
             heights_of_all += [min(max(value, low), high) for value, (low, high) in own]
         columns[name] = np.array(heights_of_all)
     return chart_table(columns)
+
+
+@lru_cache(maxsize=256)
+def label_keys(schemes: tuple[str, ...], count: int) -> Mapping[str, Any]:
+    """Return the first columns of a `label_table` of so many labels for each choice of axes."""
+    choices = [0] * len(schemes) + [1] * len(schemes) + [2 + index for index in range(len(schemes))]
+    indices = np.arange(len(choices) * count) % len(schemes)
+    return {
+        "scheme": repeated_texts(schemes, indices),
+        "text": repeated_texts(list(map(scheme_title, schemes)), indices),
+        "axes": pa.array(in_smallest_type(count * choices, 2 + len(schemes))),
+    }
 
 
 def label_heights(

@@ -81,16 +81,16 @@ def stack_measurements(measurements: Sequence[Measurement], name: str) -> np.nda
     return np.array([getattr(m, name) for m in measurements])
 
 
-def stack_masked(measurements: Sequence[Measurement], name: str) -> np.ndarray:
-    """Return one quantity of several measurements, accuracies NaN where the loss is not finite.
+def stack_masked(
+    measurements: Sequence[Measurement], loss: str, accuracy: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return losses, and accuracies that are NaN where the loss is not finite.
 
     A diverged network gives no answers, rather than wrong ones.
     """
-    values = stack_measurements(measurements, name)
-    if name.endswith("accuracy"):
-        losses = stack_measurements(measurements, name.replace("accuracy", "loss"))
-        values = np.where(np.isfinite(losses), values, math.nan)
-    return values
+    losses = stack_measurements(measurements, loss)
+    accuracies = stack_measurements(measurements, accuracy)
+    return losses, np.where(np.isfinite(losses), accuracies, math.nan)
 
 
 def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -145,6 +145,7 @@ def summary_frame(run: Run) -> pd.DataFrame:
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
     changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
+    _, test_accuracy = stack_masked([last], "test_loss", "test_accuracy")
     words = [e.knobs()[name].label_with_value(value) for name, value in changed.items()]
     breaks = [(scheme, event.step) for (scheme, _), event in run.breaks.items()]
     diverged = [
@@ -157,7 +158,7 @@ def summary_frame(run: Run) -> pd.DataFrame:
             "scheme": [row.title for row in e.scheme_rows],
             "verdict": [verdict.word for verdict in current_verdicts(run, len(run.measurements))],
             "loss": median_of_finite(last.loss),
-            "test_accuracy": median_of_finite(stack_masked([last], "test_accuracy")[0]),
+            "test_accuracy": median_of_finite(test_accuracy[0]),
             "first_gradient": median_of_finite(first.signal_gradient[:, :, 0]),
             "last_gradient": median_of_finite(first.signal_gradient[:, :, -1]),
             "diverged": diverged,

@@ -165,12 +165,13 @@ def curve_table(run: Run, count: int) -> pa.Table:
         until=in_smallest_type([*steps[1:], AFTER_EVERY_STEP], AFTER_EVERY_STEP),
         marked=np.array(steps) % (stride * max(1, MOST_LINE_POINTS // 6)) == 0,
     )
-    names = ["loss", "accuracy", "gradient_norm"]
-    if e.number_format.scales_loss:
-        names.append("scale")
     measurements = [run.measurements[step] for step in steps]
-    for name in names:
-        columns |= median_and_range_columns(name, stack_masked(measurements, name))
+    losses, accuracies = stack_masked(measurements, "loss", "accuracy")
+    curves = {"loss": losses, "accuracy": accuracies}
+    for name in ("gradient_norm", "scale") if e.number_format.scales_loss else ("gradient_norm",):
+        curves[name] = stack_measurements(measurements, name)
+    for name, values in curves.items():
+        columns |= median_and_range_columns(name, values)
     return chart_table(columns)
 
 
@@ -183,8 +184,8 @@ def held_out_table(run: Run, count: int) -> pa.Table:
     steps = [step for step in sorted(sampled_steps(e.steps)) if step < count]
     measurements = [run.measurements[step] for step in steps]
     columns = scheme_columns(e.schemes, step=in_smallest_type(steps, e.steps))
-    for name in ("loss", "accuracy"):
-        values = stack_masked(measurements, f"test_{name}")
+    curves = stack_masked(measurements, "test_loss", "test_accuracy")
+    for name, values in zip(("loss", "accuracy"), curves, strict=True):
         columns[name] = median_and_range_columns(name, values)[name]
     return chart_table(columns)
 
