@@ -33,7 +33,7 @@ def fill_training(
     """
     title = f"{HEAT_MAP_QUANTITIES[quantity]} of {parse_scheme(scheme).title}"
     title += f", over that of the {'first' if quantity == 'signal' else 'last'} layer"
-    shown = panels_shown(experiment, panels)
+    shown = panels_shown(experiment, panels, TRAINING_PANELS)
     return fill_run_chart(experiment, pins, "step", shown, log_loss, heated=title)
 
 

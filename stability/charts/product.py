@@ -9,19 +9,22 @@ import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.interaction import with_step_shown
-from stability.charts.palette import GREY, SCHEME_COLOURS
+from stability.charts.palette import DARK_SCHEME_COLOURS, GREY, SCHEME_COLOURS
 from stability.charts.spec_cache import Filling, chart_and_spec, variable_parameters
 from stability.frames.product import TYPICAL_FACTORS
 from stability.records.product import Product
 from stability.theory.product_law import ENOUGH_FOR_NINE_OF_TEN
 
-BLUE, ORANGE = SCHEME_COLOURS[:2]
+BLUE, ORANGE = (  # of the light and of the dark page
+    alt.ExprRef(f"{list(colours)}{channels.ON_THIS_PAGE}")
+    for colours in list(zip(SCHEME_COLOURS, DARK_SCHEME_COLOURS, strict=True))[:2]
+)
 POWER_LABELS = {"labelExpr": channels.DECADES, "tickMinStep": 1}
 LAW: dict[str, Any] = {**panels.DASHED, "color": GREY}
 FINE_LAW: dict[str, Any] = {"strokeDash": [1, 3], "color": GREY, "clip": True}
 HOVERED: dict[str, Any] = {"size": 80, "opacity": 0, "filled": True}  # where a line has tooltips
 # The lines of the norm's chart: their words in its legend, colours and dashes.
-LINE_KINDS: list[tuple[str, str, list[int]]] = [
+LINE_KINDS: list[tuple[str, Any, list[int]]] = [
     ("measured", BLUE, [1, 0]),
     ("law of the norm", GREY, [5, 4]),
     ("law of one vector, nine of ten", GREY, [1, 3]),

@@ -22,7 +22,8 @@ def fill_depth(
     experiment: Experiment, pins: tuple[Experiment, ...] = (), panels: Sequence[str] = DEPTH_PANELS
 ) -> Filling[RunKind]:
     """Return the filling of a depth chart; the first of the `panels` is the largest."""
-    return fill_run_chart(experiment, pins, "layer", panels_shown(experiment, panels))
+    shown = panels_shown(experiment, panels, DEPTH_PANELS)
+    return fill_run_chart(experiment, pins, "layer", shown)
 
 
 def build_depth(kind: RunKind) -> alt.VConcatChart:

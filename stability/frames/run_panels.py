@@ -1,6 +1,6 @@
 """The panels of a run's charts: which there are, in which order, and how high they are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from stability.frames.arrow import DEPTH_QUANTITIES
 from stability.records.experiment import Experiment
@@ -13,14 +13,16 @@ HEIGHTS = {"loss": 100, "accuracy": 60, "gradient_norm": 70, "scale": 50, "heat"
 HEIGHTS |= dict.fromkeys(DEPTH_PANELS, 100)
 
 
-def panels_shown(e: Experiment, panels: Sequence[str]) -> tuple[str, ...]:
+def panels_shown(
+    e: Experiment, panels: Sequence[str], known: Collection[str] = tuple(HEIGHTS)
+) -> tuple[str, ...]:
     """Return those of the panels that an experiment has, in their order.
 
     A regression has no accuracy, and only loss scaling has a scale. Raises ValueError where a panel
-    is unknown, and where none is left.
+    is not among the `known` ones of a chart, and where none is left.
     """
-    if unknown := [name for name in panels if name not in HEIGHTS]:
-        raise ValueError(f"no panel is called {unknown[0]!r}; there are {', '.join(HEIGHTS)}")
+    if unknown := [name for name in panels if name not in known]:
+        raise ValueError(f"this chart has no panel {unknown[0]!r}, only {', '.join(known)}")
     missing = set() if e.dataset_row.classes else {"accuracy"}
     if not e.number_format.scales_loss:
         missing.add("scale")

@@ -194,7 +194,7 @@ def curve_labels(
     e: Experiment, lines: pa.Table, limits: pa.Table, panels: Sequence[str], log_loss: bool
 ) -> pa.Table:
     """Return the `label_table` of the newest values of the schemes whose loss is finite."""
-    heights = panel_heights(panels_shown(e, panels))
+    heights = panel_heights(panels_shown(e, panels, TRAINING_PANELS))
     names = [name for name in heights if name in limits.column_names]
     points = lines.num_rows // len(e.schemes)
     newest = {name: lines[name].to_numpy()[points - 1 :: points] for name in ("loss", *names)}

@@ -433,6 +433,13 @@ OF_PRODUCTS = [name for name, case in CASES.items() if isinstance(case.arguments
 
 
 @pytest.mark.parametrize("name", OF_PRODUCTS)
+def test_a_product_has_other_colours_on_a_dark_page(name):
+    text = json.dumps(CASES[name].spec())
+    for light, dark in zip(palette.SCHEME_COLOURS, palette.DARK_SCHEME_COLOURS, strict=True):
+        assert text.count(light) == text.count(f"['{light}', '{dark}'][dark]")
+
+
+@pytest.mark.parametrize("name", OF_PRODUCTS)
 def test_all_that_is_drawn_of_a_product_lies_between_the_limits(name):
     tables = CASES[name].make_tables()
     low, high = tables["limits"]["height"].to_pylist()

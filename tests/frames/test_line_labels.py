@@ -68,8 +68,12 @@ def test_an_experiment_draws_the_panels_that_it_has_and_refuses_to_draw_none():
     assert [panel["height"] for panel in spec["vconcat"]] == [LEAD_HEIGHT]
     with pytest.raises(ValueError, match="none of the panels accuracy"):
         charts.training_spec(regression, "he_normal", "signal", panels=("accuracy",))
-    with pytest.raises(ValueError, match="no panel is called 'lose'"):
+    with pytest.raises(ValueError, match="no panel 'lose', only loss, accuracy"):
         charts.training_spec(regression, "he_normal", "signal", panels=("lose",))
+    with pytest.raises(ValueError, match="no panel 'signal', only loss"):
+        charts.training_spec(regression, "he_normal", "signal", panels=("signal",))
+    with pytest.raises(ValueError, match="no panel 'loss', only signal, signal_gradient"):
+        charts.depth_spec(regression, panels=("loss",))
 
 
 @pytest.mark.parametrize("lead", [*DEPTH_PANELS, "loss", "gradient_norm"])
