@@ -27,9 +27,9 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def rough_number(value: float) -> str:
-    """Return a number to two digits, far from 1 only its power of ten: 2.8, 4e-9, 10^14."""
+    """Return a number to two digits, far from 1 only its power of ten: 2.8, 4e-9, 1e14."""
     if value and math.isfinite(value) and not 1e-12 < abs(value) < 1e6:
-        return f"10^{round(math.log10(abs(value)))}"
+        return f"1e{round(math.log10(abs(value)))}"
     return number(value, 2)
 
 

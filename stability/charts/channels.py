@@ -34,7 +34,6 @@ POWERS_OF_TEN = (
     f"{AT_POWER} ? datum.value == 1 ? '1' : replace(format(datum.value, '.0e'), '+', '') : ''"
 )
 DECADES = "datum.value ? '1e' + format(datum.value, 'd') : '1'"  # labels of a log10
-SHARE_AXIS = alt.Axis(**FLUSH, format="%", tickCount=5)  # along a panel
 UNIT = alt.Scale(domain=[0, 1], nice=False)
 
 
@@ -98,7 +97,7 @@ def opacity_where(test: str, opacity: float, otherwise: float = 0) -> alt.Opacit
 
 def value_axis(format: str = "", **more: Any) -> alt.Axis:
     """Return a vertical axis, labelled in powers of ten such as 1e-3 if no format is given."""
-    labels: dict[str, Any] = {"format": format}
+    labels = PERCENTS if format == "%" else {"format": format}
     if not format:  # a grid line at powers of ten alone
         grid = {"condition": {"test": AT_POWER, "value": 1}, "value": 0}
         labels = {"labelExpr": POWERS_OF_TEN, "gridOpacity": grid}
@@ -112,6 +111,15 @@ def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
         label = f"datum.index == 0 ? '{along} ' + datum.label : datum.label"
         words = {"labelExpr": label, "labelFlush": True}
     return alt.Axis(tickMinStep=1, ticks=labelled, labelPadding=4, **words, **more)
+
+
+def spaced_percent(text: str) -> str:
+    """Return the expression that spells a percentage as the page does: 47 %."""
+    return f"replace({text}, '%', ' %')"
+
+
+PERCENTS: dict[str, Any] = {"format": "%", "labelExpr": spaced_percent("datum.label")}
+SHARE_AXIS = alt.Axis(**FLUSH, **PERCENTS, tickCount=5)  # along a panel
 
 
 def short_number(value: str) -> str:

@@ -236,9 +236,9 @@ def readings(rows: alt.Chart, name: str, format: str) -> list[alt.Chart]:
     value = f"datum.{name}"
     left = f"beside * enlarged + slot.size * {channels.SCHEME_INDEX}"
     after_symbol = f"{left} + {SYMBOL_WIDTH} * enlarged"
-    number = f"format({value}, '.0{format}')"
-    if not format.endswith("%"):  # five letters or so
-        number = channels.short_number(value)
+    number = channels.short_number(value)  # five letters or so
+    if format == "%":
+        number = channels.spaced_percent(f"format({value}, '.0%')")
     bold = {"fontWeight": "bold", "tooltip": None, **BESIDE_TITLE}
     symbols = rows.mark_text(text=alt.ExprRef(channels.SCHEME_SYMBOL), x=alt.ExprRef(left), **bold)
     numbers = rows.mark_text(text=alt.ExprRef(number), x=alt.ExprRef(after_symbol), **bold)

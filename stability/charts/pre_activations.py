@@ -73,7 +73,7 @@ def activation_lines() -> list[alt.Chart]:
 
 def histogram_outlines() -> list[alt.Chart]:
     """Draw each scheme's bins as an outline, on a root scale: it shows small shares beside 1."""
-    axis = alt.Axis(**channels.EXTENT, values=SHARE_TICKS, format="%", labelOverlap=False)
+    axis = alt.Axis(**channels.EXTENT, **channels.PERCENTS, values=SHARE_TICKS, labelOverlap=False)
     share = channels.y("share", alt.Scale(type="sqrt", domain=[0, 1], nice=False), axis)
     base = panels.data_set("histogram").encode(y=share, color=channels.colour())
     # Both ends of each bin, in the order of the data.

@@ -1,38 +1,45 @@
 """The column headings of the page's tables, as Streamlit's column_config takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from stability.text import number, typographic_minus
+from stability.text import number, percent, typographic_minus
 
-SPELLED = "spelled"  # the format of numbers of any size, as `stability.text.number` spells them
+# Formats of numbers as the page's sentences spell them: of any size, and shares.
+SPELLED, SHARE = "spelled", "share"
+TYPES: Mapping[str, Mapping[str, Any]] = {
+    SPELLED: {"type": "number"},
+    SHARE: {"type": "number", "min_value": 0, "max_value": 1},
+}
+SPELLINGS: Mapping[str, Callable[[float], str]] = {
+    SPELLED: lambda value: typographic_minus(number(value)),
+    SHARE: percent,
+}
 
 
 def column(
     label: str, format: str = "", help: str = "", width: str | int | None = None
 ) -> dict[str, Any]:
     """Return a heading: for numbers if there is a `format`, else for texts."""
-    own = {"format": format} if format != SPELLED else {}
-    numbers = {"type_config": {"type": "number", **own}} if format else {}
+    own = TYPES.get(format, {"type": "number", "format": format})
+    numbers = {"type_config": dict(own)} if format else {}
     return {"label": label, "help": help or None, "width": width} | numbers
 
 
 def spell_numbers(rows: pd.DataFrame, headings: Mapping[str, Any]) -> Styler:
-    """Return a table whose numbers of any size are spelled as in the page's sentences.
+    """Return a table whose numbers of any size and shares are spelled as in the page's sentences.
 
     It is sorted by the numbers themselves, and copied and downloaded as they are.
     """
-    spelled = [
-        name
+    formats: Any = {
+        name: SPELLINGS[key]
+        for key, config in TYPES.items()
         for name, heading in headings.items()
-        if name in rows
-        and isinstance(heading, dict)
-        and heading.get("type_config") == {"type": "number"}
-    ]
-    formats: Any = dict.fromkeys(spelled, lambda value: typographic_minus(number(value)))
+        if name in rows and isinstance(heading, dict) and heading.get("type_config") == config
+    }
     return rows.style.format(formats, na_rep="–")
 
 
@@ -43,7 +50,7 @@ TRIED_HEADINGS = {
     "scheme": column("Initialization", width=120),
     "verdict": column("Verdict", help="After the last step", width=100),
     "loss": column("Last loss", SPELLED, "Of the last batch", width=72),
-    "test_accuracy": column("Right", "percent",
+    "test_accuracy": column("Right", SHARE,
         "Share of 512 held-out examples, after the last step", width=65),
     "first_gradient": column("Grad 1, step 0", SPELLED,
         "Signal gradient of the first layer before training", width=115),
@@ -58,8 +65,8 @@ STEP_HEADINGS = {
     "loss": column("Loss", SPELLED, "Of the batch at this step"),
     "test_loss": column("Held-out loss", SPELLED,
         "Loss on 512 further examples, at few steps"),
-    "accuracy": column("Accuracy", "percent", "Share of the batch classified right"),
-    "test_accuracy": column("Held-out accuracy", "percent",
+    "accuracy": column("Accuracy", SHARE, "Share of the batch classified right"),
+    "test_accuracy": column("Held-out accuracy", SHARE,
         "Share of 512 further examples, at few steps"),
     "gradient_norm": column("Gradient norm", SPELLED,
         "Of all parameters together, before clipping"),
