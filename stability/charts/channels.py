@@ -128,6 +128,14 @@ def short_number(value: str) -> str:
     return f"format({value}, {extreme} ? '.0e' : '.2~g')"
 
 
+def reading(name: str, format: str) -> str:
+    """Return the expression that spells a row's value in five letters or so."""
+    value = f"datum.{name}"
+    if format == "%":
+        return spaced_percent(f"format({value}, '.0%')")
+    return short_number(value)
+
+
 def up_to(least: float, most: str) -> alt.Scale:
     """Return the scale from a number to the value of an expression."""
     return alt.Scale(domain=[least, alt.ExprRef(most)], nice=False)

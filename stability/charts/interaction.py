@@ -233,12 +233,9 @@ def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
 
 def readings(rows: alt.Chart, name: str, format: str) -> list[alt.Chart]:
     """Write the values of these rows beside the title, each after its scheme's mark."""
-    value = f"datum.{name}"
     left = f"beside * enlarged + slot.size * {channels.SCHEME_INDEX}"
     after_symbol = f"{left} + {SYMBOL_WIDTH} * enlarged"
-    number = channels.short_number(value)  # five letters or so
-    if format == "%":
-        number = channels.spaced_percent(f"format({value}, '.0%')")
+    number = channels.reading(name, format)
     bold = {"fontWeight": "bold", "tooltip": None, **BESIDE_TITLE}
     symbols = rows.mark_text(text=alt.ExprRef(channels.SCHEME_SYMBOL), x=alt.ExprRef(left), **bold)
     numbers = rows.mark_text(text=alt.ExprRef(number), x=alt.ExprRef(after_symbol), **bold)

@@ -86,6 +86,7 @@ def line_panel(
     layers = [*interaction.guides(along), *behind]
     if kind.has_pins:
         layers += pinned_lines(x, y, tips)
+        layers += pinned_readings(x, y, name, along, format)
     layers += measured_lines(base, name, scale, y, tips, kind.has_ranges)
     if kind.has_pins and name == kind.panels[0]:  # named once: its grey is the same in all panels
         named = panels.data_set("pinned").transform_filter("datum.named")
@@ -148,6 +149,17 @@ def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
         line.encode(opacity=dimmed()),
         marks.encode(tooltip=[alt.Tooltip("run:N"), *tips], opacity=dimmed()),
     ]
+
+
+def pinned_readings(x: alt.X, y: alt.Y, name: str, along: str, format: str) -> list[alt.Chart]:
+    """Write the values of pinned runs at the pointer beside their lines, in their greys."""
+    rows = panels.data_set("pinned").encode(x=x, y=y)
+    rows = rows.transform_filter(f"{interaction.under_pointer(along)} && isValid(datum.{name})")
+    shade, number = alt.ExprRef(PIN_SHADE), alt.ExprRef(channels.reading(name, format))
+    point = rows.mark_point(filled=True, size=45, opacity=1, color=shade, clip=True)
+    beside: dict[str, Any] = {"align": "left", "baseline": "bottom", "dx": 5, "dy": -2}
+    words = panels.outlined_text(rows, text=number, **beside, color=shade, clip=True, tooltip=None)
+    return [point.encode(shape=channels.shape()), *words]
 
 
 def line_names(name: str, along: str, scale: alt.Scale) -> list[alt.Chart]:

@@ -356,6 +356,12 @@ def test_a_pinned_run_stands_grey_behind_every_line_and_in_the_same_shapes(phase
         if "pinned" in drawn:
             assert drawn.index("pinned") < drawn.index(*curves), "behind"
         assert "pinned" not in [data["name"] for _, data in units(before) if "name" in data]
+        texts = [
+            unit["encoding"]["text"]["value"]["expr"]
+            for unit, data in units(after)
+            if data == {"name": "pinned"} and "value" in unit["encoding"].get("text", {})
+        ]
+        assert bool(texts) == ("pinned" in drawn), "its values are read at the pointer, too"
     positions = [unit.get("encoding", {}).get("x", {}) for unit, _ in units(behind)]
     domains = {
         tuple(end["expr"] for end in x["scale"]["domain"]) for x in positions if "scale" in x
