@@ -30,6 +30,7 @@ from stability.page.playback import progress_html
 from stability.page.prose import CODE_LABEL, STARTING, WAITING
 from stability.page.sections import OpenSection
 from stability.page.session import Session
+from stability.page.take_along import section_downloads
 from stability.records.experiment import MOST_SCHEMES
 
 CARD_BUTTONS = 2  # at most, of one card: a remedy, and the search for a cure
@@ -120,11 +121,15 @@ class Renderer:
 
     def _draw_downloads(self) -> None:
         """Draw the download buttons of the section, once."""
-        if self._has_downloads:
+        look, section, address = self.look, self.look.section, self.session.address
+        if self._has_downloads or not section.is_complete:
             return
-        look, self._has_downloads = self.look, True
-        rows = look.section.section.downloads
-        for words, buttons in rows(look.stream, look.page, look.pinned, self.session.address):
+        self._has_downloads = True
+        rows = [
+            *section_downloads(section.pictures, look.page, address),
+            *section.section.downloads(look.stream, look.page, look.pinned, address),
+        ]
+        for words, buttons in rows:
             row = self.containers[Slot.SECTION].container(**DOWNLOAD_ROW)
             draw_piece(row, Element("html", words, {"width": "content"}))
             for one in buttons:

@@ -84,7 +84,8 @@ class OpenSection:
         self.computations: Sequence[AnyStream] = ()  # of the probes, once they are in the queue
         self.search: Any = None  # its stream, once the last step is taken
         self.refusal = ""  # of a search
-        self._complete = False
+        self.pictures: dict[tuple[str, int], Picture] = {}  # as they were last drawn
+        self.is_complete = False  # whether all static pieces were returned
 
     def pieces(self, stream: AnyStream, count: int) -> Mapping[tuple[str, int], Piece]:
         """Return what to draw after the first `count` measurements, in order, by their keys."""
@@ -94,12 +95,14 @@ class OpenSection:
             return {}
         live = [] if self.absent else self._live(stream, count)
         keyed_live = {("live", index): piece for index, piece in enumerate(live)}
-        if self._complete:
-            return keyed_live
-        self._complete = True
-        refusal: list[Piece] = [paragraphs([self.absent])]
-        static = refusal if self.absent else self.section.static(self.record, self.view)
-        return keyed_live | {("static", index): piece for index, piece in enumerate(static)}
+        pieces: dict[tuple[str, int], Piece] = dict(keyed_live)
+        if not self.is_complete:
+            self.is_complete = True
+            refusal: list[Piece] = [paragraphs([self.absent])]
+            static = refusal if self.absent else self.section.static(self.record, self.view)
+            pieces |= {("static", index): piece for index, piece in enumerate(static)}
+        self.pictures |= {key: one for key, one in pieces.items() if isinstance(one, Picture)}
+        return pieces
 
     def _live(self, stream: AnyStream, count: int) -> list[Piece]:
         if self.refusal:

@@ -5,7 +5,7 @@ Everything is a download button; a file is made only when its button is pressed.
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from stability.engine.runs import ProductRun, Run
 from stability.frames.pinned import Pinned
 from stability.frames.run_panels import panels_shown
 from stability.page.links import spell_link
-from stability.page.pieces import Element
+from stability.page.pieces import Element, Picture
 from stability.records.page import Page
 from stability.text import capitalize_first
 
@@ -86,6 +86,32 @@ def product_downloads(
         settings_button(page, name, link),
     ]
     return [*picture_rows({"norm": "Norm"}, picture, name), ("All measurements", data)]
+
+
+def section_downloads(
+    pictures: Mapping[Any, Picture], page: Page, address: str
+) -> list[DownloadRow]:
+    """Return the buttons for the charts of an open section, as they were last drawn."""
+    section, record = str(page.view.open_section), page.record
+    caption = [describe_settings(page), link_of(page, address, section)]
+    schemes = getattr(record, "scheme_rows", ())
+    names = dict(zip(getattr(record, "schemes", ()), (row.title for row in schemes), strict=True))
+
+    def make(key: Any, format: str) -> bytes:
+        picture = pictures[key]
+        return render(charts.spec_as_picture(picture.spec, picture.tables, caption, names), format)
+
+    rows = []
+    for number, key in enumerate(pictures, start=1):
+        words, file = "Picture", section.replace("_", "-")
+        if len(pictures) > 1:
+            words, file = f"Picture {number}", f"{file}-{number}"
+        buttons = [
+            download(format.upper(), f"{file}.{format}", partial(make, key, format))
+            for format in PICTURE_FORMATS
+        ]
+        rows.append((words, buttons))
+    return rows
 
 
 def panel_chart(
@@ -167,9 +193,9 @@ def download(label: str, file: str, make: Callable[[], str | bytes]) -> Element:
     return Element("download_button", label, options)
 
 
-def link_of(page: Page, address: str) -> str:
-    """Return the link that opens a page, without what is open beneath its charts."""
-    view = replace(page.view, section="", view="")
+def link_of(page: Page, address: str, section: str = "") -> str:
+    """Return the link that opens a page, beneath its charts only this section, or none."""
+    view = replace(page.view, section=section, view="")
     return f"{address}?{urlencode(spell_link(replace(page, view=view)), safe=',:')}"
 
 

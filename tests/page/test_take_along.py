@@ -3,13 +3,16 @@
 import io
 import json
 import struct
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from stability.engine.runs import ProductRun, Run
-from stability.page.take_along import product_downloads, training_downloads
+from stability.page.benches import open_section
+from stability.page.product_sections import PRODUCT_SECTIONS
+from stability.page.take_along import product_downloads, section_downloads, training_downloads
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.product import Product
@@ -55,6 +58,36 @@ def test_tables_are_tidy_and_know_the_link_that_made_them(files):
     (link,) = {*curves["link"]} | {*table["link"].to_pylist()}
     assert table.schema.metadata[b"link"].decode() == link
     assert json.loads(files["settings-relu-3x4.json"]())["link"] == link
+
+
+SECTION_CHARTS = {
+    "pre_activations": "pre-activations", "learned": "x2", "formats": "then backward",
+    "symmetry": "different units", "gains": "First layer", "singular_values": "Singular values",
+    "healing": "Typical growth", "exponents": "Growth of each", "bounds": "their bounds",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", SECTION_CHARTS)
+def test_the_chart_of_an_open_section_is_a_picture_with_its_settings_and_its_link(key):
+    records = {"experiment": replace(E, dataset="moons"), "product": Product(count=5, replicates=3)}
+    is_product = key in PRODUCT_SECTIONS
+    view = View(bench="product" if is_product else "train", section=key)
+    page = Page(**records, view=view)
+    stream = (ProductRun if is_product else Run)(page.record).train()
+    opened = open_section(page, lambda cost: True)
+    opened.pieces(stream, len(stream.measurements))
+    rows = section_downloads(opened.pictures, page, ADDRESS)
+    assert len(rows) == (2 if key == "learned" else 1), "one scheme, one square"
+    for _, buttons in rows:
+        png, svg = (button.options for button in buttons)
+        file = key.replace("_", "-")
+        assert png["file_name"].startswith(file)
+        assert svg["file_name"].endswith(".svg")
+        text = svg["data"]().decode()
+        for words in (SECTION_CHARTS[key], f"section={key}", "5" if is_product else "depth 3"):
+            assert words in text
+        drawn_by_scheme = key in ("pre_activations", "gains", "singular_values")
+        assert not drawn_by_scheme or "He (normal)</text>" in text, "a legend names them"
 
 
 def test_a_product_has_a_picture_its_norms_and_its_settings():
