@@ -5,6 +5,7 @@ Everything is a download button; a file is made only when its button is pressed.
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -91,8 +92,11 @@ def product_downloads(
 def section_downloads(
     pictures: Mapping[Any, Picture], page: Page, address: str
 ) -> list[DownloadRow]:
-    """Return the buttons for the charts of an open section, as they were last drawn."""
-    section, record = str(page.view.open_section), page.record
+    """Return the buttons for the charts of an open section, as they were last drawn.
+
+    There is one chart, or one for each scheme.
+    """
+    section, record = page.view.open_section or "", page.record
     caption = [describe_settings(page), link_of(page, address, section)]
     schemes = getattr(record, "scheme_rows", ())
     names = dict(zip(getattr(record, "schemes", ()), (row.title for row in schemes), strict=True))
@@ -101,17 +105,22 @@ def section_downloads(
         picture = pictures[key]
         return render(charts.spec_as_picture(picture.spec, picture.tables, caption, names), format)
 
-    rows = []
-    for number, key in enumerate(pictures, start=1):
-        words, file = "Picture", section.replace("_", "-")
-        if len(pictures) > 1:
-            words, file = f"Picture {number}", f"{file}-{number}"
-        buttons = [
-            download(format.upper(), f"{file}.{format}", partial(make, key, format))
-            for format in PICTURE_FORMATS
+    def button(key: Any, label: str, format: str, name: str) -> Element:
+        return download(label, f"{name}.{format}", partial(make, key, format))
+
+    name = section.replace("_", "-")
+    if len(pictures) < 2:
+        return [
+            ("Picture", [button(key, format.upper(), format, name) for format in PICTURE_FORMATS])
+            for key in pictures
         ]
-        rows.append((words, buttons))
-    return rows
+    return [
+        (f"Pictures as {format.upper()}", [
+            button(key, title, format, f"{name}-{re.sub('[_:.]', '-', scheme)}")
+            for key, (scheme, title) in zip(pictures, names.items(), strict=True)
+        ])
+        for format in PICTURE_FORMATS
+    ]  # fmt: skip
 
 
 def panel_chart(

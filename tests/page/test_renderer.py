@@ -127,7 +127,7 @@ def test_small_pictures_stand_in_one_row_that_wraps():
                    steps=3, dataset="moons")  # fmt: skip
     renderer, log = renderer_of("learned", e)
     renderer.draw(4, at_rest=True)
-    assert log.count(("SECTION", "container")) == 1
+    assert log.count(("SECTION", "container")) == 1 + 2, "and two of buttons: PNG and SVG"
     assert log.count(("SECTION/container", "vega_lite_chart")) == len(e.schemes)
 
 

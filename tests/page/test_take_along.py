@@ -77,12 +77,11 @@ def test_the_chart_of_an_open_section_is_a_picture_with_its_settings_and_its_lin
     opened = open_section(page, lambda cost: True)
     opened.pieces(stream, len(stream.measurements))
     rows = section_downloads(opened.pictures, page, ADDRESS)
-    assert len(rows) == (2 if key == "learned" else 1), "one scheme, one square"
-    for _, buttons in rows:
-        png, svg = (button.options for button in buttons)
-        file = key.replace("_", "-")
-        assert png["file_name"].startswith(file)
-        assert svg["file_name"].endswith(".svg")
+    files = [button.options for _, buttons in rows for button in buttons]
+    assert len(files) == (4 if key == "learned" else 2), "one scheme, one square"
+    for file in files:
+        assert file["file_name"].startswith(key.replace("_", "-"))
+    for svg in (file for file in files if file["file_name"].endswith(".svg")):
         text = svg["data"]().decode()
         for words in (SECTION_CHARTS[key], f"section={key}", "5" if is_product else "depth 3"):
             assert words in text
