@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from stability import frames
 from stability.engine.runs import Run
 from stability.records.experiment import Experiment
+from stability.text import percent
 
 pytestmark = pytest.mark.browser
 QUERY = (
@@ -127,7 +128,7 @@ def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(
     } <= seen
     for name in ("loss", "accuracy", "gradient_norm"):
         values = [getattr(run.measurements[30], name)[index, 0] for index in range(2)]
-        said = [f"{value:.0%}" if name == "accuracy" else five_letters(value) for value in values]
+        said = [percent(v) if name == "accuracy" else five_letters(v) for v in values]
         assert {"●", "■", *said} <= seen, name
     finished_page.mouse.move(5, 5)
     until(finished_page, TRAINING, "at", None)
