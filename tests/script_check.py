@@ -48,7 +48,7 @@ def main() -> None:
                 agreeing += distance < 1e-3
                 break
     print(f"{agreeing} of {len(CASES)} agree")
-    sys.exit(agreeing < len(CASES))
+    sys.exit(0 if agreeing == len(CASES) else 1)
 
 
 if __name__ == "__main__":
