@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
+from stability.text import join_words
+
 TITLES = {
     "signal": "Signal by layer: RMS of its output (log)",
     "signal_gradient": "Signal gradient by layer: RMS of dL/d(output), of one example (log)",
@@ -12,7 +14,8 @@ TITLES = {
 }
 ProfilesChart = alt.VConcatChart
 WIDTH, HEIGHT = 560, 140
-MEASURED, MARKED = "#1f6fb4", "#c0392b"
+MOST_NAMED = 4  # layers of exact zeros, which a log axis cannot show
+MEASURED, MARKED = "#2f80c3", "#d9483b"  # to be read on white and on black
 
 
 def module_profiles(frame: pd.DataFrame, marks: Mapping[str, str]) -> alt.VConcatChart:
@@ -39,13 +42,21 @@ def mark_of(name: str, marks: Mapping[str, str]) -> str:
     return marks.get(name, "") if name else ""
 
 
+def zeros_in_words(table: pd.DataFrame, name: str) -> str:
+    """Return the layers at which a quantity is exactly 0, in words; "" if there is none."""
+    zeros = [str(layer) for layer in table["layer"][table[name] == 0]]
+    more = [f"{len(zeros) - MOST_NAMED} more"] if len(zeros) > MOST_NAMED else []
+    return f"exactly 0: {join_words(zeros[:MOST_NAMED] + more)}" if zeros else ""
+
+
 def profile(
     table: pd.DataFrame, name: str, title: str, labels: list[str], is_last: bool
 ) -> alt.LayerChart:
     shown = table[(table[name] > 0) & (table[name] < float("inf"))]
     axis = alt.Axis(labels=is_last, ticks=is_last, title=None, labelAngle=-50, labelLimit=150,
                     labelOverlap=True)  # fmt: skip
-    base = alt.Chart(shown, title=alt.Title(title, anchor="start", fontSize=12)).encode(
+    heading = alt.Title(title, anchor="start", fontSize=12, subtitle=zeros_in_words(table, name))
+    base = alt.Chart(shown, title=heading).encode(
         x=alt.X("label:N", sort=labels, scale=alt.Scale(domain=labels), axis=axis),
         y=alt.Y(f"{name}:Q", title=None,
                 scale=alt.Scale(type="log", zero=False), axis=alt.Axis(format="~e", tickCount=5)),

@@ -11,27 +11,34 @@ from stability.modules import sizes
 from stability.modules.layer_shapes import argument
 from stability.modules.lineage import Lineage
 from stability.modules.operation import LossComparison
-from stability.modules.operations import COMBINATIONS, DIFFERENCES, ELEMENTWISE_LOSSES
+from stability.modules.operations import COMBINATIONS, DIFFERENCES, DISTANCES, ELEMENTWISE_LOSSES
 
 CROSS_ENTROPIES = {
     "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
 }  # fmt: skip
 
 
-COMPARED = DIFFERENCES | COMBINATIONS | ELEMENTWISE_LOSSES | CROSS_ENTROPIES
+LOSSES = DISTANCES | ELEMENTWISE_LOSSES | CROSS_ENTROPIES | {"ctc_loss"}
+COMPARED = LOSSES | DIFFERENCES | COMBINATIONS
 
 
 def comparison(lineage: Lineage, name: str, args: Any, kwargs: Any) -> LossComparison | None:
-    """Return what a function of the loss compares; None if it sets no outputs against targets."""
+    """Return what a function of the loss compares; None if it sets no outputs against targets.
+
+    A named loss does so whatever it is given; a difference, or a product, only if one part of it
+    is made of targets alone.
+    """
     if name not in COMPARED:
         return None
     first, second = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
-    second = kwargs.get("other") if second is None else second
+    first = kwargs.get("log_probs") if first is None else first
+    second = kwargs.get("other", kwargs.get("targets")) if second is None else second
     if not isinstance(first, Tensor) or not isinstance(second, Tensor):
         return None
     if lineage.origins_of(first) == {"target"}:
         first, second = second, first
-    if lineage.origins_of(second) != {"target"} or "target" in lineage.origins_of(first):
+    against_targets = lineage.origins_of(second) == {"target"}
+    if (not against_targets and name not in LOSSES) or "target" in lineage.origins_of(first):
         return None
     found = LossComparison(lineage.operation_of(first), tuple(first.shape), tuple(second.shape))
     if sizes.is_measurable(first):
@@ -40,7 +47,7 @@ def comparison(lineage: Lineage, name: str, args: Any, kwargs: Any) -> LossCompa
         fill_targets(found, sizes.plain(second))
     if name in CROSS_ENTROPIES:
         fill_cross_entropy(found, name, first, second, kwargs)
-    elif name == "kl_div":
+    elif name in ("kl_div", "ctc_loss"):
         found.log_total = log_total(sizes.plain(first))
     return found
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import torch
 from torch import Tensor, nn
 
 from stability.modules.examination import Examination
@@ -14,6 +15,7 @@ from stability.modules.kinds import findings_of
 from stability.modules.refusals_of_modules import check_module
 from stability.modules.safekeeping import untouched
 from stability.modules.table_by_layer import layer_table
+from stability.modules.tensors import trainable
 from stability.modules.tried_remedies import TrainingSetup, TriedRemedies, try_each_remedy
 
 if TYPE_CHECKING:
@@ -101,6 +103,8 @@ def diagnose(
     (False, 'vanishing', '0')
     """
     check_module(module)
+    with torch.inference_mode(False):
+        inputs, targets = trainable(inputs), trainable(targets)
     with untouched(module, inputs, targets) as safe:
         look = Examination(module, inputs, targets, loss, safe)
         setup = TrainingSetup(module, inputs, targets, loss)

@@ -130,7 +130,9 @@ class Examination:
         known |= {id(t) for t in tensors_in((self.inputs, self.targets))}
         names = {id(t): name for name, t in attributes(self.module)}
         for leaf in leaves_of_graph(value):
-            if id(leaf) not in known and id(leaf) not in self.recorder.made_leaves:
+            # A copy of what was computed is made for a gradient within, and not to be learned.
+            copied = self.recorder.lineage.origins_of(leaf)
+            if id(leaf) not in known and id(leaf) not in self.recorder.made_leaves and not copied:
                 self.strangers.append(Stranger(tuple(leaf.shape), names.get(id(leaf), "")))
                 self.safe.keep_gradient(leaf)
 
@@ -202,6 +204,15 @@ def attributes(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for prefix, part in module.named_modules():
         for key, value in vars(part).items():
             if key not in ("_parameters", "_modules"):
-                name = "" if key == "_buffers" else key
+                name = ".".join(filter(None, (prefix, "" if key == "_buffers" else key)))
                 for tensor in tensors_in(value):
-                    yield ".".join(filter(None, (prefix, name))), tensor
+                    yield name, tensor
+                for inner in modules_in(value):
+                    yield from ((name, parameter) for parameter in inner.parameters())
+
+
+def modules_in(value: Any) -> Iterator[nn.Module]:
+    """Yield the modules that a plain list or dict hides from a module."""
+    parts = value.values() if isinstance(value, dict) else value
+    if isinstance(value, list | tuple | dict):
+        yield from (part for part in parts if isinstance(part, nn.Module))

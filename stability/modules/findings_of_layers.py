@@ -8,6 +8,7 @@ from torch import nn
 from stability.modules.examination import Examination
 from stability.modules.finding import REPAIR, ModuleFinding, named
 from stability.modules.findings_of_the_loss import replace_module
+from stability.modules.lineage import ADDITIONS
 from stability.modules.operation import MODULE, Operation
 from stability.modules.operations import AFFINE, PASSED_ON, PRODUCTS
 from stability.modules.paths import Paths
@@ -51,7 +52,7 @@ def mixed_examples(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         yield ModuleFinding(
             "mixes_examples", place,
             f"The output of one of {look.examples} examples changes with the inputs of the "
-            f"others; it begins in {named(place)}"
+            f"others; it shows first in {named(place)}"
             + (", which takes the first axis for time." if axis else "."),
             f"model.{place}.batch_first = True" if axis and place else "",
         )  # fmt: skip
@@ -172,10 +173,20 @@ def scale_imbalances(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
                     "scale_imbalance", embedding.place,
                     f"{named(embedding.place)} of RMS {number(own)} {words} what is added to it, "
                     f"of RMS {number(its)}: {number(ratio)} times.",
-                    f"torch.nn.init.normal_(model.get_parameter("
-                    f'"{embedding.parameters[0]}"), std={its:.2g})' if embedding.parameters else "",
+                    as_loud(embedding, its, look),
                 )  # fmt: skip
                 return
+
+
+def as_loud(embedding: Operation, size: float, look: Examination) -> str:
+    """Return the line that draws an embedding as large as what is added to it.
+
+    One that is tied to the readout would make large logits: there all is drawn anew.
+    """
+    names = embedding.parameters
+    if not names or len(look.by_name[names[0]].names) > 1:
+        return REPAIR
+    return f'torch.nn.init.normal_(model.get_parameter("{names[0]}"), std={size:.2g})'
 
 
 def embedding_behind(index: int, look: Examination) -> Operation | None:
@@ -184,6 +195,9 @@ def embedding_behind(index: int, look: Examination) -> Operation | None:
         o = look.operations[index]
         if o.name == "embedding":
             return o
+        if o.name in ADDITIONS:  # a sum of embeddings is one, too
+            parts = [embedding_behind(parent, look) for parent in o.parents]
+            return parts[0] if parts and all(parts) else None
         if o.name not in PASSED_ON | {"mul", "rmul", "div", "truediv"}:
             return None
         index = o.parents[0] if o.parents else -1

@@ -10,6 +10,7 @@ from stability.modules import sizes
 from stability.modules.examination import Examination
 from stability.modules.finding import ModuleFinding, named
 from stability.modules.lineage import owner_of
+from stability.modules.measuring import FLOAT16_MAX
 from stability.modules.operation import LOSS, MODULE, Operation
 from stability.modules.operations import MASKED, REGRESSIONS
 from stability.modules.paths import Paths
@@ -18,8 +19,6 @@ from stability.text import number
 
 MOST_INPUT, LEAST_INPUT, MOST_OFFSET = 10, 0.01, 10
 MOST_TARGET, LEAST_TARGET = 30, 0.001
-FLOAT16_MAX = 65504
-ON_PURPOSE = 1e4  # a constant this large in the code masks something
 
 
 def non_finite_inputs(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
@@ -32,7 +31,7 @@ def non_finite_inputs(look: Examination, paths: Paths) -> Iterator[ModuleFinding
                 numbers = sizes.plain(tensor)
                 bad = ~numbers.isfinite()
                 if bad.any() and numbers[~bad].any():  # zeros and -inf alone are a mask
-                    word = "NaN" if numbers.isnan().any() else "inf"
+                    word = str(numbers[bad][0].item()).replace("nan", "NaN")
                     yield ModuleFinding(
                         "non_finite_input", "",
                         f"The {name} hold {word} in {int(bad.sum())} of {bad.numel()} numbers, and "
@@ -83,21 +82,19 @@ def non_finite_forward(look: Examination, paths: Paths) -> Iterator[ModuleFindin
         yield ModuleFinding(
             "non_finite_forward", place,
             f"The first value that is not finite is {word}, out of `{o.name}` in "
-            f"{named(place) if o.phase == MODULE else 'the loss'}.",
-            stable_form(o.name),
+            f"{named(place) if o.phase == MODULE else 'the loss'}. "
+            f"{STABLE_FORMS.get(o.name, '')}".strip(),
         )  # fmt: skip
         return
     if look.loss and not math.isfinite(look.loss_value):
         yield ModuleFinding("non_finite_forward", "", f"The loss is {number(look.loss_value)}.")
 
 
-def stable_form(name: str) -> str:
-    """Return the line that computes the same without leaving the finite numbers."""
-    lines = {"log": "log_probabilities = torch.log_softmax(logits, dim=-1)",
-             "log2": "logarithm = torch.log2(x.clamp(min=1e-12))",
-             "exp": "large = torch.exp(x.clamp(max=30))",
-             "sqrt": "root = torch.sqrt(x.clamp(min=1e-12))"}  # fmt: skip
-    return lines.get(name, "")
+STABLE_FORMS = {
+    "log": "Where it is a softmax that is taken the logarithm of, use log_softmax.",
+    "exp": "Clamp what is exponentiated.",
+    "sqrt": "Clamp what the root is taken of, above 0.",
+}
 
 
 def non_finite_backward(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
@@ -183,7 +180,8 @@ def target_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
                 "target_scale", "",
                 f"The targets have an RMS of {number(c.target_rms)}, the outputs one of "
                 f"{number(c.output_rms)}: the first steps are spent on the scale alone.",
-                "targets = (targets - targets.mean(0)) / (targets.std(0) + 1e-8)",
+                "targets = (targets - targets.mean(0)) / (targets.std(0) + 1e-8)"
+                if isinstance(look.targets, torch.Tensor) else "",
             )  # fmt: skip
             return
 
@@ -191,20 +189,23 @@ def target_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
 def leaves_float16(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     """Find the first value that float32 holds and float16 does not, masks excepted."""
     for o in look.operations:
-        if o.phase == LOSS or o.dtype is not torch.float32 or not made_large(o, look):
+        if o.phase == LOSS or o.dtype is not torch.float32 or not made_large(o):
             continue
         yield ModuleFinding(
             "leaves_float16", o.place,
             f"`{o.name}` in {named(o.place)} reaches {number(o.largest)}; float16 ends at "
             f"{FLOAT16_MAX}, where it would be inf.",
-            'autocast = torch.autocast("cuda", dtype=torch.bfloat16)',
+            f'autocast = torch.autocast("{device_of(look)}", dtype=torch.bfloat16)',
         )  # fmt: skip
         return
 
 
-def made_large(o: Operation, look: Examination) -> bool:
+def device_of(look: Examination) -> str:
+    return look.parameters[0].parameter.device.type
+
+
+def made_large(o: Operation) -> bool:
     """Return True if an operation makes a number too large for float16 out of smaller ones."""
-    if not FLOAT16_MAX < o.largest < math.inf or o.name in MASKED or o.scalar > ON_PURPOSE:
+    if not FLOAT16_MAX < o.largest < math.inf or o.name in MASKED:
         return False
-    small = all(look.operations[parent].largest <= FLOAT16_MAX for parent in o.parents)
-    return small and bool(o.origins)
+    return bool(o.origins) and o.given_largest <= FLOAT16_MAX

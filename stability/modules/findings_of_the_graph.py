@@ -10,6 +10,7 @@ from stability.modules.examination import Examination, ParameterFacts
 from stability.modules.finding import REPAIR, ModuleFinding, named
 from stability.modules.findings_of_chains import underflows
 from stability.modules.lineage import owner_of
+from stability.modules.operations import CELLS, RECURRENT
 from stability.modules.paths import Paths
 from stability.modules.sizes import plain
 from stability.modules.trials import weights_that_open
@@ -69,7 +70,7 @@ def detached(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     for where, count in modules_of(look, without_gradient(look, took_part=True)):
         yield ModuleFinding(
             "detached", where,
-            f"{count_of(count)} of {named(where)} took part in the forward pass, but no path leads "
+            f"{count_of(count, where, look)} took part in the forward pass, but no path leads "
             f"back from the loss: a detach, a no_grad, or an output that the loss does not use.",
         )  # fmt: skip
 
@@ -80,13 +81,15 @@ def unused(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     for where, count in modules_of(look, without_gradient(look, took_part=False)):
         yield ModuleFinding(
             "unused", where,
-            f"{count_of(count)} of {named(where)} never took part in the forward pass.",
+            f"{count_of(count, where, look)} never took part in the forward pass.",
             f'model.get_submodule("{where}").requires_grad_(False)' if where in modules else "",
         )  # fmt: skip
 
 
-def count_of(count: int) -> str:
-    return f"{count} parameters" if count > 1 else "A parameter"
+def count_of(count: int, where: str, look: Examination) -> str:
+    if where in look.by_name:
+        return f"The parameter `{where}`"
+    return f"{count} parameters of {named(where)}" if count > 1 else f"A parameter of `{where}`"
 
 
 def modules_of(look: Examination, names: set[str]) -> Iterator[tuple[str, int]]:
@@ -117,12 +120,16 @@ def symmetric(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
                 places.setdefault(layer.place, facts.twins)
     if places:
         first, twins = next(iter(places.items()))
-        more = f", and so in {len(places) - 1} more layers" if len(places) > 1 else ""
+        others = len(places) - 1
+        more = (
+            f"; the same holds for {others} more layer{'s' if others > 1 else ''}" if others else ""
+        )
+        gated = {layer.place for layer in look.layers if layer.name in RECURRENT | CELLS}
+        rows = "rows of weights" if first in gated else "units"
         yield ModuleFinding(
             "symmetric", first,
-            f"{percent(twins.share)} of the {twins.units} rows of weights of {named(first)}, each "
-            f"of a unit, have a twin with equal weights and equal gradients{more}: they stay one "
-            f"unit for ever.",
+            f"{percent(twins.share)} of the {twins.units} {rows} of {named(first)} have a twin "
+            f"with equal weights and equal gradients{more}: they stay one for ever.",
             REPAIR,
         )  # fmt: skip
 
@@ -132,7 +139,7 @@ def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     moving = {owner_of(f.name) for f in look.parameters if f.gradient}
     zero = [
         f for f in look.parameters
-        if f.gradient_is_zero and not rounded_to_0(look, f, paths)
+        if f.gradient_is_zero and not rounded_to_0(look, f, paths) and not takes_one_step(look, f)
         # A bias that all units share, or that a norm takes away again, has none by right.
         and not (f.name.endswith("bias") and owner_of(f.name) in moving)
     ]  # fmt: skip
@@ -155,6 +162,12 @@ def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             f"trial steps of all others: they never begin to learn.",
             REPAIR if any(not f.parameter.any() for f in zero) else "",
         )  # fmt: skip
+
+
+def takes_one_step(look: Examination, facts: ParameterFacts) -> bool:
+    """Return True for the weights of a recurrent state that is used once: it begins at 0."""
+    calls = [o for o in look.layers if facts.name in o.parameters and o.name in RECURRENT | CELLS]
+    return len(calls) == 1 and len(calls[0].times or (0,)) == 1 and "hh" in facts.name
 
 
 def rounded_to_0(look: Examination, facts: ParameterFacts, paths: Paths) -> bool:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from math import prod
 
+from torch import Tensor
+
 from stability.modules.examination import Examination
 from stability.modules.finding import ModuleFinding, named
 from stability.modules.operation import MODULE, LossComparison, Operation
@@ -17,7 +19,7 @@ from stability.modules.paths import Paths
 from stability.text import number
 
 ON_LOGITS = {"cross_entropy", "binary_cross_entropy_with_logits"}
-ON_LOGARITHMS = {"nll_loss", "kl_div"}
+ON_LOGARITHMS = {"nll_loss", "kl_div", "ctc_loss"}
 MOST_MISSED = 0.05  # of 1, by summed probabilities, in logarithms
 OUT_OF_RANGE = 0.1  # standard deviations of the targets: what a range may miss
 MORE_NATS, MORE_TIMES = 5, 2  # of the first loss than guessing
@@ -43,8 +45,9 @@ def output_activations(look: Examination, paths: Paths) -> Iterator[ModuleFindin
             place = place or (layer.place if layer else "")
             remedy = replace_module(look, place, "torch.nn.Identity()")
             if o.name in ON_LOGARITHMS:
-                remedy = (replace_module(look, place, "torch.nn.LogSoftmax(dim=1)")
-                          or "loss = torch.nn.functional.cross_entropy")  # fmt: skip
+                remedy = replace_module(look, place, "torch.nn.LogSoftmax(dim=-1)")
+                if not remedy and o.name == "nll_loss":
+                    remedy = "loss = torch.nn.functional.cross_entropy"
             yield ModuleFinding("output_activation", place, reason, remedy)
             return
 
@@ -101,7 +104,8 @@ def broadcast_losses(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
                 f"Outputs of shape {c.output_shape} meet targets of shape {c.target_shape}: every "
                 f"output is compared with the targets of other examples.",
                 f"targets = targets.reshape({shape})"
-                if prod(c.output_shape) == prod(c.target_shape) else "",
+                if prod(c.output_shape) == prod(c.target_shape)
+                and isinstance(look.targets, Tensor) else "",
             )  # fmt: skip
             return
 

@@ -34,6 +34,8 @@ from stability.modules.operations import (
 from stability.modules.tensors import batch_axis
 from stability.modules.units import BOUNDED_STATES, state_units
 
+FLOAT16_MAX = 65504
+FEWEST_ROWS = 8  # of a table whose columns are judged one by one
 ATTENDING = SOFTMAXES | ATTENTION | {"scaled_dot_product_attention"}
 
 
@@ -57,6 +59,8 @@ def measure_operation(o: Operation, call: Call, lineage: Lineage, examples: int 
         o.has_nan = bool(numbers.isnan().any())
         o.has_inf = bool((numbers == math.inf).any())
         o.has_negative_inf = bool((numbers == -math.inf).any())
+    if o.largest > FLOAT16_MAX:
+        o.given_largest = largest_given(o, call, lineage)
     if o.phase == LOSS:
         o.comparison = comparison(lineage, o.name, call.args, call.kwargs)
         return None
@@ -70,6 +74,19 @@ def measure_operation(o: Operation, call: Call, lineage: Lineage, examples: int 
         o.summands = tuple((lineage.operation_of(t), sizes.rms(t))
                            for t in call.given if sizes.is_measurable(t))  # fmt: skip
     return None
+
+
+def largest_given(o: Operation, call: Call, lineage: Lineage) -> float:
+    """Return the largest number that the data bring to an operation; inf where they only mask.
+
+    Zeros and ones times a large constant are a mask, and so is a large constant in a sum.
+    """
+    sums = o.name in ADDITIONS | {"sub", "rsub"}
+    given = [sizes.plain(t) for t in call.given
+             if sizes.is_measurable(t) and (sums or lineage.origins_of(t))]  # fmt: skip
+    if all(bool(((t == 0) | (t == 1)).all()) for t in given):
+        return math.inf
+    return max([sizes.largest(t) for t in given] + [o.scalar] * sums)
 
 
 def inherit(o: Operation, before: list[Operation]) -> None:
@@ -154,7 +171,7 @@ def offset(x: Tensor, is_convolution: bool) -> float:
     """
     x = sizes.plain(x)
     parts = [x.flatten()[:, None]]
-    if x.dim() == 2 and len(x) > 1 and not is_convolution:
+    if x.dim() == 2 and len(x) >= FEWEST_ROWS and not is_convolution:
         parts.append(x)
     worst = 0.0
     for part in parts:

@@ -19,7 +19,7 @@ from stability.modules.drawn_weights import (
 )
 from stability.modules.refusals_of_modules import check_module
 from stability.modules.safekeeping import Safekeeping, untouched
-from stability.modules.tensors import call_module, map_tensors, tensors_in
+from stability.modules.tensors import call_module, tensors_in, trainable
 from stability.modules.weight_matrices import WeightLayer, known_layers
 
 LEVEL_ENOUGH = 1.0  # powers of ten between the largest and the smallest spread, or gradient
@@ -52,7 +52,7 @@ class Trial:
 
     def __init__(self, module: nn.Module, inputs: Any, seed: int, kept: Safekeeping):
         self.module, self.seed, self.kept = module, seed, kept
-        self.inputs = map_tensors(lambda x: x.clone() if x.is_inference() else x, inputs)
+        self.inputs = trainable(inputs)
         self.tensors = weight_tensors(module)
         self.known = dict(known_layers(module))
         self.bare = bare_parameters(module)

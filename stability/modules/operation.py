@@ -59,6 +59,7 @@ class Operation:
     rms: float = math.nan
     spread: float = math.nan
     scalar: float = 0.0  # the largest number among its arguments that is not a tensor
+    given_largest: float = math.nan  # of what a result too large for float16 is made of
     # A layer with weights
     is_layer: bool = False
     weight_names: tuple[str, ...] = ()

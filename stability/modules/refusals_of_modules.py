@@ -19,3 +19,5 @@ def check_module(module: nn.Module) -> None:
             raise ValueError(f"`{name}` is lazy and has no shape yet: call the module once before")
         if parameter.is_meta:
             raise ValueError(f"`{name}` is on the meta device and has no numbers: materialize it")
+        if parameter.is_inference():
+            raise ValueError(f"`{name}` was made in torch.inference_mode() and cannot be trained")

@@ -12,7 +12,7 @@ from stability.catalogues.draws import Layer
 from stability.catalogues.schemes import SCHEMES
 from stability.modules import sizes
 from stability.modules.examination import Examination, ParameterFacts
-from stability.modules.findings_of_numbers import FLOAT16_MAX
+from stability.modules.measuring import FLOAT16_MAX
 from stability.modules.operation import Operation
 from stability.modules.recording import LayerCalls
 

@@ -49,6 +49,11 @@ def map_tensors(function: Any, thing: Any) -> Any:
     return thing
 
 
+def trainable(things: Any) -> Any:
+    """Return the same, with copies of tensors that were made for inference alone."""
+    return map_tensors(lambda x: x.clone() if x.is_inference() else x, things)
+
+
 def batch_size(inputs: Any, targets: Any) -> int | None:
     """Return the number of examples: the length that inputs and targets share, or None."""
     given = [t.shape for t in tensors_in(inputs) if t.dim() > 0]

@@ -190,3 +190,25 @@ def test_a_deep_copy_says_the_same():
     module, inputs, targets, loss = CASES["zero-gate"].make()
     said = diagnose(module, inputs, targets, loss).findings
     assert diagnose(copy.deepcopy(module), inputs, targets, loss).findings == said
+
+
+def test_the_chart_says_in_words_which_layers_are_exactly_0():
+    module, inputs, targets, loss = CASES["zeros-relu"].make()
+    spec = diagnose(module, inputs, targets, loss).chart().to_json()
+    assert '"exactly 0: 0, 2 and 4"' in spec
+
+
+def test_a_batch_of_two_standard_normal_rows_is_no_fault_of_scale():
+    torch.manual_seed(0)
+    said = diagnose(nn.Linear(5000, 4), torch.randn(2, 5000)).findings
+    assert "input_scale" not in {finding.kind for finding in said}
+
+
+def test_inputs_that_were_made_for_inference_are_taken_and_such_a_module_is_refused():
+    with torch.inference_mode():
+        x, module = torch.randn(16, 3), nn.Linear(3, 2)
+    plain = nn.Linear(3, 2)
+    with torch.inference_mode():
+        assert diagnose(plain, x).healthy
+    with pytest.raises(ValueError, match="inference_mode"):
+        diagnose(module, x)
