@@ -13,6 +13,8 @@ TITLES = {
     "weight_gradient": "Weight gradient by layer: norm of dL/dW (log)",
 }
 ProfilesChart = alt.VConcatChart
+# These are seen in the gradients, all others in the signal.
+GRADIENT_KINDS = ("vanishing", "zero_gradient", "symmetric", "detached", "unused")
 WIDTH, HEIGHT = 560, 140
 MOST_NAMED = 4  # layers of exact zeros, which a log axis cannot show
 MEASURED, MARKED = "#2f80c3", "#d9483b"  # to be read on white and on black
@@ -63,9 +65,11 @@ def profile(
         tooltip=[alt.Tooltip("label:N", title="layer"), alt.Tooltip(f"{name}:Q", format=".3g"),
                  "finding:N"],
     )  # fmt: skip
+    of_gradients = f"indexof({list(GRADIENT_KINDS)}, datum.finding) >= 0"
+    here = f"!({of_gradients})" if name == "signal" else of_gradients
     line = base.mark_line(color=MEASURED)
     dots = base.mark_point(color=MEASURED, filled=True, size=36)
-    marked = base.transform_filter("datum.finding != ''")
+    marked = base.transform_filter(f"datum.finding != '' && {here}")
     rings = marked.mark_point(color=MARKED, filled=False, size=150, strokeWidth=2.5)
     words = marked.mark_text(color=MARKED, dy=-14, fontSize=11).encode(text="finding:N")
     return (line + dots + rings + words).properties(width=WIDTH, height=HEIGHT)

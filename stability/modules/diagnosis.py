@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stability.modules.examination import Examination
-from stability.modules.finding import ModuleFinding
+from stability.modules.finding import NOT_SEEN, REPAIR_NOTE, ModuleFinding
 from stability.modules.kinds import findings_of
 from stability.modules.refusals_of_modules import check_module
 from stability.modules.safekeeping import untouched
@@ -52,13 +52,15 @@ class Diagnosis:
 
     def __str__(self) -> str:
         if self.healthy:
-            return f"Healthy: nothing was found in {len(self.frame)} layers."
-        count = len(self.findings)
-        lines = [f"{count} finding{'s' if count > 1 else ''} in {len(self.frame)} layers:"]
+            return f"Healthy: nothing was found in {counted(len(self.frame), 'layer')}. {NOT_SEEN}"
+        found, layers = counted(len(self.findings), "finding"), counted(len(self.frame), "layer")
+        lines = [f"{found} in {layers}:"]
         for number, finding in enumerate(self.findings, 1):
             lines.append(f"{number}. {title_of(finding)}: {finding.sentence}")
             if finding.remedy:
                 lines.append(f"   Try: {finding.remedy}")
+        if any("stability.repair" in finding.remedy for finding in self.findings):
+            lines.append(REPAIR_NOTE)
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -72,6 +74,11 @@ class Diagnosis:
             items.append(f"<li><b>{html.escape(title_of(finding))}</b>: "
                          f"{html.escape(finding.sentence)}{remedy}</li>")  # fmt: skip
         return f"<ol>{''.join(items)}</ol>"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: `1 layer`, `2 layers`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def title_of(finding: ModuleFinding) -> str:
@@ -91,7 +98,8 @@ def diagnose(
     A tensor is passed as `module(x)`, a tuple as `module(*inputs)`, a dict as `module(**inputs)`;
     `loss(outputs, targets)` is a scalar. Without a loss the gradient is that of a random projection
     of the outputs, and what needs a loss is not looked for. Nothing of the module, the inputs or
-    the random states is changed, also where one of them raises; what they raise comes through.
+    the random states is changed, even if the module raises; its exception is passed on. The kinds
+    of findings are those of `stability.modules.kinds`.
 
     Raises ValueError for a module without parameters, with lazy, quantised or meta ones.
 

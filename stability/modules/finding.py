@@ -16,6 +16,8 @@ class ModuleFinding:
 
 
 REPAIR = "stability.repair(model, inputs)"
+REPAIR_NOTE = "   (repair draws all weights anew: it is for a network at its start)"
+NOT_SEEN = "No first look can tell the learning rate, the labels, or what happens after many steps."
 
 
 def named(where: str) -> str:

@@ -21,7 +21,7 @@ def exploding(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     found = next(growths(look, paths), None)
     if found:
         place, words = found
-        sentence = f"{words}: a step as large as its gradient overshoots."
+        sentence = f"{words}: no one learning rate suits all layers, and first steps overshoot."
         yield ModuleFinding("exploding", place, sentence, REPAIR)
 
 
@@ -45,8 +45,11 @@ def growths(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
         spreads = {o: o.spread / source.spread for o in paths.downstream(source)
                    if source.spread > 0 and o.spread == o.spread}  # fmt: skip
         if first := next((o for o, ratio in spreads.items() if ratio >= FACTOR), None):
-            words = f"Behind {start} the signal grows by up to"
-            yield first.place, f"{words} {number(max(spreads.values()))}"
+            most = number(max(spreads.values()))
+            words = (
+                f"Behind {start} the signal grows {most} times, over a thousand times already at"
+            )
+            yield first.place, f"{words} {named(first.place)}"
         last = max((o.gradient for o in paths.sinks(source) if o.gradient > 0), default=math.nan)
         if FACTOR <= source.gradient / last < math.inf:
             words = f"On the way back to {start} the gradient grows by"
@@ -55,9 +58,11 @@ def growths(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
 
 def vanishing(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     """Find a chain on which examples become alike, or from whose end no gradient comes back."""
-    found = next(shrinkings(look, paths), None)
+    found = list(shrinkings(look, paths))
     if found:
-        yield ModuleFinding("vanishing", found[0], f"{found[1]}.", REPAIR)
+        place = found[0][0]
+        sentences = [f"{words}." for where, words in found if where == place]
+        yield ModuleFinding("vanishing", place, " ".join(sentences[:2]), REPAIR)
 
 
 def shrinkings(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
@@ -67,21 +72,24 @@ def shrinkings(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
         if back and max(back) > 0 and min(back) * TIME_FACTOR < max(back):
             words = f"Back through {len(back)} steps of time the gradient in {named(layer.place)}"
             share = tiny(min(back) / max(back))
-            yield layer.place, f"{words} shrinks to {share} of itself: the first steps do not learn"
+            yield (
+                layer.place,
+                f"{words} shrinks to {share} of its size, so early steps do not count",
+            )
     for source in paths.sources:
         sinks = [o for o in paths.sinks(source) if not o.weight_is_zero]
         factor = TIME_FACTOR if is_unrolled(source, paths) else FACTOR
         last = max((o.gradient for o in sinks if o.gradient > 0), default=0.0)
         back_share = source.gradient / last if last else math.nan
         if back_share * factor < 1 and (back_share > 0 or underflows(source, paths)):
-            words = f"On the way back from the last layer to {named(source.place)} the gradient"
-            share = f"shrinks to {tiny(back_share)} of itself"
-            yield source.place, f"{words} {share}: the first layers do not learn"
+            words = f"From the last layer back to {named(source.place)} the norm of the gradient"
+            share = f"shrinks to {tiny(back_share)} of its size"
+            yield source.place, f"{words} {share}, so the first layers hardly learn"
         far = max((o.spread for o in sinks if o.spread == o.spread), default=math.nan)
         if source.spread > 0 and far * factor < source.spread:
             words = f"From {named(source.place)} to the last layer the differences between examples"
-            share = f"shrink to {tiny(far / source.spread)} of themselves"
-            yield source.place, f"{words} {share}: all examples look alike"
+            share = f"shrink to {tiny(far / source.spread)} of their size"
+            yield source.place, f"{words} {share}, so every input gets nearly the same answer"
 
 
 def tiny(share: float) -> str:

@@ -29,9 +29,7 @@ def norms_of_one(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         if o.values_per_statistic <= FEWEST_VALUES:
             count = int(o.values_per_statistic)
             words = (
-                "one value: it is 0 after that"
-                if count == 1
-                else "two values: they become -1 and 1"
+                "one value, and so gives 0" if count == 1 else "two values, and so gives -1 and 1"
             )
             identity = "torch.nn.Identity()"
             yield ModuleFinding(
@@ -87,8 +85,8 @@ def dead_layers(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         assert o.units
         yield ModuleFinding(
             "dead", place,
-            f"{percent(o.units.dead)} of the rectifiers behind {named(place)} are off for every "
-            f"example of the batch: no gradient comes through them.",
+            f"{percent(o.units.dead)} of the rectified units behind {named(place)} are off for "
+            f"every example of the batch. No gradient passes through them, so they cannot recover.",
             REPAIR,
         )  # fmt: skip
 
@@ -106,7 +104,7 @@ def bottlenecks(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             yield ModuleFinding(
                 "bottleneck", place,
                 f"For {percent(units.off)} of the examples {whole} off behind {named(place)}: "
-                f"nothing of them gets through.",
+                f"nothing about these examples reaches the later layers.",
                 replace_module(look, o.place, "torch.nn.LeakyReLU(0.1)"),
             )  # fmt: skip
 
@@ -168,11 +166,12 @@ def scale_imbalances(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
                 continue
             ratio = max(own / its, its / own)
             if DROWNED <= ratio < math.inf:
-                words = "drowns in" if own < its else "drowns"
+                words = "much" if own < its else "little"
                 yield ModuleFinding(
                     "scale_imbalance", embedding.place,
-                    f"{named(embedding.place)} of RMS {number(own)} {words} what is added to it, "
-                    f"of RMS {number(its)}: {number(ratio)} times.",
+                    f"{named(embedding.place)} has an RMS of {number(own)}, what is added to it "
+                    f"{number(its)}, {number(ratio)} times as {words}: the smaller one is hardly "
+                    f"seen.",
                     as_loud(embedding, its, look),
                 )  # fmt: skip
                 return
@@ -215,7 +214,7 @@ def without_nonlinearity(look: Examination, paths: Paths) -> Iterator[ModuleFind
     yield ModuleFinding(
         "no_nonlinearity", "",
         f"{count} layers with weights follow one another and no nonlinear function is called: "
-        f"together they are a single affine map.",
+        f"together they are a single affine map, and depth adds nothing.",
         activate(look, inner),
     )  # fmt: skip
 

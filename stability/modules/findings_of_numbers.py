@@ -35,7 +35,7 @@ def non_finite_inputs(look: Examination, paths: Paths) -> Iterator[ModuleFinding
                     yield ModuleFinding(
                         "non_finite_input", "",
                         f"The {name} hold {word} in {int(bad.sum())} of {bad.numel()} numbers, and "
-                        f"it reaches the loss or a gradient.",
+                        f"they reach the loss or a gradient.",
                         without_bad_numbers(name, look),
                     )  # fmt: skip
                     return
@@ -91,9 +91,9 @@ def non_finite_forward(look: Examination, paths: Paths) -> Iterator[ModuleFindin
 
 
 STABLE_FORMS = {
-    "log": "Where it is a softmax that is taken the logarithm of, use log_softmax.",
-    "exp": "Clamp what is exponentiated.",
-    "sqrt": "Clamp what the root is taken of, above 0.",
+    "log": "If its input is a softmax, use log_softmax instead.",
+    "exp": "Clamp its input from above.",
+    "sqrt": "Keep its input above 0.",
 }
 
 
@@ -143,7 +143,7 @@ def input_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             continue
         words = f"an RMS of {number(size)}"
         if size <= MOST_INPUT and shift > MOST_OFFSET:
-            words = f"a mean of {number(shift)} standard deviations"
+            words = f"a mean {number(shift)} standard deviations away from 0"
         yield ModuleFinding(
             "input_scale", "",
             f"The inputs reach {named(layer.place)} with {words}; weight layers are made for "
@@ -179,7 +179,7 @@ def target_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             yield ModuleFinding(
                 "target_scale", "",
                 f"The targets have an RMS of {number(c.target_rms)}, the outputs one of "
-                f"{number(c.output_rms)}: the first steps are spent on the scale alone.",
+                f"{number(c.output_rms)}, so the first steps learn nothing but the scale.",
                 "targets = (targets - targets.mean(0)) / (targets.std(0) + 1e-8)"
                 if isinstance(look.targets, torch.Tensor) else "",
             )  # fmt: skip
@@ -193,8 +193,8 @@ def leaves_float16(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             continue
         yield ModuleFinding(
             "leaves_float16", o.place,
-            f"`{o.name}` in {named(o.place)} reaches {number(o.largest)}; float16 ends at "
-            f"{FLOAT16_MAX}, where it would be inf.",
+            f"`{o.name}` in {named(o.place)} reaches {number(o.largest)}; beyond "
+            f"{FLOAT16_MAX} a float16 is inf.",
             f'autocast = torch.autocast("{device_of(look)}", dtype=torch.bfloat16)',
         )  # fmt: skip
         return

@@ -126,10 +126,12 @@ def symmetric(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         )
         gated = {layer.place for layer in look.layers if layer.name in RECURRENT | CELLS}
         rows = "rows of weights" if first in gated else "units"
+        share = "All" if twins.share == 1 else f"{percent(twins.share)} of the"
         yield ModuleFinding(
             "symmetric", first,
-            f"{percent(twins.share)} of the {twins.units} {rows} of {named(first)} have a twin "
-            f"with equal weights and equal gradients{more}: they stay one for ever.",
+            f"{share} {twins.units} {rows} of {named(first)} have a twin "
+            f"with equal weights and equal gradients, so every step changes them alike and they "
+            f"never become different{more}.",
             REPAIR,
         )  # fmt: skip
 
@@ -154,12 +156,12 @@ def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         for name in (f.name for f in zero) if name in closed
     ))  # fmt: skip
     if places:
-        listed = join_words([f"`{place}`" for place in places[:MOST_LISTED]])
-        more = f" and {len(places) - MOST_LISTED} more" if len(places) > MOST_LISTED else ""
+        more = [f"{len(places) - MOST_LISTED} more"] if len(places) > MOST_LISTED else []
+        listed = join_words([f"`{place}`" for place in places[:MOST_LISTED]] + more)
         yield ModuleFinding(
             "zero_gradient", places[0],
-            f"The gradient of {listed}{more} is exactly 0, and stays so through "
-            f"trial steps of all others: they never begin to learn.",
+            f"The gradient of {listed} is exactly 0, and remained 0 in trial steps of all other "
+            f"weights, so it never begins to learn.",
             REPAIR if any(not f.parameter.any() for f in zero) else "",
         )  # fmt: skip
 

@@ -44,6 +44,8 @@ def output_activations(look: Examination, paths: Paths) -> Iterator[ModuleFindin
             place = last.place if last and last.phase == MODULE and last.place else ""
             place = place or (layer.place if layer else "")
             remedy = replace_module(look, place, "torch.nn.Identity()")
+            if not remedy and o.name in ON_LOGITS and last:
+                remedy = without_module(look, last.name)
             if o.name in ON_LOGARITHMS:
                 remedy = replace_module(look, place, "torch.nn.LogSoftmax(dim=-1)")
                 if not remedy and o.name == "nll_loss":
@@ -60,25 +62,52 @@ def is_last(o: Operation, look: Examination, paths: Paths) -> bool:
 def misfit(o: Operation, c: LossComparison, last: Operation | None) -> str:
     """Return the sentence that says why the last function does not fit; "" if it does."""
     name = last.name if last else ""
-    kind = ACTIVATION_KINDS.get(name)
     if o.name in ON_LOGITS:
-        bounded = kind is not None and (kind.low > -math.inf or kind.high < math.inf)
-        if name == "softmax" or bounded:
-            return (f"`{o.name}` takes logits, any real numbers, but is given the result of "
-                    f"`{name}`: the loss cannot come near 0.")  # fmt: skip
+        low, high = range_of(name)
+        if low > -math.inf or high < math.inf:
+            return (f"`{o.name}` takes logits, which may be any real numbers, but gets the output "
+                    f"of `{name}`, {cut(low, high)}")  # fmt: skip
     elif o.name in ON_LOGARITHMS:
         if c.log_total > MOST_MISSED:
-            return (f"`{o.name}` takes logarithms of probabilities, but what it is given sums up "
-                    f"to e^{number(c.log_total)} or more away from 1.")  # fmt: skip
+            return (f"`{o.name}` takes log-probabilities, whose exponentials sum to 1, but what it "
+                    f"gets sums to up to e^{number(c.log_total)} times more or less.")  # fmt: skip
     elif o.name in DIFFERENCES and c.targets_are_real and last and last.phase == MODULE:
-        low, high = (0.0, 1.0) if name == "softmax" else (kind.low, kind.high) if kind else (0, 0)
-        if low < high:
+        low, high = range_of(name)
+        if -math.inf < low or high < math.inf:
             missed = max(low - c.target_low, c.target_high - high)
             if missed > max(1e-6, OUT_OF_RANGE * c.target_std):
                 return (f"The outputs end in `{name}`, which gives numbers from {number(low)} to "
                         f"{number(high)}; the targets lie between {number(c.target_low)} and "
                         f"{number(c.target_high)}.")  # fmt: skip
     return ""
+
+
+def range_of(name: str) -> tuple[float, float]:
+    """Return between which numbers the results of a function lie."""
+    if name == "softmax":
+        return 0.0, 1.0
+    kind = ACTIVATION_KINDS.get(name)
+    return (kind.low, kind.high) if kind else (-math.inf, math.inf)
+
+
+def cut(low: float, high: float) -> str:
+    """Return what a range does to logits, as the end of a sentence."""
+    if low > -math.inf and high < math.inf:
+        return (f"between {number(low)} and {number(high)}: however right the network is, its loss "
+                f"stays far above 0.")  # fmt: skip
+    side = f"never below {number(low)}" if low > -math.inf else f"never above {number(high)}"
+    return f"{side}: what is cut off passes on hardly any gradient."
+
+
+def without_module(look: Examination, name: str) -> str:
+    """Return the line that gives the loss what it expects where a last function has no module."""
+    if not all(look.operations[i].name == name for i in look.outputs):
+        return ""
+    lines = {
+        "softmax": "loss = lambda p, y: torch.nn.functional.nll_loss(torch.log(p + 1e-9), y)",
+        "sigmoid": "loss = torch.nn.functional.binary_cross_entropy",
+    }
+    return lines.get(name, "")
 
 
 def replace_module(look: Examination, place: str, by: str) -> str:
@@ -102,7 +131,7 @@ def broadcast_losses(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
             yield ModuleFinding(
                 "broadcast_loss", "",
                 f"Outputs of shape {c.output_shape} meet targets of shape {c.target_shape}: every "
-                f"output is compared with the targets of other examples.",
+                f"output is also compared with the targets of other examples.",
                 f"targets = targets.reshape({shape})"
                 if prod(c.output_shape) == prod(c.target_shape)
                 and isinstance(look.targets, Tensor) else "",
@@ -121,8 +150,9 @@ def first_losses(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             place = layer.place if layer else ""
             yield ModuleFinding(
                 "first_loss", place,
-                f"The first {o.name.replace('_', ' ')} is {number(first)}, guessing costs "
-                f"{number(guess)}: the first steps only shrink the outputs of {named(place)}.",
+                f"The first {o.name.replace('_', ' ')} is {number(first)}, while guessing costs "
+                f"{number(guess)}: the outputs of {named(place)} are far too large, and the first "
+                f"steps only shrink them.",
                 smaller_layer(look, layer, guess / first),
             )  # fmt: skip
             return
