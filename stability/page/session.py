@@ -153,6 +153,10 @@ class Session:
         self._touched, self.page, self.notes = True, page, list(notes)
         self.chosen_schemes = page.experiment.schemes if chosen is None else tuple(chosen)
 
+    def keep_page(self) -> None:
+        """Keep the page, although the address may still be that of the page before."""
+        self._touched = True
+
     # Callbacks: settings
 
     def enter_value(self, name: str, value: Any) -> None:
