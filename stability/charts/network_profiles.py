@@ -68,8 +68,10 @@ def profile(
     of_gradients = f"indexof({list(GRADIENT_KINDS)}, datum.finding) >= 0"
     here = f"!({of_gradients})" if name == "signal" else of_gradients
     line = base.mark_line(color=MEASURED)
-    dots = base.mark_point(color=MEASURED, filled=True, size=36)
+    dots = base.mark_point(color=MEASURED, filled=True, size=36, opacity=1)
     marked = base.transform_filter(f"datum.finding != '' && {here}")
-    rings = marked.mark_point(color=MARKED, filled=False, size=150, strokeWidth=2.5)
-    words = marked.mark_text(color=MARKED, dy=-14, fontSize=11).encode(text="finding:N")
+    rings = marked.mark_point(color=MARKED, filled=False, size=150, strokeWidth=2.5, opacity=1)
+    words = marked.mark_text(
+        color=MARKED, dy=-14, fontSize=12, fontWeight="bold", opacity=1
+    ).encode(text="finding:N")
     return (line + dots + rings + words).properties(width=WIDTH, height=HEIGHT)
