@@ -212,3 +212,11 @@ def test_inputs_that_were_made_for_inference_are_taken_and_such_a_module_is_refu
         assert diagnose(plain, x).healthy
     with pytest.raises(ValueError, match="inference_mode"):
         diagnose(module, x)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch announces that its quantisation moves
+def test_a_quantised_module_is_refused_in_a_sentence():
+    plain = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    module = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear})
+    with pytest.raises(ValueError, match="quantised"):
+        diagnose(module, torch.randn(2, 3))
