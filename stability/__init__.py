@@ -23,10 +23,11 @@ from stability.modules.module_repair import repair
 from stability.modules.watching import WatchedTraining, watch
 from stability.records.experiment import Experiment
 from stability.records.product import Product
+from stability.records.sweep import Sweep
 from stability.theory.prediction import predict
 
 __all__ = [
-    "Cure", "Diagnosis", "Experiment", "Measurement", "Product", "Run", "WatchedTraining",
+    "Cure", "Diagnosis", "Experiment", "Measurement", "Product", "Run", "Sweep", "WatchedTraining",
     "cures", "diagnose", "forecast", "measure", "predict", "repair", "script", "watch",
 ]  # fmt: skip
 

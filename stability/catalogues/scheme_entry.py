@@ -22,7 +22,8 @@ class Scheme(Entry):
     `weights(layer, draws)` returns the weights; without it they are the draws of `distribution`,
     scaled to `variance`. A family with a `value` passes it as the last argument of both;
     `value_name` says what it is, `low` is its smallest legal value, `integer_value` whether it is a
-    count. `bias(layer, draws)` returns the biases, of variance `bias_variance(layer)`.
+    count, `usual_values` the range over which it is usually varied. `bias(layer, draws)` returns
+    the biases, of variance `bias_variance(layer)`.
 
     `needs(settings)` yields the settings that the scheme cannot work with. `adjust(z)` takes z
     `(batch, units)` of one layer on the first batch and returns a factor for its weights.
@@ -42,6 +43,7 @@ class Scheme(Entry):
     value_name: str = ""
     low: float = 0.0
     integer_value: bool = False
+    usual_values: tuple[float, float] = (0.01, 1.0)
     needs: Callable[[OtherSettings], Iterator[Disagreement]] = lambda settings: iter(())
     adjust: Callable[[Tensor], float] | None = None
     other_names: tuple[str, ...] = ()

@@ -133,7 +133,7 @@ SCHEMES = catalogue(
         other_names=("orthogonal gain", "saxe"),
         summary="Turns and mirrors but does not stretch: every direction keeps its length, not "
         "only the average one.",
-        value=1.0, value_name="gain",
+        value=1.0, value_name="gain", usual_values=(0.5, 2.0),
         variance=lambda layer, gain: gain**2 / max(layer.fan_in, layer.fan_out),
         weights=lambda layer, draws, gain: gain * draws.orthogonal,
         pytorch="nn.init.orthogonal_(layer.weight, gain={value})\n{bias}",
@@ -168,7 +168,8 @@ SCHEMES = catalogue(
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in}",
         other_names=("mean field",),
         summary="The family of mean-field theory: sigma_w turns the knob from order to chaos.",
-        value=1.0, value_name="sigma_w", variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
+        value=1.0, value_name="sigma_w", usual_values=(0.5, 3.0),
+        variance=lambda layer, sigma_w: sigma_w**2 / layer.fan_in,
         pytorch="nn.init.normal_(layer.weight, std={value} / layer.in_features ** 0.5)\n{bias}",
     ),
     Scheme(
@@ -205,7 +206,7 @@ SCHEMES = catalogue(
         value=15.0, value_name="number of weights", low=1.0,
         variance=lambda layer, count: 1 / layer.fan_in,
         weights=lambda layer, draws, count: sparse_weights(layer, draws, int(count)),
-        integer_value=True,
+        integer_value=True, usual_values=(1.0, 32.0),
         pytorch="nn.init.normal_(layer.weight, std=min({value}, layer.in_features) ** -0.5)\n"
         "layer.weight.data *= torch.rand_like(layer.weight).argsort(1) < {value}\n{bias}",
     ),

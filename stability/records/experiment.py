@@ -62,11 +62,11 @@ class Experiment(Record):
     depth: int = setting(20, Integer, "Network", "Depth",
         "The number of weight layers, the output layer included. The deeper the network, the more "
         "factors its signal and its gradient pass through: each slight shrinking or growing adds "
-        "up.", low=1, high=101, main=True, synonyms="layers L number deep")
+        "up.", low=1, high=101, usual=(2, 60), main=True, synonyms="layers L number deep")
     width: int = setting(64, Integer, "Network", "Width",
         "The number of units in each hidden layer. The wider, the closer a network comes to what "
-        "theory predicts, and the longer a step takes.", low=2, high=512, log=True, main=True,
-        synonyms="units neurons hidden size fan_in fan_out")
+        "theory predicts, and the longer a step takes.", low=2, high=512, usual=(8, 128), log=True,
+        main=True, synonyms="units neurons hidden size fan_in fan_out")
     residual: bool = setting(False, Flag, "Network", "Residual connections",
         "Adds the input of each hidden layer to its output. Signal and gradient have a way around "
         "every layer, so that depth harms them less.",
@@ -77,23 +77,25 @@ class Experiment(Record):
         synonyms="batchnorm layernorm rmsnorm bn ln normalisation")
     dropout: float = setting(0.0, Real, "Network", "Dropout",
         "The share of hidden units, from 0 to 0.95, that is switched off at random at each step. "
-        "More of it makes every pass noisier.", low=0, high=0.95, synonyms="regularization p mask")
+        "More of it makes every pass noisier.", low=0, high=0.95, usual=(0, 0.9),
+        synonyms="regularization p mask")
     bias_std: float = setting(0.0, Real, "Network", "Bias spread",
         "The standard deviation of the biases at the start; at 0 all of them start at 0. A larger "
         "one adds the same to every input, so inputs become more alike.", low=0, high=10,
-        synonyms="biases sigma_b std bias init")
+        usual=(0, 1), synonyms="biases sigma_b std bias init")
     dataset: str = setting("blobs", Choice, "Data", "Data",
         "The task that the networks learn: to tell classes apart, or to predict one number.",
         rows=DATASETS, synonyms="dataset task problem toy classification regression")
     features: int = setting(32, Integer, "Data", "Features",
         "The number of inputs of the network, each of mean 0 and variance 1: the fan_in of the "
-        "first layer.", low=1, high=1024, log=True, synonyms="inputs dimension d fan_in")
+        "first layer.", low=1, high=1024, usual=(2, 256), log=True,
+        synonyms="inputs dimension d fan_in")
     samples: int = setting(1024, Integer, "Data", "Samples",
         "The number of training examples; 512 more are held out. More of them are harder to learn "
         "by heart.", low=64, high=4096, log=True, synonyms="examples n training set size")
     noise: float = setting(0.1, Real, "Data", "Noise",
         "The standard deviation of what blurs the data; at 0 they are exact. With more of it "
-        "classes overlap, and the best possible loss is higher.", low=0, high=10,
+        "classes overlap, and the best possible loss is higher.", low=0, high=10, usual=(0, 2),
         synonyms="blur spread")
     optimizer: str = setting("sgd", Choice, "Training", "Optimizer",
         "The rule that turns a gradient into a step. SGD steps in proportion to the gradient; "
@@ -102,23 +104,24 @@ class Experiment(Record):
         rows=OPTIMIZERS, main=True, synonyms="gradient descent update rule")
     learning_rate: float = setting(0.02, Real, "Training", "Learning rate",
         "The factor on each step, the same throughout (no warmup). A larger one learns faster, "
-        "until training diverges.", low=1e-6, high=100, log=True, main=True,
+        "until training diverges.", low=1e-6, high=100, usual=(1e-4, 1), log=True, main=True,
         synonyms="lr eta alpha rate step size warmup schedule")
     batch: int = setting(64, Integer, "Training", "Batch",
         "The number of examples from which each step takes its gradient. A larger batch makes the "
-        "gradient less noisy, and a step slower.", low=1, high=1024, log=True,
+        "gradient less noisy, and a step slower.", low=1, high=1024, usual=(1, 256), log=True,
         synonyms="batch size minibatch bs")
     steps: int = setting(300, Integer, "Training", "Steps",
         "The number of updates of the weights. An epoch is samples / batch of them: 16 by default.",
-        low=1, high=5000, log=True, synonyms="epochs iterations updates length duration")
+        low=1, high=5000, usual=(10, 1000), log=True,
+        synonyms="epochs iterations updates length duration")
     clip: float = setting(0.0, Real, "Training", "Gradient clipping",
         "The largest gradient norm that a step may use; a longer gradient is shortened to it. A "
         "smaller value tames explosions; 0 leaves gradients as they are.", low=0, high=1e6,
-        synonyms="clip norm max_norm clipping threshold")
+        usual=(0.01, 100), synonyms="clip norm max_norm clipping threshold")
     weight_decay: float = setting(0.0, Real, "Training", "Weight decay",
         "The strength of the pull of the weight matrices towards 0, in units of the weights per "
         "step and learning rate. A larger one keeps weights smaller.", low=0, high=10,
-        synonyms="wd l2 regularization lambda")
+        usual=(1e-4, 1), synonyms="wd l2 regularization lambda")
     precision: str = setting("float32", Choice, "Training", "Precision",
         "The number format of everything that is computed. Fewer bits mean fewer digits, and a "
         "narrower range between the smallest and the largest number.", rows=PRECISIONS,
@@ -130,7 +133,7 @@ class Experiment(Record):
         low=1, high=16, synonyms="repeats runs ensemble seeds")
     seed: int = setting(0, Integer, "Compare", "Seed",
         "The number from which all random numbers follow: the same seed draws the same weights and "
-        "data. A larger one means nothing.", low=0, high=2**31 - 1,
+        "data. A larger one means nothing.", low=0, high=2**31 - 1, usual=(0, 19),
         synonyms="random state rng reproduce")
     # fmt: on
 

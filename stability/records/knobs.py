@@ -73,11 +73,15 @@ class Knob:
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Knob):
-    """A number from `low` to `high`; `log` where ratios matter more than differences."""
+    """A number from `low` to `high`; `log` where ratios matter more than differences.
+
+    `usual` is the range over which it is usually varied: the one that a map shows first.
+    """
 
     low: float
     high: float
     log: bool = False
+    usual: tuple[float, float] | None = None  # None: all legal values
     noun: ClassVar[str]
     convert: ClassVar[Callable[[Any], Any]]  # to a plain number of Python, or TypeError
 
@@ -95,6 +99,11 @@ class Number(Knob):
 
     def legal_values(self) -> str:
         return f"{self.noun} from {exact_number(self.low)} to {exact_number(self.high)}"
+
+    @property
+    def usual_range(self) -> tuple[float, float]:
+        """The smallest and the largest of the usual values."""
+        return self.usual or (self.low, self.high)
 
     def slider_stops(self, value: Any) -> list[Any]:
         """Return 1, 2, 5, 10, ... within the bounds, the bounds and the value, sorted."""
@@ -252,7 +261,8 @@ class ChoiceList(Knob):
             else:
                 entries.setdefault(self.identity(entry), entry)
         for entry in list(entries.values())[self.most :]:
-            sentences[f"At most {self.most} are compared at once; {entry} was left out."] = None
+            limit = f"At most {self.most} are" if self.most > 1 else "Only one is"
+            sentences[f"{limit} compared at once; {entry} was left out."] = None
         return tuple(entries.values())[: self.most], list(sentences)
 
     def spell(self, value: tuple[str, ...]) -> str:

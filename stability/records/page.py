@@ -118,6 +118,7 @@ class Page:
             return replace(self, view=replace(self.view, **{name: value})), []
         settings = self.record.settings() | {name: value}
         if not self.view.bench_link.trains:
+            self.record.let_followers_go(name, settings)
             record, notes = type(self.record).reconcile(settings)
             return self.with_record(record), notes
         legal = tuple(key for key in chosen if not list(scheme_disagreements(key, settings)))

@@ -1,5 +1,6 @@
 """The base class of all records, whose fields are settings that a link spells."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
@@ -24,7 +25,7 @@ class Record:
     unit: ClassVar[str] = ""  # one measurement of its stream: "step"
 
     def __post_init__(self) -> None:
-        for name, knob in self.knobs().items():
+        for name, knob in self.field_knobs().items():
             value = getattr(self, name)
             try:
                 object.__setattr__(self, name, knob.check(value))  # the canonical value
@@ -34,36 +35,61 @@ class Record:
             raise ValueError(sentence)
 
     def __repr__(self) -> str:
-        differences = self.differences(type(self)()).items()
-        arguments = ", ".join(f"{name}={value!r}" for name, value in differences)
-        return f"{type(self).__name__}({arguments})"
+        default = type(self)()
+        spelled = self.spell_differences(default)  # with the followers
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        arguments = [
+            f"{name}={value!r}"
+            for name, value in values.items()
+            if name in spelled or value != getattr(default, name)
+        ]
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
     @staticmethod
     def disagreements(settings: Mapping[str, Any]) -> Disagreements:
         """Yield a Disagreement for each pair of settings that exclude each other."""
         yield from ()
 
+    @staticmethod
+    def followers(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the settings that return to what is typical when this one changes.
+
+        In a link they are spelled wherever this one is.
+        """
+        return ()
+
+    @classmethod
+    def field_knobs(cls) -> dict[str, Knob]:
+        """The knobs of the fields by name, in their order."""
+        return {f.name: f.metadata["knob"] for f in fields(cls) if "knob" in f.metadata}
+
     @classmethod
     def knobs(cls) -> dict[str, Knob]:
-        """The knobs by field name, in the order of the fields."""
-        return {field.name: field.metadata["knob"] for field in fields(cls)}
+        """The knobs of all settings by name: those of the fields, unless a field is a record."""
+        return cls.field_knobs()
 
     def settings(self) -> dict[str, Any]:
-        """The values by field name."""
-        return {name: getattr(self, name) for name in self.knobs()}
+        """The values of all settings by name."""
+        return {name: getattr(self, name) for name in self.field_knobs()}
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the record of these settings. ValueError as for the record itself."""
+        return cls(**settings)
 
     def differences(self, base: "Record") -> dict[str, Any]:
         """Return the settings that differ from those of `base`."""
-        settings = self.settings().items()
-        return {name: value for name, value in settings if value != getattr(base, name)}
+        settings, others = self.settings(), base.settings()
+        return {name: value for name, value in settings.items() if value != others[name]}
 
     def spell_differences(self, base: "Record") -> dict[str, str]:
         """Return the settings that differ from those of `base`, as the text of a link."""
-        knobs = self.knobs()
+        knobs, settings, differing = self.knobs(), self.settings(), self.differences(base)
+        followers = {follower for name in differing for follower in self.followers(name, settings)}
         return {
             name: knobs[name].spell(value)
-            for name, value in self.differences(base).items()
-            if knobs[name].fits_link(value)
+            for name, value in settings.items()
+            if (name in differing or name in followers) and knobs[name].fits_link(value)
         }
 
     def to_query(self) -> dict[str, str]:
@@ -79,7 +105,11 @@ class Record:
         Returns the record, and a sentence for each key that was changed or left out.
         """
         settings, knobs, notes = (base or cls()).settings(), cls.knobs(), []
-        for name, text in query.items():
+        order = [*knobs]  # a setting is read before its followers
+        for name in sorted(
+            query, key=lambda name: order.index(name) if name in knobs else math.inf
+        ):
+            text = query[name]
             if name in knobs:
                 try:
                     kept = settings[name]
@@ -89,11 +119,19 @@ class Record:
                     notes.append(f"{sentence}; {used or 'nothing'} is used instead.")
                 else:
                     notes += [f"{name}: {sentence}" for sentence in sentences]
+                    if settings[name] != kept:
+                        cls.let_followers_go(name, settings)
             elif name != "v":
                 unknown = f"{quote(name)} is no setting of this page"
                 notes.append(f"{unknown}, so {quote(text)} was left out.")
         record, changes = cls.reconcile(settings)
         return record, notes + changes
+
+    @classmethod
+    def let_followers_go(cls, name: str, settings: dict[str, Any]) -> None:
+        """Set the followers of a setting that changed to the defaults of their fields."""
+        for follower in cls.followers(name, settings):
+            settings[follower] = getattr(cls, follower)
 
     @classmethod
     def reconcile(cls, settings: Mapping[str, Any]) -> tuple[Self, list[str]]:
@@ -104,5 +142,6 @@ class Record:
         agreed, notes = dict(settings), []
         for sentence, name, value in cls.disagreements(agreed):
             agreed[name] = value
+            cls.let_followers_go(name, agreed)
             notes.append(f"{sentence}; {name} {cls.knobs()[name].spell(value)} is used instead.")
-        return cls(**agreed), notes
+        return cls.from_settings(agreed), notes
