@@ -99,7 +99,7 @@ def main_area(server: Server, session: Session, parts: Containers) -> None:
         try:
             show(server, session, containers | bench_area(server, session))
         except RunError as failure:
-            reason = escape_markdown(str(failure).capitalize())
+            reason = escape_markdown(str(failure).removesuffix("."))
             st.error(f"{reason}. Other settings still work.", icon=":material/error:")
             st.button("Try again", icon=":material/refresh:")  # every run of this script does
 
@@ -333,7 +333,7 @@ def show(server: Server, session: Session, containers: Containers) -> None:
     measurements = look.stream.measurements
     # Streamlit looks, at every access to its state, whether the visitor has left or gone on.
     end_if_left = partial(st.session_state.get, "session")
-    with closing(server.follow(look, end_if_left)) as queue_positions:
+    with closing(server.follow(look, end_if_left, session.is_restless)) as queue_positions:
         for queue_position in queue_positions:
             renderer.draw(len(measurements), queue_position)
             if session.remember_run(look.stream):  # now: a search that follows may be left

@@ -16,6 +16,9 @@ COMPUTATION_BYTES = 4096  # of a finished computation, whose result the function
 # Seconds until a reader is first shown what it follows. A run that ends within the second is shown
 # once, at its end, and does not flicker past.
 SOON, AT_ONCE = 0.1, 0.3
+# Seconds of computing until a stream lets those who wait have their turn. The first turn is short,
+# so that many who come together all see something soon; the others are longer than most runs.
+FIRST_TURN, LATER_TURN = 0.25, 2.0
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,11 @@ def yield_result(probe: Probe) -> Iterator[object]:
 class Registry:
     """All streams of a server, by record: equal settings are never computed twice.
 
-    `slots` streams advance at once, first come first served; one that gives way goes to the end of
-    the queue after each advance. A stream without readers leaves the queue and can be resumed. When
-    the streams take more than `most_bytes`, the least recently opened ones without readers are
-    dropped.
+    `slots` streams advance at once, first come first served, in turns: after a short first turn,
+    and after each longer one that follows, a stream goes to the end of the queue; one that gives
+    way does so after each advance. A stream that had no turn yet comes before those that had. One
+    without readers leaves the queue and can be resumed. When the streams take more than
+    `most_bytes`, the least recently opened ones without readers are dropped.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Registry:
         self.total_bytes = 0
         self._readers: Counter[AnyStream] = Counter()
         self._queue: list[AnyStream] = []
+        self._turn_ends: dict[AnyStream, float] = {}  # of those in the queue, by their own seconds
         self._changed = threading.Condition()  # a queue position may have changed
 
     def open(self, record: Hashable) -> Any:
@@ -77,14 +82,18 @@ class Registry:
             self._streams[record] = stream
             self._streams.move_to_end(record)
             self._count_bytes(stream)
-            for other in [
-                s for s in self._streams.values() if s is not stream and not self._readers[s]
-            ]:
-                if self.total_bytes <= self.most_bytes:
-                    break
-                del self._streams[other.record]
-                self.total_bytes -= self._bytes.pop(other)
+            if self.total_bytes > self.most_bytes:
+                self._drop_oldest(stream)
             return stream
+
+    def _drop_oldest(self, opened: AnyStream) -> None:
+        """Drop streams without readers, but for this one, until the others fit in memory."""
+        others = [s for s in self._streams.values() if s is not opened and not self._readers[s]]
+        for other in others:
+            if self.total_bytes <= self.most_bytes:
+                break
+            del self._streams[other.record]
+            self.total_bytes -= self._bytes.pop(other)
 
     def opened(self, record: Hashable) -> Any:
         """Return the stream of this record if there is one, else None."""
@@ -97,7 +106,7 @@ class Registry:
         with self._changed:
             self._readers[stream] += 1
             if stream not in self._queue:
-                self._queue.append(stream)
+                self._enter_queue(stream)
         try:
             yield
         finally:
@@ -106,8 +115,18 @@ class Registry:
                 self._count_bytes(stream)
                 if not self._readers[stream]:
                     del self._readers[stream]
+                    del self._turn_ends[stream]
                     self._queue.remove(stream)
                     self._changed.notify_all()
+
+    def _enter_queue(self, stream: AnyStream) -> None:
+        """Put a stream behind all others, or before those that had a turn if it had none."""
+        first = stream.seconds < FIRST_TURN
+        turns_had = (other.seconds >= FIRST_TURN for other in self._queue)
+        place = next((index for index, had in enumerate(turns_had) if first and had), None)
+        self._queue.insert(len(self._queue) if place is None else place, stream)
+        self._turn_ends[stream] = FIRST_TURN if first else stream.seconds + LATER_TURN
+        self._changed.notify_all()
 
     def follow(
         self,
@@ -153,13 +172,19 @@ class Registry:
             stream.advance(seconds, until, between_steps=between_steps)
         with self._changed:
             self._count_bytes(stream)
-            if stream.gives_way:
+            if stream.gives_way or stream.seconds >= self._turn_ends[stream]:
                 self._queue.remove(stream)
                 self._queue.append(stream)
+                self._turn_ends[stream] = stream.seconds + LATER_TURN
                 self._changed.notify_all()
 
+    def queue_length(self) -> int:
+        """Return how many streams are read and not finished."""
+        with self._changed:
+            return sum(not stream.finished for stream in self._queue)
+
     def queue_position(self, stream: AnyStream) -> int:
-        """Return how many other streams must end before this one advances; 0 if none."""
+        """Return how many other streams come before this one; 0 if it may advance."""
         with self._changed:
             waiting = [other for other in self._queue if not other.finished]
             return max(0, waiting.index(stream) + 1 - self.slots) if stream in waiting else 0

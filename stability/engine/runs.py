@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from traceback import clear_frames
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -37,6 +38,14 @@ END: Any = object()  # of a source
 
 class RunError(RuntimeError):
     """A failed computation; reading the stream again tries again."""
+
+
+def reason_of(failure: Exception) -> str:
+    """Return why a computation failed, in words that are never empty."""
+    words = str(failure)
+    if "can't allocate memory" in words or (isinstance(failure, MemoryError) and not words):
+        return "there is too little memory"
+    return words or type(failure).__name__
 
 
 class Stream(Generic[Record, Yielded]):
@@ -124,7 +133,8 @@ class Stream(Generic[Record, Yielded]):
                     self._remember(measurement)
         except Exception as failure:
             self._source = None
-            message = f"this run stopped before step {len(self.measurements)}: {failure}"
+            clear_frames(failure.__traceback__)  # which hold the tensors of the step
+            message = f"This run stopped before step {len(self.measurements)}: {reason_of(failure)}"
             raise RunError(message) from failure
         self.seconds += time.monotonic() - start
         if measurement is END or len(self.measurements) > self.last_index:

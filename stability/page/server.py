@@ -1,5 +1,6 @@
 """The server that all visitors share: its runs, its speed, and its limits."""
 
+import time
 from collections.abc import Callable, Generator, Mapping
 from functools import cache
 from typing import Any
@@ -23,6 +24,8 @@ from stability.theory.prediction import predict
 # The most that one run may take on this page; the library knows no such limit.
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30
 MOST_SEARCH_SECONDS = 600  # of a search for a cure, which gives way to all others
+# Seconds that a run waits before it queues behind others, if its visitor keeps changing settings.
+CALM = 1.0
 
 
 class Server:
@@ -102,13 +105,18 @@ class Server:
         return section.search
 
     def follow(
-        self, look: Look, between_steps: Callable[[], object] = lambda: None
+        self,
+        look: Look,
+        between_steps: Callable[[], object] = lambda: None,
+        is_restless: bool = False,
     ) -> Generator[int, None, None]:
         """Compute the streams of a look in their turn. Yields queue positions, to draw at.
 
         It does not once all is there: the page is drawn at rest after that. What `between_steps`
-        raises ends it at once.
+        raises ends it at once. A restless visitor waits a moment before standing in a queue.
         """
+        if is_restless and not look.stream.measurements:
+            yield from self._until_calm(between_steps)
         for stream, count in look.streams:
             for position in self.registry.follow(stream, count, FREQUENT, between_steps):
                 if any(len(other.measurements) < most for other, most in look.streams):
@@ -117,6 +125,14 @@ class Server:
             most = search.last_index + 1
             for _ in self.registry.follow(search, most, FREQUENT, between_steps):
                 yield 0
+
+    def _until_calm(self, between_steps: Callable[[], object]) -> Generator[int, None, None]:
+        """Wait a moment while others compute: a visitor who goes on has not taken their time."""
+        end = time.monotonic() + CALM
+        while (waiting := self.registry.queue_length()) and time.monotonic() < end:
+            yield waiting
+            between_steps()
+            time.sleep(CALM / 20)
 
 
 @cache

@@ -1,5 +1,6 @@
 """The state of one visit, and how each control changes it."""
 
+import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from stability.records.knobs import Choice, ChoiceList, refusal_sentence
 from stability.records.page import Page
 from stability.records.view import NEWEST_STEP, SECTIONS_OF_THE_START, BenchRecord, View
 
+RESTLESS = 2.0  # seconds between two changes of the settings, after which more are likely to come
+
 
 class Session:
     """The page, its notes, and the experiments tried before.
@@ -33,6 +36,7 @@ class Session:
 
     def __init__(self) -> None:
         self.opened_at = time.monotonic()
+        self.changed_at = -math.inf, -math.inf  # the last two times that the settings changed
         self.page = Page()
         self.chosen_schemes = self.page.experiment.schemes
         self.notes: list[str] = []
@@ -103,6 +107,11 @@ class Session:
         )
 
     @property
+    def is_restless(self) -> bool:
+        """True if the settings changed twice within a moment, as while a slider is dragged."""
+        return self.changed_at[1] - self.changed_at[0] < RESTLESS
+
+    @property
     def greeting(self) -> str:
         """The sentence beside the name of the page: the first visit is told what to do."""
         view = self.page.view
@@ -150,6 +159,8 @@ class Session:
         self, page: Page, notes: Sequence[str] = (), chosen: Sequence[str] | None = None
     ) -> None:
         """Show this page."""
+        if page.record != self.page.record:
+            self.changed_at = self.changed_at[1], time.monotonic()
         self._touched, self.page, self.notes = True, page, list(notes)
         self.chosen_schemes = page.experiment.schemes if chosen is None else tuple(chosen)
 

@@ -250,6 +250,53 @@ def test_a_run_that_everybody_left_has_stopped_and_can_be_resumed():
         assert counted.started[run.experiment] == 1
 
 
+# Turns
+
+
+class SlowRun(Run):
+    """A run each of whose steps counts as a second."""
+
+    def _pull(self) -> None:
+        super()._pull()
+        self.seconds = float(len(self.measurements))
+
+
+def test_long_runs_take_turns_and_who_has_had_none_comes_before_those_that_had():
+    registry = Registry({Experiment: SlowRun}, soon=0.0, at_once=0.0)
+    one, two, late = runs = [registry.open(small(seed=seed)) for seed in range(3)]
+
+    def positions() -> list[int]:
+        return [registry.queue_position(run) for run in runs]
+
+    with ExitStack() as stay:
+        ways = {
+            run: stay.enter_context(closing(registry.follow(run, 13, 0.0))) for run in (one, two)
+        }
+        stay.enter_context(registry.attend(one))
+        stay.enter_context(registry.attend(two))
+        assert positions()[:2] == [0, 1]
+        next(ways[one])  # its first turn is over
+        assert positions()[:2] == [1, 0]
+        stay.enter_context(registry.attend(late))
+        assert positions() == [2, 0, 1], "it has had no turn yet"
+        next(ways[two])
+        assert positions() == [1, 2, 0]
+        late.advance(1e9)
+        assert late.finished
+        before = len(one.measurements)
+        while registry.queue_position(one) == 0:
+            next(ways[one])
+        assert len(one.measurements) - before == 2, "a later turn is longer"
+        assert positions() == [1, 0, 0]
+
+
+def test_who_has_nobody_beside_them_goes_on_turn_after_turn():
+    registry = Registry({Experiment: SlowRun}, soon=0.0, at_once=0.0)
+    run = registry.open(small())
+    assert set(registry.follow(run, 13, 0.0)) == {0}
+    assert run.finished
+
+
 # Failures
 
 
@@ -310,7 +357,7 @@ def test_a_longer_run_is_first_shown_as_soon_as_there_is_a_curve():
 
 
 def test_who_leaves_between_two_steps_has_left_the_queue_and_the_run_can_go_on():
-    registry = registry_of_runs()
+    registry = registry_of_runs(soon=3600.0)
     run, other = registry.open(small(seed=0)), registry.open(small(seed=1))
 
     def leave_after_four() -> None:

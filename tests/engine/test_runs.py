@@ -3,6 +3,7 @@
 import gc
 import math
 import random
+import weakref
 from dataclasses import fields, replace
 from itertools import islice, product
 
@@ -387,6 +388,31 @@ def test_a_run_that_failed_is_tried_again_by_its_next_reader_and_goes_on_where_i
     assert all(one.loss is other.loss for one, other in zip(kept, run.measurements, strict=False))
     assert all(equal(a, b, [*SCALARS, *PROFILES]) for a, b in zip(run, measure(e), strict=True))
     assert run.breaks == Run(e).train().breaks
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (MemoryError(), "there is too little memory"),
+        (RuntimeError("alloc.cpp: can't allocate memory: 9 bytes"), "there is too little memory"),
+        (RuntimeError("NaN in He"), "NaN in He"),
+        (KeyError(), "KeyError"),
+    ],
+)
+def test_a_failure_has_a_reason_in_words_and_keeps_no_tensor_of_its_step(failure, words):
+    kept = []
+
+    def start(record: int):
+        tensor = torch.zeros(3)
+        kept.append(weakref.ref(tensor))
+        raise failure
+        yield tensor
+
+    with pytest.raises(RunError) as raised:
+        Stream(0, 1, start).train()
+    assert str(raised.value) == f"This run stopped before step 0: {words}"
+    assert raised.value.__cause__ is failure
+    assert kept[0]() is None
 
 
 def test_advancing_a_run_that_failed_skips_what_it_has_step_by_step():

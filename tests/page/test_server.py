@@ -1,5 +1,7 @@
 """What a visitor is shown while the server computes, and when."""
 
+import pytest
+
 from stability.page.server import Server
 from stability.page.session import Session
 from stability.records.experiment import Experiment
@@ -30,3 +32,22 @@ def test_a_run_that_is_over_in_a_moment_is_not_drawn_before_its_end():
 def test_a_run_is_drawn_as_soon_as_it_has_a_curve_and_then_while_its_pins_are_computed():
     assert counts_when_drawn(soon=0.0, at_once=0.0)[0] == (2,)
     assert counts_when_drawn(soon=3600.0, at_once=0.0, pins=2) == [(6, 0, 0), (6, 3, 0)]
+
+
+def test_a_visitor_who_keeps_changing_settings_stands_in_no_queue_meanwhile(monkeypatch):
+    monkeypatch.setattr("stability.page.server.CALM", 3600.0)
+    server, session = Server({}), Session()
+    for seed in (1, 2):
+        session.change_setting("seed", seed)
+    look, other = server.look(session), server.registry.open(E)
+
+    def go_on() -> None:
+        raise KeyboardInterrupt
+
+    with server.registry.attend(other):
+        positions = server.follow(look, go_on, session.is_restless)
+        assert next(positions) == 1
+        with pytest.raises(KeyboardInterrupt):
+            next(positions)
+        assert server.registry.queue_length() == 1
+    assert look.stream.measurements == []
