@@ -176,7 +176,8 @@ def harmonic_powers(row: Activation, q: float, left: float, right: float, count:
     `left` and `right` are the tangents' slopes. Their harmonics have a closed form, and those of a
     corner would decay slowly in m.
     """
-    r, weights = legendre_rule(0.0, 9.0, int(min(40 + 8 * math.sqrt(q), 128)))
+    nodes = 16 * math.ceil(min(40 + 8 * math.sqrt(q), 128) / 16)  # few rules serve every q
+    r, weights = legendre_rule(0.0, 9.0, nodes)
     m = np.arange(count // 2 + 1)
     u = math.sqrt(q) * r[:, None] * np.cos(math.pi * m / m[-1])  # (r, angles)
     rest = phi(row, u) - np.where(u > 0, right, left) * u

@@ -131,10 +131,12 @@ class VarianceMap:
     ) -> None:
         """Move points of a path `(n, grid)` to minima of the gap between positive values.
 
-        There two fixed points may lie close together, as they do before they merge and vanish.
+        There two fixed points may lie close together, as they do before they merge and vanish. V
+        grows with q, so the gap falls by at most the length of a step: larger values stay positive.
         """
         positive = (value[:, :-1] > 0) & (value[:, 1:] > 0)
-        line, step = np.nonzero(positive & (slope[:, :-1] < 0) & (slope[:, 1:] > 0))
+        near_0 = positive & (value[:, :-1] < abs(np.diff(path)))
+        line, step = np.nonzero(near_0 & (slope[:, :-1] < 0) & (slope[:, 1:] > 0))
         if len(line):
             dipping = self.pick(line)
             bottom = find_root(
@@ -148,6 +150,12 @@ class VarianceMap:
         """Return sigma_w2 E phi'^2 (SLOPE) or V'(q) (GROWTH), near 1 rounded to exactly 1."""
         value = quiet_exp(self.log_w + log_moment(self.row, kind, log_q))
         return np.where(abs(value - 1) <= MAP_ROUNDING, 1.0, value)
+
+    def is_critical(self) -> NDArray[np.bool_]:
+        """Return True where chi_1 is 1 at a finite fixed point that attracts, `(n,)`."""
+        log_q = self.settle()
+        on_edge = np.isclose(self.chi(SLOPE, log_q), 1, rtol=0, atol=1e-8) & (log_q < math.inf)
+        return on_edge & (self.chi(GROWTH, log_q) <= 1)
 
     def describe(self, log_q: FloatArray, chi_q: FloatArray) -> NDArray[np.str_]:
         """Return a note on each network `(n,)`: empty if its fixed point is finite and stable."""
@@ -166,6 +174,14 @@ class VarianceMap:
             NOTE_DIES: ~finite & (log_q < 0),
         }
         return np.select(list(notes.values()), list(notes), "")
+
+
+def variance_map(
+    activation: str | Activation, sigma_w2: ArrayLike, sigma_b2: ArrayLike
+) -> VarianceMap:
+    """Return the map of networks `(n,)`. ValueError where a variance is negative or not finite."""
+    w, b = np.broadcast_arrays(check_range("sigma_w2", sigma_w2), check_range("sigma_b2", sigma_b2))
+    return VarianceMap(activation_row(activation), quiet_log(w.ravel()), quiet_log(b.ravel()))
 
 
 def fixed_point(
@@ -188,32 +204,30 @@ def fixed_point(
 
     Fields are floats where both arguments are. ValueError where one is negative or not finite.
     """
-    w, b = np.broadcast_arrays(check_range("sigma_w2", sigma_w2), check_range("sigma_b2", sigma_b2))
-    variances = VarianceMap(activation_row(activation), quiet_log(w.ravel()), quiet_log(b.ravel()))
+    variances = variance_map(activation, sigma_w2, sigma_b2)
     log_q = variances.settle()
     q, chi_1, chi_q = quiet_exp(log_q), variances.chi(SLOPE, log_q), variances.chi(GROWTH, log_q)
     c, slope = np.ones_like(q), np.where(np.isinf(q), 1.0, chi_1)
     chaotic = (chi_1 > 1) & (q > 0) & np.isfinite(q)
-    theta, slope[chaotic] = stable_angle(variances.row, w.ravel()[chaotic], log_q[chaotic])
+    theta, slope[chaotic] = stable_angle(variances.pick(chaotic), log_q[chaotic])
     c[chaotic] = np.maximum(np.cos(theta), 0)
     if variances.row.corners == ():  # a straight line passes on every correlation
         c[(slope == 1) & (q > 0)] = math.nan
     scales = depth_scale(chi_q), depth_scale(slope), depth_scale(chi_1)
     fields = q, c, chi_1, chi_q, *scales, variances.describe(log_q, chi_q)
-    shaped: list[Any] = [field.reshape(w.shape) if w.shape else field.item() for field in fields]
+    shape = np.broadcast_shapes(np.shape(sigma_w2), np.shape(sigma_b2))
+    shaped: list[Any] = [field.reshape(shape) if shape else field.item() for field in fields]
     return FixedPoint(*shaped)
 
 
-def stable_angle(
-    row: Activation, sigma_w2: FloatArray, log_q: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def stable_angle(variances: VarianceMap, log_q: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return arccos c at the stable fixed point of the correlation map, and the map's slope there.
 
     The networks `(n,)` are chaotic. 1 - C(c) = sigma_w2 (E phi(u)^2 - E phi(u1) phi(u2)) / q, so
     c < 1 is fixed where sigma_w2 times the correlation deficit is 1. The deficit grows from c = 0,
     where it is at most 1 / sigma_w2, to c = 1, where it is E phi'(u)^2.
     """
-    series = deficit_series(row, log_q)
+    series, sigma_w2 = deficit_series(variances.row, log_q), np.exp(variances.log_w)
 
     def excess(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         deficit, slope = (part.sum(0) for part in evaluate_deficit(series, log_q, theta))
@@ -252,9 +266,7 @@ def critical_sigma_w2(activation: str | Activation, sigma_b2: float) -> float:
     above, below = np.where(gaps[cut] > 0, (cut, cut + 1), (cut + 1, cut))
     roots = find_root(gap_on_line, ends[above], ends[below])
     candidates = np.sort(quiet_exp(-log_moment(row, SLOPE, np.r_[-math.inf, roots])))
-    points = fixed_point(row, candidates, sigma_b2)
-    is_edge = np.isclose(points.chi_1, 1, rtol=0, atol=1e-8) & np.isfinite(points.q)
-    edges = candidates[is_edge & (np.asarray(points.chi_q) <= 1)]
+    edges = candidates[variance_map(row, candidates, sigma_b2).is_critical()]
     if len(edges):
         return float(edges[0])
     why = "no finite q is fixed"

@@ -14,6 +14,7 @@ from stability.frames.foretold import foretold_tables
 from stability.frames.gains import gain_frame, gain_tables
 from stability.frames.ladder import ladder_tables, rounding_frame
 from stability.frames.learned import fit_tables, region_tables
+from stability.frames.phase import phase_tables
 from stability.frames.pre_activations import pre_activation_tables
 from stability.frames.product import bound_tables, exponent_tables, healing_tables, product_tables
 from stability.frames.relative import relative_profile
@@ -75,6 +76,7 @@ __all__ = [
     "log_axis_limits",
     "norm_frame",
     "panel_heights",
+    "phase_tables",
     "pre_activation_tables",
     "product_tables",
     "profile_table",

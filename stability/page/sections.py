@@ -17,6 +17,7 @@ from stability.page import (
     code_section,
     cure_section,
     learned_function_sentences,
+    phase_section,
     probe_sentences,
     prose,
     table_headings,
@@ -260,6 +261,7 @@ TRAIN_SECTIONS = {
         static=singular_value_pieces,
     ),
     "theory": Section(static=theory_pieces),
+    "phase": Section(static=phase_section.phase_pieces, settings=("phase_quantity",)),
     "numbers": Section(
         live=number_pieces, static=lambda e, view: [paragraphs([prose.NUMBERS_NOTE])]
     ),

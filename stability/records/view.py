@@ -35,7 +35,8 @@ BENCH_LINKS = {
     "train": BenchLink("Train", Experiment, trains=True, sections={
         "pre_activations": "Pre-activations", "learned": "Learned function",
         "formats": "Number formats", "symmetry": "Symmetry", "gains": "Forward or backward",
-        "singular_values": "Singular values", "theory": "Theory", "numbers": "Numbers",
+        "singular_values": "Singular values", "theory": "Theory", "phase": "Phase diagram",
+        "numbers": "Numbers",
         "cure": "Find a cure", "code": "Code", "take": "Take along", "tried": "Tried"}),
     "product": BenchLink("Products", Product, sections={
         "healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values",
@@ -61,6 +62,13 @@ HEAT_MAP_QUANTITIES = {
     "signal": "Signal",
     "signal_gradient": "Signal gradient",
     "weight_gradient": "Weight gradient",
+}
+
+PHASE_QUANTITIES = {
+    "chi_1": "χ₁: a squared gradient, layer by layer",
+    "q": "q*: the variance of z in the depth",
+    "c": "c*: the correlation of two inputs in the depth",
+    "reach": "6 ξ: to which depth information survives",
 }
 
 
@@ -122,6 +130,9 @@ class View(Record):
     code_scheme: str = setting("", OptionalScheme, "Look closer", "Program of",
         "The network whose training is written as a program of its own.",
         choices_for=lambda e: {key: scheme_title(key) for key in e.schemes})
+    phase_quantity: str = setting("chi_1", Choice, "Look closer", "Colours of the phase diagram",
+        "What mean-field theory says of very deep and wide networks, for each pair of variances.",
+        rows=PHASE_QUANTITIES, choices_for=lambda e: PHASE_QUANTITIES)
     loss_axis: str = setting("", Choice, "Charts", "Axis of the loss",
         "A log axis shows how a small loss falls on.",
         rows=LOSS_AXES, choices_for=lambda e: LOSS_AXES)

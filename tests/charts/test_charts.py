@@ -25,7 +25,7 @@ from stability.engine.runs import Run
 from stability.frames.arrow import LOG_QUANTITIES
 from stability.records.experiment import Experiment
 from stability.records.product import Product
-from stability.records.view import HEAT_MAP_QUANTITIES
+from stability.records.view import HEAT_MAP_QUANTITIES, PHASE_QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8, "steps": 6}
 EXPERIMENTS = {
@@ -91,6 +91,10 @@ def run_cases(key: str) -> list[Case]:
         Case("ladder", (e,), of_run(frames.ladder_tables, count, e.steps)),
         Case("symmetry", (e,), of_run(frames.symmetry_tables, count)),
         Case("singular", (e,), lambda: frames.singular_tables(e)),
+        *(
+            Case("phase", (e, quantity), lambda quantity=quantity: frames.phase_tables(e, quantity))
+            for quantity in PHASE_QUANTITIES
+        ),
     ]
     if e.depth > 1:
         tables = of_run(frames.pre_activation_tables, count, 1, e.steps)

@@ -1,0 +1,95 @@
+"""The section "Phase diagram": the picture, and beneath it in words where the schemes stand."""
+
+import math
+
+from stability import charts, frames
+from stability.catalogues.mean_field import fixed_point
+from stability.catalogues.scheme_needs import critical_sigma_w2_or_none
+from stability.page.pieces import Picture, Piece, paragraphs
+from stability.records.experiment import Experiment
+from stability.records.view import View
+from stability.text import capitalize_first, join_words, number
+from stability.theory.mean_field_table import NO_THEORY, PLAIN_ONLY, phase_at_depth
+from stability.theory.phase_diagram import diagram_with_schemes, scheme_variances
+
+PHASE_MEANINGS = {
+    "on the edge": "on the edge of chaos, χ₁ = {chi_1}: gradients keep their size, and inputs "
+    "become alike only slowly",
+    "ordered": "in the ordered phase: inputs become alike, and each layer multiplies a squared "
+    "gradient by χ₁ = {chi_1}",
+    "chaotic": "in the chaotic phase: nearly equal inputs fly apart, to a correlation of {c}, and "
+    "each layer multiplies a squared gradient by χ₁ = {chi_1}",
+    "dies out": "where the signal dies out, and each layer multiplies a squared gradient by "
+    "χ₁ = {chi_1}",
+    "explodes": "where the signal grows without end, and each layer multiplies a squared gradient "
+    "by χ₁ = {chi_1}",
+}
+COLOUR_NOTES = {
+    "chi_1": "Blue: gradients shrink from layer to layer. Orange: they grow.",
+    "q": "Grey: the signal dies out or grows without end.",
+    "c": "At 1 all inputs become alike; below 1 the network is chaotic, and forgets which were "
+    "neighbours.",
+    "reach": "In layers: six times the depth scale ξ of correlations, beyond which Schoenholz et "
+    "al. 2017 found no network that learned. A scale, not a wall.",
+}
+LINE_NOTE = (
+    "The line is the edge of chaos, where χ₁ is 1 and signals settle; a ring if it is one point. "
+    "All this is theory of plain networks in the limit of width and depth, before any training."
+)
+
+
+def phase_pieces(e: Experiment, view: View) -> list[Piece]:
+    """Return the diagram and its words; nothing of it is measured."""
+    quantity = view.phase_quantity
+    is_plain = not (e.residual or e.dropout or e.normalization_row.has_gain)
+    notes = [COLOUR_NOTES[quantity], LINE_NOTE, *([] if is_plain else [PLAIN_ONLY])]
+    return [
+        Picture(charts.phase_spec(e, quantity), frames.phase_tables(e, quantity)),
+        paragraphs([edge_sentence(e), *scheme_sentences(e)]),
+        paragraphs([" ".join(notes)]),
+    ]
+
+
+def edge_sentence(e: Experiment) -> str:
+    """Return where this activation has its edge of chaos with these biases, or why nowhere."""
+    diagram, sigma_b2 = diagram_with_schemes(e), e.bias_std**2
+    biases = f"with biases of variance {number(sigma_b2)}" if sigma_b2 else "without biases"
+    network = f"{e.phi.label} {biases}"
+    edge = critical_sigma_w2_or_none(e.activation, e.bias_std)
+    line_w, line_b = diagram.critical_line
+    if len(line_w) == 1:
+        point = f"{e.phi.label} has one critical point, σ_w² = {number(line_w[0])} without biases"
+        return (
+            f"{point}: there every q stays as it is. With biases, signals grow without end there."
+        )
+    if edge:
+        outside = edge > diagram.most_sigma_w2
+        where = f"{network} is on the edge of chaos at σ_w² = {number(edge)}"
+        return f"{where}, far outside of this diagram." if outside else f"{where}."
+    why = f"{network} has no edge of chaos: where χ₁ is 1, signals run to 0 or to infinity"
+    return (
+        f"{why}. It has one from about σ_b² = {line_b.min():.1g} on." if len(line_b) else f"{why}."
+    )
+
+
+def scheme_sentences(e: Experiment) -> list[str]:
+    """Return a sentence for each point at which schemes of the experiment stand, and what it is."""
+    diagram, titles = diagram_with_schemes(e), dict[tuple[float, float] | None, list[str]]()
+    for row in e.scheme_rows:
+        titles.setdefault(scheme_variances(e, row), []).append(row.title)
+    sentences = []
+    for variances, names in titles.items():
+        if variances is None:
+            sentences.append(f"{join_words(names)}: {NO_THEORY}")
+            continue
+        sigma_w2, sigma_b2 = variances
+        point = fixed_point(e.phi, sigma_w2, sigma_b2)
+        chi_1 = float(point.chi_1)
+        meaning = PHASE_MEANINGS[phase_at_depth(chi_1, float(point.q))]
+        c = "0" if math.isclose(float(point.c), 0, abs_tol=1e-6) else number(float(point.c))
+        where = f"at σ_w² = {number(sigma_w2)}, σ_b² = {number(sigma_b2)}"
+        stands = f"{join_words(names)} {'stands' if len(names) == 1 else 'stand'} {where}"
+        if sigma_w2 > diagram.most_sigma_w2 or sigma_b2 > diagram.most_sigma_b2:
+            stands += " (outside)"
+        sentences.append(f"{stands}, {meaning.format(chi_1=number(chi_1), c=c)}.")
+    return [capitalize_first(sentence) for sentence in sentences]
