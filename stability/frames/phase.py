@@ -42,7 +42,7 @@ def phase_tables(e: Experiment, quantity: str) -> dict[str, pa.Table]:
         "cells": cell_table(diagram, quantity),
         "edge": edge_table(diagram),
         "schemes": own_scheme_table(e),
-        "labels": label_table(e, diagram),
+        "labels": scheme_label_table(e, diagram),
     }
 
 
@@ -83,7 +83,7 @@ def own_scheme_table(e: Experiment) -> pa.Table:
     )
 
 
-def label_table(e: Experiment, diagram: PhaseDiagram) -> pa.Table:
+def scheme_label_table(e: Experiment, diagram: PhaseDiagram) -> pa.Table:
     """Return a label for each point where schemes stand; the columns of `labels`."""
     ends = np.array([diagram.most_sigma_w2, diagram.most_sigma_b2])
     names: dict[tuple[int, int], list[str]] = {}

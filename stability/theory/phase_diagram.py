@@ -86,7 +86,7 @@ class PhaseDiagram:
 
 
 @lru_cache(maxsize=64)
-def phase_diagram(
+def diagram_of(
     activation: str, most_sigma_w2: float = LEAST_SIGMA_W2, most_sigma_b2: float = LEAST_SIGMA_B2
 ) -> PhaseDiagram:
     """Return the diagram of an activation from 0 to these variances; what it has found is kept."""
@@ -103,7 +103,7 @@ def diagram_with_schemes(e: Experiment) -> PhaseDiagram:
         max([least, *(1.1 * value for value in values if 1.1 * value <= most)])
         for values, (least, most) in zip((sigma_w2, sigma_b2), limits, strict=True)
     ]
-    return phase_diagram(e.activation, *ends)
+    return diagram_of(e.activation, *ends)
 
 
 def scheme_variances(e: Experiment, row: Scheme) -> tuple[float, float] | None:

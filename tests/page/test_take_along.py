@@ -63,6 +63,7 @@ def test_tables_are_tidy_and_know_the_link_that_made_them(files):
 SECTION_CHARTS = {
     "pre_activations": "pre-activations", "learned": "x2", "formats": "then backward",
     "symmetry": "different units", "gains": "First layer", "singular_values": "Singular values",
+    "phase": "and, upward",
     "healing": "Typical growth", "exponents": "Growth of each", "bounds": "their bounds",
 }  # fmt: skip
 
@@ -85,7 +86,7 @@ def test_the_chart_of_an_open_section_is_a_picture_with_its_settings_and_its_lin
         text = svg["data"]().decode()
         for words in (SECTION_CHARTS[key], f"section={key}", "5" if is_product else "depth 3"):
             assert words in text
-        drawn_by_scheme = key in ("pre_activations", "gains", "singular_values")
+        drawn_by_scheme = key in ("pre_activations", "gains", "singular_values", "phase")
         assert not drawn_by_scheme or "He (normal)</text>" in text, "a legend names them"
 
 

@@ -14,15 +14,15 @@ from stability.theory.phase_diagram import (
     COLUMNS,
     LEAST_SIGMA_W2,
     ROWS,
+    diagram_of,
     diagram_with_schemes,
-    phase_diagram,
     scheme_variances,
 )
 
 
 @pytest.mark.parametrize("key", ACTIVATIONS)
 def test_a_cell_is_the_fixed_point_of_its_centre(key):
-    diagram = phase_diagram(key)
+    diagram = diagram_of(key)
     for row, column in ((0, 0), (ROWS // 3, COLUMNS // 4), (3, COLUMNS // 2), (1, COLUMNS - 1)):
         alone = fixed_point(key, diagram.sigma_w2[column], diagram.sigma_b2[row])
         many = diagram.fixed_points
@@ -35,7 +35,7 @@ def test_a_cell_is_the_fixed_point_of_its_centre(key):
 
 @pytest.mark.parametrize("key", ACTIVATIONS)
 def test_the_critical_line_goes_through_the_critical_points_of_its_biases(key):
-    w, b = phase_diagram(key).critical_line
+    w, b = diagram_of(key).critical_line
     assert ((b >= 0) & (w > 0)).all()
     for sigma_b2 in (0.0, 0.05, 0.3, 0.7):
         try:
@@ -49,16 +49,16 @@ def test_the_critical_line_goes_through_the_critical_points_of_its_biases(key):
 
 
 def test_a_rectifier_has_one_critical_point_and_softplus_none():
-    assert np.array(phase_diagram("relu").critical_line).ravel() == pytest.approx([2, 0])
-    leaky = phase_diagram("leaky_relu_0.2").critical_line
+    assert np.array(diagram_of("relu").critical_line).ravel() == pytest.approx([2, 0])
+    leaky = diagram_of("leaky_relu_0.2").critical_line
     assert np.array(leaky).ravel() == pytest.approx([2 / 1.04, 0])
-    assert len(phase_diagram("softplus").critical_line[0]) == 0
-    assert len(phase_diagram("sigmoid").critical_line[0]) == 0, "its edge, at 103, is far outside"
+    assert len(diagram_of("softplus").critical_line[0]) == 0
+    assert len(diagram_of("sigmoid").critical_line[0]) == 0, "its edge, at 103, is far outside"
 
 
 def test_the_line_of_tanh_is_the_published_one():
     """(sigma_w2, sigma_b2) = (1.76, 0.05): Schoenholz et al. 2017."""
-    w, b = phase_diagram("tanh").critical_line
+    w, b = diagram_of("tanh").critical_line
     assert np.interp(0.05, b, w) == pytest.approx(1.76, abs=5e-3)
 
 
