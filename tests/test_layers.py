@@ -16,6 +16,7 @@ LAYERS = (
     ("records",),
     ("engine",),
     ("theory", "diagnosis", "probes", "script"),
+    ("cells",),
     ("frames",),
     ("charts",),
     ("course", "modules"),

@@ -41,6 +41,12 @@ def bounds() -> list[Requirement]:
     return [Requirement(line) for line in [*PROJECT["dependencies"], *extras]]
 
 
+def extra(name: str) -> set[str]:
+    """The packages that an extra of pyproject.toml adds."""
+    lines = PROJECT["optional-dependencies"][name]
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
 def third_party(*paths: Path) -> set[str]:
     """Top-level modules that files import and that neither Python nor this project brings."""
     found = set()
@@ -73,7 +79,7 @@ def test_no_package_is_pinned_twice():
 
 
 def test_every_lower_bound_is_written_and_met_by_the_lock():
-    locked = pins(LOCK)
+    locked = pins(LOCK, TESTS)
     for bound in bounds():
         assert [clause.operator for clause in bound.specifier] == [">="], (
             f"{bound}: a lower bound, by hand"
@@ -89,18 +95,22 @@ def test_streamlit_is_asked_for_by_the_page_alone():
 
 
 def test_everything_that_is_imported_directly_is_pinned():
-    homes, locked = packages_distributions(), pins(LOCK)
-    for module in third_party(*(ROOT / "stability").rglob("*.py"), ROOT / "app.py"):
+    homes, locked, optional = packages_distributions(), pins(LOCK), extra("cluster")
+    files = *(ROOT / "stability").rglob("*.py"), ROOT / "app.py"
+    for module in third_party(*files) - optional:
         assert {canonicalize_name(home) for home in homes[module]} & set(locked), module
 
 
 def test_everything_that_the_library_imports_is_asked_for_in_its_bounds():
-    homes, page = packages_distributions(), ROOT / "stability" / "page"
-    library = [path for path in (ROOT / "stability").rglob("*.py") if page not in path.parents]
-    asked = PROJECT["dependencies"]
-    more = asked + PROJECT["optional-dependencies"]["page"]
-    for files, lines in ((library, asked), (page.rglob("*.py"), more)):
-        names = {canonicalize_name(Requirement(line).name) for line in lines}
+    homes, library = packages_distributions(), set((ROOT / "stability").rglob("*.py"))
+    page = set((ROOT / "stability" / "page").rglob("*.py"))
+    cluster = {ROOT / "stability" / "cells" / "cluster.py"}
+    asked = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    for files, names in (
+        (library - page - cluster, asked),
+        (page, asked | extra("page")),
+        (cluster, asked | extra("cluster")),
+    ):
         for module in third_party(*files):
             assert {canonicalize_name(home) for home in homes[module]} & names, module
 

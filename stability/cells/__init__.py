@@ -1,0 +1,6 @@
+"""An experiment many times over: groups of cells that train together, here or on a Dask cluster.
+
+What becomes of a cell is kept on disk, so that equal cells are never trained twice. A file here
+may import all but the packages that show something. To add a quantity of cells, add its row to
+`stability/records/map_quantities.py`.
+"""
