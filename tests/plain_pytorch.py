@@ -82,7 +82,7 @@ class PlainNetwork(nn.Module):
 
         Without a step there is no dropout.
         """
-        h, self.z, self.u = x, [], []
+        self.x, h, self.z, self.u = x, x, [], []
         for number, linear in enumerate(self.linears, start=1):
             z = linear(h)
             if self.e.residual and 1 < number < self.e.depth:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from stability.catalogues.data_scaling import STANDARDIZED, DataScaling
 from stability.catalogues.draws import unit_normal
 from stability.catalogues.entry import Entry, catalogue
 from stability.randomness import generator
@@ -18,7 +19,7 @@ Sampler = Callable[[int, int, float, Generator], Examples]
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Training inputs `x` (samples, features), standardised, and their targets `y`.
+    """Training inputs `x` (samples, features) and their targets `y`, as networks see them.
 
     `y` is class numbers (samples,) or values (samples, 1). `x_test` and `y_test` are held out.
     """
@@ -35,12 +36,13 @@ class Dataset(Entry):
 
     `classes` is None for a regression. `fixed_features` is the input dimension of data that ignore
     `features`. `draw` draws the noise last, so that the
-    inputs are the same without noise.
+    inputs are the same without noise. `scaling` is that of an experiment.
     """
 
     draw: Sampler
     classes: int | None = None
     fixed_features: int | None = None
+    scaling: DataScaling = STANDARDIZED
 
     @property
     def outputs(self) -> int:
@@ -67,9 +69,9 @@ class Dataset(Entry):
     def load(
         self, samples: int, features: int, noise: float, seed: int, dtype: torch.dtype
     ) -> Data:
-        """Draw all examples, split them, and standardise them by the training examples."""
+        """Draw all examples, split them, standardise them by the training examples, scale them."""
         x, y = self._draw_all(samples, features, noise, seed)
-        x = standardize(x, samples).to(dtype)
+        x = self.scaling.scale_inputs(standardize(x, samples)).to(dtype)
         if not self.classes:
             y = standardize(y, samples).to(dtype)
         return Data(x[:samples], y[:samples], x[samples:], y[samples:])

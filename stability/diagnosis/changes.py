@@ -9,6 +9,7 @@ from typing import Any
 
 from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.optimizers import OPTIMIZERS
+from stability.diagnosis.faults import FAULTS
 from stability.diagnosis.remedies import (
     Remedy,
     have_similar_variance,
@@ -81,6 +82,7 @@ CHANGES = (
     setting_change("no clipping", clip=0.0),
     setting_change("no dropout", dropout=0.0),
     setting_change("no weight decay", weight_decay=0.0),
+    *(setting_change(fault.key, **fault.repair) for fault in FAULTS),
     Change("batch", lambda e: {"batch": min(64, e.samples)}),
     Change("steps", lambda e: {"steps": 3 * e.steps}),
 )  # fmt: skip

@@ -5,8 +5,9 @@ end, since a disease at the start is the cause of others; a network that shows n
 Before training the diseases stand before divergence, which is their consequence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stability.diagnosis.clauses import (
     break_clause,
@@ -35,14 +36,14 @@ LOST = 0.5  # share of a step that rounding takes, from which on it is what hold
 class Finding:
     """A verdict on some evidence: its word, a sentence, and the number that decided.
 
-    `cure` names settings that remove the cause where it is certain, the best first;
+    `cure` are settings that remove the cause where it is certain, the best first;
     `needs_other_start`: only another initialization does.
     """
 
     word: str
     sentence: str
     number: float
-    cure: tuple[tuple[str, str], ...] = ()
+    cure: tuple[Mapping[str, Any], ...] = ()
     needs_other_start: bool = False
     reason: str = ""  # of a disease: the evidence for it, as a clause
 
@@ -111,7 +112,7 @@ def find_zero_epsilon(evidence: Evidence) -> Finding | None:
     epsilon = e.optimizer_row.epsilon
     if row.master_dtype or not epsilon or epsilon > row.smallest_subnormal / 2:
         return None
-    cure = ("precision", "bfloat16"), ("precision", "float16_scaled")
+    cure = {"precision": "bfloat16"}, {"precision": "float16_scaled"}
     why = f"the {rough_number(epsilon)} that {e.optimizer_row.label} adds before it divides is 0 in"
     why = f"{why} {row.label}, so where a gradient's square is 0, too, it divides by 0"
     if not evidence.end:
@@ -251,7 +252,7 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
         f"{capitalize_first(loss_course(evidence))}."
     )
     word = "slow" if evidence.is_slow else "stalled"
-    return Finding(word, sentence, seen.lost_updates, (("precision", "float32"),))
+    return Finding(word, sentence, seen.lost_updates, ({"precision": "float32"},))
 
 
 def find_stall(evidence: Evidence) -> Finding:

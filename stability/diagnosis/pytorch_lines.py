@@ -109,6 +109,18 @@ def batch_line(e: Experiment, after: Experiment) -> str:
     return f"loader = torch.utils.data.DataLoader({loader})"
 
 
+def input_lines(e: Experiment, after: Experiment) -> str:
+    """Return the line that standardises inputs, by the training examples, or scales them."""
+    if (after.input_scale, after.input_offset) == (1, 0):
+        return "x = (x - x.mean(0)) / x.std(0)  # held-out inputs by the same mean and std"
+    return scaled_columns("x", after.input_scale, after.input_offset)
+
+
+def scaled_columns(name: str, scale: float, offset: float) -> str:
+    """Return the line that gives standardised columns a scale and an offset."""
+    return f"{name} = {exact_number(scale)} * ({name} + {exact_number(offset)})"
+
+
 SETTING_LINES: Mapping[str, SettingLine] = {
     "activation": activation_line,
     "depth": network_lines,
@@ -120,6 +132,8 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "optimizer": optimizer_lines,
     "learning_rate": optimizer_lines,
     "weight_decay": optimizer_lines,
+    "input_scale": input_lines,
+    "input_offset": input_lines,
     "batch": batch_line,
     "steps": lambda e, after: f"steps = {after.steps}  # calls of optimizer.step(), not {e.steps}",
     "clip": clipping_lines,

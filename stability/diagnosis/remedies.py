@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stability.catalogues import schemes
+from stability.diagnosis.faults import repair_label
 from stability.diagnosis.pytorch_lines import join_lines, remedy_lines, scheme_lines, settings_lines
 from stability.records.experiment import MOST_SCHEMES, Experiment
 from stability.records.knobs import Number
@@ -57,7 +58,8 @@ def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
         if isinstance(knob := e.knobs()[name], Number):
             settings[name] = min(max(value, knob.low), knob.high)
     words = [e.knobs()[name].label_with_value(value) for name, value in settings.items()]
-    label, lines = f"Try {', '.join(words)}", settings_lines(e, settings)
+    label = repair_label(settings) or f"Try {', '.join(words)}"
+    lines = settings_lines(e, settings)
     return Remedy(label, settings=tuple(settings.items()), pytorch=lines, before=e)
 
 

@@ -4,13 +4,15 @@ Before training it is a forecast, and says "probably"; after it a finding. A net
 held-out loss ends below half of what guessing costs, and learns slowly if below 0.9 of it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.evidence import Evidence, evidence_before_training, evidence_of_run
+from stability.diagnosis.faults import faults_of
 from stability.diagnosis.findings import Finding, decide
 from stability.diagnosis.prior import PATIENCE, ranked_changes
+from stability.diagnosis.reasons import as_sentence
 from stability.diagnosis.remedies import Remedy, have_similar_variance, settings_remedy
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
@@ -61,10 +63,20 @@ def current_verdicts(run: Run, count: int) -> list[Verdict]:
 
 def judge(evidence: Evidence) -> Verdict:
     """Return the verdict on this evidence."""
-    finding = decide(evidence)
+    finding = with_faults(decide(evidence), evidence.experiment)
     sentence = finding.sentence + learning_siblings(evidence)
     number, is_forecast = float(finding.number), not evidence.end
     return Verdict(evidence.scheme, finding.word, sentence, number, is_forecast, evidence, finding)
+
+
+def with_faults(finding: Finding, e: Experiment) -> Finding:
+    """Return the finding with the faults that may be its cause, which are repaired first."""
+    if finding.word == "learns":
+        return finding
+    found = list(faults_of(e))
+    sentence = "".join([finding.sentence, *(as_sentence(clause) for _, clause in found)])
+    repairs = tuple(fault.repair for fault, _ in found)
+    return replace(finding, sentence=sentence, cure=repairs + finding.cure)
 
 
 def learning_siblings(evidence: Evidence) -> str:
@@ -83,8 +95,8 @@ def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:
     Patience is suggested only where the loss still falls, a scheme only where no like is shown.
     """
     e = evidence.experiment
-    for setting in finding.cure:
-        remedy = settings_remedy(e, **dict([setting]))
+    for settings in finding.cure:
+        remedy = settings_remedy(e, **settings)
         if remedy.apply(e, evidence.scheme) != e:
             return remedy
     for change, remedy in ranked_changes(e, evidence.scheme):

@@ -202,7 +202,8 @@ class Block:
     def _learned_outputs(self) -> dict[str, Tensor]:
         """Return the function that has been learned, where it can be drawn."""
         stack, e = self.stack, self.stack.experiment
-        grid = INPUT_GRIDS[e.dataset_row.plotted_dimensions].to(stack.device)
+        row = e.dataset_row
+        grid = row.scaling.scale_inputs(INPUT_GRIDS[row.plotted_dimensions].to(stack.device))
         if not len(grid):
             return {}
         # Batch norm: by statistics of the grid.

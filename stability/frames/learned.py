@@ -43,7 +43,7 @@ def region_tables(run: Run, count: int, scheme: str, step_shown: int) -> dict[st
     for name, cell in (("x", left), ("x2", right), ("y", low), ("y2", high)):
         columns[name] = cell * (2 * GRID_REACH / GRID_SIDE) - GRID_REACH
     columns["step"] = np.repeat(snapshot.step, len(code))
-    return {"regions": arrow_table(columns), "dots": training_points(settings_of_data(e))}
+    return {"regions": arrow_table(columns), "dots": training_points(e.data_alone.standardized)}
 
 
 def class_names(classes: np.ndarray) -> np.ndarray:
@@ -83,13 +83,8 @@ def fit_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
     columns = scheme_columns(e.schemes, x=x, step=np.repeat(snapshot.step, len(x)))
     columns["marked"] = (position % 40 == 20).ravel()
     columns["value"] = hide_unplottable("value", values).ravel()
-    data, curves = settings_of_data(e), arrow_table(columns)
+    data, curves = e.data_alone.standardized, arrow_table(columns)
     return {"curves": curves, "dots": training_points(data), "truth": noiseless_curve(data)}
-
-
-def settings_of_data(e: Experiment) -> Experiment:
-    """Return the experiment but for all that its data do not depend on: they are drawn once."""
-    return Experiment(dataset=e.dataset, samples=e.samples, batch=1, noise=e.noise, seed=e.seed)
 
 
 @lru_cache(maxsize=64)

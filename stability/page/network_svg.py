@@ -98,8 +98,7 @@ def drawn_points(dataset: Experiment) -> tuple[np.ndarray, np.ndarray]:
 
 def data_svg(e: Experiment) -> str:
     """Return the data as points in a square, their classes in colours."""
-    settings = ("dataset", "samples", "features", "noise", "seed")
-    points, classes = drawn_points(Experiment(**{name: getattr(e, name) for name in settings}))
+    points, classes = drawn_points(e.data_alone.standardized)
     span = DATA_SIZE - 2 * MARGIN
     dots = "".join(
         f"<circle cx='{MARGIN + span * x:.1f}' cy='{MARGIN + span * (1 - y):.1f}' r='1.6' "

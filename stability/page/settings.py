@@ -15,11 +15,12 @@ def page_knobs(page: Page) -> dict[str, Knob]:
 
 def shown_settings(page: Page) -> dict[str, Knob]:
     """Return the settings of the open bench that have an effect, but for those above it."""
-    settings, record = dict(page.record.knobs()), page.record
-    if isinstance(record, Experiment) and record.dataset_row.fixed_features:
-        del settings["features"]
-    above = page.view.bench_link.above
-    return {name: knob for name, knob in settings.items() if name not in above}
+    record, above = page.record, page.view.bench_link.above
+    return {
+        name: knob
+        for name, knob in record.knobs().items()
+        if name not in above and knob.has_effect(record)
+    }
 
 
 def default_record(page: Page) -> BenchRecord:

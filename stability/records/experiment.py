@@ -1,12 +1,13 @@
 """The settings of the Train bench: networks, data and training."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
 
 from stability.catalogues.activations import ACTIVATIONS, Activation
+from stability.catalogues.data_scaling import STANDARDIZED, DataScaling
 from stability.catalogues.datasets import DATASETS, Dataset
 from stability.catalogues.draws import Layer
 from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
@@ -24,6 +25,7 @@ from stability.catalogues.schemes import (
 from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Real, setting
 from stability.records.record import Disagreements, Record
 
+SCALES = tuple(field.name for field in fields(DataScaling))
 MOST_SCHEMES = 8  # per experiment: as many colours as most people can tell apart
 
 
@@ -87,9 +89,9 @@ class Experiment(Record):
         "The task that the networks learn: to tell classes apart, or to predict one number.",
         rows=DATASETS, synonyms="dataset task problem toy classification regression")
     features: int = setting(32, Integer, "Data", "Features",
-        "The number of inputs of the network, each of mean 0 and variance 1: the fan_in of the "
-        "first layer.", low=1, high=1024, usual=(2, 256), log=True,
-        synonyms="inputs dimension d fan_in")
+        "The number of inputs of the network: the fan_in of the first layer.",
+        low=1, high=1024, usual=(2, 256), log=True, synonyms="inputs dimension d fan_in",
+        has_effect=lambda e: not e.dataset_row.fixed_features)
     samples: int = setting(1024, Integer, "Data", "Samples",
         "The number of training examples; 512 more are held out. More of them are harder to learn "
         "by heart.", low=64, high=4096, log=True, synonyms="examples n training set size")
@@ -97,6 +99,16 @@ class Experiment(Record):
         "The standard deviation of what blurs the data; at 0 they are exact. With more of it "
         "classes overlap, and the best possible loss is higher.", low=0, high=10, usual=(0, 2),
         synonyms="blur spread")
+    input_scale: float = setting(1.0, Real, "Data", "Input scale",
+        "A factor on all inputs, which have mean 0 and variance 1 before. Inputs that nobody "
+        "scaled, such as pixels from 0 to 255 (about 77), make the first signals and gradients "
+        "larger by it.", low=1e-6, high=1e6, usual=(0.01, 100), log=True,
+        synonyms="normalize inputs unscaled standardize preprocessing pixels 0..255 raw data")
+    input_offset: float = setting(0.0, Real, "Data", "Input offset",
+        "Added to all inputs before they are scaled, in standard deviations. From about 2 on they "
+        "are positive, as pixels (0.4) and counts are: then all units of the first layer "
+        "move together.", low=-1000, high=1000, usual=(0, 5),
+        synonyms="centre center inputs mean shift positive pixels not zero-mean bias of data")
     optimizer: str = setting("sgd", Choice, "Training", "Optimizer",
         "The rule that turns a gradient into a step. SGD steps in proportion to the gradient; "
         "Adam and its relatives divide by its usual size, so they forgive small gradients. "
@@ -164,9 +176,22 @@ class Experiment(Record):
     def normalization_row(self) -> Normalization:
         return NORMALIZATIONS[self.normalization]
 
-    @property
+    @cached_property
     def dataset_row(self) -> Dataset:
-        return DATASETS[self.dataset]
+        """The row of the data set, with the settings of this experiment."""
+        scaling = DataScaling(**{name: getattr(self, name) for name in SCALES})
+        return replace(DATASETS[self.dataset], scaling=scaling)
+
+    @cached_property
+    def data_alone(self) -> "Experiment":
+        """The experiment but for all that its data do not depend on: they are drawn once."""
+        names = [name for name, knob in self.knobs().items() if knob.group == "Data"]
+        return Experiment(**{name: getattr(self, name) for name in (*names, "seed")}, batch=1)
+
+    @cached_property
+    def standardized(self) -> "Experiment":
+        """The experiment with the same data before they were scaled."""
+        return replace(self, **dict(zip(SCALES, astuple(STANDARDIZED), strict=True)))
 
     @property
     def optimizer_row(self) -> Optimizer:

@@ -25,6 +25,8 @@ class Knob:
     main: bool = False  # always visible; the others are folded by group
     # Maps an experiment to the values that it allows and their labels; None: all legal values.
     choices_for: Callable[[Any], Mapping[Any, str]] | None = None
+    # Returns False for a record in which the setting changes nothing: its control is hidden.
+    has_effect: Callable[[Any], bool] = lambda record: True
 
     def check(self, value: Any) -> Any:
         """Return the canonical value. ValueError says what is legal."""

@@ -31,11 +31,20 @@ def data_lines(parts: Parts) -> str:
     lines = [
         f'x, y = {draw}({count}, {features}, {noise}, generator(SEED, "data"))'
         f"  # the last {HELD_OUT_EXAMPLES} are held out",
-        f"x = {scale}(x, {e.samples}){parts.cast}",
+        scaled_line("x", f"{scale}(x, {e.samples})", e.input_scale, e.input_offset, parts.cast),
     ]
     if not row.classes:
         lines.append(f"y = {scale}(y, {e.samples}){parts.cast}")
     return "\n".join(lines)
+
+
+def scaled_line(name: str, columns: str, scale: float, offset: float, cast: str) -> str:
+    """Return the line that brings standardised columns to their scale and to the format."""
+    if offset:
+        columns = f"({columns} + {exact_number(offset)})"
+    if scale != 1 or offset:
+        columns = f"({exact_number(scale)} * {columns})"
+    return f"{name} = {columns}{cast}"
 
 
 def has_own_rules(parts: Parts) -> bool:

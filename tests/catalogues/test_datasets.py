@@ -1,12 +1,14 @@
 """Contracts that every data set keeps."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from stability.catalogues.datasets import DATASETS, HELD_OUT_EXAMPLES, standardize
+from stability.catalogues.datasets import DATASETS, HELD_OUT_EXAMPLES, Data, standardize
 from stability.randomness import generator
+from stability.records.experiment import Experiment
 
 
 @pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.key)
@@ -58,6 +60,25 @@ def test_data_have_as_many_columns_as_asked_unless_their_dimension_is_their_own(
         assert row.load(64, features, 0.1, 0, torch.float32).x.shape[1] == (
             row.fixed_features or features
         )
+
+
+@pytest.mark.parametrize("key", DATASETS)
+def test_inputs_are_shifted_in_standard_deviations_and_then_scaled(key):
+    plain = Experiment(dataset=key, samples=300, precision="float64")
+    e = replace(plain, input_scale=77.0, input_offset=0.4)
+    before, after = load(plain), load(e)
+    for name in ("x", "x_test"):
+        expected = 77 * getattr(before, name) + 77 * 0.4
+        assert torch.allclose(getattr(after, name), expected, rtol=1e-12, atol=1e-9)
+    assert torch.equal(before.y, after.y)
+    size = after.x.square().mean().sqrt().item()
+    assert math.isclose(size, e.dataset_row.scaling.input_size, rel_tol=1e-9)
+    assert e.standardized == plain
+    assert torch.equal(load(e.data_alone).x, after.x.float())
+
+
+def load(e: Experiment) -> Data:
+    return e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
 
 
 def test_a_constant_column_is_standardised_to_zero():

@@ -76,6 +76,34 @@ def test_what_is_nan_without_being_infinite_first_is_not_called_an_overflow():
         assert not re.search("overflow|too large", finding(experiment).sentence)
 
 
+UNSCALED = {
+    "pixels": {"input_scale": 77.0, "input_offset": 0.4},
+    "small": {"input_scale": 0.001},
+    "positive": {"input_offset": 30.0},
+    "small and tanh": {"input_scale": 0.003, "activation": "tanh"},
+}
+
+
+@pytest.mark.parametrize("name", UNSCALED)
+def test_inputs_that_nobody_scaled_are_named_and_to_scale_them_cures(name):
+    e = small(**UNSCALED[name], learning_rate=0.1)
+    for verdict in (likely(e), finding(e)):
+        assert verdict.word != "learns"
+        words = "not centred" if name == "positive" else "not scaled"
+        assert f"The inputs are {words}: their" in verdict.sentence
+        assert verdict.remedy.label == "Scale the inputs"
+    cured = finding(treated(e, "he_normal", verdict.remedy))
+    assert cured.word == "learns", cured
+    assert "inputs" not in cured.sentence
+
+
+def test_of_a_network_that_learns_no_fault_is_named():
+    e = small(input_scale=77.0, normalization="layer", optimizer="adam", learning_rate=0.01)
+    verdict = finding(e)
+    assert verdict.word == "learns"
+    assert "inputs" not in verdict.sentence
+
+
 @pytest.mark.parametrize("settings", [
     {"learning_rate": 0.002, "steps": 150},
     {"learning_rate": 1e-4, "optimizer": "adam", "steps": 150},

@@ -34,6 +34,7 @@ SICK = (
     Experiment(schemes=("normal:1",), optimizer="lars", learning_rate=5.0, precision="float16",
                batch=8, dropout=0.3, weight_decay=0.1, clip=3.0, activation="elu"),
     Experiment(schemes=("normal:1",), precision="float16_scaled", optimizer="muon", depth=2),
+    Experiment(input_scale=77.0, input_offset=0.4),
 )  # fmt: skip
 
 
@@ -219,6 +220,16 @@ def test_the_lines_of_numbers_set_them():
     norms = [parameter.grad.norm() for parameter in model.parameters()]
     assert math.isclose(torch.stack(norms).norm(), 0.5, rel_tol=1e-4)
     assert execute("d = " + settings_lines(e, {"dropout": 0.25}))["d"].p == 0.25
+
+
+def test_the_lines_of_scaled_inputs_standardise_them_and_those_of_others_scale_them():
+    x = 77 * (torch.randn(500, 3, generator=torch.Generator().manual_seed(1)) + 0.4)
+    e = Experiment(input_scale=77.0, input_offset=0.4)
+    plain = execute(settings_lines(e, {"input_scale": 1.0, "input_offset": 0.0}), x=x)["x"]
+    assert torch.allclose(plain.mean(0), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(plain.std(0), torch.ones(3))
+    lines = settings_lines(Experiment(), {"input_scale": 77.0, "input_offset": 0.4})
+    assert torch.allclose(execute(lines, x=plain)["x"], 77 * (plain + 0.4))
 
 
 def test_every_setting_of_a_network_or_its_training_has_a_line():

@@ -66,30 +66,48 @@ ROWS = {  # critical and fixup do not go with every row: in the tests of the cat
 }
 
 
-def pairwise_cases() -> list[dict[str, list]]:
+CROSSED = {  # settings of data and weights, and what they are crossed with, in float64
+    "schemes": ["he_normal", "uniform:0.3", "orthogonal", "pytorch", "sparse", "lecun_uniform"],
+    "activation": ["relu", "tanh", "gelu"],
+    "normalization": list(NORMALIZATIONS),
+    "optimizer": ["sgd", "adam", "muon"],
+    "dataset": ["blobs", "teacher", "moons"],
+    "residual": [False, True],
+    "clip": [0.0, 0.05],
+    "weight_decay": [0.0, 0.03],
+    "dropout": [0.0, 0.25],
+    "bias_std": [0.0, 0.3],
+    "replicates": [1, 3],
+    "input_scale": [1.0, 40.0, 0.01],
+    "input_offset": [0.0, 2.5, -0.5],
+}
+
+
+def pairwise_cases(rows_of: dict[str, list]) -> list[dict[str, list]]:
     """Cases in which every two rows of two catalogues meet; three schemes share each.
 
     Greedy: a case starts from a pair that has not met yet and takes, setting by setting, the row
     that brings most new pairs.
     """
-    rows = {name: [(name, value) for value in values] for name, values in ROWS.items()}
+    rows = {name: [(name, value) for value in values] for name, values in rows_of.items()}
     pairs = (product(rows[a], rows[b]) for a, b in combinations(rows, 2))
     missing = dict.fromkeys(map(frozenset, chain(*pairs)))  # a dict, for its order
     shuffle, cases = random.Random(0), []
     while missing:
         case = sorted(next(iter(missing)), key=str)
-        wanted = Counter(["schemes", "schemes", *ROWS]) - Counter(name for name, _ in case)
+        wanted = Counter(["schemes", "schemes", *rows_of]) - Counter(name for name, _ in case)
         for name in wanted.elements():
             free = [row for row in rows[name] if row not in case]
             new = {row: sum(frozenset([row, one]) in missing for one in case) for row in free}
             case.append(max(shuffle.sample(free, len(free)), key=new.get))  # ties go to any of them
         for pair in combinations(case, 2):
             missing.pop(frozenset(pair), None)
-        cases.append({name: [value for key, value in case if key == name] for name in ROWS})
+        cases.append({name: [value for key, value in case if key == name] for name in rows_of})
     return cases
 
 
-CASES = pairwise_cases()
+CASES = pairwise_cases(ROWS)
+CROSSED_CASES = pairwise_cases(CROSSED)
 
 
 def experiment(case: dict[str, list], precision: str) -> Experiment:
@@ -184,7 +202,7 @@ def cancellation_floors(plain: PlainNetwork, expected: dict[str, list]) -> dict[
     e, eps = plain.e, torch.finfo(plain.dtype).eps
     largest = [dz.abs().max().item() for dz in expected["dz"]]
     terms = [max(largest)] * e.depth if e.normalization == "batch" else largest
-    inputs = [1.0, *(max(1.0, u.abs().max().item()) for u in plain.u)]
+    inputs = [max(1.0, h.abs().max().item()) for h in (plain.x, *plain.u)]
     # Behind batch norms the reference itself is as far from its own pass in float64.
     roundings = 8 * (BATCH_NORM if e.normalization == "batch" else 1)
     layer = [roundings * eps * e.batch * term * h for term, h in zip(terms, inputs, strict=True)]
@@ -217,13 +235,14 @@ def trained_by_the_engine(e: Experiment) -> Trained:
 
 @pytest.fixture(
     scope="module",  # one run for all tests of a case, which follow each other
-    params=[(i, "float64") for i in range(len(CASES))]
-    + [(i, "float32") for i in range(0, len(CASES), 4)],
-    ids=lambda param: f"case{param[0]}-{param[1]}",
+    params=[(CASES, i, "float64") for i in range(len(CASES))]
+    + [(CASES, i, "float32") for i in range(0, len(CASES), 4)]
+    + [(CROSSED_CASES, i, "float64") for i in range(len(CROSSED_CASES))],
+    ids=lambda param: f"{'crossed' * (param[0] is CROSSED_CASES)}case{param[1]}-{param[2]}",
 )
 def trained(request) -> Trained:
-    index, precision = request.param
-    return trained_by_the_engine(experiment(CASES[index], precision))
+    cases, index, precision = request.param
+    return trained_by_the_engine(experiment(cases[index], precision))
 
 
 def references_in_float64(e: Experiment) -> dict[int, PlainNetwork]:

@@ -96,6 +96,7 @@ ORACLES = {
     "batch norm": {"normalization": "batch", "activation": "elu"},
     "dropout": {"dropout": 0.5},
     "line": {"dataset": "sine", "replicates": 2},
+    "scaled": {"input_scale": 3.0, "input_offset": 0.5},
 }
 
 
@@ -114,7 +115,8 @@ def test_what_is_learned_is_what_plain_pytorch_makes_of_the_grid_with_the_same_w
         optimizer = PlainOptimizer(e, plain.ordered())
         for measurement in (first, last):
             with torch.no_grad():
-                expected = plain(INPUT_GRIDS[e.dataset_row.plotted_dimensions], None)
+                grid = INPUT_GRIDS[e.dataset_row.plotted_dimensions]
+                expected = plain(e.input_scale * (grid + e.input_offset), None)
             np.testing.assert_allclose(
                 measurement.learned_outputs[index], expected, rtol=0, atol=1e-10
             )

@@ -181,6 +181,8 @@ def test_every_field_of_a_record_carries_its_knob_in_order():
         ("epochs", "steps"), ("kaiming", "schemes"), ("Glorot", "schemes"), ("sgd", "optimizer"),
         ("batchnorm", "normalization"), ("skip connection", "residual"), ("bs", "batch"),
         ("rate learn", "learning_rate"), ("gelu", "activation"), ("wd", "weight_decay"),
+        ("normalize inputs", "input_scale"), ("unscaled", "input_scale"),
+        ("pixels 0..255", "input_scale"), ("positive", "input_offset"), ("centre", "input_offset"),
     ],
 )  # fmt: skip
 def test_a_search_finds_a_setting_by_the_words_that_people_use(words, name):

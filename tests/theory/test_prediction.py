@@ -186,6 +186,13 @@ def test_no_layer_of_any_scheme_is_off_by_a_fifth(residual):
             )
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_inputs_of_any_scale_and_mean_are_predicted(activation):
+    schemes = "he_normal", "xavier_uniform", "orthogonal", "pytorch"
+    data = {"input_scale": 7.0, "input_offset": 1.5, "seed": 50, "activation": activation}
+    agree(ratios_of(Experiment(schemes=schemes, **WIDE | data), 2))
+
+
 @pytest.mark.parametrize("features", [40, 700])
 @pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
 def test_layers_that_are_not_square_are_predicted(features, residual):

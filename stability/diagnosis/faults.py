@@ -1,0 +1,62 @@
+"""Faults that lie in the data or the settings, whatever the initialization, and their repair.
+
+To add one, add a row: its sentence follows the verdict on a network that does not learn, its repair
+is the first suggestion, and the search for a cure and the audit try it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stability.records.experiment import Experiment
+from stability.text import rough_number
+
+FAR = 10.0  # times too large or too small: a factor of 100 on what a step does
+OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of one sign
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A row. `clause` says what is wrong with an experiment, and is empty where nothing is.
+
+    `repair` are the settings that mend it, `label` says so on a button.
+    """
+
+    key: str
+    label: str
+    repair: Mapping[str, Any]
+    clause: Callable[[Experiment], str]
+
+
+def unscaled_inputs(e: Experiment) -> str:
+    """Return that the inputs are far from size 1, or from mean 0."""
+    scaling, offset = e.dataset_row.scaling, abs(e.input_offset)
+    if not 1 / FAR < scaling.input_scale < FAR:
+        return (
+            f"the inputs are not scaled: their RMS is {rough_number(scaling.input_size)}, "
+            "and first weights are made for inputs of about 1"
+        )
+    if offset > OFF_CENTRE:
+        return (
+            f"the inputs are not centred: their mean is {rough_number(offset)} standard "
+            "deviations from 0, so all units of the first layer move together"
+        )
+    return ""
+
+
+FAULTS = (
+    Fault("scaled inputs", "Scale the inputs", {"input_scale": 1.0, "input_offset": 0.0},
+          unscaled_inputs),
+)  # fmt: skip
+
+
+def faults_of(e: Experiment) -> Iterator[tuple[Fault, str]]:
+    """Yield the faults of an experiment, each with its clause."""
+    for fault in FAULTS:
+        if clause := fault.clause(e):
+            yield fault, clause
+
+
+def repair_label(settings: Mapping[str, Any]) -> str:
+    """Return what these settings repair, as the label of a button; nothing if they do not."""
+    return next((fault.label for fault in FAULTS if fault.repair == settings), "")
