@@ -35,6 +35,8 @@ ROWS = {  # of settings that cycle, each with another period
     "depth": [5, 4, 5, 2, 1, 6, 5, 4, 5, 6, 3],
     "input_scale": [1.0, 1.0, 1.0, 1.0, 3.0, 1.0, 0.1],
     "input_offset": [0.0, 0.0, 0.5, 0.0, -1.0],
+    "target_scale": [1.0, 5.0],
+    "target_offset": [0.0, 0.0, 1.5],
 }
 PERTURBED = """for layer in layers:
     random = torch.Generator().manual_seed(1)

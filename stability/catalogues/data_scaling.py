@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 
@@ -11,15 +12,30 @@ class DataScaling:
 
     input_scale: float = 1.0
     input_offset: float = 0.0
+    target_scale: float = 1.0
+    target_offset: float = 0.0
 
     @property
     def input_size(self) -> float:
         """The root of the mean square of an input."""
         return size_at(self.input_scale, self.input_offset)
 
+    @property
+    def target_size(self) -> float:
+        """The root of the mean square of a target of a regression."""
+        return size_at(self.target_scale, self.target_offset)
+
     def scale_inputs(self, x: Tensor) -> Tensor:
         """Return standardised inputs as networks see them."""
         return scaled(x, self.input_scale, self.input_offset)
+
+    def scale_targets(self, y: Tensor) -> Tensor:
+        """Return standardised targets of a regression as the loss sees them."""
+        return scaled(y, self.target_scale, self.target_offset)
+
+    def standardize_outputs(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs of a regression in standard deviations of the target, from its mean."""
+        return outputs / self.target_scale - self.target_offset
 
 
 STANDARDIZED = DataScaling()

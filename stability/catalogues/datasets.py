@@ -50,8 +50,8 @@ class Dataset(Entry):
 
     @property
     def guessing_loss(self) -> float:
-        """The loss of a network that has learned nothing: ln(classes), or target variance 1."""
-        return math.log(self.classes) if self.classes else 1.0
+        """The loss of a network that has learned nothing: ln(classes), or the targets' variance."""
+        return math.log(self.classes) if self.classes else self.scaling.target_scale**2
 
     @property
     def plotted_dimensions(self) -> int:
@@ -73,18 +73,19 @@ class Dataset(Entry):
         x, y = self._draw_all(samples, features, noise, seed)
         x = self.scaling.scale_inputs(standardize(x, samples)).to(dtype)
         if not self.classes:
-            y = standardize(y, samples).to(dtype)
+            y = self.scaling.scale_targets(standardize(y, samples)).to(dtype)
         return Data(x[:samples], y[:samples], x[samples:], y[samples:])
 
     def noise_free_targets(self, samples: int, features: int, noise: float, seed: int) -> Tensor:
         """Return a regression's training targets without noise, float64 `(samples, 1)`.
 
-        They are standardised like the noisy targets of `load`.
+        They are standardised and scaled like the noisy targets of `load`.
         """
         clean, noisy = (
             self._draw_all(samples, features, level, seed)[1][:samples] for level in (0.0, noise)
         )
-        return standardize(torch.cat([noisy, clean]), samples)[samples:]
+        targets = standardize(torch.cat([noisy, clean]), samples)[samples:]
+        return self.scaling.scale_targets(targets)
 
     def _draw_all(self, samples: int, features: int, noise: float, seed: int) -> Examples:
         count, random = samples + HELD_OUT_EXAMPLES, generator(seed, "data")

@@ -132,11 +132,13 @@ def high_start(evidence: Evidence) -> str:
     seen = evidence.start
     if not seen.relative_loss > HIGH_START:
         return ""
-    what = "outputs" if evidence.experiment.dataset_row.classes is None else "logits"
+    row, size = evidence.experiment.dataset_row, 10**seen.log_output
+    why = f"the {'logits' if row.classes else 'outputs'} are too large (RMS {rough_number(size)})"
+    if not row.classes and size < row.scaling.target_size:
+        why = f"the targets are far from 0 (RMS {rough_number(row.scaling.target_size)})"
     return (
         f"the first held-out loss is {rough_number(evidence.first_loss)}, far above guessing "
-        f"({number(evidence.guessing_loss)}), because the {what} are too large "
-        f"(RMS {rough_number(10**seen.log_output)})"
+        f"({number(evidence.guessing_loss)}), because {why}"
     )
 
 

@@ -44,9 +44,29 @@ def unscaled_inputs(e: Experiment) -> str:
     return ""
 
 
+def unscaled_targets(e: Experiment) -> str:
+    """Return that the targets of a regression are far from size 1, or from mean 0."""
+    scaling, offset = e.dataset_row.scaling, abs(e.target_offset)
+    if e.dataset_row.classes:
+        return ""
+    if not 1 / FAR < scaling.target_scale < FAR:
+        return (
+            f"the targets are not scaled: their RMS is {rough_number(scaling.target_size)}, "
+            "and a network starts with outputs of about 1"
+        )
+    if offset > OFF_CENTRE:
+        return (
+            f"the targets are not centred: their mean is {rough_number(offset)} standard "
+            "deviations from 0, and a network starts with outputs around 0"
+        )
+    return ""
+
+
 FAULTS = (
     Fault("scaled inputs", "Scale the inputs", {"input_scale": 1.0, "input_offset": 0.0},
           unscaled_inputs),
+    Fault("scaled targets", "Scale the targets", {"target_scale": 1.0, "target_offset": 0.0},
+          unscaled_targets),
 )  # fmt: skip
 
 

@@ -116,6 +116,13 @@ def input_lines(e: Experiment, after: Experiment) -> str:
     return scaled_columns("x", after.input_scale, after.input_offset)
 
 
+def target_lines(e: Experiment, after: Experiment) -> str:
+    """Return the line that standardises targets, by the training examples, or scales them."""
+    if (after.target_scale, after.target_offset) == (1, 0):
+        return "y = (y - y.mean()) / y.std()  # undo it on what the model predicts"
+    return scaled_columns("y", after.target_scale, after.target_offset)
+
+
 def scaled_columns(name: str, scale: float, offset: float) -> str:
     """Return the line that gives standardised columns a scale and an offset."""
     return f"{name} = {exact_number(scale)} * ({name} + {exact_number(offset)})"
@@ -134,6 +141,8 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "weight_decay": optimizer_lines,
     "input_scale": input_lines,
     "input_offset": input_lines,
+    "target_scale": target_lines,
+    "target_offset": target_lines,
     "batch": batch_line,
     "steps": lambda e, after: f"steps = {after.steps}  # calls of optimizer.step(), not {e.steps}",
     "clip": clipping_lines,

@@ -79,7 +79,8 @@ def fit_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
     x = INPUT_GRIDS[1][:, 0].numpy()
     # Lines that coincide are marked side by side.
     position = np.arange(len(x)) + 7 * np.arange(len(e.schemes))[:, None]
-    values = snapshot.learned_outputs[:, :, 0].astype(float)  # (S, points)
+    scaling = e.dataset_row.scaling
+    values = scaling.standardize_outputs(snapshot.learned_outputs[:, :, 0].astype(float))
     columns = scheme_columns(e.schemes, x=x, step=np.repeat(snapshot.step, len(x)))
     columns["marked"] = (position % 40 == 20).ravel()
     columns["value"] = hide_unplottable("value", values).ravel()

@@ -75,7 +75,8 @@ def describe_class_shares(found: Classification) -> str:
 
 
 def describe_curve(run: Run, snapshot: Measurement, scheme: int) -> str:
-    values = snapshot.learned_outputs[scheme, :, 0].astype(float)
+    scaling = run.experiment.dataset_row.scaling
+    values = scaling.standardize_outputs(snapshot.learned_outputs[scheme, :, 0].astype(float))
     finite = values[np.isfinite(values)]
     if not len(finite):
         return describe_nonfinite(run, snapshot, scheme)
@@ -85,7 +86,7 @@ def describe_curve(run: Run, snapshot: Measurement, scheme: int) -> str:
         text += f"flat at {height}, the same answer everywhere; "
     if lost := 1 - len(finite) / len(values):
         text += f"not a finite number at {share_in_words(lost)} of the points; "
-    distance = describe_distance(float(snapshot.test_loss[scheme, 0]))
+    distance = describe_distance(float(snapshot.test_loss[scheme, 0]) / scaling.target_scale**2)
     return f"{text}{distance} from the held-out points at step {snapshot.step}."
 
 

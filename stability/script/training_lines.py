@@ -34,7 +34,8 @@ def data_lines(parts: Parts) -> str:
         scaled_line("x", f"{scale}(x, {e.samples})", e.input_scale, e.input_offset, parts.cast),
     ]
     if not row.classes:
-        lines.append(f"y = {scale}(y, {e.samples}){parts.cast}")
+        columns = f"{scale}(y, {e.samples})"
+        lines.append(scaled_line("y", columns, e.target_scale, e.target_offset, parts.cast))
     return "\n".join(lines)
 
 

@@ -77,6 +77,26 @@ def test_inputs_are_shifted_in_standard_deviations_and_then_scaled(key):
     assert torch.equal(load(e.data_alone).x, after.x.float())
 
 
+@pytest.mark.parametrize("key", DATASETS)
+def test_targets_of_regressions_are_shifted_and_scaled_and_guessing_costs_their_variance(key):
+    plain = Experiment(dataset=key, samples=300, precision="float64")
+    e = replace(plain, target_scale=20.0, target_offset=-3.0)
+    before, after = load(plain), load(e)
+    assert torch.equal(before.x, after.x)
+    if e.dataset_row.classes:
+        assert torch.equal(before.y, after.y)
+        assert e.dataset_row.guessing_loss == plain.dataset_row.guessing_loss
+        return
+    for name in ("y", "y_test"):
+        assert torch.allclose(getattr(after, name), 20 * getattr(before, name) - 60, atol=1e-9)
+    guesses = (after.y - after.y.mean()).square().mean().item()
+    assert math.isclose(guesses, e.dataset_row.guessing_loss, rel_tol=1e-9)
+    clean = [one.dataset_row.noise_free_targets(300, 32, 0.1, 0) for one in (plain, e)]
+    assert torch.allclose(clean[1], 20 * clean[0] - 60, atol=1e-9)
+    back = e.dataset_row.scaling.standardize_outputs(after.y.numpy())
+    assert torch.allclose(torch.from_numpy(back), before.y, atol=1e-9)
+
+
 def load(e: Experiment) -> Data:
     return e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
 

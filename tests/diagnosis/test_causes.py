@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,23 @@ def test_inputs_that_nobody_scaled_are_named_and_to_scale_them_cures(name):
     cured = finding(treated(e, "he_normal", verdict.remedy))
     assert cured.word == "learns", cured
     assert "inputs" not in cured.sentence
+
+
+@pytest.mark.parametrize("settings", [
+    {"target_scale": 300.0}, {"target_offset": 20.0}, {"target_scale": 1e-3, "dataset": "sine"},
+])  # fmt: skip
+def test_targets_that_nobody_scaled_are_named_and_to_scale_them_cures(settings):
+    e = small(dataset="linear", learning_rate=0.05, samples=512, steps=150, features=8)
+    e = replace(e, **settings)
+    verdict = finding(e)
+    assert verdict.word != "learns"
+    words = "not centred" if "target_offset" in settings else "not scaled"
+    assert f"The targets are {words}: their" in verdict.sentence
+    assert verdict.remedy.label == "Scale the targets"
+    cured = finding(treated(e, "he_normal", verdict.remedy))
+    assert cured.word == "learns", cured
+    if "target_offset" in settings:
+        assert "because the targets are far from 0 (RMS 20)" in likely(e).sentence
 
 
 def test_of_a_network_that_learns_no_fault_is_named():

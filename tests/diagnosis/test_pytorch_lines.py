@@ -35,6 +35,7 @@ SICK = (
                batch=8, dropout=0.3, weight_decay=0.1, clip=3.0, activation="elu"),
     Experiment(schemes=("normal:1",), precision="float16_scaled", optimizer="muon", depth=2),
     Experiment(input_scale=77.0, input_offset=0.4),
+    Experiment(dataset="teacher", target_scale=100.0, target_offset=-1.0),
 )  # fmt: skip
 
 
@@ -230,6 +231,11 @@ def test_the_lines_of_scaled_inputs_standardise_them_and_those_of_others_scale_t
     assert torch.allclose(plain.std(0), torch.ones(3))
     lines = settings_lines(Experiment(), {"input_scale": 77.0, "input_offset": 0.4})
     assert torch.allclose(execute(lines, x=plain)["x"], 77 * (plain + 0.4))
+    e = replace(SICK[-1], target_scale=77.0, target_offset=0.4)
+    lines = settings_lines(e, {"target_scale": 1.0, "target_offset": 0.0})
+    assert torch.allclose(execute(lines, y=x[:, :1])["y"], plain[:, :1], atol=1e-5)
+    lines = settings_lines(SICK[-1], {"target_scale": 2.0, "target_offset": 0.5})
+    assert torch.allclose(execute(lines, y=plain)["y"], 2 * plain + 1)
 
 
 def test_every_setting_of_a_network_or_its_training_has_a_line():

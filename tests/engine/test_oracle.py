@@ -80,6 +80,8 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "replicates": [1, 3],
     "input_scale": [1.0, 40.0, 0.01],
     "input_offset": [0.0, 2.5, -0.5],
+    "target_scale": [1.0, 50.0],
+    "target_offset": [0.0, -2.0],
 }
 
 

@@ -97,6 +97,7 @@ ORACLES = {
     "dropout": {"dropout": 0.5},
     "line": {"dataset": "sine", "replicates": 2},
     "scaled": {"input_scale": 3.0, "input_offset": 0.5},
+    "scaled line": {"dataset": "sine", "input_scale": 0.5, "target_scale": 3.0},
 }
 
 

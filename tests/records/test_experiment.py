@@ -238,6 +238,8 @@ def test_the_defaults_of_the_first_version_stand():
         noise=0.1,
         input_scale=1.0,
         input_offset=0.0,
+        target_scale=1.0,
+        target_offset=0.0,
         optimizer="sgd",
         learning_rate=0.02,
         batch=64,

@@ -183,6 +183,7 @@ def test_every_field_of_a_record_carries_its_knob_in_order():
         ("rate learn", "learning_rate"), ("gelu", "activation"), ("wd", "weight_decay"),
         ("normalize inputs", "input_scale"), ("unscaled", "input_scale"),
         ("pixels 0..255", "input_scale"), ("positive", "input_offset"), ("centre", "input_offset"),
+        ("normalize targets", "target_scale"), ("unscaled labels", "target_scale"),
     ],
 )  # fmt: skip
 def test_a_search_finds_a_setting_by_the_words_that_people_use(words, name):

@@ -191,6 +191,8 @@ def test_inputs_of_any_scale_and_mean_are_predicted(activation):
     schemes = "he_normal", "xavier_uniform", "orthogonal", "pytorch"
     data = {"input_scale": 7.0, "input_offset": 1.5, "seed": 50, "activation": activation}
     agree(ratios_of(Experiment(schemes=schemes, **WIDE | data), 2))
+    data |= {"dataset": "teacher", "target_scale": 5.0, "target_offset": 1.0, "input_scale": 1.0}
+    agree(ratios_of(Experiment(schemes=schemes, **WIDE | data), 2))
 
 
 @pytest.mark.parametrize("features", [40, 700])
