@@ -112,13 +112,14 @@ class Experiment(Record):
     target_scale: float = setting(1.0, Real, "Data", "Target scale",
         "A factor on the targets of a regression, which have mean 0 and variance 1 before. "
         "Targets that nobody scaled, such as prices in dollars, make losses larger by its "
-        "square, and the first steps too long.", low=1e-6, high=1e6, log=True,
+        "square, and the first steps too long.", low=1e-6, high=1e6, usual=(0.01, 100), log=True,
         synonyms="normalize targets unscaled labels standardize y raw data",
         has_effect=lambda e: not e.dataset_row.classes)
     target_offset: float = setting(0.0, Real, "Data", "Target offset",
         "Added to the targets of a regression before they are scaled, in standard deviations. "
         "The farther their mean is from 0, the longer the output's bias has to travel.",
-        low=-1000, high=1000, synonyms="centre center targets mean shift not zero-mean labels y",
+        low=-1000, high=1000, usual=(0, 20),
+        synonyms="centre center targets mean shift not zero-mean labels y",
         has_effect=lambda e: not e.dataset_row.classes)
     optimizer: str = setting("sgd", Choice, "Training", "Optimizer",
         "The rule that turns a gradient into a step. SGD steps in proportion to the gradient; "
