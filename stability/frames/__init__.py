@@ -14,6 +14,7 @@ from stability.frames.foretold import foretold_tables
 from stability.frames.gains import gain_frame, gain_tables
 from stability.frames.ladder import ladder_tables, rounding_frame
 from stability.frames.learned import fit_tables, region_tables
+from stability.frames.map_border import map_border_frame
 from stability.frames.phase import phase_tables
 from stability.frames.pre_activations import pre_activation_tables
 from stability.frames.product import bound_tables, exponent_tables, healing_tables, product_tables
@@ -74,6 +75,7 @@ __all__ = [
     "layers",
     "lead_first",
     "log_axis_limits",
+    "map_border_frame",
     "norm_frame",
     "panel_heights",
     "phase_tables",
