@@ -24,7 +24,7 @@ from stability.page.renderer import Renderer, draw_piece, held_container
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
-from stability.records.knobs import ChoiceList, Knob, settings_matching
+from stability.records.knobs import ChoiceList, Knob
 from stability.records.view import BENCH_LINKS
 from stability.theory.prediction import predict
 
@@ -117,7 +117,7 @@ def sidebar(session: Session, parts: Containers) -> None:
     words = st.text_input(**widgets.SEARCH_FIELD)
     shown = settings.shown_settings(session.page)
     if words.strip():
-        found = settings_matching(shown, words)
+        found = settings.settings_matching(shown, words)
         st.caption(escape_markdown(prose.settings_found(words, len(found))))
         controls(session, found)
         return
@@ -184,7 +184,7 @@ def bench_tabs(session: Session) -> None:
 
 def lesson_list(server: Server, session: Session) -> None:
     """List all lessons by section: links, each marked by how its question was answered."""
-    st.markdown(prose.COURSE_INTRODUCTION)
+    st.markdown(course_page.course_introduction())
     lesson_links(server, session, course_page.course_data(session.answers))
 
 

@@ -95,6 +95,12 @@ def join_words(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def first_few(sentences: Sequence[str], most: int) -> list[str]:
+    """Return so many of the sentences at most, and how many more there are."""
+    left = len(sentences) - most
+    return [*sentences[:most], f"And {left} more."] if left > 0 else list(sentences)
+
+
 def capitalize_first(text: str) -> str:
     """Return the text with a capital first letter, the rest as it is."""
     return text[:1].upper() + text[1:]

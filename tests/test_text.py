@@ -50,6 +50,11 @@ def test_a_rough_number_has_two_digits_or_is_only_an_order(value, expected):
     assert text.rough_number(value) == expected
 
 
+def test_of_many_sentences_the_first_few_are_shown_and_the_others_counted():
+    assert text.first_few(["a", "b"], 2) == ["a", "b"]
+    assert text.first_few(["a", "b", "c"], 2) == ["a", "b", "And 1 more."]
+
+
 @given(finite, st.integers(1, 6))
 def test_a_number_reads_back_as_itself_to_its_digits(value, digits):
     assert float(text.number(value, digits)) == float(f"{value:.{digits}g}")

@@ -45,6 +45,7 @@ PANELS = {  # of the benches' charts, which a figure may show, beside sections o
     ),
     "product": ("norm",),
 }  # fmt: skip
+FOLDER = Path(__file__).parent / "lessons"
 FENCE, LOOK_FOR = "+++", "**Look for**"
 FEWEST_WORDS, MOST_WORDS = 80, 200  # of prose: a screen
 FILE_NAME = re.compile(r"(\d\d)-([a-z0-9_-]+)\.md")
@@ -77,10 +78,29 @@ class Lesson:
     path: Path
 
 
-@cache
 def all_lessons() -> Mapping[str, Lesson]:
-    """Return the lessons of the course by key, in the order of their files."""
-    return read_lessons(Path(__file__).parent / "lessons")
+    """Return the lessons of the course by key, in the order of their files; no broken ones."""
+    return _readable_and_broken(FOLDER)[0]
+
+
+def broken_lessons() -> Mapping[str, str]:
+    """Return why a lesson cannot be shown, by the keys of such lessons."""
+    return _readable_and_broken(FOLDER)[1]
+
+
+@cache
+def _readable_and_broken(folder: Path) -> tuple[Mapping[str, Lesson], Mapping[str, str]]:
+    lessons: dict[str, Lesson] = {}
+    broken: dict[str, str] = {}
+    for path in sorted(folder.glob("*.md")):
+        try:
+            lesson = read_lesson(path)
+        except (LessonError, OSError) as error:
+            name = FILE_NAME.fullmatch(path.name)
+            broken[name[2] if name else path.stem] = str(error)
+        else:
+            lessons.setdefault(lesson.key, lesson)
+    return MappingProxyType(lessons), MappingProxyType(broken)
 
 
 def read_lessons(folder: Path) -> Mapping[str, Lesson]:

@@ -5,13 +5,20 @@ from typing import Any
 
 from stability.catalogues.schemes import scheme_title
 from stability.course.lessons import BOOK_LINK, BOOK_SECTIONS, Lesson, all_lessons
-from stability.page.prose import COURSE_END, MARKS_NOTE
+from stability.page.links import broken_lesson_sentences
+from stability.page.prose import COURSE_END, COURSE_INTRODUCTION, MARKS_NOTE
 from stability.page.safe_text import escape_markdown
 from stability.records.experiment import Experiment
 from stability.text import capitalize_first
 
 # How a question was answered; the list keeps these words in the browser, with their signs.
 LESSON_MARKS = {True: "right", False: "wrong", None: "seen"}
+
+
+def course_introduction() -> str:
+    """Return what stands above the list, as Markdown: what a lesson is, and which are broken."""
+    broken = map(escape_markdown, broken_lesson_sentences().values())
+    return "\n\n".join([COURSE_INTRODUCTION, *broken])
 
 
 def lessons_by_section() -> dict[str, list[Lesson]]:

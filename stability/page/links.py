@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stability.course.lessons import Lesson, all_lessons
+from stability.course.lessons import Lesson, all_lessons, broken_lessons
 from stability.records.page import Page
 from stability.text import did_you_mean, quote
 
@@ -18,7 +18,12 @@ def read_link(query: Mapping[str, str]) -> tuple[Page, list[str]]:
         return read_lesson_link(lessons[key], rest)
     page, notes = Page.from_query(rest | {"bench": "course"})
     unknown = f"{quote(key)} is no lesson{did_you_mean(key, lessons)}. Here are all of them."
-    return page, [unknown, *notes]
+    return page, [broken_lesson_sentences().get(key, unknown), *notes]
+
+
+def broken_lesson_sentences() -> dict[str, str]:
+    """Return a sentence about each lesson that cannot be shown, by its key."""
+    return {key: f"Lesson {key} cannot be shown: {why}." for key, why in broken_lessons().items()}
 
 
 def read_lesson_link(lesson: Lesson, query: Mapping[str, str]) -> tuple[Page, list[str]]:

@@ -23,8 +23,11 @@ from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList, refusal_sentence
 from stability.records.page import Page
 from stability.records.view import NEWEST_STEP, SECTIONS_OF_THE_START, BenchRecord, View
+from stability.text import first_few
 
 RESTLESS = 2.0  # seconds between two changes of the settings, after which more are likely to come
+MOST_NOTES = 12  # shown at once
+MOST_TRIED = 100  # experiments in the list of those tried; the oldest are forgotten
 
 
 class Session:
@@ -153,6 +156,8 @@ class Session:
         is_new = run.experiment not in self.history
         if is_new:
             self.history[run.experiment] = frames.summary_frame(run)
+            for oldest in list(self.history)[:-MOST_TRIED]:
+                del self.history[oldest]
         return is_new
 
     def show_page(
@@ -161,7 +166,7 @@ class Session:
         """Show this page."""
         if page.record != self.page.record:
             self.changed_at = self.changed_at[1], time.monotonic()
-        self._touched, self.page, self.notes = True, page, list(notes)
+        self._touched, self.page, self.notes = True, page, first_few(notes, MOST_NOTES)
         self.chosen_schemes = page.experiment.schemes if chosen is None else tuple(chosen)
 
     def keep_page(self) -> None:

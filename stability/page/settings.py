@@ -1,5 +1,7 @@
 """The settings of a page: which have an effect, and how the sidebar groups them."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from stability.records.experiment import Experiment
@@ -46,3 +48,11 @@ def experiment_in_words(e: Experiment) -> str:
     """Return the main settings of an Experiment in a few words."""
     rate = e.knobs()["learning_rate"].spell(e.learning_rate)
     return f"{e.phi.label}, {e.depth} × {e.width}, {e.optimizer_row.label} {rate}"
+
+
+def settings_matching(knobs: Mapping[str, Knob], words: str) -> dict[str, Knob]:
+    """Return the settings in whose name or search text a word begins with each of these words."""
+    wanted = [re.compile(rf"(?<![a-z0-9]){re.escape(word)}") for word in words.lower().split()]
+    texts = {name: f"{name} {knob.search_text}".lower() for name, knob in knobs.items()}
+    found = [name for name, text in texts.items() if all(word.search(text) for word in wanted)]
+    return {name: knobs[name] for name in found}

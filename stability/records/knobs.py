@@ -6,12 +6,14 @@ and test cases all come from that line.
 
 import math
 import operator
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, ClassVar
 
 from stability.text import did_you_mean, exact_number, in_quotes, join_words, parse_number, quote
+
+MOST_TEXT, MOST_ENTRIES = 1000, 32  # of a list that somebody wrote: what is read of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +247,9 @@ class ChoiceList(Knob):
     def parse_leniently(
         self, text: str, kept: tuple[str, ...]
     ) -> tuple[tuple[str, ...], list[str]]:
-        value, sentences = self.legal_entries(self.split(text))
+        value, sentences = self.legal_entries(self.split(text[:MOST_TEXT]))
+        if len(text) > MOST_TEXT:
+            sentences.append(f"Only the first {MOST_TEXT} characters were read.")
         if value or not kept:
             return value, sentences
         verb = "is" if len(kept) == 1 else "are"
@@ -255,7 +259,8 @@ class ChoiceList(Knob):
         """Return the legal entries among these texts, and sentences about each of the others."""
         entries: dict[Any, str] = {}
         sentences: dict[str, None] = {}  # each once
-        for part in filter(str.strip, parts):
+        for part in islice(filter(str.strip, parts), MOST_ENTRIES):
+            part = part[:MOST_TEXT]
             try:
                 entry = self.canonical(part)
             except ValueError:
@@ -284,14 +289,6 @@ def setting(
     return field(
         default=default, metadata={"knob": kind(group=group, label=label, help=help, **options)}
     )
-
-
-def settings_matching(knobs: Mapping[str, Knob], words: str) -> dict[str, Knob]:
-    """Return the settings in whose name or search text a word begins with each of these words."""
-    wanted = [re.compile(rf"(?<![a-z0-9]){re.escape(word)}") for word in words.lower().split()]
-    texts = {name: f"{name} {knob.search_text}".lower() for name, knob in knobs.items()}
-    found = [name for name, text in texts.items() if all(word.search(text) for word in wanted)]
-    return {name: knobs[name] for name in found}
 
 
 def refusal_sentence(name: str, value: Any, legal: object) -> str:

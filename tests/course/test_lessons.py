@@ -15,11 +15,14 @@ from stability.course.lessons import (
     PANELS,
     LessonError,
     all_lessons,
+    broken_lessons,
     read_lesson,
     read_lessons,
 )
 from stability.engine.cost import Speed, product_cost, training_cost
 from stability.engine.runs import ProductRun, Run
+from stability.page.course_page import course_introduction
+from stability.page.links import read_link
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.view import BENCH_LINKS
@@ -342,6 +345,19 @@ def test_two_files_do_not_share_a_key(tmp_path):
         write_lesson(tmp_path, GOOD + PROSE, name)
     with pytest.raises(LessonError, match=r"^02-good.md: 01-good.md has the key good already$"):
         read_lessons(tmp_path)
+
+
+def test_a_broken_file_is_left_out_and_says_why_while_the_others_are_read(tmp_path, monkeypatch):
+    assert not broken_lessons()
+    monkeypatch.setattr("stability.course.lessons.FOLDER", tmp_path)
+    write_lesson(tmp_path, GOOD + PROSE, "01-good.md")
+    write_lesson(tmp_path, "no lesson", "02-bad.md")
+    assert list(all_lessons()) == ["good"]
+    assert broken_lessons() == {"bad": f"02-bad.md: {FRONT_MATTER}"}
+    page, (note,) = read_link({"lesson": "bad"})
+    assert page.view.bench == "course"
+    assert note == f"Lesson bad cannot be shown: 02-bad.md: {FRONT_MATTER}."
+    assert "Lesson bad cannot be shown" in course_introduction()
 
 
 def test_lessons_are_gathered_in_the_order_of_their_names(tmp_path):

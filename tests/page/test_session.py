@@ -13,7 +13,7 @@ from stability.course.lessons import all_lessons
 from stability.engine.runs import Run
 from stability.page.links import read_link as read
 from stability.page.links import spell_link
-from stability.page.session import Session
+from stability.page.session import MOST_NOTES, MOST_TRIED, Session
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import NEWEST_STEP
@@ -147,6 +147,17 @@ def test_number_formats_open_at_the_start_and_the_next_section_at_the_newest_ste
     session = opened(moment="7")
     session.enter_value("section", "formats")
     assert session.page.view.moment == 7, "a link with a step stays as it is"
+
+
+def test_a_link_of_nonsense_has_a_few_notes_and_the_oldest_of_many_experiments_are_forgotten():
+    session = opened(**{f"nonsense{index}": "1" for index in range(1000)})
+    assert len(session.notes) == MOST_NOTES + 1
+    assert session.notes[-1] == f"And {1000 - MOST_NOTES} more."
+    run = Run(Experiment(schemes=("he_normal",), depth=2, width=4, steps=2)).train()
+    older = [replace(run.experiment, seed=seed) for seed in range(1, MOST_TRIED + 1)]
+    session.history = dict.fromkeys(older, frames.summary_frame(run))
+    assert session.remember_run(run)
+    assert [*session.history] == [*older[1:], run.experiment]
 
 
 def test_what_was_tried_is_saved_with_all_settings_and_a_link_the_newest_first():

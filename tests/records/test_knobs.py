@@ -7,15 +7,17 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pytest
 
+from stability.page.settings import settings_matching
 from stability.records.experiment import Experiment
 from stability.records.knobs import (
+    MOST_ENTRIES,
+    MOST_TEXT,
     Choice,
     ChoiceList,
     Flag,
     Integer,
     Real,
     setting,
-    settings_matching,
 )
 from stability.records.product import Product
 from stability.records.record import VERSION, Record
@@ -172,6 +174,25 @@ def test_a_record_shows_only_what_differs_from_its_defaults():
 def test_every_field_of_a_record_carries_its_knob_in_order():
     assert list(Basket.knobs()) == [field.name for field in fields(Basket)]
     assert list(Basket().settings()) == list(Basket().knobs())
+
+
+def test_of_a_very_long_list_only_the_beginning_is_read_and_the_visitor_is_told():
+    read = []
+
+    def entry(text: str) -> str:
+        read.append(text)
+        return fruit(text)
+
+    knob = ChoiceList(
+        group="", label="", help="", rows=FRUITS, canonical=entry, identity=str, most=3
+    )
+    value, sentences = knob.parse_leniently("fig," + "kiwi," * 10_000, ("pear",))
+    assert value == ("fig",)
+    assert sentences[-1] == f"Only the first {MOST_TEXT} characters were read."
+    assert len(read) == MOST_ENTRIES
+    read.clear()
+    knob.legal_entries(["x" * 10**6] * 10**4)
+    assert sum(map(len, read)) == MOST_ENTRIES * MOST_TEXT
 
 
 @pytest.mark.parametrize(
