@@ -33,6 +33,8 @@ ROWS = {  # of settings that cycle, each with another period
     "dropout": [0.0, 0.0, 0.0, 0.0, 0.2],
     "bias_std": [0.0, 0.0, 0.1],
     "depth": [5, 4, 5, 2, 1, 6, 5, 4, 5, 6, 3],
+    "weight_mean": [0.0, 0.0, 0.0, 0.2],
+    "readout_gain": [1.0, 1.0, 0.5, 1.0, 0.0],
     "input_scale": [1.0, 1.0, 1.0, 1.0, 3.0, 1.0, 0.1],
     "input_offset": [0.0, 0.0, 0.5, 0.0, -1.0],
     "target_scale": [1.0, 5.0],

@@ -16,7 +16,11 @@ TRUNCATED_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.e
 
 @dataclass(frozen=True)
 class Layer:
-    """The properties of a layer on which a scheme may depend; `index` runs from 1 to `depth`."""
+    """The properties of a layer on which a scheme may depend; `index` runs from 1 to `depth`.
+
+    Whatever the scheme, `mean` is added to its weights, in units of their size, and then all are
+    multiplied by `gain`.
+    """
 
     index: int
     depth: int
@@ -25,6 +29,8 @@ class Layer:
     activation: Activation
     bias_std: float
     residual: bool
+    mean: float = 0.0
+    gain: float = 1.0
 
     @property
     def is_end(self) -> bool:

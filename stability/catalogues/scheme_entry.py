@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -66,18 +66,23 @@ class Scheme(Entry):
         return () if self.value is None else (self.value,)
 
     def weight_variance(self, layer: Layer) -> float | None:
-        """Return Var W of this layer, None where the scheme promises none."""
-        return self.variance(layer, *self.arguments) if self.variance else None
+        """Return Var W of this layer, None where the scheme promises none around a mean of 0."""
+        if self.variance is None or layer.mean:
+            return None
+        return layer.gain**2 * self.variance(layer, *self.arguments)
 
     def draw(self, layer: Layer, draws: Draws) -> tuple[Tensor, Tensor]:
         """Return weights `(fan_out, fan_in)` and biases `(fan_out,)`, float64."""
         if self.weights:
             weights = self.weights(layer, draws, *self.arguments)
+            if layer.mean:
+                weights = weights + layer.mean * weights.square().mean().sqrt()
         else:
-            variance = self.weight_variance(layer)
-            assert variance is not None, "a row has weights or a variance"
-            weights = getattr(draws, self.distribution) * math.sqrt(variance)
-        return weights, self.bias(layer, draws)
+            assert self.variance, "a row has weights or a variance"
+            noise = getattr(draws, self.distribution)
+            noise = noise + layer.mean if layer.mean else noise
+            weights = noise * math.sqrt(self.variance(layer, *self.arguments))
+        return layer.gain * weights, self.bias(layer, draws)
 
     def pytorch_lines(self, layer: Layer) -> str:
         """Return the lines of PyTorch that draw the weights and biases of such a layer.
@@ -85,7 +90,8 @@ class Scheme(Entry):
         The template may name `value`; `distribution`; `std` and `sigma_w`, the roots of Var W and
         of fan_in Var W; `nonlinearity`, the arguments of kaiming_normal_; and `bias`, a line.
         """
-        variance, slope = self.weight_variance(layer) or 0.0, layer.activation.negative_slope
+        plain, slope = replace(layer, mean=0.0, gain=1.0), layer.activation.negative_slope
+        variance = self.weight_variance(plain) or 0.0
         leaky = f'a={exact_number(slope)}, nonlinearity="leaky_relu"'
         return self.pytorch.format(
             value=exact_number(self.value or 0.0),

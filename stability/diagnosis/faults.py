@@ -13,6 +13,7 @@ from stability.text import rough_number
 
 FAR = 10.0  # times too large or too small: a factor of 100 on what a step does
 OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of one sign
+ONE_SIDED = 0.5  # standard deviations: from here on two weights of three have one sign
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,23 @@ def unscaled_targets(e: Experiment) -> str:
     return ""
 
 
+def shifted_weights(e: Experiment) -> str:
+    """Return that the first weights are mostly of one sign."""
+    if abs(e.weight_mean) < ONE_SIDED:
+        return ""
+    sign = "positive" if e.weight_mean > 0 else "negative"
+    return (
+        f"the first weights are mostly {sign}, as by rand instead of randn: all units of a layer "
+        "get nearly the same signal"
+    )
+
+
 FAULTS = (
     Fault("scaled inputs", "Scale the inputs", {"input_scale": 1.0, "input_offset": 0.0},
           unscaled_inputs),
     Fault("scaled targets", "Scale the targets", {"target_scale": 1.0, "target_offset": 0.0},
           unscaled_targets),
+    Fault("centred weights", "Draw the weights around 0", {"weight_mean": 0.0}, shifted_weights),
 )  # fmt: skip
 
 

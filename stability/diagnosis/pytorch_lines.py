@@ -84,6 +84,20 @@ def dropout_line(e: Experiment, after: Experiment) -> str:
     return f"nn.Dropout({exact_number(after.dropout)})  # {comment}"
 
 
+def weight_mean_line(e: Experiment, after: Experiment) -> str:
+    """Return the line that moves the mean of a layer's first weights; none are drawn anew."""
+    mean = f"{exact_number(after.weight_mean)} * layer.weight.data.std()"
+    line = f"layer.weight.data += {mean} - layer.weight.data.mean()"
+    if not after.weight_mean:
+        line = "layer.weight.data -= layer.weight.data.mean()"
+    return f"{line}  # torch.randn is centred, torch.rand is not"
+
+
+def readout_line(e: Experiment, after: Experiment) -> str:
+    """Return the line that scales the readout, drawn as the other layers are."""
+    return f"layers[-1].weight.data *= {exact_number(after.readout_gain)}  # the readout"
+
+
 def optimizer_lines(e: Experiment, after: Experiment) -> str:
     """Return the lines that make the optimizer, with its rate and its weight decay."""
     decay = exact_number(after.weight_decay)
@@ -136,6 +150,8 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "normalization": normalization_line,
     "dropout": dropout_line,
     "bias_std": lambda e, after: bias_line(after.bias_std),
+    "weight_mean": weight_mean_line,
+    "readout_gain": readout_line,
     "optimizer": optimizer_lines,
     "learning_rate": optimizer_lines,
     "weight_decay": optimizer_lines,

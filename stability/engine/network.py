@@ -268,7 +268,8 @@ class Stack(Parameters):
         stored = [matrix for group in self.weights for matrix in group.unbind()]  # views
 
         def rescale(index: int, z: Tensor) -> Tensor | None:
-            factors = {n: adjust(at_least_float32(z[n])) for n, adjust in adjusts.items()}
+            at_gain_1 = at_least_float32(z) / e.layers[index - 1].gain
+            factors = {n: adjust(at_gain_1[n]) for n, adjust in adjusts.items()}
             if all(factor == 1 for factor in factors.values()):
                 return None
             for n, factor in factors.items():

@@ -139,9 +139,10 @@ def prediction_table(prediction: Prediction) -> pa.Table:
 def summary_frame(run: Run) -> pd.DataFrame:
     """Return the outcome of a finished run, a row for each scheme, medians over the replicates.
 
-    Columns: settings (those that are not the defaults), scheme, verdict (a word), loss,
-    test_accuracy, first_gradient and last_gradient (signal gradient of the first and the last layer
-    at step 0), diverged (the step, or null), seconds (of the whole run).
+    Columns: settings (those that are not the defaults), scheme, verdict (a word), start (the
+    held-out loss at step 0, over that of guessing), loss, test_accuracy, first_gradient and
+    last_gradient (signal gradient of the first and the last layer at step 0), diverged (the step,
+    or null), seconds (of the whole run).
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
     changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
@@ -157,6 +158,7 @@ def summary_frame(run: Run) -> pd.DataFrame:
             "settings": ", ".join(words) or "defaults",
             "scheme": [row.title for row in e.scheme_rows],
             "verdict": [verdict.word for verdict in current_verdicts(run, len(run.measurements))],
+            "start": median_of_finite(first.test_loss) / e.dataset_row.guessing_loss,
             "loss": median_of_finite(last.loss),
             "test_accuracy": median_of_finite(test_accuracy[0]),
             "first_gradient": median_of_finite(first.signal_gradient[:, :, 0]),

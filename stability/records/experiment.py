@@ -85,6 +85,17 @@ class Experiment(Record):
         "The standard deviation of the biases at the start; at 0 all of them start at 0. A larger "
         "one adds the same to every input, so inputs become more alike.", low=0, high=10,
         usual=(0, 1), synonyms="biases sigma_b std bias init")
+    weight_mean: float = setting(0.0, Real, "Network", "Mean of the weights",
+        "Added to all first weights, in units of their standard deviation. Weights drawn by rand "
+        "instead of randn, all positive, have 1.73: every unit of a layer then gets nearly the "
+        "same, and signals grow by about the width at each layer.",
+        low=-100, high=100, usual=(0, 2),
+        synonyms="rand randn positive weights uniform 0 1 not zero-mean mean shift")
+    readout_gain: float = setting(1.0, Real, "Network", "Gain of the readout",
+        "A factor on the first weights of the last layer. A smaller one makes the first outputs "
+        "smaller, and with them the first loss, down to that of guessing at 0.",
+        low=0, high=1000, usual=(0.01, 10),
+        synonyms="head last layer output scale first loss initial loss logits")
     dataset: str = setting("blobs", Choice, "Data", "Data",
         "The task that the networks learn: to tell classes apart, or to predict one number.",
         rows=DATASETS, synonyms="dataset task problem toy classification regression")
@@ -224,6 +235,16 @@ class Experiment(Record):
         hidden = [self.width] * (self.depth - 1)
         inputs, outputs = self.dataset_row.input_dimension(self.features), self.dataset_row.outputs
         return tuple(
-            Layer(index, self.depth, fan_in, fan_out, self.phi, self.bias_std, self.residual)
+            Layer(
+                index,
+                self.depth,
+                fan_in,
+                fan_out,
+                self.phi,
+                self.bias_std,
+                self.residual,
+                self.weight_mean,
+                self.readout_gain if index == self.depth else 1.0,
+            )
             for index, (fan_in, fan_out) in enumerate(pairwise([inputs, *hidden, outputs]), start=1)
         )

@@ -1,17 +1,12 @@
-"""The lines of a program that make the network and draw its first weights."""
+"""The lines of a program that make the network."""
 
-import inspect
-import math
 from functools import partial
 from types import SimpleNamespace
 
 import torch
 
-from stability.catalogues.draws import Draws, Layer
-from stability.engine.network import ADJUST_ROUNDS
 from stability.engine.parameters import Parameters
 from stability.script.parts import Parts, variable
-from stability.script.sources import NotPlain
 from stability.text import exact_number
 
 DROPOUT = '''class Dropout(nn.Module):
@@ -77,17 +72,6 @@ NORM = '''class Norm(nn.Module):
         u = round_to_format(Standardize.apply(z))
         u = round_to_format(u * self.gain{cast})
         return u + self.shift{cast}'''
-LSUV = """step = 0
-with torch.no_grad():
-    h = x[next(batch_indices())]
-    for block in model:
-        for layer in block.modules():
-            for _ in range({rounds} if isinstance(layer, nn.Linear) else 0):
-                factor = {adjust}(block(h))
-                if factor == 1:
-                    break
-                layer.weight *= factor
-        h = block(h)"""
 
 
 def class_lines(parts: Parts) -> list[str]:
@@ -203,91 +187,3 @@ def model_lines(parts: Parts) -> str:
             "    module.register_forward_hook(lambda module, h, result: round_to_format(result))",
         ]
     return "\n".join(lines)
-
-
-def weight_lines(parts: Parts) -> str:
-    """Return the loop that draws the first weights and biases, from the source of the scheme."""
-    row, definitions = parts.row, parts.definitions
-    layer, draws = unknown_layer(parts)
-    if row.weights:
-        weights = definitions.expression(row.weights, layer, draws, *row.arguments)
-        lines = copy_lines("weight", weights)
-    else:
-        noise = definitions.attribute(draws, row.distribution)
-        lines = [f"noise = {noise}", *variance_lines(parts, layer)]
-    lines += bias_lines(definitions.expression(row.bias, layer, draws))
-    text = "\n".join(lines)
-    if "fan_" in text:
-        lines.insert(0, "fan_out, fan_in = layer.weight.shape")
-    loop = "index, layer in enumerate(layers, start=1)" if "index" in text else "layer in layers"
-    return "\n".join([weight_comment(parts), f"for {loop}:", *(f"    {line}" for line in lines)])
-
-
-def weight_comment(parts: Parts) -> str:
-    """Return whose scheme it is, and the one line of torch.nn.init that does the same, if any."""
-    e, row = parts.experiment, parts.row
-    first, *others = row.pytorch_lines(e.layers[len(e.layers) // 2]).splitlines()
-    is_alike = first.startswith("nn.init") and len(others) == 1 and row.variance
-    return f"# {row.source}" + (f"; the same as\n# {first}" if is_alike else "")
-
-
-def bias_lines(biases: str) -> list[str]:
-    if biases in ("0", "0.0"):
-        return ["nn.init.zeros_(layer.bias)"]
-    return copy_lines("bias", biases)
-
-
-def copy_lines(name: str, values: str) -> list[str]:
-    """Return the lines that copy values into a parameter of the layer, two if they are long."""
-    line = f"layer.{name}.data.copy_({values})"
-    if len(line) <= 96:
-        return [line]
-    return [f"{name} = {values}", f"layer.{name}.data.copy_({name})"]
-
-
-def variance_lines(parts: Parts, layer: Layer) -> list[str]:
-    """Return the lines that scale the noise to the variance of the scheme.
-
-    Where that is found numerically, its value stands in the program, with its formula.
-    """
-    row = parts.row
-    assert row.variance
-    try:
-        variance = parts.definitions.expression(row.variance, layer, *row.arguments)
-        return [f"layer.weight.data.copy_(noise * {root(variance)})"]
-    except NotPlain:
-        words = inspect.getdoc(row.variance) or f"Return {row.formula}"
-        gains = [
-            f"{layer.fan_in * float(row.weight_variance(layer) or 0):.12g}"
-            for layer in parts.experiment.layers
-        ]
-        alike = len(set(gains)) == 1
-        gain = gains[0] if alike else f"({gains[0]} if index == 1 else {gains[1]})"
-        return [
-            f"# {words.partition(chr(10))[0].removeprefix('Return ')}",
-            f"layer.weight.data.copy_(noise * math.sqrt({gain} / fan_in))",
-        ]
-
-
-def root(variance: str) -> str:
-    """Return the square root of an expression, computed if that is a number."""
-    try:
-        return exact_number(math.sqrt(float(variance)))
-    except ValueError:
-        return f"math.sqrt({variance})"
-
-
-def unknown_layer(parts: Parts) -> tuple[Layer, Draws]:
-    """Return a layer whose number and size are left open, and its draws for replicate 0."""
-    e = parts.experiment
-    index, fan_in, fan_out = map(variable, ("index", "fan_in", "fan_out"))
-    layer = Layer(index, e.depth, fan_in, fan_out, e.phi, e.bias_std, e.residual)
-    return layer, Draws(variable("SEED"), 0, layer)
-
-
-def adjust_lines(parts: Parts) -> list[str]:
-    """Return the lines by which a scheme adjusts its weights to the first batch."""
-    if not parts.row.adjust:
-        return []
-    adjust = parts.definitions.function(parts.row.adjust)
-    return [LSUV.format(rounds=ADJUST_ROUNDS, adjust=adjust)]

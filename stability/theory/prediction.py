@@ -44,7 +44,7 @@ def predict(experiment: Experiment) -> Prediction:
     e, widths = experiment, tuple(layer.fan_out for layer in experiment.layers)
     signal, gradient = np.full((2, len(e.schemes), e.depth), np.nan)
     bands = np.full((2, len(e.schemes), 2, e.depth), np.nan)
-    known = bool(e.normalization_row.variance)
+    known = bool(e.normalization_row.variance) and not e.weight_mean
     covered = [index for index, row in enumerate(e.scheme_rows) if known and row.variance]
     if covered:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite
@@ -167,6 +167,8 @@ def missing_prediction_notes(e: Experiment) -> list[str]:
     if not e.normalization_row.variance:
         label = e.normalization_row.label.lower()
         return [f"No prediction with {label}: it mixes the examples of a batch."]
+    if e.weight_mean:
+        return ["No prediction with weights that are not drawn around 0: all units shift together."]
     absent = ", ".join(row.title for row in e.scheme_rows if not row.variance)
     why = "the weights are not drawn one by one from one distribution"
     return [f"No prediction for {absent}: {why}."] if absent else []

@@ -93,6 +93,40 @@ def test_weights_have_the_promised_variance_and_mean_zero(key, of):
         assert abs(drawn.mean()) <= 5 * math.sqrt(promised / drawn.numel())
 
 
+@pytest.mark.parametrize("key", [*SCHEMES, *VALUES])
+def test_a_mean_is_added_in_units_of_the_size_of_the_weights_and_then_comes_the_gain(key):
+    scheme, of = parse_scheme(key), layer(60, 30)
+    changed = replace(of, mean=1.5, gain=0.2)
+    plain, bias = scheme.draw(of, Draws(3, 0, of))
+    drawn, same_bias = scheme.draw(changed, Draws(3, 0, changed))
+    assert torch.equal(bias, same_bias)
+    size = plain.square().mean().sqrt()
+    if scheme.variance and not scheme.weights:
+        size = math.sqrt(scheme.weight_variance(of))
+    assert torch.allclose(drawn, 0.2 * (plain + 1.5 * size), rtol=1e-12, atol=1e-15)
+    assert scheme.weight_variance(changed) is None
+    if scheme.variance:
+        scaled = scheme.weight_variance(replace(of, gain=0.2))
+        assert math.isclose(scaled, 0.04 * scheme.weight_variance(of))
+
+
+def test_uniform_weights_moved_by_the_root_of_three_are_those_of_rand():
+    of = replace(layer(300, 200), mean=math.sqrt(3))
+    drawn, _ = parse_scheme("uniform:0.5").draw(of, Draws(0, 0, of))
+    assert 0 <= drawn.min() < 1e-3
+    assert 1 - 1e-3 < drawn.max() <= 1 + 1e-12
+    assert math.isclose(drawn.mean(), 0.5, abs_tol=5 / math.sqrt(12 * drawn.numel()))
+
+
+@pytest.mark.parametrize("gain", [0.25, 0.0])
+def test_the_readout_has_its_gain_behind_a_scheme_that_adjusts_to_data_too(gain):
+    e = Experiment(schemes=("lsuv", "he_normal"), depth=4, readout_gain=gain, activation="tanh")
+    stack, data = draw_stack_and_data(e)
+    stds = [z[0].std(correction=0) for z in stack.forward(data.x[next(batch_indices(e))], 0).z]
+    assert all(abs(std**2 - 1) < 0.1 for std in stds[:-1])
+    assert abs(stds[-1] - gain) <= 0.06 * gain
+
+
 @pytest.mark.parametrize("key", VARIANCES)
 @pytest.mark.parametrize("of", LAYERS, ids=lambda of: f"{of.fan_in}x{of.fan_out}")
 def test_the_promised_variance_is_that_of_the_paper(key, of):

@@ -115,6 +115,22 @@ def test_targets_that_nobody_scaled_are_named_and_to_scale_them_cures(settings):
         assert "because the targets are far from 0 (RMS 20)" in likely(e).sentence
 
 
+def test_weights_of_one_sign_are_named_and_to_draw_them_around_0_cures():
+    e = small(weight_mean=math.sqrt(3), schemes=("he_uniform",), learning_rate=0.05)
+    for verdict in (likely(e), finding(e)):
+        assert verdict.word != "learns"
+        assert "The first weights are mostly positive, as by rand" in verdict.sentence
+        assert verdict.remedy.label == "Draw the weights around 0"
+    cured = finding(treated(e, "he_uniform", verdict.remedy))
+    assert cured.word == "learns", cured
+
+
+def test_a_smaller_readout_lowers_the_first_loss_to_that_of_guessing():
+    for gain, low, high in ((8.0, 3.0, 30.0), (0.0, 1 - 1e-6, 1 + 1e-6)):
+        start = likely(small(readout_gain=gain)).evidence.start
+        assert low < start.relative_loss < high
+
+
 def test_of_a_network_that_learns_no_fault_is_named():
     e = small(input_scale=77.0, normalization="layer", optimizer="adam", learning_rate=0.01)
     verdict = finding(e)

@@ -82,6 +82,8 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "input_offset": [0.0, 2.5, -0.5],
     "target_scale": [1.0, 50.0],
     "target_offset": [0.0, -2.0],
+    "weight_mean": [0.0, 0.4],
+    "readout_gain": [1.0, 0.1, 0.0],
 }
 
 

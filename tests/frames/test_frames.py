@@ -643,6 +643,10 @@ def test_a_summary_has_a_row_for_each_scheme_with_the_numbers_of_the_last_step(n
     rows, last = frames.summary_frame(run), run.measurements[-1]
     assert list(rows["scheme"]) == [row.title for row in run.experiment.scheme_rows]
     assert rows["loss"].to_numpy() == pytest.approx(np.median(last.loss, axis=1), nan_ok=True)
+    first, guessing = run.measurements[0].test_loss, run.experiment.dataset_row.guessing_loss
+    starts = np.where(np.isfinite(first), first, np.nan)
+    expected = np.median(starts, axis=1) / guessing
+    assert rows["start"].to_numpy() == pytest.approx(expected, nan_ok=True)
     assert (rows["seconds"] > 0).all()
     assert "width 4" in rows["settings"][0]
     for index, step in enumerate(rows["diverged"]):

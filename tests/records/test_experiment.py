@@ -232,6 +232,8 @@ def test_the_defaults_of_the_first_version_stand():
         normalization="none",
         dropout=0.0,
         bias_std=0.0,
+        weight_mean=0.0,
+        readout_gain=1.0,
         dataset="blobs",
         features=32,
         samples=1024,

@@ -195,6 +195,17 @@ def test_inputs_of_any_scale_and_mean_are_predicted(activation):
     agree(ratios_of(Experiment(schemes=schemes, **WIDE | data), 2))
 
 
+def test_a_gain_of_the_readout_is_predicted_and_a_mean_of_the_weights_is_said_not_to_be():
+    schemes = "he_normal", "xavier_uniform", "orthogonal", "pytorch"
+    agree(ratios_of(Experiment(schemes=schemes, **WIDE | {"readout_gain": 0.2, "seed": 60}), 2))
+    zero = predict(Experiment(schemes=schemes[:3], **WIDE | {"readout_gain": 0.0}))
+    assert (zero.signal[:, -1] == 0).all()
+    assert (zero.signal_gradient[:, 0] == 0).all()
+    shifted = predict(Experiment(schemes=schemes, **WIDE | {"weight_mean": 1.0}))
+    assert np.isnan(shifted.signal).all()
+    assert "not drawn around 0" in shifted.notes[0]
+
+
 @pytest.mark.parametrize("features", [40, 700])
 @pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
 def test_layers_that_are_not_square_are_predicted(features, residual):

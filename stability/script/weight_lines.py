@@ -1,0 +1,130 @@
+"""The lines of a program that draw its first weights, from the source of the scheme."""
+
+import inspect
+import math
+
+from stability.catalogues.draws import Draws, Layer
+from stability.engine.network import ADJUST_ROUNDS
+from stability.script.parts import Parts, variable
+from stability.script.sources import NotPlain
+from stability.text import exact_number
+
+LSUV = """step = 0
+with torch.no_grad():
+    h = x[next(batch_indices())]
+    for block in model:
+        for layer in block.modules():
+            for _ in range({rounds} if isinstance(layer, nn.Linear) else 0):
+                factor = {adjust}(block(h){over_gain})
+                if factor == 1:
+                    break
+                layer.weight *= factor
+        h = block(h)"""
+
+
+def weight_lines(parts: Parts) -> str:
+    """Return the loop that draws the first weights and biases."""
+    row, definitions = parts.row, parts.definitions
+    layer, draws = unknown_layer(parts)
+    if row.weights:
+        weights = definitions.expression(row.weights, layer, draws, *row.arguments)
+        lines = weight_copy_lines(parts, weights, shifts=True)
+    else:
+        noise, mean = definitions.attribute(draws, row.distribution), parts.experiment.weight_mean
+        noise = f"{noise} + {exact_number(mean)}" if mean else noise
+        comment, variance = variance_of(parts, layer)
+        weights = f"noise * {root(variance)}"
+        lines = [f"noise = {noise}", *comment, *weight_copy_lines(parts, weights)]
+    lines += bias_lines(definitions.expression(row.bias, layer, draws))
+    text = "\n".join(lines)
+    if "fan_" in text:
+        lines.insert(0, "fan_out, fan_in = layer.weight.shape")
+    loop = "index, layer in enumerate(layers, start=1)" if "index" in text else "layer in layers"
+    return "\n".join([weight_comment(parts), f"for {loop}:", *(f"    {line}" for line in lines)])
+
+
+def weight_copy_lines(parts: Parts, weights: str, shifts: bool = False) -> list[str]:
+    """Return the lines that copy weights into the layer, with the gain of the last one.
+
+    With `shifts` they are shifted by the mean of the weights, too.
+    """
+    e, lines = parts.experiment, [f"weight = {weights}"]
+    if shifts and e.weight_mean:
+        size = "weight.square().mean().sqrt()"
+        lines.append(f"weight = weight + {exact_number(e.weight_mean)} * {size}")
+    if e.readout_gain != 1:
+        gain = f"    weight = {exact_number(e.readout_gain)} * weight"
+        lines += ["if layer is layers[-1]:", gain]
+    if len(lines) == 1:
+        return copy_lines("weight", weights)
+    return [*lines, "layer.weight.data.copy_(weight)"]
+
+
+def weight_comment(parts: Parts) -> str:
+    """Return whose scheme it is, and the one line of torch.nn.init that does the same, if any."""
+    e, row = parts.experiment, parts.row
+    first, *others = row.pytorch_lines(e.layers[len(e.layers) // 2]).splitlines()
+    is_plain = first.startswith("nn.init") and len(others) == 1
+    is_alike = is_plain and row.variance and e.readout_gain == 1 and not e.weight_mean
+    return f"# {row.source}" + (f"; the same as\n# {first}" if is_alike else "")
+
+
+def bias_lines(biases: str) -> list[str]:
+    if biases in ("0", "0.0"):
+        return ["nn.init.zeros_(layer.bias)"]
+    return copy_lines("bias", biases)
+
+
+def copy_lines(name: str, values: str) -> list[str]:
+    """Return the lines that copy values into a parameter of the layer, two if they are long."""
+    line = f"layer.{name}.data.copy_({values})"
+    if len(line) <= 96:
+        return [line]
+    return [f"{name} = {values}", f"layer.{name}.data.copy_({name})"]
+
+
+def variance_of(parts: Parts, layer: Layer) -> tuple[list[str], str]:
+    """Return the variance of the scheme as an expression, and a comment on it.
+
+    Where it is found numerically, its value stands in the program, with its formula.
+    """
+    row = parts.row
+    assert row.variance
+    try:
+        return [], parts.definitions.expression(row.variance, layer, *row.arguments)
+    except NotPlain:
+        words = inspect.getdoc(row.variance) or f"Return {row.formula}"
+        gains = [
+            f"{each.fan_in * float(row.variance(each, *row.arguments)):.12g}"
+            for each in parts.experiment.layers
+        ]
+        alike = len(set(gains)) == 1
+        gain = gains[0] if alike else f"({gains[0]} if index == 1 else {gains[1]})"
+        comment = f"# {words.partition(chr(10))[0].removeprefix('Return ')}"
+        return [comment], f"{gain} / fan_in"
+
+
+def root(variance: str) -> str:
+    """Return the square root of an expression, computed if that is a number."""
+    try:
+        return exact_number(math.sqrt(float(variance)))
+    except ValueError:
+        return f"math.sqrt({variance})"
+
+
+def unknown_layer(parts: Parts) -> tuple[Layer, Draws]:
+    """Return a layer whose number and size are left open, and its draws for replicate 0."""
+    e = parts.experiment
+    index, fan_in, fan_out = map(variable, ("index", "fan_in", "fan_out"))
+    layer = Layer(index, e.depth, fan_in, fan_out, e.phi, e.bias_std, e.residual)
+    return layer, Draws(variable("SEED"), 0, layer)
+
+
+def adjust_lines(parts: Parts) -> list[str]:
+    """Return the lines by which a scheme adjusts its weights to the first batch."""
+    if not parts.row.adjust:
+        return []
+    adjust = parts.definitions.function(parts.row.adjust)
+    gain = exact_number(parts.experiment.readout_gain)
+    over_gain = "" if gain == "1" else f" / ({gain} if layer is layers[-1] else 1)"
+    return [LSUV.format(rounds=ADJUST_ROUNDS, adjust=adjust, over_gain=over_gain)]
