@@ -3,7 +3,7 @@
 `pytorch` returns it. What the engine draws and computes is taken from the source of the catalogues'
 rows; the lines around it are those of any program that trains a network. It may import the leaves,
 `catalogues`, `records` and `engine`. To add a part of programs, add its lines to `network_lines`,
-`weight_lines` or `training_lines`, and its place among the sections of `program`.
+`initial_weights` or `training_lines`, and its place among the sections of `program`.
 
 >>> from stability import Experiment, script
 >>> program = script.pytorch(Experiment(depth=3), "he_normal")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from stability.records.experiment import Experiment
 from stability.script.definitions import Definitions, Fixed
+from stability.script.initial_weights import adjust_lines, weight_lines
 from stability.script.network_lines import class_lines, layer_lines, model_lines
 from stability.script.parts import Parts
 from stability.script.sources import NotPlain, default_values, parameters
@@ -18,7 +19,6 @@ from stability.script.training_lines import (
     optimizer_section,
     scaler_lines,
 )
-from stability.script.weight_lines import adjust_lines, weight_lines
 
 IMPORTS = {  # by the pattern of their use
     r"\bmath\.": "import math",
