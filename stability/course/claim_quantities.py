@@ -17,8 +17,17 @@ from stability.course.claim_indices import (
     SYMMETRY,
     IndexKind,
 )
+from stability.course.claim_maps import (
+    COLUMN,
+    ROW,
+    best_across,
+    learning_cells,
+    learns_up_to,
+    mean_turns,
+    scale_correlation,
+)
+from stability.course.claim_prefix import StreamPrefix
 from stability.engine.registry import Probe
-from stability.engine.runs import Stream
 from stability.probes.costs import bound_probe, gain_probe, singular_value_probe, symmetry_probe
 from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.probes.jacobian import singular_values
@@ -27,34 +36,9 @@ from stability.probes.symmetries import symmetry_changes
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.step_sampling import sampled_steps
+from stability.records.sweep import Sweep
 from stability.theory.prediction import predict
 from stability.theory.product_law import norm_law
-
-
-class PendingError(ValueError):
-    """Raised if a run has not come to the step that a claim speaks of."""
-
-
-@dataclass(frozen=True, eq=False)
-class StreamPrefix:
-    """The first `count` measurements of a run."""
-
-    stream: Stream[Any, Any]
-    count: int
-
-    @property
-    def record(self) -> Any:
-        """The settings of the run."""
-        return self.stream.record
-
-    def newest(self, step: int, serves: Callable[[Any], bool] = lambda measurement: True) -> Any:
-        """Return the newest measurement at or before `step` that serves.
-
-        PendingError where `step` is not measured yet.
-        """
-        if step >= self.count:
-            raise PendingError(f"step {step} is still to come")
-        return next(m for m in reversed(self.stream.measurements[: step + 1]) if serves(m))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +55,7 @@ class ClaimQuantity:
     label: str
     indices: tuple[IndexKind, ...]
     value_of: Callable[..., Any]
-    record: type[Experiment | Product] = Experiment
+    record: type[Experiment | Product | Sweep] = Experiment
     measurement: Callable[[StreamPrefix, int], Any] | None = None
     probe: Callable[[Any], Probe] | None = None
 
@@ -95,7 +79,7 @@ def computed(
     label: str,
     value_of: Callable[..., Any],
     *indices: IndexKind,
-    record: type[Experiment | Product] = Experiment,
+    record: type[Experiment | Product | Sweep] = Experiment,
     probe: Callable[[Any], Probe] | None = None,
 ) -> ClaimQuantity:
     """Return a number `value_of(record, *numbers)` that follows from the settings alone."""
@@ -182,6 +166,13 @@ CLAIM_QUANTITIES = {quantity.name: quantity for quantity in (
     bound("smallest", "log10 of the smallest singular value"),
     bound("upper", "log10 of the upper bound"),
     bound("lower", "log10 of the lower bound"),
+    ClaimQuantity("learns_up_to", "largest value upward that learns", (COLUMN,), learns_up_to,
+        Sweep),
+    ClaimQuantity("best_across", "best value across", (ROW,), best_across, Sweep),
+    ClaimQuantity("learning_cells", "number of cells that learn", (), learning_cells, Sweep),
+    ClaimQuantity("mean_turns", "turns of a row between learning and not", (), mean_turns, Sweep),
+    ClaimQuantity("scale_correlation", "rank correlation with the depth scale", (),
+        scale_correlation, Sweep),
     computed("n", "size", lambda p: p.n, record=Product),
     computed("sigma", "sigma", lambda p: p.sigma, record=Product),
     computed("count", "further factors", lambda p: p.count, record=Product),

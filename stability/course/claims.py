@@ -14,12 +14,8 @@ from numpy.typing import NDArray
 from stability.catalogues.schemes import scheme_title
 from stability.course.claim_indices import EACH
 from stability.course.claim_parser import Comparison, Quantity, Side, parse_comparisons
-from stability.course.claim_quantities import (
-    CLAIM_QUANTITIES,
-    ClaimQuantity,
-    PendingError,
-    StreamPrefix,
-)
+from stability.course.claim_prefix import PendingError, StreamPrefix
+from stability.course.claim_quantities import CLAIM_QUANTITIES, ClaimQuantity
 from stability.course.claim_sentences import ClaimSentence, Field, parse_sentence
 from stability.engine.registry import Probe
 from stability.engine.replicates import median_of_finite

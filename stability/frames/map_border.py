@@ -12,8 +12,9 @@ def map_border_frame(sweep: Sweep) -> pd.DataFrame:
     """Return the points of the lines over a map, within its ranges; empty where there are none.
 
     `theory.trainability.why_no_border` says why. Columns: line ("xi": one depth scale of
-    correlations, "reach": six of them, "edge": the edge of chaos, chi_1 = 1), part (a number for
-    each unbroken part of a line), order (along it), x, y in the units of the map's axes.
+    correlations, "reach": six of them, "growth": six of the gradient where signals grow without
+    end, "edge": the edge of chaos, chi_1 = 1), part (a number for each unbroken part of a line),
+    order (along it), x, y in the units of the map's axes.
     """
     return _border_frame(sweep.with_any_quantity()).copy()
 

@@ -124,6 +124,11 @@ class Sweep(Record):
         return len(self.x_values) * len(self.y_values) - 1
 
     @property
+    def replicates(self) -> int:
+        """The number of networks of each cell, drawn anew each."""
+        return self.base.replicates
+
+    @property
     def quantity_row(self) -> MapQuantity:
         return QUANTITIES[self.quantity]
 

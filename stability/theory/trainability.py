@@ -3,6 +3,10 @@
 The depth scale xi_c is that of correlations between inputs. Schoenholz et al. 2017 found networks
 untrainable beyond about six of them, whatever the data: a scale, not a wall. It is a statement
 about the first weights alone, so no learning rate, batch or number of steps moves the border.
+
+Where signals grow without end, as above the critical point of ReLU, directions survive and xi_c is
+infinite. There the depth scale xi_gradient, over which the squared gradient grows by e, takes its
+place: six of them describe what `tests/theory/test_trainable_depth.py` trains.
 """
 
 import math
@@ -40,7 +44,8 @@ NO_DEPTH = (
 class BorderLine:
     """Points `(n,)` of one line over a map, in order.
 
-    `kind` is "xi" (one depth scale), "reach" (six of them), or "edge" (chi_1 is 1 there).
+    `kind` is "xi" (one depth scale xi_c), "reach" (six of them), "growth" (six of the gradient's,
+    where signals grow without end), or "edge" (chi_1 is 1 there).
     """
 
     kind: str
@@ -64,8 +69,10 @@ def why_no_border(sweep: Sweep) -> str:
     if "depth" not in (sweep.x, sweep.y):
         return NO_BORDER
     letter = "x" if sweep.x == "depth" else "y"
-    xi = np.abs(fixed_points_on(sweep, OTHER[letter], axis_samples(sweep, OTHER[letter], 2)).xi_c)
-    survives = SURVIVAL_DEPTH_SCALES * xi > sweep_axis(sweep.settings(), letter).low
+    scales = survival_scale(
+        fixed_points_on(sweep, OTHER[letter], axis_samples(sweep, OTHER[letter], 2))
+    )
+    survives = SURVIVAL_DEPTH_SCALES * scales > sweep_axis(sweep.settings(), letter).low
     return EVERY_DEPTH if survives.any() else NO_DEPTH
 
 
@@ -76,16 +83,31 @@ def border_lines(sweep: Sweep) -> list[BorderLine]:
     return depth_lines(sweep) + edge_lines(sweep)
 
 
+def survival_scale(points: FixedPoint) -> FloatArray:
+    """Return the depth scale of networks `(n,)`: xi_c, or that of the gradient where q is infinite.
+
+    It is infinite on the edge of chaos.
+    """
+    return np.abs(np.where(np.isinf(points.q), points.xi_gradient, points.xi_c))
+
+
 def depth_lines(sweep: Sweep) -> list[BorderLine]:
     """Return one and six depth scales over the other axis of a map of depths."""
     if "depth" not in (sweep.x, sweep.y):
         return []
     letter = "x" if sweep.x == "depth" else "y"
     along = axis_samples(sweep, OTHER[letter], SAMPLES)
-    xi = np.abs(fixed_points_on(sweep, OTHER[letter], along).xi_c)
-    factors = {"xi": 1, "reach": SURVIVAL_DEPTH_SCALES}
-    lines = [within(sweep, kind, letter, factor * xi, along) for kind, factor in factors.items()]
-    return [part for parts in lines for part in parts]
+    points = fixed_points_on(sweep, OTHER[letter], along)
+    xi = np.where(np.isinf(points.q), math.nan, np.abs(points.xi_c))
+    growth = np.where(np.isinf(points.q), survival_scale(points), math.nan)
+    lines = {
+        "xi": xi,
+        "reach": SURVIVAL_DEPTH_SCALES * xi,
+        "growth": SURVIVAL_DEPTH_SCALES * growth,
+    }
+    return [
+        part for kind, line in lines.items() for part in within(sweep, kind, letter, line, along)
+    ]
 
 
 def edge_lines(sweep: Sweep) -> list[BorderLine]:

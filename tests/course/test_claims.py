@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stability.course.claim_indices import HIDDEN_LAYER, LAYER
 from stability.course.claim_parser import FUNCTIONS, MAX_NESTING, parse_comparisons
-from stability.course.claim_quantities import CLAIM_QUANTITIES, HIDDEN_LAYER, LAYER, PendingError
+from stability.course.claim_prefix import PendingError
+from stability.course.claim_quantities import CLAIM_QUANTITIES
 from stability.course.claims import ClaimReading, parse_claim
 from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.runs import ProductRun, Run

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from stability.course.claim_quantities import PendingError
+from stability.course.claim_prefix import PendingError
 from stability.course.lessons import (
     BOOK_SECTIONS,
     LESSON_KEYS,

@@ -43,6 +43,14 @@ def test_a_line_stays_within_the_map_and_breaks_at_the_edge_of_chaos():
     assert frame[frame.line == "edge"].x.tolist() == pytest.approx([1, 1], abs=0.02)
 
 
+def test_where_signals_grow_without_end_the_gradient_sets_the_scale():
+    frame = map_border_frame(sweep("relu"))
+    growth = frame[(frame.line == "growth") & frame.y.between(2.1, 59.9)]
+    assert growth.x.min() > math.sqrt(2)
+    assert growth.y.to_numpy() == pytest.approx(6 / np.log(growth.x.to_numpy() ** 2 / 2), rel=1e-6)
+    assert "growth" not in {*map_border_frame(sweep("tanh")).line}
+
+
 def test_axes_may_be_exchanged():
     one, other = map_border_frame(sweep()), map_border_frame(sweep(x="depth", y="scheme_value"))
     for line in ("xi", "reach", "edge"):
