@@ -27,6 +27,12 @@ NORM = {
     "layer": nn.LayerNorm,
     "rms": nn.RMSNorm,
 }
+OUTPUT = {
+    "none": nn.Identity(),
+    "softmax": nn.Softmax(dim=1),
+    "sigmoid": nn.Sigmoid(),
+    "relu": nn.ReLU(),
+}
 OPTIMIZER = {  # each takes groups of parameters: hidden matrices, the first and the last, vectors
     "sgd": lambda groups, rate: [torch.optim.SGD(groups, rate)],
     "momentum": lambda groups, rate: [torch.optim.SGD(groups, rate, momentum=0.9)],
@@ -93,7 +99,7 @@ class PlainNetwork(nn.Module):
                 h = phi_of(self.e.activation)(self.u[-1])
                 if step is not None and self.e.dropout:
                     h = h * self.mask(h.shape, number, step)
-        return z
+        return OUTPUT[self.e.output_activation](z)
 
     def mask(self, shape: torch.Size, number: int, step: int) -> Tensor:
         """The mask of the definition: drawn by (seed, replicate, step, layer), the same for all

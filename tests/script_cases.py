@@ -18,6 +18,7 @@ from stability.catalogues.datasets import DATASETS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
+from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
 from stability.catalogues.schemes import SCHEMES
 
 SIZE = {"width": 16, "features": 9, "samples": 128, "batch": 32, "steps": 20}
@@ -33,6 +34,7 @@ ROWS = {  # of settings that cycle, each with another period
     "dropout": [0.0, 0.0, 0.0, 0.0, 0.2],
     "bias_std": [0.0, 0.0, 0.1],
     "depth": [5, 4, 5, 2, 1, 6, 5, 4, 5, 6, 3],
+    "output_activation": ["none", "none", "none", "none", *OUTPUT_ACTIVATIONS],
     "weight_mean": [0.0, 0.0, 0.0, 0.2],
     "readout_gain": [1.0, 1.0, 0.5, 1.0, 0.0],
     "input_scale": [1.0, 1.0, 1.0, 1.0, 3.0, 1.0, 0.1],

@@ -72,6 +72,12 @@ class Evidence:
         return self.last_loss / self.guessing_loss
 
     @property
+    def least_relative_loss(self) -> float:
+        """The loss over that of guessing below which the output activation lets no network come."""
+        e = self.experiment
+        return e.output_row.least_loss(e.dataset_row.classes) / self.guessing_loss
+
+    @property
     def learns(self) -> bool:
         """True if the held-out loss ended below half of what guessing costs."""
         return not self.breaks and self.relative_loss < LEARNED_SHARE

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stability.records.experiment import Experiment
-from stability.text import rough_number
+from stability.text import number, rough_number
 
 FAR = 10.0  # times too large or too small: a factor of 100 on what a step does
 OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of one sign
@@ -74,12 +74,25 @@ def shifted_weights(e: Experiment) -> str:
     )
 
 
+def harmful_output(e: Experiment) -> str:
+    """Return what the function behind the last layer does before the loss."""
+    row, classes = e.output_row, e.dataset_row.classes
+    harm = row.harm_to_classes if classes else row.harm_to_values
+    if not harm:
+        return ""
+    least = row.least_loss(classes)
+    bound = f": no loss below {number(least)} is possible" if least else ""
+    return f"a {row.label} stands before the loss, and {harm}{bound}"
+
+
 FAULTS = (
     Fault("scaled inputs", "Scale the inputs", {"input_scale": 1.0, "input_offset": 0.0},
           unscaled_inputs),
     Fault("scaled targets", "Scale the targets", {"target_scale": 1.0, "target_offset": 0.0},
           unscaled_targets),
     Fault("centred weights", "Draw the weights around 0", {"weight_mean": 0.0}, shifted_weights),
+    Fault("raw output", "Leave out the output activation", {"output_activation": "none"},
+          harmful_output),
 )  # fmt: skip
 
 

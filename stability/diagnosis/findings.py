@@ -5,9 +5,8 @@ end, since a disease at the start is the cause of others; a network that shows n
 Before training the diseases stand before divergence, which is their consequence.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 from stability.diagnosis.clauses import (
     break_clause,
@@ -19,33 +18,23 @@ from stability.diagnosis.clauses import (
     loss_course,
     notable_factor,
     odds,
-    promises_nothing,
     shrinking,
 )
-from stability.diagnosis.evidence import HEALTHY_DECADES, SATURATED, Evidence
+from stability.diagnosis.evidence import (
+    HEALTHY_DECADES,
+    LEARNED_SHARE,
+    SATURATED,
+    SLOW_SHARE,
+    Evidence,
+)
+from stability.diagnosis.finding import Finding
+from stability.diagnosis.findings_of_formats import find_lost_updates, find_zero_epsilon
 from stability.diagnosis.indicators import DEAD, Indicators
 from stability.diagnosis.reasons import divergence_cause, level_start, reason_sentences
 from stability.text import capitalize_first, percent, rough_number, share_in_words
 
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
 LIKELY = 0.75  # probability from which on a forecast says that a network will learn
-LOST = 0.5  # share of a step that rounding takes, from which on it is what holds training up
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A verdict on some evidence: its word, a sentence, and the number that decided.
-
-    `cure` are settings that remove the cause where it is certain, the best first;
-    `needs_other_start`: only another initialization does.
-    """
-
-    word: str
-    sentence: str
-    number: float
-    cure: tuple[Mapping[str, Any], ...] = ()
-    needs_other_start: bool = False
-    reason: str = ""  # of a disease: the evidence for it, as a clause
 
 
 def find_overflow(evidence: Evidence) -> Finding | None:
@@ -82,6 +71,15 @@ def overcome(evidence: Evidence) -> str:
     return f" The {trend.name} vanished at the start; {label} trains the network all the same."
 
 
+def find_bound(evidence: Evidence) -> Finding | None:
+    """Return the forecast of a network whose output activation keeps its loss near guessing."""
+    least = evidence.least_relative_loss
+    if evidence.end or least < LEARNED_SHARE:
+        return None
+    sentence = f"Its loss cannot fall below {percent(least)} of that of guessing."
+    return Finding("slow" if least < SLOW_SHARE else "stalled", sentence, least)
+
+
 def find_slow_learning(evidence: Evidence) -> Finding | None:
     """Return the finding of a loss that ended below guessing, but not far below."""
     if evidence.end:
@@ -104,25 +102,6 @@ def starting_disease(evidence: Evidence) -> str:
     diseases = (find(evidence, evidence.start) for find in DISEASE_FINDERS)
     found = next(filter(None, diseases), None)
     return f" From the start {found.reason}." if found else ""
-
-
-def find_zero_epsilon(evidence: Evidence) -> Finding | None:
-    """Return the finding of an optimizer that divides by 0, since its epsilon is rounded to 0."""
-    e, row = evidence.experiment, evidence.experiment.number_format
-    epsilon = e.optimizer_row.epsilon
-    if row.master_dtype or not epsilon or epsilon > row.smallest_subnormal / 2:
-        return None
-    cure = {"precision": "bfloat16"}, {"precision": "float16_scaled"}
-    why = f"the {rough_number(epsilon)} that {e.optimizer_row.label} adds before it divides is 0 in"
-    why = f"{why} {row.label}, so where a gradient's square is 0, too, it divides by 0"
-    if not evidence.end:
-        return Finding("diverged", f"It will break at the first step: {why}.", 1, cure)
-    if not evidence.breaks or evidence.breaks[0].step > 2:
-        return None
-    step = evidence.breaks[0].step
-    return Finding(
-        "diverged", f"It broke at step {step}{break_count(evidence)}: {why}.", step, cure
-    )
 
 
 def find_divergence(evidence: Evidence) -> Finding | None:
@@ -238,23 +217,6 @@ def disease(
     return Finding(word, sentence, number, reason=reason)
 
 
-def find_lost_updates(evidence: Evidence) -> Finding | None:
-    """Return the finding of weights that cannot move, since rounding takes their updates.
-
-    Updates that promised nothing anyhow are too small for another reason.
-    """
-    seen, row = evidence.end, evidence.experiment.number_format
-    if not seen or not seen.lost_updates > LOST or evidence.learns or promises_nothing(evidence):
-        return None
-    sentence = (
-        f"{row.label} rounds {share_in_words(seen.lost_updates)} of the updates away: they are "
-        "smaller than half a unit in the last place of the weights. "
-        f"{capitalize_first(loss_course(evidence))}."
-    )
-    word = "slow" if evidence.is_slow else "stalled"
-    return Finding(word, sentence, seen.lost_updates, ({"precision": "float32"},))
-
-
 def find_stall(evidence: Evidence) -> Finding:
     """Return the finding of a network that neither learns nor shows a disease."""
     why = reason_sentences(evidence) or " Signal and gradient look healthy."
@@ -269,7 +231,9 @@ def find_stall(evidence: Evidence) -> Finding:
 OUTCOME_FINDERS = (
     find_overflow, find_learning, find_slow_learning, find_zero_epsilon, find_divergence,
 )  # fmt: skip
-EARLY_FINDERS = find_overflow, find_zero_epsilon, find_learning, find_slow_learning
+EARLY_FINDERS = (
+    find_overflow, find_zero_epsilon, find_bound, find_learning, find_slow_learning,
+)  # fmt: skip
 DISEASE_FINDERS = (
     find_symmetry, find_underflow, find_dead_units, find_saturation, find_explosion, find_vanishing,
 )  # fmt: skip

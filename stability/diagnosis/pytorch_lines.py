@@ -84,6 +84,14 @@ def dropout_line(e: Experiment, after: Experiment) -> str:
     return f"nn.Dropout({exact_number(after.dropout)})  # {comment}"
 
 
+def output_line(e: Experiment, after: Experiment) -> str:
+    """Return the line that takes the function behind the last layer away, or puts one there."""
+    if not after.output_row.pytorch:
+        before = e.output_row.pytorch or "function"
+        return f"model = model[:-1]  # without the {before} at its end: the loss takes raw outputs"
+    return f"model.append({after.output_row.pytorch})"
+
+
 def weight_mean_line(e: Experiment, after: Experiment) -> str:
     """Return the line that moves the mean of a layer's first weights; none are drawn anew."""
     mean = f"{exact_number(after.weight_mean)} * layer.weight.data.std()"
@@ -150,6 +158,7 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "normalization": normalization_line,
     "dropout": dropout_line,
     "bias_std": lambda e, after: bias_line(after.bias_std),
+    "output_activation": output_line,
     "weight_mean": weight_mean_line,
     "readout_gain": readout_line,
     "optimizer": optimizer_lines,

@@ -48,7 +48,8 @@ def linear_plateau(evidence: Evidence) -> str:
 
 def is_linear(e: Experiment) -> bool:
     """Return True if the network computes a linear function, whatever its weights."""
-    return e.depth == 1 or (e.phi.corners == () and not e.normalization_row.has_gain)
+    hidden = e.depth == 1 or (e.phi.corners == () and not e.normalization_row.has_gain)
+    return hidden and not e.output_row.pytorch
 
 
 def level_start(evidence: Evidence) -> str:

@@ -10,7 +10,8 @@ from functools import cached_property
 from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.evidence import Evidence, evidence_before_training, evidence_of_run
 from stability.diagnosis.faults import faults_of
-from stability.diagnosis.findings import Finding, decide
+from stability.diagnosis.finding import Finding
+from stability.diagnosis.findings import decide
 from stability.diagnosis.prior import PATIENCE, ranked_changes
 from stability.diagnosis.reasons import as_sentence
 from stability.diagnosis.remedies import Remedy, have_similar_variance, settings_remedy

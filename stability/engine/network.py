@@ -38,10 +38,7 @@ class ForwardPass:
     normalized: list[Tensor] = field(default_factory=list)  # z after it, before gain and shift
     saved: list[Tensor] = field(default_factory=list)  # by the normalization
     masks: Sequence[Tensor] = ()  # of dropout, (N or 1, batch, width)
-
-    @property
-    def output(self) -> Tensor:
-        return self.z[-1]
+    output: Tensor = field(init=False)  # of the network: what the loss takes
 
     def keep_layer(self, inputs: Tensor, weights: Tensor, z: Tensor) -> None:
         self.inputs.append(inputs)
@@ -125,6 +122,7 @@ class Stack(Parameters):
                     passed.keep_hidden(normalized, saved, u, h)
                 if passed.masks:
                     h = self.round_to_format(h * passed.masks[index - 1])
+        passed.output = self.round_to_format(e.output_row.apply(passed.z[-1]))
         return passed
 
     def pre_activation(
@@ -185,6 +183,7 @@ class Stack(Parameters):
         # Slopes of 0 and 1 leave numbers of the format.
         exact = e.phi.slope_is_0_or_1 and not e.residual and not self.gains
         delta = self.round_to_format(losses.by_output(scale))  # (N, batch, outputs)
+        delta = self.round_to_format(e.output_row.backward(delta, passed.output))
         for index in range(e.depth, 0, -1):
             watch.backward(delta)
             if keep:

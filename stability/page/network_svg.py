@@ -70,6 +70,8 @@ def network_words(e: Experiment) -> str:
         parts.append(e.normalization_row.label)
     if e.residual:
         parts.append("residual")
+    if e.output_activation != "none":
+        parts.append(f"{e.output_row.label} at the end")
     return f"{', '.join(parts)}."
 
 

@@ -13,6 +13,7 @@ from stability.catalogues.draws import Layer
 from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
 from stability.catalogues.number_formats import FORMATS, PRECISIONS, Format
 from stability.catalogues.optimizers import OPTIMIZERS, Optimizer
+from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS, OutputActivation
 from stability.catalogues.scheme_entry import Scheme
 from stability.catalogues.scheme_names import split_list
 from stability.catalogues.schemes import (
@@ -85,6 +86,10 @@ class Experiment(Record):
         "The standard deviation of the biases at the start; at 0 all of them start at 0. A larger "
         "one adds the same to every input, so inputs become more alike.", low=0, high=10,
         usual=(0, 1), synonyms="biases sigma_b std bias init")
+    output_activation: str = setting("none", Choice, "Network", "Output activation",
+        "A function behind the last layer. The losses here take raw outputs, so any of them does "
+        "harm: a softmax before the cross-entropy is a second one, a ReLU cannot say less than 0.",
+        rows=OUTPUT_ACTIVATIONS, synonyms="double softmax sigmoid logits head final last layer")
     weight_mean: float = setting(0.0, Real, "Network", "Mean of the weights",
         "Added to all first weights, in units of their standard deviation. Weights drawn by rand "
         "instead of randn, all positive, have 1.73: every unit of a layer then gets nearly the "
@@ -215,6 +220,10 @@ class Experiment(Record):
     def standardized(self) -> "Experiment":
         """The experiment with the same data before they were scaled."""
         return replace(self, **dict(zip(SCALES, astuple(STANDARDIZED), strict=True)))
+
+    @property
+    def output_row(self) -> OutputActivation:
+        return OUTPUT_ACTIVATIONS[self.output_activation]
 
     @property
     def optimizer_row(self) -> Optimizer:

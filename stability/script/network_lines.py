@@ -181,6 +181,8 @@ def model_lines(parts: Parts) -> str:
     if blocks:
         ends = ", ".join([*hidden_modules(parts, str(e.depth - 1)), "layers[-1]"])
         lines.append(f"model.extend([{ends}])")
+    if e.output_row.pytorch:
+        lines.append(f"model.append({e.output_row.pytorch})")
     if parts.is_rounded:
         lines += [
             "for module in model.modules():",

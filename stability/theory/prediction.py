@@ -52,6 +52,7 @@ def predict(experiment: Experiment) -> Prediction:
             rows = [e.scheme_rows[index] for index in covered]
             q, weight_variances = propagate_variances(e, rows, squares)
             last = output_gradient_squares(e, q[:, -1], y)
+            last = last if not e.output_row.pytorch else np.full_like(last, np.nan)
             g = propagate_gradient_squares(e, q, weight_variances, last)
             signal[covered], gradient[covered] = np.sqrt(q.mean(axis=2)), np.sqrt(g.mean(axis=2))
     for index in covered:
@@ -167,6 +168,9 @@ def missing_prediction_notes(e: Experiment) -> list[str]:
     if not e.normalization_row.variance:
         label = e.normalization_row.label.lower()
         return [f"No prediction with {label}: it mixes the examples of a batch."]
+    if e.output_row.pytorch:
+        what = f"a {e.output_row.label} at the output"
+        return [f"No prediction of gradients with {what}: what the loss sends back is unknown."]
     if e.weight_mean:
         return ["No prediction with weights that are not drawn around 0: all units shift together."]
     absent = ", ".join(row.title for row in e.scheme_rows if not row.variance)

@@ -10,11 +10,21 @@ from stability.catalogues.entry import Entry, catalogue
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
+from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.records import knobs
 from stability.records.experiment import Experiment
 
-CATALOGUES = (ACTIVATIONS, NORMALIZATIONS, FORMATS, PRECISIONS, DATASETS, OPTIMIZERS, SCHEMES)
+CATALOGUES = (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    FORMATS,
+    PRECISIONS,
+    DATASETS,
+    OPTIMIZERS,
+    SCHEMES,
+    OUTPUT_ACTIVATIONS,
+)
 
 
 ROWS = [row for rows in CATALOGUES for row in rows.values()]

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from verdict_cases import finding, findings, finished, likely, small
 
+from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
 from stability.diagnosis.changes import treated
 from stability.diagnosis.evidence import Evidence
 from stability.diagnosis.linear_fit import best_linear_loss
@@ -123,6 +125,30 @@ def test_weights_of_one_sign_are_named_and_to_draw_them_around_0_cures():
         assert verdict.remedy.label == "Draw the weights around 0"
     cured = finding(treated(e, "he_uniform", verdict.remedy))
     assert cured.word == "learns", cured
+
+
+@pytest.mark.parametrize("key", [key for key in OUTPUT_ACTIVATIONS if key != "none"])
+@pytest.mark.parametrize("dataset", ["blobs", "linear"])
+def test_a_function_before_the_loss_is_named_and_to_leave_it_out_cures(key, dataset):
+    e = small(dataset=dataset, output_activation=key, learning_rate=0.1, features=8, depth=2)
+    if key == "relu" and dataset == "blobs":
+        e = small(output_activation=key, schemes=("normal:0.5",), learning_rate=0.1)
+    verdict = finding(e)
+    assert verdict.word != "learns", verdict
+    assert f"A {OUTPUT_ACTIVATIONS[key].label} stands before the loss, and " in verdict.sentence
+    assert verdict.remedy.label == "Leave out the output activation"
+    cured = finding(treated(e, e.schemes[0], verdict.remedy))
+    assert cured.word == "learns", cured
+
+
+def test_two_softmaxes_keep_the_loss_of_the_surest_answer_above_a_bound_that_is_foretold():
+    e = small(output_activation="softmax")
+    sure = torch.nn.functional.one_hot(torch.arange(10), 10).double()
+    bound = torch.nn.functional.cross_entropy(sure, torch.arange(10)).item()
+    assert e.output_row.least_loss(10) == pytest.approx(bound)
+    assert f"no loss below {number(bound)} is possible" in likely(e).sentence
+    assert "cannot fall below 63 % of that of guessing" in likely(e).sentence
+    assert likely(e).word == "slow"
 
 
 def test_a_smaller_readout_lowers_the_first_loss_to_that_of_guessing():

@@ -35,7 +35,7 @@ SICK = (
                batch=8, dropout=0.3, weight_decay=0.1, clip=3.0, activation="elu"),
     Experiment(schemes=("normal:1",), precision="float16_scaled", optimizer="muon", depth=2),
     Experiment(input_scale=77.0, input_offset=0.4),
-    Experiment(weight_mean=1.7, readout_gain=0.5),
+    Experiment(weight_mean=1.7, readout_gain=0.5, output_activation="softmax"),
     Experiment(dataset="teacher", target_scale=100.0, target_offset=-1.0),
 )  # fmt: skip
 
@@ -239,13 +239,23 @@ def test_the_lines_of_scaled_inputs_standardise_them_and_those_of_others_scale_t
     assert torch.allclose(execute(lines, y=plain)["y"], 2 * plain + 1)
 
 
-def test_the_lines_of_the_mean_of_weights_and_of_the_readout_move_and_scale_them():
+def test_the_lines_of_weights_move_and_scale_them_and_those_of_the_output_append_a_module():
     layer = nn.Linear(50, 40)
     before = layer.weight.data.clone()
     execute(settings_lines(Experiment(), {"weight_mean": 1.5}), layer=layer)
     assert math.isclose(layer.weight.data.mean(), 1.5 * before.std(), rel_tol=1e-4)
     execute(settings_lines(Experiment(weight_mean=1.5), {"weight_mean": 0.0}), layer=layer)
     assert torch.allclose(layer.weight, before - before.mean(), atol=1e-6)
+    model = nn.Sequential(nn.Linear(4, 3))
+    x = torch.randn(5, 4)
+    plain = model(x)
+    model = execute(settings_lines(Experiment(), {"output_activation": "relu"}), model=model)[
+        "model"
+    ]
+    assert torch.equal(model(x), plain.relu())
+    e = Experiment(output_activation="relu")
+    model = execute(settings_lines(e, {"output_activation": "none"}), model=model)["model"]
+    assert torch.equal(model(x), plain)
     layers = [nn.Linear(4, 4), nn.Linear(4, 3)]
     before = [each.weight.data.clone() for each in layers]
     execute(settings_lines(Experiment(), {"readout_gain": 0.1}), layers=layers)

@@ -27,6 +27,7 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.datasets import DATASETS, Data
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.optimizers import OPTIMIZERS
+from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.measurement import Measurement
 from stability.engine.network import Stack
@@ -83,6 +84,7 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "target_scale": [1.0, 50.0],
     "target_offset": [0.0, -2.0],
     "weight_mean": [0.0, 0.4],
+    "output_activation": list(OUTPUT_ACTIVATIONS),
     "readout_gain": [1.0, 0.1, 0.0],
 }
 

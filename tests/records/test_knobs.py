@@ -205,7 +205,8 @@ def test_of_a_very_long_list_only_the_beginning_is_read_and_the_visitor_is_told(
         ("normalize inputs", "input_scale"), ("unscaled", "input_scale"),
         ("pixels 0..255", "input_scale"), ("positive", "input_offset"), ("centre", "input_offset"),
         ("rand randn", "weight_mean"), ("positive weights", "weight_mean"),
-        ("first loss", "readout_gain"), ("head", "readout_gain"),
+        ("double softmax", "output_activation"), ("first loss", "readout_gain"),
+        ("head", "readout_gain"),
         ("normalize targets", "target_scale"), ("unscaled labels", "target_scale"),
     ],
 )  # fmt: skip

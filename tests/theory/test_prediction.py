@@ -204,6 +204,13 @@ def test_a_gain_of_the_readout_is_predicted_and_a_mean_of_the_weights_is_said_no
     shifted = predict(Experiment(schemes=schemes, **WIDE | {"weight_mean": 1.0}))
     assert np.isnan(shifted.signal).all()
     assert "not drawn around 0" in shifted.notes[0]
+    behind, plain = (
+        predict(Experiment(schemes=schemes, **WIDE | {"output_activation": key}))
+        for key in ("softmax", "none")
+    )
+    assert np.array_equal(behind.signal, plain.signal)
+    assert np.isnan(behind.signal_gradient).all()
+    assert "a Softmax at the output" in behind.notes[0]
 
 
 @pytest.mark.parametrize("features", [40, 700])
