@@ -2,7 +2,8 @@
 
 One scheme that diverges would flatten all others. So an axis holds the schemes that do not diverge;
 a chart can show all of it instead, or a scheme alone. Every table of limits has a pair of rows for
-each of these choices, in this order: the living schemes, everything, each scheme alone.
+each of these choices, in this order: the living schemes, everything, each scheme alone. A draw
+makes the table last: until then the limits are lists of numbers, by quantity.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ BEYOND_COLUMNS = pa.schema(
 )  # fmt: skip
 NOTHING_BEYOND = BEYOND_COLUMNS.empty_table()
 RARE = 0.05  # of the steps: one bad step does not set an axis
+Limits = Mapping[str, Sequence[float]]  # of each quantity the ends of its axes, in pairs
 
 
 def ends_by_step(rows: pa.Table, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -42,13 +44,11 @@ def usual_ends(by_step: np.ndarray) -> np.ndarray:
 
     The first and the newest step always count.
     """
-    low, high = by_step[0], -by_step[1]
-    found = []
-    for values in (low, high):
-        index = (RARE * np.isfinite(values).sum(axis=1)).astype(int)
-        usual = np.take_along_axis(np.sort(values, axis=1), index[:, None], axis=1)[:, 0]
-        found.append(np.fmin(np.fmin(usual, values[:, 0]), values[:, -1]))
-    return np.stack([found[0], -found[1]])
+    values = np.concatenate([by_step[0], -by_step[1]])  # (2 x S, steps): of all the least counts
+    rare = (RARE * np.isfinite(values).sum(axis=1)).astype(int)
+    usual = np.sort(values, axis=1)[np.arange(len(values)), rare]
+    low, high = np.fmin(np.fmin(usual, values[:, 0]), values[:, -1]).reshape(2, -1)
+    return np.stack([low, -high])
 
 
 def living_schemes(run: Run) -> np.ndarray:
@@ -72,16 +72,15 @@ def linear_choices(top: float, usual: np.ndarray, all_values: np.ndarray) -> lis
     return [end for high in tops for end in (0.0, float(high))]
 
 
-def axis_pair(limits: pa.Table, name: str, choice: int = 0) -> tuple[float, float]:
+def axis_pair(limits: Limits, name: str, choice: int = 0) -> tuple[float, float]:
     """Return the ends of the axis of a choice: 0 the living, 1 everything, 2 the first scheme."""
-    low, high = limits[name].slice(2 * choice, 2).to_pylist()
-    return low, high
+    return limits[name][2 * choice], limits[name][2 * choice + 1]
 
 
 def beyond_table(
     e: Experiment,
     ends: Mapping[str, np.ndarray],
-    limits: pa.Table,
+    limits: Limits,
     steps: Sequence[tuple[int, int]],
     rows_before: Mapping[str, int],
     pinned: Mapping[str, np.ndarray],
@@ -92,29 +91,28 @@ def beyond_table(
     quantity, beyond (the words), top, row (from the edge), since, until.
     """
     rows: list[tuple[object, ...]] = []
-    names = [scheme_title(scheme) for scheme in e.schemes]
+    names = [*(scheme_title(scheme) for scheme in e.schemes), "pinned"]
     for quantity, by_step in ends.items():
         low, high = axis_pair(limits, quantity)
-        behind = pinned.get(quantity)
+        if quantity in pinned:
+            behind = np.broadcast_to(pinned[quantity][:, None, None], (2, 1, len(steps)))
+            by_step = np.concatenate([by_step, behind], axis=1)
         for side, mark in ((1, "↑"), (0, "↓")):
             row = rows_before.get(quantity, 0) * side
-            lines = list(zip(names, by_step[side], strict=True))
-            if behind is not None:
-                lines.append(("pinned", np.repeat(behind[side], len(steps))))
-            for name, values in lines:
-                outside = (values > high if side else values < low).tolist()
-                if not any(outside):
-                    continue
+            values = by_step[side]
+            outside = values > high if side else values < low
+            for line in np.flatnonzero(outside.any(axis=1)).tolist():
                 words = [
-                    f"{mark} {name}: to {axis_number(value)}" if out else ""
-                    for value, out in zip(values, outside, strict=True)
+                    f"{mark} {names[line]}: to {axis_number(value)}" if out else ""
+                    for value, out in zip(values[line], outside[line].tolist(), strict=True)
                 ]
                 for text, since, until in stretches(words, steps):
                     rows.append((quantity, text, bool(side), row, since, until))
                 row += 1
-    cells = zip(*rows, strict=True) if rows else [()] * len(BEYOND_COLUMNS)
-    columns = zip(BEYOND_COLUMNS, cells, strict=True)
-    return pa.table({field.name: pa.array(list(cell), field.type) for field, cell in columns})
+    if not rows:
+        return NOTHING_BEYOND
+    columns = zip(BEYOND_COLUMNS, zip(*rows, strict=True), strict=True)
+    return pa.table({field.name: pa.array(cells, field.type) for field, cells in columns})
 
 
 def stretches(words: Sequence[str], steps: Sequence[tuple[int, int]]) -> list[tuple[str, int, int]]:

@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.frames.arrow import (
     DEPTH_QUANTITIES,
     arrow_table,
     chart_table,
+    hide_unplottable,
     in_smallest_type,
     repeated_texts,
 )
 from stability.frames.axes import (
+    Limits,
     axis_choices,
     beyond_table,
     ends_by_step,
@@ -31,6 +34,7 @@ from stability.frames.tidy import (
     MOST_BINS,
     median_and_range_columns,
     prediction_table,
+    stack_measurements,
 )
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import thin_steps
@@ -55,20 +59,24 @@ def depth_tables(
     with pinned runs `pinned`. `panels` are those drawn, the lead first.
     """
     count, e = count or len(run.measurements), run.experiment
-    replayed = profile_table(run, count, replayed_steps(run, count, step_shown))
-    shown = replayed if replay else profile_table(run, min(count, step_shown + 1))
+    steps, newest = replayed_steps(run, count, step_shown), min(count - 1, step_shown)
+    shown = profile_table(run, count, steps) if replay else profile_table(run, newest + 1)
     theory = theory_table(e)
     behind = pinned_tables(
         run, pinned, lambda kept, until: profile_table(kept, min(until, step_shown + 1))
     )
     # The axes hold the replayed steps, so that they never shrink.
+    replayed = profile_ends(run, steps)
     limits = profile_limits(run, replayed, theory, behind)
+    ends, times = (replayed, steps) if replay else (profile_ends(run, [newest]), [newest])
     return behind | {
         "profiles": shown,
         "theory": theory,
         "rules": format_limit_table(e, run.measurements[count - 1], limits, format),
-        "limits": limits,
-        "beyond": profiles_beyond(e, shown, limits, behind),
+        "limits": arrow_table(limits),
+        "beyond": beyond_table(
+            e, ends, limits, shown_between(times), {}, pinned_ends(behind, DEPTH_QUANTITIES)
+        ),
         "ends": profile_labels(e, shown, limits, panels),
     }
 
@@ -83,12 +91,11 @@ def theory_table(e: Experiment) -> pa.Table:
 
 
 def profile_limits(
-    run: Run, replayed: pa.Table, theory: pa.Table, behind: Mapping[str, pa.Table]
-) -> pa.Table:
-    """Return the limits of the axes of all profiles, in pairs of rows, as in `axes`."""
+    run: Run, ends: Mapping[str, np.ndarray], theory: pa.Table, behind: Mapping[str, pa.Table]
+) -> dict[str, list[float]]:
+    """Return the limits of the axes of all profiles, given their `profile_ends`."""
     e, living, limits = run.experiment, living_schemes(run), {}
-    for name in DEPTH_QUANTITIES:
-        measured = profile_ends(e, replayed, name)
+    for name, measured in ends.items():
         predicted = np.full((2, len(e.schemes)), np.nan)
         if name in FORETOLD_PANELS:
             predicted = ends_by_step(theory, name, (len(e.schemes), 1, e.depth))[..., 0]
@@ -97,25 +104,27 @@ def profile_limits(
         others = [table[name].to_numpy() for table in behind.values()]
         everything = np.concatenate([measured.ravel(), predicted.ravel(), *others])
         limits[name] = axis_choices(both, everything, living)
-    return arrow_table(limits)
+    return limits
 
 
-def profile_ends(e: Experiment, profiles: pa.Table, name: str) -> np.ndarray:
-    """Return the least and the largest value of each profile, `(2, S, steps)`."""
-    # Their rows are ordered by step, then by scheme: as schemes of one step each.
-    steps = profiles.num_rows // (e.depth * len(e.schemes))
-    ends = ends_by_step(profiles, name, (steps, len(e.schemes), e.depth))
-    return ends.transpose(0, 2, 1)
+def profile_ends(run: Run, steps: Sequence[int]) -> dict[str, np.ndarray]:
+    """Return the least and the largest value of the profiles at each step, `(2, S, steps)`."""
+    shown = profiles_at(run, steps)
+    measurements = list({id(m): m for m in shown}.values())
+    rows = {id(m): row for row, m in enumerate(measurements)}
+    row = np.array([rows[id(m)] for m in shown]).reshape(len(steps), -1).T  # (S, steps)
+    scheme = np.arange(len(row))[:, None]
+    ends = {}
+    for name in DEPTH_QUANTITIES:
+        values = hide_unplottable(name, stack_measurements(measurements, name))  # (n, S, R, L)
+        extremes = (end.reduce(values, axis=(2, 3))[row, scheme] for end in (np.fmin, np.fmax))
+        ends[name] = np.stack(list(extremes))
+    return ends
 
 
-def profiles_beyond(
-    e: Experiment, profiles: pa.Table, limits: pa.Table, behind: Mapping[str, pa.Table]
-) -> pa.Table:
-    """Return the `beyond_table` of these profiles and of the pinned runs."""
-    first = profiles.take(np.arange(0, profiles.num_rows, e.depth * len(e.schemes)))
-    steps = list(zip(first["since"].to_pylist(), first["until"].to_pylist(), strict=True))
-    ends = {name: profile_ends(e, profiles, name) for name in DEPTH_QUANTITIES}
-    return beyond_table(e, ends, limits, steps, {}, pinned_ends(behind, DEPTH_QUANTITIES))
+def shown_between(steps: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the steps shown from which and until which the profiles of each step are drawn."""
+    return list(zip([-1, *steps[1:]], [*steps[1:], AFTER_EVERY_STEP + 1], strict=True))
 
 
 def replayed_steps(run: Run, count: int, step_shown: int) -> list[int]:
@@ -137,15 +146,11 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
     until), marked; median, `_low` and `_high` of DEPTH_QUANTITIES.
     """
     e, steps = run.experiment, steps or [count - 1]
-    schemes, depth = len(e.schemes), e.depth
-    shown = [  # steps x schemes
-        run.newest_profiles(until)
-        for step in steps
-        for until in run.counts_before_divergence(step + 1)
-    ]
+    schemes, depth, shown = len(e.schemes), e.depth, profiles_at(run, steps)
     layer = np.tile(in_smallest_type(range(1, depth + 1), depth), len(shown))
-    since = in_smallest_type([-1, *steps[1:]], e.steps)
-    until = in_smallest_type([*steps[1:], AFTER_EVERY_STEP + 1], AFTER_EVERY_STEP + 1)
+    begins, ends = zip(*shown_between(steps), strict=True)
+    since = in_smallest_type(begins, e.steps)
+    until = in_smallest_type(ends, AFTER_EVERY_STEP + 1)
     columns: dict[str, Any] = {
         "scheme": repeated_texts(e.schemes, np.arange(len(layer)) // depth % schemes),
         "layer": layer,
@@ -161,8 +166,15 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
     return chart_table(columns)
 
 
+def profiles_at(run: Run, steps: Sequence[int]) -> list[Measurement]:
+    """Return for each step, and at each for every scheme, its newest profiles until then."""
+    counts = [until for step in steps for until in run.counts_before_divergence(step + 1)]
+    newest = {until: run.newest_profiles(until) for until in set(counts)}
+    return [newest[until] for until in counts]
+
+
 def profile_labels(
-    e: Experiment, profiles: pa.Table, limits: pa.Table, panels: Sequence[str] = DEPTH_PANELS
+    e: Experiment, profiles: pa.Table, limits: Limits, panels: Sequence[str] = DEPTH_PANELS
 ) -> pa.Table:
     """Return the labels at the ends of these profiles, as `label_table`, with since and until."""
     schemes, last = len(e.schemes), slice(e.depth - 1, None, e.depth)

@@ -14,9 +14,9 @@ from stability.records.experiment import Experiment
 def foretold_tables(e: Experiment) -> dict[str, pa.Table]:
     """Return the tables of a depth chart of FORETOLD_PANELS, with nothing measured."""
     theory = theory_table(e)
-    ends = log_axis_limits(FORETOLD_PANELS, theory)
+    ends = log_axis_limits(FORETOLD_PANELS, theory).to_pydict()
     # One pair of ends for every choice of axes: nothing leaves them.
-    limits = pa.concat_tables([ends] * (len(e.schemes) + 2))
+    limits = {name: pair * (len(e.schemes) + 2) for name, pair in ends.items()}
     since = np.full(theory.num_rows, -1)
     lines = theory.append_column("since", pa.array(since))
     lines = lines.append_column("until", pa.array(since + AFTER_EVERY_STEP + 2))
@@ -25,7 +25,7 @@ def foretold_tables(e: Experiment) -> dict[str, pa.Table]:
         "profiles": lines.slice(0, 0),
         "theory": theory,
         "rules": arrow_table(rules),
-        "limits": limits,
+        "limits": arrow_table(limits),
         "beyond": NOTHING_BEYOND,
         "ends": profile_labels(e, lines, limits, FORETOLD_PANELS),
     }

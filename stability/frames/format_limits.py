@@ -1,20 +1,21 @@
 """The rules at the limits of a number format, on the log axes of signals and gradients."""
 
 import math
+from functools import lru_cache
 
 import pyarrow as pa
 
-from stability.catalogues.number_formats import FORMATS
+from stability.catalogues.number_formats import FORMATS, Format
 from stability.engine.measurement import Measurement
 from stability.frames.arrow import arrow_table
-from stability.frames.axes import axis_pair
+from stability.frames.axes import Limits, axis_pair
 from stability.records.experiment import Experiment
 
 LABEL_ROOM = 0.12  # the share of a panel's height that a few words need
 
 
 def format_limit_table(
-    e: Experiment, newest: Measurement, bounds: pa.Table, format: str = ""
+    e: Experiment, newest: Measurement, bounds: Limits, format: str = ""
 ) -> pa.Table:
     """Return the limits of a format (a key of FORMATS; empty: the run's) on axes from `bounds`.
 
@@ -24,16 +25,29 @@ def format_limit_table(
     numbers, as stored, is at the limit: stored gradients are gradients of the mean loss times the
     loss scale, and the rule for weight gradients is exact for a hidden layer.
     """
-    row = FORMATS[format] if format else e.number_format
+    axes = tuple(
+        (name, stored_unit(e, newest, name), axis_pair(bounds, name), axis_pair(bounds, name, 1))
+        for name in bounds
+    )
+    return limits_on_axes(FORMATS[format] if format else e.number_format, axes)
+
+
+@lru_cache(maxsize=256)  # axes rarely change from one draw to the next
+def limits_on_axes(
+    row: Format, axes: tuple[tuple[str, float, tuple[float, float], tuple[float, float]], ...]
+) -> pa.Table:
+    """Return a `format_limit_table`.
+
+    Of each quantity come its name, its `stored_unit`, and the ends of the axis of the living and of
+    the one that shows everything.
+    """
     ends = {
         "largest": row.largest_finite,
         "smallest normal": row.smallest_normal,
         "smallest": row.smallest_subnormal,
     }
     rows = []
-    for quantity in bounds.column_names:
-        living, (low, high) = axis_pair(bounds, quantity), axis_pair(bounds, quantity, 1)
-        unit = stored_unit(e, newest, quantity)
+    for quantity, unit, living, (low, high) in axes:
         for end, value in ends.items():
             words = f"{row.label} {end}"
             if "gradient" in quantity:

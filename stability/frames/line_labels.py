@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
 from stability.frames.arrow import LOG_QUANTITIES, chart_table, in_smallest_type, repeated_texts
+from stability.frames.axes import Limits
 from stability.records.experiment import Experiment
 
 LABEL_HEIGHT = 13  # pixels
@@ -18,7 +19,7 @@ LABEL_HEIGHT = 13  # pixels
 def label_table(
     e: Experiment,
     last: Sequence[Mapping[str, Sequence[float]]],
-    limits: pa.Table,
+    limits: Limits,
     heights: Mapping[str, int],
     log_axes: Collection[str] = LOG_QUANTITIES,
 ) -> pa.Table:
@@ -32,8 +33,7 @@ def label_table(
     """
     columns = dict(label_keys(e.schemes, len(last)))
     for name in last[0] if last else ():
-        axes = limits[name].to_pylist()
-        pairs = list(zip(axes[::2], axes[1::2], strict=True))
+        pairs = list(zip(limits[name][::2], limits[name][1::2], strict=True))
         distance, is_log = LABEL_HEIGHT / heights[name], name in log_axes
         heights_of_all: list[float] = []
         for values in (one[name] for one in last):

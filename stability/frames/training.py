@@ -22,6 +22,7 @@ from stability.frames.arrow import (
     scheme_columns,
 )
 from stability.frames.axes import (
+    Limits,
     axis_choices,
     beyond_table,
     ends_by_step,
@@ -81,7 +82,7 @@ def training_tables(
         "held_out": without_zeros(held_out) if log_loss else held_out,
         "marks": marks,
         "ends": curve_labels(e, lines, limits, panels, log_loss),
-        "rules": format_limit_table(e, newest, limits.select(["gradient_norm"]), format),
+        "rules": format_limit_table(e, newest, {"gradient_norm": limits["gradient_norm"]}, format),
         "beyond": curves_beyond(e, ends, limits, behind, marks.num_rows),
     }
     if log_loss:
@@ -89,13 +90,13 @@ def training_tables(
     if e.number_format.scales_loss:
         tables["skipped"] = skipped_steps(run, count)
         scales = log_axis_limits(("scale",), lines)["scale"].to_pylist()
-        limits = limits.append_column("scale", pa.array(scales * (limits.num_rows // 2)))
+        limits["scale"] = scales * (len(e.schemes) + 2)
     drawn = {
         name: table
         for name, table in tables.items()
         if PANELS_OF_TABLES.get(name, set(panels)) & set(panels)
     }
-    return drawn | {"limits": limits}
+    return drawn | {"limits": arrow_table(limits)}
 
 
 def without_zeros(lines: pa.Table) -> pa.Table:
@@ -110,7 +111,7 @@ def without_zeros(lines: pa.Table) -> pa.Table:
 
 def curve_limits(
     run: Run, ends: Mapping[str, np.ndarray], behind: Mapping[str, pa.Table], log_loss: bool
-) -> pa.Table:
+) -> dict[str, list[float]]:
     """Return the limits of the axes of loss, accuracy and gradient norm, in pairs, as in `axes`."""
     e, living = run.experiment, living_schemes(run)
     limits: dict[str, list[float]] = {}
@@ -123,7 +124,7 @@ def curve_limits(
         else:
             by_step, everything = (np.where(v > 0, v, math.nan) for v in (by_step, everything))
             limits[name] = axis_choices(usual_ends(by_step), everything, living)
-    return arrow_table(limits | {"accuracy": [0.0, 1.0] * (len(e.schemes) + 2)})
+    return limits | {"accuracy": [0.0, 1.0] * (len(e.schemes) + 2)}
 
 
 def curve_ends(e: Experiment, lines: pa.Table, name: str) -> np.ndarray:
@@ -135,7 +136,7 @@ def curve_ends(e: Experiment, lines: pa.Table, name: str) -> np.ndarray:
 def curves_beyond(
     e: Experiment,
     ends: Mapping[str, np.ndarray],
-    limits: pa.Table,
+    limits: Limits,
     behind: Mapping[str, pa.Table],
     marks: int,
 ) -> pa.Table:
@@ -191,11 +192,11 @@ def held_out_table(run: Run, count: int) -> pa.Table:
 
 
 def curve_labels(
-    e: Experiment, lines: pa.Table, limits: pa.Table, panels: Sequence[str], log_loss: bool
+    e: Experiment, lines: pa.Table, limits: Limits, panels: Sequence[str], log_loss: bool
 ) -> pa.Table:
     """Return the `label_table` of the newest values of the schemes whose loss is finite."""
     heights = panel_heights(panels_shown(e, panels, TRAINING_PANELS))
-    names = [name for name in heights if name in limits.column_names]
+    names = [name for name in heights if name in limits]
     points = lines.num_rows // len(e.schemes)
     newest = {name: lines[name].to_numpy()[points - 1 :: points] for name in ("loss", *names)}
     last = {name: np.where(np.isfinite(newest["loss"]), newest[name], math.nan) for name in names}
