@@ -9,7 +9,7 @@ from stability.page.pieces import Picture, Piece, paragraphs
 from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.text import capitalize_first, join_words, number
-from stability.theory.mean_field_table import NO_THEORY, PLAIN_ONLY, phase_at_depth
+from stability.theory.mean_field_table import NO_THEORY, PLAIN_ONLY, is_plain, phase_at_depth
 from stability.theory.phase_diagram import diagram_with_schemes, scheme_variances
 
 PHASE_MEANINGS = {
@@ -41,8 +41,7 @@ LINE_NOTE = (
 def phase_pieces(e: Experiment, view: View) -> list[Piece]:
     """Return the diagram and its words; nothing of it is measured."""
     quantity = view.phase_quantity
-    is_plain = not (e.residual or e.dropout or e.normalization_row.has_gain)
-    notes = [COLOUR_NOTES[quantity], LINE_NOTE, *([] if is_plain else [PLAIN_ONLY])]
+    notes = [COLOUR_NOTES[quantity], LINE_NOTE, *([] if is_plain(e) else [PLAIN_ONLY])]
     return [
         Picture(charts.phase_spec(e, quantity), frames.phase_tables(e, quantity)),
         paragraphs([edge_sentence(e), *scheme_sentences(e)]),

@@ -46,7 +46,7 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
         return {"note": NO_THEORY}
     sigma_w2, sigma_b = variance * layer.fan_in, math.sqrt(bias_variance)
     columns: dict[str, Any] = {"sigma_w": math.sqrt(sigma_w2), "sigma_b": sigma_b}
-    if e.residual or e.dropout or e.normalization_row.has_gain:
+    if not is_plain(e):
         return columns | {"note": PLAIN_ONLY}
     point = fixed_point(e.phi, sigma_w2, bias_variance)
     edge = critical_sigma_w2_or_none(e.activation, sigma_b)
@@ -60,6 +60,11 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
         "note": SINKS_SLOWLY if point.note == NOTE_DIES and phase == "on the edge" else point.note,
         "edge": math.sqrt(edge) if edge else math.nan,
     }
+
+
+def is_plain(e: Experiment) -> bool:
+    """Return True if the theory of fixed points is about networks such as these."""
+    return not (e.residual or e.dropout or e.normalization_row.has_gain)
 
 
 def phase_at_depth(chi_1: float, q: float) -> str:
