@@ -15,6 +15,7 @@ from stability.course.lessons import Lesson
 from stability.engine.runs import RunError
 from stability.page import cards, course_page, prose, refusals, settings, widgets
 from stability.page.components import COMPONENTS
+from stability.page.controls import draw_control, draw_controls
 from stability.page.css import page_css
 from stability.page.first_paint import FIRST_PAINT
 from stability.page.glossary_text import glossary_markdown
@@ -121,7 +122,7 @@ def sidebar(session: Session, parts: Containers) -> None:
         st.caption(escape_markdown(prose.settings_found(words, len(found))))
         controls(session, found)
         return
-    controls(session, {name: knob for name, knob in shown.items() if knob.main})
+    controls(session, settings.main_settings(session.page))
     for group, (folded, changed) in settings.folded_groups(session.page).items():
         label = f"{group}, more · {changed} changed" if changed else f"{group}, more"
         with st.expander(label, key=f"more_{group}"):
@@ -130,25 +131,18 @@ def sidebar(session: Session, parts: Containers) -> None:
 
 def controls(session: Session, shown: Mapping[str, Knob]) -> None:
     """Draw controls one below another; a setting that was changed gets an undo button."""
-    record, defaults = session.page.record, settings.default_record(session.page)
+    page = session.page
+    record, defaults = page.record.settings(), settings.default_record(page).settings()
     for name, knob in shown.items():
         row: dict[str, Any] = {"gap": "small", "horizontal": not isinstance(knob, ChoiceList)}
         with st.container(**row, vertical_alignment="bottom", key=page_layout.setting_key(name)):
             control(session, name)
-            if getattr(record, name) != (default := getattr(defaults, name)):
+            if record[name] != (default := defaults[name]):
                 draw_pieces(widgets.undo_button(session, name, default))
 
 
 def control(session: Session, name: str, key: str = "") -> None:
-    """Draw the widget of one setting. Its key is `name`, unless another widget has that key."""
-    key = key or name
-    found = widgets.setting_control(session.page, session.chosen_schemes, name)
-    st.session_state[key] = found.value
-    getattr(st, found.widget)(
-        key=key,
-        on_change=lambda: session.enter_value(name, st.session_state[key]),
-        **found.arguments,
-    )
+    draw_control(st, st.session_state, session, name, key)
 
 
 def settings_above(session: Session) -> None:
@@ -275,18 +269,18 @@ def notices(session: Session) -> None:
 
 def bench_area(server: Server, session: Session) -> Containers:
     """Lay out the containers of all pieces, and draw what stays the same between them."""
-    trains = session.page.view.bench_link.trains
+    view = session.page.view
+    link = view.bench_link
     with st.container(key=page_layout.SHARED_SCHEME):
-        if trains:
-            key = page_layout.LEGEND
-            server.components[key](data=cards.legend_data(session.page.experiment), key=key)
-        left, right = st.columns(2, gap="medium")
-    left_chart = held_container(left, page_layout.left_key(trains))
-    right_chart = held_container(right, page_layout.right_key(trains))
-    if trains:
-        with left.container(horizontal=True):
-            for name in ("heat_scheme", "heat_quantity", "loss_axis"):
-                control(session, name)
+        for name, arguments in widgets.chart_components(session, report).items():
+            server.components[name](key=name, **arguments)
+        left, right = st.columns(2, gap="medium") if link.has_two_columns else (st, st)
+        if not view.is_presenter_view:
+            draw_controls(left, st.session_state, session, link.over_chart)
+        left_chart = held_container(left, page_layout.left_key(view.bench))
+        right_chart = held_container(right, page_layout.right_key(view.bench))
+    draw_controls(left, st.session_state, session, link.under_chart)
+    if link.trains:
         right.caption(" ".join([prose.DASHED_NOTE, *predict(session.page.experiment).notes]))
     return {Slot.LEFT: left_chart, Slot.RIGHT: right_chart} | look_closer(session)
 

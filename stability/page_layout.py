@@ -19,6 +19,7 @@ LEFT_CHART = "left_chart"
 RIGHT_CHART = "right_chart"
 PRODUCT_CHART = "product_chart"  # has no names of lines, nor have the matrices beside it
 MATRICES = "matrices_beside"
+MAP, MAP_NOTES = "map", "map_notes"
 CLOSER_CHART = "closer_chart"
 SETTING = "setting"  # the prefix of the keys of the rows of all settings
 TOP = "top"
@@ -31,9 +32,14 @@ LESSON = "lesson"
 LESSON_FIGURE = "lesson_figure"
 PINS = "pins"
 LEGEND = "legend"
+CELLS = "cells"
+CANCEL = "cancel"
+QUANTITY = "quantity"
+NAV = "nav"
 PLAYBACK = "playback"
 # The containers of the playback and of the charts: what it, the legend and the charts share, the
-# step shown and the scheme that stands alone, are values of these elements.
+# step shown and the scheme that stands alone, are values of these elements; on a map, instead of a
+# scheme, the cell that was clicked.
 SHARED_STEP = "moment-shown"
 SHARED_SCHEME = "scheme-alone"
 SMALL_BUTTON = "small"  # the prefix of the keys of all buttons that show their icon alone
@@ -41,14 +47,17 @@ OPTION = "option"  # the prefix of the keys of the answers to a question
 PRESENTER_BUTTON = "conduct"  # the prefix of the keys of all presenter buttons
 
 
-def left_key(trains: bool) -> str:
-    """Return the key of the left column's chart on a bench that trains networks, or not."""
-    return LEFT_CHART if trains else PRODUCT_CHART
+def left_key(bench: str) -> str:
+    """Return the key of the first chart of a bench, which stands at the left where there are two.
+
+    The benches are those of links.
+    """
+    return {"train": LEFT_CHART, "map": MAP}.get(bench, PRODUCT_CHART)
 
 
-def right_key(trains: bool) -> str:
-    """Return the key of the right column's chart, or of the matrices."""
-    return RIGHT_CHART if trains else MATRICES
+def right_key(bench: str) -> str:
+    """Return the key of what stands beside the first chart of a bench, or beneath it."""
+    return {"train": RIGHT_CHART, "map": MAP_NOTES}.get(bench, MATRICES)
 
 
 def setting_key(name: str) -> str:

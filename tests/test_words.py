@@ -8,7 +8,8 @@ import pytest
 from test_layers import FILES, MODULES, module_of, package_of, relative, tree
 
 # Names that mean the same in two packages, or so much to a reader that both deserve them.
-SHARED_NAMES = {"Run"}  # the public one adds verdicts to the engine's
+# The public Run adds verdicts to the engine's; an Outcome is that of a cell, or of a tried remedy.
+SHARED_NAMES = {"Run", "Outcome"}
 # Words of no field, or of so many that nobody knows which is meant: none of them names a thing
 # here.
 UNKNOWN_WORDS = {

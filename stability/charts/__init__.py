@@ -8,6 +8,7 @@ from stability.charts.gains import gains_chart, gains_spec
 from stability.charts.interaction import enlarge
 from stability.charts.ladder import ladder_chart, ladder_spec
 from stability.charts.learned import fit_chart, fit_spec, region_chart, region_spec
+from stability.charts.maps import cut_chart, cut_spec, map_chart, map_spec
 from stability.charts.notebook import depth, training, with_data
 from stability.charts.phase import phase_chart, phase_spec
 from stability.charts.picture_file import as_picture, spec_as_picture
@@ -27,10 +28,11 @@ from stability.charts.singular import singular_chart, singular_spec
 from stability.charts.symmetry import symmetry_chart, symmetry_spec
 
 __all__ = [
-    "as_picture", "bound_chart", "bound_spec", "depth", "depth_chart", "depth_spec", "enlarge",
-    "exponent_chart", "exponent_spec", "fit_chart", "fit_spec", "gains_chart", "gains_spec",
-    "healing_chart", "healing_spec", "ladder_chart", "ladder_spec", "phase_chart", "phase_spec",
-    "pre_activation_chart", "pre_activation_spec", "product_chart", "product_spec",
-    "region_chart", "region_spec", "singular_chart", "singular_spec", "spec_as_picture",
-    "symmetry_chart", "symmetry_spec", "training", "training_chart", "training_spec", "with_data",
+    "as_picture", "bound_chart", "bound_spec", "cut_chart", "cut_spec", "depth", "depth_chart",
+    "depth_spec", "enlarge", "exponent_chart", "exponent_spec", "fit_chart", "fit_spec",
+    "gains_chart", "gains_spec", "healing_chart", "healing_spec", "ladder_chart", "ladder_spec",
+    "map_chart", "map_spec", "phase_chart", "phase_spec", "pre_activation_chart",
+    "pre_activation_spec", "product_chart", "product_spec", "region_chart", "region_spec",
+    "singular_chart", "singular_spec", "spec_as_picture", "symmetry_chart", "symmetry_spec",
+    "training", "training_chart", "training_spec", "with_data",
 ]  # fmt: skip

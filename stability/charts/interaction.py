@@ -77,8 +77,8 @@ EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expressi
 }
 SIZES = (
     "width", "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent",
-    "maxExtent", "y", "y2", "dx", "dy", "labelFontSize", "labelLimit", "gradientLength",
-    "gradientThickness", "spacing",
+    "maxExtent", "y", "y2", "dx", "dy", "labelFontSize", "titleFontSize", "labelLimit",
+    "gradientLength", "gradientThickness", "spacing",
 )  # fmt: skip
 
 

@@ -45,6 +45,11 @@ SEQUENTIAL = (  # from one of a kind to all of them, on either page
     "#59a295", "#488ca7", "#3276b2", "#3863ab", "#3b4fa3",
 )  # fmt: skip
 ZERO_OR_NOT_FINITE = "#6b6b6b"
+VERDICT_COLOURS = {  # of a map, on either page; a tooltip says the word, and a cross what diverged
+    "learns": "#3b4fa3", "slow": "#59a295", "stalled": "#c7ab44", "vanishing": "#d97e00",
+    "exploding": "#972210", "saturated": "#d4307f", "dead": "#6c45d9", "symmetric": "#a80190",
+    "diverged": ZERO_OR_NOT_FINITE, "overflowed": "#3d3d3d",
+}  # fmt: skip
 # Two classes, dark blue and light yellow, which no reader confuses; points carry them into a rim.
 CLASS_COLOURS, DOT_COLOURS = ("#3d5a9e", "#e8c33c"), ("#12244f", "#fff1b8")
 DOT_RIM_COLOURS, CLASS_SHAPES = ("#ffffff", "#000000"), ("circle", "triangle-up")

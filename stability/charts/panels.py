@@ -115,20 +115,26 @@ def log_axis(name: str) -> list[alt.Chart]:
 
 
 def heat_cells(
-    base: alt.Chart, field: str, is_number: str, scale: alt.Scale, legend: Any
+    base: alt.Chart,
+    field: str,
+    is_number: str,
+    scale: alt.Scale,
+    legend: Any,
+    grey: Any = ZERO_OR_NOT_FINITE,
+    **mark: Any,
 ) -> list[alt.Chart]:
     """Draw cells in the colours of a scale, and in grey where the test `is_number` fails.
 
     Two layers: a mark whose colour comes from a null is not drawn, whatever its condition says. The
     stroke closes seams between cells.
     """
-    cells = base.mark_rect(clip=True, strokeWidth=0.7)
+    cells = base.mark_rect(**{"clip": True, "strokeWidth": 0.7} | mark)
     coloured = cells.transform_filter(is_number).encode(
         color=alt.Color(f"{field}:Q", scale=scale, legend=legend),
         stroke=alt.Stroke(f"{field}:Q", scale=scale, legend=None),
     )
     grey = cells.transform_filter(f"!({is_number})").encode(
-        color=alt.ColorValue(ZERO_OR_NOT_FINITE), stroke=alt.StrokeValue(ZERO_OR_NOT_FINITE)
+        color=alt.ColorValue(grey), stroke=alt.StrokeValue(grey)
     )
     return [grey, coloured]
 

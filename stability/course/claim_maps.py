@@ -53,7 +53,7 @@ def axis_index(noun: str, letter: str) -> AxisIndex:
 COLUMN, ROW = axis_index("a value across", "x"), axis_index("a value upward", "y")
 
 
-def outcomes_of(prefix: StreamPrefix, name: str, xs: Any = (), ys: Any = ()) -> np.ndarray:
+def values_of_cells(prefix: StreamPrefix, name: str, xs: Any = (), ys: Any = ()) -> np.ndarray:
     """Return a quantity of the outcomes of a map `(rows, columns, R)`, at these values or at all.
 
     PendingError where one of the cells is not computed yet.
@@ -68,25 +68,25 @@ def outcomes_of(prefix: StreamPrefix, name: str, xs: Any = (), ys: Any = ()) -> 
 
 def learns_up_to(prefix: StreamPrefix, column: int) -> np.ndarray:
     """Return the largest value upward whose network learns in this column, 0 if none does."""
-    learns = outcomes_of(prefix, "learns", xs=[prefix.record.x_values[column]])[:, 0] > 0.5
+    learns = values_of_cells(prefix, "learns", xs=[prefix.record.x_values[column]])[:, 0] > 0.5
     values = np.array(prefix.record.y_values, dtype=float)[:, None]
     return np.asarray(np.where(learns, values, 0.0).max(axis=0))
 
 
 def best_across(prefix: StreamPrefix, row: int) -> np.ndarray:
     """Return the value across with the lowest held-out loss of this row."""
-    loss = outcomes_of(prefix, "relative_loss", ys=[prefix.record.y_values[row]])[0]
+    loss = values_of_cells(prefix, "relative_loss", ys=[prefix.record.y_values[row]])[0]
     return np.array([prefix.record.x_values[place] for place in loss.argmin(axis=0)], dtype=float)
 
 
 def learning_cells(prefix: StreamPrefix) -> np.ndarray:
     """Return the number of cells whose network learns."""
-    return np.asarray((outcomes_of(prefix, "learns") > 0.5).sum(axis=(0, 1)))
+    return np.asarray((values_of_cells(prefix, "learns") > 0.5).sum(axis=(0, 1)))
 
 
 def mean_turns(prefix: StreamPrefix) -> np.ndarray:
     """Return how often a row turns between learning and not learning, a mean over the rows."""
-    learns = outcomes_of(prefix, "learns") > 0.5
+    learns = values_of_cells(prefix, "learns") > 0.5
     return np.asarray((learns[:, 1:] != learns[:, :-1]).sum(axis=1).mean(axis=0))
 
 

@@ -23,3 +23,4 @@ EXPLANATIONS = {
     "overflowed": "A number left the range of the format before the first step. "
     "No step can repair that.",
 }
+HARM = "diverged", "overflowed"  # the words for networks that training harmed, or could not begin

@@ -149,10 +149,10 @@ def nearest_that_fits(
         return record
     for name in shrinkable:
         lowered = lower_until_it_fits(record, name, fits)
-        if lowered and 16 * getattr(lowered, name) >= getattr(record, name):
+        if lowered and 16 * lowered.settings()[name] >= record.settings()[name]:
             return lowered
     # Lower all settings rather than nearly lose one.
-    halves = {name: getattr(record, name) // 2 for name in shrinkable}
+    halves = {name: record.settings()[name] // 2 for name in shrinkable}
     lowest = {name: lowest_value(record, name) for name in shrinkable}
     smaller = replace_and_mend(record, {n: max(lowest[n], halves[n]) for n in shrinkable})
     return smaller if smaller == record else nearest_that_fits(smaller, fits, shrinkable)
@@ -163,7 +163,7 @@ def lower_until_it_fits(
 ) -> Settings | None:
     """Return the record with the largest value of this setting that fits; None if none fits."""
     lowest = low = lowest_value(record, name)
-    high = getattr(record, name)
+    high = record.settings()[name]
     if low == high or not fits(replace_and_mend(record, {name: low})):
         return None
     while high - low > 1:
@@ -198,7 +198,7 @@ def describe_refusal(
     words = ", ".join(knobs[name].label_with_value(value) for name, value in changed.items())
     needed = describe_excess(speed.seconds(cost), cost.bytes, most_seconds, most_bytes)
     fitting = f"It fits with {words}." if words else "No setting makes it fit."
-    return words, f"This run would take about {needed}. {fitting}"
+    return words, f"This {record.computed} would take about {needed}. {fitting}"
 
 
 def describe_excess(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:

@@ -15,6 +15,7 @@ from stability.frames.gains import gain_frame, gain_tables
 from stability.frames.ladder import ladder_tables, rounding_frame
 from stability.frames.learned import fit_tables, region_tables
 from stability.frames.map_border import map_border_frame
+from stability.frames.maps import cell_frame, cut_tables, map_frame, map_tables
 from stability.frames.phase import phase_tables
 from stability.frames.pre_activations import pre_activation_tables
 from stability.frames.product import bound_tables, exponent_tables, healing_tables, product_tables
@@ -56,9 +57,11 @@ __all__ = [
     "MOST_LINE_POINTS",
     "TRAINING_PANELS",
     "bound_tables",
+    "cell_frame",
     "cure_frame",
     "curve_table",
     "curves",
+    "cut_tables",
     "depth_tables",
     "describe_standing",
     "divergence_marks",
@@ -76,6 +79,8 @@ __all__ = [
     "lead_first",
     "log_axis_limits",
     "map_border_frame",
+    "map_frame",
+    "map_tables",
     "norm_frame",
     "panel_heights",
     "phase_tables",

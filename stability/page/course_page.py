@@ -129,6 +129,6 @@ def experiment_line(lesson: Lesson) -> str:
         name for name in record.differences(type(record)()) if name not in {*names, "schemes"}
     ]
     knobs = record.knobs()
-    words = [knobs[name].label_with_value(getattr(record, name)) for name in names]
+    words = [knobs[name].label_with_value(record.settings()[name]) for name in names]
     text = "; ".join(filter(None, [", ".join(parts), ", ".join(words)]))
     return f"The experiment: {escape_markdown(capitalize_first(text))}."

@@ -112,6 +112,29 @@ LINK_WITHOUT_TEXT = (
     "This text is too long for a link, which holds up to {most:,} characters of it as links spell "
     "them. It stays here while this page is open; Copy link leaves it out."
 )
+MAP_HELP = "where such networks train at all, over depth and one other setting."
+MAP_NOTE = (
+    "Each cell is one experiment, trained to its end. A cross marks networks that diverged. Point "
+    "at a cell to read it; a click trains it beside its neighbours."
+)
+COARSE_NOTE = "Paler cells wait for their turn, and show the nearest cell's colour."
+BORDER_NOTE = (
+    "The lines are theory's, known before any training: ξ is the depth over which a wide network "
+    "with such first weights forgets a difference between two inputs, and about 6 ξ is how deep "
+    "information survives (Schoenholz et al. 2017). That is a scale, not a wall."
+)
+CUT_NOTE = (
+    "The two curves meet in the cell that the sliders choose, the large dot. Bands are the range "
+    "over the replicates; where a network diverged there is no number, and the curve breaks off."
+)
+CELLS_NOTE = (
+    "A row for each cell, with means over its replicates; a dash where a number is not finite. "
+    "“Open” trains the cell beside its neighbours, as a click on the map does."
+)
+CELL_LINES_NOTE = (
+    "With this library, in a notebook or on a server, these lines compute the same cells and draw "
+    "the same map:"
+)
 CODE_LABEL = "In PyTorch"
 CURE_NOTE = (
     "Each row is this network with one change, or with two where no single one cures, trained from "

@@ -26,7 +26,6 @@ from stability.page.pieces import (
     data_table,
     html,
 )
-from stability.page.playback import progress_html
 from stability.page.prose import CODE_LABEL, STARTING, WAITING
 from stability.page.sections import OpenSection
 from stability.page.session import Session
@@ -70,6 +69,8 @@ class Renderer:
         self._buttons_drawn = 0  # a widget that is drawn twice in one run needs two keys
         if not (session.shows_run or look.stream.measurements):
             self._say(*STARTING)
+        if not look.stream.measurements:
+            self._draw_each(look.bench.blank(look.page.record))
         session.shows_run = True
 
     def draw(self, count: int, queue_position: int = 0, at_rest: bool = False) -> None:
@@ -85,7 +86,7 @@ class Renderer:
         ):
             return
         remark = self.look.remark(queue_position)
-        self._draw(Slot.PROGRESS, html(progress_html(max(0, count - 1), remark)))
+        self._draw(Slot.PROGRESS, html(self.look.bench.progress(self.look, count, remark)))
         if not count:
             if queue_position:
                 self._draw_waiting()

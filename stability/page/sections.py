@@ -46,8 +46,9 @@ class Section:
 
     `static(record, view)` returns pieces that do not depend on the step and are drawn once;
     `live(stream, view, count)` returns those of the first `count` measurements, drawn again and
-    again above them. If `absent(record)` gives a reason, only that is shown. The `probes` are
-    computed in the queue before anything is drawn; with `waits_for_end` after the last step.
+    again above them, as does `drawn(record, stream, view, count)` of a bench whose records share
+    streams. If `absent(record)` gives a reason, only that is shown. The `probes` are computed in
+    the queue before anything is drawn; with `waits_for_end` after the last step.
 
     After the last step `search(stream, view)` names a stream that is computed for the section, or
     None; `found(stream, view, search)` returns live pieces that show how far it has come.
@@ -57,6 +58,7 @@ class Section:
 
     static: Callable[[Any, View], list[Piece]] = lambda record, view: []
     live: Callable[[Any, View, int], list[Piece]] = lambda stream, view, count: []
+    drawn: Callable[[Any, Any, View, int], list[Piece]] = lambda record, stream, view, count: []
     absent: Callable[[Any], str] = lambda record: ""
     probes: Callable[[Any, View], list[Probe]] = lambda record, view: []
     waits_for_end: bool = False
@@ -109,7 +111,8 @@ class OpenSection:
         if self.refusal:
             return [paragraphs([self.refusal])]
         found = self.section.found(stream, self.view, self.search)
-        return [*self.section.live(stream, self.view, count), *found]
+        drawn = self.section.drawn(self.record, stream, self.view, count)
+        return [*self.section.live(stream, self.view, count), *drawn, *found]
 
 
 def why_no_hidden_unit(e: Experiment) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 from stability import charts
 from stability.diagnosis.cure_search import CureSearch
 from stability.diagnosis.trials import SickNetwork
-from stability.engine.cost import Cost, Speed, describe_refusal, measure_speed, nearest_that_fits
+from stability.engine.cost import Cost, Speed, describe_refusal, measure_speed
 from stability.engine.process_settings import configure_process
 from stability.engine.registry import Registry
 from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
+from stability.page.map_session import is_cancelled
 from stability.page.renderer import FREQUENT
 from stability.page.sections import OpenSection
 from stability.page.session import Session
@@ -23,7 +24,7 @@ from stability.theory.prediction import predict
 
 # The most that one run may take on this page; the library knows no such limit.
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30
-MOST_SEARCH_SECONDS = 600  # of a search for a cure, which gives way to all others
+MOST_LONG_SECONDS = 600  # of a map, or of a search for a cure, which give way to all others
 # Seconds that a run waits before it queues behind others, if its visitor keeps changing settings.
 CALM = 1.0
 
@@ -43,7 +44,7 @@ class Server:
 
     def fits(self, record: BenchRecord) -> bool:
         """Return True if a run of these settings is affordable."""
-        return self.affords(BENCHES[type(record)].cost(record))
+        return self.affords(BENCHES[type(record)].cost(record), most_seconds(record))
 
     def affords_start(self, record: Any) -> bool:
         """Return True if the state before the first step of these settings is affordable."""
@@ -53,8 +54,8 @@ class Server:
     def refusal(self, record: Any) -> tuple[Any, str, str]:
         """Return the nearest settings that fit, what they change, and a sentence that refuses."""
         bench = BENCHES[type(record)]
-        nearest = nearest_that_fits(record, self.fits, bench.shrinkable)
-        limits = self.speed, MOST_SECONDS, MOST_BYTES
+        nearest = bench.nearest(record, self.fits, bench.shrinkable)
+        limits = self.speed, most_seconds(record), MOST_BYTES
         if not self.fits(nearest):
             nearest = record
         return nearest, *describe_refusal(record, nearest, bench.cost(record), *limits)
@@ -75,8 +76,9 @@ class Server:
             for scheme, sick in BENCHES[type(page.record)].searchable(page.record).items()
             if (search := registry.opened(sick))
         }
+        stream = registry.open(BENCHES[type(page.record)].computed(page.record))
         look = Look(
-            stream=registry.open(page.record),
+            stream=stream,
             page=page,
             section=section,
             pinned={page.pin_label(pin): registry.open(pin) for pin in pins},
@@ -84,6 +86,7 @@ class Server:
             claim=claim,
             searches=searches,
             is_refused=not self.fits(page.record),
+            is_cancelled=is_cancelled(session),
             figures=figures,
         )
         self.open_search(look)
@@ -96,11 +99,11 @@ class Server:
             sick = section.section.search(run, look.page.view)
             if not sick:
                 return None
-            if self.registry.opened(sick) or self.affords(sick.cost, MOST_SEARCH_SECONDS):
+            if self.registry.opened(sick) or self.affords(sick.cost, MOST_LONG_SECONDS):
                 section.search = look.searches[sick.scheme] = self.registry.open(sick)
             else:
                 section.refusal = cure_section.search_refusal(
-                    self.speed.seconds(sick.cost), sick.cost.bytes, MOST_SEARCH_SECONDS, MOST_BYTES
+                    self.speed.seconds(sick.cost), sick.cost.bytes, MOST_LONG_SECONDS, MOST_BYTES
                 )
         return section.search
 
@@ -133,6 +136,12 @@ class Server:
             yield waiting
             between_steps()
             time.sleep(CALM / 20)
+
+
+def most_seconds(record: BenchRecord) -> float:
+    """Return the most seconds that computing a record may take on this page."""
+    gives_way = BENCHES[type(record)].stream.gives_way
+    return MOST_LONG_SECONDS if gives_way else MOST_SECONDS
 
 
 @cache

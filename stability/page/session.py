@@ -22,6 +22,7 @@ from stability.page.settings import page_knobs
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, ChoiceList, refusal_sentence
 from stability.records.page import Page
+from stability.records.sweep import Sweep
 from stability.records.view import NEWEST_STEP, SECTIONS_OF_THE_START, BenchRecord, View
 from stability.text import first_few
 
@@ -48,6 +49,7 @@ class Session:
         # Summaries of the experiments that were trained to their end, oldest first.
         self.history: dict[Experiment, pd.DataFrame] = {}
         self.answers: dict[str, str] = {}  # to the questions of lessons, by their keys
+        self.cancelled: Sweep | None = None  # the map whose computing this visitor has stopped
         self._written: dict[str, str] | None = None  # what the address was last known to spell
         self._touched = False  # a control was, since the address was read: then the controls win
 
@@ -103,7 +105,7 @@ class Session:
         """True until another experiment is opened; sections and pauses do not count."""
         view, first = View(bench=self.page.view.bench, lesson=self.page.view.lesson), Page()
         return (
-            replace(self.page, view=view, product=first.product, network=first.network) == first
+            Page(self.page.experiment, view, self.page.pins) == first
             and self.history.keys() <= {first.experiment}
             and not self.answers
             and not self.lacks_schemes
@@ -208,11 +210,13 @@ class Session:
         if taken:
             self.change_setting(name, taken, notes)
         else:
-            self.show_page(self.page, notes, ())
+            kept = () if self.page.view.bench_link.trains else self.chosen_schemes
+            self.show_page(self.page, notes, kept)
 
     def change_setting(self, name: str, value: Any, notes: Sequence[str] = ()) -> None:
         """Change one setting of the bench or of the view."""
-        chosen = value if name == "schemes" else self.chosen_schemes
+        is_chips = name == "schemes" and self.page.view.bench_link.trains
+        chosen = value if is_chips else self.chosen_schemes
         page, more = self.page.with_setting(name, value, chosen)
         self.show_page(page, [*notes, *more], chosen)
 
@@ -269,9 +273,9 @@ class Session:
         """Show settings that were tried before, or are offered instead of too large ones."""
         self.show_page(self.page.with_record(record))
 
-    def open_on_train(self, experiment: Experiment) -> None:
-        """Train this experiment; what is set on the other benches stays."""
-        page = self.page.with_record(experiment)
+    def open_on_train(self, experiment: Experiment, pins: tuple[Experiment, ...] = ()) -> None:
+        """Train this experiment before these pins; what is set on the other benches stays."""
+        page = replace(self.page.with_record(experiment), pins=pins or self.page.pins)
         self.show_page(replace(page, view=View(view=self.page.view.view)))
 
     def open_bench(self, bench: str) -> None:

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from stability.records.experiment import Experiment
 from stability.records.knobs import Knob
 from stability.records.page import Page
+from stability.records.sweep import Sweep
 from stability.records.view import BenchRecord, View
+from stability.text import number
 
 
 def page_knobs(page: Page) -> dict[str, Knob]:
@@ -16,13 +19,31 @@ def page_knobs(page: Page) -> dict[str, Knob]:
 
 
 def shown_settings(page: Page) -> dict[str, Knob]:
-    """Return the settings of the open bench that have an effect, but for those above it."""
-    record, above = page.record, page.view.bench_link.above
+    """Return the settings of the sidebar that have an effect, the main ones of the bench first."""
+    record, knobs, link = page.record, page.record.knobs(), page.view.bench_link
+    experiment = record.base if isinstance(record, Sweep) else record
     return {
-        name: knob
-        for name, knob in record.knobs().items()
-        if name not in above and knob.has_effect(record)
+        name: knobs[name]
+        for name in dict.fromkeys([*link.main, *knobs])
+        if name not in link.elsewhere and knobs[name].has_effect(experiment)
     }
+
+
+def main_settings(page: Page) -> dict[str, Knob]:
+    """Return the settings that are always in sight."""
+    main = page.view.bench_link.main
+    shown = shown_settings(page).items()
+    return {name: knob for name, knob in shown if (name in main if main else knob.main)}
+
+
+def axis_sentence(page: Page, name: str) -> str:
+    """Return that a setting is an axis of the map that is open, and its range; "" if it is none."""
+    for letter, direction in (("x", "across"), ("y", "upward")):
+        if name == getattr(page.record, letter, None):
+            label, ends = page.record.knobs()[name].label, getattr(page.record, f"{letter}_range")
+            low, high = map(number, ends)
+            return f"{label}: the map varies it {direction}, from {low} to {high}."
+    return ""
 
 
 def default_record(page: Page) -> BenchRecord:
@@ -30,16 +51,27 @@ def default_record(page: Page) -> BenchRecord:
     record = page.record
     if isinstance(record, Experiment):
         return replace(Experiment(), learning_rate=record.optimizer_row.learning_rate)
+    if isinstance(record, Sweep):
+        return default_sweep(record)
     return type(record)()
+
+
+def default_sweep(sweep: Sweep) -> Sweep:
+    """Return the defaults of a map of the same two settings and the same initialization."""
+    kept: dict[str, Any] = {"x": sweep.x, "y": sweep.y, "schemes": sweep.base.schemes}
+    kept |= {"learning_rate": sweep.base.optimizer_row.learning_rate}
+    usual = {"x_range": (), "y_range": (), "x_axis": "", "y_axis": ""}
+    return Sweep.reconcile(Sweep().settings() | kept | usual)[0]
 
 
 def folded_groups(page: Page) -> dict[str, tuple[dict[str, Knob], int]]:
     """Return the settings that are folded, by group, and how many of them were changed."""
     changed = page.record.differences(default_record(page)).keys()
     groups: dict[str, dict[str, Knob]] = {}
+    main = main_settings(page)
     for name, knob in shown_settings(page).items():
         group = groups.setdefault(knob.group, {})
-        if not knob.main:
+        if name not in main:
             group[name] = knob
     return {label: (group, len(group.keys() & changed)) for label, group in groups.items() if group}
 

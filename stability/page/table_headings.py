@@ -6,6 +6,9 @@ from typing import Any
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from stability.frames.maps import SHARES, axis_label
+from stability.records.map_quantities import QUANTITIES
+from stability.records.sweep import Sweep
 from stability.text import number, percent, typographic_minus
 
 # Formats of numbers as the page's sentences spell them: of any size, and shares.
@@ -18,6 +21,9 @@ SPELLINGS: Mapping[str, Callable[[float], str]] = {
     SPELLED: lambda value: typographic_minus(number(value)),
     SHARE: percent,
 }
+
+
+QUANTITY_FORMATS: dict[Any, str] = {SHARES: SHARE}  # by the ends of a quantity
 
 
 def column(
@@ -41,6 +47,24 @@ def spell_numbers(rows: pd.DataFrame, headings: Mapping[str, Any]) -> Styler:
         if name in rows and isinstance(heading, dict) and heading.get("type_config") == config
     }
     return rows.style.format(formats, na_rep="–")
+
+
+def map_headings(sweep: Sweep) -> dict[str, dict[str, Any]]:
+    """Return the headings of a map's cells: the values of its two settings, and all quantities."""
+    axes = {letter: column(axis_label(sweep, letter), SPELLED) for letter in "xy"}
+    texts = {"learned": column("Learn", help="Networks of the cell that learn, of all")}
+    return (
+        axes
+        | texts
+        | {
+            row.key: column(
+                row.label,
+                "" if row.is_word else QUANTITY_FORMATS.get(row.domain, SPELLED),
+                row.help,
+            )
+            for row in QUANTITIES.values()
+        }
+    )
 
 
 # fmt: off

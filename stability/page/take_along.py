@@ -213,5 +213,5 @@ def describe_settings(page: Page) -> str:
     record, knobs = page.record, page.record.knobs()
     changed = record.differences(type(record)())
     names = [name for name, knob in knobs.items() if knob.main or name in changed]
-    words = [knobs[name].label_with_value(getattr(record, name)) for name in names]
+    words = [knobs[name].label_with_value(record.settings()[name]) for name in names]
     return capitalize_first(f"{', '.join(words)}.")

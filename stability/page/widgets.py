@@ -1,99 +1,40 @@
-"""The controls and buttons of the page, as names and arguments of Streamlit's functions."""
+"""The buttons of the page and its tables, as names and arguments of Streamlit's functions."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from stability.course.lessons import Lesson
-from stability.modules.text_error import EXAMPLE_OF_SIZES
 from stability.page.benches import BENCHES, section_row
+from stability.page.cards import legend_data
 from stability.page.course_page import neighbouring_lessons, option_icon
-from stability.page.glossary_text import describe_schemes
+from stability.page.map_session import cancel_map, is_cancelled, open_cell, open_map, resume_map
 from stability.page.pieces import Element, button, data_table
+from stability.page.prose import MAP_HELP
 from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
 from stability.page.settings import page_knobs, shown_settings
 from stability.page.table_headings import TRIED_HEADINGS
-from stability.page_layout import OPTION, SMALL_BUTTON, presenter_key, undo_key
+from stability.page_layout import (
+    CANCEL,
+    CELLS,
+    LEGEND,
+    OPTION,
+    SHARED_SCHEME,
+    SMALL_BUTTON,
+    presenter_key,
+    undo_key,
+)
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
+from stability.records.knobs import Knob
 from stability.records.page import Page
-from stability.records.pasted_network import PastedText
+from stability.records.sweep import Sweep
 from stability.records.view import View
 
-MOST_LINES = 11  # of a text in sight
 SEARCH_FIELD: dict[str, Any] = {  # searches while one types; its cross clears it
     "label": "Find", "type": "search", "live": True, "placeholder": "Find a setting: lr, bf16 …",
     "label_visibility": "collapsed", "icon": ":material/search:",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Control:
-    """The widget of one setting: its name, its value, and all arguments but key and callback."""
-
-    widget: str
-    value: Any
-    arguments: dict[str, Any]
-
-
-def setting_control(page: Page, chosen_schemes: Sequence[str], name: str) -> Control:
-    """Return the control of one setting of the bench or of the view."""
-    knob, value = page_knobs(page)[name], getattr(page.record, name, None)
-    if isinstance(knob, ChoiceList):
-        value = list(chosen_schemes)
-    if knob.choices_for is None:
-        widget, arguments = setting_widget(knob, value)
-    else:
-        value = page.view.value_shown(name, page.experiment)
-        choices = knob.choices_for(page.experiment)
-        slides = isinstance(knob, Integer) and len(choices) > 1
-        widget = "select_slider" if slides else "selectbox"
-        arguments = {"options": list(choices), "format_func": choices.get}
-    return Control(
-        widget, value, {"label": knob.label, "help": setting_help(knob, value)} | arguments
-    )
-
-
-def setting_help(knob: Knob, value: Any) -> str:
-    """Return the help of a setting; that of a list says what each chosen entry is."""
-    chosen = value if isinstance(knob, ChoiceList) else ()
-    return "\n\n".join(filter(None, [knob.help, describe_schemes(chosen)]))
-
-
-def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
-    """Return the widget that fits a setting of a bench, and the arguments of its own."""
-    match knob:
-        case ChoiceList():
-            by_title = {knob.entry_title(key): key for key in [*knob.rows, *value]}
-            return "multiselect", {
-                "options": list(by_title.values()),
-                "format_func": knob.entry_title,
-                "max_selections": knob.most,
-                "accept_new_options": True,
-                "filter_mode": "prefix",  # Enter takes the first match: He (normal) for "He"
-                "select_all": False,
-                "placeholder": "Choose or type: He, kaiming, N(0, 0.02)",
-            }
-        case PastedText():
-            lines = min(max(3, value.count("\n") + 1), MOST_LINES)
-            return "text_area", {"height": 24 * lines + 26, "placeholder": EXAMPLE_OF_SIZES}
-        case Choice():
-            labels = knob.menu_labels
-            return "selectbox", {"options": list(labels), "format_func": labels.get}
-        case Flag():
-            return "toggle", {}
-        case Number(log=True) | Real(steps=[_, *_]):
-            stops = knob.slider_stops(value)
-            return "select_slider", {"options": stops, "format_func": knob.spell}
-        case Real():
-            bounds = {"min_value": float(knob.low), "max_value": float(knob.high)}
-            return "number_input", bounds | {"step": 0.05, "format": "%g"}
-        case Integer():
-            widget = "slider" if knob.high < 1000 else "number_input"
-            return widget, {"min_value": int(knob.low), "max_value": int(knob.high)}
-    raise TypeError(f"no widget for {type(knob).__name__}")
 
 
 def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
@@ -107,15 +48,42 @@ def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
         ("Present", "slideshow", session.toggle_presenter_view,
          "large, for a room. Space plays, arrows step and change lessons."),
     ]  # fmt: skip
-    if not session.page.view.bench_link.trains:
+    if session.page.view.bench_link.trains:
+        actions.insert(3, ("Map these settings", "grid_on", partial(open_map, session), MAP_HELP))
+    else:
         del actions[2]
     if not session.opens_run:
         del actions[:-1]
-    buttons = []
+    buttons = cancel_buttons(session)
     for label, icon, action, help in actions:
-        disabled, key = idle and action == session.pin, f"{SMALL_BUTTON}_{action.__name__}"
+        disabled, key = idle and action == session.pin, f"{SMALL_BUTTON}_{icon}"
         buttons.append(button(label, icon, action, key, f"{label}: {help}", disabled=disabled))
     return buttons
+
+
+def cancel_buttons(session: Session) -> list[Element]:
+    """Return the button that stops a long computation or goes on with it, where there is one."""
+    if not (session.opens_run and BENCHES[type(session.page.record)].stream.gives_way):
+        return []
+    label, icon, press = ("Cancel", "stop", cancel_map)
+    if is_cancelled(session):
+        label, icon, press = "Resume", "play_arrow", resume_map
+    return [button(label, icon, partial(press, session), CANCEL)]
+
+
+def chart_components(
+    session: Session, report: Callable[[str, str, Callable[[Any], None]], None]
+) -> dict[str, dict[str, Any]]:
+    """Return the arguments of the components that share a value with the charts, by their names.
+
+    `report(key, name, take)` hands on what the browser has sent.
+    """
+    if session.page.view.bench_link.trains:
+        return {LEGEND: {"data": legend_data(session.page.experiment)}}
+    if not isinstance(session.page.record, Sweep):
+        return {}
+    open_it = partial(report, CELLS, "chosen", partial(open_cell, session))
+    return {CELLS: {"data": {"shared": SHARED_SCHEME}, "on_chosen_change": open_it}}
 
 
 def bench_buttons(session: Session) -> list[Element]:
@@ -147,7 +115,9 @@ def presenter_settings(page: Page) -> tuple[str, dict[str, Knob]]:
     """Return the settings of the open bench in a few words, and those that a presenter changes."""
     bench = BENCHES[type(page.record)]
     shown = shown_settings(page).items()
-    return bench.words(page.record), {name: knob for name, knob in shown if name in bench.presented}
+    knobs = {name: knob for name, knob in shown if name in bench.presented}
+    over_chart = {name: page.record.knobs()[name] for name in page.view.bench_link.over_chart}
+    return bench.words(page.record), over_chart | knobs
 
 
 def undo_button(session: Session, name: str, default: Any) -> Element:

@@ -23,6 +23,8 @@ class MapQuantity:
     domain: tuple[float, float] | None = None
     best: float = 0.0
     needs_classes: bool = False
+    is_of_start: bool = False  # known before the first step, whatever training does
+    not_finite: str = "infinite"  # in words
 
 
 QUANTITIES = {
@@ -44,19 +46,19 @@ QUANTITIES = {
             key="steps_to_half", label="Steps to half of guessing",
             help="The step at which the held-out loss falls below half of what guessing costs, "
             "interpolated between the steps at which it is measured. Infinite where it never does.",
-            unit="steps",
+            unit="steps", not_finite="never",
         ),
         MapQuantity(
             key="gradient_ratio", label="Gradient, first over last layer",
             help="log10 of the signal gradient of the first hidden layer over that of the last, "
             "before training: below 0 it vanishes on its way back, above 0 it explodes.",
-            unit="decades", domain=(-8.0, 8.0),
+            unit="decades", domain=(-8.0, 8.0), is_of_start=True,
         ),
         MapQuantity(
             key="signal_ratio", label="Signal, last over first layer",
             help="log10 of the signal of the last hidden layer over that of the first, before "
             "training: below 0 it vanishes on its way forward, above 0 it explodes.",
-            unit="decades", domain=(-8.0, 8.0),
+            unit="decades", domain=(-8.0, 8.0), is_of_start=True,
         ),
         MapQuantity(
             key="verdict", label="Verdict",

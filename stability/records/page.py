@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from stability.catalogues.optimizers import OPTIMIZERS
 from stability.records.experiment import Experiment, scheme_disagreements
 from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product
 from stability.records.record import VERSION
+from stability.records.sweep import Sweep
 from stability.records.view import BenchRecord, View
 from stability.text import capitalize_first, quote
 
 RECORD_FIELDS: dict[type[BenchRecord], str] = {
-    Experiment: "experiment", Product: "product", PastedNetwork: "network"
+    Experiment: "experiment", Product: "product", Sweep: "sweep", PastedNetwork: "network"
 }  # fmt: skip
 PIN_PREFIXES = "pin", "pin2", "pin3"
 
@@ -26,6 +28,7 @@ class Page:
     pins: tuple[Experiment, ...] = ()
     product: Product = field(default_factory=Product)
     network: PastedNetwork = field(default_factory=PastedNetwork)
+    sweep: Sweep = field(default_factory=Sweep)
 
     @property
     def last_step(self) -> int:
@@ -117,6 +120,12 @@ class Page:
         if name in self.view.settings():
             return replace(self, view=replace(self.view, **{name: value})), []
         settings = self.record.settings() | {name: value}
+        if name == "optimizer":
+            typical = [
+                OPTIMIZERS[key].learning_rate for key in (self.record.settings()[name], value)
+            ]
+            if settings["learning_rate"] == typical[0]:  # not chosen by the visitor
+                settings["learning_rate"] = typical[1]
         if not self.view.bench_link.trains:
             self.record.let_followers_go(name, settings)
             record, notes = type(self.record).reconcile(settings)
@@ -124,10 +133,6 @@ class Page:
         legal = tuple(key for key in chosen if not list(scheme_disagreements(key, settings)))
         settings["schemes"] = legal or chosen or self.experiment.schemes
         experiment, notes = Experiment.reconcile(settings)
-        typical = self.experiment.optimizer_row.learning_rate
-        if name == "optimizer" and experiment.learning_rate == typical:  # not chosen by the visitor
-            typical = experiment.optimizer_row.learning_rate
-            experiment = replace(experiment, learning_rate=typical)
         return replace(self, experiment=experiment), notes
 
     def with_pin(self, experiment: Experiment | None = None) -> "Page":

@@ -23,6 +23,7 @@ class Record:
 
     noun: ClassVar[str] = ""  # for sentences: "a training run"
     unit: ClassVar[str] = ""  # one measurement of its stream: "step"
+    computed: ClassVar[str] = "run"  # what is computed of it
 
     def __post_init__(self) -> None:
         for name, knob in self.field_knobs().items():

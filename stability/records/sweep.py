@@ -44,6 +44,7 @@ class Sweep(Record):
 
     noun: ClassVar[str] = "a map"
     unit: ClassVar[str] = "cell"
+    computed: ClassVar[str] = "map"
 
     # fmt: off
     base: Experiment = field(default=FIRST_BASE)

@@ -11,15 +11,19 @@ from stability.records.knobs import Choice, Integer, Knob, setting
 from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product
 from stability.records.record import Record
+from stability.records.sweep import MOST_CELLS, Sweep
+from stability.text import exact_number
 
-BenchRecord = Experiment | Product | PastedNetwork
+BenchRecord = Experiment | Product | Sweep | PastedNetwork
 
 
 @dataclass(frozen=True)
 class BenchLink:
     """A bench in links: its label, its kind of record, and its sections of "Look closer".
 
-    Controls of the settings `above` stand over all that is shown, and not in the sidebar.
+    Controls of the settings `above` stand over all that is shown, those `over_chart` or
+    `under_chart` beside the first chart, and not in the sidebar, where the settings `main` stand
+    first, or those that are main on every bench.
     """
 
     label: str
@@ -27,12 +31,22 @@ class BenchLink:
     sections: Mapping[str, str] = field(default_factory=dict)
     trains: bool = False  # with schemes on chips, pins, a heat map, and a list of runs tried
     plays: bool = True  # step by step
+    has_two_columns: bool = True
     above: tuple[str, ...] = ()
+    over_chart: tuple[str, ...] = ()
+    under_chart: tuple[str, ...] = ()
+    main: tuple[str, ...] = ()
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """The settings whose controls do not stand in the sidebar."""
+        return self.above + self.over_chart + self.under_chart
 
 
 # fmt: off
 BENCH_LINKS = {
-    "train": BenchLink("Train", Experiment, trains=True, sections={
+    "train": BenchLink("Train", Experiment, trains=True,
+        under_chart=("heat_scheme", "heat_quantity", "loss_axis"), sections={
         "pre_activations": "Pre-activations", "learned": "Learned function",
         "formats": "Number formats", "symmetry": "Symmetry", "gains": "Forward or backward",
         "singular_values": "Singular values", "theory": "Theory", "phase": "Phase diagram",
@@ -41,6 +55,11 @@ BENCH_LINKS = {
     "product": BenchLink("Products", Product, sections={
         "healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values",
         "norms": "Numbers", "take": "Take along"}),
+    "map": BenchLink("Map", Sweep, plays=False, has_two_columns=False, over_chart=("quantity",),
+        main=("x", "x_range", "x_cells", "y", "y_range", "y_cells", "schemes", "activation",
+            "width", "depth", "optimizer", "learning_rate", "steps"),
+        sections={"cut": "Row and column", "phase": "Phase diagram", "cells": "Numbers",
+            "take": "Take along", "lines": "In Python"}),
     "network": BenchLink("Your network", PastedNetwork, plays=False, above=("architecture",),
         sections={"layers": "Layers", "notebook": "In a notebook"}),
     "course": BenchLink("Course"),
@@ -143,14 +162,20 @@ class View(Record):
         "Over that of the layer where it enters, a signal at the first, a gradient at the last: "
         "blue has shrunk, orange has grown, grey is exactly 0 or not finite.",
         rows=HEAT_MAP_QUANTITIES, choices_for=lambda e: HEAT_MAP_QUANTITIES)
+    cell_x: int = setting(10, Integer, "Look closer", "Column",
+        "The column of the map that is drawn as a curve.", low=0, high=MOST_CELLS - 1,
+        choices_for=lambda sweep: dict(enumerate(map(exact_number, sweep.x_values))))
+    cell_y: int = setting(10, Integer, "Look closer", "Row",
+        "The row of the map that is drawn as a curve.", low=0, high=MOST_CELLS - 1,
+        choices_for=lambda sweep: dict(enumerate(map(exact_number, sweep.y_values))))
     # fmt: on
 
-    def value_shown(self, name: str, experiment: Experiment) -> Any:
+    def value_shown(self, name: str, record: Record) -> Any:
         """Return the value of a setting if allowed, else the next lower choice, or the first."""
         knob, value = self.knobs()[name], getattr(self, name)
         if knob.choices_for is None:
             return value
-        choices = list(knob.choices_for(experiment))
+        choices = list(knob.choices_for(record))
         below = [choice for choice in choices if isinstance(knob, Integer) and choice <= value]
         return value if value in choices else [choices[0], *below][-1]
 

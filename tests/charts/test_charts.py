@@ -12,19 +12,23 @@ import pytest
 import vl_convert
 from altair.utils.schemapi import debug_mode
 from chart_specs import channels, entry, nodes, parameter_values, scheme_scale, titles, units, used
+from small_maps import computed, small_sweep
 
 from stability import charts, frames
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import lines, palette
 from stability.charts.interaction import with_interaction, with_step_shown
+from stability.charts.maps import with_cells_to_click
 from stability.charts.shortening import shortened
 from stability.engine.input_grid import GRID_REACH
 from stability.engine.products import log10_norms_by_factor
 from stability.engine.runs import Run
 from stability.frames.arrow import LOG_QUANTITIES
 from stability.records.experiment import Experiment
+from stability.records.map_quantities import QUANTITIES
 from stability.records.product import Product
+from stability.records.sweep import Sweep
 from stability.records.view import HEAT_MAP_QUANTITIES, PHASE_QUANTITIES
 
 TINY = {"width": 4, "features": 3, "samples": 64, "batch": 8, "steps": 6}
@@ -47,6 +51,7 @@ PRODUCTS = {
     "zero": Product(sigma=0, count=5, replicates=2),
 }
 PHASES = "training", "depth"
+BASE = "scaled_normal"
 
 
 @cache
@@ -118,11 +123,24 @@ def product_cases(product: Product) -> list[Case]:
     ]
 
 
+def map_cases(quantity: str) -> list[Case]:
+    """All charts of a map."""
+    sweep = small_sweep(quantity=quantity, steps=30, learning_rate=0.1, replicates=2)
+    if quantity == "learns":
+        sweep = small_sweep(x="learning_rate", x_range=(0.01, 100.0), quantity=quantity)
+    cells = computed(sweep.with_any_quantity())
+    return [
+        Case("map", (sweep,), lambda: frames.map_tables(sweep, cells)),
+        Case("cut", (sweep, 1, 1), lambda: frames.cut_tables(sweep, cells, 1, 1)),
+    ]
+
+
 CASES = {
     f"{case.name} of {key}": case
     for key, cases in (
         *((key, run_cases(key)) for key in EXPERIMENTS),
         *((key, product_cases(product)) for key, product in PRODUCTS.items()),
+        *((key, map_cases(key)) for key in QUANTITIES),
     )
     for case in cases
 }
@@ -174,6 +192,8 @@ def test_the_spec_is_the_valid_chart_built_anew(case):
         valid = shortened(with_interaction(valid))
     if case.name == "product":
         valid = with_step_shown(valid)
+    if case.name == "map":
+        valid = with_cells_to_click(valid)
     assert json.dumps(valid, sort_keys=True) == json.dumps(spec, sort_keys=True)
 
 
@@ -196,17 +216,22 @@ def test_what_an_experiment_changes_is_a_parameter_of_one_spec_for_all_of_a_kind
     record, *more = case.arguments
     if isinstance(record, Product):
         other = replace(record, seed=7, sigma=0.3, n=9, replicates=4, count=17)
+    elif isinstance(record, Sweep):
+        other = replace(record, x_cells=9, y_range=(3.0, 9.0), base=Experiment(schemes=BASE))
     else:
         other = replace(record, seed=7, learning_rate=0.3, depth=7, steps=77, width=16)
     one, another = case.spec(), case.spec(other, *more)
     assert one["vconcat"] is another["vconcat"]
-    assert {**one, "params": []} == {**another, "params": []}
+    varying = {"params": [], "description": ""}
+    assert {**one, **varying} == {**another, **varying}
 
 
 def test_a_spec_does_not_depend_on_what_it_does_not_show(case):
     """A new seed or learning rate, the same picture: the browser keeps its view."""
     record, *more = case.arguments
     change = {"seed": 7} if isinstance(record, Product) else {"seed": 7, "learning_rate": 0.3}
+    if isinstance(record, Sweep):
+        change = {"base": replace(record.base, seed=7, width=5)}
     assert case.spec() == case.spec(replace(record, **change), *more)
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from app_pages import cards, charts, look_closer, notices, page, press, query
+from small_maps import SMALL_MAP
 from streamlit.testing.v1 import AppTest
 
 from stability.course.claims import ClaimReading
@@ -254,6 +255,7 @@ def test_what_is_set_on_one_bench_is_there_when_one_comes_back():
 SMALL_ON_EACH_BENCH = {
     "train": TRAIN | {"dataset": "moons"},  # of which all can be drawn
     "product": SMALL,
+    "map": SMALL_MAP,
     "network": {"bench": "network", "architecture": "9-8-7"},
 }
 

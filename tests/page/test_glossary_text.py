@@ -7,10 +7,10 @@ import pytest
 from stability.catalogues.schemes import SCHEMES
 from stability.diagnosis.words import EXPLANATIONS
 from stability.glossary import GLOSSARY
+from stability.page.control_arguments import setting_control
 from stability.page.glossary_text import glossary_markdown
 from stability.page.prose import settings_found
 from stability.page.safe_text import escape_markdown
-from stability.page.widgets import setting_control
 from stability.records.page import Page
 
 README = Path(__file__).parents[2] / "README.md"

@@ -3,26 +3,29 @@
 import pytest
 
 from stability.course.lessons import all_lessons
+from stability.page.benches import BENCHES
+from stability.page.control_arguments import setting_control, setting_controls
 from stability.page.session import Session
-from stability.page.settings import page_knobs, shown_settings
-from stability.page.widgets import presenter_settings, setting_control, toolbar_buttons
+from stability.page.settings import shown_settings
+from stability.page.widgets import presenter_settings, toolbar_buttons
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import View
 
 
-@pytest.mark.parametrize("bench", ["train", "product", "network"])
+@pytest.mark.parametrize("bench", ["train", "product", "map", "network"])
 def test_every_setting_has_a_control_that_offers_its_value(bench):
     page = Page(view=View(bench=bench))
     chosen = page.experiment.schemes
-    names = [name for name, knob in page_knobs(page).items() if knob.choices_for]
-    for name in [*shown_settings(page), *names]:
-        control = setting_control(page, chosen, name)
-        value, options = control.value, control.arguments.get("options")
-        values = value if isinstance(value, list) else [value]
-        assert options is None or set(values) <= set(options)
-        assert control.arguments["label"]
-        assert control.arguments["help"]
+    sections = BENCHES[type(page.record)].sections.values()
+    inside = [name for section in sections for name in section.settings]
+    for name in [*shown_settings(page), *page.view.bench_link.elsewhere, *inside]:
+        for control in setting_controls(page, chosen, name).values():
+            value, options = control.value, control.arguments.get("options")
+            values = value if isinstance(value, list) else [value]
+            assert options is None or set(values) <= set(options)
+            assert control.arguments["label"]
+            assert control.arguments["help"]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +40,7 @@ def test_a_control_shows_the_nearest_value_that_the_experiment_allows(name, aske
 def test_the_toolbar_pins_where_networks_train_and_only_presents_before_an_answer():
     session = Session()
     labels = [button.content for button in toolbar_buttons(session)]
-    assert labels == ["New seed", "Reset", "Pin", "Present"]
+    assert labels == ["New seed", "Reset", "Pin", "Map these settings", "Present"]
     session.open_bench("product")
     assert "Pin" not in [button.content for button in toolbar_buttons(session)]
     session.open_lesson(next(iter(all_lessons())))

@@ -1,0 +1,39 @@
+"""A map as a stream, which many read, and which gives way to shorter ones."""
+
+import math
+from itertools import product
+
+from stability.cells.cell import Cell
+from stability.cells.computation import cells_in_steps
+from stability.engine.cost import state_bytes
+from stability.engine.runs import Stream
+from stability.records.experiment import Experiment
+from stability.records.sweep import Sweep
+
+CELL_BYTES = 4096  # of a cell: its experiment and its outcome
+
+
+def layers_of(e: Experiment) -> int:
+    """Return how many layers an experiment computes in all its steps: so long it takes, roughly."""
+    return e.network_count * e.depth * (e.steps + 1)
+
+
+class MapRun(Stream[Sweep, Cell]):
+    """The cells of a map, coarse to fine; equal for all quantities that a map can show."""
+
+    gives_way = True
+
+    def __init__(self, sweep: Sweep):
+        super().__init__(sweep, sweep.length, cells_in_steps)
+        cells = product(sweep.x_values, sweep.y_values)
+        self._all_layers = sum(layers_of(sweep.experiment_at(*values)) for values in cells)
+
+    @property
+    def seconds_left(self) -> float:
+        """About how long the cells that are missing take, by the time that the others took."""
+        done = sum(layers_of(cell.experiment) for cell in list(self.measurements))
+        return self.seconds * (self._all_layers / done - 1) if done else math.nan
+
+    def _count_bytes(self) -> int:
+        state = 0 if self.finished or not self.seconds else state_bytes(self.record.base)
+        return CELL_BYTES * len(self.measurements) + state

@@ -1,0 +1,45 @@
+"""Draw the controls of settings.
+
+A container is what Streamlit calls a delta generator; nothing here needs to know more about it.
+"""
+
+from collections.abc import MutableMapping, Sequence
+from functools import partial
+from typing import Any
+
+from stability.page.control_arguments import Control, setting_controls
+from stability.page.safe_text import escape_markdown
+from stability.page.session import Session
+from stability.page.settings import axis_sentence
+
+
+def draw_control(
+    container: Any, state: MutableMapping[str, Any], session: Session, name: str, key: str = ""
+) -> None:
+    """Draw the control of one setting, of one widget or two, side by side.
+
+    The keys of widgets in the `state` begin with `name`, unless another widget has that key.
+    """
+    parts = setting_controls(session.page, session.chosen_schemes, name)
+    if not parts:
+        container.caption(escape_markdown(axis_sentence(session.page, name)))
+    row = container.container(horizontal=True) if len(parts) > 1 else container
+
+    def enter(field: str, found: Control) -> None:
+        session.enter_value(name, found.whole(state[field]))
+
+    for part, found in parts.items():
+        field = f"{key or name}{part}"
+        state[field] = found.value
+        draw = getattr(row, found.widget)
+        draw(key=field, on_change=partial(enter, field, found), **found.arguments)
+
+
+def draw_controls(
+    container: Any, state: MutableMapping[str, Any], session: Session, names: Sequence[str]
+) -> None:
+    """Draw the controls of several settings side by side."""
+    if names:
+        row = container.container(horizontal=True)
+        for name in names:
+            draw_control(row, state, session, name)
