@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from stability import page_layout
 from stability.course.lessons import Lesson
-from stability.engine.runs import RunError
+from stability.engine.failures import RunError
 from stability.page import cards, course_page, prose, refusals, settings, widgets
 from stability.page.components import COMPONENTS
 from stability.page.controls import draw_control, draw_controls

@@ -8,6 +8,8 @@ committed, on whole runs of random experiments that were not used for the fit.
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -39,7 +41,7 @@ SIZES = (
     {"depth": 4, "width": 24, "batch": 512, "replicates": 4},
 )
 MOST_SECONDS = 3.0  # of a random experiment
-CHECKED = 20
+RANDOM, CHECKED = 60, 20  # experiments to fit the weights to, and others to check them
 
 
 def cost(quick: bool) -> Iterator[Line]:
@@ -102,7 +104,12 @@ def design() -> list[Experiment]:
             found += [calm(**size | {name: key}) for key in rows if key != default]
         found += [calm(**size | {"dropout": 0.2}), calm(**size | {"residual": True})]
         found += [calm(**size | {"dataset": "spirals"}), calm(**size | {"features": 512})]
-    return found
+    wide = ({"width": 512, "batch": 4}, {"width": 256, "batch": 64}, {"width": 400, "batch": 256})
+    found += [calm(**size, depth=5, optimizer="muon") for size in wide]
+    steps = 1000  # so that step 1 is not sampled
+    fitting = islice(random_experiments(Speed(1e-4, 4e-11), seed=8), RANDOM)
+    # In float16 some of these networks end, which then cost nothing.
+    return [*found, *(replace(e, steps=steps) for e in fitting if e.precision != "float16")]
 
 
 def calm(**settings: object) -> Experiment:
@@ -157,9 +164,9 @@ def nonnegative_least_squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return x / size
 
 
-def random_experiments(speed: Speed) -> Iterator[Experiment]:
-    """Settings of all kinds, sizes spread over their magnitudes, always the same ones."""
-    random = np.random.default_rng(7)
+def random_experiments(speed: Speed, seed: int = 7) -> Iterator[Experiment]:
+    """Settings of all kinds, sizes spread over their magnitudes, the same ones for each seed."""
+    random = np.random.default_rng(seed)
     while True:
         settings = {name: random.choice(list(rows)) for name, rows in ROWS.items()}
         for name, knob in Experiment.knobs().items():

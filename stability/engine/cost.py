@@ -66,13 +66,19 @@ def training_bytes(e: Experiment) -> int:
     widest = max(layer.fan_out for layer in e.layers)
     layer = e.batch * widest  # numbers of one network
     at_once = min(e.network_count * layer, cores * max(block, layer))
-    numbers = 20 * e.depth * at_once  # of each unit: values, gradients, copies
+    numbers = round(numbers_of_a_unit(e) * e.depth * at_once)
     points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
     numbers += 4 * cores * max(block, max(HELD_OUT_EXAMPLES, points) * widest)
     if e.dropout:
         numbers += e.replicates * (e.depth - 1) * e.batch * e.width  # masks
-    weights = weight_count(e) * (4 if e.number_format.is_rounded else 3)
+    weights = weight_count(e) * (5 if e.number_format.is_rounded else 4)
     return e.number_format.compute_dtype.itemsize * (numbers + weights) + state_bytes(e)
+
+
+def numbers_of_a_unit(e: Experiment) -> float:
+    """Return how many numbers a sampled step holds at once for each unit and example, measured."""
+    kept = 0 if e.phi.overwrite else 4
+    return 5 + kept + 4 * e.normalization_row.has_gain + 3 * (e.dropout > 0)
 
 
 def product_cost(p: Product) -> Cost:

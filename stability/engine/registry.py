@@ -1,5 +1,6 @@
 """The streams that all visitors of one server share, and the queue in which they are computed."""
 
+import math
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -19,6 +20,7 @@ SOON, AT_ONCE = 0.1, 0.3
 # Seconds of computing until a stream lets those who wait have their turn. The first turn is short,
 # so that many who come together all see something soon; the others are longer than most runs.
 FIRST_TURN, LATER_TURN = 0.25, 2.0
+OUTRAN = "stopped, as it takes far longer than was foreseen"
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,10 @@ class Registry:
 
     def _enter_queue(self, stream: AnyStream) -> None:
         """Put a stream behind all others, or before those that had a turn if it had none."""
-        first = stream.seconds < FIRST_TURN
-        turns_had = (other.seconds >= FIRST_TURN for other in self._queue)
-        place = next((index for index, had in enumerate(turns_had) if first and had), None)
-        self._queue.insert(len(self._queue) if place is None else place, stream)
+        first, place = stream.seconds < FIRST_TURN, len(self._queue)
+        while first and place and self._queue[place - 1].seconds >= FIRST_TURN:
+            place -= 1
+        self._queue.insert(place, stream)
         self._turn_ends[stream] = FIRST_TURN if first else stream.seconds + LATER_TURN
         self._changed.notify_all()
 
@@ -134,8 +136,11 @@ class Registry:
         until: int,
         patience: float,
         between_steps: Callable[[], object] = lambda: None,
+        most_seconds: float = math.inf,
     ) -> Generator[int, None, None]:
         """Advance a stream, whenever it is its turn, until it has `until` measurements.
+
+        One that has taken `most_seconds` of computing is stopped for good.
 
         Yields the queue position about every `patience` seconds, 0 after each advance; sooner for
         the first time, unless all is computed a moment later. Close the iterator
@@ -143,7 +148,10 @@ class Registry:
         """
         waited, advance = False, self._advance_first
         with self.attend(stream):
-            while not stream.finished and len(stream.measurements) < until:
+            while not stream.is_over and len(stream.measurements) < until:
+                if stream.seconds >= most_seconds:
+                    stream.stop(OUTRAN)
+                    break
                 # Twice as long at first: the run that this visitor has just left may still use
                 # the slot, and the page should not show "waiting" for an instant.
                 position = self._wait_for_turn(stream, patience if waited else 2 * patience)
@@ -181,12 +189,12 @@ class Registry:
     def queue_length(self) -> int:
         """Return how many streams are read and not finished."""
         with self._changed:
-            return sum(not stream.finished for stream in self._queue)
+            return sum(not stream.is_over for stream in self._queue)
 
     def queue_position(self, stream: AnyStream) -> int:
         """Return how many other streams come before this one; 0 if it may advance."""
         with self._changed:
-            waiting = [other for other in self._queue if not other.finished]
+            waiting = [other for other in self._queue if not other.is_over]
             return max(0, waiting.index(stream) + 1 - self.slots) if stream in waiting else 0
 
     def _wait_for_turn(self, stream: AnyStream, seconds: float) -> int:
@@ -200,5 +208,5 @@ class Registry:
         if self._streams.get(stream.record) is stream:  # otherwise it was dropped meanwhile
             before, self._bytes[stream] = self._bytes[stream], stream.nbytes
             self.total_bytes += self._bytes[stream] - before
-        if stream.finished:  # so that the next one starts at once
+        if stream.is_over:  # so that the next one starts at once
             self._changed.notify_all()

@@ -12,6 +12,7 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 
 from stability.engine.cost import state_bytes
+from stability.engine.failures import RunError, reason_of
 from stability.engine.measurement import PROFILES, SNAPSHOTS, Measurement, finite_networks
 from stability.engine.products import log10_norms_by_factor, numbers_per_draw
 from stability.engine.quantities import missing_arrays
@@ -36,18 +37,6 @@ Start = Callable[[Record], Iterator[Yielded | None]]
 END: Any = object()  # of a source
 
 
-class RunError(RuntimeError):
-    """A failed computation; reading the stream again tries again."""
-
-
-def reason_of(failure: Exception) -> str:
-    """Return why a computation failed, in words that are never empty."""
-    words = str(failure)
-    if "can't allocate memory" in words or (isinstance(failure, MemoryError) and not words):
-        return "there is too little memory"
-    return words or type(failure).__name__
-
-
 class Stream(Generic[Record, Yielded]):
     """All that an iterator yields for a record of settings, computed once, read by many threads.
 
@@ -62,6 +51,7 @@ class Stream(Generic[Record, Yielded]):
         self.record, self.last_index = record, last_index
         self.measurements: list[Yielded] = []
         self.finished = False
+        self.stopped = ""  # why it was stopped before its end
         self.seconds = 0.0  # spent on computing so far
         self._start = start
         self._source: Iterator[Yielded | None] | None = None
@@ -110,6 +100,16 @@ class Stream(Generic[Record, Yielded]):
                     self._pull()
             finally:
                 self._lock.release()
+
+    @property
+    def is_over(self) -> bool:
+        """True if nothing more is computed: all is there, or it was stopped."""
+        return self.finished or bool(self.stopped)
+
+    def stop(self, reason: str) -> None:
+        """Give up the state for the next step: what was measured stays, and `stopped` says why."""
+        with self._lock:
+            self.stopped, self._source = reason, None
 
     def _pull(self) -> None:
         """Compute up to the next value of the source, which may be None between measurements.

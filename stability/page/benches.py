@@ -193,7 +193,7 @@ class Look:
             trainings = "training" if queue_position == 1 else "trainings"
             return f"{queue_position} {trainings} before yours"
         search = self.section.search
-        return search_progress(search) if search else ""
+        return search_progress(search) if search else str(self.stream.stopped)
 
 
 def section_row(page: Page) -> Section:

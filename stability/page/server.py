@@ -10,7 +10,7 @@ from stability.diagnosis.cure_search import CureSearch
 from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost, Speed, describe_refusal, measure_speed
 from stability.engine.process_settings import configure_process
-from stability.engine.registry import Registry
+from stability.engine.registry import Probe, Registry
 from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
@@ -121,13 +121,23 @@ class Server:
         if is_restless and not look.stream.measurements:
             yield from self._until_calm(between_steps)
         for stream, count in look.streams:
-            for position in self.registry.follow(stream, count, FREQUENT, between_steps):
+            most_seconds = self.most_seconds(stream.record)
+            follow = self.registry.follow(stream, count, FREQUENT, between_steps, most_seconds)
+            for position in follow:
                 if any(len(other.measurements) < most for other, most in look.streams):
                     yield position
         if search := self.open_search(look):
             most = search.last_index + 1
             for _ in self.registry.follow(search, most, FREQUENT, between_steps):
                 yield 0
+
+    def most_seconds(self, record: Any) -> float:
+        """Return after how many seconds of computing a stream is stopped: at twice its price.
+
+        Short ones may take longer than that, since others use the machine as well.
+        """
+        cost = record.cost if isinstance(record, Probe) else BENCHES[type(record)].cost(record)
+        return max(MOST_SECONDS, 2 * self.speed.seconds(cost))
 
     def _until_calm(self, between_steps: Callable[[], object]) -> Generator[int, None, None]:
         """Wait a moment while others compute: a visitor who goes on has not taken their time."""

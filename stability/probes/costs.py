@@ -58,7 +58,7 @@ def first_batch_cost(e: Experiment, passes: int) -> Cost:
     values = e.network_count * e.batch * sum(layer.fan_out for layer in e.layers)
     return Cost(
         calls=(e.depth + 8) * (passes + 1),
-        operations=40 * weights + passes * (6 * e.batch * weights + 40 * values),
+        operations=300 * weights + passes * (2 * e.batch * weights + 40 * values),
         bytes=8 * (3 * weights + 6 * values),
     )
 

@@ -21,7 +21,7 @@ from small_runs import counting, in_threads, small
 
 from stability.engine.cost import Cost
 from stability.engine.process_settings import configure_process
-from stability.engine.registry import Probe, Registry
+from stability.engine.registry import OUTRAN, Probe, Registry
 from stability.engine.runs import Run, RunError
 from stability.records.experiment import Experiment
 
@@ -295,6 +295,19 @@ def test_who_has_nobody_beside_them_goes_on_turn_after_turn():
     run = registry.open(small())
     assert set(registry.follow(run, 13, 0.0)) == {0}
     assert run.finished
+
+
+def test_a_run_that_takes_far_longer_than_foreseen_is_stopped_and_keeps_what_it_has():
+    registry = Registry({Experiment: SlowRun}, soon=0.0, at_once=0.0)
+    run, other = registry.open(small()), registry.open(small(seed=1))
+    for _ in range(2):
+        assert set(registry.follow(other, 13, 0.0, most_seconds=3.0)) <= {0}
+        assert (len(other.measurements), other.finished) == (3, False)
+    assert other.stopped == OUTRAN
+    with registry.attend(other), registry.attend(run):
+        assert registry.queue_position(run) == 0
+        assert registry.queue_length() == 1
+    assert len(list(other)) == 13, "read by itself it goes on where it stopped"
 
 
 # Failures
