@@ -14,7 +14,7 @@ from stability.randomness import generator
 
 HELD_OUT_EXAMPLES = 512  # never trained on
 Examples = tuple[Tensor, Tensor]  # x (count, features) and y
-Sampler = Callable[[int, int, float, Generator], Examples]
+Sampler = Callable[..., Examples]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +34,18 @@ class Data:
 class Dataset(Entry):
     """A row. `draw(count, features, noise, random)` gives float64 x `(count, features)` and y.
 
+    `more` are settings that `draw` takes besides, with their values; among them may be `classes`.
     `classes` is None for a regression. `fixed_features` is the input dimension of data that ignore
     `features`. `draw` draws the noise last, so that the
-    inputs are the same without noise. `scaling` is that of an experiment.
+    inputs are the same without noise. `scaling` and `label_noise` are those of an experiment.
     """
 
     draw: Sampler
     classes: int | None = None
     fixed_features: int | None = None
+    more: tuple[tuple[str, float], ...] = ()
     scaling: DataScaling = STANDARDIZED
+    label_noise: float = 0.0
 
     @property
     def outputs(self) -> int:
@@ -50,8 +53,16 @@ class Dataset(Entry):
 
     @property
     def guessing_loss(self) -> float:
-        """The loss of a network that has learned nothing: ln(classes), or the targets' variance."""
-        return math.log(self.classes) if self.classes else self.scaling.target_scale**2
+        """The loss of a network that has learned nothing but how frequent classes are.
+
+        That is ln(classes), less where they are not alike. Of a regression it is the variance.
+        """
+        if not self.classes:
+            return self.scaling.target_scale**2
+        if (imbalance := dict(self.more).get("imbalance", 1)) == 1:
+            return math.log(self.classes)
+        shares = class_frequencies(self.classes, imbalance)
+        return float(torch.special.entr(shares / shares.sum()).sum())
 
     @property
     def plotted_dimensions(self) -> int:
@@ -74,6 +85,9 @@ class Dataset(Entry):
         x = self.scaling.scale_inputs(standardize(x, samples)).to(dtype)
         if not self.classes:
             y = self.scaling.scale_targets(standardize(y, samples)).to(dtype)
+        elif self.label_noise:
+            random = generator(seed, "labels")
+            y[:samples] = mislabel(y[:samples], self.classes, self.label_noise, random)
         return Data(x[:samples], y[:samples], x[samples:], y[samples:])
 
     def noise_free_targets(self, samples: int, features: int, noise: float, seed: int) -> Tensor:
@@ -89,7 +103,8 @@ class Dataset(Entry):
 
     def _draw_all(self, samples: int, features: int, noise: float, seed: int) -> Examples:
         count, random = samples + HELD_OUT_EXAMPLES, generator(seed, "data")
-        return self.draw(count, self.input_dimension(features), noise, random)
+        inputs = self.input_dimension(features)
+        return self.draw(count, inputs, noise, random, **dict(self.more))
 
 
 def standardize(columns: Tensor, samples: int) -> Tensor:
@@ -102,9 +117,35 @@ def draw_uniform(random: Generator, *shape: int) -> Tensor:
     return torch.rand(*shape, generator=random, dtype=torch.float64)
 
 
-def blobs(count: int, features: int, noise: float, random: Generator) -> Examples:
-    centres = unit_normal(random, 10, features)
-    y = torch.randint(10, (count,), generator=random)
+def mislabel(y: Tensor, classes: int, share: float, random: Generator) -> Tensor:
+    """Return class numbers of which about this share are replaced by any other class."""
+    is_wrong = torch.rand(len(y), generator=random, dtype=torch.float64) < share
+    others = torch.randint(1, classes, (len(y),), generator=random)
+    return torch.where(is_wrong, (y + others) % classes, y)
+
+
+def class_frequencies(classes: int, imbalance: float) -> Tensor:
+    """Return how frequent each class is, falling by one factor from class to class.
+
+    The first is `imbalance` times as frequent as the last. Cui et al. 2019, sec. 5.1.
+    """
+    return imbalance ** -torch.linspace(0, 1, classes, dtype=torch.float64)
+
+
+def blobs(
+    count: int,
+    features: int,
+    noise: float,
+    random: Generator,
+    classes: int = 10,
+    imbalance: float = 1.0,
+) -> Examples:
+    centres = unit_normal(random, classes, features)
+    if imbalance == 1:
+        y = torch.randint(classes, (count,), generator=random)
+    else:
+        frequencies = class_frequencies(classes, imbalance)
+        y = torch.multinomial(frequencies, count, replacement=True, generator=random)
     return centres[y] + noise * unit_normal(random, count, features), y
 
 
@@ -161,6 +202,13 @@ def checkered_squares(side: int) -> Sampler:
     return draw
 
 
+def power(
+    count: int, features: int, noise: float, random: Generator, exponent: int = 4
+) -> Examples:
+    x = draw_uniform(random, count, 1) * 2 - 1
+    return x, x**exponent + noise / 4 * unit_normal(random, count, 1)
+
+
 def sine(count: int, features: int, noise: float, random: Generator) -> Examples:
     x = draw_uniform(random, count, 1) * 2 - 1
     return x, torch.sin(2 * math.pi * x) + noise * unit_normal(random, count, 1)
@@ -170,8 +218,9 @@ DATASETS = catalogue(
     Dataset(
         key="blobs", label="Blobs", source="Gaussian mixture; scikit-learn make_blobs",
         formula=r"x = c_y + \mathrm{noise} \cdot \epsilon, \quad c_y, \epsilon \sim N(0, I)",
-        summary="Ten clouds of points in `features` dimensions; `noise` is their spread. Easy, "
-        "unless the signal is lost.", draw=blobs, classes=10,
+        summary="Clouds of points, one a class, in `features` dimensions; `noise` is their spread. "
+        "Easy, unless the signal is lost.", draw=blobs, classes=10,
+        more=(("classes", 10), ("imbalance", 1.0)),
     ),
     Dataset(
         key="teacher", label="Teacher network",
@@ -223,5 +272,11 @@ DATASETS = catalogue(
         formula=r"y = \sin(2 \pi x) + \mathrm{noise} \cdot \epsilon, \quad x \sim U(-1, 1)",
         summary="A regression in one dimension: two periods of a sine, plus `noise`.",
         draw=sine, fixed_features=1,
+    ),
+    Dataset(
+        key="power", label="Power", source="Curve fitting in one dimension",
+        formula=r"y = x^k + \mathrm{noise} / 4 \cdot \epsilon, \quad x \sim U(-1, 1)",
+        summary="A regression in one dimension: x to the power `exponent`, plus a quarter of "
+        "`noise`.", draw=power, fixed_features=1, more=(("exponent", 4),),
     ),
 )  # fmt: skip

@@ -115,6 +115,11 @@ def take_data(found: TrainEquivalent, plan: NetworkPlan) -> None:
     key = next((key for key in exact if DATASETS[key].outputs == outputs), "")
     row = DATASETS[key or ("teacher" if outputs == 1 else "blobs")]
     found.settings["dataset"] = row.key
+    if "classes" in dict(row.more):
+        knob = Experiment.knobs()["classes"]
+        assert isinstance(knob, Number)
+        found.settings["classes"] = int(min(outputs, knob.high))
+        row = found.experiment.dataset_row
     words = f"{row.label.lower()} of {row.outputs} classes" if row.classes else row.label.lower()
     instead = f" instead of {outputs:,}" if row.outputs != outputs else ""
     found.remarks.append(f"{words}{instead} as data")

@@ -115,6 +115,27 @@ class Experiment(Record):
         "The standard deviation of what blurs the data; at 0 they are exact. With more of it "
         "classes overlap, and the best possible loss is higher.", low=0, high=10, usual=(0, 2),
         synonyms="blur spread")
+    classes: int = setting(10, Integer, "Data", "Classes",
+        "The number of blobs, each a class of its own, and of outputs. Guessing costs its "
+        "logarithm: the more classes, the higher the first loss.", low=2, high=100, usual=(2, 100),
+        log=True, synonyms="number of classes outputs categories vocabulary",
+        has_effect=lambda e: "classes" in dict(e.dataset_row.more))
+    imbalance: float = setting(1.0, Real, "Data", "Imbalance",
+        "How many times as many examples the most frequent class has as the rarest. The larger, "
+        "the less guessing costs, and the longer a network does no better.",
+        low=1, high=1000, usual=(1, 100), log=True,
+        synonyms="imbalanced unbalanced long tail rare class skewed",
+        has_effect=lambda e: "imbalance" in dict(e.dataset_row.more))
+    label_noise: float = setting(0.0, Real, "Data", "Label noise",
+        "The share of the training labels, from 0 to 1, that are replaced by another class. "
+        "Held-out labels stay right: a network that learns the wrong ones by heart does worse.",
+        low=0, high=1, synonyms="wrong labels mislabeled corrupted random labels",
+        has_effect=lambda e: bool(e.dataset_row.classes))
+    exponent: int = setting(4, Integer, "Data", "Exponent",
+        "The power k of the function x^k that is to be learned. The larger, the flatter it is "
+        "in the middle, and the steeper at the ends.", low=1, high=12,
+        synonyms="polynomial quadratic cubic x^2 x^3 x^4 power degree",
+        has_effect=lambda e: "exponent" in dict(e.dataset_row.more))
     input_scale: float = setting(1.0, Real, "Data", "Input scale",
         "A factor on all inputs, which have mean 0 and variance 1 before. Inputs that nobody "
         "scaled, such as pixels from 0 to 255 (about 77), make the first signals and gradients "
@@ -207,8 +228,15 @@ class Experiment(Record):
     @cached_property
     def dataset_row(self) -> Dataset:
         """The row of the data set, with the settings of this experiment."""
-        scaling = DataScaling(**{name: getattr(self, name) for name in SCALES})
-        return replace(DATASETS[self.dataset], scaling=scaling)
+        row, scaling = DATASETS[self.dataset], [getattr(self, name) for name in SCALES]
+        more = {name: getattr(self, name) for name, _ in row.more}
+        return replace(
+            row,
+            more=tuple(more.items()),
+            classes=more.get("classes", row.classes),
+            scaling=DataScaling(*scaling),
+            label_noise=self.label_noise,
+        )
 
     @cached_property
     def data_alone(self) -> "Experiment":

@@ -4,6 +4,7 @@ import ast
 import re
 import textwrap
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 
 from stability.records.experiment import Experiment
@@ -55,9 +56,20 @@ def program_text(e: Experiment, fixed: Fixed) -> str:
         sections.insert(0, "torch.set_default_dtype(torch.float64)")
     definitions = parts.definitions
     constants = "\n".join([f"SEED = {e.seed}", *definitions.constants.values()])
-    body = "\n\n\n".join([constants, *definitions.functions.values(), *classes])
-    body += "\n\n\n" + "\n\n".join(sections) + "\n"
+    main = "\n\n".join(sections) + "\n"
+    functions = functions_used(definitions.functions, "\n".join([*classes, main]))
+    body = "\n\n\n".join([constants, *functions, *classes, main])
     return f"{header(e)}\n{imports(body)}\n\n{body}"
+
+
+def functions_used(functions: Mapping[str, str], text: str) -> list[str]:
+    """Return the functions that the text uses; what only a branch that is gone needed is not."""
+    found: list[str] = []
+    for name, function in reversed(functions.items()):  # each stands after those that it needs
+        if re.search(rf"\b{name}\b", text):
+            found.insert(0, function)
+            text += function
+    return found
 
 
 def header(e: Experiment) -> str:

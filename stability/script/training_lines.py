@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from stability.catalogues.datasets import HELD_OUT_EXAMPLES, standardize
+from stability.catalogues.datasets import HELD_OUT_EXAMPLES, mislabel, standardize
 from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, INITIAL_SCALE
 from stability.engine.training import batch_indices
 from stability.randomness import generator
@@ -23,7 +23,7 @@ def data_lines(parts: Parts) -> str:
     """Return the lines that draw the examples, from the source of the data set."""
     e, row, define = parts.experiment, parts.experiment.dataset_row, parts.definitions.function
     define(generator)
-    draw, scale = define(row.draw), define(standardize)
+    draw, scale = define(row.draw, **dict(row.more)), define(standardize)
     experiment = SimpleNamespace(seed=variable("SEED"), samples=e.samples, batch=e.batch)
     define(batch_indices, e=experiment)
     features, noise = row.input_dimension(e.features), exact_number(e.noise)
@@ -36,6 +36,10 @@ def data_lines(parts: Parts) -> str:
     if not row.classes:
         columns = f"{scale}(y, {e.samples})"
         lines.append(scaled_line("y", columns, e.target_scale, e.target_offset, parts.cast))
+    elif e.label_noise:
+        wrong = define(mislabel, classes=row.classes, share=e.label_noise)
+        labels = f'{wrong}(y[:{e.samples}], generator(SEED, "labels"))'
+        lines.append(f"y[:{e.samples}] = {labels}")
     return "\n".join(lines)
 
 

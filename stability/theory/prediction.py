@@ -123,10 +123,12 @@ def output_gradient_squares(e: Experiment, q: np.ndarray, y: np.ndarray) -> np.n
 def expected_softmax_squares(classes: int) -> np.ndarray:
     """Return E |softmax(z)|^2 of logits N(0, q) at each of SOFTMAX_LOG_Q, by fixed Monte Carlo."""
     noise = np.random.default_rng(0).standard_normal((MONTE_CARLO_SAMPLES, classes))
-    scale = np.exp(SOFTMAX_LOG_Q / 2)[:, None, None]
-    shares = np.exp(scale * (noise - noise.max(axis=1, keepdims=True)))
-    shares /= shares.sum(axis=2, keepdims=True)
-    return np.asarray((shares**2).sum(axis=2).mean(axis=1))
+    squares = []
+    for scale in np.exp(SOFTMAX_LOG_Q / 2):  # one by one: of 100 classes all together are large
+        shares = np.exp(scale * (noise - noise.max(axis=1, keepdims=True)))
+        shares /= shares.sum(axis=1, keepdims=True)
+        squares.append((shares**2).sum(axis=1).mean())
+    return np.array(squares)
 
 
 def has_band(e: Experiment, row: Scheme) -> bool:

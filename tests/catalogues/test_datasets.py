@@ -97,6 +97,45 @@ def test_targets_of_regressions_are_shifted_and_scaled_and_guessing_costs_their_
     assert torch.allclose(torch.from_numpy(back), before.y, atol=1e-9)
 
 
+@pytest.mark.parametrize("classes", [2, 27, 100])
+def test_blobs_have_as_many_classes_as_asked_and_guessing_costs_their_logarithm(classes):
+    e = Experiment(classes=classes, samples=4096)
+    assert set(load(e).y.tolist()) == set(range(classes))
+    assert e.layers[-1].fan_out == classes
+    assert math.isclose(e.dataset_row.guessing_loss, math.log(classes))
+
+
+def test_classes_that_are_not_alike_are_as_frequent_as_asked_and_guessing_costs_less():
+    e = Experiment(classes=5, imbalance=16.0, samples=4096)
+    counts = torch.bincount(load(e).y, minlength=5)
+    shares = torch.tensor([16.0, 8, 4, 2, 1], dtype=torch.float64) / 31
+    errors = (counts - 4096 * shares) / (4096 * shares * (1 - shares)).sqrt()
+    assert errors.abs().max() < 4  # standard deviations
+    guess = -(shares * shares.log()).sum().item()
+    assert math.isclose(e.dataset_row.guessing_loss, guess)
+    assert guess < math.log(5)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_label_noise_replaces_training_labels_by_other_classes_and_no_held_out_ones(share):
+    plain = Experiment(samples=4096)
+    before, after = load(plain), load(replace(plain, label_noise=share))
+    assert torch.equal(before.x, after.x)
+    assert torch.equal(before.y_test, after.y_test)
+    wrong = (before.y != after.y).double().mean().item()
+    assert abs(wrong - share) <= 4 * math.sqrt(share * (1 - share) / 4096)
+    others = (after.y - before.y)[before.y != after.y] % 10
+    assert set(others.tolist()) == set(range(1, 10))
+
+
+@pytest.mark.parametrize("exponent", [1, 3, 4, 12])
+def test_the_target_of_power_is_that_power_of_the_input(exponent):
+    row = Experiment(dataset="power", exponent=exponent).dataset_row
+    x, y = row.draw(100, 1, 0.0, generator(0, "data"), **dict(row.more))
+    assert torch.allclose(y, x**exponent)
+    assert (x.abs() <= 1).all()
+
+
 def load(e: Experiment) -> Data:
     return e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
 

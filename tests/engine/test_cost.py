@@ -33,7 +33,7 @@ from stability.records.product import Product
 SIZES = [
     name
     for name, knob in Experiment.knobs().items()
-    if isinstance(knob, Integer) and name != "seed"
+    if isinstance(knob, Integer) and name not in ("seed", "exponent")
 ]
 SHRINKABLE = "steps", "replicates", "width", "depth", "batch"
 OF_PRODUCTS = "replicates", "count", "n"
@@ -101,7 +101,7 @@ def test_every_size_has_a_price(e):
         legal = value <= Experiment.knobs()[name].high and (name != "batch" or value <= e.samples)
         if (
             legal
-            and not (name == "features" and e.dataset_row.fixed_features)
+            and Experiment.knobs()[name].has_effect(e)
             and not (name == "width" and e.depth == 1)
         ):
             assert as_numbers(training_cost(replace(e, **{name: value}))) != as_numbers(

@@ -34,10 +34,15 @@ NORMED = """Sequential(
         (
             "5000-700-700-3 leaky relu 0.2",
             Experiment(
-                schemes="pytorch", activation="leaky_relu_0.2", depth=3, width=512, features=1024
+                schemes="pytorch",
+                activation="leaky_relu_0.2",
+                depth=3,
+                width=512,
+                features=1024,
+                classes=3,
             ),
             [
-                "10 classes instead of 3",
+                "blobs of 3 classes as data",
                 "1024 features instead of 5000",
                 "512 hidden units instead of 700",
                 "PyTorch's own start",

@@ -207,6 +207,8 @@ def test_of_a_very_long_list_only_the_beginning_is_read_and_the_visitor_is_told(
         ("rand randn", "weight_mean"), ("positive weights", "weight_mean"),
         ("double softmax", "output_activation"), ("first loss", "readout_gain"),
         ("head", "readout_gain"),
+        ("vocabulary", "classes"), ("wrong labels", "label_noise"), ("long tail", "imbalance"),
+        ("x^4", "exponent"),
         ("normalize targets", "target_scale"), ("unscaled labels", "target_scale"),
     ],
 )  # fmt: skip
