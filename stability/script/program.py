@@ -4,7 +4,6 @@ import ast
 import re
 import textwrap
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 
 from stability.records.experiment import Experiment
@@ -62,7 +61,7 @@ def program_text(e: Experiment, fixed: Fixed) -> str:
     return f"{header(e)}\n{imports(body)}\n\n{body}"
 
 
-def functions_used(functions: Mapping[str, str], text: str) -> list[str]:
+def functions_used(functions: dict[str, str], text: str) -> list[str]:
     """Return the functions that the text uses; what only a branch that is gone needed is not."""
     found: list[str] = []
     for name, function in reversed(functions.items()):  # each stands after those that it needs
