@@ -12,7 +12,10 @@ from stability.catalogues.entry import Entry, catalogue
 # The optimizer's memory for one tensor of parameters, empty at first and updated in place: running
 # means as tensors, and the count of steps as a number, or as a tensor with one number per network.
 OptimizerState = dict[str, Any]
-StepRule = Callable[[Tensor, Tensor, OptimizerState, float, float], Tensor]
+# A number for all networks, or float64 `(1, N, 1, ...)`: then each network takes the very step that
+# it would take by its number alone.
+Rate = float | Tensor
+StepRule = Callable[[Tensor, Tensor, OptimizerState, Rate, Rate], Tensor]
 
 
 EPSILON = 1e-8  # that Adam and RMSprop add before they divide
@@ -22,11 +25,11 @@ EPSILON = 1e-8  # that Adam and RMSprop add before they divide
 class Optimizer(Entry):
     """A row. `step(param, grad, state, lr, decay)` returns the step to add to the parameter.
 
-    All tensors are `(layers, N, ...)`; `lr` is the learning rate, `decay` the weight decay.
-    `matrix_step` replaces `step` for weight matrices, `hidden_step` for those of hidden layers.
-    `learning_rate` is typical for the networks of this page. `epsilon` is what keeps the rule from
-    dividing by 0. An optimizer that torch.optim has behaves as it does there, with the same
-    defaults.
+    All tensors are `(layers, N, ...)`; `lr` is the learning rate, `decay` the weight decay, of all
+    networks or of each (see Rate). `matrix_step` replaces `step` for weight matrices, `hidden_step`
+    for those of hidden layers. `learning_rate` is typical for the networks of this page. `epsilon`
+    is what keeps the rule from dividing by 0. An optimizer that torch.optim has behaves as it does
+    there, with the same defaults.
 
     `pytorch` is a template of the lines that make it, with the fields `rate`, `weight_decay`, and
     `decay`: the argument of the weight decay, empty where it is 0.
@@ -48,8 +51,45 @@ class Optimizer(Entry):
         return self.step
 
 
-def add_weight_decay(param: Tensor, grad: Tensor, decay: float) -> Tensor:
-    return grad + decay * param if decay else grad
+def times(tensor: Tensor, rate: Rate) -> Tensor:
+    """Return the tensor times the rate of each network, rounded as by a single number."""
+    return (tensor * as_factor(rate, tensor)).to(tensor.dtype)
+
+
+def times_(tensor: Tensor, rate: Rate) -> Tensor:
+    """Multiply the tensor in place by the rate of each network, rounded as by a single number."""
+    return tensor.mul_(as_factor(rate, tensor))
+
+
+def as_factor(rate: Rate, tensor: Tensor) -> Rate:
+    """Return a rate in the dtype in which torch multiplies such a tensor by a number."""
+    if not isinstance(rate, Tensor):
+        return rate
+    return rate.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def subtract_times(step: Tensor, param: Tensor, rate: Rate) -> Tensor:
+    """Subtract `param` times the rate of each network from `step`, in place."""
+    if step.itemsize < 4:  # torch rounds the last few numbers of such a tensor otherwise
+        return step.copy_(subtract_times(step.float(), param.float(), rate))
+    if not isinstance(rate, Tensor):
+        return step.sub_(param, alpha=rate)
+    return step.addcmul_(param, -rate.to(step.dtype))
+
+
+def divide(rate: Rate, divisor: Rate) -> Rate:
+    """Return the rate over a divisor, rounded alike for one rate and for one of each network."""
+    # torch divides a number by a tensor in two steps
+    return divisor.reciprocal() * rate if isinstance(divisor, Tensor) else rate / divisor
+
+
+def is_on(decay: Rate) -> bool:
+    """Return False where the weight decay is 0: it is of all networks or of none."""
+    return isinstance(decay, Tensor) or bool(decay)
+
+
+def add_weight_decay(param: Tensor, grad: Tensor, decay: Rate) -> Tensor:
+    return grad + times(param, decay) if is_on(decay) else grad
 
 
 def update_velocity(grad: Tensor, state: OptimizerState) -> Tensor:
@@ -58,20 +98,20 @@ def update_velocity(grad: Tensor, state: OptimizerState) -> Tensor:
     return velocity
 
 
-def sgd(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
-    return add_weight_decay(param, grad, decay) * -lr
+def sgd(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
+    return times(add_weight_decay(param, grad, decay), -lr)
 
 
-def momentum(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
-    return update_velocity(add_weight_decay(param, grad, decay), state) * -lr
+def momentum(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
+    return times(update_velocity(add_weight_decay(param, grad, decay), state), -lr)
 
 
-def nesterov(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+def nesterov(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
     grad = add_weight_decay(param, grad, decay)
-    return (grad + 0.9 * update_velocity(grad, state)) * -lr
+    return times(grad + 0.9 * update_velocity(grad, state), -lr)
 
 
-def adam(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+def adam(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
     grad = add_weight_decay(param, grad, decay)
     if not state:
         state.update(step=0, mean=torch.zeros_like(grad), square=torch.zeros_like(grad))
@@ -79,40 +119,39 @@ def adam(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: f
     mean: Tensor = state["mean"].lerp_(grad, 1 - 0.9)
     square: Tensor = state["square"].mul_(0.999).addcmul_(grad, grad, value=1 - 0.999)
     root = (square / (1 - 0.999 ** state["step"])).sqrt_().add_(EPSILON)
-    step: Tensor = torch.div(mean, root, out=root).mul_(-lr / (1 - 0.9 ** state["step"]))
-    return step
+    return times_(torch.div(mean, root, out=root), divide(-lr, 1 - 0.9 ** state["step"]))
 
 
-def adamw(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+def adamw(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
     step = adam(param, grad, state, lr, 0.0)
-    return step.sub_(param, alpha=lr * decay) if decay else step
+    return subtract_times(step, param, lr * decay) if is_on(decay) else step
 
 
-def rmsprop(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+def rmsprop(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
     grad = add_weight_decay(param, grad, decay)
     if not state:  # setdefault would allocate zeros at every step
         state["square"] = torch.zeros_like(grad)
     square: Tensor = state["square"].mul_(0.99).addcmul_(grad, grad, value=1 - 0.99)
     root = square.sqrt().add_(EPSILON)
-    return torch.div(grad, root, out=root).mul_(-lr)
+    return times_(torch.div(grad, root, out=root), -lr)
 
 
-def lars(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+def lars(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
     """Move each matrix by `lr` thousandths of its norm, whatever the norm of its gradient."""
     size, slope = (torch.linalg.vector_norm(t, dim=(-2, -1), keepdim=True) for t in (param, grad))
-    ratio = 0.001 * size / (slope + decay * size)
+    ratio = 0.001 * size / (slope + times(size, decay))
     ratio = torch.where((size > 0) & (slope > 0), ratio, 1)
-    return -update_velocity(lr * ratio * add_weight_decay(param, grad, decay), state)
+    return -update_velocity(times(ratio, lr) * add_weight_decay(param, grad, decay), state)
 
 
-def muon(param: Tensor, grad: Tensor, state: OptimizerState, lr: float, decay: float) -> Tensor:
+def muon(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
     """Orthogonalize the Nesterov momentum (0.95) and scale it to the size of a step of AdamW."""
     if not state:
         state["mean"] = torch.zeros_like(grad)
     mean: Tensor = state["mean"].lerp_(grad, 1 - 0.95)
     step = newton_schulz(grad.lerp(mean, 0.95)).to(grad.dtype)
-    step.mul_(-lr * 0.2 * max(grad.shape[-2:]) ** 0.5)
-    return step.sub_(param, alpha=lr * decay) if decay else step
+    times_(step, -lr * 0.2 * max(grad.shape[-2:]) ** 0.5)
+    return subtract_times(step, param, lr * decay) if is_on(decay) else step
 
 
 def newton_schulz(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -1,4 +1,4 @@
-"""The outcome of an experiment: every quantity that a map can show of its networks."""
+"""The outcome of an experiment: every quantity that a map can show of it."""
 
 import json
 import math
@@ -49,7 +49,7 @@ class Outcome:
         return cls(**(found | lists))
 
 
-def outcomes_of(run: Run) -> list[Outcome]:
+def outcomes_of_run(run: Run) -> list[Outcome]:
     """Return what became of each scheme of a finished run, in the order of its family."""
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
     steps = sorted(sampled_steps(e.steps))

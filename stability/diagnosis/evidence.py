@@ -137,32 +137,34 @@ def evidence_before_training(e: Experiment, first: Measurement) -> list[Evidence
 
 
 def evidence_of_run(run: Run, count: int) -> list[Evidence]:
-    """Return the evidence of the first `count` measurements.
+    """Return the evidence of the first `count` measurements, in the order of the run's family.
 
     Until all steps are taken, only what has diverged has an end.
     """
-    e, starts = run.experiment, starting_indicators(run, count)
-    breaks = [breaks_of_scheme(run, count, index) for index in range(len(e.schemes))]
+    e, members, starts = run.experiment, run.family.members, starting_indicators(run, count)
+    breaks = [breaks_of_scheme(run, count, index) for index in range(len(members))]
     finished = count > e.steps
-    ends: list[Indicators] | list[None] = [None] * len(e.schemes)
+    ends: list[Indicators] | list[None] = [None] * len(members)
     if finished:
         ends = list(remembered_indicators(run, run.newest_profiles(count).step))
     losses = held_out_losses(run, count)
     newest = run.measurements[min(count, e.steps + 1) - 1].test_loss
     learned = (newest < LEARNED_SHARE * e.dataset_row.guessing_loss).sum(axis=1).tolist()
     found = [
-        Evidence(e, scheme, starts[i], breaks[i], ends[i] or (starts[i] if breaks[i] else None),
-                 losses[i], learned[i])
-        for i, scheme in enumerate(e.schemes)
+        Evidence(own, row.key, starts[i], breaks[i],
+                 ends[i] or (starts[i] if breaks[i] else None), losses[i], learned[i])
+        for i, (own, row) in enumerate(members)
     ]  # fmt: skip
     if not finished:
         return found
-    learning = [evidence.scheme for evidence in found if evidence.learns]
+    learning = [evidence for evidence in found if evidence.learns]
     return [replace(evidence, learning_siblings=siblings(evidence, learning)) for evidence in found]
 
 
-def siblings(evidence: Evidence, learning: Iterable[str]) -> tuple[str, ...]:
-    return tuple(scheme for scheme in learning if scheme != evidence.scheme)
+def siblings(evidence: Evidence, learning: Iterable[Evidence]) -> tuple[str, ...]:
+    """Return the schemes of the same experiment that learn."""
+    beside = [other for other in learning if other.experiment is evidence.experiment]
+    return tuple(other.scheme for other in beside if other.scheme != evidence.scheme)
 
 
 def held_out_losses(run: Run, count: int) -> list[tuple[tuple[int, float], ...]]:
@@ -172,7 +174,7 @@ def held_out_losses(run: Run, count: int) -> list[tuple[tuple[int, float], ...]]
     medians = [median_or_worst(measurement.test_loss).tolist() for measurement in measured]
     return [
         tuple((m.step, row[i]) for m, row in zip(measured, medians, strict=True))
-        for i in range(len(e.schemes))
+        for i in range(len(run.family.members))
     ]
 
 
@@ -189,7 +191,7 @@ def earliest_first(breaks: Iterable[Break]) -> tuple[Break, ...]:
 
 def starting_indicators(run: Run, count: int) -> list[Indicators]:
     """Return the indicators of every scheme at the first step that it takes."""
-    schemes = range(len(run.experiment.schemes))
+    schemes = range(len(run.family.members))
     return [remembered_indicators(run, first_taken_step(run, count, i))[i] for i in schemes]
 
 
@@ -213,5 +215,5 @@ def remembered_indicators(run: Run, step: int) -> list[Indicators]:
     with _lock:
         by_step = _remembered.setdefault(run, {})
     if step not in by_step:
-        by_step[step] = scheme_indicators(run.experiment, run.measurements[step])
+        by_step[step] = scheme_indicators(run.family, run.measurements[step])
     return by_step[step]

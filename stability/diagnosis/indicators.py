@@ -11,7 +11,9 @@ import numpy as np
 import torch
 
 from stability.catalogues.optimizers import OptimizerState
+from stability.engine.family import Family
 from stability.engine.measurement import Measurement, finite_networks
+from stability.engine.parameters import per_network
 from stability.engine.replicates import median_or_worst
 from stability.randomness import generator
 from stability.records.experiment import Experiment
@@ -84,8 +86,12 @@ class Indicators:
         return float(10 ** (self.log_spread / max(1, self.transitions)))
 
 
-def scheme_indicators(e: Experiment, measurement: Measurement) -> list[Indicators]:
+def scheme_indicators(
+    experiment: Experiment | Family, measurement: Measurement
+) -> list[Indicators]:
     """Return the indicators of every scheme, in order; the measurement must have its profiles."""
+    family = Family.of(experiment)
+    e = family.shared
     seen = {
         name: median_or_worst(getattr(measurement, name))
         for name in (*PROFILES_NEEDED, *OTHERS_NEEDED)
@@ -111,7 +117,7 @@ def scheme_indicators(e: Experiment, measurement: Measurement) -> list[Indicator
             "readout_is_zero": seen["weight"][:, -1] == 0,
             "lost_updates": seen["lost_updates"].mean(axis=1),
             **hidden_unit_indicators(e, seen, measurement),
-            **predicted_drops(e, seen),
+            **predicted_drops(family, seen),
         }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return [
@@ -140,7 +146,7 @@ def hidden_unit_indicators(
 ) -> dict[str, np.ndarray]:
     """Return the indicators of hidden units; 0 where there are none."""
     if e.depth == 1:
-        nothing = np.zeros(len(e.schemes))
+        nothing = np.zeros(len(measurement.loss))
         names = "saturated", "dead", "deadest_layer", "dead_replicates", "symmetric_layers"
         return dict.fromkeys(names, nothing)
     worst = measurement.dead.max(axis=2)  # (S, R)
@@ -153,13 +159,14 @@ def hidden_unit_indicators(
     }
 
 
-def predicted_drops(e: Experiment, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def predicted_drops(family: Family, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the predicted drops of the loss if the gradient stays as it is."""
-    gradient = seen["weight_gradient"]  # (S, L)
+    e, gradient = family.shared, seen["weight_gradient"]  # (S, L)
     clipping = np.ones((len(gradient), 1))
-    if e.clip:
-        clipping = np.minimum(1, e.clip / seen["gradient_norm"])[:, None]
-    drops = loss_drops(e, np.nan_to_num(gradient * clipping), np.nan_to_num(seen["weight"]))
+    if e.clip:  # in a family all are, or none
+        clip = np.array([own.clip for own, _ in family.members])
+        clipping = np.minimum(1, clip / seen["gradient_norm"])[:, None]
+    drops = loss_drops(family, np.nan_to_num(gradient * clipping), np.nan_to_num(seen["weight"]))
     drops = drops / clipping / seen["loss"][:, None]  # (TRIAL_STEPS, S, L)
     total = drops[:-1].sum(axis=0) + drops[-1] * max(0, e.steps - TRIAL_STEPS + 1)
     return {
@@ -169,11 +176,13 @@ def predicted_drops(e: Experiment, seen: dict[str, np.ndarray]) -> dict[str, np.
     }
 
 
-def loss_drops(e: Experiment, gradient: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def loss_drops(family: Family, gradient: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return how much each of TRIAL_STEPS steps with a constant gradient lowers the loss.
 
     To first order; `(TRIAL_STEPS, S, L)` of Frobenius norms `(S, L)`.
     """
+    e = family.shared
+    rate = torch.tensor([own.learning_rate for own, _ in family.members], dtype=torch.float64)
     entries = np.array([layer.fan_in * layer.fan_out for layer in e.layers])
     sizes = torch.tensor(np.stack([gradient, weight]) / np.sqrt(entries)).mT[..., None, None]
     noise = torch.randn(
@@ -191,6 +200,7 @@ def loss_drops(e: Experiment, gradient: np.ndarray, weight: np.ndarray) -> np.nd
         rule = e.optimizer_row.step_for(True, hidden)
         state: OptimizerState = {}
         for trial in range(TRIAL_STEPS):
-            step = rule(weights[layers], slopes[layers].clone(), state, e.learning_rate, 0.0)
+            grad = slopes[layers].clone()
+            step = rule(weights[layers], grad, state, per_network(rate, grad), 0.0)
             drops[trial, layers] = -(step * slopes[layers]).sum(dim=(-2, -1))
     return np.asarray(drops.mT.numpy() * entries / SAMPLE_SIDE**2)

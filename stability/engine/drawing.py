@@ -4,17 +4,24 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.draws import Draws, Layer
+from stability.engine.family import Family
 from stability.randomness import generator
 from stability.records.experiment import Experiment
 
 
-def draw_layer(e: Experiment, layer: Layer) -> tuple[Tensor, Tensor]:
+def draw_layer(family: Family, layer: Layer) -> tuple[Tensor, Tensor]:
     """Draw weights `(N, fan_out, fan_in)` and biases `(N, fan_out)`, schemes outermost.
 
-    The replicates of all schemes share their noise.
+    `layer` is that of any experiment of the family. The replicates of all schemes share their
+    noise.
     """
+    e = family.shared
     noises = [Draws(e.seed, replicate, layer) for replicate in range(e.replicates)]
-    pairs = [row.draw(layer, noise) for row in e.scheme_rows for noise in noises]
+    pairs = [
+        row.draw(own.layers[layer.index - 1], noise)
+        for own, row in family.members
+        for noise in noises
+    ]
     return torch.stack([weights for weights, _ in pairs]), torch.stack([b for _, b in pairs])
 
 

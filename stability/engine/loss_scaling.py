@@ -8,7 +8,7 @@ steps instead of 2000: runs are short here.
 import torch
 from torch import Tensor
 
-from stability.catalogues.optimizers import OptimizerState, StepRule
+from stability.catalogues.optimizers import OptimizerState, Rate, StepRule
 from stability.engine.parameters import per_network
 
 INITIAL_SCALE, GOOD_STEPS_TO_GROW = 2.0**16, 100
@@ -36,7 +36,7 @@ def skip_overflowed(rule: StepRule, overflowed: Tensor) -> StepRule:
     any_overflowed = bool(overflowed.any())
 
     def step_or_skip(
-        parameter: Tensor, gradient: Tensor, state: OptimizerState, *settings: float
+        parameter: Tensor, gradient: Tensor, state: OptimizerState, *settings: Rate
     ) -> Tensor:
         skipped = per_network(overflowed, gradient)
         before: OptimizerState = {}

@@ -259,16 +259,17 @@ class Stack(Parameters):
     @torch.no_grad()
     def adjust(self, x: Tensor) -> None:
         """Let the schemes that adjust to a batch x, such as LSUV, rescale their weights by it."""
-        e = self.experiment
-        rows = [row for row in e.scheme_rows for _ in range(e.replicates)]
-        adjusts = {n: row.adjust for n, row in enumerate(rows) if row.adjust}
+        members = [member for member in self.family.members for _ in range(member[0].replicates)]
+        adjusts = {n: (row.adjust, e.layers) for n, (e, row) in enumerate(members) if row.adjust}
         if not adjusts:
             return
         stored = [matrix for group in self.weights for matrix in group.unbind()]  # views
 
         def rescale(index: int, z: Tensor) -> Tensor | None:
-            at_gain_1 = at_least_float32(z) / e.layers[index - 1].gain
-            factors = {n: adjust(at_gain_1[n]) for n, adjust in adjusts.items()}
+            factors = {
+                n: adjust(at_least_float32(z[n]) / layers[index - 1].gain)
+                for n, (adjust, layers) in adjusts.items()
+            }
             if all(factor == 1 for factor in factors.values()):
                 return None
             for n, factor in factors.items():

@@ -6,27 +6,29 @@ the last.
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import replace
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from stability.engine.drawing import draw_layer
+from stability.engine.family import Family
 from stability.records.experiment import Experiment
 
 
 class Parameters:
     """The parameters of `networks`, indices into schemes x replicates, a tensor a group of layers.
 
-    Tensors are `(layers, N, ...)`, leaves of autograd when drawn.
+    The schemes are those of an experiment, or of all experiments of a family; `experiment` has the
+    settings that they share. Tensors are `(layers, N, ...)`, leaves of autograd when drawn.
     """
 
-    def __init__(self, experiment: Experiment, device: torch.device):
-        self.experiment = experiment
+    def __init__(self, experiment: Experiment | Family, device: torch.device):
+        self.family = Family.of(experiment)
+        self.experiment = experiment = self.family.shared
         self.device = device
         self.rounds = experiment.number_format.is_rounded
-        self.networks = torch.arange(experiment.network_count)
+        self.networks = torch.arange(self.family.network_count)
         layers, norm = experiment.layers, experiment.normalization_row
         self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
         self.biases: list[Tensor] = []  # (layers, N, fan_out)
@@ -34,10 +36,10 @@ class Parameters:
         # The first and the last layer stand alone; a single layer is the first.
         for group in filter(None, (layers[:1], layers[1:-1], layers[1:][-1:])):
             self.group_is_hidden.append(not group[0].is_end)
-            weights, biases = zip(*(draw_layer(experiment, layer) for layer in group), strict=True)
+            weights, biases = zip(*(draw_layer(self.family, layer) for layer in group), strict=True)
             self.weights.append(self._leaf(torch.stack(weights)))
             self.biases.append(self._leaf(torch.stack(biases)))
-        ones = torch.ones(experiment.depth - 1, experiment.network_count, experiment.width)
+        ones = torch.ones(experiment.depth - 1, len(self.networks), experiment.width)
         self.gains = [self._leaf(ones)] if norm.has_gain else []
         self.shifts = [self._leaf(torch.zeros_like(ones))] if norm.has_shift else []
 
@@ -48,13 +50,19 @@ class Parameters:
     def parameters(self) -> list[Tensor]:
         return [*self.weights, *self.biases, *self.gains, *self.shifts]
 
+    def rate(self, name: str) -> float | Tensor:
+        """Return one of the RATES of these networks: a number, or float64 `(N,)`."""
+        rate = self.family.rates[name]
+        return rate[self.networks].to(self.device) if isinstance(rate, Tensor) else rate
+
     # Stacks made from others
 
     def mapped(self, change: Callable[[Tensor], Tensor], **settings: Any) -> Self:
         """Return a stack of the changed parameters, its experiment with these settings replaced."""
         other = copy(self)
         if settings:
-            other.experiment = replace(self.experiment, **settings)
+            other.family = self.family.replaced(**settings)
+            other.experiment = other.family.shared
             other.rounds = other.experiment.number_format.is_rounded
         other.weights, other.biases, other.gains, other.shifts = (
             [change(group) for group in groups]
@@ -72,7 +80,7 @@ class Parameters:
     def first_replicates(self) -> Self:
         """Return those networks that are the first of their scheme, without autograd."""
         e = self.experiment
-        if len(self.networks) == e.network_count:
+        if len(self.networks) == self.family.network_count:
             return self.select(slice(None, None, e.replicates))
         return self.select((self.networks % e.replicates == 0).nonzero().flatten())
 
@@ -134,3 +142,8 @@ class Parameters:
 def per_network(values: Tensor, stack: Tensor) -> Tensor:
     """Return values `(N,)` as `(1, N, 1, ...)`, to broadcast over a stack `(layers, N, ...)`."""
     return values.view(1, -1, *[1] * (stack.dim() - 2))
+
+
+def rate_over(rate: float | Tensor, stack: Tensor) -> float | Tensor:
+    """Return a rate of each network as `per_network` does, one of all networks as it is."""
+    return per_network(rate, stack) if isinstance(rate, Tensor) else rate

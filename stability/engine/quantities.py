@@ -28,10 +28,13 @@ HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 
 
 class LayerWatch(Watch):
-    """Measures each layer of a pass while its tensors lie in the cache."""
+    """Measures each layer of a pass while its tensors lie in the cache.
 
-    def __init__(self, phi: Activation, keeps: bool = True):
-        self.phi = phi
+    Without `units`, single units are not looked at: `saturated` and `dead` are missing.
+    """
+
+    def __init__(self, phi: Activation, keeps: bool = True, units: bool = True):
+        self.phi, self.units = phi, units
         self.batch = 0
         self._widths: list[int] = []
         self._norms = Norms(keeps)  # of z by layer, then of delta from the last layer to the first
@@ -49,6 +52,8 @@ class LayerWatch(Watch):
         self._norms.add(delta)
 
     def slopes(self, slope: Tensor, u: Tensor | None) -> None:
+        if not self.units:
+            return
         phi = self.phi
         slope = at_least_float32(slope if phi.is_monotone else slope.abs())
         self._slopes.append(slope.sum(dim=1))
@@ -66,6 +71,8 @@ class LayerWatch(Watch):
             "signal": signal / root,
             "signal_gradient": gradient.flip(0) * self.batch / root / scale,
         }
+        if not self.units:
+            return found
         if not self._slopes:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
         nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
@@ -198,13 +205,15 @@ class Found:
             yield name, self.quantities[name].movedim(-1, 0).cpu().numpy()
 
 
-def build_measurement(e: Experiment, step: int, parts: Sequence[Found]) -> Measurement:
-    """Return the measurement of these networks.
+def build_measurement(
+    e: Experiment, step: int, parts: Sequence[Found], schemes: int | None = None
+) -> Measurement:
+    """Return the measurement of these networks, of so many schemes; by default of those of `e`.
 
     Quantities that were not measured are NaN, the scale is 1. Networks in no part have ended: all
     that depends on their parameters is NaN, and none of their answers is right.
     """
-    arrays = dict(missing_arrays(e))
+    arrays = dict(missing_arrays(e, schemes))
     if e.dataset_row.classes:
         names = ["accuracy"] + ["test_accuracy"] * (step in sampled_steps(e.steps))
         arrays |= {name: np.zeros_like(arrays[name]) for name in names}
@@ -217,15 +226,17 @@ def build_measurement(e: Experiment, step: int, parts: Sequence[Found]) -> Measu
                 first = networks[networks % e.replicates == 0]
                 arrays[name][first // e.replicates] = values
             else:
-                rows = arrays[name].reshape(e.network_count, *values.shape[1:])  # a view
+                count = arrays["loss"].size  # of networks
+                rows = arrays[name].reshape(count, *values.shape[1:])  # a view
                 rows[networks] = values
     return Measurement(step, **arrays)
 
 
 @lru_cache(maxsize=64)
-def missing_arrays(e: Experiment) -> dict[str, np.ndarray]:
+def missing_arrays(e: Experiment, schemes: int | None = None) -> dict[str, np.ndarray]:
     """Return the fields of a measurement without any: read-only, shared by all steps."""
-    curve = len(e.schemes), e.replicates
+    count = schemes or len(e.schemes)
+    curve = count, e.replicates
     layers, hidden = (*curve, e.depth), (*curve, e.depth - 1)
     points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
     shapes: dict[str, tuple[int, ...]] = {
@@ -234,7 +245,7 @@ def missing_arrays(e: Experiment) -> dict[str, np.ndarray]:
         "distinct": hidden,
         "pre_activations": (*hidden, HISTOGRAM_BINS + 2),
         "rounding_shares": (*layers, *SHARES_SHAPE),
-        "learned_outputs": (len(e.schemes), points, e.dataset_row.outputs),
+        "learned_outputs": (count, points, e.dataset_row.outputs),
     }
     shapes |= {name: shapes.get(name, layers) for name in PROFILES}
     shapes |= {name: shapes.get(name, curve) for name in CURVES}

@@ -13,6 +13,7 @@ import numpy as np
 
 from stability.engine.cost import state_bytes
 from stability.engine.failures import RunError, reason_of
+from stability.engine.family import Family
 from stability.engine.measurement import PROFILES, SNAPSHOTS, Measurement, finite_networks
 from stability.engine.products import log10_norms_by_factor, numbers_per_draw
 from stability.engine.quantities import missing_arrays
@@ -178,9 +179,10 @@ class Break:
     backward: bool  # in the gradient, while the signal is finite
 
 
-class Run(Stream[Experiment, Measurement]):
-    """The stream of `measure(experiment, device, snapshots)`.
+class Run(Stream[Experiment | Family, Measurement]):
+    """The stream of `measure(experiment, device, snapshots, ends_only)`.
 
+    Of a family, `experiment` has the settings that its experiments share.
     Curves are kept at every step. A long run keeps profiles at `profile_steps` only, None at other
     steps; a run of large networks keeps snapshots at `snapshot_steps` only, NaN at other steps.
     Rounding shares are stored as means over the replicates. `breaks` maps (scheme, replicate) to
@@ -189,18 +191,21 @@ class Run(Stream[Experiment, Measurement]):
 
     def __init__(
         self,
-        experiment: Experiment,
+        experiment: Experiment | Family,
         profile_bytes: int = PROFILE_BYTES,
         device: str = "cpu",
         snapshots: bool = True,
+        ends_only: bool = False,
     ):
-        start = partial(measure, device=device, snapshots=snapshots)
-        super().__init__(experiment, experiment.steps, start)
-        self.experiment = experiment
+        self.family = Family.of(experiment)
+        self.experiment = e = self.family.shared
+        start = partial(measure, device=device, snapshots=snapshots, ends_only=ends_only)
+        super().__init__(experiment, e.steps, start)
         self.breaks: dict[tuple[int, int], Break] = {}
-        self.profile_steps = steps_with_profiles(experiment, profile_bytes)
-        most = max(2, PROFILE_BYTES // bytes_of_snapshot(experiment))
-        self.snapshot_steps = thin_steps(sampled_steps(experiment.steps), most)
+        self._times = self.family.network_count / e.network_count  # as many networks
+        self.profile_steps = steps_with_profiles(e, int(profile_bytes / self._times))
+        most = max(2, int(PROFILE_BYTES / self._times) // bytes_of_snapshot(e))
+        self.snapshot_steps = thin_steps(sampled_steps(e.steps), most)
 
     def newest_profiles(self, count: int) -> Measurement:
         """Return the newest of the first `count` measurements that has profiles."""
@@ -213,7 +218,7 @@ class Run(Stream[Experiment, Measurement]):
 
     def counts_before_divergence(self, count: int) -> list[int]:
         """Return by scheme how many of the first `count` precede its first break, at least 1."""
-        counts = [count] * len(self.experiment.schemes)
+        counts = [count] * len(self.family.members)
         for (scheme, _), event in self.breaks.items():
             counts[scheme] = min(counts[scheme], max(1, event.step))
         return counts
@@ -244,7 +249,8 @@ class Run(Stream[Experiment, Measurement]):
         if step not in self.profile_steps:
             dropped |= dict.fromkeys(PROFILES)
         if step in sampled_steps(e.steps) and step not in self.snapshot_steps:
-            dropped |= {name: missing_arrays(e)[name] for name in SNAPSHOTS}
+            missing = missing_arrays(e, len(self.family.members))
+            dropped |= {name: missing[name] for name in SNAPSHOTS}
         return replace(measurement, **dropped) if dropped else measurement
 
     def _count_bytes(self) -> int:
@@ -254,7 +260,8 @@ class Run(Stream[Experiment, Measurement]):
         scalars += min(steps, SAMPLED_STEPS) * 2 * array_bytes(e.network_count)
         profiles = sum(step < steps for step in self.profile_steps) * bytes_of_profiles(e)
         snapshots = sum(step < steps for step in self.snapshot_steps) * bytes_of_snapshot(e)
-        return scalars + profiles + snapshots + (0 if self.finished else state_bytes(e))
+        state = 0 if self.finished else state_bytes(e)
+        return int((scalars + profiles + snapshots + state) * self._times)
 
 
 def steps_with_profiles(e: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:

@@ -17,12 +17,13 @@ from stability.catalogues.datasets import Data
 from stability.catalogues.number_formats import at_least_float32
 from stability.catalogues.optimizers import OptimizerState
 from stability.engine.drawing import dropout_masks
+from stability.engine.family import RATES, Family
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.losses import accuracies
 from stability.engine.measurement import Measurement
 from stability.engine.network import BackwardPass, Stack
-from stability.engine.parameters import per_network
+from stability.engine.parameters import per_network, rate_over
 from stability.engine.quantities import (
     Found,
     LayerWatch,
@@ -46,26 +47,33 @@ LARGE_LAYER = 2**16  # numbers, beyond which a layer leaves the cache before the
 
 
 def measure(
-    experiment: Experiment, device: str | torch.device = "cpu", snapshots: bool = True
+    experiment: Experiment | Family,
+    device: str | torch.device = "cpu",
+    snapshots: bool = True,
+    ends_only: bool = False,
 ) -> Iterator[Measurement]:
     """Train all networks at once; yield steps + 1 measurements, each computed on request.
 
-    Without `snapshots`, which are costly, these are NaN at all steps.
+    Without `snapshots`, which are costly, these are NaN at all steps. With `ends_only`, so is what
+    is measured of single units and of rounding, except at the first and at the last step.
     """
     stack, data, batches = begin_training(experiment, torch.device(device))
-    training = Training(stack, data, snapshots)
-    for step, batch in zip(range(experiment.steps + 1), batches, strict=False):
+    training = Training(stack, data, snapshots, ends_only)
+    for step, batch in zip(range(stack.experiment.steps + 1), batches, strict=False):
         yield training.measure_and_update(step, batch)
 
 
 @torch.inference_mode(False)  # even if the caller is in inference mode
-def begin_training(e: Experiment, device: torch.device) -> tuple[Stack, Data, Iterator[Tensor]]:
+def begin_training(
+    experiment: Experiment | Family, device: torch.device
+) -> tuple[Stack, Data, Iterator[Tensor]]:
     """Return the networks before step 0, their data, and the indices of the batches."""
+    stack = Stack(experiment, device)
+    e = stack.experiment
     batches = batch_indices(e)
     first = next(batches)
     data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
     data = Data(*(getattr(data, field.name).to(device) for field in fields(Data)))
-    stack = Stack(e, device)
     stack.adjust(data.x[first])
     return stack, data, chain([first], batches)
 
@@ -101,11 +109,11 @@ class Training:
     of networks that have ended stay as they were last computed.
     """
 
-    def __init__(self, stack: Stack, data: Data, snapshots: bool = True):
+    def __init__(self, stack: Stack, data: Data, snapshots: bool = True, ends_only: bool = False):
         e = stack.experiment
         self.stack, self.data = stack, data
         parts = stack.in_blocks(e.batch, block_numbers(stack))
-        self.blocks = [Block(stack.select(part), snapshots) for part in parts]
+        self.blocks = [Block(stack.select(part), snapshots, ends_only) for part in parts]
         self.workers = Workers()
 
     @property
@@ -126,15 +134,16 @@ class Training:
         work = partial(Block.measure_and_update, step=step, x=x, y=y, masks=masks, data=self.data)
         found = self.workers.map(work, self.blocks, step not in sampled_steps(e.steps))
         self.blocks = [left for block in self.blocks if (left := block.without_ended())]
-        return build_measurement(e, step, found)
+        return build_measurement(e, step, found, len(self.stack.family.members))
 
 
 class Block:
     """Networks that train together, with the state of the optimizer and of loss scaling."""
 
-    def __init__(self, stack: Stack, snapshots: bool):
+    def __init__(self, stack: Stack, snapshots: bool, ends_only: bool = False):
         e, count = stack.experiment, len(stack.networks)
         self.stack, self.snapshots = stack, snapshots
+        self.steps_of_units = {0, e.steps} if ends_only else range(e.steps + 1)
         # The memory of a large layer is used again at once. Not on a GPU, where the look at a
         # number that this takes costs more.
         numbers = count * e.batch * max(layer.fan_out for layer in e.layers)
@@ -161,9 +170,9 @@ class Block:
     ) -> Found:
         """Measure on the batch x, y, then update unless `step` is the last."""
         stack, e = self.stack, self.stack.experiment
-        sampled = step in sampled_steps(e.steps)
-        keep = sampled or not self.is_large
-        watch = LayerWatch(e.phi, keep)
+        sampled, units = step in sampled_steps(e.steps), step in self.steps_of_units
+        keep = (sampled and units) or not self.is_large
+        watch = LayerWatch(e.phi, keep, units)
         passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
         losses = stack.losses(passed.output, y)
         backward = stack.backward(passed, losses, self.scale, watch, keep)
@@ -179,7 +188,9 @@ class Block:
         if e.number_format.scales_loss:
             found["scale"] = self.scale
         if sampled:
-            found |= self._held_out(data) | sampled_profiles(passed)
+            found |= self._held_out(data)
+        if sampled and units:
+            found |= sampled_profiles(passed)
             if self.snapshots:
                 found |= sampled_snapshots(passed, backward) | self._learned_outputs()
         if self.lost_updates is not None:
@@ -188,7 +199,9 @@ class Block:
         # the output is: each z has NaN, so each delta, and so each step.
         self.ended = self.weight.isnan().all(dim=0) & passed.output.isnan().all(dim=(1, 2))
         if step < e.steps:
-            self._update(backward, counts_lost=step + 1 in sampled_steps(e.steps))
+            following = step + 1
+            counts_lost = following in sampled_steps(e.steps) and following in self.steps_of_units
+            self._update(backward, counts_lost)
         return Found(stack.networks, found)
 
     def _held_out(self, data: Data) -> dict[str, Tensor]:
@@ -214,7 +227,10 @@ class Block:
         """Clip the gradient of each network and take the optimizer's step, with weight decay."""
         stack, e = self.stack, self.stack.experiment
         overflowed = ~backward.norm.isfinite()
-        clipping = (e.clip / (backward.norm + 1e-6)).clamp(max=1)  # as clip_grad_norm_ of torch
+        rate, decay, clip = (stack.rate(name) for name in RATES)
+        is_clipped = isinstance(clip, Tensor) or bool(clip)
+        # As clip_grad_norm_ of torch.
+        clipping = ((backward.norm + 1e-6).reciprocal() * clip).clamp(max=1)
         steps = StoredSteps(e.number_format, not self.is_large, counts_lost)
         parameters = zip(
             stack.parameters, backward.parameters, self.layers_at_once, self.states, strict=True
@@ -224,13 +240,13 @@ class Block:
             rule = e.optimizer_row.step_for(is_matrix, is_matrix and stack.group_is_hidden[index])
             if e.number_format.scales_loss:
                 rule = skip_overflowed(rule, overflowed)
-            weight_decay = e.weight_decay if is_matrix else 0.0
+            rates = rate_over(rate, parameter), rate_over(decay, parameter) if is_matrix else 0.0
             for first in range(0, len(parameter), at_once):
                 layers, slopes = (t[first : first + at_once] for t in (parameter, gradient))
-                if e.clip:
+                if is_clipped:
                     slopes = slopes * per_network(clipping.to(slopes), slopes)
                 state = states.setdefault(first, {})
-                step = rule(layers, slopes, state, e.learning_rate, weight_decay)
+                step = rule(layers, slopes, state, *rates)
                 if is_matrix:
                     steps.add(layers, step)
                 else:

@@ -35,6 +35,10 @@ class Record:
         for sentence, _, _ in self.disagreements(self.settings()):
             raise ValueError(sentence)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone: what is cached beside them need not travel."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def __repr__(self) -> str:
         default = type(self)()
         spelled = self.spell_differences(default)  # with the followers

@@ -1,0 +1,78 @@
+"""Families: experiments of one shape, whose networks train in one stack on the same data."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stability.catalogues.scheme_entry import Scheme
+from stability.records.experiment import Experiment
+from stability.text import join_words
+
+# The settings in which experiments of a family may differ: each network of a stack has its own.
+PER_NETWORK = frozenset(
+    {"schemes", "bias_std", "weight_mean", "readout_gain", "learning_rate", "weight_decay", "clip"}
+)
+RATES = "learning_rate", "weight_decay", "clip"  # that a step of training needs
+SWITCHES = "weight_decay", "clip"  # 0 turns them off, for all networks of a stack or for none
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Experiments that differ only in the settings PER_NETWORK, and that switch on the same ones.
+
+    Their schemes are numbered through, one experiment after another: in measurements of a family S
+    counts all of them. ValueError if the experiments differ in anything else.
+    """
+
+    experiments: tuple[Experiment, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(map(family_shape, self.experiments))) != 1:
+            names = join_words(sorted(PER_NETWORK))
+            alike = f"{join_words(SWITCHES)} must be 0 in all of them or in none"
+            raise ValueError(f"experiments of a family may differ in {names} alone, and {alike}")
+
+    @classmethod
+    def of(cls, experiment: "Experiment | Family") -> "Family":
+        """Return the family of one experiment, or a family as it is."""
+        return experiment if isinstance(experiment, Family) else cls((experiment,))
+
+    @property
+    def shared(self) -> Experiment:
+        """An experiment with the settings that all have in common."""
+        return self.experiments[0]
+
+    @cached_property
+    def members(self) -> tuple[tuple[Experiment, Scheme], ...]:
+        """Each scheme, with its experiment."""
+        return tuple((e, row) for e in self.experiments for row in e.scheme_rows)
+
+    @property
+    def network_count(self) -> int:
+        """The number N of networks: all schemes times replicates."""
+        return len(self.members) * self.shared.replicates
+
+    def replaced(self, **settings: Any) -> "Family":
+        """Return the family with these settings of each experiment replaced."""
+        return Family(tuple(replace(e, **settings) for e in self.experiments))
+
+    @cached_property
+    def rates(self) -> dict[str, float | Tensor]:
+        """Each of RATES: a number if all networks share it, else one for each, float64 `(N,)`."""
+        found: dict[str, float | Tensor] = {}
+        for name in RATES:
+            values = [getattr(e, name) for e, _ in self.members for _ in range(e.replicates)]
+            agree = len(set(values)) == 1
+            found[name] = values[0] if agree else torch.tensor(values, dtype=torch.float64)
+        return found
+
+
+def family_shape(e: Experiment) -> Hashable:
+    """Return what experiments must have in common to train in one stack."""
+    settings = e.settings()
+    shared = (value for name, value in settings.items() if name not in PER_NETWORK)
+    return *shared, *(bool(settings[name]) for name in SWITCHES)
