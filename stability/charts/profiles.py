@@ -12,8 +12,8 @@ from stability.records.experiment import Experiment
 from stability.text import join_words
 
 PROFILE_TITLES = {
-    "signal": "Signal by layer: RMS of z (log)",
-    "signal_gradient": "Signal gradient by layer: RMS of dL/dz (log)",
+    "signal": "Signal by layer: RMS of z (log, dashed: theory)",
+    "signal_gradient": "Signal gradient by layer: RMS of dL/dz (log, dashed: theory)",
     "weight_gradient": "Weight gradient by layer: norm of dL/dW (log)",
 }
 
