@@ -68,6 +68,7 @@ def main() -> None:
         st.html(cards.heading_html(session.greeting), width="content")
         if not presenting:
             bench_tabs(session)
+        server.components[page_layout.WAKE](key=page_layout.WAKE, on_back_change=lambda: None)
     notices(session)
     if session.lesson:
         parts |= open_lesson(server, session, session.lesson)

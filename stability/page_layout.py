@@ -23,6 +23,7 @@ MAP, MAP_NOTES = "map", "map_notes"
 CLOSER_CHART = "closer_chart"
 SETTING = "setting"  # the prefix of the keys of the rows of all settings
 TOP = "top"
+WAKE = "wake"  # unseen
 ABOVE = "above"
 NETWORK = "network"
 VERDICTS = "verdicts"

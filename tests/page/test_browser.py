@@ -525,3 +525,21 @@ def test_the_picture_of_the_readme_can_be_taken(page, server, request, tmp_path)
     assert 20_000 < picture.stat().st_size < 250_000
     if request.config.getoption("--update-docs", default=False):
         shutil.copy(picture, ROOT / "docs" / "page.png")
+
+
+def test_the_script_wakes_when_the_line_is_back_so_that_the_next_touch_counts(page, server):
+    lines = []
+    page.on("websocket", lambda line: lines.append(line))
+    open_page(page, server, SMALL)
+    expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
+    with lines[-1].expect_event("framesent"):
+        page.evaluate(
+            """async () => {
+                const page = document.querySelector("[data-test-connection-state=CONNECTED]");
+                for (const state of ["CONNECTING", "CONNECTED"]) {
+                    page.setAttribute("data-test-connection-state", state);
+                    await new Promise(requestAnimationFrame);
+                }
+            }"""
+        )

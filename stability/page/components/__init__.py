@@ -1,8 +1,9 @@
-"""Five components that Streamlit lacks, and the style sheets of the page.
+"""Six components that Streamlit lacks, and the style sheets of the page.
 
 The playback shows any step of a run; the legend of the charts isolates a scheme; a button copies
-the link; links open a lesson within the session; cells say which one of a map was clicked. Each has
-its HTML, CSS and JavaScript beside this file; `shared_value.js` stands before all of them.
+the link; links open a lesson within the session; cells say which one of a map was clicked; an
+unseen one wakes the script when the server is back. Each has its HTML, CSS and JavaScript beside
+this file; `shared_value.js` stands before all of them.
 """
 
 from collections.abc import Mapping
@@ -18,5 +19,5 @@ def read_component(name: str) -> Mapping[str, str]:
     return {"html": html, "css": css, "js": shared + js}
 
 
-NAMES = "playback", "legend", "copy_link", "links", "cells"
+NAMES = "playback", "legend", "copy_link", "links", "cells", "wake"
 COMPONENTS = {name: read_component(name) for name in NAMES}
