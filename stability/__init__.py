@@ -12,7 +12,7 @@ True
 {'v': '1', 'schemes': 'xavier_normal,he_normal', 'depth': '10', 'steps': '2'}
 """
 
-from stability import script
+from stability import cells, script
 from stability.diagnosis.trials import Cure, cures
 from stability.diagnosis.verdicts import Verdict, current_verdicts, forecast
 from stability.engine import runs
@@ -28,7 +28,7 @@ from stability.theory.prediction import predict
 
 __all__ = [
     "Cure", "Diagnosis", "Experiment", "Measurement", "Product", "Run", "Sweep", "WatchedTraining",
-    "cures", "diagnose", "forecast", "measure", "predict", "repair", "script", "watch",
+    "cells", "cures", "diagnose", "forecast", "measure", "predict", "repair", "script", "watch",
 ]  # fmt: skip
 
 

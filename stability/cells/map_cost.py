@@ -1,24 +1,76 @@
 """The cost of a map before it is computed, and the nearest map that costs less."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import product
 
-from stability.engine.cost import Cost, nearest_that_fits, replace_and_mend, training_cost
+from stability.cells.groups import most_in_group
+from stability.engine.cost import (
+    Cost,
+    nearest_that_fits,
+    replace_and_mend,
+    state_bytes,
+    training_cost,
+)
+from stability.engine.family import PER_NETWORK
+from stability.engine.training_terms import CALLS, blocks_of, draw_calls, sample_calls, step_calls
+from stability.records.experiment import Experiment
+from stability.records.step_sampling import sampled_steps
 from stability.records.sweep import Sweep
+from stability.records.sweep_axis import SCHEME_VALUE
 
 SAMPLED_VALUES = 6  # of an axis, ends included: costs change smoothly between them
 FEWEST_CELLS = 8  # a side: a coarser map shows little, so steps are lowered before that
 
 
 def sweep_cost(sweep: Sweep) -> Cost:
-    """Return the cost of all cells of a map, each computed by itself."""
+    """Return the cost of all cells of a map, those of one shape in stacks."""
     values = product(*map(sampled_values, (sweep.x_values, sweep.y_values)))
-    costs = [training_cost(sweep.experiment_at(*pair)) for pair in values]
+    alike = cells_of_one_shape(sweep)
+    costs = [cost_of_cell(sweep.experiment_at(*pair), alike) for pair in values]
     cells = (sweep.length + 1) / len(costs)
     return Cost(
         calls=round(cells * sum(cost.calls for cost in costs)),
         operations=round(cells * sum(cost.operations for cost in costs)),
         bytes=max(cost.bytes for cost in costs),
+    )
+
+
+def cells_of_one_shape(sweep: Sweep) -> int:
+    """Return how many cells of a map differ only in settings that each network has of its own."""
+    axes = {sweep.x: sweep.x_values, sweep.y: sweep.y_values}
+    own = PER_NETWORK | {SCHEME_VALUE}
+    return math.prod(len(values) for name, values in axes.items() if name in own)
+
+
+def cost_of_cell(e: Experiment, alike: int) -> Cost:
+    """Return the share of a cell in the cost of its stack, and all the bytes of the stack.
+
+    Of `alike` cells as many as fill a group train together. Blocks and layers are called once for
+    all of them, single matrices as often as there are.
+    """
+    cells, alone = min(alike, most_in_group(e)), training_cost(e)
+    blocks = blocks_of(e, e.batch, cells * e.network_count) / blocks_of(e, e.batch)
+    own = calls_of_matrices(e)
+    return Cost(
+        calls=math.ceil(own + (alone.calls - own) * blocks / cells),
+        operations=alone.operations,
+        bytes=alone.bytes + (cells - 1) * state_bytes(e),
+    )
+
+
+def calls_of_matrices(e: Experiment) -> float:
+    """Return the part of the calls of a training run that is in proportion to its networks."""
+    counted = (
+        (1, draw_calls(e)),
+        (e.steps + 1, step_calls(e)),
+        (len(sampled_steps(e.steps)), sample_calls(e)),
+    )
+    return sum(
+        times * amount * CALLS[name]
+        for times, terms in counted
+        for name, amount in terms.items()
+        if name.endswith("matrix")
     )
 
 

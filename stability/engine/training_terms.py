@@ -75,10 +75,10 @@ CACHED_WEIGHTS = 2**18  # of all networks: more of them leave the cache before t
 AVERAGES: Terms = {"activation": 170.0, "normalization": 210.0, "optimizer": 70.0}
 
 
-def blocks_of(e: Experiment, examples: int) -> int:
-    """Return how many blocks of networks compute so many examples."""
+def blocks_of(e: Experiment, examples: int, networks: int | None = None) -> int:
+    """Return how many blocks compute so many examples, of all networks or of so many like them."""
     widest = max(layer.fan_out for layer in e.layers)
-    return -(-e.network_count // max(1, BLOCK_NUMBERS["cpu"] // (examples * widest)))
+    return -(-(networks or e.network_count) // max(1, BLOCK_NUMBERS["cpu"] // (examples * widest)))
 
 
 def weight_count(e: Experiment) -> int:

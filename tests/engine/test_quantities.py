@@ -142,7 +142,7 @@ def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, torch.Te
     watch = LayerWatch(e.phi)
     for z in passed.z:
         watch.forward(z)
-    watch.backward(passed.output)
+    watch.backward(passed.z[-1])
     for u, h in zip(reversed(passed.u), reversed(passed.h), strict=True):
         watch.backward(u)
         watch.slopes(e.phi.dphi(u, h), u)
