@@ -95,7 +95,8 @@ def main_area(server: Server, session: Session, parts: Containers) -> None:
     if obstacle:
         return
     if not (fits or refusals.can_show_start(server, session)):
-        with st.container(key=page_layout.RIGHT_CHART):
+        chart = page_layout.left_key(session.page.view.bench)
+        with st.container(key=page_layout.SHARED_SCHEME), held_container(st, chart):
             draw_pieces(*refusals.foretold_pieces(session))
     else:
         try:

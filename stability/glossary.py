@@ -33,6 +33,11 @@ GLOSSARY: Mapping[str, str] = {
     "edge of chaos": "Where chi_1 is 1. Below it gradients vanish and inputs become alike; above "
     "it gradients explode and the smallest difference grows.",
     "reach": "The number of layers through which a network can still tell its inputs apart.",
+    "ξ": "The number of layers over which a wide network forgets a difference between two inputs "
+    "by a factor of e. About six of them is how deep information survives (Schoenholz et al. "
+    "2017).",
+    "map": "A picture of what becomes of networks over two settings: each cell is one experiment, "
+    "trained to its end.",
     "symmetry": "A change of the weights that leaves the output as it is, such as swapping two "
     "units of a layer with all of their weights.",
     "singular value": "The factor by which a matrix stretches one of its own directions.",

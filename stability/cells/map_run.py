@@ -5,6 +5,7 @@ from itertools import product
 
 from stability.cells.cell import Cell
 from stability.cells.computation import cells_in_steps
+from stability.cells.map_cost import sampled_values
 from stability.engine.cost import state_bytes
 from stability.engine.runs import Stream
 from stability.records.experiment import Experiment
@@ -25,14 +26,15 @@ class MapRun(Stream[Sweep, Cell]):
 
     def __init__(self, sweep: Sweep):
         super().__init__(sweep, sweep.length, cells_in_steps)
-        cells = product(sweep.x_values, sweep.y_values)
-        self._all_layers = sum(layers_of(sweep.experiment_at(*values)) for values in cells)
+        pairs = [*product(*map(sampled_values, (sweep.x_values, sweep.y_values)))]
+        layers = [layers_of(sweep.experiment_at(*pair)) for pair in pairs]
+        self._all_layers = sum(layers) / len(layers) * (sweep.length + 1)
 
     @property
     def seconds_left(self) -> float:
         """About how long the cells that are missing take, by the time that the others took."""
         done = sum(layers_of(cell.experiment) for cell in list(self.measurements))
-        return self.seconds * (self._all_layers / done - 1) if done else math.nan
+        return self.seconds * max(0.0, self._all_layers / done - 1) if done else math.nan
 
     def _count_bytes(self) -> int:
         state = 0 if self.finished or not self.seconds else state_bytes(self.record.base)

@@ -127,13 +127,16 @@ def theory_lines(kind: MapKind) -> list[alt.Chart]:
     look: dict[str, Any] = {"clip": True, "tooltip": None, "strokeCap": "butt"}
     dashes = alt.Scale(domain=[*BORDER_DASHES], range=[*BORDER_DASHES.values()])
     text = base.transform_filter("datum.text").encode(text=alt.Text("text:N"))
-    right = alt.ExprRef("datum.x > (x_range[0] + x_range[1]) / 2 ? 'right' : 'left'")
+    # The ends of depth scales lie at the right of a map, where half a cell is free for a word.
+    is_left = "datum.line == 'edge' && datum.x > (x_range[0] + x_range[1]) / 2"
+    where: dict[str, Any] = {"align": alt.ExprRef(f"{is_left} ? 'right' : 'left'"), "fontSize": 12}
+    where |= {"dx": alt.ExprRef(f"{is_left} ? -6 : 5"), "fontWeight": "bold", "color": ink}
     return [
         lines.mark_line(**look, color=page, strokeWidth=4, opacity=0.7),
         lines.mark_line(**look, color=ink, strokeWidth=1.6).encode(
             strokeDash=alt.StrokeDash("line:N", scale=dashes, legend=None)
         ),
-        *panels.outlined_text(text, align=right, dx=-6, dy=-9, fontSize=12, tooltip=None),
+        *panels.outlined_text(text, **where, tooltip=None),
     ]
 
 

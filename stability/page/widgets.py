@@ -54,7 +54,7 @@ def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
         del actions[2]
     if not session.opens_run:
         del actions[:-1]
-    buttons = cancel_buttons(session)
+    buttons = [] if idle else cancel_buttons(session)
     for label, icon, action, help in actions:
         disabled, key = idle and action == session.pin, f"{SMALL_BUTTON}_{icon}"
         buttons.append(button(label, icon, action, key, f"{label}: {help}", disabled=disabled))

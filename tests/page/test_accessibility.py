@@ -24,6 +24,7 @@ from stability.records.view import BENCH_LINKS
 pytestmark = pytest.mark.browser
 SMALL = "depth=4&width=8&features=8&samples=64&batch=8&steps=12&seed=51"
 FEW = "bench=product&n=3&count=12&replicates=5"
+MAP = "bench=map&x_cells=3&y_cells=3&y_range=2,4&steps=4&width=8&samples=64&batch=8"
 LESSON = next(iter(all_lessons()))
 STATES = {
     "first visit": "",
@@ -46,6 +47,7 @@ STATES |= {
     f"your network, {key}": f"bench=network&section={key}"
     for key in BENCH_LINKS["network"].sections
 }
+STATES |= {f"map, {key}": f"{MAP}&section={key}" for key in BENCH_LINKS["map"].sections}
 STATES |= {f"products, {key}": f"{FEW}&section={key}" for key in BENCH_LINKS["product"].sections}
 ALLOWED: dict[tuple[str, str], str] = {}  # rule of axe and selector: the reason why it may stay
 GRAVE = {"serious", "critical"}

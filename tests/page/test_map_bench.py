@@ -1,12 +1,16 @@
-"""The bench "Map" without a browser: its answer, its settings, its cells on the Train bench."""
+"""The bench "Map": its answer, its settings, its cells on the Train bench; last in a browser."""
 
 import json
+import re
 from contextlib import closing
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 from app_pages import cards, charts, look_closer, notices, press, query, sound, state
 from app_pages import page as open_page
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
 from small_maps import SMALL_MAP, computed, small_sweep
 from streamlit.testing.v1 import AppTest
 
@@ -258,3 +262,38 @@ def test_a_map_that_takes_too_long_is_refused_with_what_fits_and_keeps_its_borde
     assert "columns" in use
     assert charts(at)["cells"].num_rows == 0
     assert charts(at)["border"].num_rows
+
+
+# In a browser
+
+
+def cell_count(page: Tab) -> int:
+    """How many cells the map in a browser knows."""
+    return page.evaluate("(rows('cells') ?? []).filter((row) => row.computed).length")
+
+
+@pytest.mark.browser
+def test_a_map_fills_in_and_a_click_on_a_cell_trains_it_beside_its_neighbours(page: Tab, server):
+    page.goto(f"{server.url}?{urlencode(SMALL_MAP | {'steps': '60', 'width': '16'}, safe=',')}")
+    page.wait_for_function("(rows('cells') ?? []).length === 9")
+    expect(page.get_by_text("all 9 cells")).to_be_visible()
+    page.wait_for_function("rows('cells').every((row) => row.computed)")
+    page.wait_for_function("document.querySelector('canvas.marks')")
+    box = page.locator("canvas.marks").bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"])
+    expect(page.get_by_role("heading", name="Scaled normal 1.75")).to_be_visible()
+    assert "scaled_normal" in page.url
+    assert "bench=map" not in page.url
+
+
+@pytest.mark.browser
+def test_a_map_is_cancelled_and_resumed_where_it_stood(page: Tab, server):
+    link = SMALL_MAP | {"x_cells": "9", "y_cells": "9", "steps": "400", "y_range": "20,40"}
+    page.goto(f"{server.url}?{urlencode(link, safe=',')}")
+    page.wait_for_function("(rows('cells') ?? []).some((row) => row.computed)")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text(re.compile(r"^\d+ of \d+ cells, stopped$"))).to_be_visible()
+    known = cell_count(page)
+    assert 0 < known < 81
+    page.get_by_role("button", name="Resume").click()
+    page.wait_for_function(f"rows('cells').filter((row) => row.computed).length > {known}")

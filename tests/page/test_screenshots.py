@@ -12,6 +12,7 @@ from itertools import cycle, product
 from pathlib import Path
 
 import pytest
+from conftest import PATIENCE
 from local_server import ROOT, Server, served
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -27,6 +28,8 @@ FUNCTIONS = (
     "dataset=moons&depth=6&width=32&optimizer=adam&learning_rate=0.003"
     "&schemes=he_normal,xavier_normal,zeros"
 )
+
+MAP = "bench=map&x_cells=11&y_cells=8&steps=50&width=16&batch=16&learning_rate=0.1&y_range=2,44"
 
 
 def until_finished(page: Page) -> None:
@@ -48,6 +51,10 @@ def pause(page: Page) -> None:
 def scroll_to_functions(page: Page) -> None:
     until_finished(page)
     page.get_by_text("The first network of each initialization").scroll_into_view_if_needed()
+
+
+def until_mapped(page: Page) -> None:
+    expect(page.get_by_text("all 88 cells")).to_be_visible(timeout=4 * PATIENCE)
 
 
 def clear_all(page: Page) -> None:
@@ -86,6 +93,7 @@ STATES: dict[
     "lesson": ("lesson=vanishing-sigmoid&answer=3", until_visible("Holds here:")),
     "present": ("lesson=vanishing-sigmoid&answer=shown&view=present", until_visible("Holds here:")),
     "network": ("bench=network", until_visible("Vanishing")),
+    "map": (MAP, until_mapped),
     "products": ("bench=product&section=healing", until_visible("factor 100 of 100")),
 }
 
