@@ -71,11 +71,16 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 def with_faults(finding: Finding, e: Experiment) -> Finding:
-    """Return the finding with the faults that may be its cause, which are repaired first."""
+    """Return the finding with the faults that may be its cause, which are repaired first.
+
+    They stand behind its first sentence, before the symptoms.
+    """
     if finding.word == "learns":
         return finding
     found = list(faults_of(e))
-    sentence = "".join([finding.sentence, *(as_sentence(clause) for _, clause in found)])
+    happened, dot, symptoms = finding.sentence.partition(". ")
+    causes = "".join(as_sentence(clause) for _, clause in found)
+    sentence = f"{happened}.{causes} {symptoms}" if dot else f"{happened}{causes}"
     repairs = tuple(fault.repair for fault, _ in found)
     return replace(finding, sentence=sentence, cure=repairs + finding.cure)
 
