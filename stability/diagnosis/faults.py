@@ -1,7 +1,7 @@
 """Faults that lie in the data or the settings, whatever the initialization, and their repair.
 
-To add one, add a row: its sentence stands in the verdict on a network that does not learn, its repair
-is the first suggestion, and the search for a cure and the audit try it.
+To add one, add a row: its sentence stands in the verdict on a network that does not learn, its
+repair is the first suggestion, and the search for a cure and the audit try it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
