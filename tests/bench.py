@@ -1,8 +1,8 @@
 """The promises of speed and memory, measured: `python tests/bench.py [sections] [--quick]`.
 
-A quiet machine helps. By name alone come `settings --against ANOTHER_CHECKOUT`, and `cost`, which
-fits the weights of `stability/engine/training_terms.py`. `table --write` puts its table into the
-README.
+A quiet machine helps. By name alone come `settings --against ANOTHER_CHECKOUT`, `cells`, which
+starts a cluster of two workers, and `cost`, which fits the weights of
+`stability/engine/training_terms.py`. `table --write` puts its table into the README.
 
 What is compared runs side by side in this one process, in turns, on one thread; medians over the
 turns, their range behind. Time is processor time, so that other programs on the machine count
@@ -30,6 +30,7 @@ import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import streamlit as st  # noqa: E402
 import torch  # noqa: E402
+from bench_cells import cells  # noqa: E402
 from bench_cost import cost  # noqa: E402
 from bench_diagnose import diagnosis  # noqa: E402
 from bench_engine import table  # noqa: E402
@@ -79,6 +80,7 @@ def main(arguments: list[str]) -> int:
     print(f"{'':<70} {'median':>8} {'':<7} {'range':<18} {'promised':<14} kept")
     sections = {part.__name__: part for part in SECTIONS} | {
         "table": partial(table, write=options.write),
+        "cells": cells,
         "cost": cost,
         "settings": partial(settings, against=options.against),
     }
@@ -93,7 +95,7 @@ def main(arguments: list[str]) -> int:
 
 def parsed(arguments: list[str]) -> Namespace:
     parser = ArgumentParser(description="The promises of speed and memory, measured.")
-    names = [part.__name__ for part in SECTIONS] + ["settings", "cost"]
+    names = [part.__name__ for part in SECTIONS] + ["settings", "cells", "cost"]
     parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer turns")
     parser.add_argument("--write", action="store_true", help="put the table into the README")

@@ -1,5 +1,5 @@
 """The setting that all tests share: one thread, so that nothing depends on how many cores are free,
-Hypothesis without a clock, and a browser on a server of their own.
+no cache, Hypothesis without a clock, and a browser on a server of their own.
 """
 
 import os
@@ -24,6 +24,7 @@ window.newest = () => Math.max(-1, ...(rows('bands') ?? []).map((row) => row.ste
 """
 
 torch.set_num_threads(1)
+os.environ["STABILITY_CACHE"] = "off"  # no test finds what another one, or its user, has computed
 expect.set_options(timeout=PATIENCE)
 settings.register_profile("local", deadline=None)
 settings.register_profile(

@@ -29,12 +29,15 @@ class LocalCluster:
         if not self.scheduler or self.scheduler.poll() is not None:
             self.end()
             port = self.address.rpartition(":")[2]
-            self.scheduler = self._dask("scheduler", "--host", "127.0.0.1", "--port", port)
+            self.scheduler = self._dask(
+                "scheduler", "--host", "127.0.0.1", "--port", port, "--idle-timeout", "600"
+            )
             self._until_it_listens()
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < workers:
-            options = "--no-nanny", "--nthreads", "1", "--local-directory", str(self.folder)
-            self.workers.append(self._dask("worker", self.address, *options))
+            options = "--no-nanny", "--nthreads", "1", "--death-timeout", "60"
+            folder = "--local-directory", str(self.folder)
+            self.workers.append(self._dask("worker", self.address, *options, *folder))
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(workers, timeout=SECONDS_TO_START)
 

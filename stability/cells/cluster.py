@@ -101,6 +101,8 @@ class Submissions(Generic[Item, Result]):
     def fill_up(self, items: Iterator[Item]) -> bool:
         """Submit as many more items as the cluster has room for. Return False at the end of all."""
         room = max(ITEMS_A_THREAD * self._count_threads() - len(self.items), 0)
+        if self.client.status != "running":  # an item that cannot be submitted is not taken
+            raise self._end()
         for item in islice(items, room):
             arguments = engine_version(), self.work, item
             future = self.client.submit(run_on_worker, *arguments, pure=False)

@@ -1,6 +1,8 @@
 """A map as a stream, which many read, and which gives way to shorter ones."""
 
 import math
+import os
+from collections.abc import Iterator
 from itertools import product
 
 from stability.cells.cell import Cell
@@ -25,10 +27,25 @@ class MapRun(Stream[Sweep, Cell]):
     gives_way = True
 
     def __init__(self, sweep: Sweep):
-        super().__init__(sweep, sweep.length, cells_in_steps)
+        super().__init__(sweep, sweep.length, self._cells)
+        self.notices: list[str] = []  # sentences for those who look at this map
         pairs = [*product(*map(sampled_values, (sweep.x_values, sweep.y_values)))]
         layers = [layers_of(sweep.experiment_at(*pair)) for pair in pairs]
         self._all_layers = sum(layers) / len(layers) * (sweep.length + 1)
+
+    def _cells(self, sweep: Sweep) -> Iterator[Cell | None]:
+        """Yield the cells that are there, as a source that starts anew must, then the others.
+
+        Which cells are known on disk or completed by a cluster first differs from start to start.
+        """
+        there = list(self.measurements)
+        yield from there
+        seen = {(cell.x, cell.y) for cell in there}
+        # Whoever reaches a scheduler can run any program on it, so no link names one.
+        scheduler = os.environ.get("STABILITY_SCHEDULER")
+        for cell in cells_in_steps(sweep, scheduler, notify=self.notices.append):
+            if cell is None or (cell.x, cell.y) not in seen:
+                yield cell
 
     @property
     def seconds_left(self) -> float:

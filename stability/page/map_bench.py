@@ -32,7 +32,8 @@ class MapScene:
         return cells
 
     def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
-        return {Slot.CARDS: paragraphs([answer_sentence(self.sweep, self.cells(count))])}
+        answer = answer_sentence(self.sweep, self.cells(count))
+        return {Slot.CARDS: paragraphs([answer, *self.look.stream.notices])}
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
         notes = map_notes(self.sweep, self.look.stream.finished)

@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 
@@ -9,11 +11,51 @@ import pytest
 from distributed import Client
 from local_cluster import LocalCluster, local_cluster
 from local_server import free_port
+from small_runs import small
 
-from stability.cells import cluster
+from stability.cells import cluster, computation
+from stability.cells.cell import Cell
 from stability.cells.cluster import ClusterError, map_on_cluster
+from stability.cells.computation import compute
+from stability.cells.groups import groups_of
+from stability.cells.outcome_cache import OutcomeCache
+from stability.records.sweep import Sweep
 
 pytestmark = pytest.mark.load
+SWEEP = Sweep(
+    base=small(schemes=("scaled_normal",), activation="tanh", width=16),
+    x_range=(0.5, 3), x_cells=6, y_range=(2, 21), y_cells=20,
+)  # fmt: skip
+
+
+def by_place(cells: Iterable[Cell]) -> dict[tuple[float, float], Cell]:
+    """Cells by their values; none comes twice."""
+    listed = list(cells)
+    found = {(cell.x, cell.y): cell for cell in listed}
+    assert len(found) == len(listed)
+    return found
+
+
+@contextmanager
+def calls(*names: str) -> Iterator[list[str]]:
+    """The calls of these functions that `compute` makes, by name."""
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            real = getattr(computation, name)
+            patch.setattr(computation, name, partial(noted, made, name, real))
+        yield made
+
+
+def noted(made: list[str], name: str, real, *arguments):
+    made.append(name)
+    return real(*arguments)
+
+
+@pytest.fixture(scope="module")
+def here() -> dict[tuple[float, float], Cell]:
+    """The map as this process computes it."""
+    return by_place(compute(SWEEP, cache=None))
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +110,37 @@ def test_an_address_where_no_scheduler_answers_is_named(address):
     address = address.format(free_port())
     with pytest.raises(ClusterError, match=f"No Dask scheduler answers at {address} "):
         next(map_on_cluster(math.sqrt, iter([4]), address))
+
+
+def test_a_map_from_a_cluster_is_the_map_from_here_and_a_second_one_trains_nothing(
+    running, here, tmp_path
+):
+    cache = OutcomeCache(tmp_path / "cells.sqlite")
+    assert by_place(compute(SWEEP, running.address, cache, pytest.fail)) == here
+    with calls("map_on_cluster", "train_in_steps") as made:
+        assert by_place(compute(SWEEP, None, cache, pytest.fail)) == here
+        assert by_place(compute(SWEEP, running.address, cache, pytest.fail)) == here
+    cache.close()
+    assert not made
+
+
+def test_a_worker_that_is_killed_half_way_loses_nothing(running, here):
+    cells = compute(SWEEP, running.address, None, pytest.fail)
+    first = next(cells)
+    running.workers[0].kill()
+    assert by_place([first, *cells]) == here
+
+
+def test_when_the_scheduler_is_killed_finished_cells_are_kept_and_the_rest_is_computed_here(
+    running, here, tmp_path
+):
+    cache, notices = OutcomeCache(tmp_path / "cells.sqlite"), []
+    cells = compute(SWEEP, running.address, cache, notices.append)
+    first = next(cells)
+    running.scheduler.kill()
+    with calls("train_in_steps") as made:
+        assert by_place([first, *cells]) == here
+    lost = f"The connection to the scheduler at {running.address} is lost."
+    assert notices == [f"{lost} The cells that are missing are computed here."]
+    assert 0 < len(made) < len(list(groups_of(SWEEP)))
+    cache.close()
