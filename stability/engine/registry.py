@@ -13,6 +13,7 @@ from stability.engine.cost import Cost
 from stability.engine.runs import Stream
 
 AnyStream = Stream[Any, Any]
+STREAM_BYTES = 30_000  # of any stream besides its measurements: its record and its tables
 COMPUTATION_BYTES = 4096  # of a finished computation, whose result the function caches
 # Seconds until a reader is first shown what it follows. A run that ends within the second is shown
 # once, at its end, and does not flicker past.
@@ -206,7 +207,7 @@ class Registry:
     def _count_bytes(self, stream: AnyStream) -> None:
         """Update the total for a stream that grew. The caller holds the lock."""
         if self._streams.get(stream.record) is stream:  # otherwise it was dropped meanwhile
-            before, self._bytes[stream] = self._bytes[stream], stream.nbytes
+            before, self._bytes[stream] = self._bytes[stream], stream.nbytes + STREAM_BYTES
             self.total_bytes += self._bytes[stream] - before
         if stream.is_over:  # so that the next one starts at once
             self._changed.notify_all()

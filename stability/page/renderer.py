@@ -6,6 +6,7 @@ A container is what Streamlit calls a delta generator; nothing here needs to kno
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
+from html import escape
 from itertools import zip_longest
 from typing import Any
 
@@ -132,7 +133,7 @@ class Renderer:
         ]
         for words, buttons in rows:
             row = self.containers[Slot.SECTION].container(**DOWNLOAD_ROW)
-            draw_piece(row, Element("html", words, {"width": "content"}))
+            draw_piece(row, Element("html", escape(words), {"width": "content"}))
             for one in buttons:
                 draw_piece(row, one)
 

@@ -4,6 +4,12 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+# The beginnings of links, of `:smile:` and `:material/home:`, and of `->`, `<=` and the like.
+REPLACED = (
+    r"(?i)https?(?=:)|www(?=\.)|@|:(?=[\w/+-]+:)"
+    r"|(?<!\S)<(?=->(?!\S))|(?<!\S)[-<>~](?=[->=](?!\S))"
+)
+
 
 def sentence_html(sentence: str) -> str:
     """Return a sentence as HTML: `10^-12.5` with a raised power, and no line break within 3e-5."""
@@ -23,9 +29,10 @@ def sentences_html(sentences: Iterable[str]) -> str:
 def escape_markdown(text: str) -> str:
     """Return text that Markdown shows as it is.
 
-    A word joiner, which has no width, breaks up what Markdown would turn into a link.
+    A word joiner, which has no width, breaks up what Markdown would turn into a link, and what
+    Streamlit would turn into a picture or an arrow even where it is escaped.
     """
-    text = re.sub(r"(?i)https?(?=:)|www(?=\.)|@", "\\g<0>\u2060", text)
+    text = re.sub(REPLACED, "\\g<0>\u2060", text)
     return "".join(
         f"\\{letter}" if letter in r"\`*_{}[]()<>#+-!|$:~^" else letter for letter in text
     )
