@@ -97,7 +97,7 @@ def build_map(kind: MapKind) -> alt.VConcatChart:
     )
     crosses = panels.data_set("cells").transform_filter("datum.diverged && datum.computed")
     crosses = crosses.mark_point(
-        shape="cross", angle=45, filled=True, size=22, opacity=0.6, clip=True, tooltip=None,
+        shape="cross", angle=45, filled=True, size=50, opacity=0.6, clip=True, tooltip=None,
         color=alt.ExprRef("background"),
     ).encode(x=position("x", kind.x, "x_value"), y=position("y", kind.y, "y_value"))  # fmt: skip
     outline = base.transform_filter("datum.cell == cell_at").mark_rect(

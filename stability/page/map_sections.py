@@ -42,7 +42,7 @@ def cut_pieces(sweep: Sweep, run: MapRun, view: View, count: int) -> list[Piece]
 
 
 def cell_pieces(sweep: Sweep, run: MapRun, view: View, count: int) -> list[Piece]:
-    """Return a table of all cells, the best first, with a button that opens each on Train."""
+    """Return a table of all cells, the lowest row first, and buttons that open each on Train."""
     cells = run.measurements[:count]
     rows = frames.cell_frame(sweep, cells)
     columns, places = rows.pop("column"), rows.pop("row")
