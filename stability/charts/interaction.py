@@ -260,7 +260,7 @@ def title_at_pointer(title: str, along: str) -> alt.ExprRef:
     if shorter != title:
         at_rest = f"({channels.first_that_holds(whole, json.dumps(shorter))})"
     if along == "layer":
-        at_rest += " + (step_shown ? ', step ' + step_shown : '')"
+        at_rest += " + (step_shown ? ', step ' + step_shown : at_end)"
     wording = channels.first_that_holds(pointed, "''")
     at_pointer = f"({wording}) + '{along} ' + at"
     nothing = "'\u00a0'"  # as high as words are

@@ -7,7 +7,7 @@ import altair as alt
 from stability.charts import channels, interaction, panels
 from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
 from stability.charts.spec_cache import Filling, chart_and_spec
-from stability.frames.run_panels import DEPTH_PANELS, panels_shown
+from stability.frames.run_panels import DEPTH_PANELS, FORETOLD_PANELS, panels_shown
 from stability.records.experiment import Experiment
 from stability.text import join_words
 
@@ -23,7 +23,8 @@ def fill_depth(
 ) -> Filling[RunKind]:
     """Return the filling of a depth chart; the first of the `panels` is the largest."""
     shown = panels_shown(experiment, panels, DEPTH_PANELS)
-    return fill_run_chart(experiment, pins, "layer", shown)
+    at_end = "" if tuple(panels) == FORETOLD_PANELS else ", last step"  # nothing is measured
+    return fill_run_chart(experiment, pins, "layer", shown, at_end=at_end)
 
 
 def build_depth(kind: RunKind) -> alt.VConcatChart:

@@ -131,7 +131,7 @@ def strip_gradient(values: np.ndarray) -> str:
 
 def claim_html(reading: ClaimReading) -> str:
     """Return a lesson's claim with the numbers that were measured, and whether it holds."""
-    word = {True: "Holds here", False: "Does not hold here", None: "Undecided"}[reading.holds]
+    word = {True: "Measured here", False: "Does not hold here", None: "Undecided"}[reading.holds]
     marks = {True: "✓", False: "✗", None: "…"}
     holds = [true for _, true in reading.lines]
     exact = [f"{marks[true]} {line}" for line, true in reading.lines]

@@ -105,7 +105,7 @@ def answer_feedback(lesson: Lesson, choice: str) -> tuple[str, str]:
     reply says what the course has taught.
     """
     is_right = answered_rightly(lesson, choice)
-    word = {True: "✓ Right", False: "✗ Not quite", None: "The answer"}[is_right]
+    word = {True: "✓ Right", False: "✗ Not quite. The answer", None: "The answer"}[is_right]
     answer = lesson.answer[:1].lower() + lesson.answer[1:]
     paragraphs = [lesson.prose]
     if is_right is False:

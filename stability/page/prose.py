@@ -21,8 +21,8 @@ COURSE_END = (
 )
 MARKS_NOTE = "Your answers are kept in this browser only."
 DASHED_NOTE = (
-    "Dashed: predicted before training. Shaded: nine of ten such networks lie here (drawn where it "
-    "can be computed)."
+    "Solid: measured at the step that the titles name. Dashed: predicted for step 0, before "
+    "training. Shaded: nine of ten such networks lie here (drawn where it can be computed)."
 )
 STRETCH_NOTE = (
     "A small change of the input can point in as many directions as there are units. The curve "

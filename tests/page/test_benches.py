@@ -68,7 +68,7 @@ def test_a_claim_is_read_once_what_it_needs_beside_the_run_is_computed():
     moves.train()
     gains.train()
     (reading,) = look.claim.pieces(run, 4).values()
-    assert "<b>Holds here:</b>" in reading.content
+    assert "<b>Measured here:</b>" in reading.content
     refused = open_claim(claim, look.page, lambda cost: False)
     assert not refused.probes
     assert list(refused.pieces(run, 4).values()) == [paragraphs([TOO_LARGE])]

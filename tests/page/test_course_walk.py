@@ -20,7 +20,7 @@ def test_a_student_walks_the_whole_course(page, server):
         page.wait_for_url(f"**/?lesson={lesson.key}&*")
         expect(page.locator("canvas")).to_have_count(0)
         page.get_by_role("button", name=lesson.answer, exact=True).click()
-        expect(page.get_by_text("Holds here:")).to_be_visible()
+        expect(page.get_by_text("Measured here:")).to_be_visible()
         expect(page.get_by_text("Right:")).to_be_visible()
         expect(page.locator("canvas").first).to_be_visible()
         expect(page.locator(".katex-error")).to_have_count(0)
@@ -43,7 +43,7 @@ def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, serv
     key = list(all_lessons())[1]
     page.goto(f"{server.url}?lesson={key}")
     page.get_by_role("button", name="Just show me").click()
-    expect(page.get_by_text("Holds here:")).to_be_visible()
+    expect(page.get_by_text("Measured here:")).to_be_visible()
     page.get_by_role("slider", name="Depth").press("ArrowLeft")
     page.wait_for_url("**depth=*")
     elsewhere = browser.new_context()

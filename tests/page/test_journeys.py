@@ -81,7 +81,7 @@ def test_keys_walk_through_a_lesson_and_to_the_next_before_a_room(page, server):
     expect(page.get_by_role("button", name=FIRST.options[0])).to_be_visible()
     press(page, "Space", "Show me")
     expect(page.get_by_text("The answer:")).to_be_visible()
-    expect(page.get_by_text("Holds here:")).to_be_visible()
+    expect(page.get_by_text("Measured here:")).to_be_visible()
     expect(page.locator("canvas").first).to_be_visible()
     press(page, "ArrowDown", "Next")
     expect(page.get_by_text(SECOND.question[:20])).to_be_visible()

@@ -90,8 +90,11 @@ STATES: dict[
         until_visible("This run would take about"),
     ),
     "learned": (f"{FUNCTIONS}&section=learned&seed=76", scroll_to_functions),
-    "lesson": ("lesson=vanishing-sigmoid&answer=3", until_visible("Holds here:")),
-    "present": ("lesson=vanishing-sigmoid&answer=shown&view=present", until_visible("Holds here:")),
+    "lesson": ("lesson=vanishing-sigmoid&answer=3", until_visible("Measured here:")),
+    "present": (
+        "lesson=vanishing-sigmoid&answer=shown&view=present",
+        until_visible("Measured here:"),
+    ),
     "network": ("bench=network", until_visible("Vanishing")),
     "map": (MAP, until_mapped),
     "products": ("bench=product&section=healing", until_visible("factor 100 of 100")),
