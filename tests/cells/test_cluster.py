@@ -18,13 +18,14 @@ from stability.cells.cell import Cell
 from stability.cells.cluster import ClusterError, map_on_cluster
 from stability.cells.computation import compute
 from stability.cells.groups import groups_of
+from stability.cells.map_run import MapRun
 from stability.cells.outcome_cache import OutcomeCache
 from stability.records.sweep import Sweep
 
 pytestmark = pytest.mark.load
 SWEEP = Sweep(
     base=small(schemes=("scaled_normal",), activation="tanh", width=16),
-    x_range=(0.5, 3), x_cells=6, y_range=(2, 21), y_cells=20,
+    x_range=(0.5, 3), x_cells=5, y_range=(2, 13), y_cells=12,
 )  # fmt: skip
 
 
@@ -122,6 +123,17 @@ def test_a_map_from_a_cluster_is_the_map_from_here_and_a_second_one_trains_nothi
         assert by_place(compute(SWEEP, running.address, cache, pytest.fail)) == here
     cache.close()
     assert not made
+
+
+def test_the_page_computes_its_maps_on_the_cluster_that_the_environment_names(
+    running, here, monkeypatch
+):
+    monkeypatch.setenv("STABILITY_SCHEDULER", running.address)
+    with calls("train_in_steps") as made:
+        run = MapRun(SWEEP).train()
+    assert by_place(run.measurements) == here
+    assert not made
+    assert not run.notices
 
 
 def test_a_worker_that_is_killed_half_way_loses_nothing(running, here):

@@ -1,6 +1,7 @@
 """Maps of which some cells are known, and maps that start anew: no cell comes twice."""
 
 import pytest
+from local_server import free_port
 from small_runs import counting, small
 
 from stability.cells.computation import cells_in_steps, compute
@@ -57,6 +58,15 @@ def test_a_cache_that_fails_costs_one_notice_and_no_cell(tmp_path):
     assert len(cells) == 35
     assert len(notices) == 1
     assert "the map is computed all the same" in notices[0]
+
+
+def test_a_page_without_the_cluster_that_it_was_told_of_says_so_and_computes_the_map(monkeypatch):
+    monkeypatch.setenv("STABILITY_SCHEDULER", f"tcp://127.0.0.1:{free_port()}")
+    run = MapRun(SWEEP).train()
+    assert len(run.measurements) == 35
+    (notice,) = run.notices
+    assert notice.startswith("No Dask scheduler answers at tcp://127.0.0.1:")
+    assert notice.endswith("The cells that are missing are computed here.")
 
 
 def test_a_map_that_starts_anew_after_a_failure_has_every_cell_once(monkeypatch, cache):
