@@ -22,6 +22,7 @@ from stability.frames.pinned import Pinned
 from stability.frames.run_panels import panels_shown
 from stability.page.links import spell_link
 from stability.page.pieces import Element, Picture
+from stability.page.settings import axis_sentence
 from stability.records.page import Page
 from stability.text import capitalize_first
 
@@ -213,5 +214,6 @@ def describe_settings(page: Page) -> str:
     record, knobs = page.record, page.record.knobs()
     changed = record.differences(type(record)())
     names = [name for name, knob in knobs.items() if knob.main or name in changed]
+    names = [name for name in names if not axis_sentence(page, name)]  # which a map varies
     words = [knobs[name].label_with_value(record.settings()[name]) for name in names]
     return capitalize_first(f"{', '.join(words)}.")
