@@ -15,7 +15,7 @@ from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 from stability.records.sweep import FIRST_BASE, Sweep
 
-RAW_STEPS = 7  # whose median is the time of a step
+RAW_STEPS = 10  # whose mean is the time of a step, before and after each group
 
 
 def maps(quick: bool) -> Iterator[Line]:
@@ -23,14 +23,18 @@ def maps(quick: bool) -> Iterator[Line]:
 
     Raw is a step of the engine, with its norms, of all networks of a row in one stack.
     """
-    sweep = Sweep(replace(FIRST_BASE, width=64, batch=64, steps=200), y_cells=4 if quick else 20)
+    sweep = Sweep(replace(FIRST_BASE, width=64, batch=64, steps=200))
+    depths = sweep.y_values[1::6] if quick else sweep.y_values
     raw, whole = 0.0, 0.0
-    for depth in sweep.y_values:  # side by side
+    for depth in depths:
         row = tuple(sweep.experiment_at(sigma_w, depth) for sigma_w in sweep.x_values)
-        raw += step_seconds(Family(row)) * (sweep.base.steps + 1)
-        groups = [group for group in groups_of(sweep) if group.experiments[0].depth == depth]
-        whole += sum(seconds(lambda group=group: train_group(group)) for group in groups)
-    yield Line(f"a map of 20 x {len(sweep.y_values)} cells", [whole], "s")
+        plain, steps = raw_steps(Family(row)), []
+        for group in groups_of(sweep):  # side by side
+            if group.experiments[0].depth == depth:
+                steps += [seconds(lambda plain=plain: next(plain)) for _ in range(RAW_STEPS)]
+                whole += seconds(lambda group=group: train_group(group))
+        raw += statistics.mean(steps) * (sweep.base.steps + 1)
+    yield Line(f"a map of 20 x {len(depths)} cells", [whole], "s")
     yield Line("  over the raw steps of the same networks", [whole / raw], "", at_most=1.3)
     tiny = Experiment(schemes="scaled_normal", depth=2, width=2, features=2, batch=2, samples=64,
                       steps=1)  # fmt: skip
@@ -42,12 +46,11 @@ def maps(quick: bool) -> Iterator[Line]:
     yield Line("  a cell of tiny networks in one step", [1e3 * passed / (many.length + 1)], "ms")
 
 
-def step_seconds(family: Family) -> float:
-    """The median time of a step at which no held-out example is looked at."""
+def raw_steps(family: Family) -> Iterator[None]:
+    """Take the steps at which no held-out example is looked at, one after another."""
     stack, data, batches = begin_training(family, torch.device("cpu"))
     training = Training(stack, data, snapshots=False)
-    plain = [s for s in range(1, 100) if s not in sampled_steps(family.shared.steps)]
-    return statistics.median(
-        seconds(lambda step=step, batch=batch: training.measure_and_update(step, batch))
-        for step, batch in zip(plain[:RAW_STEPS], batches, strict=False)
-    )
+    for step, batch in zip(range(1, family.shared.steps), batches, strict=False):
+        if step not in sampled_steps(family.shared.steps):
+            training.measure_and_update(step, batch)
+            yield

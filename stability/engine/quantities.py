@@ -111,7 +111,7 @@ def pre_activation_histograms(passed: ForwardPass) -> Tensor:
     bin on its right, so 0 counts as positive. One bincount serves a whole stack.
     """
     half, bins = HISTOGRAM_BINS // 2, HISTOGRAM_BINS + 2
-    histograms = [passed.output.new_empty(0, bins, len(passed.output), dtype=torch.float32)]
+    histograms = [passed.z[-1].new_empty(0, bins, len(passed.z[-1]), dtype=torch.float32)]
     for u in stacks_of_one_shape(passed.u):
         rows = at_least_float32(u).flatten(2)  # (k, N, batch x width)
         # From -half - 1 to half; floor before any addition, which would round -1e-20 to 0.
@@ -155,7 +155,7 @@ def spreads(z: Tensor) -> Tensor:
 def distinct_by_layer(passed: ForwardPass) -> Tensor:
     """Return the number of different hidden units by layer, `(L-1, N)`."""
     counts = [distinct_units(at_least_float32(z)) for z in stacks_of_one_shape(passed.z[:-1])]
-    return torch.cat([passed.output.new_empty(0, len(passed.output)), *counts])
+    return torch.cat([passed.z[-1].new_empty(0, len(passed.z[-1])), *counts])
 
 
 def distinct_units(z: Tensor) -> Tensor:

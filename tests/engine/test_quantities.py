@@ -146,7 +146,7 @@ def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, torch.Te
     for u, h in zip(reversed(passed.u), reversed(passed.h), strict=True):
         watch.backward(u)
         watch.slopes(e.phi.dphi(u, h), u)
-    return watch.quantities(torch.ones(len(passed.output)))
+    return watch.quantities(torch.ones(len(passed.z[-1])))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
