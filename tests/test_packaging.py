@@ -146,3 +146,13 @@ def test_the_wheel_holds_every_file_of_the_library(tmp_path):
         licences = [name for name in archive.namelist() if name.endswith("/LICENSE")]
     assert held == set(tracked("stability"))
     assert licences
+
+
+def test_a_hosted_page_takes_no_files_and_shows_no_tracebacks():
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert settings["server"]["maxUploadSize"] == 0
+    assert settings["client"]["showErrorDetails"] == "none"
+    assert settings["browser"]["gatherUsageStats"] is False
+    assert settings["server"].get("enableXsrfProtection", True)
+    assert settings["server"].get("enableCORS", True)
+    assert settings["runner"]["postScriptGC"] is False

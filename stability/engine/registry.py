@@ -187,6 +187,11 @@ class Registry:
                 self._turn_ends[stream] = stream.seconds + LATER_TURN
                 self._changed.notify_all()
 
+    @property
+    def reader_count(self) -> int:
+        """The number of readers of all streams."""
+        return self._readers.total()
+
     def queue_length(self) -> int:
         """Return how many streams are read and not finished."""
         with self._changed:

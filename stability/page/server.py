@@ -15,7 +15,7 @@ from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
 from stability.page.map_session import is_cancelled
-from stability.page.renderer import FREQUENT
+from stability.page.renderer import FREQUENT, OCCASIONAL
 from stability.page.sections import OpenSection
 from stability.page.session import Session
 from stability.records.experiment import Experiment
@@ -122,7 +122,8 @@ class Server:
             yield from self._until_calm(between_steps)
         for stream, count in look.streams:
             most_seconds = self.most_seconds(stream.record)
-            follow = self.registry.follow(stream, count, FREQUENT, between_steps, most_seconds)
+            pace = self.seconds_between_draws
+            follow = self.registry.follow(stream, count, pace, between_steps, most_seconds)
             for position in follow:
                 if any(len(other.measurements) < most for other, most in look.streams):
                     yield position
@@ -130,6 +131,11 @@ class Server:
             most = search.last_index + 1
             for _ in self.registry.follow(search, most, FREQUENT, between_steps):
                 yield 0
+
+    @property
+    def seconds_between_draws(self) -> float:
+        """The pace at which pages are drawn anew: the slower, the more visitors look at once."""
+        return min(OCCASIONAL, FREQUENT * (1 + self.registry.reader_count / 10))
 
     def most_seconds(self, record: Any) -> float:
         """Return after how many seconds of computing a stream is stopped: at twice its price.

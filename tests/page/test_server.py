@@ -1,7 +1,10 @@
 """What a visitor is shown while the server computes, and when."""
 
+from contextlib import ExitStack
+
 import pytest
 
+from stability.page.renderer import FREQUENT, OCCASIONAL
 from stability.page.server import Server
 from stability.page.session import Session
 from stability.records.experiment import Experiment
@@ -51,3 +54,14 @@ def test_a_visitor_who_keeps_changing_settings_stands_in_no_queue_meanwhile(monk
             next(positions)
         assert server.registry.queue_length() == 1
     assert look.stream.measurements == []
+
+
+def test_pages_are_drawn_less_often_when_many_look_at_once_but_at_least_once_a_second():
+    server, paces = Server({}), []
+    run = server.registry.open(E)
+    with ExitStack() as visits:
+        for _ in range(200):
+            paces.append(server.seconds_between_draws)
+            visits.enter_context(server.registry.attend(run))
+    assert paces == sorted(paces)
+    assert (paces[0], paces[-1]) == (FREQUENT, OCCASIONAL)
