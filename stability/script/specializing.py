@@ -75,6 +75,8 @@ class Specializer(ast.NodeTransformer):
         if (known := literal(self.known(node))) is not None:
             return copy.deepcopy(known)
         if isinstance(node.ctx, ast.Load) and node.id not in self.local:
+            if self.names.get(node.id) is torch.Tensor:
+                return ast.Attribute(ast.Name("torch"), "Tensor")
             self.take_over(node.id)
         return node
 
