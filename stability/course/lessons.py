@@ -44,6 +44,7 @@ PANELS = {  # of the benches' charts, which a figure may show, beside sections o
         "weight_gradient",
     ),
     "product": ("norm",),
+    "map": ("map",),
 }  # fmt: skip
 FOLDER = Path(__file__).parent / "lessons"
 FENCE, LOOK_FOR = "+++", "**Look for**"

@@ -5,12 +5,23 @@ from typing import Any
 
 from stability.catalogues.schemes import scheme_title
 from stability.course.lessons import BOOK_LINK, BOOK_SECTIONS, Lesson, all_lessons
+from stability.frames.maps import axis_title
 from stability.page.links import broken_lesson_sentences
 from stability.page.prose import COURSE_END, COURSE_INTRODUCTION, MARKS_NOTE
 from stability.page.safe_text import escape_markdown
 from stability.records.experiment import Experiment
-from stability.text import capitalize_first
+from stability.records.product import Product
+from stability.records.sweep import Sweep
+from stability.text import capitalize_first, lower_first
 
+# The settings that the line of a lesson's experiment names first, by the kind of its record.
+LEADING_SETTINGS: Mapping[type, tuple[str, ...]] = {
+    Experiment: (
+        "activation", "depth", "width", "optimizer", "learning_rate", "steps", "dataset",
+    ),
+    Product: ("family", "n", "sigma", "count", "replicates"),
+    Sweep: ("activation", "width", "steps"),
+}  # fmt: skip
 # How a question was answered; the list keeps these words in the browser, with their signs.
 LESSON_MARKS = {True: "right", False: "wrong", None: "seen"}
 
@@ -120,15 +131,21 @@ def answer_feedback(lesson: Lesson, choice: str) -> tuple[str, str]:
 def experiment_line(lesson: Lesson) -> str:
     """Return the settings of a lesson's experiment, as Markdown."""
     record = lesson.page.record
-    if isinstance(record, Experiment):
-        names = ["activation", "depth", "width", "optimizer", "learning_rate", "steps", "dataset"]
-        parts = [scheme_title(scheme) for scheme in record.schemes]
-    else:
-        names, parts = ["family", "n", "sigma", "count", "replicates"], []
-    names += [
-        name for name in record.differences(type(record)()) if name not in {*names, "schemes"}
-    ]
+    settings, unnamed = record.settings(), {"schemes"}
+    parts = [scheme_title(scheme) for scheme in settings.get("schemes", ())]
+    if isinstance(record, Sweep):  # the value of its initialization may be what varies
+        unnamed |= {record.x, record.y, *Sweep.field_knobs()}
+        parts = [record.base.scheme_rows[0].label, *axes_in_words(record)]
+    names = [*LEADING_SETTINGS[type(record)]]
+    names += [name for name in record.differences(type(record)()) if name not in {*names, *unnamed}]
     knobs = record.knobs()
-    words = [knobs[name].label_with_value(record.settings()[name]) for name in names]
+    words = [knobs[name].label_with_value(settings[name]) for name in names]
     text = "; ".join(filter(None, [", ".join(parts), ", ".join(words)]))
     return f"The experiment: {escape_markdown(capitalize_first(text))}."
+
+
+def axes_in_words(sweep: Sweep) -> list[str]:
+    """Return what each axis of a map varies, and from where to where."""
+    ends = sweep.knobs()["x_range"].title
+    ranges = {"x": sweep.x_range, "y": sweep.y_range}
+    return [f"{lower_first(axis_title(sweep, one))} {ends(ranges[one])}" for one in ranges]

@@ -8,7 +8,7 @@ PROMISE = (
     "weights."
 )
 COURSE_INTRODUCTION = (
-    f"“[Numerical Stability and Initialization]({BOOK_LINK})” in 26 experiments (Dive into Deep "
+    f"“[Numerical Stability and Initialization]({BOOK_LINK})” in 32 experiments (Dive into Deep "
     "Learning, section 5.4; 4.8 in older editions and in Chinese). Guess first; then the "
     "experiment runs, and you may change it."
 )

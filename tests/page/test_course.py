@@ -75,7 +75,7 @@ def test_a_lesson_asks_then_shows_its_run_its_words_and_its_claim_with_numbers(l
         assert paragraph in words(at)
     assert ("**✓ Right:" in words(at)) == (lesson.options[-1] == lesson.answer)
     assert re.sub("^.", lambda first: first[0].lower(), lesson.answer) in words(at)
-    assert {"bands", "growth"} & set(charts(at))
+    assert {"bands", "growth", "cells"} & set(charts(at))
     assert "<b>Measured here:</b>" in cards(at)
     assert visit(at).page.record == lesson.page.record
 
