@@ -1,6 +1,7 @@
 """The page without a browser: its pictures, its words, and its address after each touch."""
 
 import re
+from functools import cache
 
 import pytest
 from app_pages import (
@@ -120,12 +121,23 @@ def test_a_setting_that_was_seen_before_gives_the_same_curves():
 
 
 def test_every_knob_has_a_control_with_its_label_and_its_help():
-    at = opened()
     for name, knob in SETTINGS.items():
+        at = opened_with_effect(name)
         shown = widget(at, name)
         assert shown.label == knob.label
         assert shown.proto.help.startswith(knob.help), name
-    assert "He et al. 2015" in widget(at, "schemes").proto.help
+    assert "He et al. 2015" in widget(opened(), "schemes").proto.help
+
+
+@cache
+def opened_with_effect(name: str) -> AppTest:
+    """A page on whose data this setting has an effect: others hide its control."""
+    return opened(dataset=dataset_with_effect(name))
+
+
+def dataset_with_effect(name: str) -> str:
+    suits = SETTINGS[name].has_effect
+    return next(key for key in ("blobs", "linear", "power") if suits(Experiment(dataset=key)))
 
 
 def test_the_six_settings_that_matter_most_are_in_sight_and_the_others_folded_by_group():
@@ -137,7 +149,7 @@ def test_the_six_settings_that_matter_most_are_in_sight_and_the_others_folded_by
     }
     assert len([knob for knob in SETTINGS.values() if knob.main]) == 6
     for name, knob in SETTINGS.items():
-        assert knob.main or name in folded[knob.group]
+        assert knob.main or (name in folded[knob.group]) == knob.has_effect(Experiment())
 
 
 def keys(part) -> set[str]:
@@ -154,7 +166,9 @@ def test_a_search_shows_what_speaks_of_it_and_nothing_else():
     at = sound(at.sidebar.text_input[0].set_value("nothing of **the** kind").run())
     assert keys(at.sidebar) == set()
     assert at.sidebar.caption[0].value.startswith("No setting found for “nothing of ")
-    assert keys(sound(at.sidebar.text_input[0].set_value("").run()).sidebar) == set(SETTINGS)
+    assert keys(sound(at.sidebar.text_input[0].set_value("").run()).sidebar) == {
+        name for name, knob in SETTINGS.items() if knob.has_effect(Experiment())
+    }
 
 
 def test_the_default_of_a_learning_rate_is_that_of_its_optimizer():
@@ -210,7 +224,8 @@ def extremes(name: str, knob: knobs.Knob) -> list:
 )
 def test_a_control_reaches_both_ends_of_what_is_legal(name):
     # One small network, so that even the largest width, batch or depth takes little.
-    at = opened(schemes="xavier_normal", depth="2", features="2", steps="2")
+    small = {"schemes": "xavier_normal", "depth": "2", "features": "2", "steps": "2"}
+    at = opened(**small, dataset=dataset_with_effect(name))
     for value in extremes(name, SETTINGS[name]):
         at = sound(widget(at, name).set_value(value).run())
         expected = min(value, state(at).samples) if name == "batch" else value
@@ -224,10 +239,11 @@ def test_a_control_reaches_both_ends_of_what_is_legal(name):
 )
 def test_a_link_reaches_a_value_between_the_stops_of_a_control(name):
     knob = SETTINGS[name]
-    value = (
-        min(max(37, int(knob.low) + 1), int(knob.high) - 1) if isinstance(knob, Integer) else 0.0375
-    )
-    at = opened(schemes="xavier_normal", **{name: knob.spell(value)})
+    value = 0.0375 if knob.low < 0.0375 else knob.low + 0.0375
+    if isinstance(knob, Integer):
+        value = min(max(37, int(knob.low) + 1), int(knob.high) - 1)
+    suits = {"dataset": dataset_with_effect(name)}
+    at = opened(schemes="xavier_normal", **suits, **{name: knob.spell(value)})
     assert widget(at, name).value == getattr(state(at), name) == value
     assert not at.warning
 
