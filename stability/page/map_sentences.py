@@ -1,12 +1,12 @@
-"""The sentences about a map: what it shows, how far it has come, and how it is read."""
+"""The sentences about a map: what it shows, and how far it has come."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from stability.cells.cell import Cell
-from stability.frames.maps import axis_label, map_axis
+from stability.frames.maps import axis_label
 from stability.records.sweep import Sweep
-from stability.text import capitalize_first, duration, lower_first
+from stability.text import capitalize_first, duration, lower_first, number
 
 PREFERRED_EXTREMES = "depth", "learning_rate"  # the setting of which the largest is named
 
@@ -32,15 +32,19 @@ def extreme_clause(sweep: Sweep, cells: Sequence[Cell]) -> str:
     learning = [cell for cell in cells if sum(cell.outcome.learns)]
     largest = max(getattr(cell, letter) for cell in learning)
     places = [getattr(c, other[letter]) for c in learning if getattr(c, letter) == largest]
-    title, spell = map_axis(sweep, letter).knob.title, map_axis(sweep, other[letter]).knob.title
-    ends = dict.fromkeys([spell(min(places)), spell(max(places))])
+    ends = dict.fromkeys(map(rounded, (min(places), max(places))))
     where = f"at {lower_first(axis_label(sweep, other[letter]))} {' to '.join(ends)}"
     if names[letter] == "depth":
-        what = f"the deepest that learns has {title(largest)} layers"
+        what = f"the deepest that learns has {rounded(largest)} layers"
     else:
         label = lower_first(axis_label(sweep, letter))
-        what = f"the largest {label} at which one learns is {title(largest)}"
+        what = f"the largest {label} at which one learns is {rounded(largest)}"
     return f"{what}, {where} ({sweep.base.phi.label})"
+
+
+def rounded(value: float) -> str:
+    """Return the value of a row or column; whole numbers as they are, others to three digits."""
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def progress_words(stream: Any, is_cancelled: bool, remark: str) -> str:
@@ -54,8 +58,3 @@ def progress_words(stream: Any, is_cancelled: bool, remark: str) -> str:
     if remark:
         return f"{words}, {remark}"
     return f"{words}, about {duration(stream.seconds_left)} left" if count else words
-
-
-def reading_sentences(sweep: Sweep, cells: Sequence[Cell]) -> list[str]:
-    """Return how the map is read."""
-    return []
