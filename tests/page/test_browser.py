@@ -165,15 +165,15 @@ def test_a_pause_keeps_a_step_while_the_run_trains_on_and_play_follows_it_again(
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_who_comes_second_sees_their_place_and_trains_when_the_first_has_left(
-    page, visitor, server
-):
+def test_a_short_run_comes_between_and_long_ones_take_turns_and_say_so(page, visitor, server):
     first = visitor.new_page()
     open_page(first, server, LONG + "&seed=13")
     page.goto(f"{server.url}?{SMALL}&seed=13")
+    until_shown(page, experiment(SMALL + "&seed=13"))
+    page.goto(f"{server.url}?{LONG}&seed=14")
     expect(page.get_by_text("1 training before yours")).to_be_visible()
     first.close()
-    until_shown(page, experiment(SMALL + "&seed=13"))
+    expect(page.get_by_text("before yours")).to_be_hidden()
 
 
 def test_a_slider_dragged_while_it_trains_ends_with_the_last_state(page, server):
