@@ -80,7 +80,7 @@ def shares_by_outcome(passed: ForwardPass, backward: BackwardPass) -> Tensor:
     any number is NaN.
     """
     of_weights = [gradient for group in backward.stored_weights for gradient in group]
-    kinds = [*passed.h, passed.output], backward.stored_z, of_weights
+    kinds = [*passed.h, passed.z[-1]], backward.stored_z, of_weights
     tensors = [at_least_float32(tensor).flatten(1) for kind in kinds for tensor in kind]
     # Tensors of equal size go together: fewer, larger kernels.
     order = sorted(range(len(tensors)), key=lambda index: tensors[index].shape[1])
