@@ -108,9 +108,10 @@ def test_a_diagnosis_that_costs_too_much_is_refused_with_its_numbers_before_it_i
 def test_equal_hidden_sizes_open_on_train_and_the_button_says_what_is_replaced():
     at = bench("40-8-8-3 tanh kaiming")
     (button,) = (button for button in at.button if button.label.startswith("Open on Train"))
-    assert "10 classes instead of 3" in button.label
+    assert "blobs of 3 classes" in button.label
     at = sound(button.click().run())
     assert (state(at).activation, state(at).depth, state(at).width) == ("tanh", 3, 8)
+    assert (state(at).classes, state(at).features) == (3, 40)
     assert state(at).schemes == ("he_normal",)
     assert "bands" in charts(at)
     at.session_state.session.open_bench("network")
