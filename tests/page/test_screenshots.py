@@ -78,7 +78,7 @@ STATES: dict[
     "first-visit": ("", until_finished),
     "loading": ("", until_visible("Getting ready")),
     "training": (f"{LONG}&seed=71{{look}}", until_training),
-    "queued": ("seed=72{look}", until_visible("Others train before you")),
+    "queued": (f"{LONG}&seed=72{{look}}", until_visible("1 training before yours")),
     "paused": (f"{LONG}&seed=73{{look}}", pause),
     "diverged": (
         "schemes=normal:1,normal:2,pytorch&depth=30&replicates=3&steps=100&seed=74",
