@@ -21,7 +21,7 @@ def test_a_student_walks_the_whole_course(page, server):
         expect(page.locator("canvas")).to_have_count(0)
         page.get_by_role("button", name=lesson.answer, exact=True).click()
         expect(page.get_by_text("Measured here:")).to_be_visible()
-        expect(page.get_by_text("Right:")).to_be_visible()
+        expect(page.get_by_text("✓ Right:")).to_be_visible()
         expect(page.locator("canvas").first).to_be_visible()
         expect(page.locator(".katex-error")).to_have_count(0)
         expect(page.get_by_test_id("stAlert")).to_have_count(0)
