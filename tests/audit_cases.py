@@ -15,7 +15,8 @@ from stability.diagnosis.evidence import HARMED_SHARE, LEARNED_SHARE, SLOW_SHARE
 from stability.diagnosis.indicators import Indicators, scheme_indicators
 from stability.engine.measurement import finite_networks
 from stability.engine.training import measure
-from stability.records.experiment import MOST_SCHEMES, Experiment, scheme_disagreements
+from stability.records.experiment import Experiment, scheme_disagreements
+from stability.records.experiment_settings import MOST_SCHEMES
 from stability.records.step_sampling import sampled_steps
 
 OUTCOMES = "learns", "slow", "stalled", "diverged"

@@ -12,7 +12,8 @@ from stability.charts import palette
 from stability.charts.spec_cache import Filling
 from stability.charts.vega_names import PANEL_ENDS
 from stability.page_layout import AXIS_WIDTH
-from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.experiment import Experiment
+from stability.records.experiment_settings import MOST_SCHEMES
 
 # Every panel starts at one place, and the first and last label along it stay within.
 EXTENT: dict[str, Any] = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}

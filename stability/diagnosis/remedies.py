@@ -7,7 +7,8 @@ from typing import Any
 from stability.catalogues import schemes
 from stability.diagnosis.faults import repair_label
 from stability.diagnosis.pytorch_lines import join_lines, remedy_lines, scheme_lines, settings_lines
-from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.experiment import Experiment
+from stability.records.experiment_settings import MOST_SCHEMES
 from stability.records.knobs import Number
 from stability.text import lower_first
 

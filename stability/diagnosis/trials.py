@@ -13,7 +13,8 @@ from stability.diagnosis.verdicts import Verdict, current_verdicts
 from stability.engine.cost import Cost, training_cost
 from stability.engine.replicates import median_or_worst
 from stability.engine.runs import Run
-from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.experiment import Experiment
+from stability.records.experiment_settings import MOST_SCHEMES
 
 PAIRED = 4  # of the single changes that came nearest: their pairs are tried where none cures
 MOST_PAIRS = math.comb(PAIRED, 2)

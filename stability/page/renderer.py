@@ -31,7 +31,7 @@ from stability.page.prose import CODE_LABEL, STARTING, WAITING
 from stability.page.sections import OpenSection
 from stability.page.session import Session
 from stability.page.take_along import section_downloads
-from stability.records.experiment import MOST_SCHEMES
+from stability.records.experiment_settings import MOST_SCHEMES
 
 CARD_BUTTONS = 2  # at most, of one card: a remedy, and the search for a cure
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow

@@ -6,7 +6,8 @@ from typing import Any
 
 from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.schemes import scheme_title
-from stability.records.experiment import Experiment, canonical_scheme
+from stability.records.experiment import Experiment
+from stability.records.experiment_settings import canonical_scheme
 from stability.records.knobs import Choice, Integer, Knob, setting
 from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
-from stability.records.experiment import MOST_SCHEMES
+from stability.records.experiment_settings import MOST_SCHEMES
 
 COLOURS = {"light": palette.SCHEME_COLOURS, "dark": palette.DARK_SCHEME_COLOURS}
 VALUED = [key for key, row in SCHEMES.items() if row.value and not row.integer_value]

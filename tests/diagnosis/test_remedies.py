@@ -12,7 +12,8 @@ from stability.diagnosis.prior import PATIENCE, ranked_changes
 from stability.diagnosis.remedies import scheme_remedy
 from stability.diagnosis.verdicts import Verdict
 from stability.engine.training import measure
-from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.experiment import Experiment
+from stability.records.experiment_settings import MOST_SCHEMES
 
 VARIED = (
     small(depth=1, dataset="sine"),

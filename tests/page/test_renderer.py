@@ -7,7 +7,8 @@ from stability.page.benches import Look, open_claim, open_section
 from stability.page.pieces import Picture, Slot, html
 from stability.page.renderer import LOADING, Renderer, draw_piece
 from stability.page.session import Session
-from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.experiment import Experiment
+from stability.records.experiment_settings import MOST_SCHEMES
 from stability.records.page import Page
 from stability.records.view import View
 

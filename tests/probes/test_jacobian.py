@@ -25,7 +25,8 @@ from stability.probes.jacobian import (
     predicted_edge,
     singular_values,
 )
-from stability.records.experiment import MOST_SCHEMES, Experiment
+from stability.records.experiment import Experiment
+from stability.records.experiment_settings import MOST_SCHEMES
 
 SMALL = Experiment(
     schemes=("he_normal", "lsuv", "pytorch"),
