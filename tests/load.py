@@ -1,174 +1,221 @@
-"""Many visitors at once: `python tests/load.py --visitors 30` or `--different 10`.
+"""Many visitors at once, and faults: `python tests/load.py [SCENARIO ...] [--quick]`.
 
-Prints counts, and ratios to one visitor.
+Prints one table: a row for each scenario, with the counts and the times of its visitors, and what
+the server took for them. CPU seconds and peak memory are those of the server's process.
 
 Starts a server of its own on 127.0.0.1, speaks to it as browsers do, and stops by itself: every
-visitor makes one visit, and leaves after MOST_SECONDS at the latest.
+visitor leaves after MOST_SECONDS at the latest. `--fuzz` and `--long` drive the page without a
+browser instead: with mangled links and random actions, and a thousand times over.
 """
 
 import argparse
 import asyncio
-import statistics
-import tempfile
+import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 
-import pyarrow as pa
-from chart_data import tables
-from local_server import Server, served
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ClientState_pb2 import ClientState
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import connect
+from hall import (
+    DEFAULT,
+    HEADINGS,
+    LINK,
+    Hall,
+    Row,
+    count_lost,
+    hall,
+    measured,
+    print_cells,
+    print_row,
+    visits_measured,
+)
+from visitors import Visit, Visitor, visit, visit_together, visitor
 
-LINK = "schemes=he_normal,xavier_normal&depth=10&width=32&samples=256&batch=32&steps=200"
-MOST_VISITORS, MOST_SECONDS = 100, 180
-
-
-@dataclass
-class Visit:
-    """The data that one visitor received. Seconds count from the moment of opening the link."""
-
-    first: float | None = None  # until the first curve
-    end: float | None = None  # until the page said that it is done
-    draws: int = 0
-    bands: pa.Table | None = None  # the newest curves
-    errors: list[str] = field(default_factory=list)
+LONG = "depth=20&width=64&steps=5000&schemes=he_normal,xavier_normal"
+# Near the limits of a run, in few and long steps.
+EXPENSIVE = "optimizer=muon&width=512&depth=101&batch=1024&schemes=he_normal&steps=6"
+# Scenarios: each returns its rows, that of one visitor alone first
 
 
-@dataclass(frozen=True)
-class House:
-    """A server whose engine's steps are counted."""
-
-    server: Server
-    count_file: Path
-
-    @property
-    def steps(self) -> int:
-        return self.count_file.stat().st_size
-
-
-@contextmanager
-def house() -> Iterator[House]:
-    """Warm: somebody has been here before."""
-    with tempfile.TemporaryDirectory() as folder:
-        count_file = Path(folder) / "counted"
-        count_file.touch()
-        with served("tests/app_counting_steps.py", COUNTED=str(count_file)) as server:
-            visits(server, [LINK + "&steps=2"])
-            yield House(server, count_file)
+def same_link(place: Hall, count: int) -> list[Row]:
+    """All open one link within a second: the engine steps as often as for one."""
+    alone = visits_measured(place, "one visitor", [LINK + "&seed=1"])
+    many = visits_measured(place, "same link", [LINK + "&seed=2"] * count)
+    further = 1000 * (many.cpu - alone.cpu) / (count - 1)
+    many.remarks.append(f"{further:.0f} ms of CPU for each further visitor")
+    for row in (alone, many):
+        count_lost(row, 200)
+    return [alone, many]
 
 
-def visits(server: Server, queries: Sequence[str]) -> list[Visit]:
-    """One visitor for each query, all at once."""
+def different_links(place: Hall, count: int) -> list[Row]:
+    """Each opens a link of their own: all are told their place, and wait for no more than that."""
+    seeds = [f"{LINK}&seed={100 + index}" for index in range(2 * count)]
+    with measured(place, "one by one") as alone:
+        alone.visits = [asyncio.run(visit(place.server, query)) for query in seeds[:count]]
+    many = visits_measured(place, "different links", seeds[count:])
+    for row in (alone, many):
+        count_lost(row, 200)
+    total = max(one.end or float("inf") for one in many.visits)
+    times = total / sum(one.end or 0.0 for one in alone.visits)
+    late = [one for one in many.visits if (one.first or float("inf")) > 1.5 and not one.place]
+    many.remarks.append(
+        f"{times:.2f} times as long as one by one; "
+        f"{len(late)} waited more than 1.5 s without a stated place"
+    )
+    return [alone, many]
+
+
+def expensive_run(place: Hall, count: int) -> list[Row]:
+    """One trains the most expensive legal run while the others look at the default."""
+    alone = visits_measured(place, "the default alone", [DEFAULT + "&seed=501"])
 
     async def together() -> list[Visit]:
-        return await asyncio.gather(
-            *(visit(server.address, query) for query in queries[:MOST_VISITORS])
-        )
+        async with visitor(place.server) as costly:
+            await costly.open(EXPENSIVE + "&seed=500")
+            await asyncio.sleep(2)
+            return await visit_together(place.server, [DEFAULT + "&seed=502"] * count)
 
-    return asyncio.run(together())
-
-
-async def visit(address: str, query: str) -> Visit:
-    seen, start = Visit(), time.monotonic()
-    try:
-        async with (
-            asyncio.timeout(MOST_SECONDS),
-            connect(f"ws://{address}/_stcore/stream", max_size=None) as socket,
-        ):
-            await socket.send(
-                BackMsg(rerun_script=ClientState(query_string=query)).SerializeToString()
-            )
-            while seen.end is None:
-                notice(seen, ForwardMsg.FromString(await socket.recv()), time.monotonic() - start)
-    except (TimeoutError, OSError) as error:
-        seen.errors.append(repr(error))
-    return seen
+    with measured(place, "beside a costly run") as many:
+        many.visits = asyncio.run(together())
+    count_lost(many, 300)
+    places = [one.place for one in many.visits if one.place]
+    many.remarks.append(f"{len(places)} were told their place, at {min(places, default=0):.1f} s")
+    return [alone, many]
 
 
-def notice(seen: Visit, message: ForwardMsg, now: float) -> None:
-    if message.WhichOneof("type") == "script_finished":
-        seen.end = now
-    element = message.delta.new_element
-    if element.WhichOneof("type") == "exception":
-        seen.errors.append(element.exception.message)
-    if element.WhichOneof("type") == "vega_lite_chart" and "bands" in {
-        one.name for one in element.vega_lite_chart.datasets
-    }:
-        seen.first, seen.draws, seen.bands = (
-            seen.first or now,
-            seen.draws + 1,
-            tables(element.vega_lite_chart)["bands"],
-        )
+def six_tabs(place: Hall, count: int) -> list[Row]:
+    """One visitor opens tabs of long runs; the next one still sees a curve soon."""
+
+    async def together() -> list[Visit]:
+        async with AsyncExitStack() as stack:
+            for index in range(count):
+                tab = await stack.enter_async_context(visitor(place.server))
+                await tab.open(f"{LONG}&seed={600 + index}")
+            await asyncio.sleep(3)
+            return [await visit(place.server, LINK + "&seed=699")]
+
+    with measured(place, f"after {count} tabs") as row:
+        row.visits = asyncio.run(together())
+    count_lost(row, 200)
+    return [row]
 
 
-def same_link(visitors: int) -> None:
-    with house() as place:
-        one, steps_of_one = counted_visits(place, [LINK + "&seed=1"])
-        many, steps_of_many = counted_visits(place, [LINK + "&seed=2"] * visitors)
-    print(f"{visitors} visitors open one link at once")
-    report(one, steps_of_one, many, steps_of_many)
+def restless(place: Hall, count: int, seconds: int) -> list[Row]:
+    """All change a setting every second, and a calm visitor comes when half the time is over."""
 
+    async def play(someone: Visitor, index: int) -> None:
+        start = time.monotonic()
+        for change in range(seconds):
+            await asyncio.sleep(max(0.0, start + index / count + change - time.monotonic()))
+            await someone.open(f"{LINK}&seed={1000 * (index + 1) + change}")
+        await asyncio.wait_for(someone.is_done.wait(), 60)
 
-def different_links(visitors: int) -> None:
-    with house() as place:
-        one, steps_of_one = counted_visits(place, [LINK + "&seed=1"])
-        many, steps_of_many = counted_visits(
-            place, [f"{LINK}&seed={seed}" for seed in range(2, visitors + 2)]
-        )
-    print(f"{visitors} visitors train different things at once")
-    report(one, steps_of_one, many, steps_of_many)
+    async def together() -> tuple[list[Visitor], Visit, float]:
+        async with AsyncExitStack() as stack:
+            lines = [visitor(place.server) for _ in range(count)]
+            people = [await stack.enter_async_context(line) for line in lines]
+            playing = [asyncio.create_task(play(one, index)) for index, one in enumerate(people)]
+            await asyncio.sleep(seconds / 4)
+            early = place.megabytes()
+            await asyncio.sleep(seconds / 4)
+            calm = await visit(place.server, LINK + "&seed=999")
+            await asyncio.gather(*playing, return_exceptions=True)
+            return people, calm, early
 
-
-def counted_visits(place: House, queries: Sequence[str]) -> tuple[list[Visit], int]:
-    before = place.steps
-    return visits(place.server, queries), place.steps - before
-
-
-def report(one: list[Visit], steps_of_one: int, many: list[Visit], steps_of_many: int) -> None:
-    (alone,) = one
-    whole = [
-        seen
-        for seen in many
-        if seen.bands and seen.bands["step"].to_pylist()[-1] == steps_of_one - 1
+    with measured(place, "a change a second") as row:
+        people, calm, early = asyncio.run(together())
+    row.visits = [one.visits[-1] for one in people]
+    count_lost(row, 200)
+    made = [one for someone in people for one in someone.visits]
+    row.remarks += [
+        f"{sum(one.draws > 0 for one in made)} of {len(made)} changes drawn, "
+        f"{sum(len(one.errors) for one in made)} errors; the row is that of the last changes",
+        f"memory from {early:.0f} MB after a quarter to {place.megabytes():.0f} MB at the end",
+        f"a calm visitor saw a curve after {calm.first} s and was done after {calm.end} s",
     ]
-    print(f"engine steps: {steps_of_one} for one, {steps_of_many} for all")
-    print(
-        f"received the finished curves: {len(whole)} of {len(many)}; "
-        f"errors: {sum(len(seen.errors) for seen in many)}"
-    )
-    print(
-        f"draws a visitor: {alone.draws} for one, "
-        f"{statistics.median(seen.draws for seen in many):g} for all"
-    )
-    for name, words in (("first", "first curve"), ("end", "end")):
-        seconds = sorted(getattr(seen, name) or float("inf") for seen in many)
-        ratios = [
-            value / getattr(alone, name)
-            for value in (seconds[0], statistics.median(seconds), seconds[-1])
-        ]
-        print(
-            f"{words}, as a ratio to one visitor's: {ratios[0]:.1f} earliest, "
-            f"{ratios[1]:.1f} median, {ratios[2]:.1f} latest"
-        )
+    return [row]
+
+
+def vanishing(place: Hall, count: int) -> list[Row]:
+    """All leave in mid-run, without a word: the engine rests a second later."""
+
+    async def together() -> list[Visit]:
+        async with AsyncExitStack() as stack:
+            people = []
+            for index in range(count):
+                people.append(await stack.enter_async_context(visitor(place.server)))
+                await people[-1].open(f"{LONG}&seed={700 + index}")
+            await asyncio.sleep(5)
+            for someone in people:
+                someone.socket.transport.abort()
+        return [someone.visits[-1] for someone in people]
+
+    with measured(place, "vanishing") as row:
+        row.visits = asyncio.run(together())
+    row.remarks.append(f"the engine rested {seconds_to_rest(place):.1f} s later")
+    return [row]
+
+
+def half_open(place: Hall, count: int) -> list[Row]:
+    """Lines on which nothing is heard any more: given up by the server after a while."""
+
+    async def together() -> float:
+        async with AsyncExitStack() as stack:
+            for index in range(count):
+                someone = await stack.enter_async_context(visitor(place.server))
+                await someone.open(f"{LONG}&seed={800 + index}")
+                await asyncio.sleep(3)
+                someone.socket.transport.pause_reading()  # pings come in, and nobody answers
+            return await asyncio.to_thread(seconds_to_rest, place)
+
+    with measured(place, "half-open lines") as row:
+        row.remarks.append(f"the engine rested {asyncio.run(together()):.1f} s later")
+    return [row]
+
+
+def seconds_to_rest(place: Hall, most: float = 40.0) -> float:
+    """Wait until the engine has made no step for a second. Returns when the last one was made."""
+    start = last = time.monotonic()
+    steps = place.steps
+    while (now := time.monotonic()) - last < 1 and now - start < most:
+        time.sleep(0.05)
+        if place.steps != steps:
+            steps, last = place.steps, time.monotonic()
+    return last - start
+
+
+# Each with its numbers, and those of --quick.
+SCENARIOS: dict[str, tuple[Callable[..., list[Row]], tuple[int, ...], tuple[int, ...]]] = {
+    "same-link": (same_link, (200,), (30,)),
+    "different-links": (different_links, (20,), (5,)),
+    "playing": (restless, (50, 60), (10, 8)),
+    "restless": (restless, (30, 60), (6, 8)),
+    "vanishing": (vanishing, (20,), (5,)),
+    "half-open": (half_open, (3,), (1,)),
+    "expensive": (expensive_run, (10,), (3,)),
+    "six-tabs": (six_tabs, (6,), (3,)),
+}
+
+
+def main(names: Sequence[str], is_quick: bool) -> None:
+    print("load average", *(f"{load:.1f}" for load in os.getloadavg()))
+    print_cells(HEADINGS)
+    with hall() as place:
+        for name in names:
+            scenario, full, quick = SCENARIOS[name]
+            for row in scenario(place, *(quick if is_quick else full)):
+                print_row(row)
+        log = place.server.log.read_text()
+    print("tracebacks in the log:", log.count("Traceback"))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--visitors",
-        type=int,
-        default=30,
-        metavar="N",
-        help=f"open one link, at most {MOST_VISITORS}",
-    )
-    how.add_argument("--different", type=int, metavar="N", help="open links that differ")
+    parser.add_argument("scenarios", nargs="*", help=f"all, or some of: {', '.join(SCENARIOS)}")
+    parser.add_argument("--quick", action="store_true", help="few visitors, a few seconds")
     chosen = parser.parse_args()
-    different_links(chosen.different) if chosen.different else same_link(chosen.visitors)
+    if unknown := {*chosen.scenarios} - {*SCENARIOS}:
+        parser.error(f"no scenario is called {', '.join(sorted(unknown))}")
+    main(chosen.scenarios or list(SCENARIOS), chosen.quick)

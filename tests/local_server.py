@@ -35,6 +35,7 @@ def chromium() -> str | None:
 class Server:
     address: str  # 127.0.0.1:port
     log: Path
+    pid: int
 
     @property
     def url(self) -> str:
@@ -56,13 +57,14 @@ def served(script: str = "app.py", **environment: str) -> Iterator[Server]:
     }
     flags = [word for name, value in options.items() for word in (f"--server.{name}", value)]
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(address, Path(folder) / "log")
-        with server.log.open("wb") as log:
+        log_file = Path(folder) / "log"
+        with log_file.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", script, *flags],
                 cwd=ROOT, env=os.environ | environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
+        server = Server(address, log_file, process.pid)
         try:
             until_healthy(server, process)
             yield server
