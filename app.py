@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from stability import page_layout
 from stability.course.lessons import Lesson
 from stability.engine.failures import RunError
+from stability.i18n import _, language
 from stability.page import cards, course_page, prose, refusals, settings, widgets
 from stability.page.components import COMPONENTS
 from stability.page.controls import draw_control, draw_controls
@@ -54,7 +55,7 @@ def main() -> None:
     # widget that walks through the session state may meet "dictionary changed size during
     # iteration". It is rare; without `runner.fastReruns` a touch would wait for a training step.
     session = st.session_state.setdefault("session", Session())
-    session.follow_link(st.query_params.to_dict(), st.context.url or "")
+    session.follow_link(st.query_params.to_dict(), st.context.url or "", st.context.locale)
     presenting = session.page.view.is_presenter_view
     st.html(page_css(presenting))  # before all that it styles, or that would move
     parts: Containers = {}
@@ -68,7 +69,8 @@ def main() -> None:
         st.html(cards.heading_html(session.greeting), width="content")
         if not presenting:
             bench_tabs(session)
-        server.components[page_layout.WAKE](key=page_layout.WAKE, on_back_change=lambda: None)
+        key, spoken = page_layout.WAKE, {"language": language.get()}
+        server.components[key](key=key, data=spoken, on_back_change=lambda: None)
     notices(session)
     if session.lesson:
         parts |= open_lesson(server, session, session.lesson)
@@ -167,7 +169,7 @@ def draw_pieces(*pieces: Element | Picture) -> None:
 def bench_tabs(session: Session) -> None:
     st.session_state["nav"] = "course" if session.lesson else session.page.view.bench
     st.segmented_control(
-        "Bench",
+        _("Bench"),
         list(BENCH_LINKS),
         format_func=lambda key: BENCH_LINKS[key].label,
         key="nav",
@@ -176,6 +178,7 @@ def bench_tabs(session: Session) -> None:
         on_change=lambda: session.open_bench(st.session_state["nav"] or "course"),
     )
     st.popover("Words", icon=":material/menu_book:").markdown(glossary_markdown())
+    draw_pieces(*widgets.language_buttons(session))
 
 
 def lesson_list(server: Server, session: Session) -> None:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 # A file imports from its own package and from lines above its package's; packages on one line do
 # not import each other.
 LAYERS = (
+    ("i18n",),
     ("text", "glossary", "randomness", "page_layout"),
     ("catalogues",),
     ("records",),

@@ -1,7 +1,7 @@
 """One chart for all experiments of a kind, built once; all other differences are parameters.
 
 Altair takes a tenth of a second to build a chart. Filling in the values of parameters takes no
-time, so nobody waits for a chart while moving a control.
+time, so nobody waits for a chart while moving a control. Each language has charts of its own.
 """
 
 import threading
@@ -11,6 +11,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import altair as alt
 from altair.utils.schemapi import debug_mode
+
+from stability.i18n import language
 
 Asked = ParamSpec("Asked")
 Kind = TypeVar("Kind", bound=Hashable)
@@ -39,7 +41,7 @@ def chart_and_spec(
     Vega-Lite dict to be sent many times and never changed, is built once a kind; `finish` changes
     it for the page.
     """
-    specs: dict[Kind, Spec] = {}
+    specs: dict[tuple[str, Kind], Spec] = {}  # by language and kind
 
     def chart(*args: Asked.args, **kwargs: Asked.kwargs) -> alt.VConcatChart:
         filling = fill(*args, **kwargs)
@@ -52,13 +54,13 @@ def chart_and_spec(
 
     def spec(*args: Asked.args, **kwargs: Asked.kwargs) -> Spec:
         filling = fill(*args, **kwargs)
-        kind = filling.kind
+        key = language.get(), filling.kind
         with BUILDING, debug_mode(False):
-            if kind not in specs:
+            if key not in specs:
                 # Tests validate every chart; here that would take most of the time.
-                specs[kind] = finish(build(kind).to_dict(validate=False))
+                specs[key] = finish(build(filling.kind).to_dict(validate=False))
         values = [{"name": name, "value": value} for name, value in filling.parameters.items()]
-        spec = specs[kind] | {"params": [*specs[kind].get("params", ()), *values]}
+        spec = specs[key] | {"params": [*specs[key].get("params", ()), *values]}
         return spec | ({"description": filling.description} if filling.description else {})
 
     return chart, spec

@@ -7,6 +7,7 @@ from collections.abc import MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
+from stability.i18n import language, speaking
 from stability.page.control_arguments import Control, setting_controls
 from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
@@ -25,6 +26,7 @@ def draw_control(
         container.caption(escape_markdown(axis_sentence(session.page, name)))
     row = container.container(horizontal=True) if len(parts) > 1 else container
 
+    @speaking(language.get())  # not yet set where Streamlit calls it
     def enter(field: str, found: Control) -> None:
         session.enter_value(name, found.whole(state[field]))
 

@@ -1,9 +1,13 @@
-"""Pages and the links that spell them; a lesson is a page, too."""
+"""Pages and the links that spell them; a lesson is a page, too.
+
+The language of a link is no part of its page: one page is read in several.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 from stability.course.lessons import Lesson, all_lessons, broken_lessons
+from stability.i18n import LANGUAGES, _
 from stability.records.page import Page
 from stability.text import did_you_mean, quote
 
@@ -19,6 +23,20 @@ def read_link(query: Mapping[str, str]) -> tuple[Page, list[str]]:
     page, notes = Page.from_query(rest | {"bench": "course"})
     unknown = f"{quote(key)} is no lesson{did_you_mean(key, lessons)}. Here are all of them."
     return page, [broken_lesson_sentences().get(key, unknown), *notes]
+
+
+def read_language(query: Mapping[str, str]) -> tuple[str, dict[str, str], list[str]]:
+    """Return the language of a link, the rest of it, and a sentence if there is no such language.
+
+    Without one it is "": the language of the reader.
+    """
+    rest = dict(query)
+    code = rest.pop("lang", "").strip().lower().partition("-")[0]
+    if not code or code in LANGUAGES:
+        return code, rest, []
+    sentence = _("{language} is no language of this page, which speaks {languages}.")
+    known = ", ".join(LANGUAGES)
+    return "", rest, [sentence.format(language=quote(query["lang"]), languages=known)]
 
 
 def broken_lesson_sentences() -> dict[str, str]:

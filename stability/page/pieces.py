@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from stability.i18n import language, speaking
 from stability.page.safe_text import escape_markdown, sentences_html
 from stability.page.session import Session
 from stability.page.table_headings import spell_numbers
@@ -92,6 +93,8 @@ def button(
 ) -> Element:
     """Return a button with one of Streamlit's icons; `options` are more of its arguments."""
     image = f":material/{icon}:" if icon else None
+    # Streamlit calls it at the begin of the next run, before the script has set the language.
+    press = speaking(language.get())(press)
     options |= {"icon": image, "on_click": press, "key": key, "help": help}
     return Element("button", label, options)
 

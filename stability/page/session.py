@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import pandas as pd
 
@@ -15,7 +14,8 @@ from stability.course.lessons import Lesson, all_lessons
 from stability.diagnosis.remedies import Remedy
 from stability.engine.registry import AnyStream
 from stability.engine.runs import Run
-from stability.page.links import lesson_start, read_link, spell_link
+from stability.i18n import language, reader_language
+from stability.page.links import lesson_start, read_language, read_link, spell_link
 from stability.page.playback import step_to_show
 from stability.page.prose import GREETING, PROMISE
 from stability.page.settings import page_knobs
@@ -50,6 +50,7 @@ class Session:
         self.history: dict[Experiment, pd.DataFrame] = {}
         self.answers: dict[str, str] = {}  # to the questions of lessons, by their keys
         self.cancelled: Sweep | None = None  # the map whose computing this visitor has stopped
+        self.spoken = ""  # the language of the link or of the switch; "": the browser's
         self._written: dict[str, str] | None = None  # what the address was last known to spell
         self._touched = False  # a control was, since the address was read: then the controls win
 
@@ -58,19 +59,26 @@ class Session:
     @property
     def link(self) -> dict[str, str]:
         """The link that opens this page."""
-        return spell_link(self.page)
+        return spell_link(self.page) | ({"lang": self.spoken} if self.spoken else {})
 
-    def follow_link(self, query: Mapping[str, str], address: str = "") -> None:
+    def follow_link(
+        self, query: Mapping[str, str], address: str = "", browser: str | None = None
+    ) -> None:
         """Show the page of the query, if it was just opened or changed by Back and Forward.
 
-        The address is what stands before the query in a link.
+        The address is what stands before the query in a link; the browser's locale says which
+        language is spoken if the link does not.
         """
         self.address = address
         touched, self._touched = self._touched, False
-        if self._written is None or not (touched or query == self._written):
+        is_new = self._written is None or not (touched or query == self._written)
+        if is_new:
+            self.spoken, rest, notes = read_language(query)
+        language.set(self.spoken or reader_language(browser))
+        if is_new:
             self._written = dict(query)
-            page, notes = read_link(query)
-            self.show_page(page.with_hidden_records(self.page), notes)
+            page, more = read_link(rest)
+            self.show_page(page.with_hidden_records(self.page), [*notes, *more])
             self._touched = False
 
     def link_to_write(self) -> dict[str, str] | None:
@@ -78,7 +86,8 @@ class Session:
 
         Writing it again would add an entry to the history, and Back would go nowhere.
         """
-        if spell_link(read_link(self._written or {})[0]) == self.link:
+        spoken, rest, _ = read_language(self._written or {})
+        if (spoken, spell_link(read_link(rest)[0])) == (self.spoken, spell_link(self.page)):
             return None
         self._written = self.link
         return self._written
@@ -134,23 +143,6 @@ class Session:
         pins = self.page.pins if self.page.view.bench_link.trains else ()
         return [pin for pin in pins if pin != self.page.experiment]
 
-    def tried_table(self) -> tuple[pd.DataFrame, list[Experiment]]:
-        """Return all summaries as one table, the newest first, and the owner of each row."""
-        newest_first = [*reversed(self.history.items())]
-        owners = [owner for owner, rows in newest_first for _ in range(len(rows))]
-        return pd.concat([rows for _, rows in newest_first], ignore_index=True), owners
-
-    def tried_csv(self) -> str:
-        """Return that table with all settings, as links spell them, and the link of each row."""
-        rows, owners = self.tried_table()
-        settings = [
-            {name: knob.spell(getattr(owner, name)) for name, knob in owner.knobs().items()}
-            | {"link": "?" + urlencode(spell_link(Page(owner)), safe=",:")}
-            for owner in owners
-        ]
-        table = pd.concat([rows, pd.DataFrame(settings)], axis=1)
-        return str(table.to_csv(index=False))
-
     def remember_run(self, run: AnyStream) -> bool:
         """Add a training that came to its end to the history. Returns True if it is new there."""
         if not isinstance(run, Run) or not run.finished:
@@ -170,6 +162,11 @@ class Session:
             self.changed_at = self.changed_at[1], time.monotonic()
         self._touched, self.page, self.notes = True, page, first_few(notes, MOST_NOTES)
         self.chosen_schemes = page.experiment.schemes if chosen is None else tuple(chosen)
+
+    def choose_language(self, code: str) -> None:
+        """Speak this language, in the link, too."""
+        self.spoken = code
+        self.show_page(self.page, chosen=self.chosen_schemes)
 
     def keep_page(self) -> None:
         """Keep the page, although the address may still be that of the page before."""

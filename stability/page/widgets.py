@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from stability.course.lessons import Lesson
+from stability.i18n import LANGUAGES, language
 from stability.page.benches import BENCHES, section_row
 from stability.page.cards import legend_data
 from stability.page.course_page import neighbouring_lessons, option_icon
@@ -15,6 +16,7 @@ from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
 from stability.page.settings import page_knobs, shown_settings
 from stability.page.table_headings import TRIED_HEADINGS
+from stability.page.tried_runs import tried_table
 from stability.page_layout import (
     CANCEL,
     CELLS,
@@ -59,6 +61,15 @@ def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
         disabled, key = idle and action == session.pin, f"{SMALL_BUTTON}_{icon}"
         buttons.append(button(label, icon, action, key, f"{label}: {help}", disabled=disabled))
     return buttons
+
+
+def language_buttons(session: Session) -> list[Element]:
+    """Return a small button for each language that the page does not speak now."""
+    return [
+        button(name, "", partial(session.choose_language, code), f"speak_{code}", type="tertiary")
+        for code, name in LANGUAGES.items()
+        if code != language.get()
+    ]
 
 
 def cancel_buttons(session: Session) -> list[Element]:
@@ -168,15 +179,15 @@ def tried_pieces(session: Session, button_column: Callable[..., Any]) -> list[El
     """
     if not session.history:
         return [Element("caption", "Each experiment that came to its end is listed here.")]
-    rows, owners = session.tried_table()
+    rows, owners = tried_table(session.history)
     key = f"tried_{len(rows)}"
     buttons = button_column(key, lambda row: session.reopen(owners[row]))
     pins = button_column(f"pin_{key}", lambda row: session.pin(owners[row]))
     headings = {"open": buttons, "pin": pins, **TRIED_HEADINGS}
     rows = rows.assign(open="Open", pin="Pin")[[*headings]]
     options = {"on_click": "ignore", "file_name": "tried.csv", "mime": "text/csv"}
-    options |= {"key": f"csv_{key}"}
-    download = Element("download_button", "Download as CSV", {"data": session.tried_csv} | options)
+    data = {"data": partial(tried_csv, session.history), "key": f"csv_{key}"}
+    download = Element("download_button", "Download as CSV", data | options)
     return [data_table(rows, headings), download]
 
 

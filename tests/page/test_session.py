@@ -14,6 +14,7 @@ from stability.engine.runs import Run
 from stability.page.links import read_link as read
 from stability.page.links import spell_link
 from stability.page.session import MOST_NOTES, MOST_TRIED, Session
+from stability.page.tried_runs import tried_csv
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import NEWEST_STEP
@@ -165,7 +166,7 @@ def test_what_was_tried_is_saved_with_all_settings_and_a_link_the_newest_first()
     first = Experiment(schemes=("he_normal",), depth=2, width=4, steps=2, seed=5)
     for e in (first, replace(first, seed=6)):
         session.history[e] = frames.summary_frame(Run(e).train())
-    saved = pd.read_csv(io.StringIO(session.tried_csv()))
+    saved = pd.read_csv(io.StringIO(tried_csv(session.history)))
     assert saved["seed"].tolist() == [6, 5]
     assert {*Experiment.knobs(), "verdict", "loss"} <= {*saved.columns}
     for link, seed in zip(saved["link"], (6, 5), strict=True):

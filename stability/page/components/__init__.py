@@ -2,8 +2,8 @@
 
 The playback shows any step of a run; the legend of the charts isolates a scheme; a button copies
 the link; links open a lesson within the session; cells say which one of a map was clicked; an
-unseen one wakes the script when the server is back. Each has its HTML, CSS and JavaScript beside
-this file; `shared_value.js` stands before all of them.
+unseen one wakes the script when the server is back and names the language. Each has its HTML,
+CSS and JavaScript beside this file; `shared_value.js` stands before all of them.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,109 @@
+"""The reader's language: gettext's functions, and the catalogue of sentences of each language.
+
+English is written in the code, and is the key of its translation. A sentence that a reader sees is
+marked: `_("Layer {layer} is dead.").format(layer=3)`, a whole sentence with named fields, for words
+stand in another order elsewhere. `ngettext` chooses by a number. What is written when a module is
+imported, such as the row of a catalogue, is marked by `N_` and translated where it is read, by a
+`Translated` field of the row or by `_(text)`. A cache of sentences is one by language:
+`cache_by_language`, and what visitors of two languages share, such as a run, holds no sentences.
+Keys, names of code and formulas are not marked.
+
+The catalogues are text, `locale/zh/LC_MESSAGES/stability.po`, and are read when they are first
+needed: a compiled file would have to be made anew, and merged, with every sentence.
+`python tests/translate.py extract` adds new sentences to them, `check` lists what is missing.
+
+The language is that of the present thread. It is English unless the page sets another one.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, lru_cache, wraps
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+from io import BytesIO
+from typing import Any, ParamSpec, TypeVar
+
+import polib
+
+ENGLISH = "en"
+LANGUAGES = {ENGLISH: "English", "zh": "中文"}  # by code, each by its own name
+language: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
+
+
+@cache
+def catalogue_of(code: str) -> NullTranslations:
+    """Return the translations of a language; English needs none."""
+    if code == ENGLISH:
+        return NullTranslations()
+    text = files("stability") / "locale" / code / "LC_MESSAGES" / "stability.po"
+    return GNUTranslations(BytesIO(polib.pofile(text.read_text("utf-8")).to_binary()))
+
+
+def _(message: str) -> str:
+    """Return a sentence in the language of the reader; in English where it is not translated."""
+    # The empty message is the head of a catalogue.
+    return catalogue_of(language.get()).gettext(message) if message else ""
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """Return the sentence for this number in the language of the reader."""
+    return catalogue_of(language.get()).ngettext(one, many, count)
+
+
+def N_(message: str) -> str:  # noqa: N802  # as gettext calls it
+    """Mark a sentence that is translated where it is read, and return it as it is."""
+    return message
+
+
+class Translated:
+    """A field of a row, such as its label, which is read in the language of the reader."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, row: Any, owner: type | None = None) -> str:
+        if row is None:
+            raise AttributeError(self.name)  # a dataclass asks for a default: there is none
+        return _(row.__dict__[self.name])
+
+    def __set__(self, row: Any, message: str) -> None:
+        row.__dict__[self.name] = message
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Speak a language within the block, or in every call of the function that it decorates."""
+    token = language.set(code)
+    try:
+        yield
+    finally:
+        language.reset(token)
+
+
+def cache_by_language(
+    maxsize: int | None = None,
+) -> Callable[[Callable[Asked, Answer]], Callable[Asked, Answer]]:
+    """Return functools.lru_cache for a function whose results hold sentences."""
+
+    def decorate(function: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
+        @lru_cache(maxsize)
+        def in_language(code: str, *args: Any, **kwargs: Any) -> Answer:
+            return function(*args, **kwargs)
+
+        @wraps(function)
+        def remembered(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+            return in_language(language.get(), *args, **kwargs)  # type: ignore[arg-type]
+
+        return remembered
+
+    return decorate
+
+
+def reader_language(browser: str | None) -> str:
+    """Return the language of a browser's locale, such as `zh-CN`, where there is one here."""
+    code = (browser or "").partition("-")[0].lower()
+    return code if code in LANGUAGES else ENGLISH
