@@ -16,7 +16,7 @@ from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
 from stability.page.settings import page_knobs, shown_settings
 from stability.page.table_headings import TRIED_HEADINGS
-from stability.page.tried_runs import tried_table
+from stability.page.tried_runs import tried_csv, tried_table
 from stability.page_layout import (
     CANCEL,
     CELLS,
