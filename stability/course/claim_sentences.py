@@ -6,6 +6,7 @@ and `{each}` stands for the scheme of which the claim is asked.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -46,10 +47,14 @@ class ClaimSentence:
     parts: tuple[str | Field | None, ...]
 
     @property
+    def fields(self) -> Counter[Field | None]:
+        """All that stands in braces, in any order: other languages have another one."""
+        return Counter(part for part in self.parts if not isinstance(part, str))
+
+    @property
     def quantities(self) -> list[Quantity]:
         """All quantities in the sentence, from left to right."""
-        fields = [part for part in self.parts if isinstance(part, Field)]
-        leaves = [leaf for field in fields for leaf in field.side.leaves]
+        leaves = [leaf for field in self.fields if field for leaf in field.side.leaves]
         return [leaf for leaf in leaves if isinstance(leaf, Quantity)]
 
     def in_words(self, digits_of: Callable[[Field], str], title: str) -> str:

@@ -4,12 +4,18 @@ Each lesson carries a claim and a counterexample, a neighbouring setting in whic
 false; the tests check both. Its `topic` stands in lists, where its `title` would give the answer
 away; a sentence says each comparison of the claim, and a table `[discussion]` what is wrong with
 each wrong option. `figures` names the pictures beside the text, the first of them large.
+
+A lesson speaks another language where it has a twin, a file of the same name in a folder such as
+`zh`. A twin holds what is language, and nothing else, so that the two cannot drift apart: options
+stand in the order of the lesson, and sentences with the same numbers in braces. A lesson without a
+twin is read in English.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -17,9 +23,16 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from stability.course.claims import Claim, parse_claim
+from stability.course.lesson_checks import (
+    LOOK_FOR,
+    check_discussion,
+    check_keys,
+    check_length,
+    check_options,
+    check_prose,
+)
 from stability.records.page import Page
-from stability.records.view import MOST_OPTIONS
-from stability.text import did_you_mean, quote
+from stability.text import quote
 
 TEXT_KEYS = (
     "title", "topic", "section", "book", "link", "question", "answer", "claim", "counterexample",
@@ -27,6 +40,7 @@ TEXT_KEYS = (
 LIST_KEYS = "options", "figures", "sentences"
 TEXT_FIELDS = "title", "topic", "section", "book", "question", "answer"
 LESSON_KEYS = *TEXT_KEYS, *LIST_KEYS, "discussion"
+TWIN_TEXTS, TWIN_LISTS = ("title", "topic", "section", "question"), ("options", "sentences")
 BOOK_LINK = "https://d2l.ai/chapter_multilayer-perceptrons/numerical-stability-and-init.html"
 BOOK_SECTIONS = {
     "5.4.1": "Vanishing and Exploding Gradients",
@@ -47,10 +61,8 @@ PANELS = {  # of the benches' charts, which a figure may show, beside sections o
     "map": ("map",),
 }  # fmt: skip
 FOLDER = Path(__file__).parent / "lessons"
-FENCE, LOOK_FOR = "+++", "**Look for**"
-FEWEST_WORDS, MOST_WORDS = 80, 200  # of prose: a screen
+FENCE, ENGLISH = "+++", "en"
 FILE_NAME = re.compile(r"(\d\d)-([a-z0-9_-]+)\.md")
-FORMULA, TAG = re.compile(r"\$[^$]*\$|`[^`]*`"), re.compile(r"<[a-zA-Z/!?]")
 
 
 class LessonError(ValueError):
@@ -79,23 +91,25 @@ class Lesson:
     path: Path
 
 
-def all_lessons() -> Mapping[str, Lesson]:
+def all_lessons(language: str = ENGLISH) -> Mapping[str, Lesson]:
     """Return the lessons of the course by key, in the order of their files; no broken ones."""
-    return _readable_and_broken(FOLDER)[0]
+    return _readable_and_broken(FOLDER, language)[0]
 
 
-def broken_lessons() -> Mapping[str, str]:
+def broken_lessons(language: str = ENGLISH) -> Mapping[str, str]:
     """Return why a lesson cannot be shown, by the keys of such lessons."""
-    return _readable_and_broken(FOLDER)[1]
+    return _readable_and_broken(FOLDER, language)[1]
 
 
 @cache
-def _readable_and_broken(folder: Path) -> tuple[Mapping[str, Lesson], Mapping[str, str]]:
+def _readable_and_broken(
+    folder: Path, language: str
+) -> tuple[Mapping[str, Lesson], Mapping[str, str]]:
     lessons: dict[str, Lesson] = {}
     broken: dict[str, str] = {}
     for path in sorted(folder.glob("*.md")):
         try:
-            lesson = read_lesson(path)
+            lesson = read_lesson(path, language)
         except (LessonError, OSError) as error:
             name = FILE_NAME.fullmatch(path.name)
             broken[name[2] if name else path.stem] = str(error)
@@ -116,26 +130,53 @@ def read_lessons(folder: Path) -> Mapping[str, Lesson]:
     return MappingProxyType(lessons)
 
 
-def read_lesson(path: Path) -> Lesson:
-    """Return the lesson of a file. LessonError names the file and what is wrong."""
+def read_lesson(path: Path, language: str = ENGLISH) -> Lesson:
+    """Return the lesson of a file, in the words of its twin if it has one in this language.
+
+    LessonError names the file and what is wrong.
+    """
+    with errors_of(path.name):
+        lesson = _read_lesson(path)
+    twin = path.parent / language / path.name
+    if not twin.exists():
+        return lesson
+    with errors_of(f"{language}/{path.name}"):
+        return _in_words_of(lesson, twin, LOOK_FOR[language])
+
+
+@contextmanager
+def errors_of(name: str) -> Iterator[None]:
+    """Raise each ValueError of the block as a LessonError that begins with this name."""
     try:
-        return _read_lesson(path)
+        yield
     except UnicodeDecodeError:
-        raise LessonError(f"{path.name}: a lesson is written in UTF-8") from None
+        raise LessonError(f"{name}: a lesson is written in UTF-8") from None
     except ValueError as error:
-        raise LessonError(f"{path.name}: {error}") from None
+        raise LessonError(f"{name}: {error}") from None
+
+
+def matter_and_prose(path: Path) -> tuple[dict[str, Any], str]:
+    """Return the front matter of a file and the Markdown below it."""
+    before, *parts = path.read_text(encoding="utf-8").split(f"{FENCE}\n")
+    if before or len(parts) != 2:
+        raise ValueError(f"a lesson begins with front matter between two lines {FENCE}")
+    # Below an empty line: lines are those of the file.
+    return tomllib.loads("\n" + parts[0]), parts[1].strip()
 
 
 def _read_lesson(path: Path) -> Lesson:
     name = FILE_NAME.fullmatch(path.name)
     if not name:
         raise ValueError("a lesson's file is named as in 07-vanishing-sigmoid.md")
-    before, *parts = path.read_text(encoding="utf-8").split(f"{FENCE}\n")
-    if before or len(parts) != 2:
-        raise ValueError(f"a lesson begins with front matter between two lines {FENCE}")
-    matter = tomllib.loads("\n" + parts[0])  # below an empty line: lines are those of the file
-    check_keys(matter)
-    check_prose(parts[1])
+    matter, prose = matter_and_prose(path)
+    check_keys(matter, TEXT_KEYS, LIST_KEYS)
+    if matter["book"] not in BOOK_SECTIONS:
+        legal = ", ".join(BOOK_SECTIONS)
+        raise ValueError(f"book must be one of {legal}, not {quote(matter['book'])}")
+    check_options(matter["options"], matter["answer"])
+    check_discussion(matter["discussion"], {*matter["options"]} - {matter["answer"]})
+    check_length(prose)
+    check_prose(prose, LOOK_FOR[ENGLISH])
     page = page_of_link("link", matter["link"])
     counterexample = page_of_link("counterexample", matter["counterexample"], page)
     return Lesson(
@@ -148,50 +189,30 @@ def _read_lesson(path: Path) -> Lesson:
         claim=checked_claim(matter["claim"], matter["sentences"], page, counterexample),
         page=page,
         counterexample=counterexample,
-        prose=parts[1].strip(),
+        prose=prose,
         path=path,
     )
 
 
-def check_keys(matter: Mapping[str, Any]) -> None:
-    """Raise a ValueError unless every key is there, known, and of its kind."""
-    for key in matter.keys() - set(LESSON_KEYS):
-        near, known = did_you_mean(key, LESSON_KEYS), ", ".join(LESSON_KEYS)
-        raise ValueError(f"{quote(key)} is no key of a lesson{near}; they are {known}")
-    for key in set(LESSON_KEYS) - matter.keys():
-        raise ValueError(f"the key {key} is missing")
-    for key in TEXT_KEYS:
-        if not is_text(matter[key]):
-            raise ValueError(f"{key} must be a text, not empty, not {quote(matter[key])}")
-    for key in LIST_KEYS:
-        if not isinstance(matter[key], list) or not all(map(is_text, matter[key])):
-            texts = quote(matter[key])
-            raise ValueError(f"{key} must be a list of texts, none empty, not {texts}")
-    if matter["book"] not in BOOK_SECTIONS:
-        legal = ", ".join(BOOK_SECTIONS)
-        raise ValueError(f"book must be one of {legal}, not {quote(matter['book'])}")
-    check_options(matter["options"], matter["answer"])
-    check_discussion(matter["discussion"], {*matter["options"]} - {matter["answer"]})
-
-
-def check_options(options: Sequence[str], answer: str) -> None:
-    """Raise a ValueError unless these are different texts, not too many, and one is the answer."""
-    if not 2 <= len(options) <= MOST_OPTIONS:
-        raise ValueError(f"options: a question has 2 to {MOST_OPTIONS} options, not {len(options)}")
-    if len(set(options)) < len(options):
-        raise ValueError("options: two options are the same")
-    if answer not in options:
-        raise ValueError(f"answer must be one of the options, not {quote(answer)}")
-
-
-def check_discussion(discussion: Any, wrong: Set[str]) -> None:
-    """Raise a ValueError unless this is a table with a text for each wrong option."""
-    if not isinstance(discussion, dict) or not all(map(is_text, discussion.values())):
-        raise ValueError("discussion must be a table of texts, none empty")
-    for option in wrong - discussion.keys():
-        raise ValueError(f"discussion: nothing is said about {quote(option)}")
-    for option in discussion.keys() - wrong:
-        raise ValueError(f"discussion: {quote(option)} is no wrong option")
+def _in_words_of(lesson: Lesson, twin: Path, look_for: str) -> Lesson:
+    matter, prose = matter_and_prose(twin)
+    check_keys(matter, TWIN_TEXTS, TWIN_LISTS)
+    options = tuple(matter["options"])
+    if len(options) != len(lesson.options):
+        raise ValueError(f"options: the lesson has {len(lesson.options)}, not {len(options)}")
+    answer = options[lesson.options.index(lesson.answer)]
+    check_options(options, answer)
+    check_discussion(matter["discussion"], {*options} - {answer})
+    check_prose(prose, look_for)
+    return replace(
+        lesson,
+        **{key: matter[key] for key in TWIN_TEXTS},
+        options=options,
+        answer=answer,
+        discussion=MappingProxyType(matter["discussion"]),
+        claim=claim_in_words(lesson.claim, matter["sentences"]),
+        prose=prose,
+    )
 
 
 def checked_figures(figures: Sequence[str], page: Page) -> tuple[str, ...]:
@@ -206,10 +227,6 @@ def checked_figures(figures: Sequence[str], page: Page) -> tuple[str, ...]:
     if not figures:
         raise ValueError("figures: a lesson has at least one")
     return tuple(figures)
-
-
-def is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
 
 
 def page_of_link(key: str, link: str, base: Page | None = None) -> Page:
@@ -252,13 +269,15 @@ def checked_claim(text: str, sentences: Sequence[str], page: Page, counterexampl
     return claim
 
 
-def check_prose(prose: str) -> None:
-    """Raise a ValueError unless the prose is Markdown of a screen that says what to look for."""
-    if tag := TAG.search(FORMULA.sub("", prose)):  # 1 < 2 in a formula is no tag
-        raise ValueError(f"prose is Markdown, without HTML such as {tag[0]}")
-    words = len(prose.split())
-    if not FEWEST_WORDS <= words <= MOST_WORDS:
-        raise ValueError(f"prose has {FEWEST_WORDS} to {MOST_WORDS} words, not {words}")
-    paragraphs = re.split(r"\n\s*\n", prose)
-    if not any(paragraph.lstrip().startswith(LOOK_FOR) for paragraph in paragraphs):
-        raise ValueError(f"no paragraph of the prose begins with {LOOK_FOR}")
+def claim_in_words(claim: Claim, sentences: Sequence[str]) -> Claim:
+    """Return a claim said by other sentences. ValueError unless they give the same numbers."""
+    if len(sentences) != len(claim.sentences):
+        raise ValueError(f"sentences: the lesson has {len(claim.sentences)}, not {len(sentences)}")
+    try:
+        translated = parse_claim(claim.text, sentences)
+    except ValueError as error:
+        raise ValueError(f"sentences: {error}") from None
+    for text, own, other in zip(sentences, translated.sentences, claim.sentences, strict=True):
+        if own.fields != other.fields:
+            raise ValueError(f"sentences: the lesson has other numbers than {quote(text)}")
+    return translated
