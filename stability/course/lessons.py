@@ -31,6 +31,7 @@ from stability.course.lesson_checks import (
     check_options,
     check_prose,
 )
+from stability.i18n import ENGLISH, language
 from stability.records.page import Page
 from stability.text import quote
 
@@ -61,7 +62,7 @@ PANELS = {  # of the benches' charts, which a figure may show, beside sections o
     "map": ("map",),
 }  # fmt: skip
 FOLDER = Path(__file__).parent / "lessons"
-FENCE, ENGLISH = "+++", "en"
+FENCE = "+++"
 FILE_NAME = re.compile(r"(\d\d)-([a-z0-9_-]+)\.md")
 
 
@@ -91,25 +92,26 @@ class Lesson:
     path: Path
 
 
-def all_lessons(language: str = ENGLISH) -> Mapping[str, Lesson]:
-    """Return the lessons of the course by key, in the order of their files; no broken ones."""
-    return _readable_and_broken(FOLDER, language)[0]
+def all_lessons(code: str = "") -> Mapping[str, Lesson]:
+    """Return the lessons of the course by key, in the order of their files; no broken ones.
+
+    They speak the language of this code; without one, that of the reader.
+    """
+    return _readable_and_broken(FOLDER, code or language.get())[0]
 
 
-def broken_lessons(language: str = ENGLISH) -> Mapping[str, str]:
+def broken_lessons(code: str = "") -> Mapping[str, str]:
     """Return why a lesson cannot be shown, by the keys of such lessons."""
-    return _readable_and_broken(FOLDER, language)[1]
+    return _readable_and_broken(FOLDER, code or language.get())[1]
 
 
 @cache
-def _readable_and_broken(
-    folder: Path, language: str
-) -> tuple[Mapping[str, Lesson], Mapping[str, str]]:
+def _readable_and_broken(folder: Path, code: str) -> tuple[Mapping[str, Lesson], Mapping[str, str]]:
     lessons: dict[str, Lesson] = {}
     broken: dict[str, str] = {}
     for path in sorted(folder.glob("*.md")):
         try:
-            lesson = read_lesson(path, language)
+            lesson = read_lesson(path, code)
         except (LessonError, OSError) as error:
             name = FILE_NAME.fullmatch(path.name)
             broken[name[2] if name else path.stem] = str(error)
@@ -130,18 +132,18 @@ def read_lessons(folder: Path) -> Mapping[str, Lesson]:
     return MappingProxyType(lessons)
 
 
-def read_lesson(path: Path, language: str = ENGLISH) -> Lesson:
+def read_lesson(path: Path, code: str = ENGLISH) -> Lesson:
     """Return the lesson of a file, in the words of its twin if it has one in this language.
 
     LessonError names the file and what is wrong.
     """
     with errors_of(path.name):
         lesson = _read_lesson(path)
-    twin = path.parent / language / path.name
+    twin = path.parent / code / path.name
     if not twin.exists():
         return lesson
-    with errors_of(f"{language}/{path.name}"):
-        return _in_words_of(lesson, twin, LOOK_FOR[language])
+    with errors_of(f"{code}/{path.name}"):
+        return _in_words_of(lesson, twin, LOOK_FOR[code])
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from stability.course.lesson_checks import LOOK_FOR
 from stability.course.lessons import FOLDER, LessonError, all_lessons, broken_lessons, read_lesson
+from stability.i18n import ENGLISH, LANGUAGES, speaking
 
-LANGUAGES = [language for language in LOOK_FOR if language != "en"]
-TWINS = [(language, key) for language in LANGUAGES for key in all_lessons()]
+OTHERS = [code for code in LANGUAGES if code != ENGLISH]
+TWINS = [(code, key) for code in OTHERS for key in all_lessons()]
 FORMULA, HAN = re.compile(r"\$[^$]*\$"), re.compile(r"[\u4e00-\u9fff]")
 SPACED = re.compile(r"[\u4e00-\u9fff] [\w$]|[\w$] [\u4e00-\u9fff]|[\u4e00-\u9fff][,.:;?!]")
 NAMED_VALUE = re.compile("(正态|常数) (?=[0-9])")  # a scheme with its value, as chips write it
@@ -49,24 +49,26 @@ sentences = ["宽度是{width}。"]
 """
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_lesson_has_a_twin_and_every_twin_a_lesson(language):
-    names = [path.name for path in sorted((FOLDER / language).glob("*.md"))]
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_lesson_has_a_twin_and_every_twin_a_lesson(code):
+    names = [path.name for path in sorted((FOLDER / code).glob("*.md"))]
     assert names == [lesson.path.name for lesson in all_lessons().values()]
-    assert not broken_lessons(language)
+    assert not broken_lessons(code)
+    with speaking(code):
+        assert all_lessons() is all_lessons(code)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_sections_and_titles_are_as_many_in_every_language(language):
-    lessons, twins = all_lessons().values(), all_lessons(language).values()
+@pytest.mark.parametrize("code", OTHERS)
+def test_sections_and_titles_are_as_many_in_every_language(code):
+    lessons, twins = all_lessons().values(), all_lessons(code).values()
     pairs = {(one.section, other.section) for one, other in zip(lessons, twins, strict=True)}
     assert len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
     assert len({twin.title for twin in twins}) == len(twins)
 
 
-@pytest.mark.parametrize(("language", "key"), TWINS)
-def test_a_twin_keeps_all_that_is_no_language(language, key):
-    lesson, twin = all_lessons()[key], all_lessons(language)[key]
+@pytest.mark.parametrize(("code", "key"), TWINS)
+def test_a_twin_keeps_all_that_is_no_language(code, key):
+    lesson, twin = all_lessons()[key], all_lessons(code)[key]
     assert (twin.page, twin.counterexample) == (lesson.page, lesson.counterexample)
     assert (twin.claim.text, twin.figures) == (lesson.claim.text, lesson.figures)
     assert twin.options.index(twin.answer) == lesson.options.index(lesson.answer)
