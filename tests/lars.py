@@ -9,7 +9,7 @@ class Lars(torch.optim.Optimizer):
     """
 
     def __init__(self, parameters, rate, weight_decay=0.0):
-        super().__init__(parameters, {"rate": rate, "weight_decay": weight_decay})
+        super().__init__(parameters, {"lr": rate, "weight_decay": weight_decay})
 
     def step(self):
         for group in self.param_groups:
@@ -19,5 +19,5 @@ class Lars(torch.optim.Optimizer):
                     0.001 * size / (g.norm() + decay * size) if size > 0 and g.norm() > 0 else 1.0
                 )
                 v = self.state[w].setdefault("v", torch.zeros_like(w.data))
-                v.mul_(0.9).add_(group["rate"] * trust * (g + decay * w.data))
+                v.mul_(0.9).add_(group["lr"] * trust * (g + decay * w.data))
                 w.data.sub_(v)

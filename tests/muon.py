@@ -20,7 +20,7 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         dtype: torch.dtype = torch.float32,
     ):
-        super().__init__(parameters, {"rate": rate, "weight_decay": weight_decay, "dtype": dtype})
+        super().__init__(parameters, {"lr": rate, "weight_decay": weight_decay, "dtype": dtype})
 
     @torch.no_grad()
     def step(self) -> None:
@@ -29,8 +29,8 @@ class Muon(torch.optim.Optimizer):
                 mean = self.state[w].setdefault("mean", torch.zeros_like(w))
                 mean.lerp_(w.grad, 1 - 0.95)
                 update = orthogonalize_like_torch(w.grad.lerp(mean, 0.95), group["dtype"])
-                w.mul_(1 - group["rate"] * group["weight_decay"])
-                w.add_(update, alpha=-group["rate"] * 0.2 * max(w.shape) ** 0.5)
+                w.mul_(1 - group["lr"] * group["weight_decay"])
+                w.add_(update, alpha=-group["lr"] * 0.2 * max(w.shape) ** 0.5)
 
 
 def orthogonalize_like_torch(matrix: Tensor, dtype: torch.dtype) -> Tensor:

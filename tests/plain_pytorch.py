@@ -10,6 +10,14 @@ import torch.nn.functional as F
 from lars import Lars
 from muon import Muon
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    SequentialLR,
+)
 
 from stability.catalogues.datasets import Data
 from stability.engine.network import Stack
@@ -194,6 +202,7 @@ class PlainOptimizer:
             for part, decay in zip(parts, decays, strict=True)
         ]
         self.optimizers = OPTIMIZER[e.optimizer](groups, e.learning_rate)
+        self.schedulers = [scheduler_of(e, optimizer) for optimizer in self.optimizers]
 
     def step(self, parameters: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
         """One update of these parameters by these gradients: what it adds to each."""
@@ -203,9 +212,21 @@ class PlainOptimizer:
         if self.clip:
             nn.utils.clip_grad_norm_(self.books, self.clip)
         before = [book.detach().clone() for book in self.books]
-        for optimizer in self.optimizers:
+        for optimizer, scheduler in zip(self.optimizers, self.schedulers, strict=True):
             optimizer.step()
+            scheduler.step()
         return [book.detach() - start for book, start in zip(self.books, before, strict=True)]
+
+
+def scheduler_of(e: Experiment, optimizer: Optimizer) -> LRScheduler:
+    """The warm-up and the schedule in torch's own terms."""
+    fall: LRScheduler = LambdaLR(optimizer, lambda step: 1.0)
+    if e.schedule == "cosine":
+        fall = CosineAnnealingLR(optimizer, max(1, e.steps - e.warmup))
+    if not e.warmup:
+        return fall
+    rise = LinearLR(optimizer, 1 / e.warmup, total_iters=e.warmup - 1)
+    return SequentialLR(optimizer, [rise, fall], [e.warmup])
 
 
 def unstack(tensors: list[Tensor], n: int) -> list[Tensor]:

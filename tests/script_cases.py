@@ -19,6 +19,7 @@ from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
+from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.schemes import SCHEMES
 
 SIZE = {"width": 16, "features": 9, "samples": 128, "batch": 32, "steps": 20}
@@ -37,6 +38,8 @@ ROWS = {  # of settings that cycle, each with another period
     "output_activation": ["none", "none", "none", "none", *OUTPUT_ACTIVATIONS],
     "weight_mean": [0.0, 0.0, 0.0, 0.2],
     "readout_gain": [1.0, 1.0, 0.5, 1.0, 0.0],
+    "warmup": [0, 0, 5, 0, 30],
+    "schedule": ["constant", "constant", *SCHEDULES],
     "classes": [10, 3],
     "imbalance": [1.0, 1.0, 1.0, 8.0],
     "label_noise": [0.0, 0.3, 0.0],

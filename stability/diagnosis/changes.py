@@ -70,6 +70,8 @@ CHANGES = (
     *map(optimizer_change, ("adam", "momentum", "sgd")),
     Change("typical rate", lambda e: {"learning_rate": e.optimizer_row.learning_rate}),
     *(rate_change(f"rate x {f:g}", f) for f in (0.01, 0.1, 0.3, 3.0, 10.0, 100.0)),
+    Change("warm-up", lambda e: {"warmup": max(2, e.steps // 10)}),
+    setting_change("cosine", schedule="cosine"),
     *(
         setting_change(f"activation {key}", activation=key)
         for key in ("relu", "leaky_relu", "tanh", "gelu")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stability.records.experiment import Experiment
-from stability.text import number, rough_number
+from stability.text import number, percent, rough_number
 
 FAR = 10.0  # times too large or too small: a factor of 100 on what a step does
 OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of one sign
@@ -85,6 +85,17 @@ def harmful_output(e: Experiment) -> str:
     return f"a {row.label} stands before the loss, and {harm}{bound}"
 
 
+def endless_warmup(e: Experiment) -> str:
+    """Return that the run ends long before the learning rate has reached its value."""
+    if e.warmup < 2 * e.steps:
+        return ""
+    share = percent(e.rate_factor(e.steps - 1))
+    return (
+        f"the warm-up is longer than the run: in {e.steps} steps the learning rate only rises to "
+        f"{share} of its value"
+    )
+
+
 FAULTS = (
     Fault("scaled inputs", "Scale the inputs", {"input_scale": 1.0, "input_offset": 0.0},
           unscaled_inputs),
@@ -93,6 +104,7 @@ FAULTS = (
     Fault("centred weights", "Draw the weights around 0", {"weight_mean": 0.0}, shifted_weights),
     Fault("raw output", "Leave out the output activation", {"output_activation": "none"},
           harmful_output),
+    Fault("no warm-up", "Leave out the warm-up", {"warmup": 0}, endless_warmup),
 )  # fmt: skip
 
 

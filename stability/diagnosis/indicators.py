@@ -169,6 +169,7 @@ def predicted_drops(family: Family, seen: dict[str, np.ndarray]) -> dict[str, np
     drops = loss_drops(family, np.nan_to_num(gradient * clipping), np.nan_to_num(seen["weight"]))
     drops = drops / clipping / seen["loss"][:, None]  # (TRIAL_STEPS, S, L)
     total = drops[:-1].sum(axis=0) + drops[-1] * max(0, e.steps - TRIAL_STEPS + 1)
+    total *= np.array([own.mean_rate_factor for own, _ in family.members])[:, None]
     return {
         "log_predicted_drop": bounded_log10(total.sum(axis=1)),
         "log_weakest_layer_drop": bounded_log10(total.min(axis=1)),

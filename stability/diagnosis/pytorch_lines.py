@@ -4,9 +4,11 @@ They name what such a program has: `model`, `optimizer`, each `layer`, an nn.Lin
 `act`, and so on. To give a setting a line, add a row to `SETTING_LINES`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.scheme_entry import bias_line
 from stability.catalogues.schemes import parse_scheme
 from stability.records.experiment import Experiment
@@ -118,6 +120,25 @@ def optimizer_lines(e: Experiment, after: Experiment) -> str:
     return join_lines(lines, remark if after.weight_decay else "")
 
 
+def schedule_lines(e: Experiment, after: Experiment) -> str:
+    """Return the lines that make the scheduler of the learning rate, in torch's own."""
+    warmup, left = after.warmup, after.steps - after.warmup
+    rise = f"LinearLR(optimizer, 1 / {warmup}, total_iters={warmup - 1})" if warmup > 1 else ""
+    fall = SCHEDULES[after.schedule].pytorch.format(steps=left) if left > 0 else ""
+    made, both = rise or fall, ""
+    if not made:
+        return "# no scheduler: the learning rate stays the same"
+    if rise and fall:
+        both = f"rise, fall = {rise}, {fall}"
+        made = f"SequentialLR(optimizer, [rise, fall], [{warmup}])"
+    names = ", ".join(re.findall(r"\w+LR", f"{made}, {both}"))
+    return join_lines(
+        f"from torch.optim.lr_scheduler import {names}",
+        both,
+        f"scheduler = {made}  # its step() after each optimizer.step()",
+    )
+
+
 def clipping_lines(e: Experiment, after: Experiment) -> str:
     if not after.clip:
         return "# no nn.utils.clip_grad_norm_ before optimizer.step()"
@@ -164,6 +185,8 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "optimizer": optimizer_lines,
     "learning_rate": optimizer_lines,
     "weight_decay": optimizer_lines,
+    "warmup": schedule_lines,
+    "schedule": schedule_lines,
     "input_scale": input_lines,
     "input_offset": input_lines,
     "target_scale": target_lines,

@@ -1,8 +1,9 @@
 """Families: experiments of one shape, whose networks train in one stack on the same data."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -14,8 +15,9 @@ from stability.text import join_words
 
 # The settings in which experiments of a family may differ: each network of a stack has its own.
 PER_NETWORK = frozenset(
-    {"schemes", "bias_std", "weight_mean", "readout_gain", "learning_rate", "weight_decay", "clip"}
-)
+    {"schemes", "bias_std", "weight_mean", "readout_gain", "learning_rate", "warmup", "schedule",
+     "weight_decay", "clip"}
+)  # fmt: skip
 RATES = "learning_rate", "weight_decay", "clip"  # that a step of training needs
 SWITCHES = "weight_decay", "clip"  # 0 turns them off, for all networks of a stack or for none
 
@@ -63,12 +65,27 @@ class Family:
     @cached_property
     def rates(self) -> dict[str, float | Tensor]:
         """Each of RATES: a number if all networks share it, else one for each, float64 `(N,)`."""
-        found: dict[str, float | Tensor] = {}
-        for name in RATES:
-            values = [getattr(e, name) for e, _ in self.members for _ in range(e.replicates)]
-            agree = len(set(values)) == 1
-            found[name] = values[0] if agree else torch.tensor(values, dtype=torch.float64)
-        return found
+        return {name: self.values_by_network(attrgetter(name)) for name in RATES}
+
+    def learning_rate(self, step: int) -> float | Tensor:
+        """Return the learning rate of update `step`, as one of the rates."""
+        rate = self.rates["learning_rate"]
+        if not self.is_scheduled:
+            return rate
+        return rate * self.values_by_network(lambda e: e.rate_factor(step))
+
+    @cached_property
+    def is_scheduled(self) -> bool:
+        """True if the learning rate of a network changes from step to step."""
+        return any(e.is_scheduled for e in self.experiments)
+
+    def values_by_network(self, value_of: Callable[[Experiment], float]) -> float | Tensor:
+        """Return a number that all experiments share, or one for each network, float64 `(N,)`."""
+        values = [value_of(e) for e in self.experiments]
+        if len(set(values)) == 1:
+            return values[0]
+        counts = torch.tensor([e.network_count for e in self.experiments])
+        return torch.tensor(values, dtype=torch.float64).repeat_interleave(counts)
 
 
 def family_shape(e: Experiment) -> Hashable:

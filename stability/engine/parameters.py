@@ -52,7 +52,13 @@ class Parameters:
 
     def rate(self, name: str) -> float | Tensor:
         """Return one of the RATES of these networks: a number, or float64 `(N,)`."""
-        rate = self.family.rates[name]
+        return self._of_these(self.family.rates[name])
+
+    def learning_rate(self, step: int) -> float | Tensor:
+        """Return the learning rate of update `step` of these networks, as `rate` does."""
+        return self._of_these(self.family.learning_rate(step))
+
+    def _of_these(self, rate: float | Tensor) -> float | Tensor:
         return rate[self.networks].to(self.device) if isinstance(rate, Tensor) else rate
 
     # Stacks made from others

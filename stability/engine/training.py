@@ -17,7 +17,7 @@ from stability.catalogues.datasets import Data
 from stability.catalogues.number_formats import at_least_float32
 from stability.catalogues.optimizers import OptimizerState
 from stability.engine.drawing import dropout_masks
-from stability.engine.family import RATES, Family
+from stability.engine.family import Family
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.losses import accuracies
@@ -201,7 +201,7 @@ class Block:
         if step < e.steps:
             following = step + 1
             counts_lost = following in sampled_steps(e.steps) and following in self.steps_of_units
-            self._update(backward, counts_lost)
+            self._update(step, backward, counts_lost)
         return Found(stack.networks, found)
 
     def _held_out(self, data: Data) -> dict[str, Tensor]:
@@ -223,11 +223,12 @@ class Block:
         learned = outputs(stack.first_replicates(), grid)  # (schemes, points, outputs)
         return {"learned_outputs": at_least_float32(learned).movedim(0, -1)}
 
-    def _update(self, backward: BackwardPass, counts_lost: bool) -> None:
+    def _update(self, step: int, backward: BackwardPass, counts_lost: bool) -> None:
         """Clip the gradient of each network and take the optimizer's step, with weight decay."""
         stack, e = self.stack, self.stack.experiment
         overflowed = ~backward.norm.isfinite()
-        rate, decay, clip = (stack.rate(name) for name in RATES)
+        rate = stack.learning_rate(step)
+        decay, clip = stack.rate("weight_decay"), stack.rate("clip")
         is_clipped = isinstance(clip, Tensor) or bool(clip)
         # As clip_grad_norm_ of torch.
         clipping = ((backward.norm + 1e-6).reciprocal() * clip).clamp(max=1)
@@ -246,11 +247,11 @@ class Block:
                 if is_clipped:
                     slopes = slopes * per_network(clipping.to(slopes), slopes)
                 state = states.setdefault(first, {})
-                step = rule(layers, slopes, state, *rates)
+                change = rule(layers, slopes, state, *rates)
                 if is_matrix:
-                    steps.add(layers, step)
+                    steps.add(layers, change)
                 else:
-                    layers.add_(step)
+                    layers.add_(change)
         self.update, self.weight = steps.norms()
         self.lost_updates = steps.lost_updates()
         if e.number_format.scales_loss:

@@ -14,6 +14,7 @@ from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
 from stability.catalogues.number_formats import PRECISIONS, Format
 from stability.catalogues.optimizers import OPTIMIZERS, Optimizer
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS, OutputActivation
+from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.scheme_entry import Scheme
 from stability.catalogues.schemes import parse_scheme
 from stability.records.experiment_settings import ExperimentSettings
@@ -91,6 +92,23 @@ class Experiment(ExperimentSettings):
     @property
     def output_row(self) -> OutputActivation:
         return OUTPUT_ACTIVATIONS[self.output_activation]
+
+    @property
+    def is_scheduled(self) -> bool:
+        """True if the learning rate changes from step to step."""
+        return self.warmup > 1 or self.schedule != "constant"
+
+    def rate_factor(self, step: int) -> float:
+        """Return what update `step`, counted from 0, multiplies the learning rate by."""
+        row = SCHEDULES[self.schedule]
+        return row.factor_after_warmup(step, self.steps, self.warmup)
+
+    @cached_property
+    def mean_rate_factor(self) -> float:
+        """The mean over all updates of what they multiply the learning rate by."""
+        if not self.is_scheduled:
+            return 1.0
+        return sum(map(self.rate_factor, range(self.steps))) / self.steps
 
     @property
     def optimizer_row(self) -> Optimizer:

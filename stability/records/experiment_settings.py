@@ -8,6 +8,7 @@ from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
+from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.scheme_names import split_list
 from stability.catalogues.schemes import (
     SCHEMES,
@@ -145,9 +146,18 @@ class ExperimentSettings(Record):
         "Changing it sets its typical learning rate, unless you chose one.",
         rows=OPTIMIZERS, main=True, synonyms="gradient descent update rule")
     learning_rate: float = setting(0.02, Real, "Training", "Learning rate",
-        "The factor on each step, the same throughout (no warmup). A larger one learns faster, "
-        "until training diverges.", low=1e-6, high=100, usual=(1e-4, 1), log=True, main=True,
-        synonyms="lr eta alpha rate step size warmup schedule")
+        "The factor on each step. A larger one learns faster, until training diverges.",
+        low=1e-6, high=100, usual=(1e-4, 1), log=True, main=True,
+        synonyms="lr eta alpha rate step size")
+    warmup: int = setting(0, Integer, "Training", "Warm-up",
+        "The number of first steps over which the learning rate rises evenly: of 10, the first "
+        "takes a tenth of it, and the last all of it. The longer, the gentler the steps are "
+        "while the network is as it was drawn.", low=0, high=20000, usual=(0, 100),
+        synonyms="warmup warm up linear ramp learning rate lr scheduler LinearLR")
+    schedule: str = setting("constant", Choice, "Training", "Schedule",
+        "How the rate falls after the warm-up. With a cosine the last steps are ever "
+        "smaller, so that the noise of single batches dies down.", rows=SCHEDULES,
+        synonyms="lr decay scheduler annealing cosine CosineAnnealingLR")
     batch: int = setting(64, Integer, "Training", "Batch",
         "The number of examples from which each step takes its gradient. A larger batch makes the "
         "gradient less noisy, and a step slower.", low=1, high=1024, usual=(1, 256), log=True,

@@ -1,8 +1,10 @@
 """The lines of a program that make its data and its optimizer, and the loop that trains."""
 
+import ast
 from types import SimpleNamespace
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES, mislabel, standardize
+from stability.catalogues.schedules import SCHEDULES
 from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, INITIAL_SCALE
 from stability.engine.training import batch_indices
 from stability.randomness import generator
@@ -16,7 +18,8 @@ OPTIMIZER = '''class Optimizer(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             for p in group["params"]:
-                p += group["rule"](p, p.grad, self.state[p], {rate}, group["decay"])'''
+                rule, state = group["rule"], self.state[p]
+                p += rule(p, p.grad, state, group["lr"], group["decay"])'''
 
 
 def data_lines(parts: Parts) -> str:
@@ -106,13 +109,32 @@ def own_optimizer_lines(parts: Parts) -> str:
         f'"decay": {exact_number(decay)}}},'
         for params, rule, decay in groups
     ]
-    return "\n".join(["groups = [", *lines, "]", "optimizer = Optimizer(groups, {})"])
+    rate = exact_number(e.learning_rate)
+    made = f'optimizer = Optimizer(groups, {{"lr": {rate}}})'
+    return "\n".join(["groups = [", *lines, "]", made])
 
 
 def optimizer_class(parts: Parts) -> list[str]:
-    if not has_own_rules(parts):
+    return [OPTIMIZER] if has_own_rules(parts) else []
+
+
+def rate_lines(parts: Parts) -> list[str]:
+    """Return the lines that set the learning rate of a step, where it changes."""
+    e = parts.experiment
+    if not e.is_scheduled:
         return []
-    return [OPTIMIZER.format(rate=exact_number(parts.experiment.learning_rate))]
+    lines, factors = [], [exact_number(e.learning_rate)]
+    if e.warmup > 1:
+        lines.append(f"rise = min(1, (step + 1) / {e.warmup})")
+        factors.append("rise")
+    if e.schedule != "constant" and e.steps > e.warmup:
+        done = ast.parse(f"max(0, step - {e.warmup})" if e.warmup else "step", mode="eval").body
+        row = SCHEDULES[e.schedule]
+        fall = parts.definitions.expression(row.factor, done, e.steps - e.warmup)
+        lines.append(f"fall = {fall}")
+        factors.append("fall")
+    set_rate = ["for group in optimizer.param_groups:", f'    group["lr"] = {" * ".join(factors)}']
+    return lines + set_rate
 
 
 def loss_lines(parts: Parts) -> list[str]:
@@ -147,10 +169,11 @@ def clip_lines(parts: Parts) -> list[str]:
 
 def update_lines(parts: Parts) -> list[str]:
     """Return the lines of one update, with loss scaling and clipping where there are."""
-    e, clipping = parts.experiment, clip_lines(parts)
+    e, clipping, rate = parts.experiment, clip_lines(parts), rate_lines(parts)
     if not e.number_format.scales_loss:
-        return ["optimizer.zero_grad()", "loss.backward()", *clipping, "optimizer.step()"]
+        return [*rate, "optimizer.zero_grad()", "loss.backward()", *clipping, "optimizer.step()"]
     return [
+        *rate,
         "optimizer.zero_grad()",
         "scaler.scale(loss).backward()",
         *(["scaler.unscale_(optimizer)", *clipping] if e.clip else []),

@@ -11,6 +11,7 @@ from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
+from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.schemes import SCHEMES
 from stability.records import knobs
 from stability.records.experiment import Experiment
@@ -24,6 +25,7 @@ CATALOGUES = (
     OPTIMIZERS,
     SCHEMES,
     OUTPUT_ACTIVATIONS,
+    SCHEDULES,
 )
 
 

@@ -127,6 +127,17 @@ def test_weights_of_one_sign_are_named_and_to_draw_them_around_0_cures():
     assert cured.word == "learns", cured
 
 
+def test_a_warm_up_that_the_run_does_not_outlast_is_named_and_to_leave_it_out_cures():
+    e = small(learning_rate=0.1, warmup=3000)
+    for verdict in (likely(e), finding(e)):
+        assert verdict.word != "learns"
+        words = "in 60 steps the learning rate only rises to 2 % of its value"
+        assert f"The warm-up is longer than the run: {words}." in verdict.sentence
+        assert verdict.remedy.label == "Leave out the warm-up"
+    assert finding(treated(e, "he_normal", verdict.remedy)).word == "learns"
+    assert "warm-up" not in finding(small(learning_rate=0.1, warmup=60)).sentence
+
+
 @pytest.mark.parametrize("key", [key for key in OUTPUT_ACTIVATIONS if key != "none"])
 @pytest.mark.parametrize("dataset", ["blobs", "linear"])
 def test_a_function_before_the_loss_is_named_and_to_leave_it_out_cures(key, dataset):

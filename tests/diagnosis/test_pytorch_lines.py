@@ -35,7 +35,7 @@ SICK = (
                batch=8, dropout=0.3, weight_decay=0.1, clip=3.0, activation="elu"),
     Experiment(schemes=("normal:1",), precision="float16_scaled", optimizer="muon", depth=2),
     Experiment(input_scale=77.0, input_offset=0.4),
-    Experiment(weight_mean=1.7, readout_gain=0.5, output_activation="softmax"),
+    Experiment(weight_mean=1.7, readout_gain=0.5, output_activation="softmax", warmup=1000),
     Experiment(dataset="teacher", target_scale=100.0, target_offset=-1.0),
 )  # fmt: skip
 

@@ -153,6 +153,17 @@ def test_remedies_after_one_another_cure(e):
     assert finding(e).word == "learns", finding(e)
 
 
+@pytest.mark.parametrize(("key", "settings"), [
+    ("warm-up", {"optimizer": "adam", "learning_rate": 0.1, "normalization": "layer"}),
+    ("cosine", {"learning_rate": 0.3}),
+])  # fmt: skip
+def test_where_the_first_or_the_last_steps_are_too_long_a_schedule_cures(key, settings):
+    e = small(depth=8, **settings)
+    assert finding(e).word != "learns"
+    remedy = dict(single_changes(e, "he_normal"))[key]
+    assert finding(treated(e, "he_normal", remedy)).word == "learns"
+
+
 def test_no_changed_network_is_drawn_before_a_remedy_is_read():
     before = ranked_changes.cache_info().misses
     verdict = finding(small(learning_rate=1.1e-5))

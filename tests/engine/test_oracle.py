@@ -28,6 +28,7 @@ from stability.catalogues.datasets import DATASETS, Data
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
+from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.schemes import SCHEMES
 from stability.engine.measurement import Measurement
 from stability.engine.network import Stack
@@ -89,6 +90,8 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "weight_mean": [0.0, 0.4],
     "output_activation": list(OUTPUT_ACTIVATIONS),
     "readout_gain": [1.0, 0.1, 0.0],
+    "warmup": [0, 2, 3],
+    "schedule": list(SCHEDULES),
 }
 
 

@@ -249,6 +249,8 @@ def test_the_defaults_of_the_first_version_stand():
         target_offset=0.0,
         optimizer="sgd",
         learning_rate=0.02,
+        warmup=0,
+        schedule="constant",
         batch=64,
         steps=300,
         clip=0.0,
