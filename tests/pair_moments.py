@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stability.catalogues.activations import Activation
-from stability.catalogues.correlation_deficit import deficit_series, evaluate_deficit
+from stability.catalogues.correlation_deficit import deficit_by_angle
 from stability.catalogues.gaussian_moments import (
     SECOND,
     FloatArray,
@@ -43,11 +43,11 @@ def pair_moments(
     q, c = np.broadcast_arrays(check_range("q", q), check_range("c", c, -1.0, 1.0))
     shape, q, c = q.shape, q.ravel(), c.ravel()
     log_q, sign, distance = quiet_log(q), np.where(c < 0, -1.0, 1.0), 1 - abs(c)
-    series = deficit_series(row, log_q)
+    deficit_at = deficit_by_angle(row, log_q)
     theta = 2 * np.arcsin(np.sqrt(distance / 2))
-    (odd, even), (odd_slope, even_slope) = evaluate_deficit(series, log_q, theta)
+    (odd, even), (odd_slope, even_slope) = deficit_at(theta)
     # E (odd part of phi)^2 is q times the odd deficit at c = 0, where E of its product is 0
-    (odd_at_0, _), _ = evaluate_deficit(series, log_q, np.full_like(log_q, math.pi / 2))
+    (odd_at_0, _), _ = deficit_at(np.full_like(log_q, math.pi / 2))
     deficit = (1 - sign) * odd_at_0 + distance * (sign * odd + even)
     product = quiet_exp(log_moment(row, SECOND, log_q)) - q * deficit
     return product.reshape(shape), (odd_slope + sign * even_slope).reshape(shape)

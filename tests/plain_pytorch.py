@@ -104,7 +104,7 @@ class PlainNetwork(nn.Module):
             self.z.append(z)
             if number < self.e.depth:
                 self.u.append(self.norms[number - 1](z))
-                h = phi_of(self.e.activation)(self.u[-1])
+                h = phi_of(self.e)(self.u[-1])
                 if step is not None and self.e.dropout:
                     h = h * self.mask(h.shape, number, step)
         return OUTPUT[self.e.output_activation](z)
@@ -161,7 +161,7 @@ class PlainNetwork(nn.Module):
     def shares(self) -> dict[str, list]:
         """Shares of units, layer by layer; of a layer with NaN in it there is none."""
         phi, found = (
-            phi_of(self.e.activation),
+            phi_of(self.e),
             {"saturated": [], "dead": [], "distinct": [], "pre_activations": []},
         )
         found["spread"] = [root_mean_square(z.double() - z.double().mean(0)) for z in self.z]
@@ -234,8 +234,15 @@ def unstack(tensors: list[Tensor], n: int) -> list[Tensor]:
     return [layer.detach().clone() for stack in tensors for layer in stack[:, n].unbind()]
 
 
-def phi_of(activation: str) -> Callable[[Tensor], Tensor]:
-    return PHI.get(activation, getattr(F, activation, None))
+def phi_of(e: Experiment) -> Callable[[Tensor], Tensor]:
+    if e.activation == "sine":
+        return wave(e.w0)
+    return PHI.get(e.activation, getattr(F, e.activation, None))
+
+
+@cache
+def wave(w0: float) -> Callable[[Tensor], Tensor]:
+    return lambda u: torch.sin(w0 * u)
 
 
 def derivative(phi: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ ROWS = {  # of settings that cycle, each with another period
     "weight_decay": [0.0, 0.0, 0.01],
     "dropout": [0.0, 0.0, 0.0, 0.0, 0.2],
     "bias_std": [0.0, 0.0, 0.1],
+    "w0": [2.0],
     "depth": [5, 4, 5, 2, 1, 6, 5, 4, 5, 6, 3],
     "output_activation": ["none", "none", "none", "none", *OUTPUT_ACTIVATIONS],
     "weight_mean": [0.0, 0.0, 0.0, 0.2],

@@ -1,14 +1,18 @@
 """Activation functions and their derivatives."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
+from stability.catalogues.sine_moments import SineMoments
+from stability.text import exact_number
 
 # The ways back of torch itself, where they are not the product of gradient and slope: at exact
 # zeros of the slope, and where softplus goes over into u.
@@ -38,6 +42,10 @@ class Activation(Entry):
     scheme made for phi, empty where none helps. Where phi is not monotone, phi' is negative
     somewhere. `overwrite` is phi in place, if the way back needs h alone: it is given h as u, too.
     `pytorch` is phi as a program in PyTorch makes it.
+
+    Where phi depends on a setting of an experiment, `setting` names it and `with_value` returns the
+    row for another value of it. `frequency` is a factor on u within phi, and `closed_moments` has
+    the averages of phi over bell curves, where they are not to be tabled.
     """
 
     phi: Callable[[Tensor], Tensor]
@@ -52,6 +60,10 @@ class Activation(Entry):
     corners: tuple[tuple[float, float], ...] | None = None
     suited_scheme: str = "xavier_normal"
     pytorch: str = ""
+    setting: str = ""
+    with_value: Callable[[float], "Activation"] | None = None
+    frequency: float = 1.0
+    closed_moments: SineMoments | None = None
 
 
 def leaky_relu(key: str, slope: float) -> Activation:
@@ -66,6 +78,22 @@ def leaky_relu(key: str, slope: float) -> Activation:
         negative_slope=slope, corners=((0.0, 1 - slope),), pytorch=f"nn.LeakyReLU({slope})",
     )  # fmt: skip
 
+
+@lru_cache(maxsize=256)
+def wave(w0: float) -> Activation:
+    """Return the row of a sine of this frequency."""
+    return Activation(
+        key="sine", label="Sine", source="Sitzmann et al. 2020", formula=r"\phi(u) = \sin(w_0 u)",
+        summary="A wave, as in networks that represent pictures: its slope is up to w0, so weights "
+        "have to be smaller by it.",
+        phi=lambda u: torch.sin(w0 * u), dphi=lambda u, h: w0 * torch.cos(w0 * u),
+        max_slope=w0, is_monotone=False, suited_scheme="siren",
+        pytorch=f"lambda u: torch.sin({exact_number(w0)} * u)",
+        setting="w0", with_value=wave, frequency=w0, closed_moments=SineMoments(w0),
+    )  # fmt: skip
+
+
+SIREN_FREQUENCY = 30.0
 
 # Klambauer et al. 2017: chosen so that mean 0 and variance 1 are a fixed point
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -171,4 +199,13 @@ ACTIVATIONS = catalogue(
         backward=lambda g, u, h, slope: softplus_backward(g, u, 1, 20, grad_input=g),
         pytorch="nn.Softplus()",
     ),
+    wave(SIREN_FREQUENCY),
 )  # fmt: skip
+
+
+def activation_with(settings: Mapping[str, Any]) -> Activation:
+    """Return the activation that settings name, with the value that they give it, if any."""
+    row = ACTIVATIONS[settings["activation"]]
+    if row.with_value is None or row.setting not in settings:
+        return row
+    return row.with_value(settings[row.setting])

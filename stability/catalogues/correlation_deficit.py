@@ -29,8 +29,8 @@ angle is stretched to arcsinh(theta sqrt(1 + q)).
 """
 
 import math
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -57,13 +57,22 @@ ANGLES = 48  # Chebyshev points in the stretched angle
 DEFICIT_LOG_Q_MAX = 13
 
 
+def deficit_by_angle(
+    row: Activation, log_q: FloatArray
+) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+    """Return a function of theta `(q,)` from 0 to pi / 2: D and E phi'(u1) phi'(u2).
+
+    Each is `(2, q)`, for the odd and the even part of phi.
+    """
+    if row.closed_moments:
+        return partial(row.closed_moments.deficit, log_q)
+    return partial(evaluate_deficit, deficit_series(row, log_q), log_q)
+
+
 def evaluate_deficit(
     series: FloatArray, log_q: FloatArray, theta: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return D and E phi'(u1) phi'(u2), each `(2, q)` for the odd and the even part of phi.
-
-    `series` is `deficit_series` at the same `log_q`; theta `(q,)` runs from 0 to pi / 2.
-    """
+    """Return D and E phi'(u1) phi'(u2) from `deficit_series` at the same `log_q`."""
     scale = angle_scale(np.exp(np.clip(log_q, LOG_Q_MIN, DEFICIT_LOG_Q_MAX)))
     length = np.arcsinh(scale * math.pi / 2)
     x = np.clip(2 * np.arcsinh(scale * theta) / length - 1, -1, 1)

@@ -73,6 +73,8 @@ def moment(activation: str | Activation, kind: int, q: ArrayLike) -> FloatArray:
 def log_moment(row: Activation, kind: int, log_q: FloatArray) -> FloatArray:
     """Return the logarithm of SECOND, SLOPE, GROWTH or ODD, elementwise; log_q may be infinite."""
     t = np.clip(log_q, -2000.0, 2000.0)
+    if row.closed_moments:
+        return row.closed_moments.log_moment(kind, t)
     cell = np.clip(np.floor(t).astype(int) - LOG_Q_MIN + 1, 0, len(CELL_CENTRES) - 1)
     x, coefficients = t - CELL_CENTRES[cell], log_moment_table(row)[kind]
     result: FloatArray = coefficients[CELL_DEGREE][cell]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stability.catalogues.activations import Activation
-from stability.catalogues.correlation_deficit import deficit_series, evaluate_deficit
+from stability.catalogues.correlation_deficit import deficit_by_angle
 from stability.catalogues.gaussian_moments import (
     GROWTH,
     LOG_Q_MAX,
@@ -227,14 +227,14 @@ def stable_angle(variances: VarianceMap, log_q: FloatArray) -> tuple[FloatArray,
     c < 1 is fixed where sigma_w2 times the correlation deficit is 1. The deficit grows from c = 0,
     where it is at most 1 / sigma_w2, to c = 1, where it is E phi'(u)^2.
     """
-    series, sigma_w2 = deficit_series(variances.row, log_q), np.exp(variances.log_w)
+    deficit_at, sigma_w2 = deficit_by_angle(variances.row, log_q), np.exp(variances.log_w)
 
     def excess(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        deficit, slope = (part.sum(0) for part in evaluate_deficit(series, log_q, theta))
+        deficit, slope = (part.sum(0) for part in deficit_at(theta))
         return sigma_w2 * deficit - 1, sigma_w2 * (slope - deficit) / np.tan(theta / 2)
 
     theta = find_root(excess, np.zeros_like(log_q), np.full_like(log_q, math.pi / 2))
-    return theta, sigma_w2 * evaluate_deficit(series, log_q, theta)[1].sum(0)
+    return theta, sigma_w2 * deficit_at(theta)[1].sum(0)
 
 
 def depth_scale(chi: FloatArray) -> FloatArray:

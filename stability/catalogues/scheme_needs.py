@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
+from stability.catalogues.activations import ACTIVATIONS, Activation, activation_with
 from stability.catalogues.mean_field import critical_sigma_w2
 from stability.catalogues.scheme_entry import Disagreement, OtherSettings
 from stability.text import exact_number
@@ -20,19 +21,19 @@ def require_residual(settings: OtherSettings) -> Iterator[Disagreement]:
 
 
 def require_edge_of_chaos(settings: OtherSettings) -> Iterator[Disagreement]:
-    activation, bias_std = settings["activation"], settings["bias_std"]
+    row, bias_std = activation_with(settings), settings["bias_std"]
     for_critical = "for the scheme critical"
-    if not has_edge_of_chaos(activation, 0.0) and not has_edge_of_chaos(activation, bias_std):
-        sentence = f"activation must have an edge of chaos {for_critical}, not {activation}"
+    if not has_edge_of_chaos(row, 0.0) and not has_edge_of_chaos(row, bias_std):
+        sentence = f"activation must have an edge of chaos {for_critical}, not {row.key}"
         yield sentence, "activation", "tanh"
-        activation = "tanh"
-    if not has_edge_of_chaos(activation, bias_std):
-        instead = f"with {activation}, not {exact_number(bias_std)}"
+        row = ACTIVATIONS["tanh"]
+    if not has_edge_of_chaos(row, bias_std):
+        instead = f"with {row.key}, not {exact_number(bias_std)}"
         yield f"bias_std must be 0 {for_critical} {instead}", "bias_std", 0.0
 
 
 @lru_cache(maxsize=1024)
-def critical_sigma_w2_or_none(activation: str, bias_std: float) -> float | None:
+def critical_sigma_w2_or_none(activation: str | Activation, bias_std: float) -> float | None:
     """Return sigma_w2 at the edge of chaos, None where there is none."""
     try:
         return critical_sigma_w2(activation, bias_std**2)
@@ -40,5 +41,5 @@ def critical_sigma_w2_or_none(activation: str, bias_std: float) -> float | None:
         return None
 
 
-def has_edge_of_chaos(activation: str, bias_std: float) -> bool:
+def has_edge_of_chaos(activation: str | Activation, bias_std: float) -> bool:
     return critical_sigma_w2_or_none(activation, bias_std) is not None

@@ -51,9 +51,16 @@ def he_variance(layer: Layer) -> float:
     return 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in)
 
 
+def siren_variance(layer: Layer) -> float:
+    """Return 2 / (fan_in w0^2), which keeps w0 z near N(0, 1); of layer 1 1 / (3 fan_in^2)."""
+    if layer.index == 1:
+        return 1 / (3 * layer.fan_in**2)
+    return 2 / (layer.fan_in * layer.activation.frequency**2)
+
+
 def critical_variance(layer: Layer) -> float:
     """Return sigma_w^2 / fan_in at the edge of chaos, where sigma_w^2 E phi'(u)^2 = 1."""
-    sigma_w2 = critical_sigma_w2_or_none(layer.activation.key, layer.bias_std)
+    sigma_w2 = critical_sigma_w2_or_none(layer.activation, layer.bias_std)
     assert sigma_w2 is not None, "require_edge_of_chaos"
     return sigma_w2 / layer.fan_in
 

@@ -31,6 +31,7 @@ from stability.catalogues.scheme_weights import (
     fixup_weights,
     he_variance,
     mirrored_weights,
+    siren_variance,
     sparse_weights,
     unit_gain_variance,
     unit_variance_factor,
@@ -154,6 +155,18 @@ SCHEMES = catalogue(
         "number for each other.", variance=unit_gain_variance,
         pytorch="nn.init.normal_(layer.weight, std={sigma_w} / layer.in_features ** 0.5)\n"
         "# but for the first layer: std=1 / layer.in_features ** 0.5\n{bias}",
+    ),
+    Scheme(
+        key="siren", label="SIREN", source="Sitzmann et al. 2020, sec. 3.2",
+        formula=r"W \sim U(-\sqrt{6 / n_{in}} / w_0, \sqrt{6 / n_{in}} / w_0), \quad "
+        r"W_1 \sim U(-1 / n_{in}, 1 / n_{in})",
+        other_names=("sine init",),
+        summary="Made for the sine: w0 z keeps about variance 1, and the first layer covers many "
+        "periods. Elsewhere w0 counts as 1.",
+        distribution="uniform", variance=siren_variance,
+        pytorch="bound = {sigma_w} * (3 / layer.in_features) ** 0.5  "
+        "# but for the first layer: 1 / layer.in_features\n"
+        "nn.init.uniform_(layer.weight, -bound, bound)\n{bias}",
     ),
     Scheme(
         key="critical", label="Critical", source="Schoenholz et al. 2017",

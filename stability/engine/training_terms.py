@@ -55,6 +55,7 @@ OPERATIONS: Terms = {
     "activation silu": 170,
     "activation mish": 510,
     "activation softplus": 150,
+    "activation sine": 170,
     "normalization batch": 220,
     "normalization layer": 230,
     "normalization rms": 180,

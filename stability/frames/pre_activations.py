@@ -1,12 +1,13 @@
 """The tables of an activation's curve and of the histograms of its pre-activations."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
 from stability.catalogues import gaussian_moments
-from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.activations import Activation
 from stability.engine.quantities import HISTOGRAM_BINS, HISTOGRAM_REACH, SATURATION_SLOPE
 from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table, scheme_columns
@@ -15,6 +16,7 @@ from stability.probes.saturation import mean_histogram
 OUTER_BIN_END = HISTOGRAM_REACH + 1  # where the outer bins are drawn to end
 # Heights between which curves are drawn: enough of a rectifier to see its slope beside it.
 CURVE_LOW, CURVE_HIGH = -2.0, 3.0
+FASTEST_DRAWN = 40.0  # frequency of phi: the periods of a faster one are less than a pixel
 BINS_PER_MARK = 8  # from one mark of a line to the next
 
 
@@ -24,19 +26,19 @@ def pre_activation_tables(run: Run, count: int, layer: int, step_shown: int) -> 
     The histogram is the newest up to the step shown: `run.snapshot_steps` lists the steps.
     """
     histogram = histogram_table(run, count, layer, step_shown)
-    return activation_tables(run.experiment.activation) | {"histogram": histogram}
+    return activation_tables(run.experiment.phi) | {"histogram": histogram}
 
 
 @lru_cache(maxsize=32)
-def activation_tables(activation: str) -> dict[str, pa.Table]:
+def activation_tables(row: Activation) -> dict[str, pa.Table]:
     """Return the tables of an activation between -HISTOGRAM_REACH and HISTOGRAM_REACH.
 
     curve: u, phi and dphi (null outside CURVE_LOW and CURVE_HIGH), phi_named and dphi_named (True
     at the one point where the name stands). flat: from, until, the intervals in which it is
     saturated, as far as OUTER_BIN_END. limits: value, the ends of the axis.
     """
-    u = curve_points(activation)
-    lines = (f(ACTIVATIONS[activation], u) for f in (gaussian_moments.phi, gaussian_moments.dphi))
+    u = curve_points(row)
+    lines = (f(row, u) for f in (gaussian_moments.phi, gaussian_moments.dphi))
     curves = [np.where((line >= CURVE_LOW) & (line <= CURVE_HIGH), line, np.nan) for line in lines]
     phi, dphi = curves
     steepest = np.flatnonzero(dphi >= np.nanmax(dphi) - 1e-6)
@@ -52,28 +54,34 @@ def activation_tables(activation: str) -> dict[str, pa.Table]:
     limits = low - 0.08 * (high - low), high + 0.25 * (high - low)
     return {
         "curve": arrow_table(columns),
-        "flat": saturated_intervals(activation),
+        "flat": saturated_intervals(row),
         "limits": arrow_table({"value": limits}),
     }
 
 
-def curve_points(activation: str) -> np.ndarray:
+def curve_points(row: Activation) -> np.ndarray:
     """Return evenly spaced points of u, and points at and beside 0 and each corner.
 
     The slope may jump there.
     """
-    corners = {0.0, *(corner for corner, _ in ACTIVATIONS[activation].corners or ())}
+    corners = {0.0, *(corner for corner, _ in row.corners or ())}
     beside = [corner + side for corner in corners for side in (-1e-9, 0, 1e-9)]
-    return np.unique([*np.linspace(-HISTOGRAM_REACH, HISTOGRAM_REACH, 201), *beside])
+    count = 1 + 200 * periods_drawn(row)
+    return np.unique([*np.linspace(-HISTOGRAM_REACH, HISTOGRAM_REACH, count), *beside])
 
 
-def saturated_intervals(activation: str) -> pa.Table:
+def periods_drawn(row: Activation) -> int:
+    """Return how many times as many points a fast phi needs as one of frequency 1 to 4."""
+    return math.ceil(max(1.0, min(row.frequency, FASTEST_DRAWN) / 4))
+
+
+def saturated_intervals(row: Activation) -> pa.Table:
     """Return the intervals of u, to a thousandth, in which the activation is saturated.
 
     Columns: from, until.
     """
-    u = np.linspace(-OUTER_BIN_END, OUTER_BIN_END, 2000 * OUTER_BIN_END + 1)
-    row = ACTIVATIONS[activation]
+    count = 2000 * OUTER_BIN_END * periods_drawn(row) + 1
+    u = np.linspace(-OUTER_BIN_END, OUTER_BIN_END, count)
     saturated = np.abs(gaussian_moments.dphi(row, u)) < SATURATION_SLOPE * row.max_slope
     changes = np.diff(np.concatenate([[False], saturated, [False]]).astype(int))
     ends = u[np.flatnonzero(changes == -1) - 1]

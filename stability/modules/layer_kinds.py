@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stability.catalogues.activations import SIREN_FREQUENCY
+
 MOST_UNITS = 100_000  # of one layer
 Arguments = Mapping[str, Any]  # all that a module takes, by name
 Sizes = tuple[int, int]  # the numbers of its inputs and outputs
@@ -20,6 +22,20 @@ class Erf(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         return torch.erf(u)
+
+
+class Sine(nn.Module):
+    """A sine of frequency w0, elementwise, as networks of SIREN have: torch.nn lacks it, too."""
+
+    def __init__(self, w0: float = SIREN_FREQUENCY) -> None:
+        super().__init__()
+        self.w0 = float(w0)
+
+    def forward(self, u: Tensor) -> Tensor:
+        return torch.sin(self.w0 * u)
+
+    def extra_repr(self) -> str:
+        return f"w0={self.w0}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +117,7 @@ def all_kinds() -> dict[str, LayerKind]:
         nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh,
         nn.LeakyReLU, nn.LogSigmoid, nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Sigmoid,
         nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold, Erf,
+        Sine,
     )  # fmt: skip
     along = require("dim", (0, 1, -1, -2), "0, 1 or -1")
     rows = [

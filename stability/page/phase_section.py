@@ -54,7 +54,7 @@ def edge_sentence(e: Experiment) -> str:
     diagram, sigma_b2 = diagram_with_schemes(e), e.bias_std**2
     biases = f"with biases of variance {number(sigma_b2)}" if sigma_b2 else "without biases"
     network = f"{e.phi.label} {biases}"
-    edge = critical_sigma_w2_or_none(e.activation, e.bias_std)
+    edge = critical_sigma_w2_or_none(e.phi, e.bias_std)
     line_w, line_b = diagram.critical_line
     if len(line_w) == 1:
         point = f"{e.phi.label} has one critical point, σ_w² = {number(line_w[0])} without biases"

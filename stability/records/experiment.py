@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from stability.catalogues.activations import ACTIVATIONS, Activation
+from stability.catalogues.activations import Activation, activation_with
 from stability.catalogues.data_scaling import STANDARDIZED, DataScaling
 from stability.catalogues.datasets import DATASETS, Dataset
 from stability.catalogues.draws import Layer
@@ -57,9 +57,10 @@ class Experiment(ExperimentSettings):
         """The rows of the schemes, with their values."""
         return tuple(map(parse_scheme, self.schemes))
 
-    @property
+    @cached_property
     def phi(self) -> Activation:
-        return ACTIVATIONS[self.activation]
+        """The row of the activation, with the value that it has in this experiment."""
+        return activation_with(self.settings())
 
     @property
     def normalization_row(self) -> Normalization:

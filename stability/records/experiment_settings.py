@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.activations import ACTIVATIONS, SIREN_FREQUENCY
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
@@ -44,6 +44,11 @@ class ExperimentSettings(Record):
         "The function φ applied to each pre-activation of the hidden layers. Where it is flat, "
         "no gradient passes.", rows=ACTIVATIONS, main=True,
         synonyms="nonlinearity transfer function swish")
+    w0: float = setting(SIREN_FREQUENCY, Real, "Network", "Frequency of the sine",
+        "The factor w0 on u within the sine; 1 is the plain sine, SIREN takes 30. A larger one "
+        "lets the network learn finer detail, and asks for smaller weights.",
+        low=0.01, high=1000, usual=(1, 100), log=True, synonyms="w0 omega_0 siren sin periodic",
+        has_effect=lambda e: e.phi.setting == "w0")
     depth: int = setting(20, Integer, "Network", "Depth",
         "The number of weight layers, the output layer included. The deeper the network, the more "
         "factors its signal and its gradient pass through: each slight shrinking or growing adds "

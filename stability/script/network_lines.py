@@ -28,7 +28,7 @@ RESIDUAL = '''class Residual(nn.Sequential):
         return z + super().forward(z)'''
 ACTIVATION = """class Activation(nn.Module):
     def forward(self, u):
-        return {function}(u)"""
+        return {result}"""
 ROUNDED_ACTIVATION = '''class RoundedActivation(torch.autograd.Function):
     """{phi}, whose way back uses the rounded result."""
 
@@ -108,10 +108,15 @@ def activation_classes(parts: Parts) -> list[str]:
     if e.depth == 1 or not has_own_activation(parts):
         return []
     if not phi.startswith("nn."):
-        return [ACTIVATION.format(function=phi)]
+        return [ACTIVATION.format(result=called(phi))]
     slope = parts.definitions.expression(e.phi.dphi, variable("u"), variable("h"))
     rounded = ROUNDED_ACTIVATION.format(phi=phi, slope=slope)
-    return [rounded, ACTIVATION.format(function="RoundedActivation.apply")]
+    return [rounded, ACTIVATION.format(result="RoundedActivation.apply(u)")]
+
+
+def called(phi: str) -> str:
+    """Return the call of a function by u; what a lambda returns stands for itself."""
+    return phi.removeprefix("lambda u: ") if phi.startswith("lambda") else f"{phi}(u)"
 
 
 def has_own_activation(parts: Parts) -> bool:

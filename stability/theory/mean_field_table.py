@@ -49,7 +49,7 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
     if not is_plain(e):
         return columns | {"note": PLAIN_ONLY}
     point = fixed_point(e.phi, sigma_w2, bias_variance)
-    edge = critical_sigma_w2_or_none(e.activation, sigma_b)
+    edge = critical_sigma_w2_or_none(e.phi, sigma_b)
     chi_1, q = float(point.chi_1), float(point.q)
     phase = phase_at_depth(chi_1, q)
     return columns | {

@@ -4,11 +4,13 @@ Its plane is that of sigma_w2 = fan_in Var W and sigma_b2 = Var b. Poole et al. 
 Schoenholz et al. 2017, fig. 1. Everything follows from the settings, before any training.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 
+from stability.catalogues.activations import Activation
 from stability.catalogues.gaussian_moments import (
     SECOND,
     SLOPE,
@@ -36,7 +38,7 @@ class PhaseDiagram:
     `most_sigma_b2`.
     """
 
-    activation: str
+    activation: str | Activation
     most_sigma_w2: float
     most_sigma_b2: float
 
@@ -75,10 +77,11 @@ class PhaseDiagram:
         line where networks settle at that q. Of a rectifier all q have the same pair.
         """
         row = activation_row(self.activation)
-        log_w = -log_moment(row, SLOPE, LINE_LOG_Q)
-        gap = np.minimum(log_w + log_moment(row, SECOND, LINE_LOG_Q) - LINE_LOG_Q, 700.0)
+        log_q = LINE_LOG_Q - 2 * math.log(row.frequency)
+        log_w = -log_moment(row, SLOPE, log_q)
+        gap = np.minimum(log_w + log_moment(row, SECOND, log_q) - log_q, 700.0)
         gap[abs(gap) <= MAP_ROUNDING] = 0
-        w, b = np.exp(log_w), np.exp(LINE_LOG_Q) * -np.expm1(gap)
+        w, b = np.exp(log_w), np.exp(log_q) * -np.expm1(gap)
         shown = b >= 0 if gap.any() else np.arange(len(b)) == 0  # of rectifiers one point is all
         shown &= (w < 2 * self.most_sigma_w2) & (b < 2 * self.most_sigma_b2)
         is_edge = variance_map(row, w[shown], b[shown]).is_critical()
@@ -87,23 +90,28 @@ class PhaseDiagram:
 
 @lru_cache(maxsize=64)
 def diagram_of(
-    activation: str, most_sigma_w2: float = LEAST_SIGMA_W2, most_sigma_b2: float = LEAST_SIGMA_B2
+    activation: str | Activation,
+    most_sigma_w2: float = LEAST_SIGMA_W2,
+    most_sigma_b2: float = LEAST_SIGMA_B2,
 ) -> PhaseDiagram:
-    """Return the diagram of an activation from 0 to these variances; what it has found is kept."""
-    activation_row(activation)
-    return PhaseDiagram(activation, most_sigma_w2, most_sigma_b2)
+    """Return the diagram of an activation from 0 to these variances; what it has found is kept.
+
+    The variances are those for a frequency of 1: a faster phi does with smaller ones.
+    """
+    size = activation_row(activation).frequency ** 2
+    return PhaseDiagram(activation, most_sigma_w2 / size, most_sigma_b2 / size)
 
 
 def diagram_with_schemes(e: Experiment) -> PhaseDiagram:
     """Return the diagram of an experiment, large enough for its schemes unless they lie far out."""
     points = [point for row in e.scheme_rows if (point := scheme_variances(e, row))]
-    sigma_w2, sigma_b2 = zip(*points, strict=True) if points else ((), ())
     limits = (LEAST_SIGMA_W2, MOST_SIGMA_W2), (LEAST_SIGMA_B2, MOST_SIGMA_B2)
+    columns = np.reshape(points, (-1, 2)).T * e.phi.frequency**2
     ends = [
-        max([least, *(1.1 * value for value in values if 1.1 * value <= most)])
-        for values, (least, most) in zip((sigma_w2, sigma_b2), limits, strict=True)
+        max([least, *(1.1 * value for value in values.tolist() if 1.1 * value <= most)])
+        for values, (least, most) in zip(columns, limits, strict=True)
     ]
-    return diagram_of(e.activation, *ends)
+    return diagram_of(e.phi, *ends)
 
 
 def scheme_variances(e: Experiment, row: Scheme) -> tuple[float, float] | None:

@@ -133,7 +133,7 @@ def edge_lines(sweep: Sweep) -> list[BorderLine]:
 
 def distance_to_edge(sweep: Sweep, variances: FloatArray) -> FloatArray:
     """Return sigma_w2 less that of the edge of chaos, of networks `(n, 2)`; NaN without an edge."""
-    line_w, line_b = diagram_of(sweep.base.activation, *FAR_OUT).critical_line
+    line_w, line_b = diagram_of(sweep.base.phi, *FAR_OUT).critical_line
     sigma_w2, sigma_b2 = variances.T
     if not len(line_w):
         return np.full_like(sigma_w2, math.nan)

@@ -38,6 +38,9 @@ VARIANCES = {
     "he_normal": lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in),
     "he_uniform": lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in),
     "he_fan_out": lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_out),
+    "siren": lambda layer: (
+        (6 / layer.fan_in) / (30 if layer.activation.key == "sine" else 1) ** 2 / 3
+    ),
     "sparse": lambda layer: 1 / layer.fan_in,
     "sparse:5": lambda layer: 1 / layer.fan_in,
     "orthogonal": lambda layer: 1 / max(layer.fan_in, layer.fan_out),
@@ -160,6 +163,29 @@ def test_unit_gain_keeps_a_second_moment_of_one(row):
         parse_scheme("unit_gain").weight_variance(of) * of.fan_in * moment, 1, rel_tol=1e-6
     )
     assert parse_scheme("unit_gain").weight_variance(replace(of, index=1)) == 1 / of.fan_in
+
+
+def test_siren_fills_the_intervals_of_the_paper_and_keeps_what_stands_within_the_sine():
+    """Sitzmann et al. 2020: bounds 1 / n first, then sqrt(6 / n) / w0; w0 z of variance about 1.
+
+    Half of the variance of an arcsine law is theirs; of N(0, x) it is (1 - e^(-2 x)) / 2, so deep
+    layers settle where x = 1 - e^(-2 x), at 0.797. The units of a layer are 256, the examples 64.
+    """
+    e = Experiment(schemes=("siren",), activation="sine", w0=12, width=256, depth=9, features=40)
+    stack, data = draw_stack_and_data(e)
+    first, *others = (weights[0].abs().max().item() for weights, _ in stack.layers())
+    assert 0.999 / 40 < first <= 1 / 40 + 1e-9
+    assert all(0.99 < 12 * most / math.sqrt(6 / 256) <= 1 + 1e-6 for most in others)
+    seen = stack.forward(data.x[next(batch_indices(e))], 0)
+    variances = [(12 * z).square().mean().item() for z in seen.z]
+    assert all(abs(one - 0.797) < 0.08 for one in variances[4:-1]), variances
+
+
+def test_the_sine_has_the_frequency_of_its_experiment():
+    u = torch.linspace(-2, 2, 9)
+    assert torch.equal(Experiment(activation="sine", w0=7).phi.phi(u), torch.sin(7 * u))
+    assert Experiment(w0=7) != Experiment()
+    assert Experiment(activation="sine").phi is ACTIVATIONS["sine"]
 
 
 def test_critical_is_he_for_relu_and_the_published_point_for_tanh():

@@ -44,7 +44,7 @@ def tables_of(name: str, layer: int = 2, step: int = 0) -> dict:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_curve_is_the_activation_and_its_derivative_by_autograd(activation):
-    table = activation_tables(activation)["curve"].to_pydict()
+    table = activation_tables(ACTIVATIONS[activation])["curve"].to_pydict()
     u = torch.tensor(table["u"], dtype=torch.float64, requires_grad=True)
     phi = ACTIVATIONS[activation].phi(u)
     (dphi,) = torch.autograd.grad(phi.sum(), u)
@@ -64,7 +64,7 @@ def test_the_curve_is_the_activation_and_its_derivative_by_autograd(activation):
     ("activation", "corner"), [("relu", 0), ("hardtanh", -1), ("hardtanh", 1), ("selu", 0)]
 )
 def test_the_slope_jumps_within_less_than_a_pixel(activation, corner):
-    table = activation_tables(activation)["curve"].to_pandas()
+    table = activation_tables(ACTIVATIONS[activation])["curve"].to_pandas()
     left, right = (
         table[(table["u"] - corner).between(*ends)]["dphi"]
         for ends in ((-1e-8, -1e-10), (1e-10, 1e-8))
@@ -77,7 +77,7 @@ def test_the_slope_jumps_within_less_than_a_pixel(activation, corner):
 def test_the_shaded_intervals_are_where_the_slope_is_below_a_two_hundredth_of_its_largest(
     activation,
 ):
-    spans = activation_tables(activation)["flat"].to_pylist()
+    spans = activation_tables(ACTIVATIONS[activation])["flat"].to_pylist()
     u = torch.linspace(-9, 9, 7919, dtype=torch.float64, requires_grad=True)
     (dphi,) = torch.autograd.grad(ACTIVATIONS[activation].phi(u).sum(), u)
     expected = dphi.abs() < 0.005 * ACTIVATIONS[activation].max_slope
@@ -92,7 +92,7 @@ def test_the_shaded_intervals_are_where_the_slope_is_below_a_two_hundredth_of_it
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_each_line_is_named_once_and_inside_the_axis(activation):
-    tables = activation_tables(activation)
+    tables = activation_tables(ACTIVATIONS[activation])
     low, high = tables["limits"]["value"].to_pylist()
     rows = tables["curve"].to_pylist()
     for name in ("phi", "dphi"):

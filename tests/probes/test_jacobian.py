@@ -54,6 +54,7 @@ PHI = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
     "softplus": nn.Softplus,
+    "sine": lambda: lambda u: torch.sin(30 * u),
 }
 NORM = {"none": lambda width: nn.Identity(), "layer": nn.LayerNorm, "rms": nn.RMSNorm}
 

@@ -39,7 +39,7 @@ E = Experiment(
 )
 PHI = {"relu": nn.ReLU, "tanh": nn.Tanh, "linear": nn.Identity, "gelu": nn.GELU}
 ROUNDING = 1e-12  # of the output: a few hundred operations in float64
-ODD = {"linear", "tanh", "hardtanh", "softsign", "erf"}
+ODD = {"linear", "tanh", "hardtanh", "softsign", "erf", "sine"}
 HOMOGENEOUS = {"linear", "relu", "leaky_relu", "leaky_relu_0.2"}
 
 

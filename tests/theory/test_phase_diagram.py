@@ -37,13 +37,14 @@ def test_a_cell_is_the_fixed_point_of_its_centre(key):
 def test_the_critical_line_goes_through_the_critical_points_of_its_biases(key):
     w, b = diagram_of(key).critical_line
     assert ((b >= 0) & (w > 0)).all()
-    for sigma_b2 in (0.0, 0.05, 0.3, 0.7):
+    size = ACTIVATIONS[key].frequency ** 2
+    for sigma_b2 in (0.0, 0.05 / size, 0.3 / size, 0.7 / size):
         try:
             edge = critical_sigma_w2(key, sigma_b2)
         except ValueError:
             assert not len(b) or b.min() > sigma_b2 or len(b) == 1
             continue
-        if edge > LEAST_SIGMA_W2:
+        if edge > LEAST_SIGMA_W2 / size:
             continue
         assert np.interp(sigma_b2, b, w) == pytest.approx(edge, rel=1e-3)
 

@@ -68,7 +68,7 @@ DRAWN = (
         "unit_gain",
         "critical",
     ),
-    ("sparse:40",),
+    ("sparse:40", "siren"),
 )
 ABSENT = ("constant", "zeros", "identity", "looks_linear", "lsuv", "fixup")
 FIELDS = "signal", "signal_gradient"
