@@ -142,7 +142,8 @@ def test_the_output_moves_by_as_much_as_that_of_a_plain_torch_network(key, activ
 def test_a_symmetry_moves_the_output_by_rounding_and_what_is_none_moves_it(
     activation, normalization
 ):
-    e = replace(E, schemes=("normal:1",), activation=activation, normalization=normalization)
+    settings = {"activation": activation, "normalization": normalization}
+    e = replace(E, schemes=("normal:1",), w0=1, **settings)  # a fast wave makes chaos of rounding
     for layer, (key, row) in product((1, 3), SYMMETRIES.items()):
         change = symmetry_changes(e, layer, (2, 5))[key]
         share = change.moved / change.size
