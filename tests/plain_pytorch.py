@@ -41,6 +41,12 @@ OUTPUT = {
     "sigmoid": nn.Sigmoid(),
     "relu": nn.ReLU(),
 }
+BRANCH_SCALE = {  # None: learned from 0
+    "one": lambda depth: 1,
+    "root_half": lambda depth: 0.5**0.5,
+    "root_depth": lambda depth: (2 * depth) ** -0.5,
+    "learned": lambda depth: None,
+}
 OPTIMIZER = {  # each takes groups of parameters: hidden matrices, the first and the last, vectors
     "sgd": lambda groups, rate: [torch.optim.SGD(groups, rate)],
     "momentum": lambda groups, rate: [torch.optim.SGD(groups, rate, momentum=0.9)],
@@ -59,6 +65,21 @@ OPTIMIZER = {  # each takes groups of parameters: hidden matrices, the first and
 }
 
 
+def branches(e: Experiment) -> list[list[int]]:
+    """The numbers of the layers of each residual branch: all but the first and the last layer, one
+    by one or in pairs.
+    """
+    layers = [*range(2, e.depth)] if e.residual else []
+    size = e.branch_layers
+    return [layers[first : first + size] for first in range(0, len(layers), size)]
+
+
+def branch_scale(e: Experiment) -> nn.Parameter:
+    number = BRANCH_SCALE[e.branch_scale](e.depth)
+    scale = torch.full((1,), number or 0.0, dtype=e.number_format.dtype)
+    return nn.Parameter(scale, requires_grad=number is None)
+
+
 class PlainNetwork(nn.Module):
     """Network `n` of a stack. Its parameters are copies; `load` takes them from the stack anew."""
 
@@ -68,6 +89,7 @@ class PlainNetwork(nn.Module):
         self.n, self.dtype = n, e.number_format.dtype
         sizes = [(layer.fan_in, layer.fan_out) for layer in e.layers]
         self.linears = nn.ModuleList(nn.Linear(*size, dtype=self.dtype) for size in sizes)
+        self.scales = nn.ParameterList(branch_scale(e) for _ in branches(e))
         self.norms = nn.ModuleList(NORM[e.normalization](e.width).to(self.dtype) for _ in sizes[1:])
         self.load(stack.parameters)
 
@@ -89,6 +111,7 @@ class PlainNetwork(nn.Module):
             *biases,
             *(p[0] for p in norms if p),
             *(p[1] for p in norms if len(p) > 1),
+            *(scale for scale in self.scales if scale.requires_grad),
         ]
 
     def forward(self, x: Tensor, step: int | None) -> Tensor:
@@ -97,10 +120,13 @@ class PlainNetwork(nn.Module):
         Without a step there is no dropout.
         """
         self.x, h, self.z, self.u = x, x, [], []
+        pairs = zip(branches(self.e), self.scales, strict=True)
+        ends = {layers[-1]: (layers[0] - 1, scale) for layers, scale in pairs}
         for number, linear in enumerate(self.linears, start=1):
             z = linear(h)
-            if self.e.residual and 1 < number < self.e.depth:
-                z = self.z[-1] + z
+            if number in ends:
+                before, scale = ends[number]
+                z = self.z[before - 1] + scale * z
             self.z.append(z)
             if number < self.e.depth:
                 self.u.append(self.norms[number - 1](z))

@@ -14,6 +14,7 @@ import torch
 
 from stability import Experiment, measure, script
 from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
@@ -41,6 +42,8 @@ ROWS = {  # of settings that cycle, each with another period
     "readout_gain": [1.0, 1.0, 0.5, 1.0, 0.0],
     "warmup": [0, 0, 5, 0, 30],
     "schedule": ["constant", "constant", *SCHEDULES],
+    "branch_layers": [2, 1, 1, 2],
+    "branch_scale": [*BRANCH_SCALES, "one"],
     "classes": [10, 3],
     "imbalance": [1.0, 1.0, 1.0, 8.0],
     "label_noise": [0.0, 0.3, 0.0],

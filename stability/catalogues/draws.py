@@ -18,8 +18,9 @@ TRUNCATED_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.e
 class Layer:
     """The properties of a layer on which a scheme may depend; `index` runs from 1 to `depth`.
 
-    Whatever the scheme, `mean` is added to its weights, in units of their size, and then all are
-    multiplied by `gain`.
+    `ends_branch` is False for the first of two layers in a branch of a residual network. Whatever
+    the scheme, `mean` is added to its weights, in units of their size, and then all are multiplied
+    by `gain`.
     """
 
     index: int
@@ -31,6 +32,7 @@ class Layer:
     residual: bool
     mean: float = 0.0
     gain: float = 1.0
+    ends_branch: bool = True
 
     @property
     def is_end(self) -> bool:

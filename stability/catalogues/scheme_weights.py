@@ -40,11 +40,16 @@ def mirrored_weights(layer: Layer, draws: Draws) -> Tensor:
 
 
 def fixup_weights(layer: Layer, draws: Draws) -> Tensor:
-    """Return zeros, so that depth starts without effect; layer 1 as He."""
-    if layer.index > 1:
-        return constant_weights(layer, 0.0)
+    """Return zeros, so that depth starts without effect; layer 1 as He.
+
+    Of two layers in a branch the first is as He, over the root of the number of branches.
+    """
     std = math.sqrt(he_variance(layer))
-    return draws.normal * std
+    if layer.index == 1:
+        return draws.normal * std
+    if layer.ends_branch:
+        return constant_weights(layer, 0.0)
+    return draws.normal * std / math.sqrt((layer.depth - 1) // 2)
 
 
 def he_variance(layer: Layer) -> float:

@@ -238,7 +238,7 @@ SCHEMES = catalogue(
         formula=r"W_1 \text{ as He}, \quad W_l = 0 \; (l > 1)",
         summary="For residual networks: every branch and the output start at 0, so that depth "
         "starts without effect.", weights=fixup_weights, needs=require_residual,
-        pytorch="nn.init.zeros_(layer.weight)\n{bias}\n"
+        pytorch="nn.init.zeros_(layer.weight)  # the last of its branch\n{bias}\n"
         "nn.init.kaiming_normal_(first_layer.weight, {nonlinearity})  # then, the first alone",
     ),
 )  # fmt: skip

@@ -67,6 +67,7 @@ CHANGES = (
     ),
     setting_change("residual on", residual=True),
     setting_change("residual off", residual=False),
+    *(setting_change(f"branches {key}", branch_scale=key) for key in ("root_depth", "learned")),
     *map(optimizer_change, ("adam", "momentum", "sgd")),
     Change("typical rate", lambda e: {"learning_rate": e.optimizer_row.learning_rate}),
     *(rate_change(f"rate x {f:g}", f) for f in (0.01, 0.1, 0.3, 3.0, 10.0, 100.0)),
@@ -135,11 +136,15 @@ def change_legally(e: Experiment, changes: Mapping[str, Any]) -> Experiment | No
     return None if list(Experiment.disagreements(settings)) else Experiment(**settings)
 
 
-HIDDEN_ONLY = {"activation": 2, "width": 2, "normalization": 2, "dropout": 2, "residual": 3}
+HIDDEN_ONLY = {
+    "activation": 2, "width": 2, "normalization": 2, "dropout": 2, "residual": 3, "branch_scale": 3,
+}  # fmt: skip
 
 
 def has_effect(e: Experiment, remedy: Remedy) -> bool:
-    """True unless the remedy changes only what so shallow a network does not have."""
-    return any(e.depth >= HIDDEN_ONLY.get(name, 1) for name in dict(remedy.settings)) or bool(
-        remedy.scheme
+    """True unless the remedy changes only what such a network does not have."""
+    knobs = e.knobs()
+    return bool(remedy.scheme) or any(
+        e.depth >= HIDDEN_ONLY.get(name, 1) and knobs[name].has_effect(e)
+        for name in dict(remedy.settings)
     )

@@ -65,11 +65,25 @@ def network_lines(e: Experiment, after: Experiment) -> str:
 
 def residual_line(e: Experiment, after: Experiment) -> str:
     """Return the way through a hidden layer; z is the pre-activation of the one before."""
-    branch = "norm(z)" if after.normalization_row.pytorch else "z"
-    branch = f"dropout(act({branch}))" if after.dropout else f"act({branch})"
-    if after.residual:
-        return f"z = z + layer({branch})  # in each hidden layer but the first"
-    return f"z = layer({branch})  # in each hidden layer but the first, without adding z"
+    if not after.residual:
+        line = f"z = layer({hidden_units(after)})"
+        return f"{line}  # in each hidden layer but the first, without adding z"
+    branch, where = f"layer({hidden_units(after)})", "in each hidden layer but the first"
+    if after.branch_layers > 1:
+        inner = hidden_units(after, f"first({hidden_units(after)})")
+        branch, where = f"second({inner})", "for each two hidden layers"
+    if after.branch_scale_row.is_learned:
+        scale = "scale = nn.Parameter(torch.zeros(1))  # one for each branch"
+        return f"{scale}\nz = z + scale * {branch}  # {where}"
+    if after.branch_factor != 1:
+        branch = f"{after.branch_factor:.4g} * {branch}"
+    return f"z = z + {branch}  # {where}"
+
+
+def hidden_units(e: Experiment, z: str = "z") -> str:
+    """Return what becomes of a pre-activation before the next layer."""
+    u = f"act(norm({z}))" if e.normalization_row.pytorch else f"act({z})"
+    return f"dropout({u})" if e.dropout else u
 
 
 def normalization_line(e: Experiment, after: Experiment) -> str:
@@ -177,6 +191,8 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "depth": network_lines,
     "width": network_lines,
     "residual": residual_line,
+    "branch_layers": residual_line,
+    "branch_scale": residual_line,
     "normalization": normalization_line,
     "dropout": dropout_line,
     "bias_std": lambda e, after: bias_line(after.bias_std),

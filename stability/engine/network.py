@@ -11,7 +11,6 @@ parameters are numbers of the format, and the optimizer works on those that are 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,63 +20,10 @@ from stability.catalogues.number_formats import at_least_float32
 from stability.engine.drawing import dropout_masks
 from stability.engine.losses import Losses, losses_with_gradients
 from stability.engine.parameters import Parameters, per_network
+from stability.engine.passes import NOBODY, BackwardPass, ForwardPass, Watch
 from stability.engine.scaled_norms import Norms, norms_of_any_size
 
 ADJUST_ROUNDS = 10  # of rescaling one layer
-
-
-@dataclass(eq=False)
-class ForwardPass:
-    """The tensors of one forward pass by layer, `(N, batch, units)`; u and h of hidden layers."""
-
-    z: list[Tensor] = field(default_factory=list)
-    u: list[Tensor] = field(default_factory=list)
-    h: list[Tensor] = field(default_factory=list)  # phi(u), before dropout
-    inputs: list[Tensor] = field(default_factory=list)  # of each layer: x, then h after dropout
-    weights: list[Tensor] = field(default_factory=list)  # (N, fan_out, fan_in), as multiplied
-    normalized: list[Tensor] = field(default_factory=list)  # z after it, before gain and shift
-    saved: list[Tensor] = field(default_factory=list)  # by the normalization
-    masks: Sequence[Tensor] = ()  # of dropout, (N or 1, batch, width)
-    output: Tensor = field(init=False)  # of the network: what the loss takes
-
-    def keep_layer(self, inputs: Tensor, weights: Tensor, z: Tensor) -> None:
-        self.inputs.append(inputs)
-        self.weights.append(weights)
-        self.z.append(z)
-
-    def keep_hidden(self, normalized: Tensor, saved: Tensor, u: Tensor, h: Tensor) -> None:
-        self.normalized.append(normalized)
-        self.saved.append(saved)
-        self.u.append(u)
-        self.h.append(h)
-
-
-@dataclass(eq=False)
-class BackwardPass:
-    """The gradients of the mean losses; stored ones are multiplied by the `scale` `(N,)`."""
-
-    parameters: list[Tensor]  # (layers, N, ...), in the order of Stack.parameters
-    weight_norms: Tensor  # (L, N) of the weights'
-    norm: Tensor  # (N,) over all parameters
-    stored_weights: list[Tensor]  # (layers, N, fan_out, fan_in)
-    stored_z: list[Tensor]  # (N, batch, units) by layer
-    scale: Tensor
-
-
-class Watch:
-    """An observer that is shown each layer of a pass, `(N, batch, units)`, and ignores it."""
-
-    def forward(self, z: Tensor) -> None:
-        """See z of the next layer on the way forward."""
-
-    def backward(self, delta: Tensor) -> None:
-        """See the gradient by z of the next layer on the way back."""
-
-    def slopes(self, slope: Tensor, u: Tensor | None) -> None:
-        """See phi'(u) of the next hidden layer on the way back, and u where it is not z."""
-
-
-NOBODY = Watch()
 
 
 class Stack(Parameters):
@@ -101,41 +47,63 @@ class Stack(Parameters):
         is dropped, and only the last layer is kept unless `every_layer` is asked for. `rescale` may
         return other weights for a z. With `overwrite`, h may take the memory of z and u.
         """
-        e, z, passed = self.experiment, None, ForwardPass(masks=self._masks(len(x), step, masks))
+        e, passed = self.experiment, ForwardPass(masks=self._masks(len(x), step, masks))
         every_layer = step is not None if every_layer is None else every_layer
         in_place = e.phi.overwrite if overwrite and not e.residual else None
         h = self.to_compute_dtype(x).expand(len(self.networks), *x.shape)  # (N, batch, features)
         for index, (weights, transposed, biases) in enumerate(self.computing_layers(), start=1):
-            before, z = z, self.pre_activation(index, h, z, transposed, biases)
-            rounds = ADJUST_ROUNDS
+            z, rounds = self._pre_activation(index, h, transposed, biases, passed), ADJUST_ROUNDS
             while rescale and rounds and (rescaled := rescale(index, z)) is not None:
-                z = self.pre_activation(index, h, before, rescaled.mT, biases)
+                z = self._pre_activation(index, h, rescaled.mT, biases, passed)
                 rounds -= 1
             watch.forward(z)
             if every_layer or index == e.depth:
                 passed.keep_layer(h, weights, z)
             if index < e.depth:
-                normalized, saved = self._standardize(z)
-                u = self._shift_by_gain(normalized, index)
-                h = self._apply(in_place if in_place and u is z else e.phi.phi, u)
+                normalized, saved, u, h = self._hidden_units(index, z, in_place)
                 if every_layer:
                     passed.keep_hidden(normalized, saved, u, h)
+                if index == 1 or index in e.shortcuts:
+                    passed.stream = z
                 if passed.masks:
                     h = self.round_to_format(h * passed.masks[index - 1])
         passed.output = self.round_to_format(e.output_row.apply(passed.z[-1]))
         return passed
 
-    def pre_activation(
-        self, index: int, h: Tensor, z_before: Tensor | None, transposed: Tensor, biases: Tensor
+    def _pre_activation(
+        self, index: int, h: Tensor, transposed: Tensor, biases: Tensor, passed: ForwardPass
     ) -> Tensor:
-        """Return z = W h + b of layer `index`, `(N, batch, fan_out)`; residual: plus z before.
+        """Return z of a layer from W^T `(N, fan_in, fan_out)` and b `(N, 1, fan_out)`.
 
-        From W^T `(N, fan_in, fan_out)` and b `(N, 1, fan_out)`.
+        That is W h + b, and at the end of a branch what the shortcut brings plus scale x (W h + b).
         """
         z = self.round_to_format(torch.baddbmm(biases, h, transposed))
-        if z_before is not None and self._is_residual(index):
-            z = self.round_to_format(z + z_before)
-        return z
+        if index not in self.experiment.shortcuts:
+            return z
+        if self.scales:
+            passed.branches[index] = z
+        return self.round_to_format(self._scaled(index, z) + passed.stream)
+
+    def _hidden_units(
+        self, index: int, z: Tensor, in_place: Callable[[Tensor], Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return z normalized, what its way back needs, u, and h = phi(u)."""
+        normalized, saved = self._standardize(z)
+        u = self._shift_by_gain(normalized, index)
+        phi = in_place if in_place and u is z else self.experiment.phi.phi
+        return normalized, saved, u, self._apply(phi, u)
+
+    def _scaled(self, index: int, branch: Tensor) -> Tensor:
+        """Return a branch, or the gradient by one, times its scale, `(N, batch, width)`."""
+        factor = self.experiment.branch_factor
+        if self.scales:
+            learned = self.to_compute_dtype(self._of_branch(index, self.scales[0]))
+            return self.round_to_format(branch * learned.unsqueeze(1))
+        return branch if factor == 1 else self.round_to_format(branch * factor)
+
+    def _of_branch(self, index: int, scales: Tensor) -> Tensor:
+        """Return the part `(N, 1)` of scales `(branches, N, 1)` that belongs to this branch."""
+        return scales[[*self.experiment.shortcuts].index(index)]
 
     def normalize(self, z: Tensor, index: int) -> Tensor:
         """Return u of hidden layer `index`: z normalized, times the gain, plus the shift."""
@@ -180,6 +148,7 @@ class Stack(Parameters):
         """
         e, stored = self.experiment, self.mapped(torch.empty_like)
         layers, deltas, norms = stored.layers(), [], Norms()
+        around: dict[int, Tensor] = {}  # gradients that pass around a branch, by where it starts
         # Slopes of 0 and 1 leave numbers of the format.
         exact = e.phi.slope_is_0_or_1 and not e.residual and not self.gains
         delta = self.round_to_format(losses.by_output(scale))  # (N, batch, outputs)
@@ -188,6 +157,9 @@ class Stack(Parameters):
             watch.backward(delta)
             if keep:
                 deltas.append(delta)
+            if index in e.shortcuts:
+                around[e.shortcuts[index]] = delta
+                delta = self._backward_through_scale(index, delta, passed, stored)
             of_weights, of_biases = layers[index - 1]  # (N, fan_out, fan_in), (N, fan_out)
             self._store(torch.bmm, delta.mT, passed.inputs[index - 1], out=of_weights)
             self._store(torch.sum, delta, 1, out=of_biases)
@@ -195,7 +167,7 @@ class Stack(Parameters):
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
                 by_z = self._backward_through_hidden(index - 1, by_h, passed, stored, watch)
-                by_z = by_z + delta if self._is_residual(index) else by_z
+                by_z = by_z + around.pop(index - 1) if index - 1 in around else by_z
                 delta = by_z if exact else self.round_to_format(by_z)
         return self._unscale(stored, norms, deltas[::-1], scale)
 
@@ -212,6 +184,15 @@ class Stack(Parameters):
         if self.experiment.number_format.scales_loss:
             parameters = [g / per_network(scale.to(g), g) for g in parameters]
         return BackwardPass(parameters, of_weights, norm, stored.weights, deltas, scale)
+
+    def _backward_through_scale(
+        self, index: int, delta: Tensor, passed: ForwardPass, gradients: "Stack"
+    ) -> Tensor:
+        """Return the gradient by the end of a branch from that by z; stores that by its scale."""
+        for scales in gradients.scales:
+            by_scale = self._of_branch(index, scales)[:, 0]
+            self._store(torch.sum, delta * passed.branches[index], (1, 2), out=by_scale)
+        return self._scaled(index, delta)
 
     def _backward_through_hidden(
         self, index: int, by_h: Tensor, passed: ForwardPass, gradients: "Stack", watch: Watch
@@ -295,6 +276,3 @@ class Stack(Parameters):
         replicates = self.networks % e.replicates
         chosen = masks if e.replicates == 1 else [m.index_select(0, replicates) for m in masks]
         return [mask.to(self.device) for mask in chosen]
-
-    def _is_residual(self, index: int) -> bool:
-        return self.experiment.residual and 1 < index < self.experiment.depth

@@ -42,13 +42,16 @@ class Parameters:
         ones = torch.ones(experiment.depth - 1, len(self.networks), experiment.width)
         self.gains = [self._leaf(ones)] if norm.has_gain else []
         self.shifts = [self._leaf(torch.zeros_like(ones))] if norm.has_shift else []
+        zeros = torch.zeros(len(experiment.shortcuts), len(self.networks), 1)
+        learned = experiment.branch_scale_row.is_learned and len(zeros)
+        self.scales = [self._leaf(zeros)] if learned else []  # (branches, N, 1)
 
     def _leaf(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, self.experiment.number_format.weight_dtype).requires_grad_()
 
     @property
     def parameters(self) -> list[Tensor]:
-        return [*self.weights, *self.biases, *self.gains, *self.shifts]
+        return [*self.weights, *self.biases, *self.gains, *self.shifts, *self.scales]
 
     def rate(self, name: str) -> float | Tensor:
         """Return one of the RATES of these networks: a number, or float64 `(N,)`."""
@@ -70,9 +73,9 @@ class Parameters:
             other.family = self.family.replaced(**settings)
             other.experiment = other.family.shared
             other.rounds = other.experiment.number_format.is_rounded
-        other.weights, other.biases, other.gains, other.shifts = (
-            [change(group) for group in groups]
-            for groups in (self.weights, self.biases, self.gains, self.shifts)
+        groups = self.weights, self.biases, self.gains, self.shifts, self.scales
+        other.weights, other.biases, other.gains, other.shifts, other.scales = (
+            [change(tensor) for tensor in group] for group in groups
         )
         other.device = other.weights[0].device
         return other

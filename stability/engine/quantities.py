@@ -14,7 +14,7 @@ from stability.catalogues.activations import Activation
 from stability.catalogues.number_formats import at_least_float32
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS, Measurement
-from stability.engine.network import BackwardPass, ForwardPass, Watch
+from stability.engine.passes import BackwardPass, ForwardPass, Watch
 from stability.engine.rounding_shares import SHARES_SHAPE, shares_by_outcome
 from stability.engine.scaled_norms import Norms, norms, stacks_of_one_shape
 from stability.randomness import generator

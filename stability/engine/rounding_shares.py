@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.number_formats import FORMATS, Format, at_least_float32
-from stability.engine.network import BackwardPass, ForwardPass
+from stability.engine.passes import BackwardPass, ForwardPass
 from stability.engine.scaled_norms import stacks_of_one_shape
 
 # By decreasing range: each format's range contains those of all after it.

@@ -22,8 +22,9 @@ from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.losses import accuracies
 from stability.engine.measurement import Measurement
-from stability.engine.network import BackwardPass, Stack
+from stability.engine.network import Stack
 from stability.engine.parameters import per_network, rate_over
+from stability.engine.passes import BackwardPass
 from stability.engine.quantities import (
     Found,
     LayerWatch,

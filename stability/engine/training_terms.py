@@ -128,7 +128,8 @@ def step_operations(e: Experiment) -> Terms:
         f"activation {e.activation}": numbers,  # there, back, and measured
         f"normalization {e.normalization}": hidden,
         "dropout": hidden * (e.dropout > 0),
-        "residual": hidden * e.residual,
+        # Added; and times the scale, on both ways.
+        "residual": hidden * e.residual * (1 if e.branch_factor == 1 else 3),
         "rounded": numbers * rounds,
     }
     return in_single_precision(e, found)

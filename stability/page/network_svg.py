@@ -69,10 +69,19 @@ def network_words(e: Experiment) -> str:
     if e.normalization != "none":
         parts.append(e.normalization_row.label)
     if e.residual:
-        parts.append("residual")
+        parts.append(residual_words(e))
     if e.output_activation != "none":
         parts.append(f"{e.output_row.label} at the end")
     return f"{', '.join(parts)}."
+
+
+def residual_words(e: Experiment) -> str:
+    """Return what kind of branches there are: `residual, branches of 2 layers times 1/√2`."""
+    branches = f", branches of {e.branch_layers} layers" if e.branch_layers > 1 else ""
+    if e.branch_factor != 1:
+        scale = "a learned factor" if e.branch_scale_row.is_learned else e.branch_scale_row.label
+        branches = f"{branches or ', branches'} times {scale}"
+    return f"residual{branches}"
 
 
 def data_words(e: Experiment) -> str:
@@ -132,10 +141,11 @@ def layers_svg(e: Experiment, signal: Sequence[float] | np.ndarray) -> str:
             f"class='{kind}'/>"
         )
         hidden = layer.index < e.depth
-        if e.residual and hidden and layer.index > 1:
-            start = x - room + bar / 2
+        if layer.index in e.shortcuts:
+            reach = (layer.index - e.shortcuts[layer.index]) * room
+            start = x - reach + bar / 2
             drawn.append(
-                f"<path d='M{start:.1f} 24q{room / 2:.1f} -22 {room:.1f} 0' class='line'/>"
+                f"<path d='M{start:.1f} 24q{reach / 2:.1f} -22 {reach:.1f} 0' class='line'/>"
             )
         if e.normalization != "none" and hidden:
             drawn.append(f"<path d='M{x:.1f} 76h{bar:.1f}' class='line'/>")

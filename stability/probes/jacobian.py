@@ -118,11 +118,16 @@ def hidden_jacobians(e: Experiment) -> Tensor:
     x = first_batch(e, data)[0][: example_count(e)].cpu().double()
     passed, layers = stack.forward(x, every_layer=True), stack.layers()
     outputs = torch.eye(e.width, dtype=x.dtype).repeat(len(x), 1).expand(e.network_count, -1, -1)
-    for index in range(e.depth - 2, 0, -1):  # z[index - 1] belongs to layer `index`
-        slope = e.phi.dphi(passed.u[index - 1], passed.h[index - 1])  # (N, examples, width)
-        by_u = outputs @ layers[index][0] * slope.repeat_interleave(e.width, dim=1)
-        by_z = gradient_before_norm(stack, index, passed.z[index - 1], by_u)
-        outputs = by_z + outputs if e.residual else by_z
+    around: dict[int, Tensor] = {}  # what residual connections carry, by the layer they start at
+    for index in range(e.depth - 1, 1, -1):
+        if index in e.shortcuts:
+            around[e.shortcuts[index]] = outputs
+            outputs = e.branch_factor * outputs
+        u, h, z = (tensors[index - 2] for tensors in (passed.u, passed.h, passed.z))
+        slope = e.phi.dphi(u, h)  # (N, examples, width)
+        by_u = outputs @ layers[index - 1][0] * slope.repeat_interleave(e.width, dim=1)
+        by_z = gradient_before_norm(stack, index - 1, z, by_u)
+        outputs = by_z + around.pop(index - 1, 0)
     hidden = torch.stack(passed.z[:-1])  # (L - 1, N, examples, width)
     finite = hidden.isfinite().all(dim=3).all(dim=0)  # a slope of 0 would hide an infinite z
     jacobians = outputs.view(len(hidden[0]), len(x), e.width, e.width)

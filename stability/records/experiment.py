@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from stability.catalogues.activations import Activation, activation_with
+from stability.catalogues.branch_scales import BRANCH_SCALES, BranchScale
 from stability.catalogues.data_scaling import STANDARDIZED, DataScaling
 from stability.catalogues.datasets import DATASETS, Dataset
 from stability.catalogues.draws import Layer
@@ -61,6 +62,24 @@ class Experiment(ExperimentSettings):
     def phi(self) -> Activation:
         """The row of the activation, with the value that it has in this experiment."""
         return activation_with(self.settings())
+
+    @cached_property
+    def shortcuts(self) -> dict[int, int]:
+        """The layers at which residual connections end, each with the layer at which it starts.
+
+        A branch is what lies between; the last one is shorter where layers are left over.
+        """
+        starts = range(1, self.depth - 1, self.branch_layers) if self.residual else ()
+        return {min(start + self.branch_layers, self.depth - 1): start for start in starts}
+
+    @property
+    def branch_scale_row(self) -> BranchScale:
+        return BRANCH_SCALES[self.branch_scale]
+
+    @property
+    def branch_factor(self) -> float:
+        """The factor on a branch; where it is learned, the one that it starts with."""
+        return self.branch_scale_row.factor(self.depth)
 
     @property
     def normalization_row(self) -> Normalization:
@@ -140,6 +159,7 @@ class Experiment(ExperimentSettings):
                 self.residual,
                 self.weight_mean,
                 self.readout_gain if index == self.depth else 1.0,
+                not self.residual or index in (1, *self.shortcuts, self.depth),
             )
             for index, (fan_in, fan_out) in enumerate(pairwise([inputs, *hidden, outputs]), start=1)
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stability.catalogues.activations import ACTIVATIONS, SIREN_FREQUENCY
+from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
@@ -61,6 +62,18 @@ class ExperimentSettings(Record):
         "Adds the input of each hidden layer to its output. Signal and gradient have a way around "
         "every layer, so that depth harms them less.",
         synonyms="skip connection shortcut resnet identity")
+    branch_layers: int = setting(1, Integer, "Network", "Layers of a branch",
+        "The number of hidden layers that a residual connection passes around. With two, as in "
+        "ResNets and in the blocks of transformers, the layer between is added to nothing. One "
+        "that is left over at the end is a branch of its own.", low=1, high=2,
+        synonyms="block two layers residual resnet basic block",
+        has_effect=lambda e: e.residual)
+    branch_scale: str = setting("one", Choice, "Network", "Scale of branches",
+        "A factor on what each branch adds. Variances add: at 1 those of deep residual networks "
+        "grow without end, and a smaller factor, or one that is learned from 0 on, keeps the "
+        "start level.", rows=BRANCH_SCALES,
+        synonyms="rezero skipinit layerscale alpha residual multiplier 1/sqrt(2) 1/sqrt(2L)",
+        has_effect=lambda e: e.residual)
     normalization: str = setting("none", Choice, "Network", "Normalization",
         "Brings each pre-activation to mean 0 and variance 1 (RMS norm: to size 1) before the "
         "activation, over the batch or over the units of a layer.", rows=NORMALIZATIONS,

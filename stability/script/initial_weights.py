@@ -2,10 +2,11 @@
 
 import inspect
 import math
+from dataclasses import replace
 
 from stability.catalogues.draws import Draws, Layer
 from stability.engine.network import ADJUST_ROUNDS
-from stability.script.parts import Parts, variable
+from stability.script.parts import Parts, expression, variable
 from stability.script.sources import NotPlain
 from stability.text import exact_number
 
@@ -13,13 +14,20 @@ LSUV = """step = 0
 with torch.no_grad():
     h = x[next(batch_indices())]
     for block in model:
-        for layer in block.modules():
+        {parts}:
             for _ in range({rounds} if isinstance(layer, nn.Linear) else 0):
-                factor = {adjust}(block(h){over_gain})
+                factor = {adjust}({part}(h){over_gain})
                 if factor == 1:
                     break
                 layer.weight *= factor
         h = block(h)"""
+WHOLE_BLOCKS = {"parts": "for layer in block.modules()", "part": "block"}
+# A layer within a branch is adjusted before its sum with the residual connection.
+PARTS_OF_BLOCKS = {
+    "parts": """parts = [*block] if isinstance(block, Residual) else [block]
+        for count, layer in enumerate(parts, start=1)""",
+    "part": "(block if count == len(parts) else nn.Sequential(*parts[:count]))",
+}
 
 
 def weight_lines(parts: Parts) -> str:
@@ -117,14 +125,19 @@ def unknown_layer(parts: Parts) -> tuple[Layer, Draws]:
     e = parts.experiment
     index, fan_in, fan_out = map(variable, ("index", "fan_in", "fan_out"))
     layer = Layer(index, e.depth, fan_in, fan_out, e.phi, e.bias_std, e.residual)
+    ends = [layer.index for layer in e.layers if layer.ends_branch]
+    if len(ends) < e.depth:
+        layer = replace(layer, ends_branch=expression(f"index in {tuple(ends)}"))
     return layer, Draws(variable("SEED"), 0, layer)
 
 
 def adjust_lines(parts: Parts) -> list[str]:
     """Return the lines by which a scheme adjusts its weights to the first batch."""
+    e = parts.experiment
     if not parts.row.adjust:
         return []
     adjust = parts.definitions.function(parts.row.adjust)
-    gain = exact_number(parts.experiment.readout_gain)
+    gain = exact_number(e.readout_gain)
     over_gain = "" if gain == "1" else f" / ({gain} if layer is layers[-1] else 1)"
-    return [LSUV.format(rounds=ADJUST_ROUNDS, adjust=adjust, over_gain=over_gain)]
+    blocks = WHOLE_BLOCKS if all(layer.ends_branch for layer in e.layers) else PARTS_OF_BLOCKS
+    return [LSUV.format(rounds=ADJUST_ROUNDS, adjust=adjust, over_gain=over_gain, **blocks)]

@@ -23,9 +23,14 @@ DROPOUT = '''class Dropout(nn.Module):
         return h * mask{rounded}'''
 RESIDUAL = '''class Residual(nn.Sequential):
     """A pre-activation block: what its modules make of z is added to z."""
-
+{learned}
     def forward(self, z):
-        return z + super().forward(z)'''
+        return z + {branch}'''
+LEARNED_SCALE = """
+    def __init__(self, *modules):
+        super().__init__(*modules)
+        self.scale = nn.Parameter(torch.zeros(1{stored}))
+"""
 ACTIVATION = """class Activation(nn.Module):
     def forward(self, u):
         return {result}"""
@@ -85,10 +90,21 @@ def class_lines(parts: Parts) -> list[str]:
         found += norm_class(parts)
     found += activation_classes(parts)
     if has_blocks(parts):
-        found.append(RESIDUAL)
+        found.append(residual_class(parts))
     if e.dropout and e.depth > 1:
         found.append(dropout_class(parts))
     return found
+
+
+def residual_class(parts: Parts) -> str:
+    """Return the class of a residual block, with the scale of its branch."""
+    e, branch, learned = parts.experiment, "super().forward(z)", ""
+    if e.branch_scale_row.is_learned:
+        branch = parts.rounded(f"self.scale{parts.cast * parts.is_rounded} * {branch}")
+        learned = LEARNED_SCALE.format(stored=parts.stored)
+    elif e.branch_factor != 1:
+        branch = parts.rounded(f"{exact_number(e.branch_factor)} * {branch}")
+    return RESIDUAL.format(learned=learned, branch=branch)
 
 
 def dropout_class(parts: Parts) -> str:
@@ -174,18 +190,13 @@ def layer_lines(parts: Parts) -> str:
 
 def model_lines(parts: Parts) -> str:
     """Return the lines that put layers and what stands between them together."""
-    e, blocks, lines = parts.experiment, has_blocks(parts), ["model = nn.Sequential(layers[0])"]
-    if e.depth > 1:
-        between = "layers[1:-1]" if blocks else "layers[1:]"
-        header = (
-            f"index, layer in enumerate({between}, start=1)" if e.dropout else f"layer in {between}"
-        )
-        inner = ", ".join([*hidden_modules(parts, "index"), "layer"])
-        added = f"append(Residual({inner}))" if blocks else f"extend([{inner}])"
-        lines += [f"for {header}:", f"    model.{added}"]
-    if blocks:
+    e, lines = parts.experiment, ["model = nn.Sequential(layers[0])"]
+    if has_blocks(parts):
         ends = ", ".join([*hidden_modules(parts, str(e.depth - 1)), "layers[-1]"])
-        lines.append(f"model.extend([{ends}])")
+        lines += [*block_lines(parts), f"model.extend([{ends}])"]
+    elif e.depth > 1:
+        inner = ", ".join([*hidden_modules(parts, "index"), "layer"])
+        lines += [f"for {loop_header(parts, 'layers[1:]')}:", f"    model.extend([{inner}])"]
     if e.output_row.pytorch:
         lines.append(f"model.append({e.output_row.pytorch})")
     if parts.is_rounded:
@@ -194,3 +205,27 @@ def model_lines(parts: Parts) -> str:
             "    module.register_forward_hook(lambda module, h, result: round_to_format(result))",
         ]
     return "\n".join(lines)
+
+
+def loop_header(parts: Parts, layers: str) -> str:
+    """Return the variables and the values of a loop over layers, numbered where dropout is."""
+    if parts.experiment.dropout:
+        return f"index, layer in enumerate({layers}, start=1)"
+    return f"layer in {layers}"
+
+
+def block_lines(parts: Parts) -> list[str]:
+    """Return the loop that appends the residual blocks, of one layer each or of two."""
+    size, modules = parts.experiment.branch_layers, hidden_modules(parts, "index")
+    if size == 1:
+        inner = ", ".join([*modules, "layer"])
+        header = loop_header(parts, "layers[1:-1]")
+        return [f"for {header}:", f"    model.append(Residual({inner}))"]
+    inner = ", ".join([*modules, "layers[index]"])
+    return [
+        f"for start in range(1, len(layers) - 1, {size}):",
+        "    block = []",
+        f"    for index in range(start, min(start + {size}, len(layers) - 1)):",
+        f"        block += [{inner}]",
+        "    model.append(Residual(*block))",
+    ]

@@ -61,3 +61,8 @@ class Parts:
 def variable(name: str) -> Any:
     """Return what stands for a value that is known when the program runs."""
     return ast.Name(name, ast.Load())
+
+
+def expression(text: str) -> Any:
+    """Return what stands for a value that this expression has when the program runs."""
+    return ast.parse(text, mode="eval").body

@@ -80,8 +80,10 @@ def propagate_variances(
     q = [gain[:, 0] * squares + biases[:, 0]]
     for index in range(1, e.depth):
         h2 = second_moment(e.phi, normalized_variance(e, q[-1])) / (1 - e.dropout)
-        shortcut = q[-1] if e.residual and index < e.depth - 1 else 0
-        q.append(gain[:, index] * h2 + biases[:, index] + shortcut)
+        product = gain[:, index] * h2 + biases[:, index]
+        if start := e.shortcuts.get(index + 1):  # the product has mean 0 whatever it is added to
+            product = e.branch_factor**2 * product + q[start - 1]
+        q.append(product)
     return np.stack(q, axis=1), weights
 
 
@@ -102,9 +104,14 @@ def propagate_gradient_squares(
     slope = slope_moment(e.phi, u) * normalization / (1 - e.dropout)
     gain = (weight_variances * [layer.fan_out for layer in e.layers])[:, 1:, None]
     g = [last]
-    for index in range(e.depth - 2, -1, -1):
-        shortcut = g[-1] if e.residual and index < e.depth - 2 else 0
-        g.append(slope[:, index] * gain[:, index] * g[-1] + shortcut)
+    around: dict[int, np.ndarray] = {}  # what passes around a branch, by the layer it starts at
+    for layer in range(e.depth, 1, -1):
+        sent, factor = g[-1], 1.0
+        if start := e.shortcuts.get(layer):
+            around[start], factor = sent, e.branch_factor**2
+        g.append(
+            slope[:, layer - 2] * gain[:, layer - 2] * factor * sent + around.pop(layer - 1, 0)
+        )
     return np.stack(g[::-1], axis=1)
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.entry import Entry, catalogue
 from stability.catalogues.normalizations import NORMALIZATIONS
@@ -26,6 +27,7 @@ CATALOGUES = (
     SCHEMES,
     OUTPUT_ACTIVATIONS,
     SCHEDULES,
+    BRANCH_SCALES,
 )
 
 

@@ -230,6 +230,14 @@ def test_fixup_starts_every_branch_and_the_output_at_zero_and_wants_residual_con
     assert all((weights == 0).all() for weights in others)
 
 
+def test_of_two_layers_in_a_branch_fixup_starts_the_second_at_zero():
+    """Zhang et al. 2019, sec. 3: the first is as He, over the root of the number of branches."""
+    e = Experiment(schemes=("fixup",), residual=True, branch_layers=2, depth=9)
+    weights = [parse_scheme("fixup").draw(of, Draws(0, 0, of))[0] for of in e.layers]
+    assert [index + 1 for index, one in enumerate(weights) if one.any()] == [1, 2, 4, 6]
+    assert all(mean_square_within(weights[index], 2 / 64 / 4) for index in (1, 3, 5))
+
+
 @pytest.mark.parametrize(
     "settings", [{}, {"activation": "sigmoid"}, {"dropout": 0.2}, {"normalization": "layer"}]
 )

@@ -10,7 +10,7 @@ import torch
 from verdict_cases import finding, findings, finished, likely, small
 
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
-from stability.diagnosis.changes import treated
+from stability.diagnosis.changes import single_changes, treated
 from stability.diagnosis.evidence import Evidence
 from stability.diagnosis.linear_fit import best_linear_loss
 from stability.diagnosis.verdicts import Verdict
@@ -220,6 +220,26 @@ def test_fixup_is_no_disease():
     assert finding(e).word == "learns"
     still = finding(small(schemes=("fixup",), residual=True, depth=8, learning_rate=1e-5, steps=10))
     assert still.word == "stalled"
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_branches_that_start_at_zero_are_no_disease(layers):
+    """Their weights get no gradient before the first step, and all that they need later."""
+    e = small(schemes=("he_normal",), residual=True, branch_layers=layers, depth=16,
+              branch_scale="learned")  # fmt: skip
+    assert likely(e).word in ("learns", "slow", "stalled")
+    assert finding(e).word == "learns"
+
+
+def test_branches_that_double_the_variance_explode_and_a_smaller_scale_cures():
+    e = small(schemes=("he_normal",), residual=True, depth=40, learning_rate=0.05, width=32)
+    assert finding(e).word in ("exploding", "diverged")
+    remedies = dict(single_changes(e, "he_normal"))
+    for key in ("root_depth", "learned"):
+        cured = remedies[f"branches {key}"].apply(e, "he_normal")
+        assert finding(cured).word == "learns", key
+    plain = dict(single_changes(replace(e, residual=False), "he_normal"))
+    assert not any(key.startswith("branches") for key in plain)
 
 
 def test_replicates_with_a_dead_layer_are_counted():

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.draws import Draws
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
@@ -37,6 +38,7 @@ SICK = (
     Experiment(input_scale=77.0, input_offset=0.4),
     Experiment(weight_mean=1.7, readout_gain=0.5, output_activation="softmax", warmup=1000),
     Experiment(dataset="teacher", target_scale=100.0, target_offset=-1.0),
+    Experiment(residual=True, branch_layers=2, branch_scale="learned", normalization="layer"),
 )  # fmt: skip
 
 
@@ -200,6 +202,20 @@ def test_the_line_of_residual_connections_is_their_definition(residual, normaliz
     h = parts["dropout"](torch.relu(u)) if dropout else torch.relu(u)
     expected = z * residual + layer(h)
     assert torch.equal(execute(line, z=z, layer=layer, **parts)["z"], expected)
+
+
+@pytest.mark.parametrize("scale", BRANCH_SCALES)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_line_of_branches_is_their_definition(scale, layers):
+    e, z = Experiment(residual=True), torch.randn(8, 5)
+    first, second, norm = nn.Linear(5, 5), nn.Linear(5, 5), nn.LayerNorm(5)
+    line = settings_lines(e, {"branch_layers": layers, "branch_scale": scale})
+    factor = BRANCH_SCALES[scale].factor(e.depth)
+    names = {"z": z, "first": first, "second": second, "layer": first, "act": torch.relu}
+    found = execute(line, norm=norm, **names)["z"]
+    branch = first(torch.relu(z))
+    branch = second(torch.relu(branch)) if layers == 2 else branch
+    assert torch.allclose(found, z + factor * branch, atol=1e-4)
 
 
 @pytest.mark.parametrize("settings", [{"depth": 7}, {"width": 9}, {"depth": 1}, {"depth": 2}])

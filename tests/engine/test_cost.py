@@ -30,10 +30,11 @@ from stability.records.experiment import Experiment
 from stability.records.knobs import Integer
 from stability.records.product import Product
 
+FREE = "seed", "exponent", "branch_layers", "warmup"  # whole numbers that change no price
 SIZES = [
     name
     for name, knob in Experiment.knobs().items()
-    if isinstance(knob, Integer) and name not in ("seed", "exponent")
+    if isinstance(knob, Integer) and name not in FREE
 ]
 SHRINKABLE = "steps", "replicates", "width", "depth", "batch"
 OF_PRODUCTS = "replicates", "count", "n"

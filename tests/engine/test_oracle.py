@@ -24,6 +24,7 @@ from plain_pytorch import PlainNetwork, PlainOptimizer, unstack
 from torch import Tensor
 
 from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS, Data
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.optimizers import OPTIMIZERS
@@ -93,7 +94,13 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "readout_gain": [1.0, 0.1, 0.0],
     "warmup": [0, 2, 3],
     "schedule": list(SCHEDULES),
+    "branch_layers": [1, 2],
+    "branch_scale": list(BRANCH_SCALES),
 }
+
+
+# What residual networks alone have, with their defaults.
+OF_BRANCHES = {"branch_layers": 1, "branch_scale": "one"}
 
 
 def pairwise_cases(rows_of: dict[str, list]) -> list[dict[str, list]]:
@@ -144,6 +151,8 @@ def experiment(case: dict[str, list], precision: str) -> Experiment:
     The batch is odd: no two classes cancel exactly.
     """
     schemes, settings = case["schemes"], {name: values[0] for name, values in case.items()}
+    if any(settings.get(name, usual) != usual for name, usual in OF_BRANCHES.items()):
+        settings["residual"] = True
     rate = OPTIMIZERS[settings["optimizer"]].learning_rate
     size = {
         "depth": 6,
@@ -235,8 +244,10 @@ def cancellation_floors(plain: PlainNetwork, expected: dict[str, list]) -> dict[
     # Behind batch norms the reference itself is as far from its own pass in float64.
     roundings = 8 * (BATCH_NORM if e.normalization == "batch" else 1)
     layer = [roundings * eps * e.batch * term * h for term, h in zip(terms, inputs, strict=True)]
-    of_norms = (len(plain.ordered()) - 2 * e.depth) // max(1, e.depth - 1)
-    floors = {"gradient": [*layer, *layer, *(layer[:-1] * of_norms)]}
+    of_norms = sum(1 for _ in plain.norms[0].parameters())
+    of_scales = len(plain.ordered()) - 2 * e.depth - of_norms * (e.depth - 1)
+    scales = [e.width * max(layer)] * of_scales  # a sum over the units, too
+    floors = {"gradient": [*layer, *layer, *(layer[:-1] * of_norms), *scales]}
     # Of a difference between examples that all but cancels, the roundings of z are left.
     floors["spread"] = [roundings * eps * z.abs().max().item() for z in plain.z]
     if e.normalization == "batch":

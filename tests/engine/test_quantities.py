@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stability.catalogues.activations import ACTIVATIONS
 from stability.engine.losses import accuracies, mean_losses
 from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS
-from stability.engine.network import ForwardPass
+from stability.engine.passes import ForwardPass
 from stability.engine.quantities import (
     HISTOGRAM_BINS,
     LayerWatch,

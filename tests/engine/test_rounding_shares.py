@@ -15,7 +15,7 @@ from torch import Tensor
 from stability import frames
 from stability.engine.losses import mean_losses
 from stability.engine.measurement import PROFILES
-from stability.engine.network import BackwardPass, ForwardPass
+from stability.engine.passes import BackwardPass, ForwardPass
 from stability.engine.rounding_shares import (
     FORMATS_BY_RANGE,
     OUTCOMES,

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from stability.engine.runs import Run
-from stability.page.network_svg import data_svg, drawn_points, layers_svg, network_html
+from stability.page.network_svg import (
+    data_svg,
+    drawn_points,
+    layers_svg,
+    network_html,
+    network_words,
+)
 from stability.records.experiment import Experiment
 
 SMALL = {"width": 6, "samples": 64, "batch": 8, "steps": 1}
@@ -36,6 +42,14 @@ def test_residual_blocks_have_arcs_and_normalized_layers_a_mark():
         for more in ({}, {"residual": True, "normalization": "layer"})
     )
     assert rich == plain + 4 + 5  # blocks of the layers 2 to 5, norms of 1 to 5
+
+
+def test_branches_of_two_layers_have_an_arc_each_and_words():
+    e = Experiment(depth=7, residual=True, branch_layers=2, branch_scale="root_half")
+    assert e.shortcuts == {3: 1, 5: 3, 6: 5}
+    plain = layers_svg(Experiment(depth=7), np.ones(7)).count("<path")
+    assert layers_svg(e, np.ones(7)).count("<path") == plain + 3
+    assert "residual, branches of 2 layers times 1/√2." in network_words(e)
 
 
 def test_a_signal_of_zero_is_grey():

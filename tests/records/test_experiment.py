@@ -230,6 +230,8 @@ def test_the_defaults_of_the_first_version_stand():
         depth=20,
         width=64,
         residual=False,
+        branch_layers=1,
+        branch_scale="one",
         normalization="none",
         dropout=0.0,
         bias_std=0.0,

@@ -207,7 +207,7 @@ def test_of_a_very_long_list_only_the_beginning_is_read_and_the_visitor_is_told(
         ("pixels 0..255", "input_scale"), ("positive", "input_offset"), ("centre", "input_offset"),
         ("rand randn", "weight_mean"), ("positive weights", "weight_mean"),
         ("double softmax", "output_activation"), ("first loss", "readout_gain"),
-        ("head", "readout_gain"),
+        ("head", "readout_gain"), ("rezero", "branch_scale"), ("basic block", "branch_layers"),
         ("vocabulary", "classes"), ("wrong labels", "label_noise"), ("long tail", "imbalance"),
         ("x^4", "exponent"),
         ("normalize targets", "target_scale"), ("unscaled labels", "target_scale"),

@@ -23,6 +23,7 @@ import pytest
 import torch
 
 from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.scheme_needs import has_edge_of_chaos
 from stability.catalogues.schemes import SCHEMES
@@ -228,6 +229,16 @@ def test_layers_that_are_not_square_are_predicted(features, residual):
     )  # a wrong fan would be a factor of 2 or more
 
 
+def test_branches_of_he_weights_multiply_the_variance_by_one_plus_the_square_of_their_scale():
+    common = SMALL | {"residual": True, "schemes": ("he_normal",), "depth": 30}
+    for key, row in BRANCH_SCALES.items():
+        q = predict(Experiment(branch_scale=key, **common)).signal[0, :-1] ** 2
+        assert np.allclose(q[1:] / q[:-1], 1 + row.factor(30) ** 2, rtol=1e-9), key
+        halves = predict(Experiment(branch_scale=key, branch_layers=2, **common)).signal[0] ** 2
+        # A branch of two layers of He weights ends with the variance that it began with, too.
+        assert np.allclose(halves[2:-1:2] / halves[:-3:2], 1 + row.factor(30) ** 2, rtol=1e-9), key
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -240,6 +251,10 @@ def test_layers_that_are_not_square_are_predicted(features, residual):
         {"normalization": "layer"},
         {"normalization": "layer", "activation": "relu"},
         {"normalization": "layer", "residual": True, "activation": "softplus"},
+        {"residual": True, "branch_layers": 2, "activation": "relu", "depth": 6},
+        {"residual": True, "branch_scale": "root_half", "activation": "relu"},
+        {"residual": True, "branch_scale": "root_depth", "branch_layers": 2, "bias_std": 0.7},
+        {"residual": True, "branch_scale": "learned", "normalization": "layer"},
         {"normalization": "rms"},
         {"normalization": "rms", "residual": True, "activation": "relu"},
         {
