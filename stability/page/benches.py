@@ -1,7 +1,7 @@
 """The benches by the records of their settings: their streams, their costs, and what they show."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -17,6 +17,7 @@ from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost, nearest_that_fits, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
+from stability.i18n import language
 from stability.modules.pasted_diagnosis import PastedDiagnosis, diagnosis_cost, why_not_diagnosed
 from stability.page.cards import claim_html
 from stability.page.cure_section import search_progress
@@ -30,6 +31,7 @@ from stability.page.scenes import ProductScene, TrainScene
 from stability.page.sections import TRAIN_SECTIONS, OpenSection, Section
 from stability.page.session import Session
 from stability.page.settings import experiment_in_words
+from stability.page.shared_pieces import SharedPieces
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.pasted_network import PastedNetwork
@@ -44,9 +46,10 @@ class Bench:
 
     If a run costs too much, `nearest(record, fits, shrinkable)` lowers the `shrinkable` settings,
     in the order in which that hurts least. The scene makes the pieces above the sections:
-    `frequent_pieces(count)` are drawn several times a second, `occasional_pieces(count)`, which are
-    slow or move little, once a second and at rest; `last_pieces(count)` follow them, since they
-    take long when they are first made, but not at the first draw. `searchable(record)` names the
+    `frequent_pieces(count, slow_count)` are drawn several times a second; what is slow or moves
+    little, `occasional_pieces(count)`, once a second and at rest, the last time of `slow_count`;
+    `last_pieces(count)` follow these, since they take long when they are first made, but not at the
+    first draw. They are made once for all who look at the same. `searchable(record)` names the
     searches whose results it shows, by scheme. Of a run that costs too much, `start(record)` is the
     short one that costs as much as the state before the first step, and `foretold(record)` a
     picture that costs nothing. `obstacle(record)` says why nothing can be computed,
@@ -151,6 +154,7 @@ class Look:
     is_cancelled: bool = False  # by this visitor: what is there already is shown
     is_refused: bool = False  # too costly: only what is there before the first step is shown
     figures: Sequence[OpenSection | tuple[str, ...]] = ()
+    shared: SharedPieces = field(default_factory=SharedPieces)  # with other visitors
 
     @property
     def bench(self) -> Bench:
@@ -186,6 +190,20 @@ class Look:
         searched = bool(self.section.search or self.section.refusal)
         ended = [one.finished for one in (self.stream, *streams)]
         return [count, searched, *ended, *(len(one.measurements) for one in streams)]
+
+    @property
+    def contents(self) -> Hashable:
+        """All that its pieces depend on, beside the amounts."""
+        chosen = tuple(self.waiting.items()), tuple(self.searches), tuple(self.pinned)
+        return self.page, language.get(), *chosen, self.is_refused, self.is_cancelled
+
+    def shared_pieces(self, key: tuple[Hashable, ...], make: Callable[[], Any]) -> Any:
+        """Return what `make` returns, made once for all whose looks have the same contents."""
+        return self.shared.get((self.contents, *key), make)
+
+    def count_to_draw(self, count: int, before: int) -> int:
+        """Return how many of these measurements to show a visitor who was shown `before`."""
+        return self.shared.count_to_draw(self.contents, count, before)
 
     def remark(self, queue_position: int) -> str:
         """Return how many other trainings come first, or how far a search has come."""

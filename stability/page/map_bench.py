@@ -31,7 +31,7 @@ class MapScene:
         cells: list[Cell] = self.look.stream.measurements[:count]
         return cells
 
-    def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
+    def frequent_pieces(self, count: int, slow_count: int) -> Mapping[Slot, Piece]:
         answer = answer_sentence(self.sweep, self.cells(count))
         return {Slot.CARDS: paragraphs([answer, *self.look.stream.notices])}
 

@@ -62,7 +62,7 @@ class NetworkScene:
         network: DiagnosedNetwork = self.look.stream.measurements[0]
         return network
 
-    def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
+    def frequent_pieces(self, count: int, slow_count: int) -> Mapping[Slot, Piece]:
         words = sentences_html([describe_network(self.look.stream.record, self.diagnosed)])
         cards = html(words + finding_cards_html(self.diagnosed.findings))
         return {Slot.CARDS: cards, Slot.LEFT: self.figure((), count)}

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
+from stability.frames import arrow
 from stability.i18n import language, speaking
 from stability.page.safe_text import escape_markdown, sentences_html
 from stability.page.session import Session
@@ -45,6 +47,11 @@ class Picture:
     spec: dict[str, Any]
     tables: Mapping[str, pa.Table]
     small: bool = False
+
+    @cached_property
+    def datasets(self) -> dict[str, bytes]:
+        """The tables as they are sent: made once for all who are shown this picture."""
+        return {name: arrow.to_arrow_bytes(table) for name, table in self.tables.items()}
 
 
 @dataclass(frozen=True, eq=False)

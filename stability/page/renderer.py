@@ -12,7 +12,6 @@ from typing import Any
 
 from stability import page_layout
 from stability.charts import enlarge
-from stability.frames import arrow
 from stability.page.benches import Look
 from stability.page.cards import waiting_html
 from stability.page.pieces import (
@@ -58,7 +57,9 @@ class Renderer:
         self.scene = look.bench.scene(look)
         self._elements: dict[Hashable, Any] = {}
         self._drawn_at = self._occasional_at = -OCCASIONAL
-        self._amounts: Sequence[int] = ()  # at the last draw
+        self._count = 0  # of measurements at the last draw, and at the last of all that is slow
+        self._occasional_count = 0
+        self._amounts: Sequence[int] = ()  # as the counts
         self._occasional_amounts: Sequence[int] = ()
         self._says_waiting = self._has_downloads = False
         self._places_without_card: dict[int, Any] = {}
@@ -86,6 +87,9 @@ class Renderer:
             and now - self._drawn_at < OCCASIONAL
         ):
             return
+        if not at_rest:
+            count = self.look.count_to_draw(count, self._count)
+        self._count = count
         remark = self.look.remark(queue_position)
         self._draw(Slot.PROGRESS, html(self.look.bench.progress(self.look, count, remark)))
         if not count:
@@ -97,17 +101,21 @@ class Renderer:
         is_due = now - self._occasional_at >= OCCASIONAL
         if at_rest or (is_due and self._occasional_amounts != self._amounts):
             is_first, self._occasional_at = self._occasional_at < 0, now
-            self._occasional_amounts = self._amounts
+            self._occasional_amounts, self._occasional_count = self._amounts, count
             self._draw_all(count)
             if at_rest or not is_first:
-                for slot, piece in self.scene.last_pieces(count).items():
-                    self._draw(slot, piece)
+                self._draw_each(self._shared("last_pieces", count))
         elif before != self._amounts:
-            self._draw_each(self.scene.frequent_pieces(count))
+            self._draw_each(self._shared("frequent_pieces", count, self._occasional_count))
+
+    def _shared(self, name: str, *arguments: Any) -> Any:
+        """Return what this method of the scene makes, once for all who look at the same."""
+        key = name, arguments, *self._amounts
+        return self.look.shared_pieces(key, partial(getattr(self.scene, name), *arguments))
 
     def _draw_all(self, count: int) -> None:
-        occasional = self.scene.occasional_pieces(count)  # first: the heat map stands in both
-        self._draw_each({**self.scene.frequent_pieces(count), **occasional})
+        frequent = self._shared("frequent_pieces", count, count)
+        self._draw_each({**frequent, **self._shared("occasional_pieces", count)})
         self._draw_each(self.look.section.pieces(self.look.stream, count))
         self._draw_downloads()
         for piece in self.look.claim.pieces(self.look.stream, count).values():
@@ -117,7 +125,7 @@ class Renderer:
             if isinstance(figure, OpenSection):
                 pieces = figure.pieces(self.look.stream, count)
             else:
-                pieces = {"panels": self.scene.figure(figure, count)}
+                pieces = {"panels": self._shared("figure", figure, count)}
             pictures_first = sorted(pieces, key=lambda key: not isinstance(pieces[key], Picture))
             self._draw_each({(Slot.FIGURE, index, key): pieces[key] for key in pictures_first})
 
@@ -261,6 +269,5 @@ def draw_piece(container: Any, piece: Element | Picture, presenting: bool = Fals
     if isinstance(piece, Element):
         return getattr(container, piece.method)(piece.content, **piece.options)
     spec = enlarge(piece.spec) if presenting else piece.spec
-    datasets = {name: arrow.to_arrow_bytes(table) for name, table in piece.tables.items()}
     width = "content" if piece.small else "stretch"
-    return container.vega_lite_chart(None, spec | {"datasets": datasets}, width=width)
+    return container.vega_lite_chart(None, spec | {"datasets": piece.datasets}, width=width)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
 from stability import charts, frames
 from stability.diagnosis.causes_in_profiles import deciding_profile
 from stability.diagnosis.verdicts import current_verdicts
@@ -27,26 +25,24 @@ class TrainScene:
     """Cards with verdicts and remedies, the training curves, and the profiles through the depth."""
 
     look: Any
-    heat: pa.Table | None = None  # as it was last drawn
 
     @property
     def pins(self) -> tuple[Experiment, ...]:
         return tuple(pin.experiment for pin in self.look.pinned.values())
 
-    def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
+    def frequent_pieces(self, count: int, slow_count: int) -> Mapping[Slot, Piece]:
         run, shown = self.look.stream, self.look.page.view.count_shown(count)
         verdicts = current_verdicts(run, shown)
         in_hall = self.look.page.view.is_presenter_view  # which nobody reads code in
         code = () if in_hall else tuple(scheme_code(run.record, v.scheme) for v in verdicts)
         return {
             Slot.CARDS: Cards(card_htmls(run, shown, verdicts, self.look.waiting), code),
-            Slot.LEFT: self.training_picture(frames.TRAINING_PANELS, count),
+            Slot.LEFT: self.training_picture(frames.TRAINING_PANELS, count, slow_count),
         }
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
         run, view = self.look.stream, self.look.page.view
         scheme = view.value_shown("heat_scheme", run.record)
-        self.heat = frames.heat_table(run, scheme, view.heat_quantity, count)
         panels = frames.lead_first(deciding_profile(run), frames.DEPTH_PANELS)
         pieces: dict[Slot, Piece] = {Slot.RIGHT: self.depth_picture(panels, count)}
         if not view.is_presenter_view:  # which has no sidebar
@@ -55,18 +51,21 @@ class TrainScene:
 
     def figure(self, panels: Sequence[str], count: int) -> Picture:
         """Return some panels of one chart, curves or profiles."""
-        draw = self.depth_picture if panels[0] in frames.DEPTH_PANELS else self.training_picture
-        return draw(panels, count)
+        if panels[0] in frames.DEPTH_PANELS:
+            return self.depth_picture(panels, count)
+        return self.training_picture(panels, count, count)
 
-    def training_picture(self, panels: Sequence[str], count: int) -> Picture:
-        """Return these curves by step, the first of them large."""
+    def training_picture(self, panels: Sequence[str], count: int, slow_count: int) -> Picture:
+        """Return these curves by step, the first of them large; the heat map of `slow_count`."""
         run, pinned, view = self.look.stream, self.look.pinned, self.look.page.view
         scheme = view.value_shown("heat_scheme", run.record)
         is_log = view.loss_axis == "log"
         shown = view.heat_quantity, self.pins, panels, is_log
         spec = charts.training_spec(run.record, scheme, *shown)
         tables = frames.training_tables(run, count, pinned, view.format, panels, is_log)
-        return Picture(spec, tables | ({"heat": self.heat} if "heat" in panels else {}))
+        if "heat" in panels:
+            tables |= {"heat": frames.heat_table(run, scheme, view.heat_quantity, slow_count)}
+        return Picture(spec, tables)
 
     def depth_picture(self, panels: Sequence[str], count: int) -> Picture:
         """Return these profiles by layer, the first of them large."""
@@ -87,7 +86,7 @@ class ProductScene:
 
     look: Any
 
-    def frequent_pieces(self, count: int) -> Mapping[Slot, Piece]:
+    def frequent_pieces(self, count: int, slow_count: int) -> Mapping[Slot, Piece]:
         product, norms = self.look.stream.record, self.look.stream.measurements[:count]
         shown = norms[: self.look.page.view.count_shown(count)]
         pieces: dict[Slot, Piece] = {

@@ -1,5 +1,6 @@
 """The server that all visitors share: its runs, its speed, and its limits."""
 
+import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from functools import cache
@@ -15,9 +16,10 @@ from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
 from stability.page.map_session import is_cancelled
-from stability.page.renderer import FREQUENT, OCCASIONAL
+from stability.page.renderer import FREQUENT
 from stability.page.sections import OpenSection
 from stability.page.session import Session
+from stability.page.shared_pieces import SharedPieces
 from stability.records.experiment import Experiment
 from stability.records.view import BenchRecord, View
 from stability.theory.prediction import predict
@@ -25,6 +27,7 @@ from stability.theory.prediction import predict
 # The most that one run may take on this page; the library knows no such limit.
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30
 MOST_LONG_SECONDS = 600  # of a map, or of a search for a cure, which give way to all others
+DRAWS_A_SECOND = 50  # for all visitors together
 # Seconds that a run waits before it queues behind others, if its visitor keeps changing settings.
 CALM = 1.0
 
@@ -36,6 +39,7 @@ class Server:
         self.components = components
         streams = {kind: bench.stream for kind, bench in BENCHES.items()}
         self.registry = Registry({**streams, SickNetwork: CureSearch})
+        self.shared_pieces = SharedPieces()
         self.speed = prepare_first_visit()
 
     def affords(self, cost: Cost, most_seconds: float = MOST_SECONDS) -> bool:
@@ -88,6 +92,7 @@ class Server:
             is_refused=not self.fits(page.record),
             is_cancelled=is_cancelled(session),
             figures=figures,
+            shared=self.shared_pieces,
         )
         self.open_search(look)
         return look
@@ -121,12 +126,14 @@ class Server:
         if is_restless and not look.stream.measurements:
             yield from self._until_calm(between_steps)
         for stream, count in look.streams:
-            most_seconds = self.most_seconds(stream.record)
-            pace = self.seconds_between_draws
-            follow = self.registry.follow(stream, count, pace, between_steps, most_seconds)
+            most_seconds, drawn_at = self.most_seconds(stream.record), -math.inf
+            follow = self.registry.follow(stream, count, FREQUENT, between_steps, most_seconds)
             for position in follow:
-                if any(len(other.measurements) < most for other, most in look.streams):
+                if time.monotonic() - drawn_at < self.seconds_between_draws - FREQUENT:
+                    between_steps()
+                elif any(len(other.measurements) < most for other, most in look.streams):
                     yield position
+                    drawn_at = time.monotonic()
         if search := self.open_search(look):
             most = search.last_index + 1
             for _ in self.registry.follow(search, most, FREQUENT, between_steps):
@@ -134,8 +141,11 @@ class Server:
 
     @property
     def seconds_between_draws(self) -> float:
-        """The pace at which pages are drawn anew: the slower, the more visitors look at once."""
-        return min(OCCASIONAL, FREQUENT * (1 + self.registry.reader_count / 10))
+        """The pace at which pages are drawn anew: the slower, the more visitors look at once.
+
+        So drawing takes about half of a processor at most.
+        """
+        return max(FREQUENT, self.registry.reader_count / DRAWS_A_SECOND)
 
     def most_seconds(self, record: Any) -> float:
         """Return after how many seconds of computing a stream is stopped: at twice its price.

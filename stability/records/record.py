@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from stability.catalogues.scheme_entry import Disagreement
@@ -64,6 +65,7 @@ class Record:
         return ()
 
     @classmethod
+    @cache
     def field_knobs(cls) -> dict[str, Knob]:
         """The knobs of the fields by name, in their order."""
         return {f.name: f.metadata["knob"] for f in fields(cls) if "knob" in f.metadata}

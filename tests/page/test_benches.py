@@ -84,12 +84,12 @@ def test_a_remark_says_who_comes_first(position, text):
 def test_cards_and_sentences_are_those_of_the_step_shown_and_the_matrix_its_own():
     look = look_at(Page(experiment=E, view=View(moment=0)))
     look.stream.train()
-    cards = look.bench.scene(look).frequent_pieces(4)[Slot.CARDS].htmls
+    cards = look.bench.scene(look).frequent_pieces(4, 4)[Slot.CARDS].htmls
     assert "will probably" in "".join(cards)
     look = look_at(Page(view=View(bench="product", moment=2)).with_record(P))
     look.stream.train()
     scene = look.bench.scene(look)
-    assert "fter 2 further factors" in scene.frequent_pieces(6)[Slot.CARDS].content
+    assert "fter 2 further factors" in scene.frequent_pieces(6, 6)[Slot.CARDS].content
     assert "After 2 further factors" in scene.occasional_pieces(6)[Slot.RIGHT].content
 
 
@@ -98,7 +98,7 @@ def test_a_scene_of_training_offers_remedies_and_draws_profiles_seldom():
     look.stream.train()
     scene = look.bench.scene(look)
     assert set(scene.occasional_pieces(4)) == {Slot.RIGHT, Slot.NETWORK}
-    assert set(scene.frequent_pieces(4)) == {Slot.CARDS, Slot.LEFT}
+    assert set(scene.frequent_pieces(4, 4)) == {Slot.CARDS, Slot.LEFT}
     remedies = scene.last_pieces(4)[Slot.REMEDIES]
     assert [button.press for button in remedies] == [Session.apply_remedy, Session.find_cure]
     assert [button.arguments[-1] for button in remedies] == ["normal:0.001"] * 2
@@ -109,7 +109,7 @@ def test_a_card_says_while_it_is_a_forecast_how_often_forecasts_come_true():
     look = look_at(Page(experiment=E))
     look.stream.train()
     first, last = (
-        look.bench.scene(look).frequent_pieces(count)[Slot.CARDS].htmls for count in (1, 4)
+        look.bench.scene(look).frequent_pieces(count, count)[Slot.CARDS].htmls for count in (1, 4)
     )
     assert all(FORECAST_NOTE in card for card in first)
     assert not any(FORECAST_NOTE in card for card in last)
@@ -120,6 +120,6 @@ def test_a_product_shows_its_matrices_after_the_factors_so_far():
     assert isinstance(look.stream, ProductRun)
     scene = look.bench.scene(look)
     look.stream.measurement_at(2)
-    assert set(scene.frequent_pieces(3)) == {Slot.CARDS, Slot.LEFT}
+    assert set(scene.frequent_pieces(3, 3)) == {Slot.CARDS, Slot.LEFT}
     (matrices,) = scene.occasional_pieces(3).values()
     assert "After 2 further factors" in matrices.content

@@ -4,9 +4,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from stability.page.renderer import FREQUENT, OCCASIONAL
-from stability.page.server import Server
+from stability.i18n import speaking
+from stability.page.renderer import FREQUENT
+from stability.page.server import DRAWS_A_SECOND, Server
 from stability.page.session import Session
+from stability.page.shared_pieces import SharedPieces
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 
@@ -56,7 +58,7 @@ def test_a_visitor_who_keeps_changing_settings_stands_in_no_queue_meanwhile(monk
     assert look.stream.measurements == []
 
 
-def test_pages_are_drawn_less_often_when_many_look_at_once_but_at_least_once_a_second():
+def test_all_pages_together_are_drawn_so_often_that_a_processor_has_time_left_to_train():
     server, paces = Server({}), []
     run = server.registry.open(E)
     with ExitStack() as visits:
@@ -64,4 +66,35 @@ def test_pages_are_drawn_less_often_when_many_look_at_once_but_at_least_once_a_s
             paces.append(server.seconds_between_draws)
             visits.enter_context(server.registry.attend(run))
     assert paces == sorted(paces)
-    assert (paces[0], paces[-1]) == (FREQUENT, OCCASIONAL)
+    assert paces[0] == FREQUENT
+    rates = [visitors / pace for visitors, pace in enumerate(paces)]
+    assert max(rates) == pytest.approx(DRAWS_A_SECOND)
+
+
+def test_visitors_of_one_link_are_shown_the_same_pieces_each_in_their_language():
+    server, sessions = Server({}), [Session() for _ in range(3)]
+    for session in sessions:
+        session.show_page(Page(experiment=E))
+    looks = [server.look(session) for session in sessions]
+    looks[0].stream.train()
+    first, second = (look.shared_pieces(("frequent",), object) for look in looks[:2])
+    assert first is second
+    with speaking("zh"):
+        assert looks[2].shared_pieces(("frequent",), object) is not first
+    sessions[2].change_setting("moment", 1)
+    assert server.look(sessions[2]).shared_pieces(("frequent",), object) is not first
+
+
+def test_a_visitor_is_shown_what_another_one_was_shown_a_moment_ago_but_never_less_than_before():
+    shared = SharedPieces()
+    assert shared.count_to_draw("page", 10, 0) == 10
+    assert shared.count_to_draw("page", 14, 0) == 10
+    assert shared.count_to_draw("page", 14, 10) == 14
+    assert shared.count_to_draw("other page", 3, 0) == 3
+
+
+def test_pieces_that_cannot_be_made_are_tried_again():
+    shared = SharedPieces()
+    with pytest.raises(ZeroDivisionError):
+        shared.get("key", lambda: 1 / 0)
+    assert shared.get("key", lambda: 1) == 1
