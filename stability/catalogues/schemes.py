@@ -82,6 +82,15 @@ SCHEMES = catalogue(
         "units that are linear near 0.", variance=lambda layer: 2 / (layer.fan_in + layer.fan_out),
         pytorch="nn.init.xavier_{distribution}_(layer.weight)\n{bias}",
     ),
+    Scheme(
+        key="geometric", label="Geometric mean", source="Defazio & Bottou 2022",
+        formula=r"\mathrm{Var}\,W = 1 / \sqrt{n_{in} n_{out}}",
+        summary="The geometric mean of what keeps the signal and what keeps the gradient, where "
+        "Xavier takes their harmonic mean.",
+        variance=lambda layer: 1 / math.sqrt(layer.fan_in * layer.fan_out),
+        pytorch="nn.init.normal_(layer.weight, "
+        "std=(layer.in_features * layer.out_features) ** -0.25)\n{bias}",
+    ),
     *normal_and_uniform(
         "lecun", "LeCun", source="LeCun et al. 1998, sec. 4.6",
         formula=r"\mathrm{Var}\,W = 1 / n_{in}",

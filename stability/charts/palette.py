@@ -20,7 +20,7 @@ SCHEME_SHAPES = (
 SCHEME_SYMBOLS = "●■▲◆✚▼▶◀"  # the same marks, for text
 PREFERRED_STYLE = {  # of a family: relatives share one
     "he_normal": 0, "he_uniform": 0, "he_fan_out": 0,
-    "xavier_normal": 1, "xavier_uniform": 1,
+    "xavier_normal": 1, "xavier_uniform": 1, "geometric": 1,
     "normal": 2, "uniform": 2, "truncated_normal": 2,
     "orthogonal": 3, "lsuv": 3, "looks_linear": 3,
     "pytorch": 4, "lecun_normal": 5, "lecun_uniform": 5,

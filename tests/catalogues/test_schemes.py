@@ -38,6 +38,7 @@ VARIANCES = {
     "he_normal": lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in),
     "he_uniform": lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_in),
     "he_fan_out": lambda layer: 2 / ((1 + layer.activation.negative_slope**2) * layer.fan_out),
+    "geometric": lambda layer: (layer.fan_in * layer.fan_out) ** -0.5,
     "siren": lambda layer: (
         (6 / layer.fan_in) / (30 if layer.activation.key == "sine" else 1) ** 2 / 3
     ),

@@ -69,7 +69,7 @@ DRAWN = (
         "unit_gain",
         "critical",
     ),
-    ("sparse:40", "siren"),
+    ("sparse:40", "siren", "geometric"),
 )
 ABSENT = ("constant", "zeros", "identity", "looks_linear", "lsuv", "fixup")
 FIELDS = "signal", "signal_gradient"
