@@ -39,6 +39,21 @@ def mirrored_weights(layer: Layer, draws: Draws) -> Tensor:
     return weights
 
 
+def zero_hadamard_weights(layer: Layer, draws: Draws) -> Tensor:
+    """Return ones on the diagonal; where the width grows, the corner of a Hadamard matrix.
+
+    Its columns are orthogonal, of length 1 if the width is a power of two. The entry of Sylvester's
+    matrix in row i and column j is -1 to the number of ones in the bits that i and j share.
+    """
+    if layer.fan_out <= layer.fan_in:
+        return torch.eye(layer.fan_out, layer.fan_in, dtype=torch.float64)
+    bits = torch.arange(layer.fan_out)[:, None] & torch.arange(layer.fan_in)
+    for shift in (32, 16, 8, 4, 2, 1):  # the last bit becomes the parity of all
+        bits = bits ^ (bits >> shift)
+    order = 1 << (layer.fan_out - 1).bit_length()  # the next power of two
+    return (1.0 - 2.0 * (bits & 1).to(torch.float64)) / math.sqrt(order)
+
+
 def fixup_weights(layer: Layer, draws: Draws) -> Tensor:
     """Return zeros, so that depth starts without effect; layer 1 as He.
 

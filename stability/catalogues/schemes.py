@@ -35,6 +35,7 @@ from stability.catalogues.scheme_weights import (
     sparse_weights,
     unit_gain_variance,
     unit_variance_factor,
+    zero_hadamard_weights,
 )
 from stability.text import exact_number, in_quotes, join_words, parse_number
 
@@ -219,6 +220,20 @@ SCHEMES = catalogue(
         "beyond the inputs stay silent.",
         weights=lambda layer, draws: torch.eye(layer.fan_out, layer.fan_in, dtype=torch.float64),
         pytorch="nn.init.eye_(layer.weight)\n{bias}",
+    ),
+    Scheme(
+        key="zero_hadamard", label="ZerO", source="Zhao et al. 2021, algorithm 1",
+        formula=r"W = I \; (n_{out} \le n_{in}), \quad W = 2^{-m/2} I^* H_m I^*",
+        other_names=("hadamard", "zero init hadamard"),
+        summary="Nothing is random: ones on the diagonal, and signs of Hadamard where the width "
+        "grows. It needs a width above the number of inputs.",
+        weights=zero_hadamard_weights,
+        pytorch="i, j = torch.arange(layer.out_features), torch.arange(layer.in_features)\n"
+        "grows = layer.out_features > layer.in_features\n"
+        "order = 1 << (layer.out_features - 1).bit_length()\n"
+        "odd = sum((i[:, None] & j) >> bit & 1 for bit in range(31)) % 2\n"
+        "nn.init.eye_(layer.weight)\n"
+        "layer.weight.data = (1.0 - 2 * odd) / order**0.5 if grows else layer.weight.data\n{bias}",
     ),
     Scheme(
         key="sparse", label="Sparse", source="Martens 2010",

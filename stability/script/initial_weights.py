@@ -39,10 +39,10 @@ def weight_lines(parts: Parts) -> str:
         lines = weight_copy_lines(parts, weights, shifts=True)
     else:
         noise, mean = definitions.attribute(draws, row.distribution), parts.experiment.weight_mean
-        noise = f"{noise} + {exact_number(mean)}" if mean else noise
         comment, variance = variance_of(parts, layer)
         weights = f"noise * {root(variance)}"
-        lines = [f"noise = {noise}", *comment, *weight_copy_lines(parts, weights)]
+        shift = [f"noise = noise + {exact_number(mean)}"] if mean else []
+        lines = [f"noise = {noise}", *shift, *comment, *weight_copy_lines(parts, weights)]
     lines += bias_lines(definitions.expression(row.bias, layer, draws))
     text = "\n".join(lines)
     if "fan_" in text:

@@ -151,6 +151,7 @@ def test_only_schemes_whose_entries_are_not_drawn_alike_promise_no_variance():
         "looks_linear",
         "lsuv",
         "fixup",
+        "zero_hadamard",
     }
 
 
@@ -286,6 +287,22 @@ def test_identity_weights_pass_the_signal_unchanged():
     assert torch.equal(
         parse_scheme("identity").draw(of, Draws(0, 0, of))[0], torch.eye(7, dtype=torch.float64)
     )
+
+
+@pytest.mark.parametrize(("fan_in", "fan_out"), [(5, 12), (7, 8), (1, 2), (9, 9), (12, 5)])
+def test_zero_hadamard_is_algorithm_1_of_its_paper(fan_in, fan_out):
+    """Partial identities around Sylvester's matrix, which is [[H, H], [H, -H]] of half the size."""
+    hadamard = torch.ones(1, 1, dtype=torch.float64)
+    while len(hadamard) < fan_out:
+        hadamard = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]]).double(), hadamard)
+    order = len(hadamard)
+    expected = torch.eye(fan_out, order).double() @ hadamard @ torch.eye(order, fan_in).double()
+    expected = expected / order**0.5
+    if fan_out <= fan_in:
+        expected = torch.eye(fan_out, fan_in, dtype=torch.float64)
+    of = layer(fan_in, fan_out)
+    drawn = parse_scheme("zero_hadamard").draw(of, Draws(0, 0, of))[0]
+    assert torch.allclose(drawn, expected, rtol=1e-15)
 
 
 def test_a_network_that_looks_linear_is_an_orthogonal_matrix():

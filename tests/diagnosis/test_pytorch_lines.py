@@ -90,10 +90,17 @@ def test_the_lines_of_a_sparse_start_leave_each_unit_so_many_weights():
     assert (drawn_layer(Experiment(), "sparse:5").weight.count_nonzero(dim=1) == 5).all()
 
 
-@pytest.mark.parametrize("scheme", ["zeros", "constant", "constant:-2", "identity"])
-def test_the_lines_of_a_start_without_chance_set_the_very_weights(scheme):
-    e = Experiment(width=30)
-    expected, _ = parse_scheme(scheme).draw(e.layers[10], Draws(0, 0, e.layers[10]))
+@pytest.mark.parametrize(
+    ("scheme", "e"),
+    [
+        *((scheme, Experiment(width=30)) for scheme in ("zeros", "constant", "constant:-2")),
+        *((scheme, Experiment(width=30)) for scheme in ("identity", "zero_hadamard")),
+        ("zero_hadamard", Experiment(depth=1, features=3)),  # 3 x 10
+    ],
+)
+def test_the_lines_of_a_start_without_chance_set_the_very_weights(scheme, e):
+    middle = e.layers[len(e.layers) // 2]
+    expected, _ = parse_scheme(scheme).draw(middle, Draws(0, 0, middle))
     assert torch.equal(drawn_layer(e, scheme).weight, expected.float())
 
 

@@ -71,7 +71,7 @@ DRAWN = (
     ),
     ("sparse:40", "siren", "geometric"),
 )
-ABSENT = ("constant", "zeros", "identity", "looks_linear", "lsuv", "fixup")
+ABSENT = ("constant", "zeros", "identity", "looks_linear", "lsuv", "fixup", "zero_hadamard")
 FIELDS = "signal", "signal_gradient"
 
 NARROW, LAYERS, SEEDS = (
