@@ -48,19 +48,21 @@ BRANCH_SCALE = {  # None: learned from 0
     "learned": lambda depth: None,
 }
 OPTIMIZER = {  # each takes groups of parameters: hidden matrices, the first and the last, vectors
-    "sgd": lambda groups, rate: [torch.optim.SGD(groups, rate)],
-    "momentum": lambda groups, rate: [torch.optim.SGD(groups, rate, momentum=0.9)],
-    "nesterov": lambda groups, rate: [torch.optim.SGD(groups, rate, momentum=0.9, nesterov=True)],
-    "adam": lambda groups, rate: [torch.optim.Adam(groups, rate)],
-    "adamw": lambda groups, rate: [torch.optim.AdamW(groups, rate)],
-    "rmsprop": lambda groups, rate: [torch.optim.RMSprop(groups, rate)],
-    "lars": lambda groups, rate: [
-        Lars(groups[:2], rate),
-        torch.optim.SGD(groups[2:], rate, momentum=0.9),
+    "sgd": lambda groups, lr, beta, eps: [torch.optim.SGD(groups, lr)],
+    "momentum": lambda groups, lr, beta, eps: [torch.optim.SGD(groups, lr, momentum=beta)],
+    "nesterov": lambda groups, lr, beta, eps: [
+        torch.optim.SGD(groups, lr, momentum=beta, nesterov=True)
     ],
-    "muon": lambda groups, rate: [
-        Muon(groups[:1], rate),  # in float32, as the engine
-        torch.optim.AdamW(groups[1:], rate),
+    "adam": lambda groups, lr, beta, eps: [torch.optim.Adam(groups, lr, (beta, 0.999), eps)],
+    "adamw": lambda groups, lr, beta, eps: [torch.optim.AdamW(groups, lr, (beta, 0.999), eps)],
+    "rmsprop": lambda groups, lr, beta, eps: [torch.optim.RMSprop(groups, lr, eps=eps)],
+    "lars": lambda groups, lr, beta, eps: [
+        Lars(groups[:2], lr, momentum=beta),
+        torch.optim.SGD(groups[2:], lr, momentum=beta),
+    ],
+    "muon": lambda groups, lr, beta, eps: [
+        Muon(groups[:1], lr),  # in float32, as the engine
+        torch.optim.AdamW(groups[1:], lr, (beta, 0.999), eps),
     ],
 }
 
@@ -227,7 +229,8 @@ class PlainOptimizer:
             {"params": part, "weight_decay": decay}
             for part, decay in zip(parts, decays, strict=True)
         ]
-        self.optimizers = OPTIMIZER[e.optimizer](groups, e.learning_rate)
+        make = OPTIMIZER[e.optimizer]
+        self.optimizers = make(groups, e.learning_rate, e.momentum, e.epsilon)
         self.schedulers = [scheduler_of(e, optimizer) for optimizer in self.optimizers]
 
     def step(self, parameters: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:

@@ -41,6 +41,8 @@ ROWS = {  # of settings that cycle, each with another period
     "weight_mean": [0.0, 0.0, 0.0, 0.2],
     "readout_gain": [1.0, 1.0, 0.5, 1.0, 0.0],
     "warmup": [0, 0, 5, 0, 30],
+    "momentum": [0.9, 0.9, 0.9, 0.5],
+    "epsilon": [1e-8, 1e-8, 1e-3],
     "schedule": ["constant", "constant", *SCHEDULES],
     "branch_layers": [2, 1, 1, 2],
     "branch_scale": [*BRANCH_SCALES, "one"],

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
+from stability.text import exact_number
 
 # The optimizer's memory for one tensor of parameters, empty at first and updated in place: running
 # means as tensors, and the count of steps as a number, or as a tensor with one number per network.
@@ -15,31 +16,32 @@ OptimizerState = dict[str, Any]
 # A number for all networks, or float64 `(1, N, 1, ...)`: then each network takes the very step that
 # it would take by its number alone.
 Rate = float | Tensor
-StepRule = Callable[[Tensor, Tensor, OptimizerState, Rate, Rate], Tensor]
+# Of a parameter, its gradient, the state, the learning rate, the weight decay, the momentum, and
+# what is added before a division. A rule that has no use for one of them ignores it.
+StepRule = Callable[[Tensor, Tensor, OptimizerState, Rate, Rate, Rate, Rate], Tensor]
 
-
-EPSILON = 1e-8  # that Adam and RMSprop add before they divide
+USUAL_MOMENTUM, USUAL_EPSILON = 0.9, 1e-8  # the defaults of torch.optim
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Entry):
-    """A row. `step(param, grad, state, lr, decay)` returns the step to add to the parameter.
+    """A row. `step` is the rule (see StepRule) that returns what to add to the parameter.
 
-    All tensors are `(layers, N, ...)`; `lr` is the learning rate, `decay` the weight decay, of all
-    networks or of each (see Rate). `matrix_step` replaces `step` for weight matrices, `hidden_step`
-    for those of hidden layers. `learning_rate` is typical for the networks of this page. `epsilon`
-    is what keeps the rule from dividing by 0. An optimizer that torch.optim has behaves as it does
-    there, with the same defaults.
+    All tensors are `(layers, N, ...)`. `matrix_step` replaces `step` for weight matrices,
+    `hidden_step` for those of hidden layers. `learning_rate` is typical for the networks of this
+    page. With `has_momentum` the rule averages gradients, `beta` being what it keeps of the past;
+    with `has_epsilon` it divides, and `eps` keeps it from dividing by 0. An optimizer that
+    torch.optim has behaves as it does there, with the same defaults.
 
-    `pytorch` is a template of the lines that make it, with the fields `rate`, `weight_decay`, and
-    `decay`: the argument of the weight decay, empty where it is 0.
+    `pytorch` is a template of the lines that make it, with the fields of `pytorch_lines`.
     """
 
     step: StepRule
     learning_rate: float
     matrix_step: StepRule | None = None
     hidden_step: StepRule | None = None
-    epsilon: float = 0.0
+    has_momentum: bool = False
+    has_epsilon: bool = False
     pytorch: str = ""
 
     def step_for(self, matrix: bool, hidden: bool) -> StepRule:
@@ -49,6 +51,20 @@ class Optimizer(Entry):
         if matrix and self.matrix_step:
             return self.matrix_step
         return self.step
+
+    def pytorch_lines(
+        self, learning_rate: float, weight_decay: float, momentum: float, epsilon: float
+    ) -> str:
+        """Return the lines that make the optimizer; arguments that torch assumes are left out."""
+        rate, decay, beta, eps = map(exact_number, (learning_rate, weight_decay, momentum, epsilon))
+        return self.pytorch.format(
+            rate=rate,
+            weight_decay=decay,
+            decay=f", weight_decay={decay}" if weight_decay else "",
+            momentum=beta,
+            betas=f", betas=({beta}, 0.999)" if momentum != USUAL_MOMENTUM else "",
+            eps=f", eps={eps}" if epsilon != USUAL_EPSILON else "",
+        )
 
 
 def times(tensor: Tensor, rate: Rate) -> Tensor:
@@ -66,6 +82,13 @@ def as_factor(rate: Rate, tensor: Tensor) -> Rate:
     if not isinstance(rate, Tensor):
         return rate
     return rate.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def add_number(tensor: Tensor, number: Rate) -> Tensor:
+    """Add a number, or that of each network, in place."""
+    if tensor.itemsize < 4:  # as in `subtract_times`
+        return tensor.copy_(add_number(tensor.float(), number))
+    return tensor.add_(as_factor(number, tensor))
 
 
 def subtract_times(step: Tensor, param: Tensor, rate: Rate) -> Tensor:
@@ -92,59 +115,77 @@ def add_weight_decay(param: Tensor, grad: Tensor, decay: Rate) -> Tensor:
     return grad + times(param, decay) if is_on(decay) else grad
 
 
-def update_velocity(grad: Tensor, state: OptimizerState) -> Tensor:
-    velocity: Tensor = state["velocity"].mul_(0.9).add_(grad) if state else grad.clone()
+def update_velocity(grad: Tensor, state: OptimizerState, beta: Rate) -> Tensor:
+    velocity: Tensor = state["velocity"].mul_(beta).add_(grad) if state else grad.clone()
     state["velocity"] = velocity
     return velocity
 
 
-def sgd(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
+def sgd(
+    param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
+) -> Tensor:
     return times(add_weight_decay(param, grad, decay), -lr)
 
 
-def momentum(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
-    return times(update_velocity(add_weight_decay(param, grad, decay), state), -lr)
+def momentum(
+    param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
+) -> Tensor:
+    return times(update_velocity(add_weight_decay(param, grad, decay), state, beta), -lr)
 
 
-def nesterov(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
+def nesterov(
+    param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
+) -> Tensor:
     grad = add_weight_decay(param, grad, decay)
-    return times(grad + 0.9 * update_velocity(grad, state), -lr)
+    return times(grad + beta * update_velocity(grad, state, beta), -lr)
 
 
-def adam(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
+def adam(
+    param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
+) -> Tensor:
     grad = add_weight_decay(param, grad, decay)
     if not state:
         state.update(step=0, mean=torch.zeros_like(grad), square=torch.zeros_like(grad))
     state["step"] += 1
-    mean: Tensor = state["mean"].lerp_(grad, 1 - 0.9)
+    mean: Tensor = state["mean"].lerp_(grad, 1 - beta)
     square: Tensor = state["square"].mul_(0.999).addcmul_(grad, grad, value=1 - 0.999)
-    root = (square / (1 - 0.999 ** state["step"])).sqrt_().add_(EPSILON)
-    return times_(torch.div(mean, root, out=root), divide(-lr, 1 - 0.9 ** state["step"]))
+    root = (square / (1 - 0.999 ** state["step"])).sqrt_()
+    add_number(root, eps)
+    return times_(torch.div(mean, root, out=root), divide(-lr, 1 - beta ** state["step"]))
 
 
-def adamw(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
-    step = adam(param, grad, state, lr, 0.0)
+def adamw(
+    param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
+) -> Tensor:
+    step = adam(param, grad, state, lr, 0.0, beta, eps)
     return subtract_times(step, param, lr * decay) if is_on(decay) else step
 
 
-def rmsprop(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
+def rmsprop(
+    param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
+) -> Tensor:
     grad = add_weight_decay(param, grad, decay)
     if not state:  # setdefault would allocate zeros at every step
         state["square"] = torch.zeros_like(grad)
     square: Tensor = state["square"].mul_(0.99).addcmul_(grad, grad, value=1 - 0.99)
-    root = square.sqrt().add_(EPSILON)
+    root = square.sqrt()
+    add_number(root, eps)
     return times_(torch.div(grad, root, out=root), -lr)
 
 
-def lars(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
+def lars(
+    param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
+) -> Tensor:
     """Move each matrix by `lr` thousandths of its norm, whatever the norm of its gradient."""
     size, slope = (torch.linalg.vector_norm(t, dim=(-2, -1), keepdim=True) for t in (param, grad))
     ratio = 0.001 * size / (slope + times(size, decay))
     ratio = torch.where((size > 0) & (slope > 0), ratio, 1)
-    return -update_velocity(times(ratio, lr) * add_weight_decay(param, grad, decay), state)
+    return -update_velocity(times(ratio, lr) * add_weight_decay(param, grad, decay), state, beta)
 
 
-def muon(param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate) -> Tensor:
+def muon(
+    param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
+) -> Tensor:
     """Orthogonalize the Nesterov momentum (0.95) and scale it to the size of a step of AdamW."""
     if not state:
         state["mean"] = torch.zeros_like(grad)
@@ -187,51 +228,54 @@ OPTIMIZERS = catalogue(
         key="momentum", label="SGD with momentum", source="Polyak 1964; torch.optim.SGD",
         formula=r"v \leftarrow 0.9 \, v + g, \quad W \leftarrow W - \eta \, v",
         summary="Sums gradients with a memory of about ten steps (0.9).",
-        step=momentum, learning_rate=0.005, pytorch=construct("SGD", ", momentum=0.9"),
+        step=momentum, learning_rate=0.005, has_momentum=True,
+        pytorch=construct("SGD", ", momentum={momentum}"),
     ),
     Optimizer(
         key="nesterov", label="Nesterov momentum", source="Sutskever et al. 2013; torch.optim.SGD",
         formula=r"v \leftarrow 0.9 \, v + g, \quad W \leftarrow W - \eta \, (g + 0.9 \, v)",
         summary="Momentum that looks one step ahead (0.9).", step=nesterov, learning_rate=0.005,
-        pytorch=construct("SGD", ", momentum=0.9, nesterov=True"),
+        has_momentum=True, pytorch=construct("SGD", ", momentum={momentum}, nesterov=True"),
     ),
     Optimizer(
         key="adam", label="Adam", source="Kingma & Ba 2015, algorithm 1; torch.optim.Adam",
         formula=r"W \leftarrow W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Divides by the gradient's own size, so it forgives gradients that shrink evenly, "
         "until they are zero.", step=adam, learning_rate=0.001,
-        epsilon=EPSILON, pytorch=construct("Adam"),
+        has_momentum=True, has_epsilon=True, pytorch=construct("Adam", "{betas}{eps}"),
     ),
     Optimizer(
         key="adamw", label="AdamW", source="Loshchilov & Hutter 2019; torch.optim.AdamW",
         formula=r"W \leftarrow (1 - \eta \lambda) W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Adam whose weight decay pulls at the weights themselves instead of entering the "
-        "gradient.", step=adamw, learning_rate=0.001, epsilon=EPSILON,
-        pytorch=construct("AdamW", decay=", weight_decay={weight_decay}"),
+        "gradient.", step=adamw, learning_rate=0.001, has_momentum=True,
+        has_epsilon=True,
+        pytorch=construct("AdamW", "{betas}{eps}", decay=", weight_decay={weight_decay}"),
     ),
     Optimizer(
         key="rmsprop", label="RMSprop", source="Tieleman & Hinton 2012; torch.optim.RMSprop",
         formula=r"v \leftarrow 0.99 \, v + 0.01 \, g^2, \quad W \leftarrow W - \eta \, g / (\sqrt v + 10^{-8})",  # noqa: E501
         summary="Divides by a running RMS of the gradient, with a memory of about a hundred steps.",
-        step=rmsprop, learning_rate=0.0005, epsilon=EPSILON, pytorch=construct("RMSprop"),
+        step=rmsprop, learning_rate=0.0005, has_epsilon=True,
+        pytorch=construct("RMSprop", "{eps}"),
     ),
     Optimizer(
         key="lars", label="LARS", source="You et al. 2017",
         formula=r"v \leftarrow 0.9 \, v + \eta \, 10^{-3} \frac{\|W\|}{\|g\| + \lambda \|W\|} (g + \lambda W)",  # noqa: E501
         summary="Every weight matrix moves in proportion to its own norm, however small or large "
-        "its gradient is.", step=momentum, matrix_step=lars, learning_rate=0.5,
+        "its gradient is.", step=momentum, matrix_step=lars, learning_rate=0.5, has_momentum=True,
         pytorch="# torch.optim has no LARS. Take one from elsewhere, for the weight matrices:\n"
-        "# lr={rate}, momentum=0.9, trust_coefficient=0.001, weight_decay={weight_decay}",
+        "# lr={rate}, momentum={momentum}, trust_coefficient=0.001, weight_decay={weight_decay}",
     ),
     Optimizer(
         key="muon", label="Muon", source="Jordan et al. 2024; torch.optim.Muon, match_rms_adamw",
         formula=r"W \leftarrow W - 0.2 \, \eta \sqrt{\max(n_{in}, n_{out})} \, U V^\top",
         summary="Makes the step of each hidden matrix orthogonal: every direction moves alike. "
         "AdamW does the rest.", step=adamw, hidden_step=muon, learning_rate=0.001,
-        epsilon=EPSILON,
+        has_momentum=True, has_epsilon=True,
         pytorch="muon = torch.optim.Muon(hidden_weights, lr={rate}, weight_decay={weight_decay}, "
         'adjust_lr_fn="match_rms_adamw")\n'
-        "adamw = torch.optim.AdamW(other_parameters, lr={rate}, weight_decay={weight_decay})  "
-        "# the rest",
+        "adamw = torch.optim.AdamW(other_parameters, lr={rate}, weight_decay={weight_decay}"
+        "{betas}{eps})  # the rest",
     ),
 )  # fmt: skip

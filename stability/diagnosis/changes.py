@@ -18,6 +18,7 @@ from stability.diagnosis.remedies import (
 )
 from stability.records.experiment import Experiment
 
+SAFE_EPSILON = 1e-4  # that float16 holds with all its digits
 PLAIN_WIDTH, PLAIN_DEPTH = 64, 10  # of a network that most settings train
 
 
@@ -58,6 +59,12 @@ def plain_precision(e: Experiment) -> Mapping[str, Any]:
     return {"precision": "float32"} if is_coarser else {}
 
 
+def safe_epsilon(e: Experiment) -> Mapping[str, Any]:
+    """Return the change to an epsilon that no format rounds away; nothing where it is larger."""
+    is_small = e.optimizer_row.has_epsilon and e.epsilon < SAFE_EPSILON
+    return {"epsilon": SAFE_EPSILON} if is_small else {}
+
+
 CHANGES = (
     Change("suited scheme", scheme=lambda e: e.phi.suited_scheme),
     *map(scheme_change, ("xavier_normal", "unit_gain", "orthogonal", "lsuv", "fixup")),
@@ -80,6 +87,7 @@ CHANGES = (
     Change("width", lambda e: {"width": max(PLAIN_WIDTH, 2 * e.width)}, reluctance=0.05),
     Change("half the depth", lambda e: {"depth": max(2, e.depth // 2)}, reluctance=0.1),
     Change("shallow", lambda e: {"depth": 3}, reluctance=0.1),
+    Change("larger epsilon", safe_epsilon),
     Change("float32", plain_precision),
     setting_change("clipping", clip=1.0),
     setting_change("no clipping", clip=0.0),

@@ -1,5 +1,6 @@
 """The findings about a number format that is too coarse for the optimizer or for the weights."""
 
+from stability.diagnosis.changes import SAFE_EPSILON
 from stability.diagnosis.clauses import break_count, loss_course, promises_nothing
 from stability.diagnosis.evidence import Evidence
 from stability.diagnosis.finding import Finding
@@ -11,10 +12,10 @@ LOST = 0.5  # share of a step that rounding takes, from which on it is what hold
 def find_zero_epsilon(evidence: Evidence) -> Finding | None:
     """Return the finding of an optimizer that divides by 0, since its epsilon is rounded to 0."""
     e, row = evidence.experiment, evidence.experiment.number_format
-    epsilon = e.optimizer_row.epsilon
-    if row.master_dtype or not epsilon or epsilon > row.smallest_subnormal / 2:
+    epsilon = e.epsilon
+    if row.master_dtype or not e.optimizer_row.has_epsilon or epsilon > row.smallest_subnormal / 2:
         return None
-    cure = {"precision": "bfloat16"}, {"precision": "float16_scaled"}
+    cure = {"epsilon": SAFE_EPSILON}, {"precision": "bfloat16"}, {"precision": "float16_scaled"}
     why = f"the {rough_number(epsilon)} that {e.optimizer_row.label} adds before it divides is 0 in"
     why = f"{why} {row.label}, so where a gradient's square is 0, too, it divides by 0"
     if not evidence.end:

@@ -183,7 +183,9 @@ def loss_drops(family: Family, gradient: np.ndarray, weight: np.ndarray) -> np.n
     To first order; `(TRIAL_STEPS, S, L)` of Frobenius norms `(S, L)`.
     """
     e = family.shared
-    rate = torch.tensor([own.learning_rate for own, _ in family.members], dtype=torch.float64)
+    rate, epsilon = torch.tensor(
+        [(own.learning_rate, own.epsilon) for own, _ in family.members], dtype=torch.float64
+    ).T
     entries = np.array([layer.fan_in * layer.fan_out for layer in e.layers])
     sizes = torch.tensor(np.stack([gradient, weight]) / np.sqrt(entries)).mT[..., None, None]
     noise = torch.randn(
@@ -202,6 +204,14 @@ def loss_drops(family: Family, gradient: np.ndarray, weight: np.ndarray) -> np.n
         state: OptimizerState = {}
         for trial in range(TRIAL_STEPS):
             grad = slopes[layers].clone()
-            step = rule(weights[layers], grad, state, per_network(rate, grad), 0.0)
+            step = rule(
+                weights[layers],
+                grad,
+                state,
+                per_network(rate, grad),
+                0.0,
+                e.momentum,
+                per_network(epsilon, grad),
+            )
             drops[trial, layers] = -(step * slopes[layers]).sum(dim=(-2, -1))
     return np.asarray(drops.mT.numpy() * entries / SAMPLE_SIDE**2)

@@ -21,7 +21,8 @@ RELUCTANCE = {change.key: change.reluctance for change in CHANGES}
 MOST_NUMBERS = 2**20  # depth x width x (width + batch) of networks whose first steps are quick
 # The settings on which the first measurement does not depend.
 AFTER_FIRST_STEP: dict[str, Any] = {
-    "optimizer": "sgd", "learning_rate": 0.02, "warmup": 0, "schedule": "constant", "clip": 0.0,
+    "optimizer": "sgd", "learning_rate": 0.02, "warmup": 0, "schedule": "constant", "momentum": 0.9,
+    "epsilon": 1e-8, "clip": 0.0,
     "weight_decay": 0.0, "steps": 1,
 }  # fmt: skip
 

@@ -124,11 +124,8 @@ def readout_line(e: Experiment, after: Experiment) -> str:
 
 def optimizer_lines(e: Experiment, after: Experiment) -> str:
     """Return the lines that make the optimizer, with its rate and its weight decay."""
-    decay = exact_number(after.weight_decay)
-    lines = after.optimizer_row.pytorch.format(
-        rate=exact_number(after.learning_rate),
-        weight_decay=decay,
-        decay=f", weight_decay={decay}" if after.weight_decay else "",
+    lines = after.optimizer_row.pytorch_lines(
+        after.learning_rate, after.weight_decay, after.momentum, after.epsilon
     )
     remark = "# only weight matrices decay here: give biases and gains a group without it"
     return join_lines(lines, remark if after.weight_decay else "")
@@ -202,6 +199,8 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "optimizer": optimizer_lines,
     "learning_rate": optimizer_lines,
     "weight_decay": optimizer_lines,
+    "momentum": optimizer_lines,
+    "epsilon": optimizer_lines,
     "warmup": schedule_lines,
     "schedule": schedule_lines,
     "input_scale": input_lines,

@@ -229,7 +229,7 @@ class Block:
         stack, e = self.stack, self.stack.experiment
         overflowed = ~backward.norm.isfinite()
         rate = stack.learning_rate(step)
-        decay, clip = stack.rate("weight_decay"), stack.rate("clip")
+        decay, clip, epsilon = map(stack.rate, ("weight_decay", "clip", "epsilon"))
         is_clipped = isinstance(clip, Tensor) or bool(clip)
         # As clip_grad_norm_ of torch.
         clipping = ((backward.norm + 1e-6).reciprocal() * clip).clamp(max=1)
@@ -243,12 +243,13 @@ class Block:
             if e.number_format.scales_loss:
                 rule = skip_overflowed(rule, overflowed)
             rates = rate_over(rate, parameter), rate_over(decay, parameter) if is_matrix else 0.0
+            more = e.momentum, rate_over(epsilon, parameter)
             for first in range(0, len(parameter), at_once):
                 layers, slopes = (t[first : first + at_once] for t in (parameter, gradient))
                 if is_clipped:
                     slopes = slopes * per_network(clipping.to(slopes), slopes)
                 state = states.setdefault(first, {})
-                change = rule(layers, slopes, state, *rates)
+                change = rule(layers, slopes, state, *rates, *more)
                 if is_matrix:
                     steps.add(layers, change)
                 else:

@@ -13,7 +13,7 @@ from stability.catalogues.datasets import DATASETS, Dataset
 from stability.catalogues.draws import Layer
 from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
 from stability.catalogues.number_formats import PRECISIONS, Format
-from stability.catalogues.optimizers import OPTIMIZERS, Optimizer
+from stability.catalogues.optimizers import OPTIMIZERS, USUAL_MOMENTUM, Optimizer
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS, OutputActivation
 from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.scheme_entry import Scheme
@@ -48,6 +48,9 @@ class Experiment(ExperimentSettings):
             yield f"batch must be at least 2 for batch normalization, not {batch}", "batch", 2
         if batch > samples:
             yield f"batch must be at most samples ({samples}), not {batch}", "batch", samples
+
+        if settings["optimizer"] == "nesterov" and not settings["momentum"]:
+            yield "momentum must be above 0 for nesterov, not 0", "momentum", USUAL_MOMENTUM
 
     @property
     def length(self) -> int:

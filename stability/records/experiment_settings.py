@@ -7,7 +7,7 @@ from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
-from stability.catalogues.optimizers import OPTIMIZERS
+from stability.catalogues.optimizers import OPTIMIZERS, USUAL_EPSILON, USUAL_MOMENTUM
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
 from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.scheme_names import split_list
@@ -176,6 +176,18 @@ class ExperimentSettings(Record):
         "How the rate falls after the warm-up. With a cosine the last steps are ever "
         "smaller, so that the noise of single batches dies down.", rows=SCHEDULES,
         synonyms="lr decay scheduler annealing cosine CosineAnnealingLR")
+    momentum: float = setting(USUAL_MOMENTUM, Real, "Training", "Momentum",
+        "The part of its running mean of gradients that the optimizer keeps at each step: Adam "
+        "calls it beta_1. The nearer to 1, the longer the memory, of about 1 / (1 - momentum) "
+        "steps.", low=0, high=0.999, usual=(0, 0.99),
+        synonyms="beta1 beta_1 betas heavy ball inertia velocity",
+        has_effect=lambda e: e.optimizer_row.has_momentum)
+    epsilon: float = setting(USUAL_EPSILON, Real, "Training", "Epsilon",
+        "What the optimizer adds to the size of a gradient before it divides by it. A larger one "
+        "keeps steps small where gradients are; float16 rounds the usual one to 0.",
+        low=1e-16, high=1, usual=(1e-8, 1), log=True,
+        synonyms="eps adam numerical stability divide by zero",
+        has_effect=lambda e: e.optimizer_row.has_epsilon)
     batch: int = setting(64, Integer, "Training", "Batch",
         "The number of examples from which each step takes its gradient. A larger batch makes the "
         "gradient less noisy, and a step slower.", low=1, high=1024, usual=(1, 256), log=True,

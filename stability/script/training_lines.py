@@ -69,10 +69,8 @@ def optimizer_section(parts: Parts) -> str:
     e = parts.experiment
     if has_own_rules(parts):
         return own_optimizer_lines(parts)
-    decay = exact_number(e.weight_decay)
-    lines = e.optimizer_row.pytorch.format(
-        rate=exact_number(e.learning_rate), weight_decay=decay, decay=""
-    )
+    row, decay = e.optimizer_row, exact_number(e.weight_decay)
+    lines = row.pytorch_lines(e.learning_rate, e.weight_decay, e.momentum, e.epsilon)
     if not e.weight_decay:
         return lines
     return (
@@ -104,8 +102,9 @@ def own_optimizer_lines(parts: Parts) -> str:
             ("[layer.weight for layer in layers[1:-1]]", row.hidden_step, e.weight_decay),
         ]
     groups.append((vectors, row.step, 0.0))
+    known = {"beta": e.momentum, "eps": e.epsilon}
     lines = [
-        f'    {{"params": {params}, "rule": {parts.definitions.function(rule)}, '
+        f'    {{"params": {params}, "rule": {parts.definitions.function(rule, **known)}, '
         f'"decay": {exact_number(decay)}}},'
         for params, rule, decay in groups
     ]

@@ -6,7 +6,7 @@ from lars import Lars
 from muon import Muon, orthogonalize_like_torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stability.catalogues.optimizers import OPTIMIZERS, newton_schulz
+from stability.catalogues.optimizers import OPTIMIZERS, USUAL_EPSILON, USUAL_MOMENTUM, newton_schulz
 from stability.records.experiment import Experiment
 
 TORCH_OPTIMIZERS = {
@@ -48,7 +48,13 @@ def test_an_optimizer_takes_the_steps_of_its_reference_with_each_matrix_of_a_sta
         for matrix in theirs:
             matrix.grad = scale * torch.randn(2, 4, generator=random, dtype=torch.float64)
         ours += step(
-            ours, torch.stack([matrix.grad for matrix in theirs]), state, row.learning_rate, decay
+            ours,
+            torch.stack([matrix.grad for matrix in theirs]),
+            state,
+            row.learning_rate,
+            decay,
+            USUAL_MOMENTUM,
+            USUAL_EPSILON,
         )
         optimizer.step()
     # Five sums in float64; Newton-Schulz in float32 amplifies its rounding by about ten a round
@@ -75,7 +81,9 @@ def test_muon_leaves_ends_and_vectors_to_adamw_and_lars_leaves_vectors_to_moment
 def test_an_optimizer_leaves_the_gradient_as_it_was(row):
     gradient, state = torch.arange(6.0).view(2, 3), {}
     for _ in range(3):
-        row.step_for(matrix=True, hidden=True)(torch.ones(2, 3), gradient, state, 0.1, 0.1)
+        row.step_for(matrix=True, hidden=True)(
+            torch.ones(2, 3), gradient, state, 0.1, 0.1, 0.9, 1e-8
+        )
     assert torch.equal(gradient, torch.arange(6.0).view(2, 3))
 
 
@@ -131,10 +139,10 @@ class CountZeros(TorchDispatchMode):
 def test_an_optimizer_makes_its_state_once_and_changes_it_in_place(row, hidden):
     step, state = row.step_for(matrix=hidden, hidden=hidden), {}
     param, grad = torch.ones(2, 3), torch.arange(6.0).view(2, 3)
-    step(param, grad, state, 0.1, 0.1)
+    step(param, grad, state, 0.1, 0.1, 0.9, 1e-8)
     first = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     with CountZeros() as zeros:
         for _ in range(3):
-            step(param, grad, state, 0.1, 0.1)
+            step(param, grad, state, 0.1, 0.1, 0.9, 1e-8)
     assert zeros.count == 0
     assert all(state[name] is value for name, value in first.items())

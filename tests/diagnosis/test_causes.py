@@ -67,9 +67,11 @@ def test_adam_in_float16_names_the_epsilon_and_its_remedy_cures():
     for verdict in (likely(ADAM_IN_FLOAT16), finding(ADAM_IN_FLOAT16)):
         assert verdict.word == "diverged"
         assert "the 1e-8 that Adam adds before it divides is 0 in float16" in verdict.sentence
-    assert dict(verdict.remedy.settings).keys() == {"precision"}
+    assert verdict.remedy.settings == (("epsilon", 1e-4),)
+    assert verdict.remedy.pytorch.endswith("eps=0.0001)")
     cured = finding(treated(ADAM_IN_FLOAT16, "he_normal", verdict.remedy))
     assert cured.word == "learns", cured
+    assert "is 0 in" not in finding(replace(ADAM_IN_FLOAT16, epsilon=1e-7)).sentence
 
 
 def test_what_is_nan_without_being_infinite_first_is_not_called_an_overflow():

@@ -153,12 +153,12 @@ def test_the_line_of_a_normalization_is_that_function(row, before):
     assert torch.allclose(module(z), row.apply(z), atol=1e-5)
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize(("decay", "beta", "eps"), [(0.0, 0.9, 1e-8), (0.1, 0.5, 0.01)])
 @pytest.mark.parametrize("row", OPTIMIZERS.values(), ids=lambda row: row.key)
-def test_the_lines_of_an_optimizer_take_its_steps(row, decay):
+def test_the_lines_of_an_optimizer_take_its_steps(row, decay, beta, eps):
     model = nn.Linear(6, 6, bias=False)
     weight, state = model.weight.detach().clone(), {}
-    e = Experiment(weight_decay=decay)
+    e = Experiment(weight_decay=decay, momentum=beta, epsilon=eps)
     lines = settings_lines(e, {"optimizer": row.key, "learning_rate": row.learning_rate})
     names = {"hidden_weights": [model.weight], "other_parameters": [nn.Parameter(torch.ones(2))]}
     made = execute(lines, model=model, **names)
@@ -174,7 +174,7 @@ def test_the_lines_of_an_optimizer_take_its_steps(row, decay):
         model.weight.grad = gradient.clone()
         made[0].step()
         rule = row.step_for(matrix=True, hidden=True)
-        weight += rule(weight, gradient, state, row.learning_rate, decay)
+        weight += rule(weight, gradient, state, row.learning_rate, decay, beta, eps)
     tolerance = 0.02 if row.hidden_step else 1e-6  # torch's Muon computes in bfloat16
     assert torch.allclose(model.weight, weight, rtol=0, atol=tolerance * weight.abs().max().item())
 

@@ -254,6 +254,8 @@ def test_the_defaults_of_the_first_version_stand():
         learning_rate=0.02,
         warmup=0,
         schedule="constant",
+        momentum=0.9,
+        epsilon=1e-8,
         batch=64,
         steps=300,
         clip=0.0,

@@ -199,7 +199,8 @@ def test_of_a_very_long_list_only_the_beginning_is_read_and_the_visitor_is_told(
     ("words", "name"),
     [
         ("lr", "learning_rate"), ("warmup", "warmup"), ("lr scheduler", "schedule"),
-        ("cosine", "schedule"), ("warm up", "warmup"), ("bf16", "precision"),
+        ("cosine", "schedule"), ("warm up", "warmup"), ("eps", "epsilon"), ("beta1", "momentum"),
+        ("bf16", "precision"),
         ("epochs", "steps"), ("kaiming", "schemes"), ("Glorot", "schemes"), ("sgd", "optimizer"),
         ("batchnorm", "normalization"), ("skip connection", "residual"), ("bs", "batch"),
         ("rate learn", "learning_rate"), ("gelu", "activation"), ("wd", "weight_decay"),
