@@ -27,6 +27,7 @@ class Outcome:
     test_accuracy: Numbers  # after the last step; NaN for regression
     relative_loss: Numbers  # held out, after the last step, over that of guessing
     steps_to_half: Numbers  # until the held-out loss is below half of guessing; inf if it never is
+    first_loss: Numbers  # held out, before training, over that of guessing
     gradient_ratio: Numbers  # log10, first over last hidden layer, before training
     signal_ratio: Numbers  # log10, last over first hidden layer, before training
     learns: Numbers  # 1 where the relative loss is below 1/2, else 0
@@ -59,6 +60,7 @@ def outcomes_of_run(run: Run) -> list[Outcome]:
         "test_accuracy": last.test_accuracy,
         "relative_loss": losses[-1],
         "steps_to_half": steps_to_half(np.array(steps, dtype=float), losses),
+        "first_loss": losses[0],
         "gradient_ratio": -decades_between_ends(first.signal_gradient),
         "signal_ratio": decades_between_ends(first.signal),
         "learns": np.where(losses[-1] < LEARNED_SHARE, 1.0, 0.0),

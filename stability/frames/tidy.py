@@ -139,15 +139,16 @@ def prediction_table(prediction: Prediction) -> pa.Table:
 def summary_frame(run: Run) -> pd.DataFrame:
     """Return the outcome of a finished run, a row for each scheme, medians over the replicates.
 
-    Columns: settings (those that are not the defaults), scheme, verdict (a word), start (the
-    held-out loss at step 0, over that of guessing), loss, test_accuracy, first_gradient and
-    last_gradient (signal gradient of the first and the last layer at step 0), diverged (the step,
-    or null), seconds (of the whole run).
+    Columns: settings (those that are not the defaults), scheme, verdict (a word), learned (how many
+    of the replicates, as text), start (the held-out loss at step 0, over that of guessing), loss,
+    test_accuracy, first_gradient and last_gradient (signal gradient of the first and the last layer
+    at step 0), diverged (the step, or null), seconds (of the whole run).
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
     changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
     _, test_accuracy = stack_masked([last], "test_loss", "test_accuracy")
     words = [e.knobs()[name].label_with_value(value) for name, value in changed.items()]
+    verdicts = current_verdicts(run, len(run.measurements))
     breaks = [(scheme, event.step) for (scheme, _), event in run.breaks.items()]
     diverged = [
         min((step for broken, step in breaks if broken == scheme), default=math.nan)
@@ -157,7 +158,10 @@ def summary_frame(run: Run) -> pd.DataFrame:
         {
             "settings": ", ".join(words) or "defaults",
             "scheme": [row.title for row in e.scheme_rows],
-            "verdict": [verdict.word for verdict in current_verdicts(run, len(run.measurements))],
+            "verdict": [verdict.word for verdict in verdicts],
+            "learned": [
+                f"{verdict.evidence.learned_replicates} of {e.replicates}" for verdict in verdicts
+            ],
             "start": median_of_finite(first.test_loss) / e.dataset_row.guessing_loss,
             "loss": median_of_finite(last.loss),
             "test_accuracy": median_of_finite(test_accuracy[0]),

@@ -51,6 +51,9 @@ def card_htmls(
     cards = []
     for index, verdict in enumerate(verdicts):
         sentences = [describe_standing(run, count, verdict.scheme)]
+        if verdict.evidence.end and run.experiment.replicates > 1:
+            learned = verdict.evidence.learned_replicates
+            sentences.insert(0, f"{learned} of {run.experiment.replicates} replicates learned")
         for remark in remarks:
             if remark.scheme == verdict.scheme:
                 sentences.append(remark.profiles_text or remark.text)

@@ -73,6 +73,7 @@ TRIED_HEADINGS = {
         width=165),
     "scheme": column("Initialization", width=120),
     "verdict": column("Verdict", help="After the last step", width=100),
+    "learned": column("Learn", help="Replicates that learn, of all", width=60),
     "start": column("Start", SPELLED,
         "Held-out loss at step 0 over that of guessing: near 1 where the outputs are small",
         width=65),

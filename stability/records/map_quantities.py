@@ -49,6 +49,12 @@ QUANTITIES = {
             unit="steps", not_finite="never",
         ),
         MapQuantity(
+            key="first_loss", label="First loss against guessing",
+            help="The held-out loss before training over that of guessing: near 1 the network "
+            "starts as one that knows nothing should, far above it the outputs are too large.",
+            is_log=True, domain=(0.1, 100.0), best=1.0, is_of_start=True,
+        ),
+        MapQuantity(
             key="gradient_ratio", label="Gradient, first over last layer",
             help="log10 of the signal gradient of the first hidden layer over that of the last, "
             "before training: below 0 it vanishes on its way back, above 0 it explodes.",

@@ -62,6 +62,8 @@ def test_a_cell_is_what_its_experiment_comes_to_when_it_is_measured_alone(sweep)
             loss = seen[-1].test_loss[0, r] / guessing
             assert found.relative_loss[r] == (np.inf if np.isnan(loss) else loss)
             assert found.learns[r] == (loss < 0.5)
+            first = seen[0].test_loss[0, r] / guessing
+            assert found.first_loss[r] == (np.inf if np.isnan(first) else first)
             np.testing.assert_equal(found.test_accuracy[r], seen[-1].test_accuracy[0, r])
             steps = first_step_below_half(e, [m.test_loss[0, r] for m in seen])
             assert found.steps_to_half[r] == pytest.approx(steps)

@@ -647,6 +647,8 @@ def test_a_summary_has_a_row_for_each_scheme_with_the_numbers_of_the_last_step(n
     starts = np.where(np.isfinite(first), first, np.nan)
     expected = np.median(starts, axis=1) / guessing
     assert rows["start"].to_numpy() == pytest.approx(expected, nan_ok=True)
+    learned = (last.test_loss < 0.5 * guessing).sum(axis=1)
+    assert rows["learned"].tolist() == [f"{k} of {run.experiment.replicates}" for k in learned]
     assert (rows["seconds"] > 0).all()
     assert "width 4" in rows["settings"][0]
     for index, step in enumerate(rows["diverged"]):
