@@ -8,6 +8,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
@@ -34,8 +35,13 @@ def rough_number(value: float) -> str:
 
 
 def exact_number(value: float) -> str:
-    """Return the shortest text that reads back as this number: 1, 0.02, 1e-12."""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    """Return the shortest text that reads back as this number: 1, 0.02, 1e-12, 3.5e14."""
+    if not isinstance(value, float):
+        return str(value)
+    text = repr(value).removesuffix(".0")
+    if not 1e6 <= abs(value) < math.inf:
+        return text
+    return str(Decimal(text).normalize()).lower().replace("+", "")
 
 
 def power_of_ten(exponent: float) -> str:

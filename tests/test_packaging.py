@@ -156,3 +156,5 @@ def test_a_hosted_page_takes_no_files_and_shows_no_tracebacks():
     assert settings["server"].get("enableXsrfProtection", True)
     assert settings["server"].get("enableCORS", True)
     assert settings["runner"]["postScriptGC"] is False
+    # Streamlit waits as long again for the answer: a dead line holds nothing for more than 10 s.
+    assert settings["server"]["websocketPingInterval"] <= 5

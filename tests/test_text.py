@@ -66,6 +66,11 @@ def test_an_exact_number_reads_back_as_the_same_number(value):
     assert not text.exact_number(value).endswith(".0")
 
 
+def test_a_large_exact_number_is_a_power_of_ten_not_a_row_of_zeros():
+    exact = [text.exact_number(value) for value in (3.5e14, -1e6, 1234567.0, 999999.0, math.inf)]
+    assert exact == ["3.5e14", "-1e6", "1234567", "999999", "inf"]
+
+
 @pytest.mark.parametrize(
     ("exponent", "expected"),
     [(0.243, "1.75"), (-2.5, "0.00316"), (24.34, "10^24.3"), (-3, "10^-3.0")],
