@@ -36,12 +36,10 @@ def rough_number(value: float) -> str:
 
 def exact_number(value: float) -> str:
     """Return the shortest text that reads back as this number: 1, 0.02, 1e-12, 3.5e14."""
-    if not isinstance(value, float):
-        return str(value)
-    text = repr(value).removesuffix(".0")
-    if not 1e6 <= abs(value) < math.inf:
-        return text
-    return str(Decimal(text).normalize()).lower().replace("+", "")
+    text = repr(value)
+    if text.endswith("000000.0") or "e+" in text:
+        text = str(Decimal(text).normalize()).lower().replace("+", "")
+    return text.removesuffix(".0")
 
 
 def power_of_ten(exponent: float) -> str:
