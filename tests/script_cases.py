@@ -50,6 +50,7 @@ ROWS = {  # of settings that cycle, each with another period
     "imbalance": [1.0, 1.0, 1.0, 8.0],
     "label_noise": [0.0, 0.3, 0.0],
     "exponent": [4, 4, 3],
+    "periods": [2, 3],
     "input_scale": [1.0, 1.0, 1.0, 1.0, 3.0, 1.0, 0.1],
     "input_offset": [0.0, 0.0, 0.5, 0.0, -1.0],
     "target_scale": [1.0, 5.0],

@@ -209,9 +209,17 @@ def power(
     return x, x**exponent + noise / 4 * unit_normal(random, count, 1)
 
 
-def sine(count: int, features: int, noise: float, random: Generator) -> Examples:
+def one_hot(count: int, features: int, noise: float, random: Generator) -> Examples:
+    """Draw one of as many words as there are features; each word has a value of its own."""
+    values = unit_normal(random, features, 1)
+    word = torch.randint(features, (count,), generator=random)
+    x = torch.nn.functional.one_hot(word, features).double()
+    return x, values[word] + noise * unit_normal(random, count, 1)
+
+
+def sine(count: int, features: int, noise: float, random: Generator, periods: int = 2) -> Examples:
     x = draw_uniform(random, count, 1) * 2 - 1
-    return x, torch.sin(2 * math.pi * x) + noise * unit_normal(random, count, 1)
+    return x, torch.sin(math.pi * periods * x) + noise * unit_normal(random, count, 1)
 
 
 DATASETS = catalogue(
@@ -234,6 +242,12 @@ DATASETS = catalogue(
         formula=r"y = w^\top x + \mathrm{noise} \cdot \epsilon, \quad x \sim N(0, I)",
         summary="A regression: one linear function of the features, plus `noise`. Depth 1 is "
         "enough, and depth can only hurt.", draw=linear,
+    ),
+    Dataset(
+        key="one_hot", label="One-hot", source="Bengio et al. 2003, sec. 2: words as inputs",
+        formula=r"x = e_c, \quad y = v_c + \mathrm{noise} \cdot \epsilon, \quad v_c \sim N(0, 1)",
+        summary="A regression: the value of one of `features` words, each an input of its own, "
+        "plus `noise`.", draw=one_hot,
     ),
     Dataset(
         key="spirals", label="Two spirals", source="Lang & Witbrock 1988",
@@ -269,9 +283,9 @@ DATASETS = catalogue(
     ),
     Dataset(
         key="sine", label="Sine", source="Curve fitting in one dimension",
-        formula=r"y = \sin(2 \pi x) + \mathrm{noise} \cdot \epsilon, \quad x \sim U(-1, 1)",
-        summary="A regression in one dimension: two periods of a sine, plus `noise`.",
-        draw=sine, fixed_features=1,
+        formula=r"y = \sin(k \pi x) + \mathrm{noise} \cdot \epsilon, \quad x \sim U(-1, 1)",
+        summary="A regression in one dimension: `periods` of a sine, plus `noise`.",
+        draw=sine, fixed_features=1, more=(("periods", 2),),
     ),
     Dataset(
         key="power", label="Power", source="Curve fitting in one dimension",

@@ -136,10 +136,16 @@ class ExperimentSettings(Record):
         "in the middle, and the steeper at the ends.", low=1, high=12,
         synonyms="polynomial quadratic cubic x^2 x^3 x^4 power degree",
         has_effect=lambda e: "exponent" in dict(e.dataset_row.more))
+    periods: int = setting(2, Integer, "Data", "Periods",
+        "The number of periods of the sine that is to be learned. The more of them, the more "
+        "bends the network has to make, and the longer it stays near 0.", low=1, high=16,
+        synonyms="frequency waves sine sin oscillations",
+        has_effect=lambda e: "periods" in dict(e.dataset_row.more))
     input_scale: float = setting(1.0, Real, "Data", "Input scale",
         "A factor on all inputs, which have mean 0 and variance 1 before. Inputs that nobody "
         "scaled, such as pixels from 0 to 255 (about 77), make the first signals and gradients "
-        "larger by it.", low=1e-6, high=1e6, usual=(0.01, 100), log=True,
+        "larger by it. One-hot inputs of n features, as zeros and a one, have 1 / sqrt(n).",
+        low=1e-6, high=1e6, usual=(0.01, 100), log=True,
         synonyms="normalize inputs unscaled standardize preprocessing pixels 0..255 raw data")
     input_offset: float = setting(0.0, Real, "Data", "Input offset",
         "Added to all inputs before they are scaled, in standard deviations. From about 2 on they "

@@ -27,7 +27,8 @@ def test_held_out_data_are_further_examples_on_the_scale_of_the_training_data(ro
     x, _ = row.draw(300 + HELD_OUT_EXAMPLES, row.input_dimension(7), 0.1, generator(3, "data"))
     variance, mean = torch.var_mean(x[:300], dim=0, correction=0)
     assert torch.allclose(data.x_test, (x[300:] - mean) / variance.sqrt(), rtol=1e-12, atol=1e-12)
-    assert torch.cdist(data.x_test, data.x).min() > 0
+    if row.key != "one_hot":  # there are only so many words
+        assert torch.cdist(data.x_test, data.x).min() > 0
     assert (len(data.x), len(data.y), len(data.x_test), len(data.y_test)) == (300, 300, 512, 512)
 
 
@@ -142,3 +143,19 @@ def load(e: Experiment) -> Data:
 
 def test_a_constant_column_is_standardised_to_zero():
     assert (standardize(torch.full((5, 2), 3.0), 4) == 0).all()
+
+
+@pytest.mark.parametrize("periods", [1, 2, 7])
+def test_a_sine_has_as_many_periods_as_asked_for(periods):
+    row = Experiment(dataset="sine", periods=periods).dataset_row
+    x, y = row.draw(4096, 1, 0.0, generator(0, "data"), **dict(row.more))
+    signs = y.flatten()[x.flatten().argsort()].sign()
+    assert (signs.diff() != 0).sum() == 2 * periods - 1
+    assert row.guessing_loss == 1
+
+
+def test_one_hot_inputs_scaled_by_the_root_of_their_number_are_ones_and_nearly_zeros():
+    e = Experiment(dataset="one_hot", features=100, input_scale=0.1, samples=4096)
+    ones, zeros = (load(e).x.sort(dim=1).values[:, part] for part in (-1, slice(-1)))
+    assert ones.mean() == pytest.approx(1, abs=0.02)
+    assert zeros.abs().max() < 0.02

@@ -288,7 +288,7 @@ def test_the_lines_of_weights_move_and_scale_them_and_those_of_the_output_append
 
 def test_every_setting_of_a_network_or_its_training_has_a_line():
     inert = {"schemes", "dataset", "features", "samples", "noise", "replicates", "seed"}
-    inert |= {"classes", "imbalance", "label_noise", "exponent"}
+    inert |= {"classes", "imbalance", "label_noise", "exponent", "periods"}
     assert set(SETTING_LINES) == set(Experiment.knobs()) - inert
     for name, knob in Experiment.knobs().items():
         for key in knob.rows if isinstance(knob, Choice) else ():

@@ -246,6 +246,7 @@ def test_the_defaults_of_the_first_version_stand():
         imbalance=1.0,
         label_noise=0.0,
         exponent=4,
+        periods=2,
         input_scale=1.0,
         input_offset=0.0,
         target_scale=1.0,
