@@ -18,6 +18,7 @@ from stability.records.experiment_settings import MOST_SCHEMES
 # Every panel starts at one place, and the first and last label along it stay within.
 EXTENT: dict[str, Any] = {"minExtent": AXIS_WIDTH, "maxExtent": AXIS_WIDTH}
 FLUSH: dict[str, Any] = {"labelFlush": True, "labelPadding": 4}
+WHOLE: dict[str, Any] = {"labelPadding": 4, "tickMinStep": 1}  # an axis of whole numbers
 ON_THIS_PAGE = "[dark]"  # of a light and a dark colour: `dark` is a parameter of all charts
 PANEL_WIDTH = "panel_width"  # of every panel, in pixels
 # Grey text, readable on light and dark pages.
@@ -34,6 +35,10 @@ AT_POWER = "test(/^1.0+e/, format(datum.value, '.9e'))"  # of ten
 POWERS_OF_TEN = (
     f"{AT_POWER} ? datum.value == 1 ? '1' : replace(format(datum.value, '.0e'), '+', '') : ''"
 )
+POWERS_AXIS: dict[str, Any] = {  # labels and grid lines at powers of ten alone
+    "gridOpacity": {"condition": {"test": AT_POWER, "value": 1}, "value": 0},
+    "labelExpr": POWERS_OF_TEN,
+}
 DECADES = "datum.value ? '1e' + format(datum.value, 'd') : '1'"  # labels of a log10
 UNIT = alt.Scale(domain=[0, 1], nice=False)
 
@@ -41,16 +46,12 @@ UNIT = alt.Scale(domain=[0, 1], nice=False)
 def scheme_parameters(e: Experiment) -> dict[str, Any]:
     """Return the keys, symbols, colours and shapes of the schemes, by the parameter's name."""
     indices = list(palette.scheme_style_indices(e.schemes).values())
-    unused = MOST_SCHEMES - len(indices)
-    shapes = [palette.SCHEME_SHAPES[index] for index in indices]
     pages = palette.SCHEME_COLOURS, palette.DARK_SCHEME_COLOURS
     return {
         "schemes": list(e.schemes),
         "symbols": [palette.SCHEME_SYMBOLS[index] for index in indices],
-        "colours": [
-            [colours[index] for index in indices] + [palette.GREY] * unused for colours in pages
-        ],
-        "shapes": shapes + [palette.SCHEME_SHAPES[0]] * unused,
+        "colours": [[colours[index] for index in indices] for colours in pages],
+        "shapes": [palette.SCHEME_SHAPES[index] for index in indices],
     }
 
 
@@ -98,20 +99,23 @@ def opacity_where(test: str, opacity: float, otherwise: float = 0) -> alt.Opacit
 
 def value_axis(format: str = "", **more: Any) -> alt.Axis:
     """Return a vertical axis, labelled in powers of ten such as 1e-3 if no format is given."""
-    labels = PERCENTS if format == "%" else {"format": format}
-    if not format:  # a grid line at powers of ten alone
-        grid = {"condition": {"test": AT_POWER, "value": 1}, "value": 0}
-        labels = {"labelExpr": POWERS_OF_TEN, "gridOpacity": grid}
-    return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **labels, **more)
+    return alt.Axis(**EXTENT, tickCount=4, labelOverlap=True, **labels(format), **more)
+
+
+def labels(format: str) -> dict[str, Any]:
+    """Return how the labels along an axis are written: in powers of ten if no format is given."""
+    if format == "%":
+        return PERCENTS
+    return {"format": format} if format else POWERS_AXIS
 
 
 def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
     """Return the horizontal axis of stacked panels; only the last one is labelled."""
-    words: dict[str, Any] = {"labels": False}
+    words: dict[str, Any] = {}
     if labelled:
         label = f"datum.index == 0 ? '{along} ' + datum.label : datum.label"
         words = {"labelExpr": label, "labelFlush": True}
-    return alt.Axis(tickMinStep=1, ticks=labelled, labelPadding=4, **words, **more)
+    return alt.Axis(labels=labelled, ticks=labelled, **words, **more)
 
 
 def spaced_percent(text: str) -> str:
@@ -129,7 +133,7 @@ def short_number(value: str) -> str:
     return f"format({value}, {extreme} ? '.0e' : '.2~g')"
 
 
-def reading(name: str, format: str) -> str:
+def reading(name: str, format: str = "") -> str:
     """Return the expression that spells a row's value in five letters or so."""
     value = f"datum.{name}"
     if format == "%":
@@ -163,8 +167,7 @@ def log_scale(name: str) -> alt.Scale:
 def chosen_scale(name: str, is_log: bool = True) -> alt.Scale:
     """Return the scale of a run's quantity: of the living schemes, of all, or of one alone."""
     more: dict[str, Any] = {"type": "log"} if is_log else {}
-    ends = [alt.ExprRef(f"{end}.{name}") for end in ("low", "high")]
-    return alt.Scale(domain=ends, nice=False, **more)
+    return alt.Scale(domain=alt.ExprRef(f"pluck(axis_ends, '{name}')"), nice=False, **more)
 
 
 def value_by_case(value: str, cases: Mapping[Any, str], otherwise: str = "''") -> str:

@@ -1,21 +1,25 @@
 """Loss, accuracy and gradient norm by step, and the heat map of layers by step."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 
 from stability.catalogues.schemes import parse_scheme
 from stability.charts import channels, interaction, panels
-from stability.charts.interaction import dimmed
-from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
+from stability.charts.lines import (
+    RunKind,
+    fill_run_chart,
+    format_limits,
+    height_axis,
+    line_axis,
+    line_panel,
+    run_chart,
+)
 from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
 from stability.records.experiment import Experiment
 from stability.records.view import HEAT_MAP_QUANTITIES
 from stability.text import join_words
-
-CROSS: dict[str, Any] = {"shape": "cross", "angle": 45, "filled": True, "clip": True}
 
 
 def fill_training(
@@ -45,19 +49,15 @@ def build_training(kind: RunKind) -> alt.VConcatChart:
     """
     drawn = [PANELS[name](kind) for name in kind.panels]
     names = join_words([NAMES[name] for name in kind.panels])
-    derived = interaction.derived_parameters(kind.panels)
-    return panels.stack(
-        drawn, f"Training: {names} by step.", interaction.STATIC_PARAMETERS, derived
-    )
+    return run_chart(kind, "step", drawn, f"Training: {names} by step.")
 
 
 def loss_panel(kind: RunKind) -> alt.LayerSpec:
     """Draw the loss by step, of the held-out examples thin, and what guessing costs dotted."""
     dotted, scale = "guessing" if kind.has_classes else "always the mean", loss_axis(kind)
-    behind = [panels.hold_axes(channels.y("loss", scale)), guessing_rule()]
-    behind.append(held_out_line("loss", scale))
+    behind = [guessing_rule(), held_out_line("loss", scale)]
     title = f"Loss (thin: held out, dotted: {dotted}{', log' * kind.log_loss})"
-    above, format = divergence_marks_and_words(scale), "" if kind.log_loss else "~g"
+    above, format = divergence_marks_and_words(), "" if kind.log_loss else "~g"
     return line_panel(kind, title, "loss", "step", scale, behind, above, format)
 
 
@@ -71,8 +71,8 @@ def accuracy_panel(kind: RunKind) -> alt.LayerSpec:
 def gradient_norm_panel(kind: RunKind) -> alt.LayerSpec:
     """Draw the norm of the whole gradient by step."""
     name = "gradient_norm"
-    scale, behind = channels.chosen_scale(name), panels.log_axis(name)
-    return line_panel(kind, "Gradient norm (log)", name, "step", scale, behind)
+    scale = channels.chosen_scale(name)
+    return line_panel(kind, "Gradient norm (log)", name, "step", scale, format_limits(name))
 
 
 def loss_axis(kind: RunKind) -> alt.Scale:
@@ -82,45 +82,39 @@ def loss_axis(kind: RunKind) -> alt.Scale:
 
 def guessing_rule() -> alt.Chart:
     """Draw a thin line at the loss of guessing."""
-    rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6, tooltip=None, clip=True)
+    rule = panels.one_row().mark_rule(style="level", clip=True)
     return rule.encode(y=alt.YDatum(alt.ExprRef("guessing"), type="quantitative"))
 
 
 def held_out_line(name: str, scale: alt.Scale) -> alt.Chart:
     """Draw a quantity of the held-out examples as a thin line."""
     base = panels.data_set("held_out").encode(x=line_axis("step"), y=channels.y(name, scale))
-    line = base.mark_line(strokeWidth=1, clip=True)
-    return line.encode(color=channels.colour(), opacity=dimmed())
+    return base.mark_line(style="thin", clip=True).encode(color=channels.colour())
 
 
-def divergence_marks_and_words(scale: alt.Scale) -> list[alt.Chart]:
+def divergence_marks_and_words() -> list[alt.Chart]:
     """Draw a cross and a label where a scheme diverges, unless it is zoomed out of sight."""
     base = panels.data_set("marks").transform_filter("!zoom || inrange(datum.step, zoom)")
-    base = base.encode(x=line_axis("step"), opacity=dimmed())
-    y = alt.ExprRef(interaction.rows_from_top(10))
-    is_late = "datum.step > (reach[0] + reach[1]) / 2"
-    beside: dict[str, Any] = {"align": alt.ExprRef(f"{is_late} ? 'right' : 'left'"), "y": y}
-    beside["dx"] = alt.ExprRef(f"{is_late} ? -9 : 9")
-    words = panels.outlined_text(base, **beside, baseline="middle", fontWeight="bold")
-    cross = base.mark_point(**CROSS, size=90, y=y).encode(color=channels.colour())
-    return [cross, *(layer.encode(text=alt.Text("text:N")) for layer in words)]
+    base = base.encode(x=line_axis("step"))
+    cross = base.mark_point(style=["cross", "end"], clip=True).encode(color=channels.colour())
+    return [cross, *interaction.outlined(base, "end", "end_words")]
 
 
 def loss_scale_panel(kind: RunKind) -> alt.LayerSpec:
     """Draw the loss scale by step, with a cross at each step that was skipped."""
     scale, x = channels.log_scale("scale"), line_axis("step", kind.panels[-1] == "scale")
-    y = channels.y("scale", scale, channels.value_axis())
+    y = channels.y("scale", scale, height_axis())
     line, crosses = (
         panels.data_set(name).encode(x=x, y=y, color=channels.colour())
         for name in ("bands", "skipped")
     )
-    crosses = crosses.mark_point(**CROSS, size=60, opacity=1)
+    crosses = crosses.mark_point(style=["cross", "skip"], clip=True)
     return panels.panel(
         "Loss scale (log); x: a step was skipped",
         panel_heights(kind.panels)["scale"],
         *interaction.guides("step"),
         panels.hold_axes(channels.y("scale", scale)),
-        line.mark_line(strokeWidth=2, interpolate="step-after", clip=True),
+        line.mark_line(interpolate="step-after", clip=True),
         crosses.encode(tooltip=channels.tooltips("scheme:N", "step:Q", "scale:Q")),
     )
 
@@ -130,33 +124,49 @@ def heat_map(kind: RunKind) -> alt.LayerSpec:
 
     Blue has shrunk, orange has grown, grey is exactly 0 or not finite.
     """
-    axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=5, format="d")
-    base = panels.data_set("heat").encode(
-        x=line_axis("step", labelled=kind.panels[-1] == "heat"),
-        x2=alt.X2("until"),
-        y=channels.y("bottom", channels.up_to(0.5, "depth + 0.5"), axis),
-        y2=alt.Y2("top"),
-        tooltip=[
-            *channels.tooltips("layer:Q", "step:Q"),
-            alt.Tooltip("words:N", title="value"),
-            alt.Tooltip("ratio:N", title="relative size"),
-        ],
-    )
-    base = base.transform_calculate(
-        bottom="datum.layer - 0.5",
-        top="datum.layer + 0.5",
-        words="datum.state == 'zero' ? 'exactly 0' : datum.state == 'finite' ? "
-        f"{channels.short_number('datum.value')} : datum.state",
-        ratio=f"isValid(datum.power) ? {channels.short_number('pow(10, datum.power)')} : ''",
-    )
+    height = panel_heights(kind.panels)["heat"]
+    axis = alt.Axis(tickMinStep=1, tickCount=5, format="d")
     scale = alt.Scale(range="diverging", domain=[-8, 8], domainMid=0, clamp=True)
     legend = panels.gradient_legend(
         values=[-8, -4, 0, 4, 8], labelExpr=channels.DECADES, title="relative size"
     )
-    cells = panels.heat_cells(base, "power", "isValid(datum.power)", scale, legend)
-    height = panel_heights(kind.panels)["heat"]
-    edges = interaction.pointer_rules("step", edges_of=height)
-    return panels.panel(alt.ExprRef("heated"), height, *cells, *edges)
+    # Each reaches over the next ones: no seam is seen.
+    cells = heat_rows().mark_rect(clip=True, invalid=None, x2Offset=0.7, y2Offset=-0.7)
+    cells = cells.encode(
+        x=line_axis("step", labelled=kind.panels[-1] == "heat"),
+        x2=alt.X2("until"),
+        y=channels.y("bottom", channels.up_to(0.5, "depth + 0.5"), axis),
+        y2=alt.Y2("top"),
+        fill=alt.Fill("power:Q", scale=scale, legend=legend),
+        tooltip=[
+            *channels.tooltips("layer:N", "step:N"),
+            alt.Tooltip("words:N", title="value"),
+            alt.Tooltip("ratio:N", title="relative size"),
+        ],
+    )
+    # Only at the edges, where they hide no tooltip.
+    dash = alt.ExprRef(f"[6, {height} * enlarged - 12]")
+    edges = interaction.pointer_rules("step", strokeDash=dash)
+    return panels.panel(alt.ExprRef("heated"), height, cells, *edges, offset=panels.TITLE_OFFSET)
+
+
+def heat_rows() -> alt.Chart:
+    """Return the cells of the heat map, with their edges, their colours and words for them."""
+    bins = alt.LookupData(
+        data=alt.NamedData("bins"), key="bin", fields=["step", "until", "entrance"]
+    )
+    numbers = "datum.value", "pow(10, datum.power)"
+    value, ratio = (f"format({number}, '.2~g')" for number in numbers)
+    rows = panels.data_set("heat").transform_window(row="row_number()")
+    rows = rows.transform_calculate(bin="floor((datum.row - 1) / depth)")
+    return rows.transform_lookup("bin", from_=bins).transform_calculate(
+        layer="(datum.row - 1) % depth + 1",
+        bottom="datum.layer - 0.5",
+        top="datum.layer + 0.5",
+        power="(log(datum.value) - log(datum.entrance)) / LN10",
+        words=f"isValid(datum.value) ? datum.value ? {value} : 'exactly 0' : 'not finite'",
+        ratio=f"isFinite(datum.power) ? {ratio} : ''",
+    )
 
 
 PANELS = {

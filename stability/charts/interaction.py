@@ -16,22 +16,18 @@ import altair as alt
 
 from stability import page_layout
 from stability.charts import channels, vega_names
-from stability.charts.palette import GREY
-from stability.charts.panels import data_set, one_row, outlined_text
+from stability.charts.panels import data_set, one_row
+from stability.charts.run_styles import READING_WIDTH
 from stability.charts.shortening import shortened
 from stability.charts.spec_cache import Spec
 from stability.charts.vega_names import POINTER_IN_PANEL, POINTER_X
+from stability.frames.run_panels import panel_heights
 
-EDGE, ROW_HEIGHT = 6, 13  # pixels beside the first and last mark, and of a row of words
-GO_BACK = "↓ back to the axis of the others"
+EDGE = 6  # pixels beside the first and last mark
 UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": "", "whole": False}
 SHARED_PARAMETERS = {"step_shown": page_layout.SHARED_STEP, "alone": page_layout.SHARED_SCHEME}
 CLICK = 6  # pixels: what moves less is a click, not a drag
-READING_WIDTH = 46  # pixels for one value beside a title; a parameter, since a presenter has more
-STATIC_PARAMETERS = UNTOUCHED | {"slot": {"size": READING_WIDTH}}
-SYMBOL_WIDTH, LETTER_WIDTH = 11, 7  # pixels of the symbol before a value, and of a title's letter
-BESIDE_TITLE: dict[str, Any] = {"y": -6, "align": "left", "baseline": "bottom"}
-TITLE_OFFSET = -12  # pixels from a title to the highest thing drawn: the readings, beside it
+LETTER_WIDTH = 7  # pixels of a title's letter
 
 BEGIN, END = (vega_names.x_in_pixels(f"brush[{end}]") for end in (0, 1))
 DRAGGED = f"brush && abs({END} - {BEGIN}) > {CLICK}"
@@ -46,31 +42,35 @@ DERIVED_PARAMETERS = {
     f"{WINDOW_WIDTH} >= {page_layout.REM * page_layout.NAMED_LINES_ONE_COLUMN} && "
     f"{WINDOW_WIDTH} < {page_layout.REM * page_layout.TWO_COLUMNS}",
     "dragged": DRAGGED,
+    "stretch": "brush || [0, 0]",
+    "shown_steps": "zoom || reach",
     "enlarged": f"slot.size / {READING_WIDTH}",  # 1 but for a presenter
     "room": "panel_width / enlarged",
     "beside": f"room - {READING_WIDTH} * length(schemes)",  # the readings
 }
 STRETCH = "[max(reach[0], min(brush[0], brush[1])), min(reach[1], max(brush[0], brush[1]))]"
-NEAREST = f"clamp(round({POINTER_X}), reach[0], reach[1])"
+POINTER = "pointer"  # the signal of where it is, in steps or layers; null outside of the panels
+NEAREST = f"clamp(round({POINTER}), reach[0], reach[1])"
 CLICKED = "toString(clamp(round(brush[0]), 0, steps))"
 ON_WORDS = "datum && datum.beyond"  # a click on what leaves an axis
-CLICK_IN_PANEL = f"along === 'step' && brush && !({ON_WORDS}) && {POINTER_IN_PANEL}"
+CLICK_IN_PANEL = f"along == 'step' && brush && !({ON_WORDS})"
 TOGGLED = "(datum.scheme == alone ? '' : datum.scheme)"
 DRAG = "[pointerdown, window:pointerup] > pointermove"
 EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expression of the new value
-    "at": [
-        ("pointermove, pointerdown", f"{POINTER_IN_PANEL} ? {NEAREST} : null"),
+    POINTER: [  # first: what follows from the same event reads it
+        ("pointermove, pointerdown", f"{POINTER_IN_PANEL} ? {POINTER_X} : null"),
         ("view:pointerout", "null"),
     ],
+    "at": [({"signal": POINTER}, f"isNumber({POINTER}) ? {NEAREST} : null")],
     "brush": [
-        ("pointerdown", f"{POINTER_IN_PANEL} ? [{POINTER_X}, {POINTER_X}] : null"),
-        (DRAG, f"brush && {POINTER_IN_PANEL} ? [brush[0], {POINTER_X}] : brush"),
+        ("pointerdown", f"isNumber({POINTER}) ? [{POINTER}, {POINTER}] : null"),
+        (DRAG, f"brush && isNumber({POINTER}) ? [brush[0], {POINTER}] : brush"),
         ({"signal": "zoom"}, "null"),
     ],
     "zoom": [("window:pointerup", f"dragged ? {STRETCH} : zoom"), ("dblclick", "null")],
     "step_shown": [  # only a step of the run itself, though a pinned run may be longer
         ("click", f"{CLICK_IN_PANEL} ? {CLICKED} : step_shown"),
-        ("dblclick", "along === 'step' ? '' : step_shown"),
+        ("dblclick", "along == 'step' ? '' : step_shown"),
     ],
     "whole": [("text:click", f"{ON_WORDS} ? !whole : whole")],
     "alone": [("text:click", f"datum && datum.scheme ? {TOGGLED} : alone")],
@@ -82,12 +82,25 @@ SIZES = (
 )  # fmt: skip
 
 
-def derived_parameters(panels: Sequence[str]) -> dict[str, str]:
+def parameters(panels: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of a run's chart that never change, but for its signals."""
+    return UNTOUCHED | {"slot": {"size": READING_WIDTH}, "heights": panel_heights(panels)}
+
+
+def derived_parameters(panels: Sequence[str], along: str) -> dict[str, str]:
     """Return the parameters of a run's chart that follow from others, as expressions."""
-    rows = "length(data('limits')) ? data('limits')[2 * axes_shown"
-    return DERIVED_PARAMETERS | {  # without rows from 1 to 10: no number has no extent
-        "low": f"{rows}] : {json.dumps(dict.fromkeys(panels, 1))}",
-        "high": f"{rows} + 1] : {json.dumps(dict.fromkeys(panels, 10))}",
+    # Without rows from 1 to 10: no number has no extent.
+    names = [name for name in panels if name not in ("accuracy", "heat")]
+    otherwise = json.dumps([dict.fromkeys(names, end) for end in (1, 10)])
+    rows = "slice(data('limits'), 2 * axes_shown, 2 * axes_shown + 2)"
+    needed = LETTER_WIDTH * len(f"{along} 100")
+    at_rest = "''" if along == "step" else "step_shown ? ', step ' + step_shown : at_end"
+    return DERIVED_PARAMETERS | {
+        "axis_ends": f"length(data('limits')) ? {rows} : {otherwise}",
+        # Of a title: the room for its own words, how it ends, and what is left without them.
+        "free": f"isNumber(at) ? beside - {needed + 2 * LETTER_WIDTH} : room",
+        "ending": f"isNumber(at) ? ', {along} ' + at : {at_rest}",
+        "no_title": f"isNumber(at) && beside >= {needed} ? '{along} ' + at : '\u00a0'",
     }
 
 
@@ -98,7 +111,7 @@ def with_interaction(spec: Mapping[str, Any]) -> Spec:
     value, and an event of the signal's own tells it of changes.
     """
     signals = []
-    for name, value in UNTOUCHED.items():
+    for name, value in ({POINTER: None} | UNTOUCHED).items():
         events = [{"events": events, "update": update} for events, update in EVENTS[name]]
         signal: dict[str, Any] = {"name": name, "value": value, "on": events}
         if key := SHARED_PARAMETERS.get(name):
@@ -147,30 +160,19 @@ def enlarge_sizes(node: Any, name: str = "") -> Any:
 
 def zoomed_scale() -> alt.Scale:
     """Return the horizontal scale of all panels: the whole reach, or the zoomed stretch."""
-    ends = [alt.ExprRef(f"zoom ? zoom[{end}] : reach[{end}]") for end in (0, 1)]
-    return alt.Scale(domain=ends, nice=False, padding=EDGE)
+    return alt.Scale(domain=alt.ExprRef("shown_steps"), nice=False, padding=EDGE)
 
 
-def rows_from_top(first: int) -> str:
-    """Return the expression of a height in pixels: of the first row of words, or of `datum.row`."""
-    return f"({first} + {ROW_HEIGHT} * datum.row) * enlarged"
-
-
-def words_beyond(name: str, along: str, height: int) -> list[alt.Chart]:
+def words_beyond(name: str, along: str) -> list[alt.Chart]:
     """Write what leaves the axis of the living at its edge; a click shows it, another goes back."""
     base = data_set("beyond").transform_filter(f"!alone && datum.quantity == '{name}'")
-    base = keep_step_shown(base, along)
-    from_bottom = f"{height} * enlarged - {rows_from_top(3)}"
-    y = alt.ExprRef(f"datum.top ? {rows_from_top(3)} : {from_bottom}")
-    baseline = alt.ExprRef("datum.top ? 'top' : 'bottom'")
-    text = alt.ExprRef(f"whole ? (datum.row ? '' : {json.dumps(GO_BACK)}) : datum.beyond")
-    mark: dict[str, Any] = {
-        "x": alt.ExprRef(f"{channels.PANEL_WIDTH} - 3"),
-        "y": y,
-        "baseline": baseline,
-    }
-    mark |= {"align": "right", "text": text, "cursor": "pointer", "tooltip": None}
-    return outlined_text(base, **mark)
+    return outlined(keep_step_shown(base, along), "beyond")
+
+
+def outlined(base: alt.Chart, *styles: str, **mark: Any) -> list[alt.Chart]:
+    """Write text in these styles, readable over lines by an outline in the page's colour."""
+    outline = base.mark_text(style=[*styles, "outline"], **mark)
+    return [outline, base.mark_text(style=styles[0] if len(styles) == 1 else [*styles], **mark)]
 
 
 def at_value(expression: str) -> alt.XDatum:
@@ -178,11 +180,6 @@ def at_value(expression: str) -> alt.XDatum:
     return alt.XDatum(
         alt.ExprRef(expression), type="quantitative", scale=zoomed_scale(), title=None
     )
-
-
-def dimmed(opacity: float = 1.0) -> alt.OpacityValue:
-    """Return the opacity of a scheme, an eighth of it while another scheme is isolated."""
-    return channels.opacity_where("!alone || alone == datum.scheme", opacity, opacity / 8)
 
 
 def under_pointer(along: str) -> str:
@@ -200,49 +197,30 @@ def keep_step_shown(chart: alt.Chart, along: str) -> alt.Chart:
 
 def guides(along: str) -> list[alt.Chart]:
     """Draw the dragged stretch, room for readings, and the rules at the pointer."""
-    stretch = one_row().mark_rect(color=GREY, clip=True, tooltip=None)
-    stretch = stretch.encode(
-        x=at_value("brush ? brush[0] : 0"),
-        x2=alt.X2Datum(alt.ExprRef("brush ? brush[1] : 0")),
-        opacity=channels.opacity_where("dragged", 0.2),
-    )
+    stretch = one_row().mark_rect(style="drag", clip=True)
+    stretch = stretch.encode(x=at_value("stretch[0]"), x2=alt.X2Datum(alt.ExprRef("stretch[1]")))
     # A title stands above everything drawn: this fixes its height with and without readings.
-    room = one_row().mark_text(text=" ", x=0, **BESIDE_TITLE)
+    room = one_row().mark_text(style="reading", text=" ", x=0)
     return [stretch, room, *pointer_rules(along)]
 
 
-def pointer_rules(along: str, edges_of: float = 0) -> list[alt.Chart]:
-    """Draw rules at the pointer and at the step shown.
-
-    Given the height `edges_of` of a panel, only ticks at its edges, which hide none of its
-    tooltips.
-    """
-    pieces: list[dict[str, Any]]
-    pieces = [{"y": 0, "y2": 6}, {"y": edges_of - 6, "y2": edges_of}] if edges_of else [{}]
-    rules = [("at", "isNumber(at)", 1)]
-    if along == "step":
-        rules.append(("step_shown", "step_shown", 2))
+def pointer_rules(along: str, **mark: Any) -> list[alt.Chart]:
+    """Draw rules at the pointer and at the step shown."""
+    styles = {"at": "pointer"} | ({"step_shown": "moment"} if along == "step" else {})
     return [
-        one_row()
-        .mark_rule(color=GREY, tooltip=None, clip=True, strokeWidth=width, **piece)
-        .encode(x=at_value(f"toNumber({name})"), opacity=channels.opacity_where(test, 0.9))
-        for name, test, width in rules
-        for piece in pieces
+        one_row().mark_rule(style=style, clip=True, **mark).encode(x=at_value(name))
+        for name, style in styles.items()
     ]
 
 
-def readings(rows: alt.Chart, name: str, format: str) -> list[alt.Chart]:
+def readings(rows: alt.Chart, format: str) -> list[alt.Chart]:
     """Write the values of these rows beside the title, each after its scheme's mark."""
-    left = f"beside * enlarged + slot.size * {channels.SCHEME_INDEX}"
-    after_symbol = f"{left} + {SYMBOL_WIDTH} * enlarged"
-    number = channels.reading(name, format)
-    bold = {"fontWeight": "bold", "tooltip": None, **BESIDE_TITLE}
-    symbols = rows.mark_text(text=alt.ExprRef(channels.SCHEME_SYMBOL), x=alt.ExprRef(left), **bold)
-    numbers = rows.mark_text(text=alt.ExprRef(number), x=alt.ExprRef(after_symbol), **bold)
-    return [symbols.encode(color=channels.colour()), numbers]
+    symbols = rows.mark_text(style=["reading", "symbol_of_reading"])
+    more = {"text": alt.ExprRef(channels.reading("value", format))} if format == "%" else {}
+    return [symbols.encode(color=channels.colour()), rows.mark_text(style="reading", **more)]
 
 
-def title_at_pointer(title: str, along: str) -> alt.ExprRef:
+def title_at_pointer(title: str) -> alt.ExprRef:
     """Return a title that names the step or layer at the pointer, before the readings.
 
     It has the longest wording that leaves them room: the whole title, without its explanation, its
@@ -250,18 +228,13 @@ def title_at_pointer(title: str, along: str) -> alt.ExprRef:
     """
     shorter = re.sub(r", .*\)", ")", title)
     first_words = re.split("[:(]", title)[0].strip()
-    needed = LETTER_WIDTH * len(f"{along} 100")
-    pointed = [
-        (f"beside >= {needed + LETTER_WIDTH * len(wording)}", json.dumps(wording))
-        for wording in dict.fromkeys((f"{title}, ", f"{shorter}, ", f"{first_words}, "))
-    ]
-    whole = [(f"room >= {LETTER_WIDTH * len(title)}", json.dumps(title))]
-    at_rest = json.dumps(title)
-    if shorter != title:
-        at_rest = f"({channels.first_that_holds(whole, json.dumps(shorter))})"
-    if along == "layer":
-        at_rest += " + (step_shown ? ', step ' + step_shown : at_end)"
-    wording = channels.first_that_holds(pointed, "''")
-    at_pointer = f"({wording}) + '{along} ' + at"
-    nothing = "'\u00a0'"  # as high as words are
-    return alt.ExprRef(f"isNumber(at) ? beside < {needed} ? {nothing} : {at_pointer} : {at_rest}")
+    explained, further = shorter[len(first_words) : -1], title[len(shorter) - 1 : -1]
+
+    def if_it_fits(words: str, added: str) -> str:
+        return f"(free >= {LETTER_WIDTH * len(words)} ? {added} : '')"
+
+    last = f" + {if_it_fits(title, repr(further))}" if further else ""
+    ending = f"'{explained}'{last} + ')'" if further else f"'{explained})'"
+    more = if_it_fits(shorter, ending)
+    needed = LETTER_WIDTH * len(first_words)
+    return alt.ExprRef(f"free >= {needed} ? '{first_words}' + {more} + ending : no_title")

@@ -6,10 +6,8 @@ from typing import Any
 
 import altair as alt
 
-from stability import page_layout
 from stability.charts import channels, interaction, panels
-from stability.charts.interaction import dimmed
-from stability.charts.palette import PIN_GREYS
+from stability.charts.run_styles import run_config
 from stability.charts.spec_cache import Filling
 from stability.frames.run_panels import panel_heights
 from stability.records.experiment import Experiment
@@ -18,9 +16,6 @@ UNITS = {
     "loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm",
     "signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW",
 }  # fmt: skip
-
-
-PIN_SHADE = f"{[list(greys) for greys in PIN_GREYS]}{channels.ON_THIS_PAGE}[datum.pin]"
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,26 @@ def line_axis(along: str, labelled: bool = False) -> alt.X:
     return channels.x(along, interaction.zoomed_scale(), channels.shared_axis(along, labelled))
 
 
+def height_axis(format: str = "") -> alt.Axis:
+    """Return the axis of a run's quantity, labelled in powers of ten if no format is given."""
+    return alt.Axis(**channels.labels(format)) if format else alt.Axis(style="powers")
+
+
+def run_chart(
+    kind: RunKind, along: str, drawn: Sequence[alt.LayerSpec], words: str
+) -> alt.VConcatChart:
+    """Stack the panels of a run's chart along the "step" or "layer"."""
+    # A chart knows only data that it draws, and the axes of all panels follow from these.
+    drawn[0].layer.insert(0, panels.data_set("limits").mark_point(opacity=0))
+    return panels.stack(
+        drawn,
+        words,
+        interaction.parameters(kind.panels),
+        interaction.derived_parameters(kind.panels, along),
+        run_config(kind.has_pins),
+    )
+
+
 def line_panel(
     kind: RunKind,
     title: str,
@@ -77,33 +92,40 @@ def line_panel(
 ) -> alt.LayerSpec:
     """Draw one quantity along the steps or layers, with layers of its own `behind` and `above`."""
     x = line_axis(along, labelled=name == kind.panels[-1])
-    y = channels.y(name, scale, channels.value_axis(format))
+    y = channels.y(name, scale, height_axis(format))
     value_tip = alt.Tooltip(f"{name}:Q", format=format or ".3~e", title=UNITS[name])
     tips = [*channels.tooltips("scheme:N", f"{along}:Q"), value_tip]
     rows = panels.data_set("bands" if along == "step" else "profiles")
     rows = interaction.keep_step_shown(rows, along)
-    base = rows.encode(x=x, color=channels.colour())
     layers = [*interaction.guides(along), *behind]
     if kind.has_pins:
         layers += pinned_lines(x, y, tips)
         layers += pinned_readings(x, y, name, along, format)
+    base = rows.encode(x=x, color=channels.colour())
     layers += measured_lines(base, name, scale, y, tips, kind.has_ranges)
     if kind.has_pins and name == kind.panels[0]:  # named once: its grey is the same in all panels
-        named = panels.data_set("pinned").transform_filter("datum.named")
-        named = named.encode(x=x, y=y, text=alt.Text("run:N"))
-        where: dict[str, Any] = {"baseline": "bottom", "dy": alt.ExprRef("-3 - 13 * datum.pin")}
-        where["limit"] = alt.ExprRef(f"0.6 * {channels.PANEL_WIDTH}")
-        layers += panels.outlined_text(named, **where, clip=True, tooltip=None)
-    rows = rows.transform_filter(f"{interaction.under_pointer(along)} && isValid(datum.{name})")
-    pointed = rows.mark_point(filled=True, size=60, opacity=1, clip=True)
+        named = panels.data_set("pinned").transform_filter("datum.named").encode(x=x, y=y)
+        layers += interaction.outlined(named, "pinned_name", clip=True)
+    rows = at_pointer(rows, name, along)
+    pointed = rows.mark_point(style="pointed", clip=True)
     pointed = pointed.encode(x=x, y=y, color=channels.colour(), shape=channels.shape())
-    layers += [*above, pointed, *interaction.readings(rows, name, format)]
-    layers += line_names(name, along, scale)
-    words, height = interaction.title_at_pointer(title, along), panel_heights(kind.panels)[name]
+    layers += [
+        *above,
+        pointed,
+        *interaction.readings(rows, format),
+        *line_names(name, along, scale),
+    ]
     if name != "accuracy":  # nothing leaves its axis
-        layers += interaction.words_beyond(name, along, height)
+        layers += interaction.words_beyond(name, along)
     share_axes(layers, x, y)
-    return panels.panel(words, height, *layers, offset=interaction.TITLE_OFFSET)
+    words = interaction.title_at_pointer(title)
+    return panels.panel(words, panel_heights(kind.panels)[name], *layers)
+
+
+def at_pointer(rows: alt.Chart, name: str, along: str) -> alt.Chart:
+    """Return the rows at the pointer that have this quantity, and name it `value` to be read."""
+    rows = rows.transform_filter(f"{interaction.under_pointer(along)} && isValid(datum.{name})")
+    return rows.transform_calculate(value=f"datum.{name}")
 
 
 def share_axes(layers: Sequence[alt.Chart], x: alt.X, y: alt.Y) -> None:
@@ -123,14 +145,16 @@ def measured_lines(
     base: alt.Chart, name: str, scale: alt.Scale, y: alt.Y, tips: list[Any], has_ranges: bool
 ) -> list[alt.Chart]:
     """Draw the range over the replicates, the median and a few marks in the schemes' colours."""
-    line = base.mark_line(strokeWidth=2, clip=True).encode(y=y, opacity=dimmed())
-    marks = base.mark_point(filled=True, size=45, clip=True).transform_filter("datum.marked")
-    marks = marks.encode(y=y, shape=channels.shape(), tooltip=tips, opacity=dimmed())
+    marks = base.mark_point(clip=True).transform_filter("datum.marked")
+    drawn = [
+        base.mark_line(clip=True).encode(y=y),
+        marks.encode(y=y, shape=channels.shape(), tooltip=tips),
+    ]
     if not has_ranges:
-        return [line, marks]
+        return drawn
     low = channels.y(f"{name}_low", scale)
-    band = base.mark_area(clip=True).encode(y=low, y2=alt.Y2(f"{name}_high"), opacity=dimmed(0.18))
-    return [band, line, marks]
+    band = base.mark_area(style="range", clip=True).encode(y=low, y2=alt.Y2(f"{name}_high"))
+    return [band, *drawn]
 
 
 def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
@@ -138,27 +162,23 @@ def pinned_lines(x: alt.X, y: alt.Y, tips: list[Any]) -> list[alt.Chart]:
 
     None is dashed, since dashes are predictions.
     """
-    shade = alt.ExprRef(PIN_SHADE)
     base = panels.data_set("pinned").encode(
         x=x, y=y, detail=[alt.Detail("run:N"), alt.Detail("scheme:N")]
     )
-    line = base.mark_line(strokeWidth=alt.ExprRef("1 + datum.pin"), color=shade, clip=True)
-    marks = base.mark_point(filled=True, size=30, color=shade, clip=True)
+    marks = base.mark_point(style=["pin", "pinned_mark"], clip=True)
     marks = marks.transform_filter("datum.marked").encode(shape=channels.shape())
     return [
-        line.encode(opacity=dimmed()),
-        marks.encode(tooltip=[alt.Tooltip("run:N"), *tips], opacity=dimmed()),
+        base.mark_line(style=["pin", "pinned_line"], clip=True),
+        marks.encode(tooltip=[alt.Tooltip("run:N"), *tips]),
     ]
 
 
 def pinned_readings(x: alt.X, y: alt.Y, name: str, along: str, format: str) -> list[alt.Chart]:
     """Write the values of pinned runs at the pointer beside their lines, in their greys."""
-    rows = panels.data_set("pinned").encode(x=x, y=y)
-    rows = rows.transform_filter(f"{interaction.under_pointer(along)} && isValid(datum.{name})")
-    shade, number = alt.ExprRef(PIN_SHADE), alt.ExprRef(channels.reading(name, format))
-    point = rows.mark_point(filled=True, size=45, opacity=1, color=shade, clip=True)
-    beside: dict[str, Any] = {"align": "left", "baseline": "bottom", "dx": 5, "dy": -2}
-    words = panels.outlined_text(rows, text=number, **beside, color=shade, clip=True, tooltip=None)
+    rows = at_pointer(panels.data_set("pinned").encode(x=x, y=y), name, along)
+    point = rows.mark_point(style=["pin", "pointed_pin"], clip=True)
+    more = {"text": alt.ExprRef(channels.reading("value", format))} if format == "%" else {}
+    words = interaction.outlined(rows, "pin", "pinned_reading", clip=True, **more)
     return [point.encode(shape=channels.shape()), *words]
 
 
@@ -166,18 +186,14 @@ def line_names(name: str, along: str, scale: alt.Scale) -> list[alt.Chart]:
     """Write the schemes' names at the ends of their lines; a click on one isolates its scheme."""
     base = panels.data_set("ends")
     base = base.transform_filter(f"datum.axes == axes_shown && isValid(datum.{name})")
-    base = interaction.keep_step_shown(base, along)
-    base = base.encode(y=channels.y(name, scale), opacity=dimmed())
-    symbol, words = (
-        base.mark_text(
-            align="left",
-            baseline="middle",
-            cursor="pointer",
-            tooltip=None,
-            x=alt.ExprRef(f"{channels.PANEL_WIDTH} + (names_fit ? {dx} : 0)"),
-            limit=page_layout.LINE_NAME_WIDTH - 8,
-            text=alt.ExprRef(f"names_fit ? {text} : ''"),
-        )
-        for dx, text in ((7, channels.SCHEME_SYMBOL), (20, "datum.text"))
-    )
-    return [symbol.encode(color=channels.colour()), words]
+    base = interaction.keep_step_shown(base, along).encode(y=channels.y(name, scale))
+    symbol = base.mark_text(style=["name", "symbol_of_name"])
+    return [symbol.encode(color=channels.colour()), base.mark_text(style="name")]
+
+
+def format_limits(name: str) -> list[alt.Chart]:
+    """Draw the limits of a number format on a quantity's log axis."""
+    base = panels.data_set("rules").transform_filter(f"datum.quantity == '{name}'")
+    base = base.encode(y=channels.y("height", channels.chosen_scale(name)))
+    rule = base.mark_rule(style="limit", clip=True)
+    return [rule, base.mark_text(style="limit_words", clip=True)]

@@ -21,7 +21,7 @@ def training(run: Run, scheme: str = "", quantity: str = "signal") -> alt.VConca
     """
     require_measurements(run)
     scheme = scheme or run.experiment.schemes[0]
-    heat = {"heat": frames.heat_table(run, scheme, quantity)}
+    heat = frames.heat_tables(run, scheme, quantity)
     chart = training_chart(run.experiment, scheme, quantity)
     return with_data(chart, frames.training_tables(run) | heat)
 

@@ -13,6 +13,21 @@ from stability.charts.spec_cache import expression_parameters, variable_paramete
 TITLE_HEIGHT = 28  # pixels between two panels, of which the lower one's title takes most
 BELOW: dict[str, Any] = {"title": None, "orient": "bottom", "direction": "horizontal"}  # a legend
 DASHED: dict[str, Any] = {"strokeWidth": 1.5, "strokeDash": [5, 4], "clip": True}  # theory
+INK = {"expr": "ink"}
+TITLE_OFFSET = 6  # pixels from a title to what is drawn beneath it
+CONFIG: dict[str, dict[str, Any]] = {  # of all charts
+    "axis": {"labelColor": INK},
+    "legend": {"labelColor": INK},
+    "mark": {"aria": False, "tooltip": None},
+    "text": {"color": INK, "fontSize": 11},
+    "title": {
+        "anchor": "start",
+        "fontSize": 13,
+        "frame": "group",
+        "limit": {"expr": channels.PANEL_WIDTH},
+        "offset": TITLE_OFFSET,
+    },
+}
 DOTTED: dict[str, Any] = {"strokeDash": [2, 3], "color": GREY}  # where something ends or begins
 
 
@@ -21,12 +36,14 @@ def stack(
     description: str,
     parameters: Mapping[str, Any] = MappingProxyType({}),
     derived: Mapping[str, str] = MappingProxyType({}),
+    config: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> alt.VConcatChart:
     """Stack panels; the layout depends on their heights alone and never on data.
 
-    Canvas from the start: a chart that changes its renderer is drawn anew, and flickers.
+    `config` adds to the configuration of the chart. Canvas from the start: a chart that changes its
+    renderer is drawn anew, and flickers.
     """
-    ink = alt.ExprRef("ink")
+    parts = {name: {**CONFIG.get(name, {}), **more} for name, more in config.items()}
     chart = alt.VConcatChart(
         bounds="flush",
         spacing=TITLE_HEIGHT,
@@ -34,12 +51,7 @@ def stack(
         description=description,
         usermeta={"embedOptions": {"renderer": "canvas"}},
         resolve=alt.Resolve(scale=alt.ScaleResolveMap(color="independent", shape="independent")),
-        config=alt.Config(
-            mark=alt.MarkConfig(aria=False, tooltip=None),
-            text=alt.MarkConfig(color=ink, fontSize=11),
-            axis=alt.AxisConfig(labelColor=ink),
-            legend=alt.LegendConfig(labelColor=ink),
-        ),
+        config=alt.Config(**CONFIG | parts),
     )
     # Set afterwards, they are not copied: that would take longer than all else.
     chart["vconcat"] = list(panels)
@@ -48,11 +60,9 @@ def stack(
     return chart
 
 
-def panel(title: Any, height: int, *layers: alt.Chart, offset: int = 6) -> alt.LayerSpec:
-    """Lay charts over one another under a title, text or an expression, `offset` pixels above."""
-    words = alt.TitleParams(title, anchor="start", frame="group", fontSize=13, offset=offset)
-    words.limit = alt.ExprRef(channels.PANEL_WIDTH)
-    return alt.LayerSpec(layer=list(layers), height=height, title=words)
+def panel(title: Any, height: int, *layers: alt.Chart, **more: Any) -> alt.LayerSpec:
+    """Lay charts over one another under a title, text or an expression."""
+    return alt.LayerSpec(layer=list(layers), height=height, title=alt.TitleParams(title, **more))
 
 
 def single_panel(title: Any, height: int, *layers: alt.Chart, description: str) -> alt.VConcatChart:
@@ -98,20 +108,6 @@ def outlined_text(base: alt.Chart, **mark: Any) -> list[alt.Chart]:
     base, page = base.encode(**computed), alt.ExprRef("background")
     outline = base.mark_text(**mark, stroke=page, strokeWidth=4, strokeJoin="round")
     return [outline, base.mark_text(**mark)]
-
-
-def log_axis(name: str) -> list[alt.Chart]:
-    """Fix a quantity's log axis by `limits`, and draw the limits of a format on it, `rules`."""
-    scale = channels.chosen_scale(name)
-    opacity = channels.opacity_where("datum.inside", 0.9)
-    base = data_set("rules").transform_filter(f"datum.quantity == '{name}'")
-    base = base.encode(y=channels.y("height", scale), opacity=opacity)
-    side = alt.ExprRef("datum.under ? 'top' : 'bottom'")
-    dy = alt.ExprRef("datum.under ? 3 : -2")
-    words = base.mark_text(align="right", baseline=side, dy=dy, tooltip=None, clip=True)
-    rule = base.mark_rule(strokeDash=[1, 3], color=GREY, tooltip=None, clip=True)
-    words = words.encode(x=alt.XValue("width"), text=alt.Text("words:N"))
-    return [hold_axes(channels.y(name, scale)), rule, words]
 
 
 def heat_cells(

@@ -48,7 +48,7 @@ def fill_product(product: Product) -> Filling[bool]:
 
 def factor_count_axis() -> alt.X:
     """Return the axis of the number of further factors."""
-    axis = channels.shared_axis("factor", format="d")
+    axis = channels.shared_axis("factor", **channels.WHOLE, format="d")
     return channels.x("factor", channels.up_to(0, "factors"), axis)
 
 

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 import altair as alt
 
 from stability.charts import channels, interaction, panels
-from stability.charts.lines import RunKind, fill_run_chart, line_axis, line_panel
+from stability.charts.lines import (
+    RunKind,
+    fill_run_chart,
+    format_limits,
+    line_axis,
+    line_panel,
+    run_chart,
+)
 from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.frames.run_panels import DEPTH_PANELS, FORETOLD_PANELS, panels_shown
 from stability.records.experiment import Experiment
@@ -35,21 +42,20 @@ def build_depth(kind: RunKind) -> alt.VConcatChart:
     """
     drawn = []
     for name in kind.panels:
-        scale, behind = channels.chosen_scale(name), panels.log_axis(name)
+        scale, behind = channels.chosen_scale(name), format_limits(name)
         if name != "weight_gradient":  # without a prediction
             behind += theory_layers(name, scale)
         drawn.append(line_panel(kind, PROFILE_TITLES[name], name, "layer", scale, behind))
     names = join_words([name.replace("_", " ") for name in kind.panels])
     words = f"Through the depth: {names} by layer, on log axes."
-    derived = interaction.derived_parameters(kind.panels)
-    return panels.stack(drawn, words, interaction.STATIC_PARAMETERS, derived)
+    return run_chart(kind, "layer", drawn, words)
 
 
 def theory_layers(name: str, scale: alt.Scale) -> list[alt.Chart]:
     """Draw the prediction dashed, in a band of nine of ten networks where their law is known."""
     base = panels.data_set("theory").encode(x=line_axis("layer"), color=channels.colour())
-    band = base.mark_area(clip=True).encode(opacity=interaction.dimmed(0.12))
-    line = base.mark_line(**panels.DASHED).encode(opacity=interaction.dimmed())
+    band = base.mark_area(style="law", clip=True)
+    line = base.mark_line(style="theory", clip=True)
     low = channels.y(f"{name}_low", scale)
     return [band.encode(y=low, y2=alt.Y2(f"{name}_high")), line.encode(y=channels.y(name, scale))]
 

@@ -40,10 +40,11 @@ def count_map(index: int, is_last: bool) -> alt.LayerSpec:
     """Draw one scheme's layers by step; the last panel has the axis of steps and the legend."""
     base = panels.data_set("distinct").transform_filter(f"datum.scheme == schemes[{index}]")
     base = base.transform_calculate(bottom="datum.layer - 0.5", top="datum.last + 0.5")
+    steps = channels.shared_axis("step", is_last, **channels.WHOLE)
     axis = alt.Axis(**channels.EXTENT, tickMinStep=1, tickCount=3, format="d")
     counts = "layer:Q", "last:Q", "step:Q", "distinct:Q"
     base = base.encode(
-        x=channels.x("since", channels.up_to(0, "steps"), channels.shared_axis("step", is_last)),
+        x=channels.x("since", channels.up_to(0, "steps"), steps),
         x2=alt.X2("until"),
         y=channels.y("bottom", channels.up_to(0.5, "hidden_layers + 0.5"), axis),
         y2=alt.Y2("top"),

@@ -43,7 +43,7 @@ from stability.frames.training import (
     LOSS_TOP,
     curve_table,
     divergence_marks,
-    heat_table,
+    heat_tables,
     held_out_table,
     training_tables,
 )
@@ -71,7 +71,7 @@ __all__ = [
     "gain_frame",
     "gain_tables",
     "healing_tables",
-    "heat_table",
+    "heat_tables",
     "held_out_table",
     "ladder_tables",
     "layer_frame",

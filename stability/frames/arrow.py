@@ -43,6 +43,14 @@ def chart_table(columns: Mapping[str, Any]) -> pa.Table:
     return arrow_table({name: in_few_bytes(values) for name, values in columns.items()})
 
 
+def table_of_rows(columns: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.Table:
+    """Return an Arrow table of these rows, of which there may be none."""
+    if not rows:
+        return columns.empty_table()
+    cells = zip(columns, zip(*rows, strict=True), strict=True)
+    return pa.table({column.name: pa.array(values, column.type) for column, values in cells})
+
+
 def in_few_bytes(values: Any) -> Any:
     """Return an array of float64 in float32, unless its numbers leave that range."""
     if not isinstance(values, np.ndarray) or values.dtype != np.float64:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
 from stability.engine.runs import Run
-from stability.frames.arrow import log_ends, log_limits, range_columns
+from stability.frames.arrow import log_ends, log_limits, range_columns, table_of_rows
 from stability.records.experiment import Experiment
 from stability.text import number, typographic_minus
 
@@ -23,7 +23,6 @@ BEYOND_COLUMNS = pa.schema(
         "row": pa.int64(), "since": pa.int64(), "until": pa.int64(),
     }
 )  # fmt: skip
-NOTHING_BEYOND = BEYOND_COLUMNS.empty_table()
 RARE = 0.05  # of the steps: one bad step does not set an axis
 Limits = Mapping[str, Sequence[float]]  # of each quantity the ends of its axes, in pairs
 
@@ -109,10 +108,7 @@ def beyond_table(
                 for text, since, until in stretches(words, steps):
                     rows.append((quantity, text, bool(side), row, since, until))
                 row += 1
-    if not rows:
-        return NOTHING_BEYOND
-    columns = zip(BEYOND_COLUMNS, zip(*rows, strict=True), strict=True)
-    return pa.table({field.name: pa.array(cells, field.type) for field, cells in columns})
+    return table_of_rows(BEYOND_COLUMNS, rows)
 
 
 def stretches(words: Sequence[str], steps: Sequence[tuple[int, int]]) -> list[tuple[str, int, int]]:

@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from stability.frames.arrow import arrow_table, log_axis_limits
-from stability.frames.axes import NOTHING_BEYOND
+from stability.frames.axes import BEYOND_COLUMNS
 from stability.frames.depth import profile_labels, theory_table
+from stability.frames.format_limits import LIMIT_COLUMNS
 from stability.frames.run_panels import FORETOLD_PANELS
 from stability.frames.tidy import AFTER_EVERY_STEP
 from stability.records.experiment import Experiment
@@ -20,12 +21,11 @@ def foretold_tables(e: Experiment) -> dict[str, pa.Table]:
     since = np.full(theory.num_rows, -1)
     lines = theory.append_column("since", pa.array(since))
     lines = lines.append_column("until", pa.array(since + AFTER_EVERY_STEP + 2))
-    rules = dict.fromkeys(("quantity", "height", "words", "inside", "under"), np.empty(0))
     return {
         "profiles": lines.slice(0, 0),
         "theory": theory,
-        "rules": arrow_table(rules),
+        "rules": LIMIT_COLUMNS.empty_table(),
         "limits": arrow_table(limits),
-        "beyond": NOTHING_BEYOND,
+        "beyond": BEYOND_COLUMNS.empty_table(),
         "ends": profile_labels(e, lines, limits, FORETOLD_PANELS),
     }

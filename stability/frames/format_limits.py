@@ -7,10 +7,13 @@ import pyarrow as pa
 
 from stability.catalogues.number_formats import FORMATS, Format
 from stability.engine.measurement import Measurement
-from stability.frames.arrow import arrow_table
+from stability.frames.arrow import table_of_rows
 from stability.frames.axes import Limits, axis_pair
 from stability.records.experiment import Experiment
 
+LIMIT_COLUMNS = pa.schema(
+    {"quantity": pa.string(), "height": pa.float64(), "words": pa.string(), "under": pa.bool_()}
+)
 LABEL_ROOM = 0.12  # the share of a panel's height that a few words need
 
 
@@ -19,10 +22,9 @@ def format_limit_table(
 ) -> pa.Table:
     """Return the limits of a format (a key of FORMATS; empty: the run's) on axes from `bounds`.
 
-    Columns: quantity, height, words, inside, under (True if words stand below their line). A limit
-    beyond the axis that shows everything has inside False and its height at the edge: it is not
-    drawn, but every axis has a number. A norm reaches a rule where the root mean square of its
-    numbers, as stored, is at the limit: stored gradients are gradients of the mean loss times the
+    Columns: quantity, height, words, under (True if words stand below their line). A limit beyond
+    the axis that shows everything is left out. A norm reaches a rule where the root mean square of
+    its numbers, as stored, is at the limit: stored gradients are those of the mean loss times the
     loss scale, and the rule for weight gradients is exact for a hidden layer.
     """
     axes = tuple(
@@ -52,15 +54,15 @@ def limits_on_axes(
             words = f"{row.label} {end}"
             if "gradient" in quantity:
                 words += ", as stored"
-            exact = value * unit
-            height = min(max(low, exact), high)
+            height = value * unit
+            if not low <= height <= high:
+                continue
             ends_seen = living if living[0] <= height <= living[1] else (low, high)
             bottom, top = map(math.log10, ends_seen)
             share = (math.log10(height) - bottom) / (top - bottom)
             room = LABEL_ROOM if end == "smallest" else 1 - LABEL_ROOM
-            rows.append((quantity, height, words, low <= exact <= high, share > room))
-    names = "quantity", "height", "words", "inside", "under"
-    return arrow_table(dict(zip(names, zip(*rows, strict=True), strict=True)))
+            rows.append((quantity, height, words, share > room))
+    return table_of_rows(LIMIT_COLUMNS, rows)
 
 
 def stored_unit(e: Experiment, newest: Measurement, quantity: str) -> float:

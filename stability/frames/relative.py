@@ -10,7 +10,12 @@ def relative_profile(quantity: str, values: np.ndarray) -> np.ndarray:
     the depth, and not the size: the gradients of a network that has learned are small in all
     layers. NaN where the value that it is divided by is 0 or not finite.
     """
-    start = values[..., :1] if quantity == "signal" else values[..., -1:]
-    usable = np.isfinite(start) & (start != 0)
+    start = entrance(quantity, values)[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(usable, values / start, np.nan)
+        return values / start
+
+
+def entrance(quantity: str, values: np.ndarray) -> np.ndarray:
+    """Return the values `(...)` of the layer where they enter; NaN where one is 0 or not finite."""
+    start = values[..., 0 if quantity == "signal" else -1]
+    return np.where(np.isfinite(start) & (start != 0), start, np.nan)

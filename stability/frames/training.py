@@ -12,13 +12,10 @@ from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
 from stability.frames.arrow import (
     LOG_QUANTITIES,
-    NOT_FINITE,
     arrow_table,
     chart_table,
-    hide_unplottable,
     in_smallest_type,
     log_axis_limits,
-    repeated_texts,
     scheme_columns,
 )
 from stability.frames.axes import (
@@ -33,7 +30,7 @@ from stability.frames.axes import (
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_ends, pinned_tables
-from stability.frames.relative import relative_profile
+from stability.frames.relative import entrance
 from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
@@ -234,12 +231,15 @@ def skipped_steps(run: Run, count: int) -> pa.Table:
     return arrow_table({"scheme": names, "step": step, "scale": scales[step, scheme].max(axis=1)})
 
 
-def heat_table(run: Run, scheme: str, quantity: str, count: int | None = None) -> pa.Table:
+def heat_tables(
+    run: Run, scheme: str, quantity: str, count: int | None = None
+) -> dict[str, pa.Table]:
     """Return one quantity of one scheme, layer by step, after `count` measurements (all).
 
-    Columns: layer, step, until (the bin is [step, until), of at most MOST_BINS), value (the median
-    over the replicates), power (log10 of its `relative_profile`), state: "finite", "zero" or "not
-    finite".
+    `heat`: value (the median over the replicates; null where it is not finite) of one layer after
+    another, at one step after another: their order says which. `bins`: bin (from 0), step (where it
+    begins; there are at most MOST_BINS), until (the step before which it ends), entrance (the value
+    at the layer where the quantity enters, to divide by; null where nothing can be divided by it).
     """
     e, count = run.experiment, count or len(run.measurements)
     kept = sorted(run.profile_steps)
@@ -248,18 +248,11 @@ def heat_table(run: Run, scheme: str, quantity: str, count: int | None = None) -
     index = e.schemes.index(scheme)
     profiles = [getattr(run.measurements[step], quantity)[index] for step in starts]
     value = median_of_finite(np.stack(profiles))  # of (bins, R, L): (bins, L)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        power = np.log10(relative_profile(quantity, value))
-    power = np.where(np.isfinite(power), power, math.nan)
-    state = np.where(value == 0, 1, np.where(np.isfinite(value), 0, 2))
-    layers = in_smallest_type(range(1, e.depth + 1), e.depth)
-    return chart_table(
-        {
-            "layer": np.tile(layers, len(starts)),
-            "step": np.repeat(in_smallest_type(starts, e.steps), e.depth),
-            "until": np.repeat(in_smallest_type(ends, e.steps + 1), e.depth),
-            "value": hide_unplottable(quantity, value).ravel(),
-            "power": power.ravel().astype(np.float32),
-            "state": repeated_texts(("finite", "zero", NOT_FINITE), state.ravel()),
-        }
-    )
+    value = np.where(np.isfinite(value), value, math.nan)
+    bins = {
+        "bin": np.arange(len(starts), dtype=np.int8),
+        "step": in_smallest_type(starts, e.steps),
+        "until": in_smallest_type(ends, e.steps + 1),
+        "entrance": entrance(quantity, value),
+    }
+    return {"heat": chart_table({"value": value.ravel()}), "bins": chart_table(bins)}

@@ -64,7 +64,7 @@ class TrainScene:
         spec = charts.training_spec(run.record, scheme, *shown)
         tables = frames.training_tables(run, count, pinned, view.format, panels, is_log)
         if "heat" in panels:
-            tables |= {"heat": frames.heat_table(run, scheme, view.heat_quantity, slow_count)}
+            tables |= frames.heat_tables(run, scheme, view.heat_quantity, slow_count)
         return Picture(spec, tables)
 
     def depth_picture(self, panels: Sequence[str], count: int) -> Picture:

@@ -135,7 +135,7 @@ def panel_chart(
         return charts.depth_chart(e, pins, panels), tables
     scheme = view.value_shown("heat_scheme", e)
     tables = frames.training_tables(run, None, pinned, view.format, panels)
-    tables["heat"] = frames.heat_table(run, scheme, view.heat_quantity)
+    tables |= frames.heat_tables(run, scheme, view.heat_quantity)
     return charts.training_chart(e, scheme, view.heat_quantity, pins, panels), tables
 
 

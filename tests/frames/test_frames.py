@@ -415,7 +415,7 @@ def test_one_bad_step_and_one_sick_scheme_set_no_axis():
 
 def test_zeros_are_said_in_the_heat_map_and_missing_from_every_logarithm():
     run = finished("replicates")
-    heat = frames.heat_table(run, "zeros", "signal").to_pandas()
+    heat = frames.heat_tables(run, "zeros", "signal")["heat"].to_pandas()
     assert (heat.state[heat.layer < 5] == "zero").all()
     profiles = frames.profile_table(run, len(run.measurements)).to_pandas()
     assert profiles[(profiles.scheme == "zeros") & (profiles.layer < 5)].signal.isna().all()

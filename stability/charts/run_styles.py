@@ -1,0 +1,131 @@
+"""The looks of all marks in a run's charts, by name: each layer only names its own.
+
+Every panel has the same layers, and the page sends them with each draw. So what panels have in
+common stands once, in the configuration of the chart, which Vega-Lite and Vega read. A style may
+place a mark and write its text, too.
+"""
+
+from typing import Any
+
+from stability import page_layout
+from stability.charts import channels
+from stability.charts.palette import GREY, PIN_GREYS, ZERO_OR_NOT_FINITE
+
+ROW_HEIGHT = 13  # pixels of a row of words
+READING_WIDTH = 46  # pixels for one value beside a title; a parameter, since a presenter has more
+SYMBOL_WIDTH = 11  # pixels of the symbol before a value
+GO_BACK = "↓ back to the axis of the others"
+ISOLATED = "!alone || !datum.scheme || alone == datum.scheme"  # or a mark of no scheme
+PIN_SHADE = f"{[list(greys) for greys in PIN_GREYS]}{channels.ON_THIS_PAGE}[datum.pin]"
+IS_LATE = "datum.step > (reach[0] + reach[1]) / 2"
+LEFT_OF_READING = f"beside * enlarged + slot.size * {channels.SCHEME_INDEX}"
+
+
+def computed(expression: str) -> dict[str, str]:
+    """Return the value of a property that Vega computes for each row."""
+    return {"expr": expression}
+
+
+def dimmed(opacity: float = 1.0) -> dict[str, str]:
+    """Return the opacity of a scheme, an eighth of it while another scheme is isolated."""
+    return computed(f"{ISOLATED} ? {opacity:g} : {opacity / 8:g}")
+
+
+def rows_from_top(first: int) -> str:
+    """Return the expression of a height in pixels: of the first row of words, or of `datum.row`."""
+    return f"({first} + {ROW_HEIGHT} * datum.row) * enlarged"
+
+
+def name_at(dx: int, text: str) -> dict[str, Any]:
+    """Return the place and the text of a line's name, which is empty where there is no room."""
+    return {
+        "x": computed(f"{channels.PANEL_WIDTH} + (names_fit ? {dx} : 0)"),
+        "text": computed(f"names_fit ? {text} : ''"),
+    }
+
+
+BESIDE_TITLE = {"align": "left", "baseline": "bottom", "y": -6}
+STYLES: dict[str, dict[str, Any]] = {
+    "drag": {"color": GREY, "opacity": computed("dragged ? 0.2 : 0")},
+    "pointer": {"opacity": computed("isNumber(at) ? 0.9 : 0")},
+    "moment": {"size": 2, "opacity": computed("step_shown ? 0.9 : 0")},
+    "level": {"strokeDash": [2, 3], "opacity": 0.6},
+    "limit": {"strokeDash": [1, 3], "opacity": 0.9},
+    "limit_words": {
+        "align": "right",
+        "baseline": computed("datum.under ? 'top' : 'bottom'"),
+        "dy": computed("datum.under ? 3 : -2"),
+        "opacity": 0.9,
+        "text": computed("datum.words"),
+        "x": computed(channels.PANEL_WIDTH),
+    },
+    "range": {"opacity": dimmed(0.18)},
+    "thin": {"size": 1},
+    "theory": {"size": 1.5, "strokeDash": [5, 4]},
+    "law": {"opacity": dimmed(0.12)},
+    "pointed": {"opacity": 1, "size": 60},
+    "reading": BESIDE_TITLE
+    | {
+        "fontWeight": "bold",
+        "opacity": 1,
+        "text": computed(channels.reading("value")),
+        "x": computed(f"{LEFT_OF_READING} + {SYMBOL_WIDTH} * enlarged"),
+    },
+    "symbol_of_reading": {"text": computed(channels.SCHEME_SYMBOL), "x": computed(LEFT_OF_READING)},
+    "name": {"align": "left", "cursor": "pointer", "limit": page_layout.LINE_NAME_WIDTH - 8}
+    | name_at(20, "datum.text"),
+    "symbol_of_name": name_at(7, channels.SCHEME_SYMBOL),
+    "beyond": {
+        "align": "right",
+        "baseline": computed("datum.top ? 'top' : 'bottom'"),
+        "cursor": "pointer",
+        "text": computed(f"whole ? (datum.row ? '' : {GO_BACK!r}) : datum.beyond"),
+        "x": computed(f"{channels.PANEL_WIDTH} - 3"),
+        "y": computed(
+            f"datum.top ? {rows_from_top(3)} : "
+            f"heights[datum.quantity] * enlarged - {rows_from_top(3)}"
+        ),
+    },
+    "outline": {"stroke": computed("background"), "strokeJoin": "round", "strokeWidth": 4},
+    "cross": {"angle": 45, "shape": "cross", "size": 90},
+    "skip": {"size": 60, "opacity": 1},
+    "end": {"y": computed(rows_from_top(10))},
+    "end_words": {
+        "align": computed(f"{IS_LATE} ? 'right' : 'left'"),
+        "dx": computed(f"{IS_LATE} ? -9 : 9"),
+        "fontWeight": "bold",
+        "text": computed("datum.text"),
+    },
+}
+PIN_STYLES: dict[str, dict[str, Any]] = {
+    "pin": {"color": computed(PIN_SHADE)},
+    "pinned_mark": {"size": 30},
+    "pinned_line": {"size": computed("1 + datum.pin")},
+    "pointed_pin": {"opacity": 1, "size": 45},
+    "pinned_reading": {"align": "left", "baseline": "bottom", "dx": 5, "dy": -2, "opacity": 1}
+    | {"text": computed(channels.reading("value"))},
+    "pinned_name": {
+        "baseline": "bottom",
+        "dy": computed("-3 - 13 * datum.pin"),
+        "limit": computed(f"0.6 * {channels.PANEL_WIDTH}"),
+        "opacity": 1,
+        "text": computed("datum.run"),
+    },
+}
+TITLE_OFFSET = -12  # pixels from a title to the highest thing drawn: the readings, beside it
+
+
+def run_config(has_pins: bool) -> dict[str, Any]:
+    """Return what the configuration of a run's chart has more than that of others."""
+    return {
+        "axis": {"title": None},
+        "axisX": {**channels.WHOLE, "labels": False, "ticks": False},
+        "axisY": {**channels.EXTENT, "labelOverlap": True, "tickCount": 4},
+        "line": {"size": 2},  # of a line or a rule its width
+        "mark": {"opacity": dimmed()},
+        "point": {"filled": True, "size": 45},
+        "rule": {"color": GREY, "size": 1},
+        "scale": {"invalid": {"fill": {"value": ZERO_OR_NOT_FINITE}}},
+        "style": STYLES | (PIN_STYLES if has_pins else {}) | {"powers": channels.POWERS_AXIS},
+        "title": {"offset": TITLE_OFFSET},
+    }
