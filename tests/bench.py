@@ -299,7 +299,7 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
     e = Experiment()
     run = Run(e)
     list(run)
-    heat = {"heat": frames.heat_table(run, e.schemes[0], "signal")}
+    heat = frames.heat_tables(run, e.schemes[0], "signal")
     asked = e, e.schemes[0], "signal"
     charts.training_spec(*asked), charts.depth_spec(e)
 
@@ -313,7 +313,7 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
             place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)
         ),
         lambda: draw_piece(place, Picture(charts.depth_spec(e), frames.depth_tables(run))),
-        lambda: frames.heat_table(run, e.schemes[0], "signal"),
+        lambda: frames.heat_tables(run, e.schemes[0], "signal"),
         anew,
     )
 

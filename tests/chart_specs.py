@@ -56,6 +56,8 @@ def used(unit: dict) -> tuple[set[str], set[str]]:
     for transform in unit.get("transform", ()):
         names = transform.get("as", [])
         computed |= {names} if isinstance(names, str) else set(names)
+        computed |= {window["as"] for window in transform.get("window", ())}
+        computed |= set(transform.get("from", {}).get("fields", ()))
         read |= set(transform.get("fold", ()))
     encodings = [  # an axis tests its own ticks
         {key: value for key, value in channel.items() if key != "axis"}
@@ -80,7 +82,9 @@ def entry(spec: dict, expression: str):
     value = parameter_values(spec)[name]
     if on_pages:
         value = list(map(list, zip(*value, strict=True)))
-    return value[int(index)] if index else value
+    if not index:
+        return value
+    return value[int(index)] if int(index) < len(value) else None  # of a scheme that there is not
 
 
 def scheme_scale(scale: dict, spec: dict) -> dict:
@@ -90,7 +94,8 @@ def scheme_scale(scale: dict, spec: dict) -> dict:
         found = entry(spec, spec["config"]["range"][ends]["signal"])
     else:
         found = [entry(spec, end["expr"]) for end in ends]
-    return {"domain": entry(spec, scale["domain"]["expr"]), "range": found}
+    domain = entry(spec, scale["domain"]["expr"])
+    return {"domain": domain, "range": found[: len(domain)]}
 
 
 def titles(spec: dict) -> list[str]:

@@ -82,7 +82,7 @@ SIZES = (
 )  # fmt: skip
 
 
-def parameters(panels: Sequence[str]) -> dict[str, Any]:
+def constant_parameters(panels: Sequence[str]) -> dict[str, Any]:
     """Return the parameters of a run's chart that never change, but for its signals."""
     return UNTOUCHED | {"slot": {"size": READING_WIDTH}, "heights": panel_heights(panels)}
 
@@ -216,6 +216,7 @@ def pointer_rules(along: str, **mark: Any) -> list[alt.Chart]:
 def readings(rows: alt.Chart, format: str) -> list[alt.Chart]:
     """Write the values of these rows beside the title, each after its scheme's mark."""
     symbols = rows.mark_text(style=["reading", "symbol_of_reading"])
+    more: dict[str, Any]
     more = {"text": alt.ExprRef(channels.reading("value", format))} if format == "%" else {}
     return [symbols.encode(color=channels.colour()), rows.mark_text(style="reading", **more)]
 

@@ -74,7 +74,7 @@ def run_chart(
     return panels.stack(
         drawn,
         words,
-        interaction.parameters(kind.panels),
+        interaction.constant_parameters(kind.panels),
         interaction.derived_parameters(kind.panels, along),
         run_config(kind.has_pins),
     )

@@ -15,7 +15,7 @@ BELOW: dict[str, Any] = {"title": None, "orient": "bottom", "direction": "horizo
 DASHED: dict[str, Any] = {"strokeWidth": 1.5, "strokeDash": [5, 4], "clip": True}  # theory
 INK = {"expr": "ink"}
 TITLE_OFFSET = 6  # pixels from a title to what is drawn beneath it
-CONFIG: dict[str, dict[str, Any]] = {  # of all charts
+CONFIG: dict[str, Any] = {  # of all charts
     "axis": {"labelColor": INK},
     "legend": {"labelColor": INK},
     "mark": {"aria": False, "tooltip": None},

@@ -21,14 +21,14 @@ IS_LATE = "datum.step > (reach[0] + reach[1]) / 2"
 LEFT_OF_READING = f"beside * enlarged + slot.size * {channels.SCHEME_INDEX}"
 
 
-def computed(expression: str) -> dict[str, str]:
+def by_row(expression: str) -> dict[str, str]:
     """Return the value of a property that Vega computes for each row."""
     return {"expr": expression}
 
 
 def dimmed(opacity: float = 1.0) -> dict[str, str]:
     """Return the opacity of a scheme, an eighth of it while another scheme is isolated."""
-    return computed(f"{ISOLATED} ? {opacity:g} : {opacity / 8:g}")
+    return by_row(f"{ISOLATED} ? {opacity:g} : {opacity / 8:g}")
 
 
 def rows_from_top(first: int) -> str:
@@ -39,25 +39,25 @@ def rows_from_top(first: int) -> str:
 def name_at(dx: int, text: str) -> dict[str, Any]:
     """Return the place and the text of a line's name, which is empty where there is no room."""
     return {
-        "x": computed(f"{channels.PANEL_WIDTH} + (names_fit ? {dx} : 0)"),
-        "text": computed(f"names_fit ? {text} : ''"),
+        "x": by_row(f"{channels.PANEL_WIDTH} + (names_fit ? {dx} : 0)"),
+        "text": by_row(f"names_fit ? {text} : ''"),
     }
 
 
 BESIDE_TITLE = {"align": "left", "baseline": "bottom", "y": -6}
 STYLES: dict[str, dict[str, Any]] = {
-    "drag": {"color": GREY, "opacity": computed("dragged ? 0.2 : 0")},
-    "pointer": {"opacity": computed("isNumber(at) ? 0.9 : 0")},
-    "moment": {"size": 2, "opacity": computed("step_shown ? 0.9 : 0")},
+    "drag": {"color": GREY, "opacity": by_row("dragged ? 0.2 : 0")},
+    "pointer": {"opacity": by_row("isNumber(at) ? 0.9 : 0")},
+    "moment": {"size": 2, "opacity": by_row("step_shown ? 0.9 : 0")},
     "level": {"strokeDash": [2, 3], "opacity": 0.6},
     "limit": {"strokeDash": [1, 3], "opacity": 0.9},
     "limit_words": {
         "align": "right",
-        "baseline": computed("datum.under ? 'top' : 'bottom'"),
-        "dy": computed("datum.under ? 3 : -2"),
+        "baseline": by_row("datum.under ? 'top' : 'bottom'"),
+        "dy": by_row("datum.under ? 3 : -2"),
         "opacity": 0.9,
-        "text": computed("datum.words"),
-        "x": computed(channels.PANEL_WIDTH),
+        "text": by_row("datum.words"),
+        "x": by_row(channels.PANEL_WIDTH),
     },
     "range": {"opacity": dimmed(0.18)},
     "thin": {"size": 1},
@@ -68,48 +68,48 @@ STYLES: dict[str, dict[str, Any]] = {
     | {
         "fontWeight": "bold",
         "opacity": 1,
-        "text": computed(channels.reading("value")),
-        "x": computed(f"{LEFT_OF_READING} + {SYMBOL_WIDTH} * enlarged"),
+        "text": by_row(channels.reading("value")),
+        "x": by_row(f"{LEFT_OF_READING} + {SYMBOL_WIDTH} * enlarged"),
     },
-    "symbol_of_reading": {"text": computed(channels.SCHEME_SYMBOL), "x": computed(LEFT_OF_READING)},
+    "symbol_of_reading": {"text": by_row(channels.SCHEME_SYMBOL), "x": by_row(LEFT_OF_READING)},
     "name": {"align": "left", "cursor": "pointer", "limit": page_layout.LINE_NAME_WIDTH - 8}
     | name_at(20, "datum.text"),
     "symbol_of_name": name_at(7, channels.SCHEME_SYMBOL),
     "beyond": {
         "align": "right",
-        "baseline": computed("datum.top ? 'top' : 'bottom'"),
+        "baseline": by_row("datum.top ? 'top' : 'bottom'"),
         "cursor": "pointer",
-        "text": computed(f"whole ? (datum.row ? '' : {GO_BACK!r}) : datum.beyond"),
-        "x": computed(f"{channels.PANEL_WIDTH} - 3"),
-        "y": computed(
+        "text": by_row(f"whole ? (datum.row ? '' : {GO_BACK!r}) : datum.beyond"),
+        "x": by_row(f"{channels.PANEL_WIDTH} - 3"),
+        "y": by_row(
             f"datum.top ? {rows_from_top(3)} : "
             f"heights[datum.quantity] * enlarged - {rows_from_top(3)}"
         ),
     },
-    "outline": {"stroke": computed("background"), "strokeJoin": "round", "strokeWidth": 4},
+    "outline": {"stroke": by_row("background"), "strokeJoin": "round", "strokeWidth": 4},
     "cross": {"angle": 45, "shape": "cross", "size": 90},
     "skip": {"size": 60, "opacity": 1},
-    "end": {"y": computed(rows_from_top(10))},
+    "end": {"y": by_row(rows_from_top(10))},
     "end_words": {
-        "align": computed(f"{IS_LATE} ? 'right' : 'left'"),
-        "dx": computed(f"{IS_LATE} ? -9 : 9"),
+        "align": by_row(f"{IS_LATE} ? 'right' : 'left'"),
+        "dx": by_row(f"{IS_LATE} ? -9 : 9"),
         "fontWeight": "bold",
-        "text": computed("datum.text"),
+        "text": by_row("datum.text"),
     },
 }
 PIN_STYLES: dict[str, dict[str, Any]] = {
-    "pin": {"color": computed(PIN_SHADE)},
+    "pin": {"color": by_row(PIN_SHADE)},
     "pinned_mark": {"size": 30},
-    "pinned_line": {"size": computed("1 + datum.pin")},
+    "pinned_line": {"size": by_row("1 + datum.pin")},
     "pointed_pin": {"opacity": 1, "size": 45},
     "pinned_reading": {"align": "left", "baseline": "bottom", "dx": 5, "dy": -2, "opacity": 1}
-    | {"text": computed(channels.reading("value"))},
+    | {"text": by_row(channels.reading("value"))},
     "pinned_name": {
         "baseline": "bottom",
-        "dy": computed("-3 - 13 * datum.pin"),
-        "limit": computed(f"0.6 * {channels.PANEL_WIDTH}"),
+        "dy": by_row("-3 - 13 * datum.pin"),
+        "limit": by_row(f"0.6 * {channels.PANEL_WIDTH}"),
         "opacity": 1,
-        "text": computed("datum.run"),
+        "text": by_row("datum.run"),
     },
 }
 TITLE_OFFSET = -12  # pixels from a title to the highest thing drawn: the readings, beside it

@@ -12,7 +12,7 @@ def relative_profile(quantity: str, values: np.ndarray) -> np.ndarray:
     """
     start = entrance(quantity, values)[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return values / start
+        return np.asarray(values / start)
 
 
 def entrance(quantity: str, values: np.ndarray) -> np.ndarray:

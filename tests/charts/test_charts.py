@@ -17,10 +17,11 @@ from small_maps import computed, small_sweep
 from stability import charts, frames
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
-from stability.charts import lines, palette
+from stability.charts import palette
 from stability.charts.interaction import with_interaction, with_step_shown
 from stability.charts.maps import with_cells_to_click
-from stability.charts.shortening import shortened
+from stability.charts.run_styles import PIN_SHADE
+from stability.charts.shortening import plain_channel, shortened
 from stability.engine.input_grid import GRID_REACH
 from stability.engine.products import log10_norms_by_factor
 from stability.engine.runs import Run
@@ -86,7 +87,7 @@ def run_cases(key: str) -> list[Case]:
         return lambda: make(finished(key), *arguments)
 
     def training():
-        heat = {"heat": frames.heat_table(finished(key), last, "signal")}
+        heat = frames.heat_tables(finished(key), last, "signal")
         return frames.training_tables(finished(key)) | heat
 
     cases = [
@@ -162,6 +163,8 @@ def test_every_chart_that_the_package_hands_on_is_tested_here():
 def test_the_named_data_of_a_chart_are_those_that_frames_make_and_hold_every_field_it_uses(case):
     given, asked = case.make_tables(), defaultdict(set)
     for unit, data in units(case.spec()):
+        for source in (one["from"] for one in unit["transform"] if "lookup" in one):
+            asked[source["data"]["name"]] |= {source["key"], *source["fields"]}
         if "name" in data:
             asked[data["name"]] |= used(unit)[0]
         else:
@@ -337,19 +340,21 @@ def test_the_heat_map_says_which_scheme_and_quantity_it_shows():
 @pytest.mark.parametrize("name", ["classes", "regression", "replicates"])
 def test_of_what_layers_share_nothing_is_lost_but_its_repetition(phase, name):
     sent, dense = spec(phase, EXPERIMENTS[name]), dense_spec(phase, name)
-    assert len(json.dumps(sent)) < 0.55 * len(json.dumps(dense))
+    assert len(json.dumps(sent)) < 0.65 * len(json.dumps(dense))
     assert list(drawn_units(sent)) == list(drawn_units(dense))
 
 
 def drawn_units(built: dict) -> Iterator[tuple[dict, dict]]:
-    """Every view with its data; scales of schemes by their entries, and without empty tooltips."""
+    """Every view with its data; scales of schemes by their entries, and without defaults."""
+    shared = built["vconcat"][0].get("encoding", {})
     for unit, data in units(built):
         encoding = {}
         for name, channel in unit["encoding"].items():
-            scale = channel.get("scale") if isinstance(channel, dict) else None
-            if scale and scale.get("domain") == {"expr": "schemes"}:
-                channel = channel | {"scale": scheme_scale(scale, built)}
-            encoding[name] = channel
+            if isinstance(channel, dict) and channel.get("field") == "scheme":
+                channel = {"scale": shared.get(name, {}).get("scale")} | channel
+                channel |= {"scale": scheme_scale(channel["scale"], built)}
+            axis = built["config"].get(f"axis{name.upper()}", {})
+            encoding[name] = plain_channel(channel, axis)
         no_tooltip = "tooltip", None
         mark = {key: value for key, value in unit["mark"].items() if (key, value) != no_tooltip}
         yield unit | {"mark": mark, "encoding": encoding}, data
@@ -363,13 +368,11 @@ def test_scales_do_not_follow_the_data_but_for_logarithms_which_limits_hold(phas
         for channel, node in channels(unit):
             if channel not in ("x", "y"):
                 continue
-            scale = node["scale"]
-            assert len(scale["domain"]) == 2
+            scale, domain = node["scale"], node["scale"]["domain"]
             if scale.get("type") == "log":
-                low, field = scale["domain"][0]["expr"], node["field"].removesuffix("_low")
-                is_chosen = low.startswith("low.")  # the axis of a run's quantity
-                column = low[4:] if is_chosen else low.split("'")[-2]
-                assert data == {"name": "rules"} or column == field
+                of_run = isinstance(domain, dict)  # the axis of its quantity
+                column = (domain if of_run else domain[0])["expr"].split("'")[-2]
+                assert data == {"name": "rules"} or column == node["field"].removesuffix("_low")
                 assert column in set(held) & LOG_QUANTITIES
             assert scale.get("nice") is False or scale["domain"] == [0, 1]
 
@@ -385,22 +388,16 @@ def test_a_pinned_run_stands_grey_behind_every_line_and_in_the_same_shapes(phase
         if "pinned" in drawn:
             assert drawn.index("pinned") < drawn.index(*curves), "behind"
         assert "pinned" not in [data["name"] for _, data in units(before) if "name" in data]
-        texts = [
-            unit["encoding"]["text"]["value"]["expr"]
-            for unit, data in units(after)
-            if data == {"name": "pinned"} and "value" in unit["encoding"].get("text", {})
-        ]
-        assert bool(texts) == ("pinned" in drawn), "its values are read at the pointer, too"
+        styles = [unit["mark"].get("style", []) for unit, _ in units(after)]
+        is_read = any("pinned_reading" in style for style in styles)
+        assert is_read == ("pinned" in drawn), "its values are read at the pointer, too"
     positions = [unit.get("encoding", {}).get("x", {}) for unit, _ in units(behind)]
-    domains = {
-        tuple(end["expr"] for end in x["scale"]["domain"]) for x in positions if "scale" in x
-    }
-    one_for_all_panels = tuple(f"zoom ? zoom[{end}] : reach[{end}]" for end in (0, 1))
-    assert domains == {one_for_all_panels}
+    domains = {x["scale"]["domain"]["expr"] for x in positions if "scale" in x}
+    assert domains == {"shown_steps"}, "one for all panels"
     assert parameter_values(behind)["reach"] == ([1, 30] if phase == "depth" else [0, 9])
     marks = [unit["mark"] for unit, data in units(behind) if data.get("name") == "pinned"]
-    colours = [mark["color"] for mark in marks if mark["type"] != "text"]  # words have their ink
-    assert {colour["expr"] for colour in colours} == {lines.PIN_SHADE}
+    assert all("pin" in mark["style"] for mark in marks if mark["type"] != "text")
+    assert behind["config"]["style"]["pin"]["color"]["expr"] == PIN_SHADE
     assert not any(
         "strokeDash" in str(unit) for unit, data in units(behind) if data.get("name") == "pinned"
     ), "dashes are predictions"
@@ -413,7 +410,7 @@ def test_a_notebook_gets_a_complete_chart_of_a_run_in_one_call():
     for complete in (charts.training(run), charts.depth(run)):
         assert complete.to_dict()["datasets"]["limits"]
     heated = charts.training(run, "zeros", "weight_gradient").to_dict()
-    assert "zero" in {row["state"] for row in heated["datasets"]["heat"]}
+    assert 0 in {row["value"] for row in heated["datasets"]["heat"]}
     with pytest.raises(ValueError, match="nothing yet"):
         charts.depth(Run(e))
 

@@ -186,9 +186,10 @@ def test_a_growing_run_appends_rows_and_changes_none():
 def everything(run: Run, count: int) -> dict[str, pa.Table]:
     """Every table that a chart may get."""
     heats = {
-        f"heat of {quantity} of {scheme}": frames.heat_table(run, scheme, quantity, count)
+        f"{name} of {quantity} of {scheme}": table
         for scheme in run.experiment.schemes
         for quantity in HEAT_MAP_QUANTITIES
+        for name, table in frames.heat_tables(run, scheme, quantity, count).items()
     }
     lines = {
         f"training {name}": table for name, table in frames.training_tables(run, count).items()
@@ -224,7 +225,7 @@ def test_without_a_count_all_measurements_are_drawn(run):
     for tables in (frames.training_tables, frames.depth_tables):
         assert tables(run) == tables(run, last)
     scheme = run.experiment.schemes[0]
-    assert frames.heat_table(run, scheme, "signal") == frames.heat_table(
+    assert frames.heat_tables(run, scheme, "signal") == frames.heat_tables(
         run, scheme, "signal", last
     )
 
@@ -356,35 +357,31 @@ def test_profiles_of_a_growing_run_are_as_new_as_its_newest_measurement():
 def test_the_bins_of_a_heat_map_lie_side_by_side_from_the_first_step_to_the_newest(run):
     e = run.experiment
     for count in counts(run):
-        table = frames.heat_table(run, e.schemes[0], "signal", count).to_pandas()
-        bins = list(table[["step", "until"]].drop_duplicates().itertuples(index=False))
+        tables = frames.heat_tables(run, e.schemes[0], "signal", count)
+        bins = list(tables["bins"].to_pandas().itertuples(index=False))
         assert len(bins) <= MOST_BINS
         assert bins[0].step == 0
         assert bins[-1].until == count
         assert all(left.until == right.step for left, right in pairwise(bins))
-        assert len(table) == len(bins) * e.depth
-        assert not table.duplicated(["step", "layer"]).any()
-        whole = frames.heat_table(run, e.schemes[0], "signal").to_pandas()
-        assert set(table.step) <= set(whole.step), "bins stay while the run grows"
+        assert tables["heat"].num_rows == len(bins) * e.depth
+        whole = frames.heat_tables(run, e.schemes[0], "signal")["bins"].to_pandas()
+        assert {row.step for row in bins} <= set(whole.step), "bins stay while the run grows"
 
 
 def test_a_heat_map_shows_a_median_over_the_replicates_and_says_in_words_what_has_no_logarithm(run):
     e = run.experiment
     for index, scheme in enumerate(e.schemes):
         for quantity in HEAT_MAP_QUANTITIES:
-            for row in frames.heat_table(run, scheme, quantity).to_pylist():
-                values = getattr(run.measurements[row["step"]], quantity)[
-                    index, :, row["layer"] - 1
-                ]
-                finite = values[np.isfinite(values)]
-                middle = np.median(finite) if len(finite) else math.inf
-                assert row["state"] == {0.0: "zero", math.inf: "not finite"}.get(middle, "finite")
-                if row["state"] == "finite":
-                    assert row["value"] == pytest.approx(middle, rel=1e-6)
-                    start = row["layer"] == (1 if quantity == "signal" else e.depth)
-                    assert not start or row["power"] == 0
-                else:
-                    assert row["value"] is row["power"] is None
+            tables = frames.heat_tables(run, scheme, quantity)
+            rows = iter(tables["heat"]["value"].to_pylist())
+            for bin in tables["bins"].to_pylist():
+                measured = getattr(run.measurements[bin["step"]], quantity)[index]  # (R, L)
+                values = [next(rows) for _ in range(e.depth)]
+                for value, of_layer in zip(values, measured.T, strict=True):
+                    finite = of_layer[np.isfinite(of_layer)]
+                    middle = np.median(finite) if len(finite) else None
+                    assert (value,) == approx((middle,))
+                assert bin["entrance"] == (values[0 if quantity == "signal" else -1] or None)
 
 
 def test_layers_are_compared_with_the_one_where_a_quantity_enters():
@@ -415,8 +412,8 @@ def test_one_bad_step_and_one_sick_scheme_set_no_axis():
 
 def test_zeros_are_said_in_the_heat_map_and_missing_from_every_logarithm():
     run = finished("replicates")
-    heat = frames.heat_tables(run, "zeros", "signal")["heat"].to_pandas()
-    assert (heat.state[heat.layer < 5] == "zero").all()
+    heat = frames.heat_tables(run, "zeros", "signal")["heat"]["value"].to_numpy()
+    assert (heat.reshape(-1, run.experiment.depth)[:, :4] == 0).all()
     profiles = frames.profile_table(run, len(run.measurements)).to_pandas()
     assert profiles[(profiles.scheme == "zeros") & (profiles.layer < 5)].signal.isna().all()
     assert profiles[profiles.scheme == "he_normal"].signal.notna().all()
@@ -554,8 +551,7 @@ def test_of_replicates_that_are_not_all_finite_pictures_and_sentences_show_those
     )
     assert frames.training_tables(run)["bands"]["loss"].to_pylist()[-1] == 1.5
     assert frames.summary_frame(run).loss.tolist() == [1.5]
-    heat = frames.heat_table(run, "he_normal", "signal").to_pandas()
-    assert "not finite" not in set(heat.state)
+    assert frames.heat_tables(run, "he_normal", "signal")["heat"]["value"].null_count == 0
 
 
 @cache

@@ -278,8 +278,7 @@ def test_a_rule_stands_where_a_format_ends_and_only_inside_of_its_axis(format):
                 for end in (row.largest_finite, row.smallest_normal, row.smallest_subnormal)
             ]
             rows = table[table["quantity"] == name]
-            assert rows["inside"].tolist() == [low <= end <= high for end in ends]
-            np.testing.assert_array_equal(rows["height"], np.clip(ends, low, high))
+            assert rows["height"].tolist() == [end for end in ends if low <= end <= high]
             assert all(words.startswith(row.label) for words in rows["words"])
             assert all(("as stored" in words) == ("gradient" in name) for words in rows["words"])
 
