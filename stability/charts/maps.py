@@ -25,7 +25,7 @@ from stability.records.map_quantities import MapQuantity
 from stability.records.sweep import Sweep
 from stability.text import lower_first
 
-MAP_HEIGHT, CUT_HEIGHT = 400, 170  # pixels
+MAP_HEIGHT, CUT_HEIGHT, WIDE_MAP = 400, 170, 400  # pixels; the last one is a width
 WITHOUT_NUMBER = "#d3d7db", "#39414a"  # of a cell, on the light and on the dark page
 BORDER_DASHES = {"xi": [1, 3], "reach": [7, 4], "edge": [1, 0]}  # of theory's lines
 COARSE = 0.4  # the opacity of a cell that is not computed yet
@@ -127,8 +127,10 @@ def theory_lines(kind: MapKind) -> list[alt.Chart]:
     look: dict[str, Any] = {"clip": True, "tooltip": None, "strokeCap": "butt"}
     dashes = alt.Scale(domain=[*BORDER_DASHES], range=[*BORDER_DASHES.values()])
     text = base.transform_filter("datum.text").encode(text=alt.Text("text:N"))
-    # The ends of depth scales lie at the right of a map, where half a cell is free for a word.
-    is_left = "datum.line == 'edge' && datum.x > (x_range[0] + x_range[1]) / 2"
+    # The ends of depth scales lie at the right of a map, where half a cell is free for a word, if
+    # the map is not that of a phone.
+    in_right_half = "datum.x > (x_range[0] + x_range[1]) / 2"
+    is_left = f"datum.line == 'edge' ? {in_right_half} : {channels.PANEL_WIDTH} < {WIDE_MAP}"
     where: dict[str, Any] = {"align": alt.ExprRef(f"{is_left} ? 'right' : 'left'"), "fontSize": 12}
     where |= {"dx": alt.ExprRef(f"{is_left} ? -6 : 5"), "fontWeight": "bold", "color": ink}
     return [

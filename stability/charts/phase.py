@@ -44,7 +44,7 @@ def build_phase(quantity: str) -> alt.VConcatChart:
     """
     name = PHASE_QUANTITIES[quantity].partition(":")[0]
     drawn = panels.panel(
-        f"{name} over σ_w² and, upward, σ_b²",
+        f"{name} over σw² and, upward, σb²",
         300,
         *coloured_cells(quantity),
         *critical_line(),
@@ -56,7 +56,7 @@ def build_phase(quantity: str) -> alt.VConcatChart:
 
 def variance_axes(base: alt.Chart, left: str = "sigma_w2", bottom: str = "sigma_b2") -> alt.Chart:
     """Encode the two variances."""
-    across = channels.shared_axis("σ_w²", **channels.WHOLE, format="~g", grid=False)
+    across = channels.shared_axis("σw²", **channels.WHOLE, format="~g", grid=False)
     upward = channels.value_axis("~g", grid=False)
     return base.encode(
         x=channels.x(left, channels.up_to(0, "most_w"), across),

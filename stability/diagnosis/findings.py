@@ -198,7 +198,7 @@ def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
     reason = factor_clause(seen, trend)
     flat = 0 < seen.log_weight_gradient < 1 and seen.log_signal < -HEALTHY_DECADES
     if flat and not seen.still_layers:
-        reason += ", although the weight gradients of all layers look alike"
+        reason += ", although the weight gradients are about equal in all layers"
     return disease(evidence, seen, "vanishing", f"the {trend.name} vanishes", reason, trend.factor)
 
 

@@ -12,7 +12,10 @@ from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.text import lower_first
 
-COUNTS = "", "", "Both", "All three", "All four", "All five", "All six", "All seven", "All eight"
+ASKING = (  # so many networks
+    "", "", "For both", "For all three", "For all four", "For all five", "For all six",
+    "For all seven", "For all eight",
+)  # fmt: skip
 Offer = tuple[Remedy, str]  # and the label of its button
 
 
@@ -30,7 +33,7 @@ def remedy_buttons(
     buttons = []
     for (remedy, label), asking in places.items():
         press = Session.apply_remedy, (remedy, verdicts[asking[0]].scheme)
-        words = f"{COUNTS[len(asking)]}: {lower_first(label)}" if len(asking) > 1 else label
+        words = f"{ASKING[len(asking)]}: {lower_first(label)}" if len(asking) > 1 else label
         shown = remedy_help(remedy), *press, titled_code(words, remedy.pytorch)
         buttons.append(RemedyButton(asking[0], words, "healing", *shown))
     for place, verdict in enumerate(verdicts):

@@ -57,17 +57,17 @@ def edge_sentence(e: Experiment) -> str:
     edge = critical_sigma_w2_or_none(e.phi, e.bias_std)
     line_w, line_b = diagram.critical_line
     if len(line_w) == 1:
-        point = f"{e.phi.label} has one critical point, σ_w² = {number(line_w[0])} without biases"
+        point = f"{e.phi.label} has one critical point, σw² = {number(line_w[0])} without biases"
         return (
             f"{point}: there every q stays as it is. With biases, signals grow without end there."
         )
     if edge:
         outside = edge > diagram.most_sigma_w2
-        where = f"{network} is on the edge of chaos at σ_w² = {number(edge)}"
+        where = f"{network} is on the edge of chaos at σw² = {number(edge)}"
         return f"{where}, far outside of this diagram." if outside else f"{where}."
     why = f"{network} has no edge of chaos: where χ₁ is 1, signals run to 0 or to infinity"
     return (
-        f"{why}. It has one from about σ_b² = {line_b.min():.1g} on." if len(line_b) else f"{why}."
+        f"{why}. It has one from about σb² = {line_b.min():.1g} on." if len(line_b) else f"{why}."
     )
 
 
@@ -86,7 +86,7 @@ def scheme_sentences(e: Experiment) -> list[str]:
         chi_1 = float(point.chi_1)
         meaning = PHASE_MEANINGS[phase_at_depth(chi_1, float(point.q))]
         c = "0" if math.isclose(float(point.c), 0, abs_tol=1e-6) else number(float(point.c))
-        where = f"at σ_w² = {number(sigma_w2)}, σ_b² = {number(sigma_b2)}"
+        where = f"at σw² = {number(sigma_w2)}, σb² = {number(sigma_b2)}"
         stands = f"{join_words(names)} {'stands' if len(names) == 1 else 'stand'} {where}"
         if sigma_w2 > diagram.most_sigma_w2 or sigma_b2 > diagram.most_sigma_b2:
             stands += " (outside)"

@@ -125,8 +125,8 @@ NORM_HEADINGS = {
 }
 THEORY_HEADINGS = {
     "scheme": column("Initialization"),
-    "sigma_w": column("σ_w", SPELLED, "Root of fan_in times the variance of a weight"),
-    "edge": column("σ_w at the edge", SPELLED,
+    "sigma_w": column("σw", SPELLED, "Root of fan_in times the variance of a weight"),
+    "edge": column("σw at the edge", SPELLED,
         "Where this activation, with these biases, is on the edge of chaos"),
     "phase": column("Phase",
         help="Ordered: inputs merge. Chaotic: they fly apart. On the edge: neither"),

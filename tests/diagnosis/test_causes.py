@@ -207,13 +207,13 @@ def test_rounding_is_not_blamed_for_steps_that_promised_nothing(settings):
 def test_flat_weight_gradients_are_said_to_look_alike_and_zeros_are_not():
     fading = likely(small(schemes=("xavier_normal",), depth=20, width=32))
     assert fading.word == "vanishing"
-    assert fading.sentence.endswith("although the weight gradients of all layers look alike.")
+    assert fading.sentence.endswith("although the weight gradients are about equal in all layers.")
     for scheme in ("zeros", "normal:1e-30", "constant"):
         for verdict in (likely(small(schemes=(scheme,))), finding(small(schemes=(scheme,)))):
-            assert "look alike" not in verdict.sentence, verdict
+            assert "about equal" not in verdict.sentence, verdict
     vanished = small(schemes=("normal:0.01",), depth=20, width=32, precision="float16")
     assert (finished(vanished).measurements[0].weight_gradient[0, 0] == 0).any()
-    assert "look alike" not in finding(vanished).sentence
+    assert "about equal" not in finding(vanished).sentence
 
 
 def test_fixup_is_no_disease():

@@ -149,7 +149,7 @@ def test_one_button_offers_the_settings_that_several_schemes_ask_for():
     remedy = settings_remedy(E, normalization="layer")
     first, alike = with_remedy(first, remedy), with_remedy(second, remedy)
     together, *finds = row(first, alike)
-    assert together.label.startswith("Both: ")
+    assert together.label.startswith("For both: ")
     assert [(find.card, find.label) for find in finds] == [(0, "Find a cure"), (1, "Find a cure")]
     assert finds[0].arguments == ("normal:0.001",)
     other = with_remedy(second, settings_remedy(E, clip=1.0))
