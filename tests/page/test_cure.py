@@ -159,7 +159,7 @@ def test_one_button_offers_the_settings_that_several_schemes_ask_for():
     beside = Remedy("Compare with He (normal)", scheme="he_normal")
     assert len(row(with_remedy(first, beside), with_remedy(second, beside))) == 3
     third = with_remedy(replace(first, scheme="he_normal"), remedy)
-    assert row(first, alike, third)[0].label.startswith("All three: ")
+    assert row(first, alike, third)[0].label.startswith("For all three: ")
 
 
 def test_a_cure_that_was_found_takes_the_place_of_the_suggestion():
