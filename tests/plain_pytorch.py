@@ -121,18 +121,21 @@ class PlainNetwork(nn.Module):
 
         Without a step there is no dropout.
         """
-        self.x, h, self.z, self.u = x, x, [], []
+        self.x, h, self.z, self.u, self.stream = x, x, [], [], {}
         pairs = zip(branches(self.e), self.scales, strict=True)
         ends = {layers[-1]: (layers[0] - 1, scale) for layers, scale in pairs}
         for number, linear in enumerate(self.linears, start=1):
             z = linear(h)
             if number in ends:
                 before, scale = ends[number]
-                z = self.z[before - 1] + scale * z
+                z = self.stream[before] + scale * z
             self.z.append(z)
             if number < self.e.depth:
-                self.u.append(self.norms[number - 1](z))
-                h = phi_of(self.e)(self.u[-1])
+                norm, phi = self.norms[number - 1], phi_of(self.e)
+                before_product = self.e.norm_position == "before"
+                self.u.append(z if before_product else norm(z))
+                h = norm(phi(z)) if before_product else phi(self.u[-1])
+                self.stream[number] = self.u[-1] if self.e.norm_position == "after" else z
                 if step is not None and self.e.dropout:
                     h = h * self.mask(h.shape, number, step)
         return OUTPUT[self.e.output_activation](z)

@@ -16,7 +16,7 @@ from stability import Experiment, measure, script
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
-from stability.catalogues.normalizations import NORMALIZATIONS
+from stability.catalogues.normalizations import NORM_POSITIONS, NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
@@ -45,6 +45,7 @@ ROWS = {  # of settings that cycle, each with another period
     "epsilon": [1e-8, 1e-8, 1e-3],
     "schedule": ["constant", "constant", *SCHEDULES],
     "branch_layers": [2, 1, 1, 2],
+    "norm_position": [*NORM_POSITIONS],
     "branch_scale": [*BRANCH_SCALES, "one"],
     "classes": [10, 3],
     "imbalance": [1.0, 1.0, 1.0, 8.0],

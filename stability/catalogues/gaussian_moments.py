@@ -65,6 +65,25 @@ def slope_moment(activation: str | Activation, q: ArrayLike) -> FloatArray:
     return moment(activation, SLOPE, q)
 
 
+def mean_share(activation: str | Activation, q: ArrayLike) -> FloatArray:
+    """Return (E phi(u))^2 / E phi(u)^2 for u ~ N(0, q), elementwise, to three digits.
+
+    Interpolated between LOG_Q_NODES. 0 for odd phi; ValueError unless q is from 0 to inf.
+    """
+    log_q = quiet_log(check_range("q", q, finite=False))
+    order, shares = np.argsort(LOG_Q_NODES), mean_shares(activation_row(activation))
+    return np.asarray(np.interp(log_q, LOG_Q_NODES[order], shares[order]))
+
+
+@cache
+def mean_shares(row: Activation) -> FloatArray:
+    """Return (E phi(u))^2 / E phi(u)^2 at each of LOG_Q_NODES."""
+    u, weights = radial_rule(row)
+    right, left = phi(row, u), phi(row, -u)
+    squares = weights @ (right**2 + left**2) / 2
+    return np.asarray((weights @ (right + left) / 2) ** 2 / squares)
+
+
 def moment(activation: str | Activation, kind: int, q: ArrayLike) -> FloatArray:
     log_q = quiet_log(check_range("q", q, finite=False))
     return quiet_exp(log_moment(activation_row(activation), kind, log_q))

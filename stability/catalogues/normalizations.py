@@ -18,13 +18,15 @@ class Normalization(Entry):
     Beside u it returns what `backward(gradient, u, saved)` needs to turn a gradient by u into one
     by z; without `backward`, autograd does that. The gain starts at 1, the shift at 0.
     `variance(q)` is the variance of u in a wide layer whose z has variance q for each example,
-    numbers or arrays; None where examples are mixed. `pytorch` is the module of torch.nn, with
-    `{width}` in it; empty where there is none.
+    numbers or arrays; None where examples are mixed. Where it `centers`, the mean over the units is
+    taken away. `pytorch` is the module of torch.nn, with `{width}` in it; empty where there is
+    none.
     """
 
     forward: Callable[[Tensor], tuple[Tensor, Tensor]]
     backward: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     variance: Callable[[Any], Any] | None = None
+    centers: bool = False
     has_gain: bool = True
     has_shift: bool = True
     min_batch: int = 1
@@ -91,7 +93,7 @@ NORMALIZATIONS = catalogue(
         summary="Each example is standardised over the units of the layer.",
         forward=partial(standardize_along, axis=-1),
         backward=partial(standardize_along_backward, axis=-1),
-        variance=lambda q: q / (q + 1e-5), pytorch="nn.LayerNorm({width})",
+        variance=lambda q: q / (q + 1e-5), centers=True, pytorch="nn.LayerNorm({width})",
     ),
     Normalization(
         key="rms", label="RMS norm", source="Zhang & Sennrich 2019",
@@ -100,5 +102,40 @@ NORMALIZATIONS = catalogue(
         forward=partial(standardize_along, axis=-1, epsilon=None, centered=False),
         backward=partial(standardize_along_backward, axis=-1, centered=False), has_shift=False,
         variance=lambda q: q / (q + torch.finfo(torch.float32).eps), pytorch="nn.RMSNorm({width})",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormPosition(Entry):
+    """A row: True in `follows_activation` puts the normalization between phi and the next product.
+
+    Where it is `on_stream`, what goes around a branch of a residual network is normalized, too.
+    """
+
+    follows_activation: bool = False
+    on_stream: bool = False
+
+
+NORM_POSITIONS = catalogue(
+    NormPosition(
+        key="inside", label="Before the activation", source="He et al. 2016",
+        formula=r"z_l = z_k + W_l \, \phi(\mathrm{norm}(z_k)) + b_l",
+        summary="Inside the branch, what goes around it stays as it is, and so does its gradient: "
+        "a pre-norm.",
+    ),
+    NormPosition(
+        key="before", label="Before the product", source="Xiong et al. 2020",
+        formula=r"z_l = z_k + W_l \, \mathrm{norm}(\phi(z_k)) + b_l",
+        summary="Each product takes inputs of size 1, whatever the activation made of them: a "
+        "pre-norm, too.",
+        follows_activation=True,
+    ),
+    NormPosition(
+        key="after", label="After the sum: post-norm", source="Vaswani et al. 2017",
+        formula=r"u_l = \mathrm{norm}(u_k + W_l \, \phi(u_k) + b_l)",
+        summary="The sum of branch and shortcut is normalized: each block shrinks what came from "
+        "the blocks below, too.",
+        on_stream=True,
     ),
 )  # fmt: skip

@@ -64,7 +64,8 @@ def fixup_weights(layer: Layer, draws: Draws) -> Tensor:
         return draws.normal * std
     if layer.ends_branch:
         return constant_weights(layer, 0.0)
-    return draws.normal * std / math.sqrt((layer.depth - 1) // 2)
+    std = std / math.sqrt((layer.depth - 1) // 2)
+    return draws.normal * std
 
 
 def he_variance(layer: Layer) -> float:

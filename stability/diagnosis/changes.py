@@ -72,6 +72,7 @@ CHANGES = (
         setting_change(f"normalization {key}", normalization=key)
         for key in ("batch", "layer", "none")
     ),
+    setting_change("pre-norm", norm_position="inside"),
     setting_change("residual on", residual=True),
     setting_change("residual off", residual=False),
     *(setting_change(f"branches {key}", branch_scale=key) for key in ("root_depth", "learned")),
@@ -146,6 +147,7 @@ def change_legally(e: Experiment, changes: Mapping[str, Any]) -> Experiment | No
 
 HIDDEN_ONLY = {
     "activation": 2, "width": 2, "normalization": 2, "dropout": 2, "residual": 3, "branch_scale": 3,
+    "norm_position": 2,
 }  # fmt: skip
 
 

@@ -72,25 +72,33 @@ def residual_line(e: Experiment, after: Experiment) -> str:
     if after.branch_layers > 1:
         inner = hidden_units(after, f"first({hidden_units(after)})")
         branch, where = f"second({inner})", "for each two hidden layers"
-    if after.branch_scale_row.is_learned:
-        scale = "scale = nn.Parameter(torch.zeros(1))  # one for each branch"
-        return f"{scale}\nz = z + scale * {branch}  # {where}"
-    if after.branch_factor != 1:
-        branch = f"{after.branch_factor:.4g} * {branch}"
-    return f"z = z + {branch}  # {where}"
+    learned = after.branch_scale_row.is_learned
+    scale = "scale * " if learned else f"{after.branch_factor:.4g} * "
+    total = f"z + {branch}" if scale == "1 * " else f"z + {scale}{branch}"
+    follows_sum = after.norm_position_row.on_stream and after.normalization_row.pytorch
+    first = "scale = nn.Parameter(torch.zeros(1))  # one for each branch\n" if learned else ""
+    return f"{first}z = {f'norm({total})' if follows_sum else total}  # {where}"
 
 
 def hidden_units(e: Experiment, z: str = "z") -> str:
     """Return what becomes of a pre-activation before the next layer."""
-    u = f"act(norm({z}))" if e.normalization_row.pytorch else f"act({z})"
+    position, has_norm = e.norm_position_row, bool(e.normalization_row.pytorch)
+    follows_block = position.on_stream and e.residual and z == "z"
+    inner = f"norm({z})" if has_norm and not position.follows_activation else z
+    u = f"act({z if follows_block else inner})"
+    u = f"norm({u})" if has_norm and position.follows_activation else u
     return f"dropout({u})" if e.dropout else u
 
 
 def normalization_line(e: Experiment, after: Experiment) -> str:
+    """Return the module of the normalization, with a comment that says where it stands."""
     before, module = (
         each.normalization_row.pytorch.format(width=each.width) for each in (e, after)
     )
-    comment = f"in place of each {before}" if before else "before each activation"
+    position = after.norm_position_row
+    where = "behind each activation" if position.follows_activation else "before each activation"
+    where = "behind each sum z" if position.on_stream and after.residual else where
+    comment = f"in place of each {before}" if before else where
     return f"{module or 'nn.Identity()'}  # {comment}"
 
 
@@ -190,6 +198,7 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "residual": residual_line,
     "branch_layers": residual_line,
     "branch_scale": residual_line,
+    "norm_position": residual_line,
     "normalization": normalization_line,
     "dropout": dropout_line,
     "bias_std": lambda e, after: bias_line(after.bias_std),

@@ -67,7 +67,9 @@ def network_words(e: Experiment) -> str:
     layers = "1 layer" if e.depth == 1 else f"{e.depth} layers of {e.width}"
     parts = [e.dataset_row.label, layers, e.phi.label]
     if e.normalization != "none":
-        parts.append(e.normalization_row.label)
+        position = e.norm_position_row.label.lower()
+        where = f" {position}" if e.norm_position != "inside" else ""
+        parts.append(f"{e.normalization_row.label}{where}")
     if e.residual:
         parts.append(residual_words(e))
     if e.output_activation != "none":

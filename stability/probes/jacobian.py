@@ -111,7 +111,7 @@ def hidden_jacobians(e: Experiment) -> Tensor:
     """Return d z_{L-1} / d z_1 of each network and example, float64, outputs by inputs.
 
     `(N, examples, width, width)`. From the last hidden layer back, with all outputs at once as
-    rows: J_l = J_{l+1} W_{l+1} diag(phi'(u_l)) d u_l / d z_l. In float64 whatever the format.
+    rows: J_l = J_{l+1} W_{l+1} d h_l / d z_l. In float64 whatever the format.
     """
     drawn, data = draw_stack_and_data(e)
     stack = drawn.mapped(lambda tensor: tensor.detach().cpu().double(), precision="float64")
@@ -123,11 +123,8 @@ def hidden_jacobians(e: Experiment) -> Tensor:
         if index in e.shortcuts:
             around[e.shortcuts[index]] = outputs
             outputs = e.branch_factor * outputs
-        u, h, z = (tensors[index - 2] for tensors in (passed.u, passed.h, passed.z))
-        slope = e.phi.dphi(u, h)  # (N, examples, width)
-        by_u = outputs @ layers[index - 1][0] * slope.repeat_interleave(e.width, dim=1)
-        by_z = gradient_before_norm(stack, index - 1, z, by_u)
-        outputs = by_z + around.pop(index - 1, 0)
+        by_h, by_stream = outputs @ layers[index - 1][0], around.pop(index - 1, None)
+        outputs = gradient_by_z(stack, index - 1, passed.z[index - 2], by_h, by_stream)
     hidden = torch.stack(passed.z[:-1])  # (L - 1, N, examples, width)
     finite = hidden.isfinite().all(dim=3).all(dim=0)  # a slope of 0 would hide an infinite z
     jacobians = outputs.view(len(hidden[0]), len(x), e.width, e.width)
@@ -135,14 +132,20 @@ def hidden_jacobians(e: Experiment) -> Tensor:
 
 
 @torch.enable_grad()
-def gradient_before_norm(stack: Stack, index: int, z: Tensor, by_u: Tensor) -> Tensor:
-    """Return derivatives by z, `(N, examples x outputs, width)`, from those by u, for any norm.
+def gradient_by_z(
+    stack: Stack, index: int, z: Tensor, by_h: Tensor, by_stream: Tensor | None
+) -> Tensor:
+    """Return derivatives by z of hidden layer `index`, `(N, examples x outputs, width)`.
 
+    From those by what the next layer multiplies, and by what a shortcut takes along, if any does.
     By reverse-mode autograd on one copy of z for each output: torch's forward mode keeps its
     nesting level in a global variable, which threads would share.
     """
-    copies = z.repeat_interleave(by_u.shape[1] // z.shape[1], dim=1).requires_grad_()
-    return torch.autograd.grad(stack.normalize(copies, index), copies, by_u)[0]
+    copies = z.repeat_interleave(by_h.shape[1] // z.shape[1], dim=1).requires_grad_()
+    h, stream = stack.hidden_outputs(index, copies)
+    if by_stream is None:
+        return torch.autograd.grad(h, copies, by_h)[0]
+    return torch.autograd.grad((h, stream), copies, (by_h, by_stream))[0]
 
 
 def linear_edge(factors: int) -> float:

@@ -73,12 +73,19 @@ def why_not_scaling(e: Experiment, layer: int, factor: float, words: str) -> str
     sigmoid(-u) = 1 - sigmoid(u).
     """
     row, phi = e.normalization_row, e.phi.phi
+    is_before_product = e.norm_position_row.follows_activation
+
+    def hidden(z: Tensor) -> Tensor:
+        """Return what the next layer multiplies."""
+        return row.apply(phi(z)) if is_before_product else phi(row.apply(z))
+
     random = torch.Generator().manual_seed(0)
     z = 2 * torch.randn((1, 64, 8), generator=random, dtype=torch.float64)
     by_factor = multiplied(8, 0, factor)
-    rest = phi(row.apply(z @ by_factor)) - phi(row.apply(z)) @ by_factor
+    rest = hidden(z @ by_factor) - hidden(z) @ by_factor
     next_removes_constants = torch.allclose(row.apply(z + z[:, :1]), row.apply(z))
-    if next_removes_constants and not e.residual and layer < e.depth - 1:
+    is_normalized_next = next_removes_constants and not is_before_product
+    if is_normalized_next and not e.residual and layer < e.depth - 1:
         rest = rest - rest[:, :1]
     behind = f" behind {row.label.lower()}" if row.has_gain else ""
     sentence = f"{e.phi.label} units{behind} do not {words} with their input."

@@ -11,7 +11,12 @@ from stability.catalogues.branch_scales import BRANCH_SCALES, BranchScale
 from stability.catalogues.data_scaling import STANDARDIZED, DataScaling
 from stability.catalogues.datasets import DATASETS, Dataset
 from stability.catalogues.draws import Layer
-from stability.catalogues.normalizations import NORMALIZATIONS, Normalization
+from stability.catalogues.normalizations import (
+    NORM_POSITIONS,
+    NORMALIZATIONS,
+    Normalization,
+    NormPosition,
+)
 from stability.catalogues.number_formats import PRECISIONS, Format
 from stability.catalogues.optimizers import OPTIMIZERS, USUAL_MOMENTUM, Optimizer
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS, OutputActivation
@@ -87,6 +92,10 @@ class Experiment(ExperimentSettings):
     @property
     def normalization_row(self) -> Normalization:
         return NORMALIZATIONS[self.normalization]
+
+    @property
+    def norm_position_row(self) -> NormPosition:
+        return NORM_POSITIONS[self.norm_position]
 
     @cached_property
     def dataset_row(self) -> Dataset:

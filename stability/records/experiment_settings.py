@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from stability.catalogues.activations import ACTIVATIONS, SIREN_FREQUENCY
 from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
-from stability.catalogues.normalizations import NORMALIZATIONS
+from stability.catalogues.normalizations import NORM_POSITIONS, NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS, USUAL_EPSILON, USUAL_MOMENTUM
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
@@ -78,6 +78,13 @@ class ExperimentSettings(Record):
         "Brings each pre-activation to mean 0 and variance 1 (RMS norm: to size 1) before the "
         "activation, over the batch or over the units of a layer.", rows=NORMALIZATIONS,
         synonyms="batchnorm layernorm rmsnorm bn ln normalisation")
+    norm_position: str = setting("inside", Choice, "Network", "Position of the normalization",
+        "Before the activation or before the product, the way around each residual branch stays "
+        "free (pre-norm). After the sum it is normalized as well (post-norm), and signals and "
+        "gradients from below shrink at each block. Without residual connections the first and "
+        "the last are the same.", rows=NORM_POSITIONS,
+        synonyms="pre-norm post-norm prenorm postnorm pre-LN post-LN preactivation position",
+        has_effect=lambda e: e.normalization_row.has_gain)
     dropout: float = setting(0.0, Real, "Network", "Dropout",
         "The share of hidden units, from 0 to 0.95, that is switched off at random at each step. "
         "More of it makes every pass noisier.", low=0, high=0.95, usual=(0, 0.9),

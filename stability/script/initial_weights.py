@@ -5,7 +5,7 @@ import math
 from dataclasses import replace
 
 from stability.catalogues.draws import Draws, Layer
-from stability.engine.network import ADJUST_ROUNDS
+from stability.engine.forward_stack import ADJUST_ROUNDS
 from stability.script.parts import Parts, expression, variable
 from stability.script.sources import NotPlain
 from stability.text import exact_number

@@ -169,11 +169,28 @@ def has_blocks(parts: Parts) -> bool:
 def hidden_modules(parts: Parts, index: str) -> list[str]:
     """Return what stands between two layers, the first of which has this number."""
     e = parts.experiment
-    norm = e.normalization_row.pytorch.format(width=e.width)
-    norm = "Norm()" if norm and parts.is_rounded else norm
     phi = "Activation()" if has_own_activation(parts) else e.phi.pytorch
     dropout = f"Dropout({index})" if e.dropout else ""
-    return [module for module in (norm, phi, dropout) if module]
+    if norm_follows_blocks(parts):
+        modules = [phi, dropout]
+    elif e.norm_position_row.follows_activation:
+        modules = [phi, norm_module(parts), dropout]
+    else:
+        modules = [norm_module(parts), phi, dropout]
+    return [module for module in modules if module]
+
+
+def norm_module(parts: Parts) -> str:
+    """Return the normalization of a layer, empty where there is none."""
+    e = parts.experiment
+    norm = e.normalization_row.pytorch.format(width=e.width)
+    return "Norm()" if norm and parts.is_rounded else norm
+
+
+def norm_follows_blocks(parts: Parts) -> bool:
+    """Return True if sums of branch and shortcut are normalized: each norm is behind its block."""
+    position = parts.experiment.norm_position_row
+    return position.on_stream and has_blocks(parts) and bool(norm_module(parts))
 
 
 def layer_lines(parts: Parts) -> str:
@@ -190,7 +207,8 @@ def layer_lines(parts: Parts) -> str:
 
 def model_lines(parts: Parts) -> str:
     """Return the lines that put layers and what stands between them together."""
-    e, lines = parts.experiment, ["model = nn.Sequential(layers[0])"]
+    e, norm = parts.experiment, norm_module(parts) if norm_follows_blocks(parts) else ""
+    lines = [f"model = nn.Sequential({', '.join(filter(None, ['layers[0]', norm]))})"]
     if has_blocks(parts):
         ends = ", ".join([*hidden_modules(parts, str(e.depth - 1)), "layers[-1]"])
         lines += [*block_lines(parts), f"model.extend([{ends}])"]
@@ -217,15 +235,22 @@ def loop_header(parts: Parts, layers: str) -> str:
 def block_lines(parts: Parts) -> list[str]:
     """Return the loop that appends the residual blocks, of one layer each or of two."""
     size, modules = parts.experiment.branch_layers, hidden_modules(parts, "index")
+    norm = norm_module(parts) if norm_follows_blocks(parts) else ""
     if size == 1:
-        inner = ", ".join([*modules, "layer"])
+        block = f"Residual({', '.join([*modules, 'layer'])})"
         header = loop_header(parts, "layers[1:-1]")
-        return [f"for {header}:", f"    model.append(Residual({inner}))"]
-    inner = ", ".join([*modules, "layers[index]"])
+        return [f"for {header}:", f"    {appended(block, norm)}"]
+    inner = ", ".join(filter(None, [*modules, "layers[index]", norm]))
+    block, last = ("Residual(*block[:-1])", "block[-1]") if norm else ("Residual(*block)", "")
     return [
         f"for start in range(1, len(layers) - 1, {size}):",
         "    block = []",
         f"    for index in range(start, min(start + {size}, len(layers) - 1)):",
         f"        block += [{inner}]",
-        "    model.append(Residual(*block))",
+        f"    {appended(block, last)}",
     ]
+
+
+def appended(block: str, norm: str) -> str:
+    """Return the statement that appends a block, and the normalization behind it, if any."""
+    return f"model.extend([{block}, {norm}])" if norm else f"model.append({block})"

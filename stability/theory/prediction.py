@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from stability.catalogues.gaussian_moments import second_moment, slope_moment
+from stability.catalogues.gaussian_moments import mean_share, second_moment, slope_moment
 from stability.catalogues.scheme_entry import Scheme
 from stability.engine.training import batch_indices
 from stability.records.experiment import Experiment
@@ -79,12 +79,38 @@ def propagate_variances(
     gain = (weights * [layer.fan_in for layer in layers])[..., None]
     q = [gain[:, 0] * squares + biases[:, 0]]
     for index in range(1, e.depth):
-        h2 = second_moment(e.phi, normalized_variance(e, q[-1])) / (1 - e.dropout)
-        product = gain[:, index] * h2 + biases[:, index]
+        hidden = hidden_squares(e, q[-1])
+        product = gain[:, index] * hidden.h / (1 - e.dropout) + biases[:, index]
         if start := e.shortcuts.get(index + 1):  # the product has mean 0 whatever it is added to
-            product = e.branch_factor**2 * product + q[start - 1]
+            product = e.branch_factor**2 * product + hidden_squares(e, q[start - 1]).stream
         q.append(product)
     return np.stack(q, axis=1), weights
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenSquares:
+    """Mean squares behind a wide hidden layer, and of their derivatives by its z, arrays alike."""
+
+    h: np.ndarray  # of what the next layer multiplies, without dropout
+    stream: np.ndarray  # of what a shortcut takes along
+    h_by_z: np.ndarray
+    stream_by_z: np.ndarray
+
+
+def hidden_squares(e: Experiment, q: np.ndarray) -> HiddenSquares:
+    """Return the squares behind a hidden layer whose z has variance q."""
+    row, position, one = e.normalization_row, e.norm_position_row, np.ones_like(q)
+    if position.follows_activation:
+        h = second_moment(e.phi, q)
+        spread = h * (1 - mean_share(e.phi, q)) if row.centers else h
+        normalized = normalized_variance(e, spread)
+        slope = slope_moment(e.phi, q) * squared_slope(normalized, spread)
+        return HiddenSquares(normalized, q, slope, one)
+    u = normalized_variance(e, q)
+    u_by_z = squared_slope(u, q)
+    stream, stream_by_z = (u, u_by_z) if position.on_stream else (q, one)
+    h, h_by_u = second_moment(e.phi, u), slope_moment(e.phi, u)
+    return HiddenSquares(h, stream, h_by_u * u_by_z, stream_by_z)
 
 
 def normalized_variance(e: Experiment, q: np.ndarray) -> np.ndarray:
@@ -94,14 +120,17 @@ def normalized_variance(e: Experiment, q: np.ndarray) -> np.ndarray:
     return np.asarray(np.nan_to_num(variance(q), nan=np.inf, posinf=np.inf))
 
 
+def squared_slope(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return the square of what a normalization multiplies by, 1 where nothing is known of it."""
+    return np.where((before > 0) & (before < np.inf), after / before, 1)
+
+
 def propagate_gradient_squares(
     e: Experiment, q: np.ndarray, weight_variances: np.ndarray, last: np.ndarray
 ) -> np.ndarray:
     """Return E (batch x d(loss)/dz)^2 of one unit, `(S, L, batch)`, back from the `last` layer."""
-    u = normalized_variance(e, q[:, :-1])
-    # dh/dz squared: of phi by u, of u by z, and of what dropout lets through
-    normalization = np.where((q[:, :-1] > 0) & (q[:, :-1] < np.inf), u / q[:, :-1], 1)
-    slope = slope_moment(e.phi, u) * normalization / (1 - e.dropout)
+    hidden = hidden_squares(e, q[:, :-1])
+    by_h, by_stream = hidden.h_by_z / (1 - e.dropout), hidden.stream_by_z
     gain = (weight_variances * [layer.fan_out for layer in e.layers])[:, 1:, None]
     g = [last]
     around: dict[int, np.ndarray] = {}  # what passes around a branch, by the layer it starts at
@@ -109,9 +138,8 @@ def propagate_gradient_squares(
         sent, factor = g[-1], 1.0
         if start := e.shortcuts.get(layer):
             around[start], factor = sent, e.branch_factor**2
-        g.append(
-            slope[:, layer - 2] * gain[:, layer - 2] * factor * sent + around.pop(layer - 1, 0)
-        )
+        sent = by_h[:, layer - 2] * gain[:, layer - 2] * factor * sent
+        g.append(sent + by_stream[:, layer - 2] * around.pop(layer - 1, 0))
     return np.stack(g[::-1], axis=1)
 
 

@@ -8,7 +8,7 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.entry import Entry, catalogue
-from stability.catalogues.normalizations import NORMALIZATIONS
+from stability.catalogues.normalizations import NORM_POSITIONS, NORMALIZATIONS
 from stability.catalogues.number_formats import FORMATS, PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
@@ -28,6 +28,7 @@ CATALOGUES = (
     OUTPUT_ACTIVATIONS,
     SCHEDULES,
     BRANCH_SCALES,
+    NORM_POSITIONS,
 )
 
 

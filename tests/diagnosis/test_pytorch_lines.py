@@ -15,7 +15,7 @@ from torch import nn
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.draws import Draws
-from stability.catalogues.normalizations import NORMALIZATIONS
+from stability.catalogues.normalizations import NORM_POSITIONS, NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.scheme_needs import has_edge_of_chaos
@@ -38,7 +38,8 @@ SICK = (
     Experiment(input_scale=77.0, input_offset=0.4),
     Experiment(weight_mean=1.7, readout_gain=0.5, output_activation="softmax", warmup=1000),
     Experiment(dataset="teacher", target_scale=100.0, target_offset=-1.0),
-    Experiment(residual=True, branch_layers=2, branch_scale="learned", normalization="layer"),
+    Experiment(residual=True, branch_layers=2, branch_scale="learned", normalization="layer",
+               norm_position="after"),
 )  # fmt: skip
 
 
@@ -223,6 +224,20 @@ def test_the_line_of_branches_is_their_definition(scale, layers):
     branch = first(torch.relu(z))
     branch = second(torch.relu(branch)) if layers == 2 else branch
     assert torch.allclose(found, z + factor * branch, atol=1e-4)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("position", NORM_POSITIONS)
+def test_the_line_of_a_normalization_says_where_it_stands(position, residual):
+    e, z = Experiment(residual=residual, normalization="layer"), torch.randn(8, 5)
+    layer, norm, act = nn.Linear(5, 5), nn.LayerNorm(5), torch.tanh
+    found = execute(settings_lines(e, {"norm_position": position}), z=z, layer=layer, norm=norm,
+                    act=act)["z"]  # fmt: skip
+    branch = layer(norm(act(z)) if position == "before" else act(norm(z)))
+    if position == "after" and residual:  # z is normalized already
+        assert torch.equal(found, norm(z + layer(act(z))))
+    else:
+        assert torch.equal(found, z * residual + branch)
 
 
 @pytest.mark.parametrize("settings", [{"depth": 7}, {"width": 9}, {"depth": 1}, {"depth": 2}])

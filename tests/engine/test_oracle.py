@@ -26,7 +26,7 @@ from torch import Tensor
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS, Data
-from stability.catalogues.normalizations import NORMALIZATIONS
+from stability.catalogues.normalizations import NORM_POSITIONS, NORMALIZATIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS
 from stability.catalogues.schedules import SCHEDULES
@@ -99,12 +99,13 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "epsilon": [1e-8, 0.1],
     "schedule": list(SCHEDULES),
     "branch_layers": [1, 2],
+    "norm_position": list(NORM_POSITIONS),
     "branch_scale": list(BRANCH_SCALES),
 }
 
 
 # What residual networks alone have, with their defaults.
-OF_BRANCHES = {"branch_layers": 1, "branch_scale": "one"}
+OF_BRANCHES = {"branch_layers": 1, "branch_scale": "one", "norm_position": "inside"}
 
 
 def pairwise_cases(rows_of: dict[str, list]) -> list[dict[str, list]]:

@@ -233,6 +233,7 @@ def test_the_defaults_of_the_first_version_stand():
         branch_layers=1,
         branch_scale="one",
         normalization="none",
+        norm_position="inside",
         dropout=0.0,
         bias_std=0.0,
         output_activation="none",

@@ -255,6 +255,10 @@ def test_branches_of_he_weights_multiply_the_variance_by_one_plus_the_square_of_
         {"residual": True, "branch_scale": "root_half", "activation": "relu"},
         {"residual": True, "branch_scale": "root_depth", "branch_layers": 2, "bias_std": 0.7},
         {"residual": True, "branch_scale": "learned", "normalization": "layer"},
+        {"normalization": "layer", "residual": True, "norm_position": "after", "depth": 6},
+        {"normalization": "rms", "residual": True, "norm_position": "after", "branch_layers": 2},
+        {"normalization": "layer", "norm_position": "before", "activation": "relu", "depth": 6},
+        {"normalization": "rms", "residual": True, "norm_position": "before", "dropout": 0.3},
         {"normalization": "rms"},
         {"normalization": "rms", "residual": True, "activation": "relu"},
         {
