@@ -23,6 +23,7 @@ from stability.records.step_sampling import sampled_steps
 
 SATURATION_SLOPE = 0.005  # of the activation's largest slope: below it a unit counts as saturated
 COPY_TOLERANCE = 1e-5  # of a layer's RMS: units that differ by less everywhere count as one
+PROJECTED_EXAMPLES = 4  # of a batch, in the search for units that are copies
 # Equal bins of u from -REACH to REACH; one more bin at each end holds the values outside.
 HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 
@@ -164,12 +165,14 @@ def distinct_units(z: Tensor) -> Tensor:
     Units are copies if they differ nowhere on the batch by more than COPY_TOLERANCE. Copies have
     close projections onto any vector, so a unit whose projection has no close neighbour is
     distinct. The others are few, or copies of few: count one, remove it and its copies, repeat.
+    The vector has few entries: the more, the more units are close by chance.
     """
     rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
     units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
     random = generator(0, "normal")
-    projection = torch.randn(units.shape[-1], generator=random, dtype=torch.float32).to(units)
-    projected, order = (units @ projection).sort(dim=2)
+    entries = min(units.shape[-1], PROJECTED_EXAMPLES)
+    projection = torch.randn(entries, generator=random, dtype=torch.float32).to(units)
+    projected, order = (units[..., :entries] @ projection).sort(dim=2)
     # Projections of copies differ by no more than this, rounding included.
     near = projected.diff(dim=2) <= 2 * COPY_TOLERANCE * projection.abs().sum()
     alone = ~(F.pad(near, (1, 0)) | F.pad(near, (0, 1)))

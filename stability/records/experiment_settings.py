@@ -56,7 +56,7 @@ class ExperimentSettings(Record):
         "up.", low=1, high=101, usual=(2, 60), main=True, synonyms="layers L number deep")
     width: int = setting(64, Integer, "Network", "Width",
         "The number of units in each hidden layer. The wider, the closer a network comes to what "
-        "theory predicts, and the longer a step takes.", low=2, high=512, usual=(8, 128), log=True,
+        "theory predicts, and the longer a step takes.", low=2, high=1024, usual=(8, 128), log=True,
         main=True, synonyms="units neurons hidden size fan_in fan_out")
     residual: bool = setting(False, Flag, "Network", "Residual connections",
         "Adds the input of each hidden layer to its output. Signal and gradient have a way around "
@@ -207,7 +207,7 @@ class ExperimentSettings(Record):
         synonyms="batch size minibatch bs")
     steps: int = setting(300, Integer, "Training", "Steps",
         "The number of updates of the weights. An epoch is samples / batch of them: 16 by default.",
-        low=1, high=5000, usual=(10, 1000), log=True,
+        low=1, high=20000, usual=(10, 1000), log=True,
         synonyms="epochs iterations updates length duration")
     clip: float = setting(0.0, Real, "Training", "Gradient clipping",
         "The largest gradient norm that a step may use; a longer gradient is shortened to it. A "

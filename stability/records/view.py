@@ -76,7 +76,7 @@ ANSWER_LABELS = {"": "Not yet", "shown": "Shown without one"} | {
     str(number): f"Option {number}" for number in range(1, MOST_OPTIONS + 1)
 }
 FORMAT_LABELS = {"": "That of the run"} | {key: row.label for key, row in FORMATS.items()}
-NEWEST_STEP = 5000  # the most steps that a run can have: stands for the newest measurement
+NEWEST_STEP = 20000  # the most steps that a run can have: stands for the newest measurement
 LOSS_AXES = {"": "Linear", "log": "Log"}
 HEAT_MAP_QUANTITIES = {
     "signal": "Signal",

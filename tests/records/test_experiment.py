@@ -17,11 +17,11 @@ from stability.text import exact_number
 KNOBS = Experiment.knobs()
 PROMISED = {
     "depth": (1, 101),
-    "width": (2, 512),
+    "width": (2, 1024),
     "features": (1, 1024),
     "samples": (64, 4096),
     "batch": (1, 1024),
-    "steps": (1, 5000),
+    "steps": (1, 20000),
     "replicates": (1, 16),
 }
 

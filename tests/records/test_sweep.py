@@ -128,7 +128,7 @@ def test_another_setting_on_an_axis_brings_its_usual_range_unless_the_link_has_o
     assert Sweep.from_query({"schemes": "normal"})[0].x_range == (0.01, 1.0)
     assert Sweep.from_query({"schemes": "scaled_normal:2"})[0].x_range == (0.5, 3.0)
     sweep, notes = Sweep.from_query({"x": "width", "x_range": "1,99999"})
-    assert sweep.x_range == (2, 512)
+    assert sweep.x_range == (2, 1024)
     assert len(notes) == 1
 
 
