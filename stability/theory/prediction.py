@@ -15,6 +15,7 @@ from stability.catalogues.gaussian_moments import mean_share, second_moment, slo
 from stability.catalogues.scheme_entry import Scheme
 from stability.engine.training import batch_indices
 from stability.records.experiment import Experiment
+from stability.theory.shifted_weights import shifted_squares
 
 SOFTMAX_LOG_Q = np.linspace(-12, 14, 53)  # the softmax is flat below this table and hard above it
 MONTE_CARLO_SAMPLES = 4096  # a mean of numbers in [0, 1] is known to 1/128 at worst
@@ -44,16 +45,12 @@ def predict(experiment: Experiment) -> Prediction:
     e, widths = experiment, tuple(layer.fan_out for layer in experiment.layers)
     signal, gradient = np.full((2, len(e.schemes), e.depth), np.nan)
     bands = np.full((2, len(e.schemes), 2, e.depth), np.nan)
-    known = bool(e.normalization_row.variance) and not e.weight_mean
+    known = bool(e.normalization_row.variance) and (not e.weight_mean or is_unbranched(e))
     covered = [index for index, row in enumerate(e.scheme_rows) if known and row.variance]
     if covered:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite
-            squares, y = first_batch_squares(e)
             rows = [e.scheme_rows[index] for index in covered]
-            q, weight_variances = propagate_variances(e, rows, squares)
-            last = output_gradient_squares(e, q[:, -1], y)
-            last = last if not e.output_row.pytorch else np.full_like(last, np.nan)
-            g = propagate_gradient_squares(e, q, weight_variances, last)
+            q, g = expected_squares(e, rows)
             signal[covered], gradient[covered] = np.sqrt(q.mean(axis=2)), np.sqrt(g.mean(axis=2))
     for index in covered:
         if has_band(e, e.scheme_rows[index]):
@@ -61,12 +58,28 @@ def predict(experiment: Experiment) -> Prediction:
     return Prediction(e, signal, gradient, bands[0], bands[1], tuple(missing_prediction_notes(e)))
 
 
-def first_batch_squares(e: Experiment) -> tuple[np.ndarray, np.ndarray]:
-    """Return each example's mean square over its features, and its target, `(batch,)` each."""
+def is_unbranched(e: Experiment) -> bool:
+    """Return True for layers that follow each other with nothing but the activation between."""
+    return not (e.residual or e.dropout or e.normalization_row.has_gain)
+
+
+def expected_squares(e: Experiment, rows: Sequence[Scheme]) -> tuple[np.ndarray, np.ndarray]:
+    """Return E z^2 and E (batch x d(loss)/dz)^2, `(S, L, batch)` each; NaN what is not known."""
+    x, y = first_examples(e)
+    if e.weight_mean:
+        q = shifted_squares(e, rows, x)
+        return q, np.full_like(q, np.nan)
+    q, weight_variances = propagate_variances(e, rows, np.square(x).mean(axis=1))
+    last = output_gradient_squares(e, q[:, -1], y)
+    last = last if not e.output_row.pytorch else np.full_like(last, np.nan)
+    return q, propagate_gradient_squares(e, q, weight_variances, last)
+
+
+def first_examples(e: Experiment) -> tuple[np.ndarray, np.ndarray]:
+    """Return the inputs of the first batch `(batch, features)` and its targets `(batch,)`."""
     data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
     batch = next(batch_indices(e))
-    squares = data.x[batch].double().square().mean(dim=1).numpy()
-    return squares, data.y[batch].double().numpy().reshape(len(batch))
+    return data.x[batch].double().numpy(), data.y[batch].double().numpy().reshape(len(batch))
 
 
 def propagate_variances(
@@ -170,9 +183,8 @@ def has_band(e: Experiment, row: Scheme) -> bool:
     """True if the law of the spread is known: Gaussian weights, phi straight but for 0."""
     straight = e.phi.corners is not None and all(at == 0 for at, _ in e.phi.corners)
     silent = not any(row.bias_variance(layer) for layer in e.layers)
-    plain = not (e.normalization_row.has_gain or e.dropout or e.residual)
     gaussian = row.distribution == "normal" and not row.weights
-    return straight and silent and plain and gaussian
+    return straight and silent and is_unbranched(e) and gaussian and not e.weight_mean
 
 
 @lru_cache(maxsize=64)
@@ -209,7 +221,11 @@ def missing_prediction_notes(e: Experiment) -> list[str]:
         what = f"a {e.output_row.label} at the output"
         return [f"No prediction of gradients with {what}: what the loss sends back is unknown."]
     if e.weight_mean:
-        return ["No prediction with weights that are not drawn around 0: all units shift together."]
+        which = "weights that are not drawn around 0"
+        if not is_unbranched(e):
+            return [f"No prediction with {which} but of plain layers: all units shift together."]
+        why = "they come back along the direction in which all units shift"
+        return [f"No prediction of gradients with {which}: {why}."]
     absent = ", ".join(row.title for row in e.scheme_rows if not row.variance)
     why = "the weights are not drawn one by one from one distribution"
     return [f"No prediction for {absent}: {why}."] if absent else []

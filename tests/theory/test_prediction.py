@@ -159,6 +159,21 @@ def test_every_scheme_is_compared_or_known_to_have_no_prediction():
     assert not compared & set(ABSENT)
 
 
+@pytest.mark.parametrize(("mean", "dataset"), [(0.3, "teacher"), (1.732, "blobs")])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_signals_of_weights_with_a_mean_are_those_of_the_common_part(activation, mean, dataset):
+    """Gradients are not predicted: they come back along the direction that all units share."""
+    schemes = ("lecun_normal", "uniform:0.1", "sparse:40", "pytorch")
+    settings = {"activation": activation, "weight_mean": mean, "dataset": dataset, "bias_std": 0.2}
+    e = Experiment(schemes=schemes, **WIDE | settings | {"seed": 81})
+    with np.errstate(invalid="ignore"):
+        signal, gradient = ratios_of(e, 2)
+    layers = np.arange(1, e.depth + 1)
+    assert (abs(signal.mean(axis=1) - 1) <= allowed_error(signal, BIAS * layers)).all()
+    assert np.isnan(gradient).all()
+    assert "No prediction of gradients" in predict(e).notes[0]
+
+
 @pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_wide_random_networks_have_the_predicted_signals_and_gradients(activation, residual):
@@ -202,9 +217,10 @@ def test_a_gain_of_the_readout_is_predicted_and_a_mean_of_the_weights_is_said_no
     zero = predict(Experiment(schemes=schemes[:3], **WIDE | {"readout_gain": 0.0}))
     assert (zero.signal[:, -1] == 0).all()
     assert (zero.signal_gradient[:, 0] == 0).all()
-    shifted = predict(Experiment(schemes=schemes, **WIDE | {"weight_mean": 1.0}))
+    branched = WIDE | {"weight_mean": 1.0, "residual": True}
+    shifted = predict(Experiment(schemes=schemes, **branched))
     assert np.isnan(shifted.signal).all()
-    assert "not drawn around 0" in shifted.notes[0]
+    assert "No prediction with weights that are not drawn around 0" in shifted.notes[0]
     behind, plain = (
         predict(Experiment(schemes=schemes, **WIDE | {"output_activation": key}))
         for key in ("softmax", "none")
