@@ -39,6 +39,7 @@ ROWS = {  # of settings that cycle, each with another period
     "depth": [5, 4, 5, 2, 1, 6, 5, 4, 5, 6, 3],
     "output_activation": ["none", "none", "none", "none", *OUTPUT_ACTIVATIONS],
     "weight_mean": [0.0, 0.0, 0.0, 0.2],
+    "first_gain": [1.0, 1.0, 1.0, 1.5],
     "readout_gain": [1.0, 1.0, 0.5, 1.0, 0.0],
     "warmup": [0, 0, 5, 0, 30],
     "momentum": [0.9, 0.9, 0.9, 0.5],

@@ -96,6 +96,7 @@ CHANGES = (
     setting_change("no weight decay", weight_decay=0.0),
     Change("small readout", lambda e: {"readout_gain": float(f"{0.1 * e.readout_gain:.1e}")}),
     setting_change("plain readout", readout_gain=1.0),
+    setting_change("plain first layer", first_gain=1.0),
     *(setting_change(fault.key, **fault.repair) for fault in FAULTS),
     Change("batch", lambda e: {"batch": min(64, e.samples)}),
     Change("steps", lambda e: {"steps": 3 * e.steps}),

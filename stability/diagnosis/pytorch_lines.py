@@ -125,6 +125,11 @@ def weight_mean_line(e: Experiment, after: Experiment) -> str:
     return f"{line}  # torch.randn is centred, torch.rand is not"
 
 
+def first_gain_line(e: Experiment, after: Experiment) -> str:
+    """Return the line that scales the first layer, drawn as the other layers are."""
+    return f"layers[0].weight.data *= {exact_number(after.first_gain)}  # the first layer"
+
+
 def readout_line(e: Experiment, after: Experiment) -> str:
     """Return the line that scales the readout, drawn as the other layers are."""
     return f"layers[-1].weight.data *= {exact_number(after.readout_gain)}  # the readout"
@@ -204,6 +209,7 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "bias_std": lambda e, after: bias_line(after.bias_std),
     "output_activation": output_line,
     "weight_mean": weight_mean_line,
+    "first_gain": first_gain_line,
     "readout_gain": readout_line,
     "optimizer": optimizer_lines,
     "learning_rate": optimizer_lines,

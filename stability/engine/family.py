@@ -15,8 +15,8 @@ from stability.text import join_words
 
 # The settings in which experiments of a family may differ: each network of a stack has its own.
 PER_NETWORK = frozenset(
-    {"schemes", "bias_std", "weight_mean", "readout_gain", "learning_rate", "warmup", "schedule",
-     "epsilon", "weight_decay", "clip"}
+    {"schemes", "bias_std", "weight_mean", "first_gain", "readout_gain", "learning_rate", "warmup",
+     "schedule", "epsilon", "weight_decay", "clip"}
 )  # fmt: skip
 RATES = "learning_rate", "weight_decay", "clip", "epsilon"  # that a step of training needs
 SWITCHES = "weight_decay", "clip"  # 0 turns them off, for all networks of a stack or for none

@@ -155,6 +155,11 @@ class Experiment(ExperimentSettings):
         """The number N of networks that train at once: schemes times replicates."""
         return len(self.schemes) * self.replicates
 
+    def gain_of(self, index: int) -> float:
+        """Return the factor on the first weights of a layer, counted from 1."""
+        first = self.first_gain if index == 1 else 1.0
+        return first * self.readout_gain if index == self.depth else first
+
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The weight layers, first to last, as schemes take them."""
@@ -170,7 +175,7 @@ class Experiment(ExperimentSettings):
                 self.bias_std,
                 self.residual,
                 self.weight_mean,
-                self.readout_gain if index == self.depth else 1.0,
+                self.gain_of(index),
                 not self.residual or index in (1, *self.shortcuts, self.depth),
             )
             for index, (fan_in, fan_out) in enumerate(pairwise([inputs, *hidden, outputs]), start=1)

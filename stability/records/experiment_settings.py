@@ -103,6 +103,10 @@ class ExperimentSettings(Record):
         "same, and signals grow by about the width at each layer.",
         low=-100, high=100, usual=(0, 2),
         synonyms="rand randn positive weights uniform 0 1 not zero-mean mean shift")
+    first_gain: float = setting(1.0, Real, "Network", "Gain of the first layer",
+        "A factor on the first weights of layer 1. As inputs do that are not of size 1, it sets "
+        "the size of the signal with which the hidden layers begin.",
+        low=0, high=1000, usual=(0.1, 10), synonyms="input layer scale first layer weights std")
     readout_gain: float = setting(1.0, Real, "Network", "Gain of the readout",
         "A factor on the first weights of the last layer. A smaller one makes the first outputs "
         "smaller, and with them the first loss, down to that of guessing at 0.",

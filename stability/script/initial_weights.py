@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from stability.catalogues.draws import Draws, Layer
 from stability.engine.forward_stack import ADJUST_ROUNDS
+from stability.records.experiment import Experiment
 from stability.script.parts import Parts, expression, variable
 from stability.script.sources import NotPlain
 from stability.text import exact_number
@@ -52,7 +53,7 @@ def weight_lines(parts: Parts) -> str:
 
 
 def weight_copy_lines(parts: Parts, weights: str, shifts: bool = False) -> list[str]:
-    """Return the lines that copy weights into the layer, with the gain of the last one.
+    """Return the lines that copy weights into the layer, with the gains of the first and the last.
 
     With `shifts` they are shifted by the mean of the weights, too.
     """
@@ -60,12 +61,17 @@ def weight_copy_lines(parts: Parts, weights: str, shifts: bool = False) -> list[
     if shifts and e.weight_mean:
         size = "weight.square().mean().sqrt()"
         lines.append(f"weight = weight + {exact_number(e.weight_mean)} * {size}")
-    if e.readout_gain != 1:
-        gain = f"    weight = {exact_number(e.readout_gain)} * weight"
-        lines += ["if layer is layers[-1]:", gain]
+    for end, gain in end_gains(e).items():
+        lines += [f"if layer is {end}:", f"    weight = {exact_number(gain)} * weight"]
     if len(lines) == 1:
         return copy_lines("weight", weights)
     return [*lines, "layer.weight.data.copy_(weight)"]
+
+
+def end_gains(e: Experiment) -> dict[str, float]:
+    """Return the factors on the weights of the first and the last layer, by how these are named."""
+    gains = {"layers[0]": e.first_gain, "layers[-1]": e.readout_gain}
+    return {end: gain for end, gain in gains.items() if gain != 1}
 
 
 def weight_comment(parts: Parts) -> str:
@@ -73,7 +79,7 @@ def weight_comment(parts: Parts) -> str:
     e, row = parts.experiment, parts.row
     first, *others = row.pytorch_lines(e.layers[len(e.layers) // 2]).splitlines()
     is_plain = first.startswith("nn.init") and len(others) == 1
-    is_alike = is_plain and row.variance and e.readout_gain == 1 and not e.weight_mean
+    is_alike = is_plain and row.variance and not end_gains(e) and not e.weight_mean
     return f"# {row.source}" + (f"; the same as\n# {first}" if is_alike else "")
 
 
@@ -137,7 +143,8 @@ def adjust_lines(parts: Parts) -> list[str]:
     if not parts.row.adjust:
         return []
     adjust = parts.definitions.function(parts.row.adjust)
-    gain = exact_number(e.readout_gain)
-    over_gain = "" if gain == "1" else f" / ({gain} if layer is layers[-1] else 1)"
+    over_gain = "".join(
+        f" / ({exact_number(gain)} if layer is {end} else 1)" for end, gain in end_gains(e).items()
+    )
     blocks = WHOLE_BLOCKS if all(layer.ends_branch for layer in e.layers) else PARTS_OF_BLOCKS
     return [LSUV.format(rounds=ADJUST_ROUNDS, adjust=adjust, over_gain=over_gain, **blocks)]

@@ -33,7 +33,8 @@ def family(index: int, **settings) -> Family:
     return Family(
         tuple(
             replace(base, schemes=scheme, learning_rate=rate, bias_std=bias,
-                    weight_mean=bias, readout_gain=rate, warmup=int(10 * rate), epsilon=rate / 100,
+                    weight_mean=bias, readout_gain=rate,
+                    first_gain=bias + 0.5, warmup=int(10 * rate), epsilon=rate / 100,
                     schedule="cosine" if bias else "constant",
                     clip=factor * base.clip, weight_decay=factor * base.weight_decay)
             for scheme, rate, factor, bias in rows

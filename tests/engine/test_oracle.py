@@ -93,6 +93,7 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "periods": [2, 5],
     "weight_mean": [0.0, 0.4],
     "output_activation": list(OUTPUT_ACTIVATIONS),
+    "first_gain": [1.0, 3.0],
     "readout_gain": [1.0, 0.1, 0.0],
     "warmup": [0, 2, 3],
     "momentum": [0.9, 0.5, 0.0],

@@ -238,6 +238,7 @@ def test_the_defaults_of_the_first_version_stand():
         bias_std=0.0,
         output_activation="none",
         weight_mean=0.0,
+        first_gain=1.0,
         readout_gain=1.0,
         dataset="blobs",
         features=32,

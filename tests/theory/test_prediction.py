@@ -211,9 +211,16 @@ def test_inputs_of_any_scale_and_mean_are_predicted(activation):
     agree(ratios_of(Experiment(schemes=schemes, **WIDE | data), 2))
 
 
-def test_a_gain_of_the_readout_is_predicted_and_a_mean_of_the_weights_is_said_not_to_be():
+def test_gains_of_the_ends_are_predicted_and_a_mean_of_the_weights_is_said_not_to_be():
     schemes = "he_normal", "xavier_uniform", "orthogonal", "pytorch"
-    agree(ratios_of(Experiment(schemes=schemes, **WIDE | {"readout_gain": 0.2, "seed": 60}), 2))
+    agree(
+        ratios_of(
+            Experiment(
+                schemes=schemes, **WIDE | {"readout_gain": 0.2, "first_gain": 1.5, "seed": 60}
+            ),
+            2,
+        )
+    )
     zero = predict(Experiment(schemes=schemes[:3], **WIDE | {"readout_gain": 0.0}))
     assert (zero.signal[:, -1] == 0).all()
     assert (zero.signal_gradient[:, 0] == 0).all()
