@@ -50,6 +50,7 @@ def ranked_changes(e: Experiment, scheme: str) -> tuple[tuple[str, Remedy], ...]
     return tuple(sorted(changes, key=lambda change: promise.get(change[0], -1.0), reverse=True))
 
 
+@lru_cache(maxsize=128)
 def indicators_at_start(e: Experiment) -> list[Indicators]:
     """Return the indicators of all schemes at step 0."""
     return scheme_indicators(e, first_measurement(replace(e, **AFTER_FIRST_STEP)))

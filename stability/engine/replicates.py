@@ -39,6 +39,8 @@ def worst_replicate(values: np.ndarray, axis: int = 1) -> np.ndarray:
 
 def median_or_worst(values: np.ndarray, axis: int = 1) -> np.ndarray:
     """Return the median of the finite values; if there are none, inf or NaN, the worst."""
+    if values.shape[axis] == 1:  # a replicate alone is both
+        return np.asarray(values.take(0, axis))
     any_finite = np.isfinite(values).any(axis=axis)
     return np.where(any_finite, median_of_finite(values, axis), worst_replicate(values, axis))
 
