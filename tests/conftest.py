@@ -2,8 +2,14 @@
 no cache, Hypothesis without a clock, and a browser on a server of their own.
 """
 
+import gc
+import json
 import os
+from collections import Counter
 from collections.abc import Iterator
+from functools import partialmethod
+from pathlib import Path
+from shutil import rmtree
 
 import pytest
 import torch
@@ -12,11 +18,14 @@ from hypothesis import settings
 from local_server import CHROMIUM_ARGS, Server, chromium, served
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from stability.cells.outcome_cache import CACHE_OF_CELLS
+
 PATIENCE = (
     60_000  # milliseconds until something is called missing; nothing waits so long on purpose
 )
 WIDE = {"width": 1400, "height": 1000}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
+SECONDS = Path(__file__).with_name("seconds.json")  # what each file took when it was measured
 EYES = f"""
 window.views = {VIEWS_JS};
 window.rows = {ROWS_JS};
@@ -26,6 +35,8 @@ window.newest = () => Math.max(-1, ...(rows('bands') ?? []).map((row) => row.ste
 torch.set_num_threads(1)
 os.environ["STABILITY_CACHE"] = "off"  # no test finds what another one, or its user, has computed
 expect.set_options(timeout=PATIENCE)
+# At every frame, as is usual, looking takes the browser more than what is waited for.
+Page.wait_for_function = partialmethod(Page.wait_for_function, polling=100)
 settings.register_profile("local", deadline=None)
 settings.register_profile(
     "ci", deadline=None, derandomize=True
@@ -35,33 +46,100 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 def pytest_addoption(parser):
     parser.addoption("--update-docs", action="store_true", help="make the picture in docs/ anew")
+    parser.addoption("--update-seconds", action="store_true", help="write tests/seconds.json anew")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):  # in the process that hears of all tests
+        config.pluginmanager.register(Reports(config))
+
+
+def pytest_collection_finish():
+    """No full collection of garbage looks through all modules and tests again, as on the page."""
+    gc.collect()
+    gc.freeze()
+
+
+class Reports:
+    """Names a failing test at once, and adds up how long the tests of each file take."""
+
+    def __init__(self, config: pytest.Config):
+        self.config, self.seconds = config, Counter()
+
+    def pytest_runtest_logreport(self, report):
+        self.seconds[report.nodeid.partition("::")[0]] += report.duration
+        if report.failed:
+            writer = self.config.get_terminal_writer()
+            writer.line(f"\nFAILED {report.nodeid} ({report.when})", red=True)
+
+    def pytest_sessionfinish(self):
+        if self.config.getoption("--update-seconds"):
+            found = {name: round(seconds, 1) for name, seconds in self.seconds.items()}
+            table = json.loads(SECONDS.read_text(encoding="utf-8")) | found
+            text = json.dumps(table, indent=1, sort_keys=True)
+            SECONDS.write_text(f"{text}\n", encoding="utf-8")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The slowest file first, so that none is left for the end; a new file before all others."""
+    seconds = json.loads(SECONDS.read_text(encoding="utf-8"))
+    items.sort(key=lambda item: -seconds.get(item.nodeid.partition("::")[0], float("inf")))
+
+
+@pytest.fixture
+def shared_maps(tmp_path_factory, monkeypatch) -> Iterator[None]:
+    """Each cell of the course's maps is trained once for all files of this session."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    monkeypatch.setenv("STABILITY_CACHE", str(folder / "maps.sqlite"))
+    yield
+    CACHE_OF_CELLS.close()
+
+
+@pytest.fixture(scope="session")
+def one_server() -> Iterator[Server]:
+    """The server of all files: tests that must not meet train with seeds of their own."""
     with served() as server:
         yield server
-        assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def server(one_server: Server) -> Iterator[Server]:
+    yield one_server
+    assert "Traceback" not in one_server.log.read_text()
+
+
+@pytest.fixture(scope="session")
+def browser_profile(tmp_path_factory) -> Path:
+    """A folder where the browser of each file finds the page's scripts as it compiled them before.
+
+    Reading them anew would take most of the time of a test.
+    """
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture(scope="module")
+def visitor(browser_profile: Path, server: Server) -> Iterator[BrowserContext]:
+    """One person's browser, where nobody has been before; its pages share a cache."""
     path = chromium()
     assert path, "no Chromium: name one in the environment as CHROMIUM"
+    rmtree(browser_profile / "Default" / "Local Storage", ignore_errors=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
+        context = playwright.chromium.launch_persistent_context(
+            browser_profile, executable_path=path, args=CHROMIUM_ARGS,
+            viewport=WIDE, color_scheme="light", permissions=CLIPBOARD,
+        )  # fmt: skip
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(EYES)
+        yield context
+        context.close()
 
 
-@pytest.fixture(scope="module")
-def visitor(browser: Browser, server: Server) -> Iterator[BrowserContext]:
-    """One person's browser; its pages share a cache, so that only the first one is slow."""
-    context = browser.new_context(viewport=WIDE, color_scheme="light", permissions=CLIPBOARD)
-    context.set_default_timeout(PATIENCE)
-    context.add_init_script(EYES)
-    yield context
-    context.close()
+@pytest.fixture
+def browser(visitor: BrowserContext) -> Browser:
+    """The visitor's browser, in which a context of its own is another person's."""
+    return visitor.browser
 
 
 @pytest.fixture

@@ -4,6 +4,12 @@ pytest]`.
 Makes a virtual environment with what the two requirements files pin, makes sure of a browser, and
 runs lint, doctests, unit, page, browser and load tests. Nothing is skipped: what cannot be had is a
 failure.
+
+Two processes share the tests. Whichever is free takes the next file, and the slowest files come
+first, so that both end together. How slow a file is stands in seconds.json, which
+`python tests/run.py --update-seconds` writes anew; a file that is not in it comes first. Whole
+files, not single tests, are shared out, as what a file trains once for all its tests would else be
+trained in both processes. The type checker, a single process, works beside them and is read last.
 """
 
 import hashlib
@@ -18,27 +24,8 @@ from local_server import CHROMIUMS, ROOT, chromium
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 REQUIREMENTS = ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"
-SLOWEST_FIRST = [
-    "page/test_browser.py",
-    "engine/test_oracle.py",
-    "page/test_accessibility.py",
-    "page/test_screenshots.py",
-    "page/test_course_walk.py",
-    "page/test_page.py",
-    "page/test_course.py",
-    "page/test_journeys.py",
-    "page/test_interaction.py",
-    "course/test_lessons.py",
-    "charts/test_charts.py",
-    "engine/test_training.py",
-    "diagnosis/test_verdicts.py",
-    "theory/test_prediction.py",
-    "engine/test_runs.py",
-    "engine/test_formats.py",
-    "frames/test_frames.py",
-]
-# Two processes, each file in one: its fixtures are made once. In this order, not by how many tests
-# are in a file.
+# Two processes, each file in one: its fixtures are made once. conftest.py puts the slowest files
+# first, by the table seconds.json; without the last option xdist would put them into its own order.
 SIDE_BY_SIDE = "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"
 
 
@@ -46,13 +33,18 @@ def main(arguments: list[str]) -> int:
     prepare()
     # One thread for each process, as on the page: tests, server and browser share the cores.
     os.environ.update(CHROMIUM=browser(), OMP_NUM_THREADS="1")
+    types = subprocess.Popen(
+        [str(PYTHON), "-m", "mypy"], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
     checks = (
         ["ruff", "check"],
         ["ruff", "format", "--check"],
-        ["mypy"],
-        ["pytest", *SIDE_BY_SIDE, *arguments, *default_paths(arguments)],
+        ["pytest", *SIDE_BY_SIDE, *arguments],
     )
     failed = [" ".join(check[:2]) for check in checks if run(str(PYTHON), "-m", *check)]
+    print("$ mypy", types.communicate()[0], sep="\n", flush=True)
+    failed += ["mypy"] if types.returncode else []
     print("failed: " + ", ".join(failed) if failed else "all checks passed", flush=True)
     return bool(failed)
 
@@ -105,18 +97,6 @@ def playwrights_own() -> str:
             f"no browser: install one of {', '.join(CHROMIUMS)}, or name one in CHROMIUM"
         )
     return path
-
-
-def default_paths(arguments: list[str]) -> list[str]:
-    """All tests, unless the arguments name files of their own."""
-    if any(".py" in argument for argument in arguments):
-        return []
-    tests = ROOT / "tests"
-    names = {str(path.relative_to(tests)) for path in tests.rglob("test_*.py")}
-    return [
-        *(f"tests/{name}" for name in [*SLOWEST_FIRST, *sorted(names - set(SLOWEST_FIRST))]),
-        "stability",
-    ]
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ def case(index: int) -> Experiment:
 CASES = [case(index) for index in range(30)]
 
 
+@cache
 def program(e: Experiment, change: float = 0.0) -> str:
     """The program of an experiment's scheme; with weights changed by a part of the largest."""
     text = script.pytorch(e, e.schemes[0])

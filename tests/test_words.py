@@ -4,8 +4,7 @@ import ast
 from collections import defaultdict
 from itertools import chain
 
-import pytest
-from test_layers import FILES, MODULES, module_of, package_of, relative, tree
+from test_layers import FILES, MODULES, module_of, nodes, package_of, relative, tree
 
 # Names that mean the same in two packages, or so much to a reader that both deserve them.
 # The public Run adds verdicts to the engine's; an Outcome is that of a cell, or of a tried remedy.
@@ -45,30 +44,34 @@ def test_few_names_are_defined_in_two_packages():
     assert found.keys() == SHARED_NAMES, found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_a_module_is_not_named_like_what_it_defines(path):
-    assert path.stem not in names_of(path)
+def test_a_module_is_not_named_like_what_it_defines():
+    assert not [relative(path) for path in MODULES if path.stem in names_of(path)]
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_a_docstring_says_what_is_returned_or_done(path):
-    for node in ast.walk(tree(path)):
+def test_a_docstring_says_what_is_returned_or_done():
+    for path, node in nodes():
         if isinstance(node, (ast.Module, *DEFINITIONS)) and (words := ast.get_docstring(node)):
             first = words.split()[0].rstrip(",.:;")
             name = getattr(node, "name", path.stem)
             assert first not in {"What", "Of", "Where", "Whether"}, f"{name}: {words}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_names_are_words_that_the_field_knows(path):
+def test_names_are_words_that_the_field_knows():
+    found = {(relative(path), name) for path in FILES for name in names_in(path)}
+    assert not [(path, name) for path, name in found if name in UNKNOWN_WORDS]
+
+
+def names_in(path) -> set[str]:
+    """All names that a file defines or uses."""
     nodes = list(ast.walk(tree(path)))
-    names = chain(
-        (node.name for node in nodes if isinstance(node, DEFINITIONS)),
-        (node.id for node in nodes if isinstance(node, ast.Name)),
-        (node.arg for node in nodes if isinstance(node, ast.arg)),
-        (node.attr for node in nodes if isinstance(node, ast.Attribute)),
+    return set(
+        chain(
+            (node.name for node in nodes if isinstance(node, DEFINITIONS)),
+            (node.id for node in nodes if isinstance(node, ast.Name)),
+            (node.arg for node in nodes if isinstance(node, ast.arg)),
+            (node.attr for node in nodes if isinstance(node, ast.Attribute)),
+        )
     )
-    assert not UNKNOWN_WORDS & set(names)
 
 
 def test_every_public_function_has_its_docstring():

@@ -13,7 +13,6 @@ from stability.cells.outcome import Outcome
 from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.family import Family
 from stability.engine.runs import Run
-from stability.engine.training import measure
 from stability.records.experiment import Experiment
 from stability.records.map_quantities import QUANTITIES
 from stability.records.sweep import FIRST_BASE, Sweep
@@ -56,7 +55,8 @@ def test_a_cell_is_what_its_experiment_comes_to_when_it_is_measured_alone(sweep)
     for cell in cells:
         e, found = sweep.experiment_at(cell.x, cell.y), cell.outcome
         assert cell.experiment == e
-        seen = list(measure(e))
+        run = Run(e).train()
+        seen = run.measurements
         guessing, last = e.dataset_row.guessing_loss, max(0, e.depth - 2)
         for r in range(e.replicates):
             loss = seen[-1].test_loss[0, r] / guessing
@@ -72,7 +72,7 @@ def test_a_cell_is_what_its_experiment_comes_to_when_it_is_measured_alone(sweep)
                 ratios = np.log10([gradient[0] / gradient[last], signal[last] / signal[0]])
             np.testing.assert_allclose([found.gradient_ratio[r], found.signal_ratio[r]], ratios,
                                        rtol=1e-9, atol=1e-12)  # fmt: skip
-        assert found.verdict == current_verdicts(Run(e).train(), e.steps + 1)[0].word
+        assert found.verdict == current_verdicts(run, e.steps + 1)[0].word
         value = found.value(sweep.quantity)
         np.testing.assert_equal(cell.value, value)
         np.testing.assert_allclose(value, np.mean(getattr(found, sweep.quantity)))

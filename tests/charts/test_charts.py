@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import altair as alt
 import pyarrow as pa
@@ -71,6 +71,10 @@ class Case:
     arguments: tuple
     make_tables: Callable[[], dict[str, pa.Table]]
 
+    @cached_property
+    def tables(self) -> dict[str, pa.Table]:
+        return self.make_tables()
+
     def chart(self) -> alt.VConcatChart:
         return getattr(charts, f"{self.name}_chart")(*self.arguments)
 
@@ -115,9 +119,12 @@ def run_cases(key: str) -> list[Case]:
 
 def product_cases(product: Product) -> list[Case]:
     """All charts of a product."""
-    norms = list(log10_norms_by_factor(product))
+
+    def norms() -> list:
+        return list(log10_norms_by_factor(product))
+
     return [
-        Case("product", (product,), lambda: frames.product_tables(product, norms)),
+        Case("product", (product,), lambda: frames.product_tables(product, norms())),
         Case("exponent", (product,), lambda: frames.exponent_tables(product)),
         Case("healing", (product,), lambda: frames.healing_tables(product)),
         Case("bound", (product,), lambda: frames.bound_tables(product)),
@@ -129,10 +136,13 @@ def map_cases(quantity: str) -> list[Case]:
     sweep = small_sweep(quantity=quantity, steps=30, learning_rate=0.1, replicates=2)
     if quantity == "learns":
         sweep = small_sweep(x="learning_rate", x_range=(0.01, 100.0), quantity=quantity)
-    cells = computed(sweep.with_any_quantity())
+
+    def cells() -> list:
+        return computed(sweep.with_any_quantity())
+
     return [
-        Case("map", (sweep,), lambda: frames.map_tables(sweep, cells)),
-        Case("cut", (sweep, 1, 1), lambda: frames.cut_tables(sweep, cells, 1, 1)),
+        Case("map", (sweep,), lambda: frames.map_tables(sweep, cells())),
+        Case("cut", (sweep, 1, 1), lambda: frames.cut_tables(sweep, cells(), 1, 1)),
     ]
 
 
@@ -161,7 +171,7 @@ def test_every_chart_that_the_package_hands_on_is_tested_here():
 
 
 def test_the_named_data_of_a_chart_are_those_that_frames_make_and_hold_every_field_it_uses(case):
-    given, asked = case.make_tables(), defaultdict(set)
+    given, asked = case.tables, defaultdict(set)
     for unit, data in units(case.spec()):
         for source in (one["from"] for one in unit["transform"] if "lookup" in one):
             asked[source["data"]["name"]] |= {source["key"], *source["fields"]}
@@ -244,7 +254,7 @@ FIRST_OF_EACH_NAME = list({case.name: name for name, case in reversed(CASES.item
 @pytest.mark.parametrize("name", FIRST_OF_EACH_NAME)
 def test_a_chart_with_data_is_complete_and_leaves_the_original_as_it_was(name):
     case = CASES[name]
-    plain, tables = case.chart(), case.make_tables()
+    plain, tables = case.chart(), case.tables
     before = plain.to_dict(validate=False)
     complete = charts.with_data(plain, tables).to_dict()
     assert before == plain.to_dict(validate=False)
@@ -267,7 +277,7 @@ def test_a_chart_with_data_is_complete_and_leaves_the_original_as_it_was(name):
 @pytest.mark.parametrize("name", FIRST_OF_EACH_NAME)
 def test_what_the_page_sends_can_be_drawn(name):
     case = CASES[name]
-    datasets = {key: table.to_pylist() for key, table in case.make_tables().items()}
+    datasets = {key: table.to_pylist() for key, table in case.tables.items()}
     spec = json.loads(json.dumps(case.spec() | {"datasets": datasets}))
     for signal in spec["config"].get("signals", ()):
         signal.pop("bind", None)  # to an element of the page
@@ -363,7 +373,7 @@ def drawn_units(built: dict) -> Iterator[tuple[dict, dict]]:
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("name", ["classes", "regression", "replicates"])
 def test_scales_do_not_follow_the_data_but_for_logarithms_which_limits_hold(phase, name):
-    held = CASES[f"{phase} of {name}"].make_tables()["limits"].column_names
+    held = CASES[f"{phase} of {name}"].tables["limits"].column_names
     for unit, data in units(dense_spec(phase, name)):
         for channel, node in channels(unit):
             if channel not in ("x", "y"):
@@ -473,7 +483,7 @@ def test_a_product_has_other_colours_on_a_dark_page(name):
 
 @pytest.mark.parametrize("name", OF_PRODUCTS)
 def test_all_that_is_drawn_of_a_product_lies_between_the_limits(name):
-    tables = CASES[name].make_tables()
+    tables = CASES[name].tables
     low, high = tables["limits"]["height"].to_pylist()
     assert low < high
     heights = {"median", "low", "high", "mean", "frobenius", "law", "measured", "value", "height"}
