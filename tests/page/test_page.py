@@ -131,13 +131,25 @@ def test_every_knob_has_a_control_with_its_label_and_its_help():
 
 @cache
 def opened_with_effect(name: str) -> AppTest:
-    """A page on whose data this setting has an effect: others hide its control."""
-    return opened(dataset=dataset_with_effect(name))
+    """A page on whose experiment this setting has an effect: others hide its control."""
+    return opened(**others_with_effect(name))
 
 
-def dataset_with_effect(name: str) -> str:
+OTHERS = (
+    *({"dataset": key} for key in ("blobs", "linear", "power", "sine")),
+    {"optimizer": "adam"},
+    {"activation": "sine"},
+    {"activation": "leaky_relu"},
+    {"residual": "true"},
+    {"normalization": "layer"},
+    {"residual": "true", "normalization": "layer"},
+)
+
+
+def others_with_effect(name: str) -> dict[str, str]:
+    """Other settings, as a link spells them, with which this one has an effect."""
     suits = SETTINGS[name].has_effect
-    return next(key for key in ("blobs", "linear", "power") if suits(Experiment(dataset=key)))
+    return next(others for others in OTHERS if suits(Experiment.from_query(others)[0]))
 
 
 def test_the_six_settings_that_matter_most_are_in_sight_and_the_others_folded_by_group():
@@ -225,7 +237,7 @@ def extremes(name: str, knob: knobs.Knob) -> list:
 def test_a_control_reaches_both_ends_of_what_is_legal(name):
     # One small network, so that even the largest width, batch or depth takes little.
     small = {"schemes": "xavier_normal", "depth": "2", "features": "2", "steps": "2"}
-    at = opened(**small, dataset=dataset_with_effect(name))
+    at = opened(**small, **others_with_effect(name))
     for value in extremes(name, SETTINGS[name]):
         at = sound(widget(at, name).set_value(value).run())
         expected = min(value, state(at).samples) if name == "batch" else value
@@ -242,7 +254,7 @@ def test_a_link_reaches_a_value_between_the_stops_of_a_control(name):
     value = 0.0375 if knob.low < 0.0375 else knob.low + 0.0375
     if isinstance(knob, Integer):
         value = min(max(37, int(knob.low) + 1), int(knob.high) - 1)
-    suits = {"dataset": dataset_with_effect(name)}
+    suits = others_with_effect(name)
     at = opened(schemes="xavier_normal", **suits, **{name: knob.spell(value)})
     assert widget(at, name).value == getattr(state(at), name) == value
     assert not at.warning
