@@ -9,7 +9,12 @@ from stability.page.pieces import Picture, Piece, paragraphs
 from stability.records.experiment import Experiment
 from stability.records.view import View
 from stability.text import capitalize_first, join_words, number
-from stability.theory.mean_field_table import NO_THEORY, PLAIN_ONLY, is_plain, phase_at_depth
+from stability.theory.mean_field_table import (
+    PLAIN_ONLY,
+    is_plain,
+    phase_at_depth,
+    reason_without_variance,
+)
 from stability.theory.phase_diagram import diagram_with_schemes, scheme_variances
 
 PHASE_MEANINGS = {
@@ -79,7 +84,7 @@ def scheme_sentences(e: Experiment) -> list[str]:
     sentences = []
     for variances, names in titles.items():
         if variances is None:
-            sentences.append(f"{join_words(names)}: {NO_THEORY}")
+            sentences.append(f"{join_words(names)}: {reason_without_variance(e)}")
             continue
         sigma_w2, sigma_b2 = variances
         point = fixed_point(e.phi, sigma_w2, sigma_b2)

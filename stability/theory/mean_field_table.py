@@ -19,6 +19,7 @@ SURVIVAL_DEPTH_SCALES = 6
 EDGE_TOLERANCE = 0.01  # |chi_1 - 1|, too small to be noticed over a hundred layers
 SINKS_SLOWLY = "On the edge q sinks to 0 slowly: in the end by less than 1 % a layer."
 NO_THEORY = "No theory: the weights are not drawn one by one from one distribution."
+CENTRED_ONLY = "No fixed points: the weights are not drawn around 0."
 PLAIN_ONLY = (
     "Fixed points are those of plain networks: no residual connections, normalization or dropout."
 )
@@ -43,7 +44,7 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
     """Return the columns of one scheme but for its name."""
     variance, bias_variance = row.weight_variance(layer), row.bias_variance(layer)
     if variance is None:
-        return {"note": NO_THEORY}
+        return {"note": reason_without_variance(e)}
     sigma_w2, sigma_b = variance * layer.fan_in, math.sqrt(bias_variance)
     columns: dict[str, Any] = {"sigma_w": math.sqrt(sigma_w2), "sigma_b": sigma_b}
     if not is_plain(e):
@@ -60,6 +61,11 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
         "note": SINKS_SLOWLY if point.note == NOTE_DIES and phase == "on the edge" else point.note,
         "edge": math.sqrt(edge) if edge else math.nan,
     }
+
+
+def reason_without_variance(e: Experiment) -> str:
+    """Return why the theory of fixed points knows nothing of a scheme without a variance."""
+    return CENTRED_ONLY if e.weight_mean else NO_THEORY
 
 
 def is_plain(e: Experiment) -> bool:

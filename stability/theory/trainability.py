@@ -24,7 +24,12 @@ from stability.catalogues.gaussian_moments import FloatArray
 from stability.catalogues.mean_field import FixedPoint, fixed_point
 from stability.records.experiment import Experiment
 from stability.records.sweep import Sweep, sweep_axis
-from stability.theory.mean_field_table import NO_THEORY, PLAIN_ONLY, SURVIVAL_DEPTH_SCALES, is_plain
+from stability.theory.mean_field_table import (
+    PLAIN_ONLY,
+    SURVIVAL_DEPTH_SCALES,
+    is_plain,
+    reason_without_variance,
+)
 from stability.theory.phase_diagram import diagram_of, scheme_variances
 
 SAMPLES, ROWS = 200, 40  # along a line, and along each axis in search of the edge
@@ -61,7 +66,7 @@ def why_no_theory(e: Experiment) -> str:
     """Return why theory knows nothing of such networks, or an empty text."""
     if not is_plain(e):
         return PLAIN_ONLY
-    return "" if scheme_variances(e, e.scheme_rows[0]) else NO_THEORY
+    return "" if scheme_variances(e, e.scheme_rows[0]) else reason_without_variance(e)
 
 
 def why_no_border(sweep: Sweep) -> str:

@@ -10,7 +10,12 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.schemes import SCHEMES
 from stability.records.experiment import Experiment
-from stability.theory.mean_field_table import SINKS_SLOWLY, mean_field_frame, variance_equation
+from stability.theory.mean_field_table import (
+    CENTRED_ONLY,
+    SINKS_SLOWLY,
+    mean_field_frame,
+    variance_equation,
+)
 from stability.theory.prediction import predict
 
 
@@ -75,6 +80,12 @@ def test_every_scheme_has_its_row_and_what_has_no_theory_says_so(key):
     if not SCHEMES[key].variance:
         assert "No theory" in one["note"]
         assert variance_equation(e, key) == ""
+
+
+def test_weights_that_are_not_drawn_around_0_have_no_fixed_points():
+    e = Experiment(schemes=("he_normal",), weight_mean=1.0)
+    assert row(e)["note"] == CENTRED_ONLY
+    assert variance_equation(e, "he_normal") == ""
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
