@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 import altair as alt
 
@@ -227,15 +228,20 @@ def title_at_pointer(title: str) -> alt.ExprRef:
     It has the longest wording that leaves them room: the whole title, without its explanation, its
     first words, or only the step or layer; nothing if even that is too long.
     """
-    shorter = re.sub(r", .*\)", ")", title)
-    first_words = re.split("[:(]", title)[0].strip()
+    shorter = re.sub(r"(?:, |，).*([)）])", r"\1", title)
+    first_words = re.split("[:(：（]", title)[0].strip()
     explained, further = shorter[len(first_words) : -1], title[len(shorter) - 1 : -1]
 
     def if_it_fits(words: str, added: str) -> str:
-        return f"(free >= {LETTER_WIDTH * len(words)} ? {added} : '')"
+        return f"(free >= {title_width(words)} ? {added} : '')"
 
     last = f" + {if_it_fits(title, repr(further))}" if further else ""
-    ending = f"'{explained}'{last} + ')'" if further else f"'{explained})'"
+    ending = f"'{explained}'{last} + '{title[-1]}'" if further else f"'{explained}{title[-1]}'"
     more = if_it_fits(shorter, ending)
-    needed = LETTER_WIDTH * len(first_words)
+    needed = title_width(first_words)
     return alt.ExprRef(f"free >= {needed} ? '{first_words}' + {more} + ending : no_title")
+
+
+def title_width(text: str) -> int:
+    """Return the pixels that a title takes at most; a Chinese letter is as wide as two others."""
+    return LETTER_WIDTH * sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
