@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -26,8 +25,10 @@ from stability.page.renderer import Renderer, draw_piece, held_container
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
-from stability.records.knobs import ChoiceList, Knob
+from stability.records.choice_list import ChoiceList
+from stability.records.knobs import Knob
 from stability.records.view import BENCH_LINKS
+from stability.text import join_sentences
 from stability.theory.prediction import predict
 
 Containers = dict[Slot, DeltaGenerator]
@@ -105,8 +106,9 @@ def main_area(server: Server, session: Session, parts: Containers) -> None:
             show(server, session, containers | bench_area(server, session))
         except RunError as failure:
             reason = escape_markdown(str(failure).removesuffix("."))
-            st.error(f"{reason}. Other settings still work.", icon=":material/error:")
-            st.button("Try again", icon=":material/refresh:")  # every run of this script does
+            sentence = _("{reason}. Other settings still work.").format(reason=reason)
+            st.error(sentence, icon=":material/error:")
+            st.button(_("Try again"), icon=":material/refresh:")  # every run of this script does
 
 
 # The sidebar
@@ -115,11 +117,11 @@ def main_area(server: Server, session: Session, parts: Containers) -> None:
 def sidebar(session: Session, parts: Containers) -> None:
     """Draw the main settings, and the others folded by group; in a search, those found."""
     if session.awaits_answer or not session.page.view.bench_link.record:
-        st.caption("The settings appear here, once an experiment is shown.")
+        st.caption(_("The settings appear here, once an experiment is shown."))
         return
     if session.page.view.bench_link.trains:
         parts[Slot.NETWORK] = held_container(st, page_layout.NETWORK)
-    words = st.text_input(**widgets.SEARCH_FIELD)
+    words = st.text_input(**widgets.search_field())
     shown = settings.shown_settings(session.page)
     if words.strip():
         found = settings.settings_matching(shown, words)
@@ -128,8 +130,7 @@ def sidebar(session: Session, parts: Containers) -> None:
         return
     controls(session, settings.main_settings(session.page))
     for group, (folded, changed) in settings.folded_groups(session.page).items():
-        label = f"{group}, more · {changed} changed" if changed else f"{group}, more"
-        with st.expander(label, key=f"more_{group}"):
+        with st.expander(settings.group_label(group, changed), key=f"more_{group}"):
             controls(session, folded)
 
 
@@ -177,7 +178,7 @@ def bench_tabs(session: Session) -> None:
         required=not session.lesson,
         on_change=lambda: session.open_bench(st.session_state["nav"] or "course"),
     )
-    st.popover("Words", icon=":material/menu_book:").markdown(glossary_markdown())
+    st.popover(_("Words"), icon=":material/menu_book:").markdown(glossary_markdown())
     draw_pieces(*widgets.language_buttons(session))
 
 
@@ -219,7 +220,7 @@ def open_lesson(server: Server, session: Session, lesson: Lesson) -> Containers:
                 control(session, name, page_layout.closer_key(f"figure_{name}"))
             draw_pieces(*widgets.figure_buttons(session, lesson))
         claim = left.container()
-        (left.expander("Why") if in_hall else left).markdown(reply)
+        (left.expander(_("Why")) if in_hall else left).markdown(reply)
         with left.container(horizontal=True):
             draw_pieces(*(() if in_hall else widgets.option_buttons(session, lesson)))
         return {Slot.CLAIM: claim, Slot.FIGURE: figure}
@@ -231,7 +232,7 @@ def report(key: str, name: str, take: Callable[[Any], None]) -> None:
 
 
 def copy_link(server: Server, session: Session) -> None:
-    data, size = {"query": urlencode(session.link, safe=",:")}, "content"
+    data, size = widgets.copy_link_data(session.link), "content"
     server.components["copy_link"](data=data, key="copy_link", width=size, height=size)
 
 
@@ -262,7 +263,7 @@ def pinned_runs(server: Server, session: Session) -> None:
     """List the pinned runs; clicking one unpins it."""
     with st.container(**CENTRED, gap="small", key=page_layout.PINS):  # stands there if empty, too
         if pins := widgets.unpin_buttons(session, server.fits):
-            st.caption("Pinned, in grey:", width="content")
+            st.caption(_("Pinned, in grey:"), width="content")
             draw_pieces(*pins)
 
 
@@ -286,7 +287,8 @@ def bench_area(server: Server, session: Session) -> Containers:
         right_chart = held_container(right, page_layout.right_key(view.bench))
     draw_controls(left, st.session_state, session, link.under_chart)
     if link.trains:
-        right.caption(" ".join([prose.DASHED_NOTE, *predict(session.page.experiment).notes]))
+        notes = _(prose.DASHED_NOTE), *predict(session.page.experiment).notes
+        right.caption(join_sentences(*notes))
     return {Slot.LEFT: left_chart, Slot.RIGHT: right_chart} | look_closer(session)
 
 
@@ -296,9 +298,9 @@ def look_closer(session: Session) -> Containers:
     labels, key = view.bench_link.sections, "section"
     st.session_state[key] = view.open_section
     st.segmented_control(
-        "Look closer",
+        _("Look closer"),
         list(labels),
-        format_func=lambda name: labels[name],
+        format_func=lambda name: _(labels[name]),
         key=key,
         on_change=lambda: session.enter_value(key, st.session_state[key] or ""),
     )

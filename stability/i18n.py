@@ -2,9 +2,10 @@
 
 English is written in the code, and is the key of its translation. A sentence that a reader sees is
 marked: `_("Layer {layer} is dead.").format(layer=3)`, a whole sentence with named fields, for words
-stand in another order elsewhere. `ngettext` chooses by a number. What is written when a module is
-imported, such as the row of a catalogue, is marked by `N_` and translated where it is read, by a
-`Translated` field of the row or by `_(text)`. A cache of sentences is one by language:
+stand in another order elsewhere. `ngettext` chooses by a number. The rows of catalogues need no
+mark: what is given to a field that is `Translated` is found by the name of the field, and read in
+the reader's language. What else is written when a module is imported is marked by `N_` there and
+translated by `_(NAME)` where it is read. A cache of sentences is one by language:
 `cache_by_language`, and what visitors of two languages share, such as a run, holds no sentences.
 Keys, names of code and formulas are not marked.
 
@@ -59,19 +60,38 @@ def N_(message: str) -> str:  # noqa: N802  # as gettext calls it
     return message
 
 
+class Translation(str):
+    """A translated text that remembers its message, so that a copy of a row speaks every language.
+
+    `dataclasses.replace` reads the fields of one row, and writes them to another.
+    """
+
+    message: str
+
+
 class Translated:
     """A field of a row, such as its label, which is read in the language of the reader."""
+
+    def __init__(self, default: str | None = None):
+        self.default = default
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
     def __get__(self, row: Any, owner: type | None = None) -> str:
-        if row is None:
-            raise AttributeError(self.name)  # a dataclass asks for a default: there is none
-        return _(row.__dict__[self.name])
+        if row is None:  # a dataclass asks for the default
+            if self.default is None:
+                raise AttributeError(self.name)
+            return self.default
+        message: str = row.__dict__[self.name]
+        if (text := _(message)) == message:
+            return message
+        translation = Translation(text)
+        translation.message = message
+        return translation
 
-    def __set__(self, row: Any, message: str) -> None:
-        row.__dict__[self.name] = message
+    def __set__(self, row: Any, text: str) -> None:
+        row.__dict__[self.name] = getattr(text, "message", text)
 
 
 @contextmanager

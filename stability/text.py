@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from stability.i18n import _, ngettext
+
 SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
@@ -60,18 +62,24 @@ def percent(share: float) -> str:
 def share_in_words(share: float) -> str:
     """Return a share in percent; only exact shares read "none" and 100 %."""
     if 0 < share < 0.01:
-        return "less than 1 %"
+        return _("less than 1 %")
     if 0.99 < share < 1 - 1e-6:  # closer to 1 is rounding of a mean
-        return "more than 99 %"
-    return percent(share) if share else "none"
+        return _("more than 99 %")
+    return percent(share) if share else _("none")
 
 
 def duration(seconds: float) -> str:
     """Return a rough time in the unit that a reader would choose: 45 seconds, 3 hours."""
-    units = ("second", 1, 90), ("minute", 60, 90), ("hour", 3600, 36), ("day", 86400, math.inf)
-    unit, length = next((unit, length) for unit, length, most in units if seconds <= most * length)
+    lengths = (1, 90), (60, 90), (3600, 36), (86400, math.inf)  # of the unit, and how many at most
+    length = next(length for length, most in lengths if seconds <= most * length)
     count = max(1, round(seconds / length))
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    units = {
+        1: ngettext("{count} second", "{count} seconds", count),
+        60: ngettext("{count} minute", "{count} minutes", count),
+        3600: ngettext("{count} hour", "{count} hours", count),
+        86400: ngettext("{count} day", "{count} days", count),
+    }
+    return units[length].format(count=count)
 
 
 def latex_number(value: float, digits: int = 3) -> str:
@@ -93,16 +101,29 @@ def typographic_minus(text: str) -> str:
 
 
 def join_words(words: Sequence[str], last: str = "and") -> str:
-    """Return the words as a list within a sentence: a, b and c."""
+    """Return the words as a list within a sentence: a, b and c, or with `last` "or" a, b or c."""
     if len(words) < 2:
         return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+    pairs = {"and": _("{first} and {last}"), "or": _("{first} or {last}")}
+    return pairs[last].format(first=_(", ").join(words[:-1]), last=words[-1])
+
+
+def join_sentences(*sentences: str) -> str:
+    """Return sentences as one text; a Chinese full stop is its own space."""
+    text = ""
+    for sentence in filter(None, sentences):
+        text += f" {sentence}" if text and text[-1].isascii() else sentence
+    return text
 
 
 def first_few(sentences: Sequence[str], most: int) -> list[str]:
     """Return so many of the sentences at most, and how many more there are."""
     left = len(sentences) - most
-    return [*sentences[:most], f"And {left} more."] if left > 0 else list(sentences)
+    return (
+        [*sentences[:most], _("And {left} more.").format(left=left)]
+        if left > 0
+        else list(sentences)
+    )
 
 
 def capitalize_first(text: str) -> str:
@@ -119,10 +140,11 @@ def layer_range(layers: Sequence[int]) -> str:
     """Return `layer 3`, `layers 1 to 19`, or `3 layers between 2 and 9`."""
     first, last = int(layers[0]), int(layers[-1])
     if first == last:
-        return f"layer {first}"
+        return _("layer {layer}").format(layer=first)
     if last - first + 1 == len(layers):
-        return f"layers {first} to {last}"
-    return f"{len(layers)} layers between {first} and {last}"
+        return _("layers {first} to {last}").format(first=first, last=last)
+    among = _("{count} layers between {first} and {last}")
+    return among.format(count=len(layers), first=first, last=last)
 
 
 def quote(value: object, most: int = 60) -> str:
@@ -149,4 +171,4 @@ def parse_number(text: str) -> float:
 def did_you_mean(key: str | None, keys: Iterable[str]) -> str:
     """Return ` (did you mean relu?)` for the nearest key, or nothing where none is near."""
     near = difflib.get_close_matches(key or "", list(keys), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    return _(" (did you mean {near}?)").format(near=near[0]) if near else ""

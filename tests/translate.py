@@ -6,11 +6,13 @@
 A translation of another English sentence is dropped, not guessed at: what changed is written anew.
 """
 
+import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from string import Formatter
 
@@ -19,9 +21,15 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": (1,), "N_": (1,), "ngettext": (1, 2)}
 HEADER = """\
 # Sentences of the page: see stability/i18n.py, and `python tests/translate.py`."""
+# Functions that make rows, or translate what they are given, with their parameters in order.
+MAKERS = {
+    "setting": ["default", "kind", "group", "label", "help"],
+    "column": ["label", "format", "help"],
+    "button": ["label", "icon", "press", "key", "help"],
+}
 MARKS = re.compile(r":material/\w+:|<[^>]*>|`[^`]*`|\$[^$]*\$|\*\*")  # which no language changes
 
 
@@ -46,7 +54,50 @@ def extracted() -> Catalog:
         ):
             path = (folder / name).relative_to(ROOT).as_posix()
             found.add(message, locations=[(path, None)], auto_comments=comments)
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in sources()}
+    fields_of_rows = translated_fields(trees.values())
+    for path, tree in trees.items():
+        for message in texts_of_rows(tree, fields_of_rows):
+            found.add(message, locations=[(path.relative_to(ROOT).as_posix(), None)])
     return found
+
+
+def sources() -> list[Path]:
+    return [*sorted((ROOT / "stability").rglob("*.py")), ROOT / "app.py"]
+
+
+def translated_fields(trees: Iterable[ast.Module]) -> dict[str, list[str]]:
+    """The fields of each class that has translated ones, in order; and those of MAKERS.
+
+    Only a name that some class translates is looked for in the calls.
+    """
+    classes: dict[str, list[str]] = {}
+    translated: set[str] = set()
+    for node in chain.from_iterable(map(ast.walk, trees)):
+        if isinstance(node, ast.ClassDef):
+            own = [line for line in node.body if isinstance(line, ast.AnnAssign)]
+            names = {ast.unparse(line.target): ast.unparse(line.annotation) for line in own}
+            if "Translated" in names.values():
+                classes[node.name] = [*names]
+                translated |= {name for name, kind in names.items() if kind == "Translated"}
+    translated.add("group")  # also a key, so it is translated where it is shown
+    classes |= MAKERS
+    return {
+        row: [name if name in translated else "" for name in all] for row, all in classes.items()
+    }
+
+
+def texts_of_rows(tree: ast.Module, rows: Mapping[str, list[str]]) -> Iterator[str]:
+    """The texts that are given to translated fields, by name anywhere or by position in a row."""
+    translated = set(chain.from_iterable(rows.values())) - {""}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            positions = rows.get(ast.unparse(node.func), [])
+            given = [value for name, value in zip(positions, node.args, strict=False) if name]
+            given += [keyword.value for keyword in node.keywords if keyword.arg in translated]
+            for value in given:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+                    yield value.value
 
 
 def extract() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
 from stability.catalogues.sine_moments import SineMoments
+from stability.i18n import N_
 from stability.text import exact_number
 
 # The ways back of torch itself, where they are not the product of gradient and slope: at exact
@@ -66,13 +67,12 @@ class Activation(Entry):
     closed_moments: SineMoments | None = None
 
 
-def leaky_relu(key: str, slope: float) -> Activation:
+def leaky_relu(key: str, slope: float, summary: str = "") -> Activation:
     """Return the row of a ReLU with this slope on the negative side."""
     return Activation(
         key=key, label=f"Leaky ReLU {slope}", source="Maas et al. 2013",
         formula=rf"\phi(u) = \max(u, {slope} u)",
-        summary=f"A ReLU that lets {slope:.0%} of the negative side through, so that no unit is "
-        f"ever dead.",
+        summary=summary,
         phi=lambda u: F.leaky_relu(u, slope),
         dphi=lambda u, h: torch.where(u > 0, torch.ones_like(u), slope), suited_scheme="he_normal",
         negative_slope=slope, corners=((0.0, 1 - slope),), pytorch=f"nn.LeakyReLU({slope})",
@@ -151,8 +151,10 @@ ACTIVATIONS = catalogue(
         slope_is_0_or_1=True, suited_scheme="he_normal", saturated_by_design=0.5,
         corners=((0.0, 1.0),), pytorch="nn.ReLU()",
     ),
-    leaky_relu("leaky_relu", 0.01),
-    leaky_relu("leaky_relu_0.2", 0.2),
+    leaky_relu("leaky_relu", 0.01, N_(
+        "A ReLU that lets 1% of the negative side through, so that no unit is ever dead.")),
+    leaky_relu("leaky_relu_0.2", 0.2, N_(
+        "A ReLU that lets 20% of the negative side through, so that no unit is ever dead.")),
     Activation(
         key="elu", label="ELU", source="Clevert et al. 2016",
         formula=r"\phi(u) = u \text{ if } u > 0 \text{ else } e^u - 1",

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 
+from stability.i18n import Translated
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """A row: its key in links, its label for people, a sentence, a LaTeX formula and a source."""
 
     key: str
-    label: str
-    summary: str
+    label: Translated = Translated()
+    summary: Translated = Translated()
     formula: str
     source: str
 

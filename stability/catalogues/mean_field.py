@@ -29,25 +29,26 @@ from stability.catalogues.gaussian_moments import (
     quiet_exp,
     quiet_log,
 )
+from stability.i18n import N_
 
 # grid of log q; beyond the tables all averages are power laws
 LOG_Q_GRID = np.r_[-700.0, np.arange(LOG_Q_MIN, LOG_Q_MAX + 0.25, 0.5), 700.0]
 # Relative tolerance: a map this close to the identity counts as it, a slope this close to 1 as 1.
 MAP_ROUNDING = 1e-12
-NOTE_DIES = "The signal dies out: q runs to 0."
-NOTE_DIES_FROM_BELOW = (
+NOTE_DIES = N_("The signal dies out: q runs to 0.")
+NOTE_DIES_FROM_BELOW = N_(
     "The signal dies out, as all do that start below an unstable fixed point; "
     "from above it they explode."
 )
-NOTE_EXPLODES = "There is no finite fixed point: q runs to infinity."
-NOTE_EXPLODES_FROM_ABOVE = (
+NOTE_EXPLODES = N_("There is no finite fixed point: q runs to infinity.")
+NOTE_EXPLODES_FROM_ABOVE = N_(
     "The signal explodes, as all do that start above an unstable fixed point; "
     "from below it they do not."
 )
-NOTE_EVERY_Q_FIXED = (
+NOTE_EVERY_Q_FIXED = N_(
     "Every q is a fixed point: it stays what the first layer makes it, sigma_w2 + sigma_b2."
 )
-NOTE_UNSTABLE = "The network starts on an unstable fixed point: rounding drives it away."
+NOTE_UNSTABLE = N_("The network starts on an unstable fixed point: rounding drives it away.")
 
 
 @dataclass(frozen=True, eq=False)

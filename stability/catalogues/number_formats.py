@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
+from stability.i18n import Translated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Format(Entry):
     dtype: torch.dtype
     master_dtype: torch.dtype | None = None
     scales_loss: bool = False
-    why_untrainable: str = ""
+    why_untrainable: Translated = Translated("")
     pytorch: str = ""
 
     @property
@@ -78,7 +79,6 @@ def at_least_float32(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype.itemsize < 4 else tensor
 
 
-LADDER_ONLY = "{} is shown by the ladder alone: no network is trained in it here."
 CAST = "model, x = model.to(torch.{0}), x.to(torch.{0})  # without torch.autocast"
 
 FORMATS = catalogue(
@@ -111,14 +111,18 @@ FORMATS = catalogue(
         formula=r"\epsilon = 2^{-3}, \quad x_{\max} = 448",
         summary="One byte, about one digit: from 0.002 to 448, no infinity: what is too large is "
         "NaN, or is clipped.",
-        dtype=torch.float8_e4m3fn, why_untrainable=LADDER_ONLY.format("float8_e4m3"),
+        dtype=torch.float8_e4m3fn,
+        why_untrainable="float8_e4m3 is shown by the ladder alone: no network is "
+        "trained in it here.",
     ),
     Format(
         key="float8_e5m2", label="float8 E5M2", source="Micikevicius et al. 2022",
         formula=r"\epsilon = 2^{-2}, \quad x_{\max} = 57344",
         summary="One byte with the range of float16, from 1.5e-5 to 57344, for less than one "
         "digit: made for gradients.",
-        dtype=torch.float8_e5m2, why_untrainable=LADDER_ONLY.format("float8_e5m2"),
+        dtype=torch.float8_e5m2,
+        why_untrainable="float8_e5m2 is shown by the ladder alone: no network is "
+        "trained in it here.",
     ),
 )  # fmt: skip
 PRECISIONS = catalogue(

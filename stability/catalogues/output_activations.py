@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
+from stability.i18n import Translated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,8 @@ class OutputActivation(Entry):
     backward: Callable[[Tensor, Tensor], Tensor]
     reach: float = math.inf
     pytorch: str = ""
-    harm_to_classes: str = ""
-    harm_to_values: str = ""
+    harm_to_classes: Translated = Translated("")
+    harm_to_values: Translated = Translated("")
 
     def least_loss(self, classes: int | None) -> float:
         """Return the cross-entropy below which no network can come; 0 for a regression."""

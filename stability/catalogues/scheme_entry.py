@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.entry import Entry
+from stability.i18n import Translated, _
 from stability.text import exact_number, number
 
 OtherSettings = Mapping[str, Any]
@@ -40,7 +41,7 @@ class Scheme(Entry):
     bias_variance: Callable[[Layer], float] = lambda layer: layer.bias_std**2
     distribution: str = "normal"
     value: float | None = None
-    value_name: str = ""
+    value_name: Translated = Translated("")
     low: float = 0.0
     integer_value: bool = False
     usual_values: tuple[float, float] = (0.01, 1.0)
@@ -57,9 +58,12 @@ class Scheme(Entry):
     @property
     def legal_values(self) -> str:
         """The values that the scheme takes, in words that follow "with"."""
-        kind = f"whole {self.value_name}" if self.integer_value else self.value_name
+        kind = _("a {value_name} from {low} to 1e6, as in {example}")
+        if self.integer_value:
+            kind = _("a whole {value_name} from {low} to 1e6, as in {example}")
         low, example = exact_number(max(self.low, -1e6)), exact_number(self.value or 0.0)
-        return f"a {kind} from {low} to 1e6, as in {self.key}:{example}"
+        example = f"{self.key}:{example}"
+        return kind.format(value_name=self.value_name, low=low, example=example)
 
     @property
     def arguments(self) -> tuple[float, ...]:

@@ -22,7 +22,7 @@ LIBRARIES = r"^(?:(?:torch|jax|tf|keras|nn|init|initializers) )+| init(?:iali[sz
 
 def plain_name(text: str) -> str:
     """Return a name in small letters, without punctuation and without a library before it."""
-    return re.sub(LIBRARIES, "", re.sub(r"[^a-z0-9]+", " ", text.lower()).strip())
+    return re.sub(LIBRARIES, "", re.sub(r"[\W_]+", " ", text.lower()).strip())
 
 
 def names_of_schemes(rows: Mapping[str, Scheme]) -> dict[str, str]:

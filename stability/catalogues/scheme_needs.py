@@ -6,30 +6,37 @@ from functools import lru_cache
 from stability.catalogues.activations import ACTIVATIONS, Activation, activation_with
 from stability.catalogues.mean_field import critical_sigma_w2
 from stability.catalogues.scheme_entry import Disagreement, OtherSettings
+from stability.i18n import _
 from stability.text import exact_number
 
 
 def require_even_width(settings: OtherSettings) -> Iterator[Disagreement]:
     width = settings["width"]
     if width % 2 and settings["depth"] > 1:
-        yield f"width must be even for the scheme looks_linear, not {width}", "width", width + 1
+        yield (
+            _("width must be even for the scheme looks_linear, not {width}").format(width=width),
+            "width",
+            width + 1,
+        )
 
 
 def require_residual(settings: OtherSettings) -> Iterator[Disagreement]:
     if not settings["residual"]:
-        yield "residual must be true for the scheme fixup, not false", "residual", True
+        yield _("residual must be true for the scheme fixup, not false"), "residual", True
 
 
 def require_edge_of_chaos(settings: OtherSettings) -> Iterator[Disagreement]:
     row, bias_std = activation_with(settings), settings["bias_std"]
-    for_critical = "for the scheme critical"
     if not has_edge_of_chaos(row, 0.0) and not has_edge_of_chaos(row, bias_std):
-        sentence = f"activation must have an edge of chaos {for_critical}, not {row.key}"
-        yield sentence, "activation", "tanh"
+        sentence = _(
+            "activation must have an edge of chaos for the scheme critical, not {activation}"
+        )
+        yield sentence.format(activation=row.key), "activation", "tanh"
         row = ACTIVATIONS["tanh"]
     if not has_edge_of_chaos(row, bias_std):
-        instead = f"with {row.key}, not {exact_number(bias_std)}"
-        yield f"bias_std must be 0 {for_critical} {instead}", "bias_std", 0.0
+        sentence = _("bias_std must be 0 for the scheme critical with {activation}, not {bias_std}")
+        words = sentence.format(activation=row.key, bias_std=exact_number(bias_std))
+        yield words, "bias_std", 0.0
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ people use are understood. Those that people look for stand first, as menus list
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -27,11 +28,12 @@ from stability.catalogues.scheme_weights import (
     unit_variance_factor,
 )
 from stability.catalogues.structured_schemes import STRUCTURED_SCHEMES
-from stability.text import exact_number, in_quotes, join_words, parse_number
+from stability.i18n import N_, _, cache_by_language
+from stability.text import exact_number, in_quotes, join_sentences, join_words, parse_number
 
 
 def normal_and_uniform(
-    key: str, label: str, other_names: tuple[str, ...] = (), **common: Any
+    key: str, labels: tuple[str, str], other_names: tuple[str, ...] = (), **common: Any
 ) -> tuple[Scheme, Scheme]:
     """Return a normal and a uniform scheme of the same variance.
 
@@ -40,16 +42,16 @@ def normal_and_uniform(
     normal = (key, *other_names, *(f"{name} normal" for name in other_names))
     uniform = tuple(f"{name} uniform" for name in other_names)
     return (
-        Scheme(key=f"{key}_normal", label=f"{label} (normal)", distribution="normal",
+        Scheme(key=f"{key}_normal", label=labels[0], distribution="normal",
                other_names=normal, **common),
-        Scheme(key=f"{key}_uniform", label=f"{label} (uniform)", distribution="uniform",
+        Scheme(key=f"{key}_uniform", label=labels[1], distribution="uniform",
                other_names=uniform, **common),
     )  # fmt: skip
 
 
 SCHEMES = catalogue(
     *normal_and_uniform(
-        "he", "He", source="He et al. 2015, sec. 2.2",
+        "he", (N_("He (normal)"), N_("He (uniform)")), source="He et al. 2015, sec. 2.2",
         other_names=("kaiming", "msra"),
         formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{in})",
         summary="Keeps the forward second moment of a rectifier: half of it is cut away, so the "
@@ -66,7 +68,7 @@ SCHEMES = catalogue(
         pytorch='nn.init.kaiming_normal_(layer.weight, mode="fan_out", {nonlinearity})\n{bias}',
     ),
     *normal_and_uniform(
-        "xavier", "Xavier", source="Glorot & Bengio 2010",
+        "xavier", (N_("Xavier (normal)"), N_("Xavier (uniform)")), source="Glorot & Bengio 2010",
         other_names=("glorot",),
         formula=r"\mathrm{Var}\,W = 2 / (n_{in} + n_{out})",
         summary="A compromise between keeping the signal forward and the gradient backward, for "
@@ -83,7 +85,8 @@ SCHEMES = catalogue(
         "std=(layer.in_features * layer.out_features) ** -0.25)\n{bias}",
     ),
     *normal_and_uniform(
-        "lecun", "LeCun", source="LeCun et al. 1998, sec. 4.6",
+        "lecun", (N_("LeCun (normal)"), N_("LeCun (uniform)")),
+        source="LeCun et al. 1998, sec. 4.6",
         formula=r"\mathrm{Var}\,W = 1 / n_{in}",
         summary="Keeps the forward variance of a linear layer.",
         variance=lambda layer: 1 / layer.fan_in,
@@ -192,6 +195,17 @@ SCHEMES = catalogue(
 NAMES = names_of_schemes(SCHEMES)
 
 
+def key_of_name(name: str) -> str | None:
+    """Return the key of the scheme of this name, in English or in the reader's language."""
+    plain = plain_name(name)
+    return NAMES.get(plain) or labels_in_language().get(plain)
+
+
+@cache_by_language()
+def labels_in_language() -> Mapping[str, str]:
+    return {plain_name(row.label): key for key, row in SCHEMES.items()}
+
+
 @lru_cache(maxsize=1024)  # of texts that anybody may type
 def parse_scheme(text: str) -> Scheme:
     """Return the scheme that a text names, with its canonical key, `family` or `family:value`.
@@ -199,33 +213,42 @@ def parse_scheme(text: str) -> Scheme:
     `scheme_names` says what else is understood. ValueError says what is legal.
     """
     name, spelled = split_value(str(text))
-    if (key := NAMES.get(plain_name(name))) is None:
-        near = [f" (did you mean {near}?)" for near in nearest_keys(name, NAMES, most=1)]
-        raise ValueError("one of " + ", ".join([*SCHEMES]) + "".join(near))
+    if (key := key_of_name(name)) is None:
+        near = "".join(nearest_keys(name, NAMES, most=1))
+        hint = _(" (did you mean {near}?)").format(near=near) if near else ""
+        raise ValueError(_("one of {rows}").format(rows=", ".join(SCHEMES)) + hint)
     row = SCHEMES[key]
     if spelled is None:
         return row
     value, low = parse_number(spelled) + 0.0, max(row.low, -1e6)  # + 0.0 makes -0.0 a 0.0
     if row.value is None:
-        raise ValueError(f"{row.key}, which takes no value")
+        raise ValueError(_("{key}, which takes no value").format(key=row.key))
     if not low <= value <= 1e6 or (row.integer_value and not value.is_integer()):
-        raise ValueError(f"{row.key} with {row.legal_values}")
+        raise ValueError(_("{key} with {legal}").format(key=row.key, legal=row.legal_values))
     return replace(row, key=f"{row.key}:{exact_number(value)}", value=value)
 
 
 def scheme_refusal(text: str) -> str:
     """Return the sentences that tell a visitor why a text that names no scheme was left out."""
     name = split_value(text)[0]
-    if key := NAMES.get(plain_name(name)):
+    if key := key_of_name(name):
         row = SCHEMES[key]
-        takes = f"with {row.legal_values}" if row.value is not None else "without a value"
-        return f"{row.label} is written {takes}, so {in_quotes(text.strip())} was left out."
+        names = {"label": row.label, "written": in_quotes(text.strip())}
+        if row.value is None:
+            return _("{label} is written without a value, so {written} was left out.").format(
+                **names
+            )
+        return _("{label} is written with {legal}, so {written} was left out.").format(
+            legal=row.legal_values, **names
+        )
     near = nearest_keys(name, NAMES)
     if math.isfinite(parse_number(name)):  # a value without a name
         near = [f"normal:{name}", f"orthogonal:{name}"]
     titles = join_words([scheme_title(key) for key in near], "or")
-    hint = f" Did you mean {titles}?" if near else " The list has all of them."
-    return f"No initialization is called {in_quotes(text.strip())}; it was left out.{hint}"
+    hint = _("Did you mean {titles}?").format(titles=titles)
+    hint = hint if near else _("The list has all of them.")
+    unknown = _("No initialization is called {name}; it was left out.")
+    return join_sentences(unknown.format(name=in_quotes(text.strip())), hint)
 
 
 def family_and_value(text: str) -> tuple[str, float | None]:

@@ -11,6 +11,7 @@ import altair as alt
 from stability.charts import palette
 from stability.charts.spec_cache import Filling
 from stability.charts.vega_names import PANEL_ENDS
+from stability.i18n import N_, _
 from stability.page_layout import AXIS_WIDTH
 from stability.records.experiment import Experiment
 from stability.records.experiment_settings import MOST_SCHEMES
@@ -89,7 +90,26 @@ def y(name: str, scale: alt.Scale, axis: Any = alt.Undefined) -> alt.Y:
 def tooltips(*fields: str) -> list[alt.Tooltip]:
     """Return the tooltips of fields, each spelled `name:type` or `name:type format`."""
     parts = (field.partition(" ") for field in fields)
-    return [alt.Tooltip(field, format=format or alt.Undefined) for field, _, format in parts]
+    return [
+        alt.Tooltip(field, format=format or alt.Undefined, title=field_title(field))
+        for field, _space, format in parts
+    ]
+
+
+# The names of columns as tooltips write them; English needs no title.
+FIELD_NAMES = (
+    N_("scheme"), N_("layer"), N_("step"), N_("last"), N_("value"), N_("share"), N_("class"),
+    N_("probability"), N_("distinct"), N_("phase"), N_("factor"), N_("median"), N_("low"),
+    N_("high"), N_("variance"), N_("forward"), N_("predicted_forward"), N_("backward"),
+    N_("predicted_backward"), N_("rank"), N_("edge"), N_("scale"), N_("format"), N_("state"),
+    N_("zero"), N_("subnormal"), N_("infinite"), N_("until"), N_("direction"), N_("exponent"),
+)  # fmt: skip
+
+
+def field_title(field: str) -> Any:
+    """Return the name of a field in the reader's language; in English Vega writes its own."""
+    name = field.partition(":")[0]
+    return _(name) if _(name) != name else alt.Undefined
 
 
 def opacity_where(test: str, opacity: float, otherwise: float = 0) -> alt.OpacityValue:
@@ -113,7 +133,7 @@ def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
     """Return the horizontal axis of stacked panels; only the last one is labelled."""
     words: dict[str, Any] = {}
     if labelled:
-        label = f"datum.index == 0 ? '{along} ' + datum.label : datum.label"
+        label = f"datum.index == 0 ? '{_(along)} ' + datum.label : datum.label"
         words = {"labelExpr": label, "labelFlush": True}
     return alt.Axis(labels=labelled, ticks=labelled, **words, **more)
 

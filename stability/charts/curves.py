@@ -17,6 +17,7 @@ from stability.charts.lines import (
 )
 from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 from stability.records.view import HEAT_MAP_QUANTITIES
 from stability.text import join_words
@@ -35,8 +36,11 @@ def fill_training(
     The first of the `panels` is the largest; `log_loss` gives the loss a log axis.
     Raises ValueError if the experiment has none of the panels.
     """
-    title = f"{HEAT_MAP_QUANTITIES[quantity]} of {parse_scheme(scheme).title}"
-    title += f", over that of the {'first' if quantity == 'signal' else 'last'} layer"
+    title = _("{quantity} of {scheme}, over that of the last layer")
+    if quantity == "signal":
+        title = _("{quantity} of {scheme}, over that of the first layer")
+    name, scheme_title = _(HEAT_MAP_QUANTITIES[quantity]), parse_scheme(scheme).title
+    title = title.format(quantity=name, scheme=scheme_title)
     shown = panels_shown(experiment, panels, TRAINING_PANELS)
     return fill_run_chart(experiment, pins, "step", shown, log_loss, heated=title)
 
@@ -48,22 +52,30 @@ def build_training(kind: RunKind) -> alt.VConcatChart:
     `skipped` with loss scaling, and `pinned` behind pins, as in `stability.frames`.
     """
     drawn = [PANELS[name](kind) for name in kind.panels]
-    names = join_words([NAMES[name] for name in kind.panels])
-    return run_chart(kind, "step", drawn, f"Training: {names} by step.")
+    names = join_words([_(NAMES[name]) for name in kind.panels])
+    return run_chart(kind, "step", drawn, _("Training: {names} by step.").format(names=names))
+
+
+LOSS_TITLES = {  # by whether there are classes, and by the axis
+    (True, False): N_("Loss (thin: held out, dotted: guessing)"),
+    (True, True): N_("Loss (thin: held out, dotted: guessing, log)"),
+    (False, False): N_("Loss (thin: held out, dotted: always the mean)"),
+    (False, True): N_("Loss (thin: held out, dotted: always the mean, log)"),
+}
 
 
 def loss_panel(kind: RunKind) -> alt.LayerSpec:
     """Draw the loss by step, of the held-out examples thin, and what guessing costs dotted."""
-    dotted, scale = "guessing" if kind.has_classes else "always the mean", loss_axis(kind)
+    scale = loss_axis(kind)
     behind = [guessing_rule(), held_out_line("loss", scale)]
-    title = f"Loss (thin: held out, dotted: {dotted}{', log' * kind.log_loss})"
+    title = _(LOSS_TITLES[kind.has_classes, kind.log_loss])
     above, format = divergence_marks_and_words(), "" if kind.log_loss else "~g"
     return line_panel(kind, title, "loss", "step", scale, behind, above, format)
 
 
 def accuracy_panel(kind: RunKind) -> alt.LayerSpec:
     """Draw the share of examples classified right by step, of the held-out examples thin."""
-    title, scale = "Accuracy (thin: held out)", alt.Scale(domain=[0, 1])
+    title, scale = _("Accuracy (thin: held out)"), alt.Scale(domain=[0, 1])
     behind = [held_out_line("accuracy", scale)]
     return line_panel(kind, title, "accuracy", "step", scale, behind, format="%")
 
@@ -72,7 +84,7 @@ def gradient_norm_panel(kind: RunKind) -> alt.LayerSpec:
     """Draw the norm of the whole gradient by step."""
     name = "gradient_norm"
     scale = channels.chosen_scale(name)
-    return line_panel(kind, "Gradient norm (log)", name, "step", scale, format_limits(name))
+    return line_panel(kind, _("Gradient norm (log)"), name, "step", scale, format_limits(name))
 
 
 def loss_axis(kind: RunKind) -> alt.Scale:
@@ -110,7 +122,7 @@ def loss_scale_panel(kind: RunKind) -> alt.LayerSpec:
     )
     crosses = crosses.mark_point(style=["cross", "skip"], clip=True)
     return panels.panel(
-        "Loss scale (log); x: a step was skipped",
+        _("Loss scale (log); x: a step was skipped"),
         panel_heights(kind.panels)["scale"],
         *interaction.guides("step"),
         panels.hold_axes(channels.y("scale", scale)),
@@ -128,7 +140,7 @@ def heat_map(kind: RunKind) -> alt.LayerSpec:
     axis = alt.Axis(tickMinStep=1, tickCount=5, format="d")
     scale = alt.Scale(range="diverging", domain=[-8, 8], domainMid=0, clamp=True)
     legend = panels.gradient_legend(
-        values=[-8, -4, 0, 4, 8], labelExpr=channels.DECADES, title="relative size"
+        values=[-8, -4, 0, 4, 8], labelExpr=channels.DECADES, title=_("relative size")
     )
     # Each reaches over the next ones: no seam is seen.
     cells = heat_rows().mark_rect(clip=True, invalid=None, x2Offset=0.7, y2Offset=-0.7)
@@ -140,8 +152,8 @@ def heat_map(kind: RunKind) -> alt.LayerSpec:
         fill=alt.Fill("power:Q", scale=scale, legend=legend),
         tooltip=[
             *channels.tooltips("layer:N", "step:N"),
-            alt.Tooltip("words:N", title="value"),
-            alt.Tooltip("ratio:N", title="relative size"),
+            alt.Tooltip("words:N", title=_("value")),
+            alt.Tooltip("ratio:N", title=_("relative size")),
         ],
     )
     # Only at the edges, where they hide no tooltip.
@@ -174,8 +186,8 @@ PANELS = {
     "scale": loss_scale_panel, "heat": heat_map,
 }  # fmt: skip
 NAMES = {
-    "loss": "loss", "accuracy": "accuracy", "gradient_norm": "gradient norm",
-    "scale": "loss scale", "heat": "a heat map of layers",
+    "loss": N_("loss"), "accuracy": N_("accuracy"), "gradient_norm": N_("gradient norm"),
+    "scale": N_("loss scale"), "heat": N_("a heat map of layers"),
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import altair as alt
 from stability.charts import channels, panels
 from stability.charts.palette import GREY
 from stability.charts.spec_cache import Filling, chart_and_spec
+from stability.i18n import _
 from stability.records.experiment import Experiment
 
 WORDS_HEIGHT = 18  # pixels from one line of words to the next
@@ -27,7 +28,7 @@ def build_gains(has_ranges: bool) -> alt.VConcatChart:
     law = panels.data_set("law").encode(x=variance_axis())
     solid = law.mark_line(strokeWidth=1.5, color=GREY, clip=True)
     drawn = panels.panel(
-        "First layer (log): forward ● solid, backward ○ dashed",
+        _("First layer (log): forward ● solid, backward ○ dashed"),
         220,
         panels.hold_axes(variance_axis(), factor_axis("factor")),
         panels.level_rule(1, opacity=0.6),
@@ -38,7 +39,7 @@ def build_gains(has_ranges: bool) -> alt.VConcatChart:
         *gain_marks("backward", has_ranges, filled=False, size=150),
         *gain_marks("forward", has_ranges, filled=True, size=60),
     )
-    words = (
+    words = _(
         "Factors on the mean square at the first layer, forward and backward,"
         " by the variance of its weights."
     )
@@ -49,7 +50,7 @@ def variance_axis() -> alt.X:
     """Return the axis of a weight's variance."""
     labels: dict[str, Any] = {"labelExpr": channels.POWERS_OF_TEN, "labelOverlap": True}
     axis = alt.Axis(**labels, tickCount=4, labelPadding=4, grid=False)
-    return alt.X("variance:Q", scale=LOG, title="Variance of a weight (log)", axis=axis)
+    return alt.X("variance:Q", scale=LOG, title=_("Variance of a weight (log)"), axis=axis)
 
 
 def factor_axis(name: str) -> alt.Y:

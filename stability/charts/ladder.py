@@ -1,5 +1,6 @@
 """Number formats layer by layer, forward and backward: a panel for each scheme."""
 
+import json
 from typing import Any
 
 import altair as alt
@@ -10,6 +11,7 @@ from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.charts.vega_names import MARK_PANEL_WIDTH
 from stability.engine.rounding_shares import FORMATS_BY_RANGE
 from stability.frames.ladder import position_on_ladder
+from stability.i18n import _
 from stability.records.experiment import Experiment
 
 ROW_HEIGHT = 14  # pixels of one format
@@ -25,7 +27,7 @@ def fill_ladder(experiment: Experiment) -> Filling[int]:
     depth = experiment.depth
     layers = sorted({1, (depth + 1) // 2, depth})
     titles = [row.title for row in experiment.scheme_rows]
-    titles[0] += ": forward, then backward →"
+    titles[0] = _("{scheme}: forward, then backward →").format(scheme=titles[0])
     parameters = {
         "schemes": list(experiment.schemes),
         "titles": titles,
@@ -44,7 +46,7 @@ def build_ladder(schemes: int) -> alt.VConcatChart:
     Data set: `rungs`, as in `stability.frames.ladder_tables`.
     """
     drawn = [ladder_panel(index, is_last=index == schemes - 1) for index in range(schemes)]
-    words = (
+    words = _(
         "Which layer leaves which number format first, forward and backward,"
         " for each initialization."
     )
@@ -67,7 +69,8 @@ def ladder_panel(index: int, is_last: bool) -> alt.LayerSpec:
 def way_axis(name: str, is_last: bool) -> alt.X:
     """Return the axis in the order of computation: layers 1 to L, then L to 1."""
     layer = "datum.value > depth + 0.6 ? layer_0 - datum.value : datum.value"
-    label = f"(datum.index == 0 ? 'layer ' : '') + format({layer}, 'd')"
+    word = json.dumps(_("layer") + " ")
+    label = f"(datum.index == 0 ? {word} : '') + format({layer}, 'd')"
     ticks: dict[str, Any] = {"values": alt.ExprRef("ticks"), "labels": is_last, "ticks": is_last}
     axis = alt.Axis(**channels.FLUSH, **ticks, labelExpr=label, labelOverlap=True, grid=False)
     return channels.x(name, channels.up_to(0.5, "way_end"), axis)

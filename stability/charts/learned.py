@@ -8,10 +8,17 @@ from stability.charts import channels, palette, panels
 from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE
 from stability.frames.arrow import NOT_FINITE
+from stability.i18n import _
 from stability.records.experiment import Experiment
 
 SQUARE = 9 * GRID_SIDE  # pixels: whole ones for each cell, or seams would show
-CLASSES = ["class 0", "class 1"]  # data in the plane have two
+
+
+def class_labels() -> list[str]:
+    """Return the names of the classes, of which data in the plane have two."""
+    return [_("class {label}").format(label=label) for label in (0, 1)]
+
+
 GRID_AXIS: dict[str, Any] = {"values": (-2, 0, 2), "grid": False, "format": "d", "labelPadding": 3}
 # The same for every seed; the target of a regression is standardised, too.
 GRID_DOMAIN: dict[str, Any] = {"domain": [-GRID_REACH, GRID_REACH], "nice": False}
@@ -25,7 +32,9 @@ def fill_region(experiment: Experiment, scheme: str) -> Filling[None]:
         f"{palette.SCHEME_SYMBOLS[index]} {title}",
         [colours[index] for colours in (palette.SCHEME_COLOURS, palette.DARK_SCHEME_COLOURS)],
     )
-    words = f"{title}: which class each point of the plane gets, with training points over it."
+    words = _(
+        "{title}: which class each point of the plane gets, with training points over it."
+    ).format(title=title)
     return Filling(None, {"heading": heading, "frame": frame}, words)
 
 
@@ -56,7 +65,7 @@ def class_regions() -> alt.Chart:
     tips = channels.tooltips("scheme:N", "class:N", "probability:Q .0%")
     tips += [alt.Tooltip(f"{name}:Q", format=".1f", title=title) for name, title in ends]
     colours = [*palette.CLASS_COLOURS, palette.GREY]
-    scale = alt.Scale(domain=[*CLASSES, NOT_FINITE], range=colours)
+    scale = alt.Scale(domain=[*class_labels(), _(NOT_FINITE)], range=colours)
     blocks = panels.data_set("regions").mark_rect(clip=True, strokeWidth=0)
     return encode_plane(blocks, "x", "y").encode(
         x2=alt.X2("x2"),
@@ -71,7 +80,7 @@ def class_dots() -> alt.Chart:
     """Draw training points: a class has its shape, its shade, and a rim that no region hides."""
 
     def of_class(channel: Any, looks: tuple[str, ...]) -> Any:
-        scale = alt.Scale(domain=CLASSES, range=list(looks))
+        scale = alt.Scale(domain=class_labels(), range=list(looks))
         return channel("class:N", scale=scale, legend=None)
 
     dots = panels.data_set("dots").mark_point(
@@ -82,7 +91,7 @@ def class_dots() -> alt.Chart:
         stroke=of_class(alt.Stroke, palette.DOT_RIM_COLOURS),
         shape=of_class(alt.Shape, palette.CLASS_SHAPES),
         tooltip=[
-            alt.Tooltip("class:N", title="training point"),
+            alt.Tooltip("class:N", title=_("training point")),
             *channels.tooltips("x1:Q .2f", "x2:Q .2f"),
         ],
     )
@@ -103,13 +112,13 @@ def build_fit(kind: None) -> alt.VConcatChart:
     numbers = "x:Q .3~f", "value:Q .3~f"
     dots = dots.mark_point(size=14, color=palette.GREY, opacity=0.7, clip=True)
     return panels.single_panel(
-        "Output over input; dashed: without noise",
+        _("Output over input; dashed: without noise"),
         260,
         dots.encode(tooltip=channels.tooltips(*numbers)),
         truth.mark_line(**panels.DASHED, color=palette.GREY),
         base.mark_line(strokeWidth=2, clip=True),
         panels.scheme_marks(base, channels.tooltips("scheme:N", *numbers, "step:Q")),
-        description="The curve that each initialization has learned, over the training points.",
+        description=_("The curve that each initialization has learned, over the training points."),
     )
 
 

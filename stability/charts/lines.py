@@ -10,11 +10,14 @@ from stability.charts import channels, interaction, panels
 from stability.charts.run_styles import run_config
 from stability.charts.spec_cache import Filling
 from stability.frames.run_panels import panel_heights
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 
 UNITS = {
-    "loss": "loss (nats, or squares)", "accuracy": "share right", "gradient_norm": "gradient norm",
-    "signal": "RMS of z", "signal_gradient": "RMS of dL/dz", "weight_gradient": "norm of dL/dW",
+    "loss": N_("loss (nats, or squares)"), "accuracy": N_("share right"),
+    "gradient_norm": N_("gradient norm"),
+    "signal": N_("RMS of z"), "signal_gradient": N_("RMS of dL/dz"),
+    "weight_gradient": N_("norm of dL/dW"),
 }  # fmt: skip
 
 
@@ -93,7 +96,7 @@ def line_panel(
     """Draw one quantity along the steps or layers, with layers of its own `behind` and `above`."""
     x = line_axis(along, labelled=name == kind.panels[-1])
     y = channels.y(name, scale, height_axis(format))
-    value_tip = alt.Tooltip(f"{name}:Q", format=format or ".3~e", title=UNITS[name])
+    value_tip = alt.Tooltip(f"{name}:Q", format=format or ".3~e", title=_(UNITS[name]))
     tips = [*channels.tooltips("scheme:N", f"{along}:Q"), value_tip]
     rows = panels.data_set("bands" if along == "step" else "profiles")
     rows = interaction.keep_step_shown(rows, along)

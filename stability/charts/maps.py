@@ -1,5 +1,6 @@
 """Maps: a heat map of what becomes of networks over two settings, and one row and column of it."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from stability.frames.maps import (
     map_axis,
     quantity_ends,
 )
+from stability.i18n import _
 from stability.records.knobs import Integer
 from stability.records.map_quantities import MapQuantity
 from stability.records.sweep import Sweep
@@ -83,7 +85,8 @@ def fill_map(sweep: Sweep) -> Filling[MapKind]:
         ends[f"{letter}_range"] = [axis.low, axis.high]
     x, y = axes
     kind = MapKind(x, y, sweep.quantity_row)
-    words = f"Map: {kind.quantity.label} by {x.title} (across) and {y.title} (upward)."
+    words = _("Map: {quantity} by {x} (across) and {y} (upward).")
+    words = words.format(quantity=kind.quantity.label, x=x.title, y=y.title)
     return Filling(kind, ends | {"colour_ends": list(quantity_ends(sweep))}, words)
 
 
@@ -150,8 +153,8 @@ def map_cells(base: alt.Chart, kind: MapKind) -> list[alt.Chart]:
     ]
     fields += [alt.Tooltip("value_words:N", title=kind.quantity.label)]
     if not kind.quantity.is_word:
-        fields.append(alt.Tooltip("verdict:N", title="Verdict"))
-    fields.append(alt.Tooltip("learned:N", title="Networks that learn"))
+        fields.append(alt.Tooltip("verdict:N", title=_("Verdict")))
+    fields.append(alt.Tooltip("learned:N", title=_("Networks that learn")))
     base = base.encode(tooltip=fields, opacity=channels.opacity_where("datum.computed", 1, COARSE))
     opaque: dict[str, Any] = {"symbolOpacity": 1, "gradientOpacity": 1}
     if kind.quantity.is_word:
@@ -159,6 +162,7 @@ def map_cells(base: alt.Chart, kind: MapKind) -> list[alt.Chart]:
         legend = alt.Legend(
             **panels.BELOW,
             symbolType="square",
+            labelExpr=verdict_labels(),
             columns=alt.ExprRef(f"{channels.PANEL_WIDTH} < 480 ? 3 : 10"),
             **opaque,
         )
@@ -170,6 +174,12 @@ def map_cells(base: alt.Chart, kind: MapKind) -> list[alt.Chart]:
     never = f"{list(WITHOUT_NUMBER)}{channels.ON_THIS_PAGE}"
     grey = alt.ExprRef(f"datum.diverged ? '{ZERO_OR_NOT_FINITE}' : {never}")
     return panels.heat_cells(base, "value", "isValid(datum.value)", scale, legend, grey, **mark)
+
+
+def verdict_labels() -> str:
+    """Return the expression that spells a verdict in the reader's language."""
+    words = {word: json.dumps(_(word)) for word in VERDICT_COLOURS}
+    return channels.value_by_case("datum.label", words, "datum.label")
 
 
 def colour_scale(row: MapQuantity) -> alt.Scale:
@@ -228,11 +238,16 @@ def fill_cut(sweep: Sweep, column: int, row: int) -> Filling[MapKind]:
     titles = [lower_first(axis_label(sweep, letter)) for letter in "xy"]
     places = x.title(sweep.x_values[column]), y.title(sweep.y_values[row])
     label = curve_quantity(filling.kind.quantity).label
+    heading = _("{quantity} by {along}, at {other} {place}")
     headings = {
-        "row_heading": f"{label} by {titles[0]}, at {titles[1]} {places[1]}",
-        "column_heading": f"{label} by {titles[1]}, at {titles[0]} {places[0]}",
+        "row_heading": heading.format(
+            quantity=label, along=titles[0], other=titles[1], place=places[1]
+        ),
+        "column_heading": heading.format(
+            quantity=label, along=titles[1], other=titles[0], place=places[0]
+        ),
     }
-    words = f"{headings['row_heading']}; and {headings['column_heading']}."
+    words = _("{row_heading}; and {column_heading}.").format(**headings)
     ends = {"colour_ends": list(cut_ends(sweep))}
     return Filling(filling.kind, {**filling.parameters, **ends, **headings}, words)
 
@@ -266,8 +281,8 @@ def curve_layers(kind: MapKind, letter: str, axis: MapAxisKind) -> list[alt.Char
     tips = [
         alt.Tooltip("at_words:N", title=axis.title),
         alt.Tooltip("value_words:N", title=kind.quantity.label),
-        alt.Tooltip("word:N", title="Verdict"),
-        alt.Tooltip("learned:N", title="Networks that learn"),
+        alt.Tooltip("word:N", title=_("Verdict")),
+        alt.Tooltip("learned:N", title=_("Networks that learn")),
     ]
     band = base.encode(y=channels.y("low", scale, labels), y2=alt.Y2("high"))
     dots = base.mark_point(filled=True, opacity=1, color=BLUE, clip=True)

@@ -10,6 +10,7 @@ from stability.charts.spec_cache import chart_and_spec
 from stability.engine.quantities import HISTOGRAM_REACH as REACH
 from stability.engine.quantities import SATURATION_SLOPE
 from stability.frames.pre_activations import OUTER_BIN_END
+from stability.i18n import _
 
 TICKS = -OUTER_BIN_END + 0.5, -4, 0, 4, OUTER_BIN_END - 0.5
 OUTER_TICKS = (
@@ -32,10 +33,11 @@ def build_pre_activations(kind: None) -> alt.VConcatChart:
     )
     rule = panels.one_row().mark_rule(**panels.DOTTED, opacity=0.6)  # beyond them: the outer bins
     rules = [rule.encode(x=alt.XDatum(end, type="quantitative")) for end in (-REACH, REACH)]
-    flat_share = f"{100 * SATURATION_SLOPE:g} % of its largest"
-    activation = f"The activation φ and its slope φ′; grey: the slope is below {flat_share}"
-    histogram = "Share of the pre-activations u in each bin (√)"
-    words = (
+    activation = _(
+        "The activation φ and its slope φ′; grey: the slope is below {share:g} % of its largest"
+    ).format(share=100 * SATURATION_SLOPE)
+    histogram = _("Share of the pre-activations u in each bin (√)")
+    words = _(
         "The activation and its slope, and a histogram of the layer's pre-activations"
         " for each initialization."
     )

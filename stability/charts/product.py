@@ -3,6 +3,7 @@
 Heights are log10 on a linear axis labelled in powers of ten: a product may be 1e-2000.
 """
 
+import json
 from typing import Any
 
 import altair as alt
@@ -12,6 +13,7 @@ from stability.charts.interaction import with_step_shown
 from stability.charts.palette import DARK_SCHEME_COLOURS, GREY, SCHEME_COLOURS
 from stability.charts.spec_cache import Filling, chart_and_spec, variable_parameters
 from stability.frames.product import TYPICAL_FACTORS
+from stability.i18n import N_, _
 from stability.records.product import Product
 from stability.theory.product_law import ENOUGH_FOR_NINE_OF_TEN
 
@@ -26,8 +28,8 @@ HOVERED: dict[str, Any] = {"size": 80, "opacity": 0, "filled": True}  # where a 
 # The lines of the norm's chart: their words in its legend, colours and dashes.
 LINE_KINDS: list[tuple[str, Any, list[int]]] = [
     ("measured", BLUE, [1, 0]),
-    ("law of the norm", GREY, [5, 4]),
-    ("law of one vector, nine of ten", GREY, [1, 3]),
+    (N_("law of the norm"), GREY, [5, 4]),
+    (N_("law of one vector, nine of ten"), GREY, [1, 3]),
 ]
 RISING, FALLING = "datum.named > 0", "datum.named < 0"
 
@@ -40,8 +42,14 @@ def fill_factors(product: Product) -> Filling[None]:
 def fill_product(product: Product) -> Filling[bool]:
     """Return the filling of the norm's chart; its kind says whether a law is known."""
     products, are_many = product.replicates, product.replicates >= ENOUGH_FOR_NINE_OF_TEN
-    band = "nine of ten lie" if are_many else "all lie" if products > 2 else "both lie"
-    measured = f"median of {products}; {band} in the band" if products > 1 else "the one product"
+    measured = _("the one product")
+    if products > 1:
+        measured = _("median of {products}; both lie in the band")
+    if products > 2:
+        measured = _("median of {products}; all lie in the band")
+    if are_many:
+        measured = _("median of {products}; nine of ten lie in the band")
+    measured = measured.format(products=products)
     parameters = {"factors": product.count, "measured": measured}
     return Filling(product.family_row.exponents is not None, parameters)
 
@@ -73,7 +81,7 @@ def build_product(has_law: bool) -> alt.VConcatChart:
         for kind, name in ((1, "frobenius"), (2, "mean"))
     ]
     chart = panels.single_panel(
-        "Norm by further factors (log)",
+        _("Norm by further factors (log)"),
         360,
         panels.hold_axes(power_axis("height")),
         *format_ends(),
@@ -83,8 +91,10 @@ def build_product(has_law: bool) -> alt.VConcatChart:
         keyed(growth.mark_line(strokeWidth=2.5, clip=True), 0, has_law).encode(y=median),
         *laws,
         growth.mark_point(**HOVERED).encode(y=median, tooltip=tips),
-        description="Norm of a product of random matrices by the number of factors, on a log axis,"
-        " with its law.",
+        description=_(
+            "Norm of a product of random matrices by the number of factors, on a log axis,"
+            " with its law."
+        ),
     )
     chart["params"] += variable_parameters({"step_shown": ""})
     # Colours and dashes that are resolved alike share one legend.
@@ -104,7 +114,8 @@ def step_rule() -> alt.Chart:
 def keyed(line: alt.Chart, kind: int, has_law: bool) -> alt.Chart:
     """Draw a line as its kind is drawn, and list all kinds in a legend beneath the panel."""
     names, colours, dashes = zip(*LINE_KINDS[: None if has_law else 1], strict=True)
-    label = channels.value_by_case("datum.label", {names[0]: "measured"}, "datum.label")
+    spoken = {name: json.dumps(_(name)) for name in names[1:]}
+    label = channels.value_by_case("datum.label", {names[0]: "measured"} | spoken, "datum.label")
     columns = alt.ExprRef(f"{channels.PANEL_WIDTH} < 480 ? 1 : 3")
     look: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 500, "labelLimit": 0}
     legend = alt.Legend(**panels.BELOW, **look, columns=columns, labelExpr=label)
@@ -142,14 +153,15 @@ def build_exponent(kind: None) -> alt.VConcatChart:
     law, measured, height = (power_axis(name, {"format": "~g"}) for name in names)
     tips = channels.tooltips("share:Q .3f", "law:Q .3f", "measured:Q .3f")
     return panels.single_panel(
-        "Growth of each direction, decades a factor; dashed: law",
+        _("Growth of each direction, decades a factor; dashed: law"),
         180,
         panels.hold_axes(height),
         base.mark_line(**LAW).encode(y=law),
         base.mark_tick(thickness=1.5, size=8, color=GREY, clip=True).encode(y=law),
         points.encode(y=measured, tooltip=tips),
-        description="Lyapunov exponents of a product of random matrices, the largest first, with"
-        " their law.",
+        description=_(
+            "Lyapunov exponents of a product of random matrices, the largest first, with their law."
+        ),
     )
 
 
@@ -168,7 +180,9 @@ def build_healing(kind: None) -> alt.VConcatChart:
     left = text.mark_text(align="right", baseline="bottom", dy=-7)
     tips = channels.tooltips("n:Q", "height:Q .2f")
     return panels.single_panel(
-        f"Typical growth over {TYPICAL_FACTORS} factors at sigma = 1/√n, by size n",
+        _("Typical growth over {typical_factors} factors at sigma = 1/√n, by size n").format(
+            typical_factors=TYPICAL_FACTORS
+        ),
         180,
         panels.hold_axes(y),
         panels.level_rule(0, opacity=0.5),
@@ -177,8 +191,10 @@ def build_healing(kind: None) -> alt.VConcatChart:
         here.mark_point(filled=True, size=70, opacity=1, color=BLUE),
         right.transform_filter("datum.n < 16"),
         left.transform_filter("datum.n > 15"),
-        description="Growth of the typical product of Gaussian matrices that preserve the variance,"
-        " by their size.",
+        description=_(
+            "Growth of the typical product of Gaussian matrices that preserve the variance,"
+            " by their size."
+        ),
     )
 
 
@@ -198,7 +214,7 @@ def build_bound(kind: None) -> alt.VConcatChart:
     below = text.mark_text(align="right", baseline="top", dx=-4, dy=2)
     is_bound = "datum.line == 'at most' || datum.line == 'at least'"
     return panels.single_panel(
-        "Singular values of one product and their bounds (log)",
+        _("Singular values of one product and their bounds (log)"),
         220,
         panels.hold_axes(power_axis("height")),
         panels.level_rule(0, opacity=0.5),
@@ -208,8 +224,10 @@ def build_bound(kind: None) -> alt.VConcatChart:
         base.mark_point(**HOVERED).encode(tooltip=tips),
         above.transform_filter(RISING),
         below.transform_filter(FALLING),
-        description="The largest and the smallest singular value of a product by the number of"
-        " factors, with bounds.",
+        description=_(
+            "The largest and the smallest singular value of a product by the number of"
+            " factors, with bounds."
+        ),
     )
 
 

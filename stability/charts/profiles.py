@@ -15,13 +15,20 @@ from stability.charts.lines import (
 )
 from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.frames.run_panels import DEPTH_PANELS, FORETOLD_PANELS, panels_shown
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 from stability.text import join_words
 
 PROFILE_TITLES = {
-    "signal": "Signal by layer: RMS of z (log, dashed: theory)",
-    "signal_gradient": "Signal gradient by layer: RMS of dL/dz (log, dashed: theory)",
-    "weight_gradient": "Weight gradient by layer: norm of dL/dW (log)",
+    "signal": N_("Signal by layer: RMS of z (log, dashed: theory)"),
+    "signal_gradient": N_("Signal gradient by layer: RMS of dL/dz (log, dashed: theory)"),
+    "weight_gradient": N_("Weight gradient by layer: norm of dL/dW (log)"),
+}
+
+PROFILE_NAMES = {
+    "signal": N_("signal"),
+    "signal_gradient": N_("signal gradient"),
+    "weight_gradient": N_("weight gradient"),
 }
 
 
@@ -30,7 +37,7 @@ def fill_depth(
 ) -> Filling[RunKind]:
     """Return the filling of a depth chart; the first of the `panels` is the largest."""
     shown = panels_shown(experiment, panels, DEPTH_PANELS)
-    at_end = "" if tuple(panels) == FORETOLD_PANELS else ", last step"  # nothing is measured
+    at_end = "" if tuple(panels) == FORETOLD_PANELS else _(", last step")  # nothing is measured
     return fill_run_chart(experiment, pins, "layer", shown, at_end=at_end)
 
 
@@ -45,9 +52,9 @@ def build_depth(kind: RunKind) -> alt.VConcatChart:
         scale, behind = channels.chosen_scale(name), format_limits(name)
         if name != "weight_gradient":  # without a prediction
             behind += theory_layers(name, scale)
-        drawn.append(line_panel(kind, PROFILE_TITLES[name], name, "layer", scale, behind))
-    names = join_words([name.replace("_", " ") for name in kind.panels])
-    words = f"Through the depth: {names} by layer, on log axes."
+        drawn.append(line_panel(kind, _(PROFILE_TITLES[name]), name, "layer", scale, behind))
+    names = join_words([_(PROFILE_NAMES[name]) for name in kind.panels])
+    words = _("Through the depth: {names} by layer, on log axes.").format(names=names)
     return run_chart(kind, "layer", drawn, words)
 
 

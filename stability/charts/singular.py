@@ -4,6 +4,7 @@ import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.spec_cache import chart_and_spec
+from stability.i18n import _
 
 
 def build_singular(kind: None) -> alt.VConcatChart:
@@ -17,13 +18,13 @@ def build_singular(kind: None) -> alt.VConcatChart:
     base = panels.data_set("singular").encode(x=rank, color=channels.colour())
     tips = channels.tooltips("scheme:N", "rank:Q .3~e", "value:Q .3~e", "edge:Q .3~e")
     return panels.single_panel(
-        "Singular values, by share of directions (log)",
+        _("Singular values, by share of directions (log)"),
         200,
         panels.hold_axes(channels.y("value", scale)),
         base.mark_line(**panels.DASHED).encode(y=edge),
         base.mark_line(strokeWidth=2, clip=True).encode(y=value),
         panels.scheme_marks(base.encode(y=value), tips),
-        description="Singular values of the hidden layers before training, from the largest.",
+        description=_("Singular values of the hidden layers before training, from the largest."),
     )
 
 

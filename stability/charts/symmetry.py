@@ -4,6 +4,7 @@ import altair as alt
 
 from stability.charts import channels, panels
 from stability.charts.spec_cache import Filling, chart_and_spec
+from stability.i18n import _
 from stability.records.experiment import Experiment
 
 
@@ -11,8 +12,9 @@ def fill_symmetry(experiment: Experiment) -> Filling[int]:
     """Return the filling of a symmetry chart; its kind is the number of schemes."""
     units = experiment.width
     powers = [count for count in (4, 16, 64, 256) if 2 * count <= units]
-    titles = [f"{row.title}: different units" for row in experiment.scheme_rows]
-    titles[0] += ", layer by step"
+    title, first = _("{scheme}: different units"), _("{scheme}: different units, layer by step")
+    titles = [title.format(scheme=row.title) for row in experiment.scheme_rows]
+    titles[0] = first.format(scheme=experiment.scheme_rows[0].title)
     parameters = {
         "schemes": list(experiment.schemes),
         "titles": titles,
@@ -30,7 +32,7 @@ def build_symmetry(schemes: int) -> alt.VConcatChart:
     Data set: `distinct`, as in `stability.frames.symmetry_tables`.
     """
     drawn = [count_map(index, is_last=index == schemes - 1) for index in range(schemes)]
-    words = (
+    words = _(
         "Number of different hidden units by layer and step, a heat map for each initialization."
     )
     return panels.stack(drawn, words)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from stability.diagnosis.evidence import HEALTHY_DECADES, HIGH_START, Evidence
 from stability.diagnosis.indicators import Indicators
+from stability.i18n import N_, _, ngettext
 from stability.text import number, percent, rough_number
 
 TOO_LONG = 0.3  # power of ten: on a parabola, a step of twice the loss just reaches the bottom
@@ -16,15 +17,17 @@ NOTABLE = 0.5  # power of ten, end to end, from which a factor is worth a clause
 
 def loss_course(evidence: Evidence) -> str:
     """Return how the held-out loss went, and what guessing gives."""
-    first, last, guessing = map(
-        number, (evidence.first_loss, evidence.last_loss, evidence.guessing_loss)
-    )
+    losses = evidence.first_loss, evidence.last_loss, evidence.guessing_loss
+    first, last, guessing = map(number, losses)
     if evidence.learns or evidence.is_slow:
-        return f"the held-out loss fell from {first} to {last} (guessing: {guessing})"
-    began = f"; it began at {first}" if first != last else ""
+        course = _("the held-out loss fell from {first} to {last} (guessing: {guessing})")
+        return course.format(first=first, last=last, guessing=guessing)
+    course = _("the held-out loss is {last}, hardly better than guessing ({guessing})")
     if evidence.relative_loss > 1.1 or math.isnan(evidence.relative_loss):
-        return f"the held-out loss is {last}, worse than guessing ({guessing}{began})"
-    return f"the held-out loss is {last}, hardly better than guessing ({guessing}{began})"
+        course = _("the held-out loss is {last}, worse than guessing ({guessing})")
+    if first != last:
+        guessing = _("{guessing}; it began at {first}").format(guessing=guessing, first=first)
+    return course.format(last=last, guessing=guessing)
 
 
 def learned_share(evidence: Evidence) -> str:
@@ -32,22 +35,28 @@ def learned_share(evidence: Evidence) -> str:
     count, learned = evidence.experiment.replicates, evidence.learned_replicates
     if count == 1 or not evidence.end:
         return ""
-    if learned in (0, count):
-        return f" All {count} replicates learn." if learned else " No replicate learns."
-    return f" {learned} of {count} replicates {'learns' if learned == 1 else 'learn'}."
+    if learned == count:
+        return _("All {count} replicates learn.").format(count=count)
+    if not learned:
+        return _("No replicate learns.")
+    some = ngettext(
+        "{learned} of {count} replicates learns.", "{learned} of {count} replicates learn.", learned
+    )
+    return some.format(learned=learned, count=count)
 
 
-def odds(share: float, verb: str = "do") -> str:
-    """Return how many of a hundred such networks do what the verb says."""
-    return hundredths(share, "of 100 such networks", verb)
+# How many of a hundred such networks do something: one of them, and any other number.
+THAT_DO = N_("{count} of 100 such networks does"), N_("{count} of 100 such networks do")
+THAT_LEARN = N_("{count} of 100 such networks learns"), N_("{count} of 100 such networks learn")
+THAT_LEARN_SLOWLY = N_("{count} learns slowly"), N_("{count} learn slowly")
 
 
-def hundredths(share: float, of: str, verb: str) -> str:
-    """Return how many of a hundred do what the verb says; none and all are not foretold."""
-    count = str(round(100 * share)) if 0.005 <= share < 0.995 else "more than 99"
-    count = count if share >= 0.005 else "fewer than 1"
-    singular = {"do": "does"}.get(verb, f"{verb}s")
-    return " ".join(filter(None, (count, of, singular if count == "1" else verb)))
+def odds(share: float, clauses: tuple[str, str] = THAT_DO) -> str:
+    """Return how many of a hundred do what the clauses say; none and all are not foretold."""
+    count = str(round(100 * share)) if 0.005 <= share < 0.995 else _("more than 99")
+    count = count if share >= 0.005 else _("fewer than 1")
+    one, many = clauses
+    return _(one if count == "1" else many).format(count=count)
 
 
 class Trend(NamedTuple):
@@ -62,9 +71,9 @@ def shrinking(seen: Indicators) -> Trend:
     """Return what shrinks most; the signal before the difference between examples, its cause."""
     spread = seen.log_spread if seen.log_spread < seen.log_signal - 0.3 else math.inf
     return min(
-        Trend("gradient", seen.log_gradient, seen.gradient_factor),
-        Trend("signal", seen.log_signal, seen.signal_factor),
-        Trend("difference between examples", spread, seen.spread_factor),
+        Trend(N_("gradient"), seen.log_gradient, seen.gradient_factor),
+        Trend(N_("signal"), seen.log_signal, seen.signal_factor),
+        Trend(N_("difference between examples"), spread, seen.spread_factor),
         key=lambda trend: trend.decades,
     )
 
@@ -88,43 +97,54 @@ def notable_factor(seen: Indicators) -> str:
 
 def factor_clause(seen: Indicators, trend: Trend) -> str:
     """Return by how much a hidden layer multiplies a quantity, and all of them together."""
+    quantity, factor = _(trend.name), number(trend.factor)
     if trend.decades < EXACT_ZERO:
-        return f"the {trend.name} shrinks to exactly 0 within {seen.depth} layers"
-    clause = f"each hidden layer multiplies the {trend.name} by {number(trend.factor)}"
+        clause = _("the {quantity} shrinks to exactly 0 within {depth} layers")
+        return clause.format(quantity=quantity, depth=seen.depth)
     if seen.transitions < 2:
-        return clause
-    return f"{clause}, and {seen.transitions} in a row by {rough_number(10**trend.decades)}"
+        clause = _("each hidden layer multiplies the {quantity} by {factor}")
+        return clause.format(quantity=quantity, factor=factor)
+    clause = _(
+        "each hidden layer multiplies the {quantity} by {factor}, and {count} in a row by {total}"
+    )
+    total = rough_number(10**trend.decades)
+    return clause.format(quantity=quantity, factor=factor, count=seen.transitions, total=total)
 
 
 def break_clause(evidence: Evidence) -> str:
     """Return where the first of the replicates left the range of numbers."""
     event = evidence.breaks[0]
     if not event.layer:
-        return f"the loss is {event.value}, though every layer is still finite"
-    numbers = "gradient" if event.backward else "signal"
-    happened = "overflows" if event.value == "inf" else "is not a number"
-    return f"the {numbers} of layer {event.layer} {happened} ({event.value})"
+        clause = _("the loss is {value}, though every layer is still finite")
+        return clause.format(value=event.value)
+    clause = _("the {quantity} of layer {layer} is not a number ({value})")
+    if event.value == "inf":
+        clause = _("the {quantity} of layer {layer} overflows ({value})")
+    quantity = _("gradient") if event.backward else _("signal")
+    return clause.format(quantity=quantity, layer=event.layer, value=event.value)
 
 
 def break_count(evidence: Evidence) -> str:
     """Return how many replicates broke, where there are several."""
     replicates = evidence.experiment.replicates
-    return f" in {len(evidence.breaks)} of {replicates} replicates" if replicates > 1 else ""
+    where = _(" in {count} of {replicates} replicates")
+    where = where.format(count=len(evidence.breaks), replicates=replicates)
+    return where if replicates > 1 else ""
 
 
 def overshoot(evidence: Evidence) -> str:
     """Return how many times too large the coming steps are; nothing where they are not."""
     e, step_drop = evidence.experiment, evidence.start.log_step_drop
     if step_drop > TOO_LONG:
-        times = rough_number(10**step_drop)
-        return (
-            f"a step is too long: at the initial slope it would take {times} times the whole loss"
+        clause = _(
+            "a step is too long: at the initial slope it would take {times} times the whole loss"
         )
+        return clause.format(times=rough_number(10**step_drop))
     times_typical = e.learning_rate / e.optimizer_row.learning_rate
     if times_typical < 3:
         return ""
-    label = e.optimizer_row.label
-    return f"the learning rate is {rough_number(times_typical)} times the typical one of {label}"
+    clause = _("the learning rate is {times} times the typical one of {optimizer}")
+    return clause.format(times=rough_number(times_typical), optimizer=e.optimizer_row.label)
 
 
 def high_start(evidence: Evidence) -> str:
@@ -133,12 +153,16 @@ def high_start(evidence: Evidence) -> str:
     if not seen.relative_loss > HIGH_START:
         return ""
     row, size = evidence.experiment.dataset_row, 10**seen.log_output
-    why = f"the {'logits' if row.classes else 'outputs'} are too large (RMS {rough_number(size)})"
-    if not row.classes and size < row.scaling.target_size:
-        why = f"the targets are far from 0 (RMS {rough_number(row.scaling.target_size)})"
-    return (
-        f"the first held-out loss is {rough_number(evidence.first_loss)}, far above guessing "
-        f"({number(evidence.guessing_loss)}), because {why}"
+    why = _("the outputs are too large (RMS {size})")
+    if row.classes:
+        why = _("the logits are too large (RMS {size})")
+    elif size < row.scaling.target_size:
+        why, size = _("the targets are far from 0 (RMS {size})"), row.scaling.target_size
+    clause = _("the first held-out loss is {loss}, far above guessing ({guessing}), because {why}")
+    return clause.format(
+        loss=rough_number(evidence.first_loss),
+        guessing=number(evidence.guessing_loss),
+        why=why.format(size=rough_number(size)),
     )
 
 
@@ -153,8 +177,8 @@ def small_promise(evidence: Evidence) -> str:
     done = 1 - evidence.last_loss / evidence.first_loss if evidence.end else math.nan
     if not promised < LITTLE or done > max(promised, NOTICED):
         return ""
-    share = percent(promised) if promised >= 0.005 else "less than 1 %"
-    return (
-        f"at the initial slope, all {evidence.experiment.steps} steps together would lower the "
-        f"loss by only {share}"
+    share = percent(promised) if promised >= 0.005 else _("less than 1 %")
+    clause = _(
+        "at the initial slope, all {steps} steps together would lower the loss by only {share}"
     )
+    return clause.format(steps=evidence.experiment.steps, share=share)

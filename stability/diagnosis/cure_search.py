@@ -8,6 +8,7 @@ from stability.diagnosis.remedies import Remedy
 from stability.diagnosis.trials import MOST_PAIRS, Cure, SickNetwork, search_cures
 from stability.engine.cost import state_bytes
 from stability.engine.runs import PROFILE_BYTES, Stream
+from stability.i18n import _
 from stability.records.experiment import Experiment
 
 CURE_BYTES = 8192  # of a change that was tried: its settings and its verdict
@@ -45,4 +46,4 @@ def describe_change(remedy: Remedy) -> str:
     words = [scheme_title(remedy.scheme)] if remedy.scheme else []
     knobs = Experiment.knobs()
     words += [knobs[name].label_with_value(value) for name, value in remedy.settings]
-    return ", ".join(words)
+    return _(", ").join(words)

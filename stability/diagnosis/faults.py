@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stability.i18n import Translated, _
 from stability.records.experiment import Experiment
 from stability.text import number, percent, rough_number
 
@@ -16,7 +17,7 @@ OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of 
 ONE_SIDED = 0.5  # standard deviations: from here on two weights of three have one sign
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fault:
     """A row. `clause` says what is wrong with an experiment, and is empty where nothing is.
 
@@ -24,7 +25,7 @@ class Fault:
     """
 
     key: str
-    label: str
+    label: Translated = Translated()
     repair: Mapping[str, Any]
     clause: Callable[[Experiment], str]
 
@@ -33,15 +34,17 @@ def unscaled_inputs(e: Experiment) -> str:
     """Return that the inputs are far from size 1, or from mean 0."""
     scaling, offset = e.dataset_row.scaling, abs(e.input_offset)
     if not 1 / FAR < scaling.input_scale < FAR:
-        return (
-            f"the inputs are not scaled: their RMS is {rough_number(scaling.input_size)}, "
-            "and first weights are made for inputs of about 1"
+        clause = _(
+            "the inputs are not scaled: their RMS is {size}, and first weights are made for inputs "
+            "of about 1"
         )
+        return clause.format(size=rough_number(scaling.input_size))
     if offset > OFF_CENTRE:
-        return (
-            f"the inputs are not centred: their mean is {rough_number(offset)} standard "
-            "deviations from 0, so all units of the first layer move together"
+        clause = _(
+            "the inputs are not centred: their mean is {offset} standard deviations from 0, so all "
+            "units of the first layer move together"
         )
+        return clause.format(offset=rough_number(offset))
     return ""
 
 
@@ -51,15 +54,17 @@ def unscaled_targets(e: Experiment) -> str:
     if e.dataset_row.classes:
         return ""
     if not 1 / FAR < scaling.target_scale < FAR:
-        return (
-            f"the targets are not scaled: their RMS is {rough_number(scaling.target_size)}, "
-            "and a network starts with outputs of about 1"
+        clause = _(
+            "the targets are not scaled: their RMS is {size}, and a network starts with outputs of "
+            "about 1"
         )
+        return clause.format(size=rough_number(scaling.target_size))
     if offset > OFF_CENTRE:
-        return (
-            f"the targets are not centred: their mean is {rough_number(offset)} standard "
-            "deviations from 0, and a network starts with outputs around 0"
+        clause = _(
+            "the targets are not centred: their mean is {offset} standard deviations from 0, and a "
+            "network starts with outputs around 0"
         )
+        return clause.format(offset=rough_number(offset))
     return ""
 
 
@@ -67,9 +72,13 @@ def shifted_weights(e: Experiment) -> str:
     """Return that the first weights are mostly of one sign."""
     if abs(e.weight_mean) < ONE_SIDED:
         return ""
-    sign = "positive" if e.weight_mean > 0 else "negative"
-    return (
-        f"the first weights are mostly {sign}, as by rand instead of randn: all units of a layer "
+    if e.weight_mean > 0:
+        return _(
+            "the first weights are mostly positive, as by rand instead of randn: all units of a "
+            "layer get nearly the same signal"
+        )
+    return _(
+        "the first weights are mostly negative, as by rand instead of randn: all units of a layer "
         "get nearly the same signal"
     )
 
@@ -81,30 +90,46 @@ def harmful_output(e: Experiment) -> str:
     if not harm:
         return ""
     least = row.least_loss(classes)
-    bound = f": no loss below {number(least)} is possible" if least else ""
-    return f"a {row.label} stands before the loss, and {harm}{bound}"
+    clause = _("a {activation} stands before the loss, and {harm}")
+    if least:
+        clause = _(
+            "a {activation} stands before the loss, and {harm}: no loss below {least} is possible"
+        )
+    return clause.format(activation=row.label, harm=harm, least=number(least))
 
 
 def endless_warmup(e: Experiment) -> str:
     """Return that the run ends long before the learning rate has reached its value."""
     if e.warmup < 2 * e.steps:
         return ""
-    share = percent(e.rate_factor(e.steps - 1))
-    return (
-        f"the warm-up is longer than the run: in {e.steps} steps the learning rate only rises to "
-        f"{share} of its value"
+    clause = _(
+        "the warm-up is longer than the run: in {steps} steps the learning rate only rises to "
+        "{share} of its value"
     )
+    return clause.format(steps=e.steps, share=percent(e.rate_factor(e.steps - 1)))
 
 
 FAULTS = (
-    Fault("scaled inputs", "Scale the inputs", {"input_scale": 1.0, "input_offset": 0.0},
-          unscaled_inputs),
-    Fault("scaled targets", "Scale the targets", {"target_scale": 1.0, "target_offset": 0.0},
-          unscaled_targets),
-    Fault("centred weights", "Draw the weights around 0", {"weight_mean": 0.0}, shifted_weights),
-    Fault("raw output", "Leave out the output activation", {"output_activation": "none"},
-          harmful_output),
-    Fault("no warm-up", "Leave out the warm-up", {"warmup": 0}, endless_warmup),
+    Fault(
+        key="scaled inputs", label="Scale the inputs", clause=unscaled_inputs,
+        repair={"input_scale": 1.0, "input_offset": 0.0},
+    ),
+    Fault(
+        key="scaled targets", label="Scale the targets", clause=unscaled_targets,
+        repair={"target_scale": 1.0, "target_offset": 0.0},
+    ),
+    Fault(
+        key="centred weights", label="Draw the weights around 0", clause=shifted_weights,
+        repair={"weight_mean": 0.0},
+    ),
+    Fault(
+        key="raw output", label="Leave out the output activation", clause=harmful_output,
+        repair={"output_activation": "none"},
+    ),
+    Fault(
+        key="no warm-up", label="Leave out the warm-up", clause=endless_warmup,
+        repair={"warmup": 0},
+    ),
 )  # fmt: skip
 
 

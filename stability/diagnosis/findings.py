@@ -5,15 +5,17 @@ end, since a disease at the start is the cause of others; a network that shows n
 Before training the diseases stand before divergence, which is their consequence.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from stability.diagnosis.clauses import (
+    THAT_LEARN,
+    THAT_LEARN_SLOWLY,
     break_clause,
     break_count,
     factor_clause,
     growing,
-    hundredths,
     learned_share,
     loss_course,
     notable_factor,
@@ -30,8 +32,16 @@ from stability.diagnosis.evidence import (
 from stability.diagnosis.finding import Finding
 from stability.diagnosis.findings_of_formats import find_lost_updates, find_zero_epsilon
 from stability.diagnosis.indicators import DEAD, Indicators
-from stability.diagnosis.reasons import divergence_cause, level_start, reason_sentences
-from stability.text import capitalize_first, percent, rough_number, share_in_words
+from stability.diagnosis.reasons import (
+    as_sentence,
+    divergence_cause,
+    from_the_start,
+    level_start,
+    overcome,
+    reason_sentences,
+)
+from stability.i18n import _
+from stability.text import capitalize_first, join_sentences, percent, rough_number, share_in_words
 
 SYMMETRIC = 0.9  # of the hidden layers, from the first on: the very last may differ by rounding
 LIKELY = 0.75  # probability from which on a forecast says that a network will learn
@@ -41,8 +51,8 @@ def find_overflow(evidence: Evidence) -> Finding | None:
     """Return the finding of a signal or gradient that is not finite before the first step."""
     if evidence.start.is_finite:
         return None
-    sentence = f"It overflows before the first step{break_count(evidence)}: "
-    sentence += f"{break_clause(evidence)}."
+    sentence = _("It overflows before the first step{where}: {what}.")
+    sentence = sentence.format(where=break_count(evidence), what=break_clause(evidence))
     return Finding("overflowed", sentence, evidence.breaks[0].layer)
 
 
@@ -51,24 +61,17 @@ def find_learning(evidence: Evidence) -> Finding | None:
     if evidence.end:
         if not evidence.learns:
             return None
-        sentence = f"It learns: {loss_course(evidence)}.{learned_share(evidence)}"
+        sentence = _("It learns: {course}.").format(course=loss_course(evidence))
         why = overcome(evidence) or level_start(evidence)
-        return Finding("learns", sentence + why, evidence.relative_loss)
+        sentence = join_sentences(sentence, learned_share(evidence), why)
+        return Finding("learns", sentence, evidence.relative_loss)
     chance = evidence.outlook.learns
     if not chance > LIKELY:
         return None
-    factor = notable_factor(evidence.start)
-    although = f", although {factor}" if factor else ""
-    sentence = f"It will probably learn: {odds(chance)}{although}."
-    return Finding("learns", sentence, chance)
-
-
-def overcome(evidence: Evidence) -> str:
-    """Return which disease of the start training overcame, as a sentence; nothing if none."""
-    trend, label = shrinking(evidence.start), evidence.experiment.optimizer_row.label
-    if evidence.start.readout_is_zero or not trend.decades < -HEALTHY_DECADES:
-        return ""
-    return f" The {trend.name} vanished at the start; {label} trains the network all the same."
+    sentence = _("It will probably learn: {odds}.")
+    if factor := notable_factor(evidence.start):
+        sentence = _("It will probably learn: {odds}, although {factor}.")
+    return Finding("learns", sentence.format(odds=odds(chance), factor=factor), chance)
 
 
 def find_bound(evidence: Evidence) -> Finding | None:
@@ -76,7 +79,8 @@ def find_bound(evidence: Evidence) -> Finding | None:
     least = evidence.least_relative_loss
     if evidence.end or least < LEARNED_SHARE:
         return None
-    sentence = f"Its loss cannot fall below {percent(least)} of that of guessing."
+    sentence = _("Its loss cannot fall below {share} of that of guessing.")
+    sentence = sentence.format(share=percent(least))
     return Finding("slow" if least < SLOW_SHARE else "stalled", sentence, least)
 
 
@@ -85,23 +89,23 @@ def find_slow_learning(evidence: Evidence) -> Finding | None:
     if evidence.end:
         if not evidence.is_slow or find_lost_updates(evidence):
             return None
-        sentence = f"It learns slowly: {loss_course(evidence)}.{learned_share(evidence)}"
+        sentence = _("It learns slowly: {course}.").format(course=loss_course(evidence))
         why = starting_disease(evidence) or reason_sentences(evidence)
-        return Finding("slow", sentence + why, evidence.relative_loss)
+        sentence = join_sentences(sentence, learned_share(evidence), why)
+        return Finding("slow", sentence, evidence.relative_loss)
     likely = evidence.outlook
     if not likely.learns + likely.slow > 0.5:
         return None
-    sentence = (
-        f"It may learn: {odds(likely.learns)}, and {hundredths(likely.slow, '', 'learn')} slowly."
-    )
-    return Finding("slow", sentence + reason_sentences(evidence), likely.slow)
+    sentence = _("It may learn: {odds}, and {slow}.")
+    sentence = sentence.format(odds=odds(likely.learns), slow=odds(likely.slow, THAT_LEARN_SLOWLY))
+    return Finding("slow", join_sentences(sentence, reason_sentences(evidence)), likely.slow)
 
 
 def starting_disease(evidence: Evidence) -> str:
     """Return which disease a network had from the start, as a sentence; nothing if none."""
     diseases = (find(evidence, evidence.start) for find in DISEASE_FINDERS)
     found = next(filter(None, diseases), None)
-    return f" From the start {found.reason}." if found else ""
+    return from_the_start(found.reason) if found else ""
 
 
 def find_divergence(evidence: Evidence) -> Finding | None:
@@ -111,17 +115,21 @@ def find_divergence(evidence: Evidence) -> Finding | None:
         chance = evidence.outlook.diverged
         if not chance > max(evidence.outlook.learns, evidence.outlook.stalled):
             return None
-        will = "will probably" if chance > 0.5 else "may well"
-        sentence = f"It {will} diverge: {odds(chance)}.{cause}"
+        sentence = _("It may well diverge: {odds}.")
+        if chance > 0.5:
+            sentence = _("It will probably diverge: {odds}.")
+        sentence = join_sentences(sentence.format(odds=odds(chance)), cause)
         return Finding("diverged", sentence, chance)
     if not evidence.did_harm:
         return None
     if not evidence.breaks:
-        sentence = f"It diverged: {loss_course(evidence)}.{learned_share(evidence)}{cause}"
+        sentence = _("It diverged: {course}.").format(course=loss_course(evidence))
+        sentence = join_sentences(sentence, learned_share(evidence), cause)
         return Finding("diverged", sentence, evidence.relative_loss)
-    step = evidence.breaks[0].step
-    sentence = f"It diverged at step {step}{break_count(evidence)}: {break_clause(evidence)}."
-    return Finding("diverged", f"{sentence}{learned_share(evidence)}{cause}", step)
+    step, where = evidence.breaks[0].step, break_count(evidence)
+    sentence = _("It diverged at step {step}{where}: {what}.")
+    sentence = sentence.format(step=step, where=where, what=break_clause(evidence))
+    return Finding("diverged", join_sentences(sentence, learned_share(evidence), cause), step)
 
 
 def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
@@ -129,17 +137,18 @@ def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
     hidden, copies = seen.depth - 1, seen.symmetric_layers
     if evidence.experiment.width == 1 or copies < max(1, SYMMETRIC * hidden):
         return None
-    where = (
-        f"all {hidden} hidden layers" if copies == hidden else f"{copies} of {hidden} hidden layers"
-    )
-    where = where if hidden > 1 else "its hidden layer"
-    what, reason = "symmetry is not broken", f"all units of a layer compute the same, in {where}"
+    where = _("{copies} of {hidden} hidden layers")
+    if copies == hidden:
+        where = _("all {hidden} hidden layers") if hidden > 1 else _("its hidden layer")
+    where = where.format(copies=copies, hidden=hidden)
+    what = _("symmetry is not broken")
+    reason = _("all units of a layer compute the same, in {where}")
     if evidence.end and not evidence.end.symmetric_layers:  # by dropout, for instance
-        what = "symmetry is broken too late"
-        reason = (
-            f"at first all units of a layer compute the same, in {where}; in the end they differ"
+        what = _("symmetry is broken too late")
+        reason = _(
+            "at first all units of a layer compute the same, in {where}; in the end they differ"
         )
-    found = disease(evidence, seen, "symmetric", what, reason, copies)
+    found = disease(evidence, seen, "symmetric", what, reason.format(where=where), copies)
     return replace(found, needs_other_start=True)
 
 
@@ -150,11 +159,16 @@ def find_underflow(evidence: Evidence, seen: Indicators) -> Finding | None:
     is_cut_off = seen.dead == 1 and seen.deadest_layer <= zero  # its units pass on exact zeros
     if not zero or is_cut_off or (seen.readout_is_zero and zero == seen.depth - 1):
         return None
-    reason = f"from layer {zero + 1} on {row.label.partition(',')[0]} rounds it to exactly 0"
+    reason, factor = _("from layer {layer} on {format} rounds it to exactly 0"), 1.0
     if zero > 1:
         factor = (seen.signal[zero - 1] / seen.signal[0]) ** (1 / (zero - 1))
-        reason = f"each hidden layer multiplies the signal by {rough_number(factor)}, and {reason}"
-    return disease(evidence, seen, "vanishing", "the signal vanishes", reason, zero + 1)
+        reason = _(
+            "each hidden layer multiplies the signal by {factor}, and from layer {layer} on "
+            "{format} rounds it to exactly 0"
+        )
+    label = re.split("[,，]", row.label)[0]  # "float16" of "float16, loss scaled"
+    reason = reason.format(factor=rough_number(factor), layer=zero + 1, format=label)
+    return disease(evidence, seen, "vanishing", _("the signal vanishes"), reason, zero + 1)
 
 
 def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
@@ -162,23 +176,37 @@ def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
     if not seen.dead_replicates:
         return None
     replicates = evidence.experiment.replicates
-    where = f"in {seen.dead_replicates} of {replicates} replicates " if replicates > 1 else ""
-    share = share_in_words(seen.dead) if seen.dead >= DEAD else f"{percent(DEAD)} or more"
-    units = "all units" if seen.dead == 1 else f"{share} of the units"
-    reason = f"{where}{units} of layer {seen.deadest_layer} are off for every example of the batch"
-    return disease(evidence, seen, "dead", "a layer is dead", reason, seen.dead)
+    share = share_in_words(seen.dead)
+    if not seen.dead >= DEAD:
+        share = _("{share} or more").format(share=percent(DEAD))
+    reason = _("{share} of the units of layer {layer} are off for every example of the batch")
+    if seen.dead == 1:
+        reason = _("all units of layer {layer} are off for every example of the batch")
+    reason = reason.format(share=share, layer=seen.deadest_layer)
+    if replicates > 1:
+        where = _("in {count} of {replicates} replicates {reason}")
+        reason = where.format(count=seen.dead_replicates, replicates=replicates, reason=reason)
+    return disease(evidence, seen, "dead", _("a layer is dead"), reason, seen.dead)
 
 
 def find_saturation(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of units pushed to where the activation is flat."""
     if not seen.saturated >= SATURATED:  # NaN is not
         return None
-    label = evidence.experiment.phi.label
-    reason = f"{percent(seen.saturated)} of the hidden units sit where {label} is flat"
+    reason = _("{share} of the hidden units sit where {activation} is flat")
     trend = growing(seen)
     if trend.decades > HEALTHY_DECADES / 2:
-        reason += f", and yet nothing vanishes, for {factor_clause(seen, trend)}"
-    return disease(evidence, seen, "saturated", "its units are saturated", reason, seen.saturated)
+        reason = _(
+            "{share} of the hidden units sit where {activation} is flat, and yet nothing vanishes, "
+            "for {factor}"
+        )
+    reason = reason.format(
+        share=percent(seen.saturated),
+        activation=evidence.experiment.phi.label,
+        factor=factor_clause(seen, trend),
+    )
+    what = _("its units are saturated")
+    return disease(evidence, seen, "saturated", what, reason, seen.saturated)
 
 
 def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
@@ -187,7 +215,8 @@ def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
     if not trend.decades > HEALTHY_DECADES:
         return None
     reason = factor_clause(seen, trend)
-    return disease(evidence, seen, "exploding", f"the {trend.name} explodes", reason, trend.factor)
+    what = _("the {quantity} explodes").format(quantity=_(trend.name))
+    return disease(evidence, seen, "exploding", what, reason, trend.factor)
 
 
 def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
@@ -198,8 +227,10 @@ def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
     reason = factor_clause(seen, trend)
     flat = 0 < seen.log_weight_gradient < 1 and seen.log_signal < -HEALTHY_DECADES
     if flat and not seen.still_layers:
-        reason += ", although the weight gradients are about equal in all layers"
-    return disease(evidence, seen, "vanishing", f"the {trend.name} vanishes", reason, trend.factor)
+        although = _("{reason}, although the weight gradients are about equal in all layers")
+        reason = although.format(reason=reason)
+    what = _("the {quantity} vanishes").format(quantity=_(trend.name))
+    return disease(evidence, seen, "vanishing", what, reason, trend.factor)
 
 
 def disease(
@@ -207,25 +238,28 @@ def disease(
 ) -> Finding:
     """Return the finding of a disease: foretold, seen at the start, or seen at a later step."""
     if not evidence.end:
-        sentence = f"It will probably not learn, because {lead}: {reason}."
-        return Finding(word, sentence, number, reason=reason)
-    later = seen is evidence.end and seen is not evidence.start
-    when = f"By step {seen.step} {lead}" if later else capitalize_first(lead)
-    course = capitalize_first(loss_course(evidence))
-    since = "" if later else "at the start "
-    sentence = f"{when}: {since}{reason}. {course}.{learned_share(evidence)}"
+        sentence = _("It will probably not learn, because {lead}: {reason}.")
+        return Finding(word, sentence.format(lead=lead, reason=reason), number, reason=reason)
+    sentence = _("{lead}: at the start {reason}.")
+    if seen is evidence.end and seen is not evidence.start:
+        sentence = _("By step {step} {lead}: {reason}.")
+    sentence = capitalize_first(sentence.format(step=seen.step, lead=lead, reason=reason))
+    course = as_sentence(loss_course(evidence))
+    sentence = join_sentences(sentence, course, learned_share(evidence))
     return Finding(word, sentence, number, reason=reason)
 
 
 def find_stall(evidence: Evidence) -> Finding:
     """Return the finding of a network that neither learns nor shows a disease."""
-    why = reason_sentences(evidence) or " Signal and gradient look healthy."
+    why = reason_sentences(evidence) or _("Signal and gradient look healthy.")
     if evidence.end:
-        sentence = f"It has not learned: {loss_course(evidence)}.{learned_share(evidence)}{why}"
+        sentence = _("It has not learned: {course}.").format(course=loss_course(evidence))
+        sentence = join_sentences(sentence, learned_share(evidence), why)
         return Finding("stalled", sentence, evidence.relative_loss)
     chance, steps = evidence.outlook.learns, evidence.experiment.steps
-    sentence = f"It will probably not learn: {odds(chance, 'learn')} in {steps} steps.{why}"
-    return Finding("stalled", sentence, chance)
+    sentence = _("It will probably not learn: {odds} in {steps} steps.")
+    sentence = sentence.format(odds=odds(chance, THAT_LEARN), steps=steps)
+    return Finding("stalled", join_sentences(sentence, why), chance)
 
 
 OUTCOME_FINDERS = (

@@ -4,7 +4,9 @@ from stability.diagnosis.changes import SAFE_EPSILON
 from stability.diagnosis.clauses import break_count, loss_course, promises_nothing
 from stability.diagnosis.evidence import Evidence
 from stability.diagnosis.finding import Finding
-from stability.text import capitalize_first, rough_number, share_in_words
+from stability.diagnosis.reasons import as_sentence
+from stability.i18n import _
+from stability.text import join_sentences, rough_number, share_in_words
 
 LOST = 0.5  # share of a step that rounding takes, from which on it is what holds training up
 
@@ -16,16 +18,21 @@ def find_zero_epsilon(evidence: Evidence) -> Finding | None:
     if row.master_dtype or not e.optimizer_row.has_epsilon or epsilon > row.smallest_subnormal / 2:
         return None
     cure = {"epsilon": SAFE_EPSILON}, {"precision": "bfloat16"}, {"precision": "float16_scaled"}
-    why = f"the {rough_number(epsilon)} that {e.optimizer_row.label} adds before it divides is 0 in"
-    why = f"{why} {row.label}, so where a gradient's square is 0, too, it divides by 0"
+    why = _(
+        "the {epsilon} that {optimizer} adds before it divides is 0 in {format}, so where a "
+        "gradient's square is 0, too, it divides by 0"
+    )
+    why = why.format(
+        epsilon=rough_number(epsilon), optimizer=e.optimizer_row.label, format=row.label
+    )
     if not evidence.end:
-        return Finding("diverged", f"It will break at the first step: {why}.", 1, cure)
+        sentence = _("It will break at the first step: {why}.").format(why=why)
+        return Finding("diverged", sentence, 1, cure)
     if not evidence.breaks or evidence.breaks[0].step > 2:
         return None
-    step = evidence.breaks[0].step
-    return Finding(
-        "diverged", f"It broke at step {step}{break_count(evidence)}: {why}.", step, cure
-    )
+    step, where = evidence.breaks[0].step, break_count(evidence)
+    sentence = _("It broke at step {step}{where}: {why}.").format(step=step, where=where, why=why)
+    return Finding("diverged", sentence, step, cure)
 
 
 def find_lost_updates(evidence: Evidence) -> Finding | None:
@@ -36,10 +43,10 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
     seen, row = evidence.end, evidence.experiment.number_format
     if not seen or not seen.lost_updates > LOST or evidence.learns or promises_nothing(evidence):
         return None
-    sentence = (
-        f"{row.label} rounds {share_in_words(seen.lost_updates)} of the updates away: they are "
-        "smaller than half a unit in the last place of the weights. "
-        f"{capitalize_first(loss_course(evidence))}."
-    )
+    sentence = _(
+        "{format} rounds {share} of the updates away: they are smaller than half a unit in the "
+        "last place of the weights."
+    ).format(format=row.label, share=share_in_words(seen.lost_updates))
+    sentence = join_sentences(sentence, as_sentence(loss_course(evidence)))
     word = "slow" if evidence.is_slow else "stalled"
     return Finding(word, sentence, seen.lost_updates, ({"precision": "float32"},))

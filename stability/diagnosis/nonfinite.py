@@ -7,7 +7,14 @@ import numpy as np
 from stability.diagnosis.evidence import breaks_of_scheme
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
-from stability.text import layer_range
+from stability.i18n import N_, _
+from stability.text import join_sentences, layer_range
+
+ZERO_AT = {
+    "signal": N_("the signal at {layers}"),
+    "signal_gradient": N_("the signal gradient at {layers}"),
+    "weight_gradient": N_("the weight gradient at {layers}"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,27 +58,37 @@ def divergence_remark(run: Run, count: int, index: int, shown: int) -> Remark | 
     if not breaks:
         return None
     event, replicates = breaks[0], run.experiment.replicates
-    where = f"from step {event.step} on"
-    reason = f"the loss is {event.value} {where}, though every layer is still finite."
-    label = f"{event.value} at step {event.step}"
+    fields = {
+        "value": event.value,
+        "step": event.step,
+        "layer": event.layer,
+        "quantity": _("gradient") if event.backward else _("signal"),
+        "count": len(breaks),
+        "replicates": replicates,
+    }
+    reason = _("the loss is {value} from step {step} on, though every layer is still finite.")
+    label = _("{value} at step {step}")
     if event.layer:
-        numbers = "gradient" if event.backward else "signal"
-        reason = f"the {numbers} is {event.value} at layer {event.layer} {where}."
-        label = f"{event.value} at layer {event.layer}, step {event.step}"
-    share = f"{len(breaks)} of {replicates} replicates " if replicates > 1 else ""
-    profiles = f"Profiles: step {shown}."
-    text = f"{share}diverged: {reason} {profiles}"
+        reason = _("the {quantity} is {value} at layer {layer} from step {step} on.")
+        label = _("{value} at layer {layer}, step {step}")
+    happened = _("diverged: {reason}")
+    if replicates > 1:
+        happened = _("{count} of {replicates} replicates diverged: {reason}")
+    happened = happened.format(reason=reason.format(**fields), **fields)
+    profiles, label = _("Profiles: step {step}.").format(step=shown), label.format(**fields)
+    text = join_sentences(happened, profiles)
     return Remark(run.experiment.schemes[index], text, event.step, label, True, profiles)
 
 
 def zero_remark(run: Run, measurement: Measurement, index: int) -> Remark | None:
     """Return the layers at which a quantity is exactly 0 in every replicate."""
     parts = []
-    for name in ("signal", "signal_gradient", "weight_gradient"):
+    for name, words in ZERO_AT.items():
         layers = np.flatnonzero((getattr(measurement, name)[index] == 0).all(axis=0)) + 1
         if len(layers):
-            parts.append(f"the {name.replace('_', ' ')} at {layer_range(layers.tolist())}")
+            parts.append(_(words).format(layers=layer_range(layers.tolist())))
     if not parts:
         return None
-    text = f"exactly 0 at step {measurement.step}: {', '.join(parts)}."
+    text = _("exactly 0 at step {step}: {parts}.")
+    text = text.format(step=measurement.step, parts=_(", ").join(parts))
     return Remark(run.experiment.schemes[index], text, measurement.step)

@@ -7,6 +7,7 @@ from typing import Any
 from stability.catalogues import schemes
 from stability.diagnosis.faults import repair_label
 from stability.diagnosis.pytorch_lines import join_lines, remedy_lines, scheme_lines, settings_lines
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.records.experiment_settings import MOST_SCHEMES
 from stability.records.knobs import Number
@@ -20,14 +21,27 @@ class Remedy:
     """A change of the experiment: a scheme to add beside the sick one, or settings to change.
 
     `pytorch` is a few lines that make the same change in a program of one's own, and `before` the
-    experiment for which they were written.
+    experiment for which they were written. `parts` are the two remedies of which it does both.
     """
 
-    label: str
     scheme: str = ""
     settings: tuple[tuple[str, Any], ...] = ()
     pytorch: str = ""
     before: Experiment | None = field(default=None, compare=False, repr=False)
+    parts: tuple["Remedy", ...] = field(default=(), repr=False)
+
+    @property
+    def label(self) -> str:
+        """The words of its button, in the reader's language."""
+        if self.parts:
+            first, second = (part.label for part in self.parts)
+            return _("{first} and {second}").format(first=first, second=lower_first(second))
+        if self.scheme:
+            return _("Compare with {scheme}").format(scheme=schemes.scheme_title(self.scheme))
+        knobs = Experiment.knobs()
+        changes = [knobs[name].label_with_value(value) for name, value in self.settings]
+        repair = repair_label(dict(self.settings))
+        return repair or _("Try {changes}").format(changes=_(", ").join(changes))
 
     def apply(self, e: Experiment, sick: str) -> Experiment:
         """Return a legal experiment, the scheme after the sick one, or in its place if full."""
@@ -45,29 +59,25 @@ def join_remedies(first: Remedy, second: Remedy) -> Remedy | None:
     both_schemes = bool(first.scheme and second.scheme)
     if both_schemes or len(settings) < len(first.settings) + len(second.settings):
         return None
-    label = f"{first.label} and {lower_first(second.label)}"
     scheme, e = first.scheme or second.scheme, first.before
     lines = join_lines(first.pytorch, second.pytorch)
     if e is not None:  # written anew: two settings may share a line
         lines = remedy_lines(e, scheme, settings)
-    return Remedy(label, scheme, tuple(settings.items()), lines, e)
+    return Remedy(scheme, tuple(settings.items()), lines, e, (first, second))
 
 
 def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
-    """Return the remedy that changes these settings, as far as is legal, with a label."""
+    """Return the remedy that changes these settings, as far as is legal."""
     for name, value in settings.items():
         if isinstance(knob := e.knobs()[name], Number):
             settings[name] = min(max(value, knob.low), knob.high)
-    words = [e.knobs()[name].label_with_value(value) for name, value in settings.items()]
-    label = repair_label(settings) or f"Try {', '.join(words)}"
     lines = settings_lines(e, settings)
-    return Remedy(label, settings=tuple(settings.items()), pytorch=lines, before=e)
+    return Remedy(settings=tuple(settings.items()), pytorch=lines, before=e)
 
 
 def scheme_remedy(e: Experiment, key: str) -> Remedy:
-    """Return the remedy that adds this scheme, with a label."""
-    label = f"Compare with {schemes.scheme_title(key)}"
-    return Remedy(label, scheme=key, pytorch=scheme_lines(e, key), before=e)
+    """Return the remedy that adds this scheme."""
+    return Remedy(scheme=key, pytorch=scheme_lines(e, key), before=e)
 
 
 def have_similar_variance(e: Experiment, *texts: str) -> bool:

@@ -4,6 +4,7 @@ Before training it is a forecast, and says "probably"; after it a finding. A net
 held-out loss ends below half of what guessing costs, and learns slowly if below 0.9 of it.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,21 +19,32 @@ from stability.diagnosis.remedies import Remedy, have_similar_variance, settings
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.engine.training import measure
+from stability.i18n import _
 from stability.records.experiment import Experiment
-from stability.text import join_words
+from stability.text import join_sentences, join_words
+
+FIRST_SENTENCE = re.compile(r"(?<=\.) |(?<=。)")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`number` decided, and `sentence` says what it is. `forecast`: before training."""
+    """`number` decided, and `sentence` says what it is. `forecast`: before training.
+
+    `word` is one of EXPLANATIONS, a key in English.
+    """
 
     scheme: str
     word: str
-    sentence: str
     number: float
     forecast: bool
     evidence: Evidence = field(repr=False, compare=False)
     finding: Finding = field(repr=False, compare=False)
+
+    @property
+    def sentence(self) -> str:
+        """The reason for the word, in the reader's language, beginning with the network as it."""
+        finding = with_faults(decide(self.evidence), self.evidence.experiment)
+        return join_sentences(finding.sentence, learning_siblings(self.evidence))
 
     @cached_property
     def remedy(self) -> Remedy | None:
@@ -65,9 +77,8 @@ def current_verdicts(run: Run, count: int) -> list[Verdict]:
 def judge(evidence: Evidence) -> Verdict:
     """Return the verdict on this evidence."""
     finding = with_faults(decide(evidence), evidence.experiment)
-    sentence = finding.sentence + learning_siblings(evidence)
     number, is_forecast = float(finding.number), not evidence.end
-    return Verdict(evidence.scheme, finding.word, sentence, number, is_forecast, evidence, finding)
+    return Verdict(evidence.scheme, finding.word, number, is_forecast, evidence, finding)
 
 
 def with_faults(finding: Finding, e: Experiment) -> Finding:
@@ -78,10 +89,11 @@ def with_faults(finding: Finding, e: Experiment) -> Finding:
     if finding.word == "learns":
         return finding
     found = list(faults_of(e))
-    happened, dot, symptoms = finding.sentence.partition(". ")
-    causes = "".join(as_sentence(clause) for _, clause in found)
-    sentence = f"{happened}.{causes} {symptoms}" if dot else f"{happened}{causes}"
-    repairs = tuple(fault.repair for fault, _ in found)
+    # The first full stop, that of the Chinese included, which no space follows.
+    happened, *symptoms = FIRST_SENTENCE.split(finding.sentence, maxsplit=1)
+    causes = (as_sentence(clause) for _fault, clause in found)
+    sentence = join_sentences(happened, *causes, *symptoms)
+    repairs = tuple(fault.repair for fault, _clause in found)
     return replace(finding, sentence=sentence, cure=repairs + finding.cure)
 
 
@@ -91,8 +103,10 @@ def learning_siblings(evidence: Evidence) -> str:
     if evidence.learns or not titles:
         return ""
     if len(titles) > 2:
-        return f" With {len(titles)} other initializations here, the same network learns."
-    return f" With {join_words(titles, 'or')}, the same network learns."
+        sentence = _("With {count} other initializations here, the same network learns.")
+        return sentence.format(count=len(titles))
+    sentence = _("With {schemes}, the same network learns.")
+    return sentence.format(schemes=join_words(titles, "or"))
 
 
 def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:

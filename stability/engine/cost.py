@@ -24,12 +24,13 @@ from stability.engine.training_terms import (
     weight_count,
 )
 from stability.engine.workers import available_cores
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.records.knobs import Integer
 from stability.records.product import Product
 from stability.records.record import Record
 from stability.records.step_sampling import SAMPLED_STEPS
-from stability.text import duration, join_words, number
+from stability.text import duration, join_sentences, join_words, number
 
 OPERATIONS_OF_A_DRAW = 800  # take as long as drawing a number and normalizing its product
 Settings = TypeVar("Settings", bound=Record)
@@ -204,10 +205,12 @@ def describe_refusal(
     No setting fits if `nearest` is the record itself.
     """
     knobs, changed = nearest.knobs(), nearest.differences(record)
-    words = ", ".join(knobs[name].label_with_value(value) for name, value in changed.items())
+    words = _(", ").join(knobs[name].label_with_value(value) for name, value in changed.items())
     needed = describe_excess(speed.seconds(cost), cost.bytes, most_seconds, most_bytes)
-    fitting = f"It fits with {words}." if words else "No setting makes it fit."
-    return words, f"This {record.computed} would take about {needed}. {fitting}"
+    fitting = _("It fits with {settings}.").format(settings=words)
+    too_much = _("This {computed} would take about {needed}.")
+    too_much = too_much.format(computed=_(record.computed), needed=needed)
+    return words, join_sentences(too_much, fitting if words else _("No setting makes it fit."))
 
 
 def describe_excess(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:
@@ -217,6 +220,7 @@ def describe_excess(seconds: float, memory: float, most_seconds: float, most_byt
         amounts.append((duration(seconds), duration(most_seconds)))
     if memory > most_bytes:
         taken, allowed = (number(size / 2**30, 2) for size in (memory, most_bytes))
-        amounts.append((f"{taken} GB of memory", f"{allowed} GB"))
+        amounts.append((_("{taken} GB of memory").format(taken=taken), f"{allowed} GB"))
     needed, limits = (join_words(words) for words in zip(*amounts, strict=True))
-    return f"{needed} here, and this page stops at {limits}"
+    sentence = _("{needed} here, and this page stops at {limits}")
+    return sentence.format(needed=needed, limits=limits)

@@ -11,6 +11,7 @@ from typing import Any
 
 from stability.engine.cost import Cost
 from stability.engine.runs import Stream
+from stability.i18n import N_
 
 AnyStream = Stream[Any, Any]
 STREAM_BYTES = 30_000  # of any stream besides its measurements: its record and its tables
@@ -21,7 +22,7 @@ SOON, AT_ONCE = 0.1, 0.3
 # Seconds of computing until a stream lets those who wait have their turn. The first turn is short,
 # so that many who come together all see something soon; the others are longer than most runs.
 FIRST_TURN, LATER_TURN = 0.25, 2.0
-OUTRAN = "stopped, as it takes far longer than was foreseen"
+OUTRAN = N_("stopped, as it takes far longer than was foreseen")
 
 
 @dataclass(frozen=True)

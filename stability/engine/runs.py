@@ -12,7 +12,7 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 
 from stability.engine.cost import state_bytes
-from stability.engine.failures import RunError, reason_of
+from stability.engine.failures import stopped_before
 from stability.engine.family import Family
 from stability.engine.measurement import PROFILES, SNAPSHOTS, Measurement, finite_networks
 from stability.engine.products import log10_norms_by_factor, numbers_per_draw
@@ -135,8 +135,7 @@ class Stream(Generic[Record, Yielded]):
         except Exception as failure:
             self._source = None
             clear_frames(failure.__traceback__)  # which hold the tensors of the step
-            message = f"This run stopped before step {len(self.measurements)}: {reason_of(failure)}"
-            raise RunError(message) from failure
+            raise stopped_before(len(self.measurements), failure) from failure
         self.seconds += time.monotonic() - start
         if measurement is END or len(self.measurements) > self.last_index:
             self.finished, self._source = True, None
@@ -219,7 +218,7 @@ class Run(Stream[Experiment | Family, Measurement]):
     def counts_before_divergence(self, count: int) -> list[int]:
         """Return by scheme how many of the first `count` precede its first break, at least 1."""
         counts = [count] * len(self.family.members)
-        for (scheme, _), event in self.breaks.items():
+        for (scheme, _replicate), event in self.breaks.items():
             counts[scheme] = min(counts[scheme], max(1, event.step))
         return counts
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from stability.i18n import N_
+
 FLOAT32 = np.finfo(np.float32)
-NOT_FINITE = "not finite"
+NOT_FINITE = N_("not finite")
 DEPTH_QUANTITIES = "signal", "signal_gradient", "weight_gradient"
 GAINS = "variance", "forward", "backward", "predicted_forward", "predicted_backward"
 LOG_QUANTITIES = frozenset(

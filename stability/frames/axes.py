@@ -14,6 +14,7 @@ import pyarrow as pa
 from stability.catalogues.schemes import scheme_title
 from stability.engine.runs import Run
 from stability.frames.arrow import log_ends, log_limits, range_columns, table_of_rows
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.text import number, typographic_minus
 
@@ -90,7 +91,8 @@ def beyond_table(
     quantity, beyond (the words), top, row (from the edge), since, until.
     """
     rows: list[tuple[object, ...]] = []
-    names = [*(scheme_title(scheme) for scheme in e.schemes), "pinned"]
+    leaves = _("{mark} {name}: to {value}")
+    names = [*(scheme_title(scheme) for scheme in e.schemes), _("pinned")]
     for quantity, by_step in ends.items():
         low, high = axis_pair(limits, quantity)
         if quantity in pinned:
@@ -102,7 +104,9 @@ def beyond_table(
             outside = values > high if side else values < low
             for line in np.flatnonzero(outside.any(axis=1)).tolist():
                 words = [
-                    f"{mark} {names[line]}: to {axis_number(value)}" if out else ""
+                    leaves.format(mark=mark, name=names[line], value=axis_number(value))
+                    if out
+                    else ""
                     for value, out in zip(values[line], outside[line].tolist(), strict=True)
                 ]
                 for text, since, until in stretches(words, steps):

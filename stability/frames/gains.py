@@ -1,21 +1,20 @@
 """The tables of the first layer's gains, forward and backward."""
 
-from functools import lru_cache
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from stability.frames.arrow import GAINS, arrow_table, hide_unplottable, log_limits, range_columns
 from stability.frames.tidy import median_and_range_columns
+from stability.i18n import N_, _, cache_by_language
 from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.records.experiment import Experiment
 
-CONDITION_LABELS = "forward kept", "Xavier", "backward kept"
+CONDITION_LABELS = N_("forward kept"), N_("Xavier"), N_("backward kept")
 MARGIN = 6.0  # times the smallest and the largest variance: room for the words beside a rule
 
 
-@lru_cache(maxsize=32)
+@cache_by_language(maxsize=32)
 def gain_tables(e: Experiment) -> dict[str, pa.Table]:
     """Return the tables of the gains' chart, which needs no run.
 
@@ -34,7 +33,8 @@ def gain_tables(e: Experiment) -> dict[str, pa.Table]:
     # Words stand on the outer side of a rule where there is room.
     position = np.log(special / low) / np.log(high / low)
     after = position < np.where(special == special.min(), 0.3, 0.7)
-    conditions = {"variance": special, "label": CONDITION_LABELS, "row": range(3), "after": after}
+    labels = [_(label) for label in CONDITION_LABELS]
+    conditions = {"variance": special, "label": labels, "row": range(3), "after": after}
     at_conditions = np.concatenate([[1.0], fan_in * special, fan_out * special])
     columns = [*range_columns(gains, "forward"), *range_columns(gains, "backward")]
     factors = np.concatenate([*columns, at_conditions])  # both gains share one axis

@@ -8,6 +8,7 @@ from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_
 from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table
 from stability.frames.tidy import key_columns, runs_of_equal_values
+from stability.i18n import _
 from stability.probes.format_ladder import DIRECTIONS, build_format_ladder, first_layer_outside
 
 RUNG_COLUMNS = (
@@ -42,7 +43,9 @@ def ladder_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
         named = first == first_layer_outside(state[at], backward)
         block = run.experiment.schemes[scheme], way, FORMATS_BY_RANGE[row].label, row, low + 1, high
         positions = (position_on_ladder(edge, depth, backward) for edge in edges)
-        words = f"{word} from {first}" if named else word
+        words = _(word)
+        if named:
+            words = _("{state} from {layer}").format(state=words, layer=first)
         largest = (float(share[at][low:high].max()) for share in shares)
         rows.append((*block, word, *positions, words, named, *largest, ladder.step))
     columns = zip(RUNG_COLUMNS, zip(*rows, strict=True), strict=True)

@@ -9,6 +9,7 @@ import torch
 from stability.engine.input_grid import GRID_REACH, GRID_SIDE, INPUT_GRIDS
 from stability.engine.runs import Run
 from stability.frames.arrow import NOT_FINITE, arrow_table, hide_unplottable, scheme_columns
+from stability.i18n import _, cache_by_language
 from stability.probes.learned_function import classify
 from stability.records.experiment import Experiment
 
@@ -36,7 +37,7 @@ def region_tables(run: Run, count: int, scheme: str, step_shown: int) -> dict[st
     certainty = np.where(code < 0, 0.5, (probability - guessing) / (1 - guessing))
     columns = {
         "scheme": np.repeat(scheme, len(code)),
-        "class": np.where(code < 0, NOT_FINITE, class_names(code // (LEVELS + 1))),
+        "class": np.where(code < 0, _(NOT_FINITE), class_names(code // (LEVELS + 1))),
         "probability": probability,
         "shade": FAINT + (FULL - FAINT) * np.clip(certainty, 0, 1),
     }
@@ -47,7 +48,7 @@ def region_tables(run: Run, count: int, scheme: str, step_shown: int) -> dict[st
 
 
 def class_names(classes: np.ndarray) -> np.ndarray:
-    return np.array([f"class {label}" for label in classes])
+    return np.array([_("class {label}").format(label=label) for label in classes])
 
 
 def merge_equal_cells(cells: np.ndarray) -> list[tuple[int, int, int, int, int]]:
@@ -88,7 +89,7 @@ def fit_tables(run: Run, count: int, step_shown: int) -> dict[str, pa.Table]:
     return {"curves": curves, "dots": training_points(data), "truth": noiseless_curve(data)}
 
 
-@lru_cache(maxsize=64)
+@cache_by_language(maxsize=64)
 def training_points(e: Experiment) -> pa.Table:
     """Return the first training points, in standard deviations.
 

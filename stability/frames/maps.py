@@ -15,14 +15,15 @@ from stability.cells.cell import Cell
 from stability.diagnosis.words import HARM
 from stability.frames.arrow import arrow_table, chart_table
 from stability.frames.map_border import map_border_frame
+from stability.i18n import N_, _
 from stability.records.map_quantities import QUANTITIES, MapQuantity
 from stability.records.sweep import Sweep, sweep_axis
 from stability.records.sweep_axis import SCHEME_VALUE, SweepAxis
 from stability.text import lower_first, number, percent
 
 SHARES = 0.0, 1.0  # the ends of a quantity that is a share
-BORDER_NAMES = {"xi": "1 ξ", "reach": "6 ξ", "edge": "edge of chaos"}  # as drawn beside them
-NOT_YET = "not computed yet; the nearest "  # and its verdict
+BORDER_NAMES = {"xi": "1 ξ", "reach": "6 ξ", "edge": N_("edge of chaos")}  # as drawn beside them
+NOT_YET = N_("not computed yet; the nearest {verdict}")  # and its verdict
 
 
 def map_tables(sweep: Sweep, cells: Sequence[Cell]) -> dict[str, pa.Table]:
@@ -38,7 +39,9 @@ def map_tables(sweep: Sweep, cells: Sequence[Cell]) -> dict[str, pa.Table]:
     shown = [cells[place] for place in nearest_known(index).ravel() if place >= 0]
     computed = (index >= 0).ravel()[: len(shown)]
     columns = cell_columns(sweep, shown)
-    columns["verdict"] = np.char.add(np.where(computed, "", NOT_YET), columns["word"])
+    words = np.array([*map(_, columns["word"])], dtype=str)
+    waiting = np.array([_(NOT_YET).format(verdict=word) for word in words], dtype=str)
+    columns["verdict"] = np.where(computed, words, waiting)
     return {"cells": chart_table(columns | {"computed": computed}), "border": border_table(sweep)}
 
 
@@ -46,7 +49,12 @@ def border_table(sweep: Sweep) -> pa.Table:
     """Return the lines that theory draws over a map; the columns of `border` in `map_tables`."""
     points = map_border_frame(sweep)
     is_last = ~points["line"].duplicated(keep="last")
-    points["text"] = points["line"].map(BORDER_NAMES).where(is_last, "").astype(str)
+    points["text"] = (
+        points["line"]
+        .map({name: _(text) for name, text in BORDER_NAMES.items()})
+        .where(is_last, "")
+        .astype(str)
+    )
     return chart_table({name: values.to_numpy() for name, values in points.items()})
 
 
@@ -84,7 +92,9 @@ def map_axis(sweep: Sweep, letter: str) -> SweepAxis:
 def axis_title(sweep: Sweep, letter: str) -> str:
     """Return the name of an axis for people: the setting, or the value of the initialization."""
     (row,), name = sweep.base.scheme_rows, getattr(sweep, letter)
-    return f"{row.value_name} of {row.label}" if name == SCHEME_VALUE else axis_label(sweep, letter)
+    if name != SCHEME_VALUE:
+        return axis_label(sweep, letter)
+    return _("{value_name} of {scheme}").format(value_name=row.value_name, scheme=row.label)
 
 
 def axis_label(sweep: Sweep, letter: str) -> str:
@@ -178,11 +188,12 @@ def value_in_words(sweep: Sweep, cell: Cell) -> str:
     row = sweep.quantity_row
     values = getattr(cell.outcome, row.key)
     if row.is_word:
-        return str(values)
+        return _(str(values))
     low, mean, high = (
         spell_quantity(row, value) for value in (min(values), mean_value(values), max(values))
     )
-    return mean if low == high else f"{mean} ({low} to {high})"
+    spread = _("{mean} ({low} to {high})").format(mean=mean, low=low, high=high)
+    return mean if low == high else spread
 
 
 def spell_quantity(row: MapQuantity, value: float) -> str:
@@ -196,7 +207,7 @@ def spell_quantity(row: MapQuantity, value: float) -> str:
 
 def learned_in_words(cell: Cell) -> str:
     learns = cell.outcome.learns
-    return f"{int(sum(learns))} of {len(learns)}"
+    return _("{count} of {all}").format(count=int(sum(learns)), all=len(learns))
 
 
 def cut_tables(sweep: Sweep, cells: Sequence[Cell], column: int, row: int) -> dict[str, pa.Table]:
@@ -281,6 +292,6 @@ def finite_mean(cell: Cell, row: MapQuantity) -> float | str | None:
     """Return the mean of a quantity over the replicates, None where it is not finite; or a word."""
     values = getattr(cell.outcome, row.key)
     if row.is_word:
-        return str(values)
+        return _(str(values))
     mean = mean_value(values)
     return mean if math.isfinite(mean) else None

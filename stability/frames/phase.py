@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pyarrow as pa
 
 from stability.catalogues.schemes import SCHEMES
 from stability.frames.arrow import arrow_table, chart_table, repeated_texts
+from stability.i18n import _, cache_by_language
 from stability.records.experiment import Experiment
 from stability.theory.mean_field_table import SURVIVAL_DEPTH_SCALES, phase_at_depth
 from stability.theory.phase_diagram import PhaseDiagram, diagram_with_schemes, scheme_variances
@@ -28,7 +28,7 @@ PHASE_VALUES: dict[str, Callable[[PhaseDiagram], Any]] = {
 }
 
 
-@lru_cache(maxsize=16)
+@cache_by_language(maxsize=16)
 def phase_tables(e: Experiment, quantity: str) -> dict[str, pa.Table]:
     """Return the tables of the phase diagram's chart, which needs no run.
 
@@ -59,7 +59,7 @@ def cell_table(diagram: PhaseDiagram, quantity: str) -> pa.Table:
             "left": (w - half_w).ravel(), "right": (w + half_w).ravel(),
             "bottom": (b - half_b).ravel(), "top": (b + half_b).ravel(),
             "value": np.where(np.isfinite(values) & (values > 0), values, math.nan).ravel(),
-            "phase": repeated_texts(PHASES, np.array(phases)),
+            "phase": repeated_texts([*map(_, PHASES)], np.array(phases)),
         }
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from stability.frames.arrow import arrow_table, hide_unplottable
+from stability.i18n import N_, _
 from stability.probes.product_singular_values import measured_exponents, singular_bounds
 from stability.records.product import Product
 from stability.text import join_words, number, power_of_ten, superscript_powers
@@ -24,10 +25,11 @@ from stability.theory.product_law import (
 MOST_FACTORS_DRAWN = 200  # points of a line
 # The words at each end of a format, those that are left out last first.
 FORMAT_END_WORDS = {
-    "largest": "largest", "smallest": "smallest", "smallest_normal": "loses digits below",
+    "largest": N_("{formats}: largest"), "smallest": N_("{formats}: smallest"),
+    "smallest_normal": N_("{formats}: loses digits below"),
 }  # fmt: skip
 # Words stand above (1) or below (-1) their line, so that they never overlap.
-LABEL_SIDES = {"at most": 1, "largest": -1, "smallest": 1, "at least": -1}
+LABEL_SIDES = {N_("at most"): 1, N_("largest"): -1, N_("smallest"): 1, N_("at least"): -1}
 LABEL_OVERLAP = 0.07  # of a panel's height: words that are nearer to one another cannot be read
 TYPICAL_FACTORS = 100  # factors over which the typical product is shown, size by size
 FURTHEST_DECADES = 30.0  # the greatest distance from 0 at which this product is drawn
@@ -91,7 +93,8 @@ def format_end_table(low: float, high: float, line: np.ndarray) -> pa.Table:
         for height, names in sorted(formats.values(), reverse=True):
             if low < height < high:
                 is_free = all(abs(height - other) > LABEL_OVERLAP * (high - low) for other in texts)
-                texts[height] = f"{join_words(names)}: {words}" if is_free else ""
+                text = _(words).format(formats=join_words(names))
+                texts[height] = text if is_free else ""
     heights = np.array(list(texts), dtype=float)
     return arrow_table(
         {
@@ -147,7 +150,7 @@ def healing_tables(product: Product) -> dict[str, pa.Table]:
     exponents = product_exponents(product) if product.sigma else None
     exact = np.empty(0) if exponents is None else TYPICAL_FACTORS * exponents[:1] / LN10
     height = np.clip(exact, -FURTHEST_DECADES, FURTHEST_DECADES)
-    label = f"size {product.n}, sigma {number(product.sigma, 4)}"
+    label = _("size {n}, sigma {sigma}").format(n=product.n, sigma=number(product.sigma, 4))
     texts = [f"{label}: {superscript_powers(power_of_ten(power))}" for power in exact]
     here = {"n": np.full(len(exact), product.n), "height": height}
     here |= {"text": pa.array(texts, pa.string())}
@@ -177,11 +180,11 @@ def bound_tables(product: Product) -> dict[str, pa.Table]:
     named[:, -1:] = np.array([[LABEL_SIDES[line]] for line in lines])
     if np.allclose(found.upper, found.lower, atol=1e-6):
         named[1:] = 0  # one line, and one text for it
-        texts = ["all alike"] * len(lines)
+        texts = [N_("all alike")] * len(lines)
     values = hide_unplottable("value", np.concatenate(list(lines.values())))
     columns = {
         "line": pa.array(np.repeat(list(lines), size), pa.string()),
-        "text": pa.array(np.repeat(texts, size), pa.string()),
+        "text": pa.array(np.repeat([_(text) for text in texts], size), pa.string()),
         "factor": np.tile(found.factor, len(lines)),
         "value": values,
         "named": named.ravel(),

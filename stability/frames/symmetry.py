@@ -10,9 +10,11 @@ from stability.engine.replicates import median_of_finite, worst_replicate
 from stability.engine.runs import Run
 from stability.frames.arrow import arrow_table
 from stability.frames.tidy import runs_of_equal_values
+from stability.i18n import _
 from stability.probes.symmetries import SYMMETRIES, symmetry_changes
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
+from stability.text import join_sentences
 
 ROUNDING_SHARE = 1e-9  # of the largest output: what moves it by less is rounding
 
@@ -62,6 +64,6 @@ def symmetry_frame(e: Experiment, layer: int = 1, units: tuple[int, int] = (0, 1
         frame = pd.DataFrame(keys | sizes)
         share = frame["moved"] / frame["size"]  # 0 / 0 is null
         by_luck = bool(note) & (frame["moved"] <= ROUNDING_SHARE * frame["size"])
-        note_by_row = np.where(by_luck, f"Of these weights alone. {note}", note)
+        note_by_row = np.where(by_luck, join_sentences(_("Of these weights alone."), note), note)
         frames.append(frame.assign(share=share, unnoticed=by_luck | (not note), note=note_by_row))
     return pd.concat(frames[1:] or frames, ignore_index=True)

@@ -15,6 +15,7 @@ from stability.frames.depth import profile_table
 from stability.frames.product import product_tables
 from stability.frames.tidy import prediction_table
 from stability.frames.training import curve_table, held_out_table
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.text import capitalize_first
@@ -78,7 +79,7 @@ def cure_frame(tried: Sequence[Cure]) -> pd.DataFrame:
     """
     columns = {
         "change": [capitalize_first(describe_change(cure.remedy)) for cure in tried],
-        "verdict": [cure.verdict.word for cure in tried],
+        "verdict": [_(cure.verdict.word) for cure in tried],
         "loss": [cure.loss if math.isfinite(cure.loss) else math.nan for cure in tried],
         "pytorch": [cure.remedy.pytorch for cure in tried],
     }

@@ -14,6 +14,7 @@ from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.replicates import median_and_range, median_of_finite
 from stability.engine.runs import Run
 from stability.frames.arrow import DEPTH_QUANTITIES, arrow_table, hide_unplottable, scheme_columns
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.text import number, percent
 from stability.theory.prediction import Prediction
@@ -179,8 +180,12 @@ def describe_standing(run: Run, count: int, scheme: str) -> str:
     index = e.schemes.index(scheme)
     losses, finite = newest.loss[index], np.isfinite(newest.loss[index])
     if not finite.any():
-        return "last batch: the loss is not finite"
-    text = f"last batch: loss {number(float(median_of_finite(losses, axis=0)), 2)}"
+        return _("last batch: the loss is not finite")
+    text, right = _("last batch: loss {loss}"), ""
     if e.dataset_row.classes:
-        text += f", {percent(float(np.median(newest.accuracy[index][finite])))} right"
-    return text if finite.all() else f"{text} ({finite.sum()} of {len(finite)} replicates)"
+        text = _("last batch: loss {loss}, {right} right")
+        right = percent(float(np.median(newest.accuracy[index][finite])))
+    text = text.format(loss=number(float(median_of_finite(losses, axis=0)), 2), right=right)
+    some = _("{text} ({count} of {replicates} replicates)")
+    some = some.format(text=text, count=finite.sum(), replicates=len(finite))
+    return text if finite.all() else some

@@ -17,7 +17,7 @@ from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost, nearest_that_fits, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
-from stability.i18n import language
+from stability.i18n import _, language, ngettext
 from stability.modules.pasted_diagnosis import PastedDiagnosis, diagnosis_cost, why_not_diagnosed
 from stability.page.cards import claim_html
 from stability.page.cure_section import search_progress
@@ -103,7 +103,9 @@ BENCHES: Mapping[type, Bench] = {
         shrinkable=("replicates", "count", "n"),
         scene=ProductScene,
         sections=PRODUCT_SECTIONS,
-        words=lambda p: f"{p.count} factors of {p.n} × {p.n}, sigma {number(p.sigma)}",
+        words=lambda p: _("{count} factors of {n} × {n}, sigma {sigma}").format(
+            count=p.count, n=p.n, sigma=number(p.sigma)
+        ),
         presented=("n", "sigma", "count"),
         foretold=lambda p: Picture(charts.product_spec(p), frames.product_tables(p, NOTHING)),
     ),
@@ -208,10 +210,12 @@ class Look:
     def remark(self, queue_position: int) -> str:
         """Return how many other trainings come first, or how far a search has come."""
         if queue_position:
-            trainings = "training" if queue_position == 1 else "trainings"
-            return f"{queue_position} {trainings} before yours"
+            waiting = ngettext(
+                "{count} training before yours", "{count} trainings before yours", queue_position
+            )
+            return waiting.format(count=queue_position)
         search = self.section.search
-        return search_progress(search) if search else str(self.stream.stopped)
+        return search_progress(search) if search else _(self.stream.stopped)
 
 
 def section_row(page: Page) -> Section:

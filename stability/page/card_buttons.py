@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from stability.diagnosis.cure_search import CureSearch, best_first, describe_change
 from stability.diagnosis.remedies import Remedy
 from stability.diagnosis.verdicts import Verdict
+from stability.i18n import N_, _
 from stability.page.card_code import titled_code
 from stability.page.pieces import RemedyButton
 from stability.page.prose import FIND_CURE_HELP, REMEDY_HELP
@@ -12,9 +13,10 @@ from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.text import lower_first
 
-ASKING = (  # so many networks
-    "", "", "For both", "For all three", "For all four", "For all five", "For all six",
-    "For all seven", "For all eight",
+FOR_SEVERAL = (
+    "", "", N_("For both: {label}"), N_("For all three: {label}"), N_("For all four: {label}"),
+    N_("For all five: {label}"), N_("For all six: {label}"), N_("For all seven: {label}"),
+    N_("For all eight: {label}"),
 )  # fmt: skip
 Offer = tuple[Remedy, str]  # and the label of its button
 
@@ -33,19 +35,24 @@ def remedy_buttons(
     buttons = []
     for (remedy, label), asking in places.items():
         press = Session.apply_remedy, (remedy, verdicts[asking[0]].scheme)
-        words = f"{ASKING[len(asking)]}: {lower_first(label)}" if len(asking) > 1 else label
+        words = label
+        if len(asking) > 1:
+            words = _(FOR_SEVERAL[len(asking)]).format(label=lower_first(label))
         shown = remedy_help(remedy), *press, titled_code(words, remedy.pytorch)
         buttons.append(RemedyButton(asking[0], words, "healing", *shown))
     for place, verdict in enumerate(verdicts):
         if verdict.word != "learns":
             find = Session.find_cure, (verdict.scheme,)
-            buttons.append(RemedyButton(place, "Find a cure", "search", FIND_CURE_HELP, *find))
+            buttons.append(
+                RemedyButton(place, _("Find a cure"), "search", _(FIND_CURE_HELP), *find)
+            )
     return tuple(buttons)
 
 
 def remedy_help(remedy: Remedy) -> str:
     """Return what a press does, and what one would write in PyTorch."""
-    return f"{REMEDY_HELP}\n\n```python\n{remedy.pytorch}\n```" if remedy.pytorch else REMEDY_HELP
+    help = _(REMEDY_HELP)
+    return f"{help}\n\n```python\n{remedy.pytorch}\n```" if remedy.pytorch else help
 
 
 def found_cure(e: Experiment, verdict: Verdict, searches: Mapping[str, CureSearch]) -> Offer | None:
@@ -55,7 +62,9 @@ def found_cure(e: Experiment, verdict: Verdict, searches: Mapping[str, CureSearc
         return None
     for cure in best_first(list(search.measurements)):
         if cure.cures and cure.remedy.apply(e, verdict.scheme) != e:
-            return cure.remedy, f"Seen to cure: {describe_change(cure.remedy)}"
+            return cure.remedy, _("Seen to cure: {change}").format(
+                change=describe_change(cure.remedy)
+            )
     return None
 
 

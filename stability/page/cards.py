@@ -1,5 +1,6 @@
 """The HTML of a scheme's card, of a lesson's claim and of the charts' legend."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -23,15 +24,17 @@ from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
 from stability.frames.relative import relative_profile
 from stability.frames.tidy import describe_standing
+from stability.i18n import N_, _
 from stability.page.safe_text import sentence_html
 from stability.records.experiment import Experiment
 from stability.text import capitalize_first, lower_first, percent, rough_number
 
 MOST_SENTENCES = 3  # of a claim in sight
 MOST_STOPS = 30  # colours of one strip
-FORECAST_NOTE = (
+LEAD = re.compile(": |：")  # the colon behind the first clause, in Chinese, too
+FORECAST_NOTE = N_(
     "Before the last step this is a forecast. Of random networks that “will probably learn”, "
-    f"{percent(LEARNING_COMES_TRUE)} did."
+    "{share} did."
 )
 
 
@@ -74,10 +77,11 @@ def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str
     The reason is cut to the height of the card; whoever clicks it sees all of it.
     """
     colour, (headline, reason) = css_colour(style), headline_and_reason(verdict)
-    meaning = escape(f"{verdict.word}: {EXPLANATIONS[verdict.word]}", quote=True)
+    meaning = escape(f"{_(verdict.word)}: {_(EXPLANATIONS[verdict.word])}", quote=True)
     rest = " · ".join(map(sentence_html, sentences))
     if verdict.forecast:
-        rest = f"<i title='{escape(FORECAST_NOTE, quote=True)}'>forecast</i> · {rest}"
+        note = _(FORECAST_NOTE).format(share=percent(LEARNING_COMES_TRUE))
+        rest = f"<i title='{escape(note, quote=True)}'>{_('forecast')}</i> · {rest}"
     return (
         f"<div class='card' style='border-color: {colour}'>"
         f"<h2 title='{meaning}'><span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span> "
@@ -88,10 +92,11 @@ def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str
 
 def headline_and_reason(verdict: Verdict) -> tuple[str, str]:
     """Return the verdict with the scheme as its subject, and the sentences that give the reason."""
-    title, (lead, _, reason) = scheme_title(verdict.scheme), verdict.sentence.partition(": ")
-    about_network = lead.startswith("It ")
-    headline = f"{title}{lead[2:]}" if about_network else f"{title}: {lower_first(lead)}"
-    return headline, capitalize_first(reason)
+    title, (lead, *reason) = scheme_title(verdict.scheme), LEAD.split(verdict.sentence, maxsplit=1)
+    headline = _("{title}: {lead}").format(title=title, lead=lower_first(lead))
+    if lead.startswith("It "):  # in English
+        headline = f"{title}{lead[2:]}"
+    return headline, capitalize_first("".join(reason))
 
 
 def layer_strips_html(run: Run, count: int, index: int) -> str:
@@ -102,19 +107,30 @@ def layer_strips_html(run: Run, count: int, index: int) -> str:
     profiles = run.newest_profiles(run.counts_before_divergence(count)[index])
     signal = median_of_finite(profiles.signal[index], axis=0)
     gradient = median_of_finite(profiles.signal_gradient[index], axis=0)
-    strips = ("signal", signal, "at the first"), ("signal_gradient", gradient, "at the last")
+    strips = ("signal", signal), ("signal_gradient", gradient)
     return "".join(layer_strip_html(*strip) for strip in strips)
 
 
-def layer_strip_html(quantity: str, profile: np.ndarray, where_it_enters: str) -> str:
+STRIP_DESCRIPTIONS = {
+    "signal": N_(
+        "The signal by layer, from {first} at the first to {last} at the last: blue is below that "
+        "at the first, orange above"
+    ),
+    "signal_gradient": N_(
+        "The signal gradient by layer, from {first} at the first to {last} at the last: blue is "
+        "below that at the last, orange above"
+    ),
+}
+
+
+def layer_strip_html(quantity: str, profile: np.ndarray) -> str:
     """Return a profile `(L,)` relative to where it enters as one strip, its name behind it."""
-    ends = [rough_number(end) if np.isfinite(end) else "not finite" for end in profile[[0, -1]]]
-    values, label = relative_profile(quantity, profile), quantity.replace("_", " ")
-    description = (
-        f"The {label} by layer, from {ends[0]} at the first to {ends[1]} at the last: "
-        f"blue is below that {where_it_enters}, orange above"
+    first, last = (
+        rough_number(end) if np.isfinite(end) else _("not finite") for end in profile[[0, -1]]
     )
-    word = label.split()[-1]
+    values = relative_profile(quantity, profile)
+    description = _(STRIP_DESCRIPTIONS[quantity]).format(first=first, last=last)
+    word = _("signal") if quantity == "signal" else _("gradient")
     return (
         f"<div class='strip' role='img' aria-label='{description}' title='{description}'>"
         f"<i style='background: {strip_gradient(values)}'></i><span>{word}</span></div>"
@@ -134,9 +150,11 @@ def strip_gradient(values: np.ndarray) -> str:
 
 def claim_html(reading: ClaimReading) -> str:
     """Return a lesson's claim with the numbers that were measured, and whether it holds."""
-    word = {True: "Measured here", False: "Does not hold here", None: "Undecided"}[reading.holds]
+    word = {True: _("Measured here:"), False: _("Does not hold here:"), None: _("Undecided:")}[
+        reading.holds
+    ]
     marks = {True: "✓", False: "✗", None: "…"}
-    holds = [true for _, true in reading.lines]
+    holds = [true for _line, true in reading.lines]
     exact = [f"{marks[true]} {line}" for line, true in reading.lines]
     said = [f"{marks[true]} {text}" for text, true in zip(reading.sentences, holds, strict=False)]
     # A sentence that is false is always in sight.
@@ -146,13 +164,14 @@ def claim_html(reading: ClaimReading) -> str:
         if index < MOST_SENTENCES or true is False
     ]
     rest = [text for text in said if text not in first]
-    summary = f"{len(rest)} more, and the exact claim" if rest else "The exact claim"
+    summary = _("{count} more, and the exact claim").format(count=len(rest))
+    summary = summary if rest else _("The exact claim")
     spans = [
         [f"<span>{sentence_html(line)}</span>" for line in part if line]
         for part in ((*first, reading.why), (*rest, *exact))
     ]
     return (
-        f"<div class='claim'><b>{word}:</b>{''.join(spans[0])}"
+        f"<div class='claim'><b>{word}</b>{''.join(spans[0])}"
         f"<details><summary>{summary}</summary>{''.join(spans[1])}</details></div>"
     )
 
@@ -168,4 +187,5 @@ def legend_data(experiment: Experiment) -> dict[str, Any]:
         }
         for scheme, style in scheme_style_indices(experiment.schemes).items()
     ]
-    return {"schemes": schemes, "shared": page_layout.SHARED_SCHEME}
+    shared = page_layout.SHARED_SCHEME
+    return {"schemes": schemes, "shared": shared, "label": _("Show one scheme alone")}

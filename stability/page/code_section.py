@@ -6,12 +6,14 @@ from typing import Any
 
 from stability import script
 from stability.frames.pinned import Pinned
+from stability.i18n import _
 from stability.page.pieces import Element, Piece, paragraphs
 from stability.page.prose import PROGRAM_NOTE, REPLICATE_NOTE, THREE_LINES_NOTE
 from stability.page.take_along import DownloadRow, download
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import View
+from stability.text import join_sentences
 
 plain_program = lru_cache(maxsize=32)(script.pytorch)  # a few dozen milliseconds each
 
@@ -22,7 +24,9 @@ def program_pieces(e: Experiment, view: View) -> list[Piece]:
     return [
         paragraphs([THREE_LINES_NOTE]),
         code(notebook_lines(e)),
-        paragraphs([f"{PROGRAM_NOTE} {REPLICATE_NOTE}" if e.replicates > 1 else PROGRAM_NOTE]),
+        paragraphs(
+            [join_sentences(_(PROGRAM_NOTE), _(REPLICATE_NOTE) if e.replicates > 1 else "")]
+        ),
         code(program),
     ]
 
@@ -49,5 +53,8 @@ def program_downloads(
     scheme = page.view.value_shown("code_scheme", e)
     file = f"{scheme}-{e.activation}-{e.depth}x{e.width}.py".replace("_", "-").replace(":", "-")
     return [
-        ("The program as a file", [download("Download", file, lambda: plain_program(e, scheme))])
+        (
+            _("The program as a file"),
+            [download(_("Download"), file, lambda: plain_program(e, scheme))],
+        )
     ]

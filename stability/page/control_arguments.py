@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from stability.frames.maps import axis_label, map_axis
+from stability.i18n import _
 from stability.modules.text_error import EXAMPLE_OF_SIZES
 from stability.page.glossary_text import describe_schemes
 from stability.page.settings import axis_sentence, page_knobs
-from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
+from stability.records.choice_list import ChoiceList
+from stability.records.knobs import Choice, Flag, Integer, Knob, Number, Real
 from stability.records.page import Page
 from stability.records.pasted_network import PastedText
 from stability.records.sweep_axis import Interval, SweepAxis
@@ -50,11 +52,13 @@ def range_controls(page: Page, name: str) -> dict[str, Control]:
     low, high = kind(axis.low), kind(axis.high)
     return {
         "_low": Control(
-            "number_input", low, {"label": f"{label} from", "help": help} | arguments,
+            "number_input", low,
+            {"label": _("{label} from").format(label=label), "help": help} | arguments,
             lambda value: (value, high),
         ),
         "_high": Control(
-            "number_input", high, {"label": f"{label} to", "help": help} | arguments,
+            "number_input", high,
+            {"label": _("{label} to").format(label=label), "help": help} | arguments,
             lambda value: (low, value),
         ),
     }  # fmt: skip
@@ -72,7 +76,7 @@ def setting_control(page: Page, chosen_schemes: Sequence[str], name: str) -> Con
         choices = knob.choices_for(page.record)
         slides = isinstance(knob, Integer) and len(choices) > 1
         widget = "select_slider" if slides else "selectbox"
-        arguments = {"options": list(choices), "format_func": choices.get}
+        arguments = {"options": list(choices), "format_func": lambda choice: _(choices[choice])}
     arguments = {"label": knob.label, "help": setting_help(knob, value)} | arguments
     if isinstance(knob, ChoiceList) and knob.most == 1:  # a menu of titles, or a text
         return Control(widget, knob.title(value or ()), arguments, lambda title: [title])
@@ -107,7 +111,7 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
                 "accept_new_options": True,
                 "filter_mode": "prefix",  # Enter takes the first match: He (normal) for "He"
                 "select_all": False,
-                "placeholder": "Choose or type: He, kaiming, N(0, 0.02)",
+                "placeholder": _("Choose or type: He, kaiming, N(0, 0.02)"),
             }
         case PastedText():
             lines = min(max(3, value.count("\n") + 1), MOST_LINES)

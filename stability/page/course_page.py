@@ -6,6 +6,7 @@ from typing import Any
 from stability.catalogues.schemes import scheme_title
 from stability.course.lessons import BOOK_LINK, BOOK_SECTIONS, Lesson, all_lessons
 from stability.frames.maps import axis_title
+from stability.i18n import N_, _
 from stability.page.links import broken_lesson_sentences
 from stability.page.prose import COURSE_END, COURSE_INTRODUCTION, MARKS_NOTE
 from stability.page.safe_text import escape_markdown
@@ -22,6 +23,14 @@ LEADING_SETTINGS: Mapping[type, tuple[str, ...]] = {
     Product: ("family", "n", "sigma", "count", "replicates"),
     Sweep: ("activation", "width", "steps"),
 }  # fmt: skip
+# Words of the list: how many lessons were answered, and how one was.
+LIST_WORDS = {
+    "count": N_("{answered} of {all} answered, {right} right."),
+    "forget": N_("Forget them"),
+    "right": N_("answered right"),
+    "wrong": N_("answered wrong"),
+    "seen": N_("seen, not answered"),
+}
 # How a question was answered; the list keeps these words in the browser, with their signs.
 LESSON_MARKS = {True: "right", False: "wrong", None: "seen"}
 
@@ -29,7 +38,7 @@ LESSON_MARKS = {True: "right", False: "wrong", None: "seen"}
 def course_introduction() -> str:
     """Return what stands above the list, as Markdown: what a lesson is, and which are broken."""
     broken = map(escape_markdown, broken_lesson_sentences().values())
-    return "\n\n".join([COURSE_INTRODUCTION, *broken])
+    return "\n\n".join([_(COURSE_INTRODUCTION).format(book=BOOK_LINK), *broken])
 
 
 def lessons_by_section() -> dict[str, list[Lesson]]:
@@ -61,22 +70,29 @@ def course_data(answers: Mapping[str, str]) -> dict[str, Any]:
                 lesson.key,
                 f"{lesson.number}. {lesson.topic}",
                 detail=lesson.book,
-                title=BOOK_SECTIONS[lesson.book],
+                title=_(BOOK_SECTIONS[lesson.book]),
             )
             for lesson in lessons
         ]
         sections.append({"title": title, "links": links})
-    texts = {"label": "Lessons", "note": MARKS_NOTE, "end": COURSE_END}
+    words = {key: _(text) for key, text in LIST_WORDS.items()}
+    texts = {"label": _("Lessons"), "note": _(MARKS_NOTE), "end": _(COURSE_END), "words": words}
     return {"kind": "course", "sections": sections, **texts, **marks_data(answers)}
 
 
 def neighbour_data(lesson: Lesson, answers: Mapping[str, str]) -> dict[str, Any]:
     """Return the data of the links of one lesson: to its neighbours, the list, and the book."""
     links = neighbour_links(lesson.key)
-    book = f"Read along: {lesson.book} {BOOK_SECTIONS[lesson.book]}"
+    book = _("Read along: {number} {title}")
+    book = book.format(number=lesson.book, title=_(BOOK_SECTIONS[lesson.book]))
     links.append({"label": book, "href": BOOK_LINK})
     sections = [{"title": "", "links": links}]
-    return {"kind": "neighbours", "label": "Lessons", "sections": sections, **marks_data(answers)}
+    return {
+        "kind": "neighbours",
+        "label": _("Lessons"),
+        "sections": sections,
+        **marks_data(answers),
+    }
 
 
 def marks_data(answers: Mapping[str, str]) -> dict[str, Any]:
@@ -91,10 +107,10 @@ def neighbour_links(key: str) -> list[dict[str, str]]:
     previous, following = neighbouring_lessons(key)
     links = []
     if previous:
-        links.append(lesson_link(previous, "← Previous"))
+        links.append(lesson_link(previous, _("← Previous")))
     if following:
-        links.append(lesson_link(following, "Next →"))
-    return [*links, {"key": "", "label": "All lessons", "href": "?bench=course"}]
+        links.append(lesson_link(following, _("Next →")))
+    return [*links, {"key": "", "label": _("All lessons"), "href": "?bench=course"}]
 
 
 def answered_rightly(lesson: Lesson, choice: str) -> bool | None:
@@ -116,16 +132,20 @@ def answer_feedback(lesson: Lesson, choice: str) -> tuple[str, str]:
     reply says what the course has taught.
     """
     is_right = answered_rightly(lesson, choice)
-    word = {True: "✓ Right", False: "✗ Not quite. The answer", None: "The answer"}[is_right]
+    verdict = {
+        True: _("**✓ Right: {answer}.**"),
+        False: _("**✗ Not quite. The answer: {answer}.**"),
+        None: _("**The answer: {answer}.**"),
+    }[is_right]
     answer = lesson.answer[:1].lower() + lesson.answer[1:]
     paragraphs = [lesson.prose]
     if is_right is False:
         option = lesson.options[int(choice) - 1]
-        said = f"**You said “{option}”.** {lesson.discussion[option]}"
-        paragraphs.insert(0, said)
+        said = _("**You said “{option}”.**").format(option=option)
+        paragraphs.insert(0, f"{said} {lesson.discussion[option]}")
     if not neighbouring_lessons(lesson.key)[1]:
-        paragraphs.append(f"**The end of the course.** {COURSE_END}")
-    return f"**{word}: {answer}.**", "\n\n".join(paragraphs)
+        paragraphs.append(f"{_('**The end of the course.**')} {_(COURSE_END)}")
+    return verdict.format(answer=answer), "\n\n".join(paragraphs)
 
 
 def experiment_line(lesson: Lesson) -> str:
@@ -140,8 +160,9 @@ def experiment_line(lesson: Lesson) -> str:
     names += [name for name in record.differences(type(record)()) if name not in {*names, *unnamed}]
     knobs = record.knobs()
     words = [knobs[name].label_with_value(settings[name]) for name in names]
-    text = "; ".join(filter(None, [", ".join(parts), ", ".join(words)]))
-    return f"The experiment: {escape_markdown(capitalize_first(text))}."
+    lists = [_(", ").join(parts), _(", ").join(words)]
+    text = escape_markdown(capitalize_first(_("; ").join(filter(None, lists))))
+    return _("The experiment: {settings}.").format(settings=text)
 
 
 def axes_in_words(sweep: Sweep) -> list[str]:

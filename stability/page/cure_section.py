@@ -10,6 +10,7 @@ from stability.diagnosis.trials import SickNetwork
 from stability.diagnosis.verdicts import current_verdicts
 from stability.engine.cost import describe_excess
 from stability.engine.runs import Run
+from stability.i18n import _, ngettext
 from stability.page.pieces import ButtonTable, Piece, paragraphs
 from stability.page.prose import CURE_NOTE
 from stability.page.session import Session
@@ -37,7 +38,7 @@ def cure_pieces(run: Run, view: View, search: CureSearch | None) -> list[Piece]:
     if not tried:
         return [sentences, paragraphs([""])]
     rows = frames.cure_frame(tried)
-    rows.insert(0, BUTTON, "Apply")
+    rows.insert(0, BUTTON, _("Apply"))
     actions = [apply_action(cure.remedy, sick) for cure in tried]
     return [sentences, ButtonTable(rows, CURE_HEADINGS, actions, BUTTON)]
 
@@ -49,33 +50,39 @@ def apply_action(remedy: Remedy, sick: str) -> Callable[[Session], None]:
 def why_not_searched(run: Run, view: View) -> str:
     """Return why nothing is searched, in a sentence."""
     if not run.finished:
-        return "A cure is searched after the last step."
+        return _("A cure is searched after the last step.")
     if chosen := view.value_shown("cure_scheme", run.experiment):
-        return f"{scheme_title(chosen)} learns as it is: there is nothing to cure."
-    return "Each of these networks learns: there is nothing to cure."
+        learns = _("{scheme} learns as it is: there is nothing to cure.")
+        return learns.format(scheme=scheme_title(chosen))
+    return _("Each of these networks learns: there is nothing to cure.")
 
 
 def search_progress(search: CureSearch) -> str:
     """Return how far a search is: `7 of 22 changes tried, 2 cure`."""
     tried, cures, singles = len(search.measurements), search.cure_count, search.record.change_count
-    words = f"{cures or 'none'} {'cures' if cures < 2 else 'cure'}"
+    words = ngettext("{count} cures", "{count} cure", cures) if cures else _("none cures")
+    words = words.format(count=cures)
     if not tried:
-        return f"the first of {singles} changes are being trained"
-    if tried <= singles:
-        done = "all" if search.finished else f"{tried} of"
-        return f"{done} {singles} changes tried, {words}"
-    return f"all {singles} changes and {tried - singles} pairs of them tried, {words}"
+        return _("the first of {all} changes are being trained").format(all=singles)
+    done = _("{tried} of {all} changes tried, {words}")
+    if tried > singles:
+        done = _("all {all} changes and {pairs} pairs of them tried, {words}")
+    elif search.finished:
+        done = _("all {all} changes tried, {words}")
+    return done.format(tried=tried, all=singles, pairs=tried - singles, words=words)
 
 
 def search_sentence(search: CureSearch) -> str:
     """Return how far a search is, and for which scheme, in a sentence."""
-    return f"{scheme_title(search.record.scheme)}: {search_progress(search)}."
+    scheme, progress = scheme_title(search.record.scheme), search_progress(search)
+    return _("{scheme}: {progress}.").format(scheme=scheme, progress=progress)
 
 
 def search_refusal(seconds: float, memory: float, most_seconds: float, most_bytes: float) -> str:
     """Return a sentence that refuses a search of this cost."""
     needed = describe_excess(seconds, memory, most_seconds, most_bytes)
-    return (
-        f"Trying all changes would take about {needed}: with fewer steps or a smaller network a "
+    refusal = _(
+        "Trying all changes would take about {needed}: with fewer steps or a smaller network a "
         "cure is searched."
     )
+    return refusal.format(needed=needed)

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from stability.catalogues.schemes import SCHEMES, parse_scheme
 from stability.diagnosis.words import EXPLANATIONS
 from stability.glossary import GLOSSARY
+from stability.i18n import _
 from stability.page.safe_text import escape_markdown
 
 
 def definitions(terms: Iterable[tuple[str, str]]) -> str:
     """Return terms with their meanings as Markdown, a paragraph each."""
     return "\n\n".join(
-        f"**{escape_markdown(term)}**: {escape_markdown(text)}" for term, text in terms
+        f"**{escape_markdown(_(term))}**: {escape_markdown(_(text))}" for term, text in terms
     )
 
 
@@ -29,8 +30,8 @@ def glossary_markdown() -> str:
     """Return all terms, the words of the verdicts, and all initializations."""
     return "\n\n".join(
         [
-            "##### Terms", definitions(GLOSSARY.items()),
-            "##### Verdicts", definitions(EXPLANATIONS.items()),
-            "##### Initializations", describe_schemes(SCHEMES),
+            "##### " + _("Terms"), definitions(GLOSSARY.items()),
+            "##### " + _("Verdicts"), definitions(EXPLANATIONS.items()),
+            "##### " + _("Initializations"), describe_schemes(SCHEMES),
         ]
     )  # fmt: skip

@@ -4,25 +4,25 @@ import numpy as np
 
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
+from stability.i18n import N_, _
+from stability.page.probe_sentences import of_scheme
 from stability.probes.learned_function import INDISTINGUISHABLE, Classification, classify
 from stability.records.experiment import Experiment
 from stability.text import join_words, number, number_of_log10, share_in_words
 
-POINT_LOOKS = "dark circles on blue", "light triangles on yellow"  # of class 0 and class 1
-REGIONS_NOTE = (
+REGIONS_NOTE = N_(
     "The first network of each initialization over the plane of inputs, in standard deviations "
-    "from their mean. Training points: "
-    f"{'; '.join(f'{look}, class {label}' for label, look in enumerate(POINT_LOOKS))}. "
-    "The fainter a region, the less likely its class."
+    "from their mean. Training points: dark circles on blue, class 0; light triangles on yellow, "
+    "class 1. The fainter a region, the less likely its class."
 )
-CURVES_NOTE = (
+CURVES_NOTE = N_(
     "The first network of each initialization over its one input, in standard deviations of input "
     "and target. Distances are root mean squares; always the mean would be about 1 away. "
     "The dashed line ends where the data do."
 )
-MIXED_NOTE = (
-    "{} standardises over all that passes together: here over the grid, not over a batch of data, "
-    "so what is drawn is not exactly the function in training."
+MIXED_NOTE = N_(
+    "{normalization} standardises over all that passes together: here over the grid, not over a "
+    "batch of data, so what is drawn is not exactly the function in training."
 )
 
 
@@ -30,7 +30,7 @@ def learned_function_notes(e: Experiment) -> list[str]:
     """Return how to read the picture, and why it may be inexact."""
     notes = [REGIONS_NOTE if e.dataset_row.classes else CURVES_NOTE]
     if e.normalization_row.mixes_examples:
-        notes.append(MIXED_NOTE.format(e.normalization_row.label))
+        notes.append(_(MIXED_NOTE).format(normalization=e.normalization_row.label))
     return notes
 
 
@@ -39,8 +39,7 @@ def sentences_about_learned_function(run: Run, count: int, step: int) -> list[st
     snapshot, e = run.snapshot(count, step), run.experiment
     describe = describe_regions if e.dataset_row.classes else describe_curve
     return [
-        f"{row.title}: {describe(run, snapshot, scheme)}"
-        for scheme, row in enumerate(e.scheme_rows)
+        of_scheme(row, describe(run, snapshot, scheme)) for scheme, row in enumerate(e.scheme_rows)
     ]
 
 
@@ -49,11 +48,13 @@ def describe_regions(run: Run, snapshot: Measurement, scheme: int) -> str:
     lost = float((found.likeliest_class < 0).mean())
     if lost == 1:
         return describe_nonfinite(run, snapshot, scheme)
-    text = describe_class_shares(found)
+    shares = describe_class_shares(found)
     if lost:
-        text += f", not a finite number on {share_in_words(lost)} of it"
+        partly = _("{shares}, not a finite number on {share} of it")
+        shares = partly.format(shares=shares, share=share_in_words(lost))
     right = share_in_words(snapshot.test_accuracy[scheme, 0])
-    return f"{text}; {right} of the held-out points are on the right side at step {snapshot.step}."
+    sentence = _("{shares}; {right} of the held-out points are on the right side at step {step}.")
+    return sentence.format(shares=shares, right=right, step=snapshot.step)
 
 
 def describe_class_shares(found: Classification) -> str:
@@ -64,14 +65,18 @@ def describe_class_shares(found: Classification) -> str:
     likeliest = int(shares.argmax())
     if found.is_constant:
         probability = found.probability[0, likeliest]
-        answer = f"class {likeliest} with probability {share_in_words(probability)}"
         if probability < 1 / classes + INDISTINGUISHABLE:
-            answer = "no class is likelier"
-        return f"the same answer everywhere, {answer}"
+            return _("the same answer everywhere, no class is likelier")
+        same = _("the same answer everywhere, class {label} with probability {share}")
+        return same.format(label=likeliest, share=share_in_words(probability))
     if shares[likeliest] == 1:
-        return f"class {likeliest} everywhere, with probabilities that differ"
-    parts = [f"class {label} on {share_in_words(share)}" for label, share in enumerate(shares)]
-    return f"{join_words(parts)} of the square"
+        one = _("class {label} everywhere, with probabilities that differ")
+        return one.format(label=likeliest)
+    part = _("class {label} on {share}")
+    parts = [
+        part.format(label=label, share=share_in_words(share)) for label, share in enumerate(shares)
+    ]
+    return _("{parts} of the square").format(parts=join_words(parts))
 
 
 def describe_curve(run: Run, snapshot: Measurement, scheme: int) -> str:
@@ -80,26 +85,30 @@ def describe_curve(run: Run, snapshot: Measurement, scheme: int) -> str:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return describe_nonfinite(run, snapshot, scheme)
-    text = ""
+    clauses = []
     if np.ptp(finite) < INDISTINGUISHABLE:
         height = number(round(float(np.median(finite)), 2) + 0.0)  # no negative zero
-        text += f"flat at {height}, the same answer everywhere; "
+        clauses.append(_("flat at {height}, the same answer everywhere").format(height=height))
     if lost := 1 - len(finite) / len(values):
-        text += f"not a finite number at {share_in_words(lost)} of the points; "
+        partly = _("not a finite number at {share} of the points")
+        clauses.append(partly.format(share=share_in_words(lost)))
     distance = describe_distance(float(snapshot.test_loss[scheme, 0]) / scaling.target_scale**2)
-    return f"{text}{distance} from the held-out points at step {snapshot.step}."
+    away = _("{distance} from the held-out points at step {step}.")
+    clauses.append(away.format(distance=distance, step=snapshot.step))
+    return _("; ").join(clauses)
 
 
 def describe_distance(loss: float) -> str:
     """Return the root of a mean square in words."""
     if not np.isfinite(loss):
-        return "too far to be squared"
-    return f"{number_of_log10(np.log10(loss) / 2) if loss else 0} standard deviations"
+        return _("too far to be squared")
+    distance = number_of_log10(np.log10(loss) / 2) if loss else 0
+    return _("{distance} standard deviations").format(distance=distance)
 
 
 def describe_nonfinite(run: Run, snapshot: Measurement, scheme: int) -> str:
     """Return that no output on the grid is finite, and since which step."""
     event = run.breaks.get((scheme, 0))
     if event and event.step <= snapshot.step:
-        return f"not a finite number anywhere from step {event.step} on."
-    return f"not a finite number anywhere at step {snapshot.step}."
+        return _("not a finite number anywhere from step {step} on.").format(step=event.step)
+    return _("not a finite number anywhere at step {step}.").format(step=snapshot.step)

@@ -21,7 +21,8 @@ def read_link(query: Mapping[str, str]) -> tuple[Page, list[str]]:
     if key in lessons:
         return read_lesson_link(lessons[key], rest)
     page, notes = Page.from_query(rest | {"bench": "course"})
-    unknown = f"{quote(key)} is no lesson{did_you_mean(key, lessons)}. Here are all of them."
+    unknown = _("{key} is no lesson{hint}. Here are all of them.")
+    unknown = unknown.format(key=quote(key), hint=did_you_mean(key, lessons))
     return page, [broken_lesson_sentences().get(key, unknown), *notes]
 
 
@@ -41,7 +42,8 @@ def read_language(query: Mapping[str, str]) -> tuple[str, dict[str, str], list[s
 
 def broken_lesson_sentences() -> dict[str, str]:
     """Return a sentence about each lesson that cannot be shown, by its key."""
-    return {key: f"Lesson {key} cannot be shown: {why}." for key, why in broken_lessons().items()}
+    sentence = _("Lesson {key} cannot be shown: {why}.")
+    return {key: sentence.format(key=key, why=why) for key, why in broken_lessons().items()}
 
 
 def read_lesson_link(lesson: Lesson, query: Mapping[str, str]) -> tuple[Page, list[str]]:
@@ -49,14 +51,16 @@ def read_lesson_link(lesson: Lesson, query: Mapping[str, str]) -> tuple[Page, li
     rest, notes, most = dict(query), [], len(lesson.options)
     if "bench" in rest:
         bench = quote(rest.pop("bench"))
-        notes.append(f"A lesson has its own bench, so {bench} was left out.")
+        left_out = _("A lesson has its own bench, so {bench} was left out.")
+        notes.append(left_out.format(bench=bench))
     page, more = Page.from_query(rest, lesson_start(lesson.key))
     answer = page.view.answer
     if answer.isdecimal() and int(answer) > most:
-        notes.append(
-            f"answer must be shown or 1 to {most} in this lesson, not {answer}; "
-            "shown is used instead."
+        illegal = _(
+            "answer must be shown or 1 to {most} in this lesson, not {answer}; shown is used "
+            "instead."
         )
+        notes.append(illegal.format(most=most, answer=answer))
         page = replace(page, view=replace(page.view, answer="shown"))
     return page, notes + more
 

@@ -8,11 +8,12 @@ from typing import Any
 from stability import charts, frames
 from stability.cells.cell import Cell
 from stability.frames.maps import axis_title
+from stability.i18n import _
 from stability.page.map_sentences import answer_sentence, progress_words
 from stability.page.pieces import Element, Picture, Piece, Slot, paragraphs
 from stability.page.prose import BORDER_NOTE, COARSE_NOTE, MAP_NOTE
 from stability.records.sweep import Sweep
-from stability.text import lower_first
+from stability.text import join_sentences, lower_first
 from stability.theory.trainability import why_no_border
 
 
@@ -59,8 +60,8 @@ def blank_map(sweep: Sweep) -> Mapping[Slot, Piece]:
 
 def map_notes(sweep: Sweep, is_whole: bool) -> Element:
     """Return how the map is read, and what theory draws over it."""
-    notes = [MAP_NOTE] if is_whole else [MAP_NOTE, COARSE_NOTE]
-    return Element("caption", " ".join([*notes, why_no_border(sweep) or BORDER_NOTE]))
+    notes = [_(MAP_NOTE), "" if is_whole else _(COARSE_NOTE)]
+    return Element("caption", join_sentences(*notes, why_no_border(sweep) or _(BORDER_NOTE)))
 
 
 def map_in_words(sweep: Sweep) -> str:
@@ -73,10 +74,10 @@ def map_progress(look: Any, remark: str) -> str:
     """Return a bar that shows how far a map has come, with the same in words."""
     stream, total = look.stream, look.stream.last_index + 1
     words = progress_words(stream, look.is_cancelled, remark)
-    ended = "ended" if stream.finished else ""
+    label, ended = _("Cells computed"), "ended" if stream.finished else ""
     count = total if stream.finished else len(stream.measurements)
     return (
-        f"<div class='progress {ended}'><div role='progressbar' aria-label='Cells computed' "
+        f"<div class='progress {ended}'><div role='progressbar' aria-label='{label}' "
         f"aria-valuemin='0' aria-valuemax='{total}' aria-valuenow='{count}'>"
         f"<i style='width: {100 * count / total:.1f}%'></i></div><span>{escape(words)}</span></div>"
     )

@@ -7,6 +7,7 @@ from typing import Any
 from stability import charts, frames
 from stability.cells.map_run import MapRun
 from stability.frames.pinned import Pinned
+from stability.i18n import _
 from stability.page.code_section import code
 from stability.page.map_session import open_cell
 from stability.page.phase_section import phase_pieces
@@ -46,7 +47,7 @@ def cell_pieces(sweep: Sweep, run: MapRun, view: View, count: int) -> list[Piece
     cells = run.measurements[:count]
     rows = frames.cell_frame(sweep, cells)
     columns, places = rows.pop("column"), rows.pop("row")
-    rows.insert(0, OPEN, "Open")
+    rows.insert(0, OPEN, _("Open"))
     actions = [open_action(f"{x},{y}") for x, y in zip(columns, places, strict=True)]
     return [paragraphs([CELLS_NOTE]), ButtonTable(rows, map_headings(sweep), actions, OPEN)]
 

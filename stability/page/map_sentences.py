@@ -5,6 +5,7 @@ from typing import Any
 
 from stability.cells.cell import Cell
 from stability.frames.maps import axis_label
+from stability.i18n import _, ngettext
 from stability.records.sweep import Sweep
 from stability.text import capitalize_first, duration, lower_first, number
 
@@ -15,13 +16,22 @@ def answer_sentence(sweep: Sweep, cells: Sequence[Cell]) -> str:
     """Return how many networks learn, and the largest value of an axis at which one does."""
     learned = sum(int(sum(cell.outcome.learns)) for cell in cells)
     networks = sum(len(cell.outcome.learns) for cell in cells)
-    so_far = "" if len(cells) > sweep.length else "so far, "
+    fields = {"learned": learned, "all": networks, "activation": sweep.base.phi.label}
     if not learned:
-        none = f"none of {networks} networks learns ({sweep.base.phi.label})."
-        return capitalize_first(so_far + none)
-    count = f"all {networks}" if learned == networks > 1 else f"{learned} of {networks}"
-    verb = "learns" if networks == 1 else "learn"
-    return capitalize_first(f"{so_far}{count} networks {verb}; {extreme_clause(sweep, cells)}.")
+        sentence = _("none of {all} networks learns ({activation}).")
+    elif learned == networks > 1:
+        sentence = _("all {all} networks learn; {extreme}.")
+    else:
+        sentence = ngettext(
+            "{learned} of {all} networks learns; {extreme}.",
+            "{learned} of {all} networks learn; {extreme}.",
+            networks,
+        )
+    extreme = extreme_clause(sweep, cells) if learned else ""
+    sentence = sentence.format(**fields, extreme=extreme)
+    if len(cells) <= sweep.length:
+        sentence = _("so far, {sentence}").format(sentence=sentence)
+    return capitalize_first(sentence)
 
 
 def extreme_clause(sweep: Sweep, cells: Sequence[Cell]) -> str:
@@ -33,13 +43,22 @@ def extreme_clause(sweep: Sweep, cells: Sequence[Cell]) -> str:
     largest = max(getattr(cell, letter) for cell in learning)
     places = [getattr(c, other[letter]) for c in learning if getattr(c, letter) == largest]
     ends = dict.fromkeys(map(rounded, (min(places), max(places))))
-    where = f"at {lower_first(axis_label(sweep, other[letter]))} {' to '.join(ends)}"
+    fields = {
+        "largest": rounded(largest),
+        "label": lower_first(axis_label(sweep, letter)),
+        "other": lower_first(axis_label(sweep, other[letter])),
+        "activation": sweep.base.phi.label,
+    }
+    clause = _(
+        "the largest {label} at which one learns is {largest}, at {other} {values} ({activation})"
+    )
     if names[letter] == "depth":
-        what = f"the deepest that learns has {rounded(largest)} layers"
-    else:
-        label = lower_first(axis_label(sweep, letter))
-        what = f"the largest {label} at which one learns is {rounded(largest)}"
-    return f"{what}, {where} ({sweep.base.phi.label})"
+        clause = _(
+            "the deepest that learns has {largest} layers, at {other} {values} ({activation})"
+        )
+    low, *_between, high = [*ends] * 2
+    values = _("{low} to {high}").format(low=low, high=high) if low != high else low
+    return clause.format(values=values, **fields)
 
 
 def rounded(value: float) -> str:
@@ -51,10 +70,12 @@ def progress_words(stream: Any, is_cancelled: bool, remark: str) -> str:
     """Return how far a map has come: `120 of 400 cells, about 20 seconds left`."""
     count, total = len(stream.measurements), stream.last_index + 1
     if stream.finished:
-        return f"all {total} cells, {duration(stream.seconds)} of computing"
-    words = f"{count} of {total} cells"
+        done = _("all {total} cells, {duration} of computing")
+        return done.format(total=total, duration=duration(stream.seconds))
+    words = _("{count} of {total} cells").format(count=count, total=total)
     if is_cancelled:
-        return f"{words}, stopped"
+        return _("{words}, stopped").format(words=words)
     if remark:
-        return f"{words}, {remark}"
-    return f"{words}, about {duration(stream.seconds_left)} left" if count else words
+        return _("{words}, {remark}").format(words=words, remark=remark)
+    left = _("{words}, about {duration} left")
+    return left.format(words=words, duration=duration(stream.seconds_left)) if count else words

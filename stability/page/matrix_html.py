@@ -3,6 +3,7 @@
 import numpy as np
 
 from stability.engine.products import ScientificMatrix, product_corner
+from stability.i18n import _, ngettext
 from stability.records.product import Product
 from stability.text import typographic_minus
 
@@ -19,12 +20,14 @@ def matrices_html(product: Product, k: int) -> str:
     fewer are multiplied, and the caption says so.
     """
     multiplied = min(k, factors_to_print(product))
-    factors = "further factor" if k == 1 else "further factors"
-    if multiplied < k:
-        factors = f"of {k} {factors}"
     corner = product_corner(product, CORNER)
-    first = matrix_figure("The first matrix", corner.after(0), product.n)
-    caption, so_far = f"After {multiplied} {factors}", corner.after(multiplied)
+    first = matrix_figure(_("The first matrix"), corner.after(0), product.n)
+    caption = ngettext("After {k} further factor", "After {k} further factors", k)
+    if multiplied < k:
+        caption = ngettext(
+            "After {count} of {k} further factor", "After {count} of {k} further factors", k
+        )
+    caption, so_far = caption.format(count=multiplied, k=k), corner.after(multiplied)
     return f"<div class='matrices'>{first}{matrix_figure(caption, so_far, product.n)}</div>"
 
 
@@ -39,7 +42,8 @@ def matrix_figure(caption: str, matrix: ScientificMatrix, n: int) -> str:
     """Return a matrix of size `n` with its caption, and a power of ten before it if needed."""
     factor, entries = "", matrix.mantissa
     if n > CORNER:
-        caption = f"{caption}, its first {CORNER} rows and columns of {n}"
+        cut = _("{caption}, its first {corner} rows and columns of {n}")
+        caption = cut.format(caption=caption, corner=CORNER, n=n)
     if matrix.power in POWERS_WITHOUT_FACTOR:
         entries = matrix.mantissa * 10.0**matrix.power
     else:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from stability.catalogues.schemes import scheme_title
+from stability.i18n import _
 from stability.modules.equal_experiment import NoEquivalentError, TrainEquivalent, train_equivalent
 from stability.modules.finding import ModuleFinding
 from stability.modules.kinds import KINDS
@@ -24,7 +25,7 @@ from stability.page.session import Session
 from stability.page.table_headings import ALL_DIAGNOSIS_HEADINGS, DIAGNOSIS_HEADINGS
 from stability.records.pasted_network import FIRST_NETWORK, MOST_IN_LINK, PastedNetwork
 from stability.records.view import View
-from stability.text import capitalize_first
+from stability.text import capitalize_first, join_sentences
 
 MOST_SIZES = 8  # of a network in one line
 NOTEBOOK_LINES = """from stability import diagnose
@@ -84,27 +85,34 @@ def describe_network(record: PastedNetwork, diagnosed: DiagnosedNetwork) -> str:
     sizes = [str(width) for width in plan.widths]
     if len(sizes) > MOST_SIZES:
         sizes = [*sizes[:4], "…", *sizes[-3:]]
-    words = (
-        f"{'-'.join(sizes)}, {plan.parameters:,} parameters, started as "
-        f"{scheme_title(diagnosed.start)}, in float32; diagnosed on {record.batch} standard normal "
-        f"inputs, {diagnosed.task.label}."
+    words = _(
+        "{sizes}, {parameters:,} parameters, started as {start}, in float32; diagnosed on {batch} "
+        "standard normal inputs, {task}."
+    ).format(
+        sizes="-".join(sizes),
+        parameters=plan.parameters,
+        start=scheme_title(diagnosed.start),
+        batch=record.batch,
+        task=_(diagnosed.task.label),
     )
-    if isinstance(equivalent, str):
-        words += f" It cannot be trained on the Train bench, since {equivalent}."
-    return words
+    if not isinstance(equivalent, str):
+        return words
+    untrainable = _("It cannot be trained on the Train bench, since {reason}.")
+    return join_sentences(words, untrainable.format(reason=equivalent))
 
 
 def finding_cards_html(findings: Sequence[ModuleFinding]) -> str:
     """Return a card for each finding, the most important first; one that says so if none is."""
     cards = [finding_card_html(finding) for finding in findings]
-    healthy = card_html_of("sound", "✓", prose.HEALTHY_TITLE, prose.HEALTHY_NOTE)
+    healthy = card_html_of("sound", "✓", _(prose.HEALTHY_TITLE), _(prose.HEALTHY_NOTE))
     return f"<div class='findings'>{''.join(cards or [healthy])}</div>"
 
 
 def finding_card_html(finding: ModuleFinding) -> str:
     """Return the card of a finding: its kind and place, the reason, and its remedy as code."""
-    title = capitalize_first(finding.kind.replace("_", " "))
-    title += f" at `{finding.where}`" if finding.where else ""
+    title = _(capitalize_first(finding.kind.replace("_", " ")))
+    if finding.where:
+        title = _("{kind} at `{where}`").format(kind=title, where=finding.where)
     remedy = f"<pre><code>{escape(finding.remedy)}</code></pre>" if finding.remedy else ""
     meaning = next(row.definition for row in KINDS if row.key == finding.kind)
     return card_html_of("sick", "✗", title, finding.sentence, remedy, meaning)
@@ -138,10 +146,10 @@ def network_buttons(session: Session) -> list[Element]:
     equivalent = equivalent_of(network)
     if isinstance(equivalent, TrainEquivalent):
         press = partial(session.open_on_train, equivalent.experiment)
-        label = f"Open on Train: {equivalent.sentence}"
+        label = _("Open on Train: {sentence}").format(sentence=equivalent.sentence)
         pieces.append(button(label, "arrow_forward", press, "open_on_train"))
     if network.is_too_long_for_link:
-        pieces.append(Element("caption", prose.LINK_WITHOUT_TEXT.format(most=MOST_IN_LINK)))
+        pieces.append(Element("caption", _(prose.LINK_WITHOUT_TEXT).format(most=MOST_IN_LINK)))
     return pieces
 
 
@@ -149,7 +157,7 @@ def equivalent_of(record: PastedNetwork) -> TrainEquivalent | str:
     """Return the Experiment that is like a network, or why there is none, after "since"."""
     plan = read_network(record.architecture)
     if not isinstance(plan, NetworkPlan) or why_not_diagnosed(record):
-        return "it cannot be read"
+        return _("it cannot be read")
     try:
         return train_equivalent(plan, record.scheme)
     except NoEquivalentError as error:
@@ -175,7 +183,7 @@ def notebook_pieces(record: PastedNetwork, view: View) -> list[Piece]:
 def notebook_elements() -> list[Element]:
     """Return the lines that diagnose any module in a notebook, and what they do."""
     lines = Element("code", NOTEBOOK_LINES, {"language": None, "wrap_lines": True})
-    return [html(sentences_html([prose.NOTEBOOK_NOTE])), lines]
+    return [html(sentences_html([_(prose.NOTEBOOK_NOTE)])), lines]
 
 
 NETWORK_SECTIONS = {

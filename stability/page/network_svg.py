@@ -21,7 +21,9 @@ from stability.charts.palette import (
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
 from stability.frames.relative import relative_profile
+from stability.i18n import _, ngettext
 from stability.records.experiment import Experiment
+from stability.text import join_sentences
 
 WIDTH, HEIGHT = 264, 78  # of the whole drawing, in pixels
 DATA_SIZE, MARGIN = 62, 6  # of the square of the data, and around it
@@ -37,13 +39,14 @@ def network_html(run: Run, count: int, scheme: str) -> str:
     profiles = run.newest_profiles(run.counts_before_divergence(count)[index])
     signal = relative_profile("signal", median_of_finite(profiles.signal[index], axis=0))
     words = network_words(e)
-    seen = f"Colours: the signal of {scheme_title(scheme)}, over that of the first layer."
+    seen = _("Colours: the signal of {scheme}, over that of the first layer.")
+    seen = seen.format(scheme=scheme_title(scheme))
     more = data_words(e)
     svg = (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}'>{styles()}"
         f"{data_svg(e)}{layers_svg(e, signal)}</svg>"
     )
-    meaning = escape(f"{words} {more} {seen}", quote=True)
+    meaning = escape(join_sentences(words, more, seen), quote=True)
     return (  # as an image, since Streamlit takes SVG out of HTML
         f"<div class='network'><img src='data:image/svg+xml,{quote(svg)}' alt='{meaning}' "
         f"title='{meaning}'><span>{escape(words)}</span></div>"
@@ -64,7 +67,8 @@ def styles() -> str:
 
 def network_words(e: Experiment) -> str:
     """Return what the drawing shows: `Blobs, 20 layers of 64, ReLU, layer norm`."""
-    layers = "1 layer" if e.depth == 1 else f"{e.depth} layers of {e.width}"
+    layers = ngettext("1 layer", "{depth} layers of {width}", e.depth)
+    layers = layers.format(depth=e.depth, width=e.width)
     parts = [e.dataset_row.label, layers, e.phi.label]
     if e.normalization != "none":
         position = e.norm_position_row.label.lower()
@@ -73,24 +77,29 @@ def network_words(e: Experiment) -> str:
     if e.residual:
         parts.append(residual_words(e))
     if e.output_activation != "none":
-        parts.append(f"{e.output_row.label} at the end")
-    return f"{', '.join(parts)}."
+        parts.append(_("{label} at the end").format(label=e.output_row.label))
+    return _("{parts}.").format(parts=_(", ").join(parts))
 
 
 def residual_words(e: Experiment) -> str:
     """Return what kind of branches there are: `residual, branches of 2 layers times 1/√2`."""
-    branches = f", branches of {e.branch_layers} layers" if e.branch_layers > 1 else ""
-    if e.branch_factor != 1:
-        scale = "a learned factor" if e.branch_scale_row.is_learned else e.branch_scale_row.label
-        branches = f"{branches or ', branches'} times {scale}"
-    return f"residual{branches}"
+    scale = e.branch_scale_row.label
+    if e.branch_scale_row.is_learned:
+        scale = _("a learned factor")
+    words = {
+        (False, False): _("residual"),
+        (True, False): _("residual, branches of {layers} layers"),
+        (False, True): _("residual, branches times {scale}"),
+        (True, True): _("residual, branches of {layers} layers times {scale}"),
+    }[e.branch_layers > 1, e.branch_factor != 1]
+    return words.format(layers=e.branch_layers, scale=scale)
 
 
 def data_words(e: Experiment) -> str:
     """Return in which directions the data are drawn, as a sentence."""
     if e.dataset_row.input_dimension(e.features) <= 2:
-        return "The data are drawn as they are."
-    return "Of the data the two directions in which they vary most are drawn."
+        return _("The data are drawn as they are.")
+    return _("Of the data the two directions in which they vary most are drawn.")
 
 
 @lru_cache(maxsize=256)

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from stability.frames import arrow
-from stability.i18n import language, speaking
+from stability.i18n import _, language, speaking
 from stability.page.safe_text import escape_markdown, sentences_html
 from stability.page.session import Session
-from stability.page.table_headings import spell_numbers
+from stability.page.table_headings import headings_in_language, spell_numbers
 
 
 class Slot(Enum):
@@ -70,8 +70,8 @@ def html(text: str) -> Element:
 
 
 def paragraphs(sentences: Iterable[str]) -> Element:
-    """Return plain sentences, a paragraph each."""
-    return html(sentences_html(sentences))
+    """Return plain sentences, a paragraph each; constants speak the reader's language here."""
+    return html(sentences_html(map(_, sentences)))
 
 
 def formula(title: str, latex: str) -> Element:
@@ -84,7 +84,7 @@ def data_table(rows: pd.DataFrame, headings: Mapping[str, Any], **options: Any) 
     options |= {
         "placeholder": "–",
         "hide_index": True,
-        "column_config": headings,
+        "column_config": headings_in_language(headings),
         "width": "stretch",
     }
     return Element("dataframe", spell_numbers(rows, headings), options)
@@ -98,12 +98,15 @@ def button(
     help: str | None = None,
     **options: Any,
 ) -> Element:
-    """Return a button with one of Streamlit's icons; `options` are more of its arguments."""
+    """Return a button with one of Streamlit's icons; `options` are more of its arguments.
+
+    Its label and help are translated, if they are constants.
+    """
     image = f":material/{icon}:" if icon else None
     # Streamlit calls it at the begin of the next run, before the script has set the language.
     press = speaking(language.get())(press)
-    options |= {"icon": image, "on_click": press, "key": key, "help": help}
-    return Element("button", label, options)
+    options |= {"icon": image, "on_click": press, "key": key, "help": help and _(help)}
+    return Element("button", _(label), options)
 
 
 @dataclass(frozen=True)

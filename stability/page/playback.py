@@ -10,6 +10,7 @@ from typing import Any
 
 from stability import page_layout
 from stability.engine.runs import steps_with_profiles
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import NEWEST_STEP
@@ -17,18 +18,41 @@ from stability.records.view import NEWEST_STEP
 
 def playback_data(page: Page, idle: bool) -> dict[str, Any]:
     """Return the data of the component; it is disabled while it is `idle`, without a run."""
-    start = "untrained networks" if page.view.bench_link.trains else "first matrix"
+    start = _("back to the untrained networks, paused")
+    if not page.view.bench_link.trains:
+        start = _("back to the first matrix, paused")
     return {
-        "unit": page.record.unit,
+        "words": playback_words(_(page.record.unit)),
         "last": page.last_step,
         "stride": step_stride(page),
         "moment": "" if page.view.moment >= page.last_step else str(page.view.moment),
         "shared": page_layout.SHARED_STEP,
         "idle": idle,
         "help": {
-            "play": "once again from here, or from the start (space)",
-            "start": f"back to the {start}, paused",
+            "play": _("once again from here, or from the start (space)"),
+            "start": start,
+            "back": _("Left arrow"),
+            "on": _("Right arrow"),
         },
+    }
+
+
+def playback_words(unit: str) -> dict[str, Any]:
+    """Return the words of the component; those with a {step} or a {remark} are filled in there."""
+    return {
+        "step": _("{unit} {step} of {last}").replace("{unit}", unit),
+        "remark": _("{remark}; {words}"),
+        "shown": _("The {unit} shown").format(unit=unit),
+        "play": _("Play"),
+        "pause": _("Pause"),
+        "start": _("To {unit} 0").format(unit=unit),
+        "back": _("One {unit} back").format(unit=unit),
+        "on": _("One {unit} on").format(unit=unit),
+        "title": _("{label}: {help}"),
+        "group": _("Playback"),
+        "speed": _("Speed"),
+        "speedHelp": _("How long it takes to play all of it"),
+        "speeds": [_("Slow"), _("Medium"), _("Fast")],
     }
 
 

@@ -1,5 +1,6 @@
 """The refusal of a run that would cost too much, with what fits and what is known for free."""
 
+from stability.i18n import _
 from stability.page import prose
 from stability.page.benches import BENCHES
 from stability.page.network_bench import notebook_elements
@@ -19,7 +20,12 @@ def refusal_pieces(server: Server, session: Session) -> list[Element]:
     def press() -> None:
         session.reopen(nearest)
 
-    return [warning, button(f"Use {words}", "", press, "use_nearest", type="primary")]
+    return [
+        warning,
+        button(
+            _("Use {settings}").format(settings=words), "", press, "use_nearest", type="primary"
+        ),
+    ]
 
 
 def can_show_start(server: Server, session: Session) -> bool:
@@ -38,7 +44,7 @@ def foretold_pieces(session: Session) -> list[Element | Picture]:
 def obstacle_pieces(session: Session) -> list[Element | Picture]:
     """Return why nothing can be computed yet, and what to do; nothing if there is no obstacle."""
     if session.lacks_schemes:
-        return [Element("info", prose.NO_SCHEMES, {"icon": ":material/add_chart:"})]
+        return [Element("info", _(prose.NO_SCHEMES), {"icon": ":material/add_chart:"})]
     record = session.page.record
     if not (reason := BENCHES[type(record)].obstacle(record)):
         return []

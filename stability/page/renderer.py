@@ -12,6 +12,7 @@ from typing import Any
 
 from stability import page_layout
 from stability.charts import enlarge
+from stability.i18n import _
 from stability.page.benches import Look
 from stability.page.cards import waiting_html
 from stability.page.pieces import (
@@ -35,7 +36,7 @@ from stability.records.experiment_settings import MOST_SCHEMES
 CARD_BUTTONS = 2  # at most, of one card: a remedy, and the search for a cure
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
 DOWNLOAD_ROW: Mapping[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
-CODE_BUTTON: Mapping[str, Any] = {"type": "tertiary", "icon": ":material/code:", "help": CODE_LABEL}
+CODE_BUTTON: Mapping[str, Any] = {"type": "tertiary", "icon": ":material/code:"}
 # A browser that has just opened the page still loads the parts that draw it, and puts that off for
 # as long as new curves come in quickly. So for these seconds they come once a second.
 LOADING = 3.0
@@ -159,7 +160,7 @@ class Renderer:
 
     def _say(self, title: str, sentence: str) -> None:
         """Say something in the place of the cards, or of what a bench without cards has there."""
-        text = waiting_html(title, sentence)
+        text = waiting_html(_(title), _(sentence))
         has_cards = self.look.page.view.bench_link.trains
         self._draw(Slot.CARDS, Cards((text,)) if has_cards else html(text))
 
@@ -213,7 +214,9 @@ class Renderer:
             self._places_without_card = {index: cards.empty() for index in rest}
         for index, text in enumerate(piece.code):
             if index not in self._card_code:  # until then the card says that training begins
-                button = self._code_places[index].popover(CODE_LABEL, **CODE_BUTTON)
+                button = self._code_places[index].popover(
+                    _(CODE_LABEL), help=_(CODE_LABEL), **CODE_BUTTON
+                )
                 self._card_code[index] = text, button.empty()
                 self._draw_code(index)
 

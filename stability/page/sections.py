@@ -13,6 +13,7 @@ from stability.engine.cost import Cost
 from stability.engine.registry import AnyStream, Probe
 from stability.engine.runs import Run
 from stability.frames.pinned import Pinned
+from stability.i18n import N_, _
 from stability.page import (
     code_section,
     cure_section,
@@ -33,7 +34,7 @@ from stability.records.view import View
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
 from stability.theory.overflow import format_exit_sentences
 
-TOO_LARGE = "This would take too long here: with a smaller width, depth or batch it is shown."
+TOO_LARGE = N_("This would take too long here: with a smaller width, depth or batch it is shown.")
 
 
 def no_downloads(stream: Any, page: Page, pinned: Pinned, address: str) -> Sequence[DownloadRow]:
@@ -93,7 +94,8 @@ class OpenSection:
     def pieces(self, stream: AnyStream, count: int) -> Mapping[tuple[str, int], Piece]:
         """Return what to draw after the first `count` measurements, in order, by their keys."""
         if self.section.waits_for_end and not stream.finished:
-            return {("static", 0): paragraphs([f"Drawn after the last {self.record.unit}."])}
+            drawn = _("Drawn after the last {unit}.")
+            return {("static", 0): paragraphs([drawn.format(unit=_(self.record.unit))])}
         if not all(computation.finished for computation in self.computations):
             return {}
         live = [] if self.absent else self._live(stream, count)
@@ -116,7 +118,7 @@ class OpenSection:
 
 
 def why_no_hidden_unit(e: Experiment) -> str:
-    return "A network of one layer has no hidden unit." if e.depth == 1 else ""
+    return _("A network of one layer has no hidden unit.") if e.depth == 1 else ""
 
 
 def pre_activation_pieces(run: Run, view: View, count: int) -> list[Piece]:
@@ -228,7 +230,10 @@ def train_on_moons(session: Session) -> None:
     session.change_setting("dataset", "moons")
 
 
-DRAWN_ACTION = {f"Train on {DATASETS['moons'].label}": train_on_moons}
+def drawn_action() -> dict[str, Callable[[Session], None]]:
+    """Return the button that trains on such data."""
+    return {_("Train on {dataset}").format(dataset=DATASETS["moons"].label): train_on_moons}
+
 
 TRAIN_SECTIONS = {
     "pre_activations": Section(
@@ -239,7 +244,7 @@ TRAIN_SECTIONS = {
         live=learned_function_pieces,
         static=lambda e, view: [paragraphs(learned_function_sentences.learned_function_notes(e))],
         settings=("dataset",),
-        actions=lambda e: DRAWN_ACTION if learned_function.why_not_drawn(e) else {},
+        actions=lambda e: drawn_action() if learned_function.why_not_drawn(e) else {},
     ),
     "formats": Section(
         live=format_pieces,
@@ -252,7 +257,7 @@ TRAIN_SECTIONS = {
         static=symmetry_pieces,
         live=live_symmetry_pieces,
         settings=("layer",),
-        actions=lambda e: {"Swap two units": Session.swap_units},
+        actions=lambda e: {_("Swap two units"): Session.swap_units},
     ),
     "gains": Section(
         probes=lambda e, view: [gain_probe(e)], static=gain_pieces, settings=("features", "width")
@@ -272,7 +277,7 @@ TRAIN_SECTIONS = {
         search=cure_section.search_to_open,
         found=cure_section.cure_pieces,
         settings=("cure_scheme",),
-        actions=lambda e: {"Cancel": Session.close_section},
+        actions=lambda e: {_("Cancel"): Session.close_section},
     ),
     "code": Section(
         static=code_section.program_pieces,

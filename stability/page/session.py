@@ -14,13 +14,14 @@ from stability.course.lessons import Lesson, all_lessons
 from stability.diagnosis.remedies import Remedy
 from stability.engine.registry import AnyStream
 from stability.engine.runs import Run
-from stability.i18n import language, reader_language
+from stability.i18n import _, language, reader_language
 from stability.page.links import lesson_start, read_language, read_link, spell_link
 from stability.page.playback import step_to_show
 from stability.page.prose import GREETING, PROMISE
 from stability.page.settings import page_knobs
+from stability.records.choice_list import ChoiceList
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, ChoiceList, refusal_sentence
+from stability.records.knobs import Choice, refusal_sentence
 from stability.records.page import Page
 from stability.records.sweep import Sweep
 from stability.records.view import NEWEST_STEP, SECTIONS_OF_THE_START, BenchRecord, View
@@ -86,7 +87,7 @@ class Session:
 
         Writing it again would add an entry to the history, and Back would go nowhere.
         """
-        spoken, rest, _ = read_language(self._written or {})
+        spoken, rest, _notes = read_language(self._written or {})
         if (spoken, spell_link(read_link(rest)[0])) == (self.spoken, spell_link(self.page)):
             return None
         self._written = self.link
@@ -130,7 +131,8 @@ class Session:
         """The sentence beside the name of the page: the first visit is told what to do."""
         view = self.page.view
         trains = view.bench_link.trains and not view.is_presenter_view
-        return GREETING if trains and self.is_fresh and not self.notes else PROMISE
+        is_first = trains and self.is_fresh and not self.notes
+        return _(GREETING if is_first else PROMISE)
 
     @property
     def lacks_schemes(self) -> bool:
@@ -180,7 +182,7 @@ class Session:
         if not knob:  # of a bench that has just been left
             return
         if isinstance(knob, Choice) and value in knob.absent:
-            self.show_page(self.page, [knob.absent[value]], self.chosen_schemes)
+            self.show_page(self.page, [knob.menu_labels[value]], self.chosen_schemes)
         elif isinstance(knob, ChoiceList):
             self._enter_schemes(name, knob, value)
         elif name == "section":
@@ -189,7 +191,8 @@ class Session:
             try:
                 self.change_setting(name, knob.check(value))
             except ValueError as legal:
-                notes = [f"{refusal_sentence(name, value, legal)}; it was left out."]
+                refusal = refusal_sentence(name, value, legal)
+                notes = [_("{refusal}; it was left out.").format(refusal=refusal)]
                 self.show_page(self.page, notes, self.chosen_schemes)
 
     def _open_section(self, key: str) -> None:

@@ -5,12 +5,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 from stability.records.knobs import Knob
 from stability.records.page import Page
 from stability.records.sweep import Sweep
 from stability.records.view import BenchRecord, View
 from stability.text import number
+
+VARIED = {
+    "x": N_("{label}: the map varies it across, from {low} to {high}."),
+    "y": N_("{label}: the map varies it upward, from {low} to {high}."),
+}
 
 
 def page_knobs(page: Page) -> dict[str, Knob]:
@@ -38,11 +44,11 @@ def main_settings(page: Page) -> dict[str, Knob]:
 
 def axis_sentence(page: Page, name: str) -> str:
     """Return that a setting is an axis of the map that is open, and its range; "" if it is none."""
-    for letter, direction in (("x", "across"), ("y", "upward")):
+    for letter, sentence in VARIED.items():
         if name == getattr(page.record, letter, None):
             label, ends = page.record.knobs()[name].label, getattr(page.record, f"{letter}_range")
             low, high = map(number, ends)
-            return f"{label}: the map varies it {direction}, from {low} to {high}."
+            return _(sentence).format(label=label, low=low, high=high)
     return ""
 
 
@@ -74,6 +80,12 @@ def folded_groups(page: Page) -> dict[str, tuple[dict[str, Knob], int]]:
         if name not in main:
             group[name] = knob
     return {label: (group, len(group.keys() & changed)) for label, group in groups.items() if group}
+
+
+def group_label(group: str, changed: int) -> str:
+    """Return the heading of a folded group of settings, of which so many were changed."""
+    label = _("{group}, more · {changed} changed") if changed else _("{group}, more")
+    return label.format(group=_(group), changed=changed)
 
 
 def experiment_in_words(e: Experiment) -> str:

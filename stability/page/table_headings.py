@@ -7,6 +7,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from stability.frames.maps import SHARES, axis_label
+from stability.i18n import _
 from stability.records.map_quantities import QUANTITIES
 from stability.records.sweep import Sweep
 from stability.text import number, percent, typographic_minus
@@ -33,6 +34,17 @@ def column(
     own = TYPES.get(format, {"type": "number", "format": format})
     numbers = {"type_config": dict(own)} if format else {}
     return {"label": label, "help": help or None, "width": width} | numbers
+
+
+def headings_in_language(headings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return headings in the reader's language; those of buttons are no dicts, and empty."""
+    return {
+        name: heading
+        | {"label": _(heading["label"]), "help": heading["help"] and _(heading["help"])}
+        if isinstance(heading, dict)
+        else heading
+        for name, heading in headings.items()
+    }
 
 
 def spell_numbers(rows: pd.DataFrame, headings: Mapping[str, Any]) -> Styler:

@@ -20,6 +20,7 @@ from stability import charts, frames
 from stability.engine.runs import ProductRun, Run
 from stability.frames.pinned import Pinned
 from stability.frames.run_panels import panels_shown
+from stability.i18n import N_, _
 from stability.page.links import spell_link
 from stability.page.pieces import Element, Picture
 from stability.page.settings import axis_sentence
@@ -29,14 +30,14 @@ from stability.text import capitalize_first
 Spec = dict[str, Any]
 DownloadRow = tuple[str, list[Element]]  # of buttons behind a few words
 PANEL_LABELS = {
-    "loss": "Loss",
-    "accuracy": "Accuracy",
-    "gradient_norm": "Gradient norm",
-    "scale": "Loss scale",
-    "heat": "Heat map",
-    "signal": "Signal",
-    "signal_gradient": "Signal gradient",
-    "weight_gradient": "Weight gradient",
+    "loss": N_("Loss"),
+    "accuracy": N_("Accuracy"),
+    "gradient_norm": N_("Gradient norm"),
+    "scale": N_("Loss scale"),
+    "heat": N_("Heat map"),
+    "signal": N_("Signal"),
+    "signal_gradient": N_("Signal gradient"),
+    "weight_gradient": N_("Weight gradient"),
 }
 PICTURE_FORMATS, PNG_SCALE = ("png", "svg"), 2
 MIME_TYPES = {
@@ -52,7 +53,7 @@ MIME_TYPES = {
 def training_downloads(run: Run, page: Page, pinned: Pinned, address: str) -> list[DownloadRow]:
     """Return the buttons for a training: its panels, its curves and profiles, and its settings."""
     e, link = run.experiment, link_of(page, address)
-    labels = {name: PANEL_LABELS[name] for name in panels_shown(e, tuple(PANEL_LABELS))}
+    labels = {name: _(PANEL_LABELS[name]) for name in panels_shown(e, tuple(PANEL_LABELS))}
 
     def picture(panel: str) -> Spec:
         chart, tables = panel_chart(run, page, pinned, panel)
@@ -61,9 +62,9 @@ def training_downloads(run: Run, page: Page, pinned: Pinned, address: str) -> li
     name = f"{e.activation}-{e.depth}x{e.width}".replace("_", "-").replace(".", "-")
     return [
         *picture_rows(labels, picture, name),
-        ("All measurements", [
-            *table_buttons("Curves", partial(frames.curves, run), f"curves-{name}", link),
-            *table_buttons("Layers", partial(frames.layers, run), f"layers-{name}", link),
+        (_("All measurements"), [
+            *table_buttons(_("Curves"), partial(frames.curves, run), f"curves-{name}", link),
+            *table_buttons(_("Layers"), partial(frames.layers, run), f"layers-{name}", link),
             settings_button(page, name, link),
         ]),
     ]  # fmt: skip
@@ -84,10 +85,10 @@ def product_downloads(
 
     name = f"{p.family}-{p.n}x{p.n}".replace("_", "-")
     data = [
-        *table_buttons("Norms", norms, f"norms-{name}", link),
+        *table_buttons(_("Norms"), norms, f"norms-{name}", link),
         settings_button(page, name, link),
     ]
-    return [*picture_rows({"norm": "Norm"}, picture, name), ("All measurements", data)]
+    return [*picture_rows({"norm": _("Norm")}, picture, name), (_("All measurements"), data)]
 
 
 def section_downloads(
@@ -112,11 +113,14 @@ def section_downloads(
     name = section.replace("_", "-")
     if len(pictures) < 2:
         return [
-            ("Picture", [button(key, format.upper(), format, name) for format in PICTURE_FORMATS])
+            (
+                _("Picture"),
+                [button(key, format.upper(), format, name) for format in PICTURE_FORMATS],
+            )
             for key in pictures
         ]
     return [
-        (f"Pictures as {format.upper()}", [
+        (_("Pictures as {format}").format(format=format.upper()), [
             button(key, title, format, f"{name}-{re.sub('[_:.]', '-', scheme)}")
             for key, (scheme, title) in zip(pictures, names.items(), strict=True)
         ])
@@ -152,7 +156,7 @@ def picture_rows(
         for panel, label in labels.items():
             file = f"{panel.replace('_', '-')}-{name}.{format}"
             buttons.append(download(label, file, partial(make, panel, format)))
-        yield f"Pictures as {format.upper()}", buttons
+        yield _("Pictures as {format}").format(format=format.upper()), buttons
 
 
 def render(spec: Spec, format: str) -> bytes:
@@ -192,7 +196,7 @@ def settings_button(page: Page, name: str, link: str) -> Element:
     """Return the button of the settings as JSON, with the link that opens them."""
     settings = {"link": link, "settings": page.record.settings()}
     return download(
-        "Settings, JSON", f"settings-{name}.json", partial(json.dumps, settings, indent=2)
+        _("Settings, JSON"), f"settings-{name}.json", partial(json.dumps, settings, indent=2)
     )
 
 
@@ -216,4 +220,4 @@ def describe_settings(page: Page) -> str:
     names = [name for name, knob in knobs.items() if knob.main or name in changed]
     names = [name for name in names if not axis_sentence(page, name)]  # which a map varies
     words = [knobs[name].label_with_value(record.settings()[name]) for name in names]
-    return capitalize_first(f"{', '.join(words)}.")
+    return capitalize_first(_("{parts}.").format(parts=_(", ").join(words)))

@@ -1,11 +1,12 @@
 """The buttons of the page and its tables, as names and arguments of Streamlit's functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from stability.course.lessons import Lesson
-from stability.i18n import LANGUAGES, language
+from stability.i18n import LANGUAGES, _, language
 from stability.page.benches import BENCHES, section_row
 from stability.page.cards import legend_data
 from stability.page.course_page import neighbouring_lessons, option_icon
@@ -33,10 +34,24 @@ from stability.records.page import Page
 from stability.records.sweep import Sweep
 from stability.records.view import View
 
-SEARCH_FIELD: dict[str, Any] = {  # searches while one types; its cross clears it
-    "label": "Find", "type": "search", "live": True, "placeholder": "Find a setting: lr, bf16 …",
-    "label_visibility": "collapsed", "icon": ":material/search:",
-}  # fmt: skip
+
+def search_field() -> dict[str, Any]:
+    """Return the arguments of the search: it searches while one types, and its cross clears it."""
+    return {
+        "label": _("Find"), "placeholder": _("Find a setting: lr, bf16 …"), "type": "search",
+        "live": True, "label_visibility": "collapsed", "icon": ":material/search:",
+    }  # fmt: skip
+
+
+def copy_link_data(link: Mapping[str, str]) -> dict[str, Any]:
+    """Return the data of the button that copies a link."""
+    words = {
+        "copy": _("Copy link"),
+        "help": _("Copy link: whoever opens it sees this very page"),
+        "copied": _("Link copied"),
+        "prompt": _("Copy this link"),
+    }
+    return {"query": urlencode(link, safe=",:"), "words": words}
 
 
 def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
@@ -44,22 +59,29 @@ def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
     if session.page.view.is_presenter_view:
         return presenter_buttons(session)
     actions: list[tuple[str, str, Callable[..., None], str]] = [
-        ("New seed", "casino", session.draw_new_seed, "the same settings, drawn anew."),
-        ("Reset", "restart_alt", session.reset, "back to the settings that this page began with."),
-        ("Pin", "keep", session.pin, "keeps these curves, grey, behind whatever you set next."),
-        ("Present", "slideshow", session.toggle_presenter_view,
-         "large, for a room. Space plays, arrows step and change lessons."),
+        (_("New seed"), "casino", session.draw_new_seed, _("the same settings, drawn anew.")),
+        (_("Reset"), "restart_alt", session.reset,
+         _("back to the settings that this page began with.")),
+        (_("Pin"), "keep", session.pin,
+         _("keeps these curves, grey, behind whatever you set next.")),
+        (_("Present"), "slideshow", session.toggle_presenter_view,
+         _("large, for a room. Space plays, arrows step and change lessons.")),
     ]  # fmt: skip
     if session.page.view.bench_link.trains:
-        actions.insert(3, ("Map these settings", "grid_on", partial(open_map, session), MAP_HELP))
+        go = partial(open_map, session)
+        actions.insert(3, (_("Map these settings"), "grid_on", go, _(MAP_HELP)))
     else:
         del actions[2]
     if not session.opens_run:
         del actions[:-1]
-    buttons = [] if idle else cancel_buttons(session)
+    buttons, title = [] if idle else cancel_buttons(session), _("{label}: {help}")
     for label, icon, action, help in actions:
         disabled, key = idle and action == session.pin, f"{SMALL_BUTTON}_{icon}"
-        buttons.append(button(label, icon, action, key, f"{label}: {help}", disabled=disabled))
+        buttons.append(
+            button(
+                label, icon, action, key, title.format(label=label, help=help), disabled=disabled
+            )
+        )
     return buttons
 
 
@@ -76,9 +98,9 @@ def cancel_buttons(session: Session) -> list[Element]:
     """Return the button that stops a long computation or goes on with it, where there is one."""
     if not (session.opens_run and BENCHES[type(session.page.record)].stream.gives_way):
         return []
-    label, icon, press = ("Cancel", "stop", cancel_map)
+    label, icon, press = (_("Cancel"), "stop", cancel_map)
     if is_cancelled(session):
-        label, icon, press = "Resume", "play_arrow", resume_map
+        label, icon, press = _("Resume"), "play_arrow", resume_map
     return [button(label, icon, partial(press, session), CANCEL)]
 
 
@@ -106,16 +128,18 @@ def presenter_buttons(session: Session) -> list[Element]:
     """Return the buttons of the presenter view, each with its key on the keyboard."""
     rows: list[tuple[str, str, Callable[[], None], str]] = []
     if session.awaits_answer:
-        rows.append(("Show me", "visibility", partial(session.answer_question, "shown"), "Space"))
+        rows.append(
+            (_("Show me"), "visibility", partial(session.answer_question, "shown"), "Space")
+        )
     if session.lesson:
         previous, following = neighbouring_lessons(session.lesson.key)
         if previous:
             go = partial(session.open_lesson, previous)
-            rows.append(("Previous", "arrow_upward", go, "Up"))
+            rows.append((_("Previous"), "arrow_upward", go, "Up"))
         if following:
             go = partial(session.open_lesson, following)
-            rows.append(("Next", "arrow_downward", go, "Down"))
-    rows.append(("Leave", "close_fullscreen", session.toggle_presenter_view, "Esc"))
+            rows.append((_("Next"), "arrow_downward", go, "Down"))
+    rows.append((_("Leave"), "close_fullscreen", session.toggle_presenter_view, "Esc"))
     return [
         button(label, icon, press, presenter_key(shortcut), label, shortcut=shortcut)
         for label, icon, press, shortcut in rows
@@ -135,7 +159,8 @@ def undo_button(session: Session, name: str, default: Any) -> Element:
     """Return the button that restores a setting's default."""
     words = escape_markdown(page_knobs(session.page)[name].label_with_value(default))
     press = partial(session.change_setting, name, default)
-    return button("", "undo", press, undo_key(name), f"Changed; back to {words}", type="tertiary")
+    help = _("Changed; back to {words}").format(words=words)
+    return button("", "undo", press, undo_key(name), help, type="tertiary")
 
 
 def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[Element]:
@@ -144,7 +169,7 @@ def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[
     for index, pin in enumerate(page.pins if page.view.bench_link.trains else ()):
         label = page.change_from_pin(pin)
         if not fits(pin):
-            label = f"{label} (too large here: not drawn)"
+            label = _("{label} (too large here: not drawn)").format(label=label)
         press = partial(session.unpin, pin)
         buttons.append(button(label, "close", press, f"unpin_{index}", "Let go of it."))
     return buttons
@@ -178,16 +203,16 @@ def tried_pieces(session: Session, button_column: Callable[..., Any]) -> list[El
     `button_column(key, press)` returns the heading of a column of buttons, one for each row.
     """
     if not session.history:
-        return [Element("caption", "Each experiment that came to its end is listed here.")]
+        return [Element("caption", _("Each experiment that came to its end is listed here."))]
     rows, owners = tried_table(session.history)
     key = f"tried_{len(rows)}"
     buttons = button_column(key, lambda row: session.reopen(owners[row]))
     pins = button_column(f"pin_{key}", lambda row: session.pin(owners[row]))
     headings = {"open": buttons, "pin": pins, **TRIED_HEADINGS}
-    rows = rows.assign(open="Open", pin="Pin")[[*headings]]
+    rows = rows.assign(open=_("Open"), pin=_("Pin"))[[*headings]]
     options = {"on_click": "ignore", "file_name": "tried.csv", "mime": "text/csv"}
     data = {"data": partial(tried_csv, session.history), "key": f"csv_{key}"}
-    download = Element("download_button", "Download as CSV", data | options)
+    download = Element("download_button", _("Download as CSV"), data | options)
     return [data_table(rows, headings), download]
 
 

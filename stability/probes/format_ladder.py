@@ -6,6 +6,7 @@ import numpy as np
 
 from stability.engine.rounding_shares import FORMATS_BY_RANGE, TENSOR_KINDS
 from stability.engine.runs import Run
+from stability.i18n import N_
 
 NOTABLE_SHARE = 0.01  # of the numbers not yet 0: a smaller share is not mentioned
 ALMOST_ALL = 0.99
@@ -45,14 +46,14 @@ def build_format_ladder(run: Run, count: int, step: int) -> FormatLadder:
         zero_already.append(all_zero[:, :, tensors].any(axis=2))
     zero, subnormal, _, infinite = np.moveaxis(np.stack(worst, axis=2), -1, 0)  # in that order
     states = {
-        "infinite": infinite > 0,
-        "all 0": zero >= ALMOST_ALL,
-        "some 0": zero > NOTABLE_SHARE,
-        "0 already": np.stack(zero_already, axis=2),
-        "subnormal": subnormal > NOTABLE_SHARE,
+        N_("infinite"): infinite > 0,
+        N_("all 0"): zero >= ALMOST_ALL,
+        N_("some 0"): zero > NOTABLE_SHARE,
+        N_("0 already"): np.stack(zero_already, axis=2),
+        N_("subnormal"): subnormal > NOTABLE_SHARE,
     }
-    state = np.select(list(states.values()), list(states), "fits")  # the first that holds
-    state = np.where(cannot_be_judged(run, state), "not known", state)
+    state = np.select(list(states.values()), list(states), N_("fits"))  # the first that holds
+    state = np.where(cannot_be_judged(run, state), N_("not known"), state)
     return FormatLadder(snapshot.step, zero, subnormal, infinite, state)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from stability.engine.network import Stack
 from stability.engine.training import draw_stack_and_data, first_batch
+from stability.i18n import _
 from stability.probes.results import remembered
 from stability.records.experiment import Experiment
 
@@ -24,15 +25,19 @@ MOST_EXAMPLES, MOST_DIRECTIONS = 4, 256
 def why_no_singular_values(e: Experiment) -> str:
     """Return a sentence that says why there are no singular values; empty where there are."""
     if e.depth < 3:
-        return (
-            f"No singular values at depth {e.depth}: "
-            "with fewer than 3 layers nothing lies between hidden layers."
-        )
+        return _(
+            "No singular values at depth {depth}: with fewer than 3 layers nothing lies "
+            "between hidden layers."
+        ).format(depth=e.depth)
     if e.width > MOST_DIRECTIONS:
-        return f"No singular values at width {e.width}: above {MOST_DIRECTIONS} they take too long."
+        return _("No singular values at width {width}: above {most} they take too long.").format(
+            width=e.width, most=MOST_DIRECTIONS
+        )
     if not e.normalization_row.variance:
         label = e.normalization_row.label.lower()
-        return f"No singular values with {label}: it mixes the examples of a batch."
+        return _("No singular values with {label}: it mixes the examples of a batch.").format(
+            label=label
+        )
     return ""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stability.catalogues.datasets import DATASETS
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.text import join_words
 
@@ -33,10 +34,10 @@ def why_not_drawn(e: Experiment) -> str:
         join_words([row.label for row in DATASETS.values() if row.plotted_dimensions == n], "or")
         for n in (2, 1)
     )
-    return (
-        f"{e.dataset_row.label}: a function of so many inputs cannot be drawn. "
-        f"Choose {regions} for regions, {curves} for a curve."
-    )
+    return _(
+        "{label}: a function of so many inputs cannot be drawn. Choose {regions} for "
+        "regions, {curves} for a curve."
+    ).format(label=e.dataset_row.label, regions=regions, curves=curves)
 
 
 def classify(outputs: np.ndarray) -> Classification:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from stability.engine.products import factor_matrices, normalize_matrices
+from stability.i18n import _
 from stability.probes.results import remembered
 from stability.records.product import Product
 
@@ -43,14 +44,13 @@ def affordable_factors(product: Product) -> int:
 def why_shortened(product: Product) -> str:
     """Return a sentence that says which factors are left out; empty where none is."""
     if not product.sigma:
-        return "No singular values at sigma 0: all are 0."
+        return _("No singular values at sigma 0: all are 0.")
     affordable = affordable_factors(product)
     if affordable > product.count:
         return ""
-    return (
-        f"Only the first {affordable - 1} further factors: "
-        f"at size {product.n} more of them take too long."
-    )
+    return _(
+        "Only the first {affordable} further factors: at size {n} more of them take too long."
+    ).format(affordable=affordable - 1, n=product.n)
 
 
 def sampled_factors(count: int) -> np.ndarray:

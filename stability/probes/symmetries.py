@@ -20,6 +20,7 @@ from stability.engine.losses import mean_losses
 from stability.engine.network import Stack
 from stability.engine.quantities import to_schemes_and_replicates
 from stability.engine.training import draw_stack_and_data, first_batch
+from stability.i18n import N_, Translated, _
 from stability.probes.results import remembered
 from stability.records.experiment import Experiment
 
@@ -39,7 +40,7 @@ class Symmetry(Entry):
     change: Transformation
     start: Transformation = lambda width, i, j: (rearranged(width, {}),) * 2
     why_broken: Callable[[Experiment, int], str] = lambda e, layer: ""
-    description: str
+    description: Translated = Translated()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def multiplied(width: int, unit: int, factor: float) -> Tensor:
     return matrix
 
 
-def why_not_scaling(e: Experiment, layer: int, factor: float, words: str) -> str:
+def why_not_scaling(e: Experiment, layer: int, factor: float, plain: str, normalized: str) -> str:
     """Return why z times `factor` does not multiply a unit's output, behind its norm; or nothing.
 
     An added constant is allowed where the norm of the next layer removes it, as batch norm does:
@@ -87,11 +88,19 @@ def why_not_scaling(e: Experiment, layer: int, factor: float, words: str) -> str
     is_normalized_next = next_removes_constants and not is_before_product
     if is_normalized_next and not e.residual and layer < e.depth - 1:
         rest = rest - rest[:, :1]
-    behind = f" behind {row.label.lower()}" if row.has_gain else ""
-    sentence = f"{e.phi.label} units{behind} do not {words} with their input."
+    sentence = _(normalized if row.has_gain else plain)
+    sentence = sentence.format(activation=e.phi.label, normalization=row.label.lower())
     return "" if (rest.abs() < 1e-9).all() else sentence
 
 
+NO_NEW_SIGN = (
+    N_("{activation} units do not change sign with their input."),
+    N_("{activation} units behind {normalization} do not change sign with their input."),
+)
+NO_DOUBLE = (
+    N_("{activation} units do not double with their input."),
+    N_("{activation} units behind {normalization} do not double with their input."),
+)
 SYMMETRIES: Mapping[str, Symmetry] = catalogue(
     Symmetry(
         key="swap", label="Swap two units", source="Hecht-Nielsen 1990",
@@ -106,7 +115,7 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         summary="The contrast: each unit's answer now leaves by the other's way out.",
         formula=r"W_l \to P W_l",
         change=lambda width, i, j: (rearranged(width, {i: j, j: i}), rearranged(width, {})),
-        why_broken=lambda e, layer: "Their outgoing weights stay where they were.",
+        why_broken=lambda e, layer: _("Their outgoing weights stay where they were."),
         description="Only the incoming weights of units {one} and {other} of {layer} swapped",
     ),
     Symmetry(
@@ -115,7 +124,7 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         "an odd activation hands the sign through.",
         formula=r"\phi(-u) = -\phi(u)",
         change=lambda width, i, j: (multiplied(width, i, -1),) * 2,
-        why_broken=lambda e, layer: why_not_scaling(e, layer, -1, "change sign"),
+        why_broken=lambda e, layer: why_not_scaling(e, layer, -1, *NO_NEW_SIGN),
         description="All signs of unit {one} of {layer} flipped",
     ),
     Symmetry(
@@ -124,7 +133,7 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
         "straight lines from 0 hand the factor through.",
         formula=r"\phi(2 u) = 2 \phi(u)",
         change=lambda width, i, j: (multiplied(width, i, 2), multiplied(width, i, 0.5)),
-        why_broken=lambda e, layer: why_not_scaling(e, layer, 2, "double"),
+        why_broken=lambda e, layer: why_not_scaling(e, layer, 2, *NO_DOUBLE),
         description="Unit {one} of {layer} doubled on the way in and halved on the way out",
     ),
     Symmetry(
@@ -142,7 +151,7 @@ SYMMETRIES: Mapping[str, Symmetry] = catalogue(
 
 def why_no_symmetries(e: Experiment) -> str:
     """Return a sentence that says why there are no symmetries; empty where there are."""
-    return "" if e.depth > 1 else "No hidden units at depth 1: the only layer is the output."
+    return "" if e.depth > 1 else _("No hidden units at depth 1: the only layer is the output.")
 
 
 def check_hidden(e: Experiment, layer: int) -> None:

@@ -23,6 +23,7 @@ from stability.catalogues.output_activations import OUTPUT_ACTIVATIONS, OutputAc
 from stability.catalogues.schedules import SCHEDULES
 from stability.catalogues.scheme_entry import Scheme
 from stability.catalogues.schemes import parse_scheme
+from stability.i18n import N_, _
 from stability.records.experiment_settings import ExperimentSettings
 from stability.records.record import Disagreements
 
@@ -41,8 +42,8 @@ class Experiment(ExperimentSettings):
     `schemes` may be a string, which stands for one scheme.
     """
 
-    noun: ClassVar[str] = "a training run"
-    unit: ClassVar[str] = "step"
+    noun: ClassVar[str] = N_("a training run")
+    unit: ClassVar[str] = N_("step")
 
     @staticmethod
     def disagreements(settings: Mapping[str, Any]) -> Disagreements:
@@ -50,9 +51,11 @@ class Experiment(ExperimentSettings):
             yield from scheme_disagreements(scheme, settings)
         batch, samples = settings["batch"], settings["samples"]
         if NORMALIZATIONS[settings["normalization"]].min_batch > batch:
-            yield f"batch must be at least 2 for batch normalization, not {batch}", "batch", 2
+            sentence = _("batch must be at least 2 for batch normalization, not {batch}")
+            yield sentence.format(batch=batch), "batch", 2
         if batch > samples:
-            yield f"batch must be at most samples ({samples}), not {batch}", "batch", samples
+            sentence = _("batch must be at most samples ({samples}), not {batch}")
+            yield sentence.format(samples=samples, batch=batch), "batch", samples
 
         if settings["optimizer"] == "nesterov" and not settings["momentum"]:
             yield "momentum must be above 0 for nesterov, not 0", "momentum", USUAL_MOMENTUM

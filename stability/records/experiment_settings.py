@@ -18,7 +18,8 @@ from stability.catalogues.schemes import (
     scheme_refusal,
     scheme_title,
 )
-from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Real, setting
+from stability.records.choice_list import ChoiceList
+from stability.records.knobs import Choice, Flag, Integer, Real, setting
 from stability.records.record import Record
 
 MOST_SCHEMES = 8  # per experiment: as many colours as most people can tell apart

@@ -6,14 +6,12 @@ and test cases all come from that line.
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, ClassVar
 
-from stability.text import did_you_mean, exact_number, in_quotes, join_words, parse_number, quote
-
-MOST_TEXT, MOST_ENTRIES = 1000, 32  # of a list that somebody wrote: what is read of it
+from stability.i18n import ENGLISH, N_, Translated, _, speaking
+from stability.text import did_you_mean, exact_number, parse_number, quote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +19,8 @@ class Knob:
     """The label, help and legal values of one setting; each kind of setting is a subclass."""
 
     group: str
-    label: str
-    help: str
+    label: Translated = Translated()
+    help: Translated = Translated()
     synonyms: str = ""  # other words by which people search for it
     main: bool = False  # always visible; the others are folded by group
     # Maps an experiment to the values that it allows and their labels; None: all legal values.
@@ -67,7 +65,13 @@ class Knob:
 
     @property
     def search_text(self) -> str:
-        """The text that a search looks through: label, synonyms, help, and the rows to choose."""
+        """The text that a search looks through, in the reader's language and in English."""
+        with speaking(ENGLISH):
+            english = self._searched_words()
+        return f"{self._searched_words()} {english}"
+
+    def _searched_words(self) -> str:
+        """Return the label, synonyms, help, and the rows to choose."""
         rows = [
             f"{key} {getattr(row, 'label', row)} {' '.join(getattr(row, 'other_names', ()))}"
             for key, row in getattr(self, "rows", {}).items()
@@ -86,7 +90,7 @@ class Number(Knob):
     high: float
     log: bool = False
     usual: tuple[float, float] | None = None  # None: all legal values
-    noun: ClassVar[str]
+    range_words: ClassVar[str]
     convert: ClassVar[Callable[[Any], Any]]  # to a plain number of Python, or TypeError
 
     def check(self, value: Any) -> Any:
@@ -102,7 +106,8 @@ class Number(Knob):
         return self.check(parse_number(text))
 
     def legal_values(self) -> str:
-        return f"{self.noun} from {exact_number(self.low)} to {exact_number(self.high)}"
+        low, high = exact_number(self.low), exact_number(self.high)
+        return _(self.range_words).format(low=low, high=high)
 
     @property
     def usual_range(self) -> tuple[float, float]:
@@ -123,7 +128,7 @@ class Number(Knob):
 class Integer(Number):
     """A whole number."""
 
-    noun, convert = "a whole number", operator.index
+    range_words, convert = N_("a whole number from {low} to {high}"), operator.index
 
     def parse(self, text: str) -> Any:
         number = parse_number(text)
@@ -142,7 +147,7 @@ class Real(Number):
     """A real number. With `steps`, the gap between stops up to each bound, it has a slider."""
 
     steps: tuple[tuple[float, float], ...] = ()
-    noun, convert = "a number", float
+    range_words, convert = N_("a number from {low} to {high}"), float
 
     def slider_stops(self, value: float) -> list[float]:
         """Return the stops of the `steps`, and the value, sorted; without them as every number."""
@@ -179,10 +184,10 @@ class Flag(Knob):
         return str(value).lower()
 
     def title(self, value: bool) -> str:
-        return "on" if value else "off"
+        return _("on") if value else _("off")
 
     def legal_values(self) -> str:
-        return "true or false"
+        return _("true or false")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,90 +201,22 @@ class Choice(Knob):
         key = value.strip().lower() if isinstance(value, str) else ""
         if isinstance(value, str) and key in self.rows:
             return key
-        reason = self.absent.get(key)
+        reason = _(self.absent.get(key, ""))
         hint = f" ({reason.rstrip('.')})" if reason else did_you_mean(key, self.rows)
         raise ValueError(self.legal_values() + hint)
 
     @property
     def menu_labels(self) -> dict[str, str]:
         """The labels by key; for keys that cannot be chosen, the reasons."""
-        return {key: self.title(key) for key in self.rows} | dict(self.absent)
+        titles = {key: self.title(key) for key in self.rows}
+        return titles | {key: _(reason) for key, reason in self.absent.items()}
 
     def title(self, value: str) -> str:
         row = self.rows[value]
-        return row if isinstance(row, str) else getattr(row, "label", value)
+        return _(row) if isinstance(row, str) else getattr(row, "label", value)
 
     def legal_values(self) -> str:
-        return "one of " + ", ".join(filter(None, self.rows))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChoiceList(Knob):
-    """A tuple of 1 to `most` different entries; a single string stands for one entry.
-
-    `canonical` returns the canonical form of an entry, or raises ValueError; entries of equal
-    `identity` are the same. `entry_title` names one for people, `refusal` returns the sentences
-    about one that was left out, and `split` the entries in the text of a link.
-    """
-
-    rows: Mapping[str, Any]
-    canonical: Callable[[str], str]
-    identity: Callable[[str], Any]
-    most: int
-    entry_title: Callable[[str], str] = str
-    refusal: Callable[[str], str] = lambda entry: f"{in_quotes(entry)} is unknown; it was left out."
-    split: Callable[[str], list[str]] = lambda text: text.split(",")
-
-    def check(self, value: Any) -> tuple[str, ...]:
-        entries = (value,) if isinstance(value, str) else value
-        if not isinstance(entries, (tuple, list)):
-            raise ValueError(self.legal_values())
-        unique: dict[Any, str] = {}
-        for entry in map(self.canonical, entries):
-            unique.setdefault(self.identity(entry), entry)
-        if not 1 <= len(unique) <= self.most:
-            raise ValueError(self.legal_values())
-        return tuple(unique.values())
-
-    def parse(self, text: str) -> tuple[str, ...]:
-        return self.check([entry for entry in self.split(text) if entry.strip()])
-
-    def parse_leniently(
-        self, text: str, kept: tuple[str, ...]
-    ) -> tuple[tuple[str, ...], list[str]]:
-        value, sentences = self.legal_entries(self.split(text[:MOST_TEXT]))
-        if len(text) > MOST_TEXT:
-            sentences.append(f"Only the first {MOST_TEXT} characters were read.")
-        if value or not kept:
-            return value, sentences
-        verb = "is" if len(kept) == 1 else "are"
-        return kept, [*sentences, f"{self.title(kept)} {verb} shown instead."]
-
-    def legal_entries(self, parts: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
-        """Return the legal entries among these texts, and sentences about each of the others."""
-        entries: dict[Any, str] = {}
-        sentences: dict[str, None] = {}  # each once
-        for part in islice(filter(str.strip, parts), MOST_ENTRIES):
-            part = part[:MOST_TEXT]
-            try:
-                entry = self.canonical(part)
-            except ValueError:
-                sentences[self.refusal(part)] = None
-            else:
-                entries.setdefault(self.identity(entry), entry)
-        for entry in list(entries.values())[self.most :]:
-            limit = f"At most {self.most} are" if self.most > 1 else "Only one is"
-            sentences[f"{limit} compared at once; {entry} was left out."] = None
-        return tuple(entries.values())[: self.most], list(sentences)
-
-    def spell(self, value: tuple[str, ...]) -> str:
-        return ",".join(value)
-
-    def title(self, value: tuple[str, ...]) -> str:
-        return join_words([self.entry_title(entry) for entry in value])
-
-    def legal_values(self) -> str:
-        return f"1 to {self.most} of " + ", ".join(self.rows)
+        return _("one of {rows}").format(rows=", ".join(filter(None, self.rows)))
 
 
 def setting(
@@ -293,4 +230,5 @@ def setting(
 
 def refusal_sentence(name: str, value: Any, legal: object) -> str:
     """Return the sentence that refuses the value of a setting, without a full stop."""
-    return f"{name} must be {legal}, not {quote(value)}"
+    sentence = _("{name} must be {legal}, not {value}")
+    return sentence.format(name=name, legal=legal, value=quote(value))

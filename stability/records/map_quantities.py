@@ -5,6 +5,8 @@ To add one, add a row, and what it names to the Outcome of the package `cells`.
 
 from dataclasses import dataclass
 
+from stability.i18n import N_, Translated
+
 
 @dataclass(frozen=True, kw_only=True)
 class MapQuantity:
@@ -15,16 +17,16 @@ class MapQuantity:
     """
 
     key: str
-    label: str
-    help: str
-    unit: str = ""
+    label: Translated = Translated()
+    help: Translated = Translated()
+    unit: Translated = Translated("")
     is_log: bool = False
     is_word: bool = False
     domain: tuple[float, float] | None = None
     best: float = 0.0
     needs_classes: bool = False
     is_of_start: bool = False  # known before the first step, whatever training does
-    not_finite: str = "infinite"  # in words
+    not_finite: Translated = Translated(N_("infinite"))  # in words
 
 
 QUANTITIES = {

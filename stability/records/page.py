@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stability.catalogues.optimizers import OPTIMIZERS
+from stability.i18n import _
 from stability.records.experiment import Experiment, scheme_disagreements
 from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product
 from stability.records.record import VERSION
 from stability.records.sweep import Sweep
 from stability.records.view import BenchRecord, View
-from stability.text import capitalize_first, quote
+from stability.text import capitalize_first, join_sentences, quote
 
 RECORD_FIELDS: dict[type[BenchRecord], str] = {
     Experiment: "experiment", Product: "product", Sweep: "sweep", PastedNetwork: "network"
@@ -104,8 +105,11 @@ class Page:
         page, notes = page.with_record(record), notes + view_notes
         if pins and view.bench_link.trains:
             found = [Experiment.from_query(pin, page.experiment) for pin in pins]
-            notes += [f"{note[:-1]} (in a pin)." for _, refused in found for note in refused]
-            kept = () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _ in found)
+            in_pin = _("{note} (in a pin).")
+            notes += [in_pin.format(note=note[:-1]) for _pin, refused in found for note in refused]
+            kept = (
+                () if query.get("pin") == "none" else dict.fromkeys(pin for pin, _refused in found)
+            )
             page = replace(page, pins=tuple(kept))
         return page, notes + pin_notes
 
@@ -147,10 +151,13 @@ class Page:
     def waiting_schemes(self, chosen: tuple[str, ...]) -> dict[str, str]:
         """Return the chosen schemes that are illegal with the other settings, and why."""
         settings = self.experiment.settings()
+        nearest = _("{sentence}; {value} is the nearest.")
         return {
-            scheme: " ".join(
-                f"{capitalize_first(sentence)}; {value} is the nearest."
-                for sentence, _, value in scheme_disagreements(scheme, settings)
+            scheme: join_sentences(
+                *(
+                    nearest.format(sentence=capitalize_first(sentence), value=value)
+                    for sentence, _name, value in scheme_disagreements(scheme, settings)
+                )
             )
             for scheme in chosen
             if scheme not in self.experiment.schemes
@@ -161,7 +168,7 @@ class Page:
         settings = pin.knobs()
         differing = pin.differences(self.experiment).items()
         words = [settings[name].label_with_value(value) for name, value in differing]
-        return ", ".join(words) or "this run"
+        return _(", ").join(words) or _("this run")
 
     def change_from_pin(self, pin: Experiment) -> str:
         """Return what changed since a pin: `depth 30 → 10, activation Tanh → ReLU`."""
@@ -171,7 +178,7 @@ class Page:
             f"{settings[name].label_with_value(getattr(pin, name))} → {settings[name].title(value)}"
             for name, value in differing
         ]
-        return ", ".join(words) or "this run"
+        return _(", ").join(words) or _("this run")
 
 
 def read_pin_settings(query: Mapping[str, str]) -> tuple[list[dict[str, str]], list[str]]:
@@ -190,8 +197,9 @@ def read_pin_settings(query: Mapping[str, str]) -> tuple[list[dict[str, str]], l
         elif text == "same" or (prefix, text) == ("pin", "none"):
             pins.setdefault(prefix, {})
         else:
-            notes.append(
-                f"{prefix} must be same, or settings as in {prefix}.depth=30, "
-                f"so {quote(text)} was left out."
+            illegal = _(
+                "{prefix} must be same, or settings as in {prefix}.depth=30, so {text} was left "
+                "out."
             )
+            notes.append(illegal.format(prefix=prefix, text=quote(text)))
     return [pins[prefix] for prefix in PIN_PREFIXES if prefix in pins], notes

@@ -5,13 +5,16 @@ from typing import Any, ClassVar
 from urllib.parse import quote_plus
 
 from stability.catalogues.schemes import SCHEMES
+from stability.i18n import N_, _
 from stability.records.knobs import Choice, Integer, Knob, setting
 from stability.records.record import Record
 
 MOST_CHARACTERS = 100_000
 MOST_IN_LINK = 4000  # characters, as links spell them: servers refuse much longer addresses
 FIRST_NETWORK = "784-128-128-128-128-128-128-128-128-10 sigmoid"
-STARTS = {"": "As the text says, else PyTorch's"} | {key: row.label for key, row in SCHEMES.items()}
+STARTS = {"": N_("As the text says, else PyTorch's")} | {
+    key: row.label for key, row in SCHEMES.items()
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +29,7 @@ class PastedText(Knob):
         return value.encode(errors="replace").decode().replace("\r\n", "\n")
 
     def legal_values(self) -> str:
-        return f"a text of at most {self.most:,} characters"
+        return _("a text of at most {most:,} characters").format(most=self.most)
 
     def fits_link(self, value: str) -> bool:
         return len(quote_plus(value)) <= MOST_IN_LINK
@@ -36,8 +39,8 @@ class PastedText(Knob):
 class PastedNetwork(Record):
     """A network as its owner describes it, its start, and the batch on which it is diagnosed."""
 
-    noun: ClassVar[str] = "a diagnosis"
-    unit: ClassVar[str] = "pass"
+    noun: ClassVar[str] = N_("a diagnosis")
+    unit: ClassVar[str] = N_("pass")
 
     # fmt: off
     architecture: str = setting(FIRST_NETWORK, PastedText, "Network", "Your network",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stability.catalogues.product_families import PRODUCT_FAMILIES, ProductFamily
+from stability.i18n import N_
 from stability.records.knobs import Choice, Integer, Real, setting
 from stability.records.record import Record
 
@@ -15,8 +16,8 @@ from stability.records.record import Record
 class Product(Record):
     """A product of `count` + 1 random n x n matrices, drawn `replicates` times."""
 
-    noun: ClassVar[str] = "a product of matrices"
-    unit: ClassVar[str] = "factor"
+    noun: ClassVar[str] = N_("a product of matrices")
+    unit: ClassVar[str] = N_("factor")
 
     # fmt: off
     n: int = setting(4, Integer, "Product", "Size",

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 from stability.catalogues.scheme_entry import Disagreement
+from stability.i18n import N_, _
 from stability.records.knobs import Knob, refusal_sentence
 from stability.text import quote
 
@@ -24,7 +25,7 @@ class Record:
 
     noun: ClassVar[str] = ""  # for sentences: "a training run"
     unit: ClassVar[str] = ""  # one measurement of its stream: "step"
-    computed: ClassVar[str] = "run"  # what is computed of it
+    computed: ClassVar[str] = N_("run")  # what is computed of it
 
     def __post_init__(self) -> None:
         for name, knob in self.field_knobs().items():
@@ -33,7 +34,7 @@ class Record:
                 object.__setattr__(self, name, knob.check(value))  # the canonical value
             except ValueError as error:
                 raise ValueError(refusal_sentence(name, value, error)) from None
-        for sentence, _, _ in self.disagreements(self.settings()):
+        for sentence, _name, _value in self.disagreements(self.settings()):
             raise ValueError(sentence)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -123,14 +124,15 @@ class Record:
                     settings[name], sentences = knobs[name].parse_leniently(str(text), kept)
                 except ValueError as error:
                     sentence, used = refusal_sentence(name, text, error), knobs[name].spell(kept)
-                    notes.append(f"{sentence}; {used or 'nothing'} is used instead.")
+                    instead = _("{sentence}; {used} is used instead.")
+                    notes.append(instead.format(sentence=sentence, used=used or _("nothing")))
                 else:
                     notes += [f"{name}: {sentence}" for sentence in sentences]
                     if settings[name] != kept:
                         cls.let_followers_go(name, settings)
             elif name != "v":
-                unknown = f"{quote(name)} is no setting of this page"
-                notes.append(f"{unknown}, so {quote(text)} was left out.")
+                unknown = _("{name} is no setting of this page, so {text} was left out.")
+                notes.append(unknown.format(name=quote(name), text=quote(text)))
         record, changes = cls.reconcile(settings)
         return record, notes + changes
 
@@ -150,5 +152,7 @@ class Record:
         for sentence, name, value in cls.disagreements(agreed):
             agreed[name] = value
             cls.let_followers_go(name, agreed)
-            notes.append(f"{sentence}; {name} {cls.knobs()[name].spell(value)} is used instead.")
+            used = f"{name} {cls.knobs()[name].spell(value)}"
+            instead = _("{sentence}; {used} is used instead.")
+            notes.append(instead.format(sentence=sentence, used=used))
         return cls.from_settings(agreed), notes

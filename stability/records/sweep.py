@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import parse_scheme
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, Integer, Knob, setting
 from stability.records.map_quantities import QUANTITIES, MapQuantity
@@ -42,9 +43,9 @@ class Sweep(Record):
     In links the settings of the base stand under their own names beside those of the sweep.
     """
 
-    noun: ClassVar[str] = "a map"
-    unit: ClassVar[str] = "cell"
-    computed: ClassVar[str] = "map"
+    noun: ClassVar[str] = N_("a map")
+    unit: ClassVar[str] = N_("cell")
+    computed: ClassVar[str] = N_("map")
 
     # fmt: off
     base: Experiment = field(default=FIRST_BASE)
@@ -117,8 +118,8 @@ class Sweep(Record):
         yield from axis_disagreements(settings, "y", "x")
         has_classes = DATASETS[settings["dataset"]].classes
         if QUANTITIES[settings["quantity"]].needs_classes and not has_classes:
-            sentence = f"quantity must be one of a regression for {settings['dataset']}"
-            yield f"{sentence}, not {settings['quantity']}", "quantity", "relative_loss"
+            sentence = _("quantity must be one of a regression for {dataset}, not {quantity}")
+            yield sentence.format(**settings), "quantity", "relative_loss"
 
     @property
     def length(self) -> int:
@@ -185,23 +186,29 @@ def axis_disagreements(settings: Mapping[str, Any], letter: str, other: str) -> 
     """Yield a Disagreement for each setting of an axis that cannot be. Of two equal axes y is."""
     name, reason = settings[letter], ""
     if name == settings[other] and letter == "y":
-        reason = f"y must differ from x, not be {name} too"
+        reason = _("y must differ from x, not be {name} too").format(name=name)
     try:
         swept_knob(parse_scheme(settings["schemes"][0]), name)
     except ValueError as error:
-        reason = f"{letter} must not be {name}, since {error}"
+        reason = _("{letter} must not be {name}, since {error}")
+        reason = reason.format(letter=letter, name=name, error=error)
     if reason:
         yield reason, letter, fallback(settings, {name, settings[other]})
     axis = sweep_axis(settings, letter)
     knob, ends, name = axis.knob, (axis.low, axis.high), settings[letter]
     if not knob.low <= axis.low < axis.high <= knob.high:
         nearest = max(axis.low, knob.low), min(axis.high, knob.high)
-        legal = f"two numbers from {exact_number(knob.low)} to {exact_number(knob.high)}"
-        sentence = f"{letter}_range must be {legal}, as {name} is, not {ends}"
-        yield sentence, f"{letter}_range", nearest if nearest[0] < nearest[1] else ()
+        sentence = _("{range} must be two numbers from {low} to {high}, as {name} is, not {ends}")
+        low, high = exact_number(knob.low), exact_number(knob.high)
+        fields = {"range": f"{letter}_range", "low": low, "high": high, "name": name, "ends": ends}
+        yield (
+            sentence.format(**fields),
+            f"{letter}_range",
+            nearest if nearest[0] < nearest[1] else (),
+        )
     if settings[f"{letter}_axis"] == "log" and sweep_axis(settings, letter).low <= 0:
-        sentence = f"{letter}_range must start above 0 on a log axis, not at {axis.low:g}"
-        yield sentence, f"{letter}_axis", "linear"
+        sentence = _("{range} must start above 0 on a log axis, not at {low:g}")
+        yield sentence.format(range=f"{letter}_range", low=axis.low), f"{letter}_axis", "linear"
 
 
 def fallback(settings: Mapping[str, Any], taken: set[str]) -> str:

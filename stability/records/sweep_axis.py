@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from stability.catalogues.scheme_entry import Scheme
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 from stability.records.knobs import Integer, Knob, Number, Real
 from stability.text import capitalize_first, exact_number, parse_number
 
 SCHEME_VALUE = "scheme_value"  # the parameter of the one initialization, as of `normal:0.01`
-SWEPT_SETTINGS = {SCHEME_VALUE: "Value of the initialization"} | {
+SWEPT_SETTINGS = {SCHEME_VALUE: N_("Value of the initialization")} | {
     name: knob.label for name, knob in Experiment.knobs().items() if isinstance(knob, Number)
 }
-SCALES = {"": "As the setting is", "linear": "Linear", "log": "Log"}
+SCALES = {"": N_("As the setting is"), "linear": N_("Linear"), "log": N_("Log")}
 FINENESS = 1000  # values are rounded to this part of the gap between neighbours
 LOG_RATIO = 100  # of the ends of what is usual, from which on an axis is a log axis
 
@@ -38,13 +39,13 @@ class Interval(Knob):
         return self.check([parse_number(part) for part in text.split(",")])
 
     def legal_values(self) -> str:
-        return "two numbers, the smaller first, as in 0.5,3"
+        return _("two numbers, the smaller first, as in 0.5,3")
 
     def spell(self, value: tuple[float, ...]) -> str:
-        return ",".join(map(exact_number, value)) or "what is usual"
+        return ",".join(map(exact_number, value)) or _("what is usual")
 
     def title(self, value: tuple[float, ...]) -> str:
-        return " to ".join(map(exact_number, value))
+        return _("{low} to {high}").format(low=exact_number(value[0]), high=exact_number(value[1]))
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def swept_knob(row: Scheme, name: str) -> Number:
         assert isinstance(knob, Number), f"{name} is no number"
         return knob
     if row.value is None:
-        raise ValueError(f"{row.label} takes no value")
+        raise ValueError(_("{label} takes no value").format(label=row.label))
     return (Integer if row.integer_value else Real)(
         group="Compare", label=capitalize_first(row.value_name), help=row.summary,
         low=max(row.low, -1e6), high=1e6, usual=row.usual_values,

@@ -6,6 +6,7 @@ from typing import Any
 
 from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.schemes import scheme_title
+from stability.i18n import N_, Translated, _
 from stability.records.experiment import Experiment
 from stability.records.experiment_settings import canonical_scheme
 from stability.records.knobs import Choice, Integer, Knob, setting
@@ -27,7 +28,7 @@ class BenchLink:
     first, or those that are main on every bench.
     """
 
-    label: str
+    label: Translated = Translated()
     record: type[BenchRecord] | None = None  # None: a list of lessons
     sections: Mapping[str, str] = field(default_factory=dict)
     trains: bool = False  # with schemes on chips, pins, a heat map, and a list of runs tried
@@ -48,47 +49,50 @@ class BenchLink:
 BENCH_LINKS = {
     "train": BenchLink("Train", Experiment, trains=True,
         under_chart=("heat_scheme", "heat_quantity", "loss_axis"), sections={
-        "pre_activations": "Pre-activations", "learned": "Learned function",
-        "formats": "Number formats", "symmetry": "Symmetry", "gains": "Forward or backward",
-        "singular_values": "Singular values", "theory": "Theory", "phase": "Phase diagram",
-        "numbers": "Numbers",
-        "cure": "Find a cure", "code": "Code", "take": "Take along", "tried": "Tried"}),
+        "pre_activations": N_("Pre-activations"), "learned": N_("Learned function"),
+        "formats": N_("Number formats"), "symmetry": N_("Symmetry"),
+        "gains": N_("Forward or backward"),
+        "singular_values": N_("Singular values"), "theory": N_("Theory"),
+        "phase": N_("Phase diagram"),
+        "numbers": N_("Numbers"),
+        "cure": N_("Find a cure"), "code": N_("Code"), "take": N_("Take along"),
+        "tried": N_("Tried")}),
     "product": BenchLink("Products", Product, sections={
-        "healing": "Size heals", "exponents": "Exponents", "bounds": "Singular values",
-        "norms": "Numbers", "take": "Take along"}),
+        "healing": N_("Size heals"), "exponents": N_("Exponents"), "bounds": N_("Singular values"),
+        "norms": N_("Numbers"), "take": N_("Take along")}),
     "map": BenchLink("Map", Sweep, plays=False, has_two_columns=False, over_chart=("quantity",),
         main=("x", "x_range", "x_cells", "y", "y_range", "y_cells", "schemes", "activation",
             "width", "depth", "optimizer", "learning_rate", "steps"),
-        sections={"cut": "Row and column", "phase": "Phase diagram", "cells": "Numbers",
-            "take": "Take along", "lines": "In Python"}),
+        sections={"cut": N_("Row and column"), "phase": N_("Phase diagram"), "cells": N_("Numbers"),
+            "take": N_("Take along"), "lines": N_("In Python")}),
     "network": BenchLink("Your network", PastedNetwork, plays=False, above=("architecture",),
-        sections={"layers": "Layers", "notebook": "In a notebook"}),
+        sections={"layers": N_("Layers"), "notebook": N_("In a notebook")}),
     "course": BenchLink("Course"),
 }
 # fmt: on
 SECTIONS_OF_THE_START = ("formats",)  # gradients are smaller at the end: these open at step 0
-SECTION_LABELS = {"": "Nothing more"} | {
+SECTION_LABELS = {"": N_("Nothing more")} | {
     key: label for bench in BENCH_LINKS.values() for key, label in bench.sections.items()
 }
-VIEW_LABELS = {"": "Desk", "present": "Lecture hall"}
+VIEW_LABELS = {"": N_("Desk"), "present": N_("Lecture hall")}
 MOST_OPTIONS = 6  # per question of a lesson
-ANSWER_LABELS = {"": "Not yet", "shown": "Shown without one"} | {
+ANSWER_LABELS = {"": N_("Not yet"), "shown": N_("Shown without one")} | {
     str(number): f"Option {number}" for number in range(1, MOST_OPTIONS + 1)
 }
-FORMAT_LABELS = {"": "That of the run"} | {key: row.label for key, row in FORMATS.items()}
+FORMAT_LABELS = {"": N_("That of the run")} | {key: row.label for key, row in FORMATS.items()}
 NEWEST_STEP = 20000  # the most steps that a run can have: stands for the newest measurement
-LOSS_AXES = {"": "Linear", "log": "Log"}
+LOSS_AXES = {"": N_("Linear"), "log": N_("Log")}
 HEAT_MAP_QUANTITIES = {
-    "signal": "Signal",
-    "signal_gradient": "Signal gradient",
-    "weight_gradient": "Weight gradient",
+    "signal": N_("Signal"),
+    "signal_gradient": N_("Signal gradient"),
+    "weight_gradient": N_("Weight gradient"),
 }
 
 PHASE_QUANTITIES = {
-    "chi_1": "χ₁: a squared gradient, layer by layer",
-    "q": "q*: the variance of z in the depth",
-    "c": "c*: the correlation of two inputs in the depth",
-    "reach": "6 ξ: to which depth information survives",
+    "chi_1": N_("χ₁: a squared gradient, layer by layer"),
+    "q": N_("q*: the variance of z in the depth"),
+    "c": N_("c*: the correlation of two inputs in the depth"),
+    "reach": N_("6 ξ: to which depth information survives"),
 }
 
 
@@ -100,7 +104,7 @@ class OptionalScheme(Knob):
         return canonical_scheme(value) if value else ""
 
     def legal_values(self) -> str:
-        return "a scheme"
+        return _("a scheme")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,7 @@ class LessonKey(Knob):
         return name
 
     def legal_values(self) -> str:
-        return "a name of letters, digits and hyphens"
+        return _("a name of letters, digits and hyphens")
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,7 +149,7 @@ class View(Record):
         "How often two hidden units have been swapped: each time two others.", low=0, high=9999)
     cure_scheme: str = setting("", OptionalScheme, "Look closer", "Find a cure for",
         "The network that is trained again and again, with one change each time.",
-        choices_for=lambda e: {"": "The first that does not learn"}
+        choices_for=lambda e: {"": _("The first that does not learn")}
         | {key: scheme_title(key) for key in e.schemes})
     code_scheme: str = setting("", OptionalScheme, "Look closer", "Program of",
         "The network whose training is written as a program of its own.",

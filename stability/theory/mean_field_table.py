@@ -10,6 +10,7 @@ from stability.catalogues.draws import Layer
 from stability.catalogues.mean_field import NOTE_DIES, fixed_point
 from stability.catalogues.scheme_entry import Scheme
 from stability.catalogues.scheme_needs import critical_sigma_w2_or_none
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 from stability.text import latex_number
 from stability.theory.prediction import predict
@@ -17,10 +18,11 @@ from stability.theory.prediction import predict
 # Beyond about six xi networks were found untrainable; a scale, not a wall. Schoenholz et al. 2017
 SURVIVAL_DEPTH_SCALES = 6
 EDGE_TOLERANCE = 0.01  # |chi_1 - 1|, too small to be noticed over a hundred layers
-SINKS_SLOWLY = "On the edge q sinks to 0 slowly: in the end by less than 1 % a layer."
-NO_THEORY = "No theory: the weights are not drawn one by one from one distribution."
-CENTRED_ONLY = "No fixed points: the weights are not drawn around 0."
-PLAIN_ONLY = (
+ON_EDGE = N_("on the edge")
+SINKS_SLOWLY = N_("On the edge q sinks to 0 slowly: in the end by less than 1 % a layer.")
+NO_THEORY = N_("No theory: the weights are not drawn one by one from one distribution.")
+CENTRED_ONLY = N_("No fixed points: the weights are not drawn around 0.")
+PLAIN_ONLY = N_(
     "Fixed points are those of plain networks: no residual connections, normalization or dropout."
 )
 
@@ -48,24 +50,25 @@ def mean_field_row(e: Experiment, row: Scheme, layer: Layer) -> dict[str, Any]:
     sigma_w2, sigma_b = variance * layer.fan_in, math.sqrt(bias_variance)
     columns: dict[str, Any] = {"sigma_w": math.sqrt(sigma_w2), "sigma_b": sigma_b}
     if not is_plain(e):
-        return columns | {"note": PLAIN_ONLY}
+        return columns | {"note": _(PLAIN_ONLY)}
     point = fixed_point(e.phi, sigma_w2, bias_variance)
     edge = critical_sigma_w2_or_none(e.phi, sigma_b)
     chi_1, q = float(point.chi_1), float(point.q)
     phase = phase_at_depth(chi_1, q)
+    sinks_slowly = point.note == NOTE_DIES and phase == ON_EDGE
     return columns | {
         "chi_1": chi_1,
         "q": q,
         "reach": SURVIVAL_DEPTH_SCALES * abs(float(point.xi_c)),
-        "phase": phase,
-        "note": SINKS_SLOWLY if point.note == NOTE_DIES and phase == "on the edge" else point.note,
+        "phase": _(phase),
+        "note": _(SINKS_SLOWLY if sinks_slowly else str(point.note)),
         "edge": math.sqrt(edge) if edge else math.nan,
     }
 
 
 def reason_without_variance(e: Experiment) -> str:
     """Return why the theory of fixed points knows nothing of a scheme without a variance."""
-    return CENTRED_ONLY if e.weight_mean else NO_THEORY
+    return _(CENTRED_ONLY if e.weight_mean else NO_THEORY)
 
 
 def is_plain(e: Experiment) -> bool:
@@ -74,14 +77,14 @@ def is_plain(e: Experiment) -> bool:
 
 
 def phase_at_depth(chi_1: float, q: float) -> str:
-    """Return how a wide network behaves in the limit of depth, from its fixed point."""
+    """Return how a wide network behaves in the limit of depth, from its fixed point, in English."""
     if abs(chi_1 - 1) <= EDGE_TOLERANCE:
-        return "on the edge"
+        return ON_EDGE
     if math.isinf(q):
-        return "explodes"
+        return N_("explodes")
     if chi_1 >= 1:
-        return "chaotic"
-    return "ordered" if q else "dies out"
+        return N_("chaotic")
+    return N_("ordered") if q else N_("dies out")
 
 
 def variance_equation(e: Experiment, scheme: str) -> str:

@@ -15,7 +15,9 @@ import numpy as np
 
 from stability.catalogues.number_formats import FORMATS
 from stability.engine.loss_scaling import INITIAL_SCALE
+from stability.i18n import _
 from stability.records.experiment import Experiment
+from stability.text import join_words
 from stability.theory.prediction import predict
 
 
@@ -65,9 +67,12 @@ def format_exit_sentences(e: Experiment, format: str = "") -> list[str]:
     for row, exits in zip(e.scheme_rows, leaving(e, format), strict=True):
         events = []
         if exits.forward:
-            events.append(f"signals overflow {label} from layer {exits.forward} on")
+            event = _("signals overflow {label} from layer {layer} on")
+            events.append(event.format(label=label, layer=exits.forward))
         if exits.backward:
-            events.append(f"every gradient is 0 in {label} from layer {exits.backward} down")
+            event = _("every gradient is 0 in {label} from layer {layer} down")
+            events.append(event.format(label=label, layer=exits.backward))
         if events:
-            sentences.append(f"Foreseen before training: of {row.title}, {' and '.join(events)}.")
+            sentence = _("Foreseen before training: of {scheme}, {events}.")
+            sentences.append(sentence.format(scheme=row.title, events=join_words(events)))
     return sentences

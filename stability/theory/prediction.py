@@ -14,6 +14,7 @@ import numpy as np
 from stability.catalogues.gaussian_moments import mean_share, second_moment, slope_moment
 from stability.catalogues.scheme_entry import Scheme
 from stability.engine.training import batch_indices
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.theory.shifted_weights import shifted_squares
 
@@ -36,7 +37,11 @@ class Prediction:
     signal_gradient: np.ndarray
     signal_band: np.ndarray
     signal_gradient_band: np.ndarray
-    notes: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each part of the prediction that is missing."""
+        return tuple(missing_prediction_notes(self.experiment))
 
 
 @lru_cache(maxsize=256)
@@ -55,7 +60,7 @@ def predict(experiment: Experiment) -> Prediction:
     for index in covered:
         if has_band(e, e.scheme_rows[index]):
             bands[:, index] = band_factors(widths, e.phi.negative_slope, not e.phi.corners)
-    return Prediction(e, signal, gradient, bands[0], bands[1], tuple(missing_prediction_notes(e)))
+    return Prediction(e, signal, gradient, bands[0], bands[1])
 
 
 def is_unbranched(e: Experiment) -> bool:
@@ -216,16 +221,27 @@ def missing_prediction_notes(e: Experiment) -> list[str]:
     """Return a sentence that says why a prediction is missing, or none, as a list."""
     if not e.normalization_row.variance:
         label = e.normalization_row.label.lower()
-        return [f"No prediction with {label}: it mixes the examples of a batch."]
+        note = _("No prediction with {label}: it mixes the examples of a batch.")
+        return [note.format(label=label)]
     if e.output_row.pytorch:
-        what = f"a {e.output_row.label} at the output"
-        return [f"No prediction of gradients with {what}: what the loss sends back is unknown."]
+        note = _(
+            "No prediction of gradients with a {label} at the output: what the loss sends back is "
+            "unknown."
+        )
+        return [note.format(label=e.output_row.label)]
     if e.weight_mean:
-        which = "weights that are not drawn around 0"
+        note = _(
+            "No prediction of gradients with weights that are not drawn around 0: they come back "
+            "along the direction in which all units shift."
+        )
         if not is_unbranched(e):
-            return [f"No prediction with {which} but of plain layers: all units shift together."]
-        why = "they come back along the direction in which all units shift"
-        return [f"No prediction of gradients with {which}: {why}."]
-    absent = ", ".join(row.title for row in e.scheme_rows if not row.variance)
-    why = "the weights are not drawn one by one from one distribution"
-    return [f"No prediction for {absent}: {why}."] if absent else []
+            note = _(
+                "No prediction with weights that are not drawn around 0 but of plain layers: all "
+                "units shift together."
+            )
+        return [note]
+    absent = _(", ").join(row.title for row in e.scheme_rows if not row.variance)
+    note = _(
+        "No prediction for {absent}: the weights are not drawn one by one from one distribution."
+    )
+    return [note.format(absent=absent)] if absent else []

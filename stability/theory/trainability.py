@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from stability.catalogues.gaussian_moments import FloatArray
 from stability.catalogues.mean_field import FixedPoint, fixed_point
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 from stability.records.sweep import Sweep, sweep_axis
 from stability.theory.mean_field_table import (
@@ -35,15 +36,15 @@ from stability.theory.phase_diagram import diagram_of, scheme_variances
 SAMPLES, ROWS = 200, 40  # along a line, and along each axis in search of the edge
 FAR_OUT = 200.0, 100.0  # sigma_w2 and sigma_b2 up to which an edge is known
 OTHER = {"x": "y", "y": "x"}
-NO_BORDER = (
+NO_BORDER = N_(
     "Mean-field theory draws no border here: neither of the two settings changes how deep "
     "information survives."
 )
-EVERY_DEPTH = (
+EVERY_DEPTH = N_(
     "Mean-field theory draws no border here: with these first weights information survives "
     "through all depths of this map, so what stops a network is another matter."
 )
-NO_DEPTH = (
+NO_DEPTH = N_(
     "Mean-field theory draws no border here: with these first weights information survives "
     "through none of the depths of this map."
 )
@@ -65,7 +66,7 @@ class BorderLine:
 def why_no_theory(e: Experiment) -> str:
     """Return why theory knows nothing of such networks, or an empty text."""
     if not is_plain(e):
-        return PLAIN_ONLY
+        return _(PLAIN_ONLY)
     return "" if scheme_variances(e, e.scheme_rows[0]) else reason_without_variance(e)
 
 
@@ -76,13 +77,13 @@ def why_no_border(sweep: Sweep) -> str:
     if border_lines(sweep):
         return ""
     if "depth" not in (sweep.x, sweep.y):
-        return NO_BORDER
+        return _(NO_BORDER)
     letter = "x" if sweep.x == "depth" else "y"
     scales = survival_scale(
         fixed_points_on(sweep, OTHER[letter], axis_samples(sweep, OTHER[letter], 2))
     )
     survives = SURVIVAL_DEPTH_SCALES * scales > sweep_axis(sweep.settings(), letter).low
-    return EVERY_DEPTH if survives.any() else NO_DEPTH
+    return _(EVERY_DEPTH if survives.any() else NO_DEPTH)
 
 
 def border_lines(sweep: Sweep) -> list[BorderLine]:

@@ -7,7 +7,7 @@ from small_runs import counting, small
 from stability.cells.computation import cells_in_steps, compute
 from stability.cells.map_run import MapRun
 from stability.cells.outcome_cache import OutcomeCache
-from stability.engine.runs import RunError
+from stability.engine.failures import RunError
 from stability.records.sweep import Sweep
 
 SWEEP = Sweep(

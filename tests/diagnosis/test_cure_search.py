@@ -138,5 +138,5 @@ def test_the_best_cure_comes_first_and_what_diverged_last():
 
 
 def test_a_change_is_named_by_its_settings():
-    both = Remedy("x", "he_normal", (("optimizer", "adam"), ("learning_rate", 0.001)))
+    both = Remedy("he_normal", (("optimizer", "adam"), ("learning_rate", 0.001)))
     assert describe_change(both) == "He (normal), optimizer Adam, learning rate 0.001"

@@ -335,5 +335,5 @@ def test_a_joined_remedy_has_the_lines_of_both_without_contradiction():
     assert "kaiming_normal_" in joined.pytorch
     leaky = settings_remedy(e, activation="leaky_relu_0.2")
     assert "a=0.2" in join_remedies(scheme_remedy(e, "he_normal"), leaky).pytorch
-    joined = join_remedies(Remedy("A", scheme="zeros", pytorch="a"), Remedy("B", pytorch="b"))
+    joined = join_remedies(Remedy(scheme="zeros", pytorch="a"), Remedy(pytorch="b"))
     assert joined.pytorch == "a\nb"

@@ -20,9 +20,10 @@ from hypothesis.stateful import (
 from small_runs import counting, in_threads, small
 
 from stability.engine.cost import Cost
+from stability.engine.failures import RunError
 from stability.engine.process_settings import configure_process
 from stability.engine.registry import OUTRAN, STREAM_BYTES, Probe, Registry
-from stability.engine.runs import Run, RunError
+from stability.engine.runs import Run
 from stability.records.experiment import Experiment
 
 configure_process()  # as on the page: the garbage collector skips all that was imported

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from small_runs import bytes_kept_alive, bytes_of_object, counting, in_threads, small
 
 from stability.diagnosis.nonfinite import nonfinite_remarks
+from stability.engine.failures import RunError
 from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.process_settings import configure_process
 from stability.engine.runs import (
@@ -23,7 +24,6 @@ from stability.engine.runs import (
     Break,
     ProductRun,
     Run,
-    RunError,
     Stream,
     bytes_of_profiles,
     bytes_of_snapshot,

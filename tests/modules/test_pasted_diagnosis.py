@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_pasted_networks import ELEMENTWISE, WIDTH
 from torch import nn
 
-from stability.engine.runs import RunError
+from stability.engine.failures import RunError
 from stability.modules.network_plan import plan_network
 from stability.modules.pasted_diagnosis import (
     CLASSES,

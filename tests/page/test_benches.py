@@ -111,8 +111,9 @@ def test_a_card_says_while_it_is_a_forecast_how_often_forecasts_come_true():
     first, last = (
         look.bench.scene(look).frequent_pieces(count, count)[Slot.CARDS].htmls for count in (1, 4)
     )
-    assert all(FORECAST_NOTE in card for card in first)
-    assert not any(FORECAST_NOTE in card for card in last)
+    note = FORECAST_NOTE.partition("{")[0]
+    assert all(note in card for card in first)
+    assert not any(note in card for card in last)
 
 
 def test_a_product_shows_its_matrices_after_the_factors_so_far():

@@ -156,7 +156,7 @@ def test_one_button_offers_the_settings_that_several_schemes_ask_for():
     assert [(button.card, button.arguments[-1]) for button in row(first, other)] == [
         (card, scheme) for _ in range(2) for card, scheme in enumerate(["normal:0.001", "zeros"])
     ]
-    beside = Remedy("Compare with He (normal)", scheme="he_normal")
+    beside = Remedy(scheme="he_normal")
     assert len(row(with_remedy(first, beside), with_remedy(second, beside))) == 3
     third = with_remedy(replace(first, scheme="he_normal"), remedy)
     assert row(first, alike, third)[0].label.startswith("For all three: ")

@@ -30,8 +30,9 @@ from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import scheme_title
 from stability.page.prose import GREETING
 from stability.records import knobs
+from stability.records.choice_list import ChoiceList
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Number
+from stability.records.knobs import Choice, Flag, Integer, Number
 from stability.records.view import View
 
 pytestmark = pytest.mark.page

@@ -404,7 +404,6 @@ def test_there_are_colours_and_marks_for_the_classes_of_every_picture():
         palette.DOT_COLOURS,
         palette.DOT_RIM_COLOURS,
         palette.CLASS_SHAPES,
-        learned_function_sentences.POINT_LOOKS,
     ):
         assert len(set(looks)) == len(looks) >= most
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from stability import text
 from stability.catalogues.schemes import SCHEMES, parse_scheme
+from stability.records.choice_list import ChoiceList
 from stability.records.experiment import Experiment
-from stability.records.knobs import Choice, ChoiceList, Flag, Integer, Knob, Number, Real
+from stability.records.knobs import Choice, Flag, Integer, Knob, Number, Real
 from stability.text import exact_number
 
 KNOBS = Experiment.knobs()

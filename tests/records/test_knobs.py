@@ -8,17 +8,9 @@ import numpy as np
 import pytest
 
 from stability.page.settings import settings_matching
+from stability.records.choice_list import MOST_ENTRIES, MOST_TEXT, ChoiceList
 from stability.records.experiment import Experiment
-from stability.records.knobs import (
-    MOST_ENTRIES,
-    MOST_TEXT,
-    Choice,
-    ChoiceList,
-    Flag,
-    Integer,
-    Real,
-    setting,
-)
+from stability.records.knobs import Choice, Flag, Integer, Real, setting
 from stability.records.product import Product
 from stability.records.record import VERSION, Record
 

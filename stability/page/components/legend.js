@@ -5,6 +5,7 @@ export default function ({ parentElement, data }) {
 }
 
 function showSchemes(root, data, schemeShown) {
+  root.querySelector("span").ariaLabel = data.label;
   const legend = root.querySelector("span"), schemes = JSON.stringify(data.schemes);
   if (legend.dataset.schemes !== schemes) {
     legend.dataset.schemes = schemes;

@@ -1,6 +1,5 @@
 const STORE = "stability-course-marks";
 const SIGNS = { right: "✓", wrong: "✗", seen: "○" };
-const WORDS = { right: "answered right", wrong: "answered wrong", seen: "seen, not answered" };
 
 function storedMarks() {
   try {
@@ -37,7 +36,7 @@ export default function draw({ parentElement, data, setTriggerValue }) {
     if (!isCourse) return element("li", {}, link);
     const mark = Object.hasOwn(SIGNS, marks[key]) ? marks[key] : "";
     const sign = element("span", { className: "mark", textContent: SIGNS[mark] ?? "" });
-    if (mark) Object.assign(sign, { title: WORDS[mark], role: "img", ariaLabel: WORDS[mark] });
+    if (mark) Object.assign(sign, { title: data.words[mark], role: "img", ariaLabel: data.words[mark] });
     return element("li", {}, sign, link, element("span", { className: "detail", textContent: detail, title }));
   };
   const sections = data.sections.map(({ title, links }) => element("section", {},
@@ -51,10 +50,10 @@ export default function draw({ parentElement, data, setTriggerValue }) {
   const keys = data.sections.flatMap(({ links }) => links.map(({ key }) => key));
   const amount = (...words) => keys.filter((key) => words.includes(marks[key])).length;
   const answered = amount("right", "wrong");
-  const count = `${answered} of ${data.count} answered, ${amount("right")} right. `;
+  const count = fill(data.words.count, { answered, all: data.count, right: amount("right") }) + " ";
   const progress = element("p", {}, element("b", { textContent: count }), data.note + " ");
   if (Object.keys(marks).length) progress.append(element("button", {
-    textContent: "Forget them", onclick: () => {
+    textContent: data.words.forget, onclick: () => {
       try { localStorage.removeItem(STORE); } catch { /* nothing was kept */ }
       setTriggerValue("forgotten", true);
       draw({ parentElement, data: { ...data, marks: {} }, setTriggerValue });

@@ -72,27 +72,32 @@ function show(player) {
   const { root, data } = player, { trained, remark, ended } = progress(player);
   if (player.timer !== null && !ended) go(player, Infinity);  // other settings train
   const step = Math.min(stepShown(player), data.last), moves = !data.idle && isMoving(player);
-  const slider = root.querySelector("input"), words = `${data.unit} ${step} of ${data.last}`;
+  const slider = root.querySelector("input"), said = data.words;
+  const words = fill(said.step, { step, last: data.last });
   slider.max = data.last;
   slider.value = step;
-  slider.setAttribute("aria-label", `The ${data.unit} shown`);
+  slider.setAttribute("aria-label", said.shown);
   slider.setAttribute("aria-valuetext", words);
   root.style.setProperty("--trained", data.last ? trained / data.last : 1);
   root.classList.toggle("trained", ended);
   root.classList.toggle("moves", moves);
-  root.querySelector("b").textContent = data.idle ? "" : remark ? `${remark}; ${words}` : words;
-  name(root, ".play", moves ? "Pause" : "Play", data.help.play);
-  root.querySelector(".play span").textContent = moves ? "Pause" : "Play";
-  name(root, ".start", `To ${data.unit} 0`, data.help.start);
-  name(root, ".back", `One ${data.unit} back`, "Left arrow");
-  name(root, ".on", `One ${data.unit} on`, "Right arrow");
+  root.querySelector("b").textContent = data.idle ? "" : remark ? fill(said.remark, { remark, words }) : words;
+  const names = { play: moves ? said.pause : said.play, start: said.start, back: said.back, on: said.on };
+  for (const [key, label] of Object.entries(names)) {
+    const button = root.querySelector("." + key);
+    button.ariaLabel = label;
+    button.title = fill(said.title, { label, help: data.help[key] });
+  }
+  root.querySelector(".play span").textContent = names.play;
+  nameSpeeds(root, said);
   root.querySelectorAll("button, input, select").forEach((one) => { one.disabled = data.idle; });
 }
 
-function name(root, selector, label, help) {
-  const button = root.querySelector(selector);
-  button.ariaLabel = label;
-  button.title = `${label}: ${help}`;
+function nameSpeeds(root, said) {
+  root.ariaLabel = said.group;
+  const speed = root.querySelector("select");
+  Object.assign(speed, { ariaLabel: said.speed, title: said.speedHelp });
+  [...speed.options].forEach((option, index) => { option.textContent = said.speeds[index]; });
 }
 
 function toggle(player) {
