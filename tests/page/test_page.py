@@ -180,7 +180,7 @@ def test_a_search_shows_what_speaks_of_it_and_nothing_else():
     assert keys(at.sidebar) == set()
     assert at.sidebar.caption[0].value.startswith("No setting found for “nothing of ")
     assert keys(sound(at.sidebar.text_input[0].set_value("").run()).sidebar) == {
-        name for name, knob in SETTINGS.items() if knob.has_effect(Experiment())
+        name for name, knob in SETTINGS.items() if knob.has_effect(state(at))
     }
 
 
