@@ -1,14 +1,16 @@
 """The names under which people know a scheme: its key, its title, PyTorch's and the papers' names.
 
 `kaiming`, `nn.init.kaiming_normal_`, `He (normal)` and `he_normal` are one scheme, and so are
-`N(0, 0.02)`, `Normal 0.02` and `normal:0.02`.
+`N(0, 0.02)`, `Normal 0.02`, `正态0.02` and `normal:0.02`.
 """
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from stability.catalogues.scheme_entry import Scheme
+from stability.i18n import LANGUAGES, speaking
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 # The second number of N(0, 0.02) is the standard deviation; the papers' N(0, 0.02^2) says the same.
@@ -16,7 +18,8 @@ DISTRIBUTIONS = {
     "normal": rf"(?:n|normal|gaussian)\s*\(\s*0?\.?0\s*,\s*({NUMBER})\s*(?:\^2|²)?\s*\)",
     "uniform": rf"(?:u|uniform)\s*\(\s*-\s*({NUMBER})\s*,\s*\1\s*\)",
 }
-NAME_AND_VALUE = rf"(.+?)[\s(=]+({NUMBER})\s*\)?"
+HAN = r"[\u4e00-\u9fff]"  # a Chinese letter: a number may follow it at once
+NAME_AND_VALUE = rf"(.+?)(?:[\s(=]+|(?<={HAN}))({NUMBER})\s*\)?"
 LIBRARIES = r"^(?:(?:torch|jax|tf|keras|nn|init|initializers) )+| init(?:iali[sz](?:ation|er))?$"
 
 
@@ -26,17 +29,21 @@ def plain_name(text: str) -> str:
 
 
 def names_of_schemes(rows: Mapping[str, Scheme]) -> dict[str, str]:
-    """Return the key of the scheme for every plain name."""
-    return {
-        plain_name(name): key
-        for key, row in rows.items()
-        for name in (*row.other_names, row.label, key)
-    }
+    """Return the key of the scheme for every plain name, in every language."""
+    names: dict[str, str] = {}
+    for code in reversed(LANGUAGES):  # English comes last: where two differ, it wins
+        with speaking(code):
+            names |= {
+                plain_name(name): key
+                for key, row in rows.items()
+                for name in (*row.other_names, row.label, key)
+            }
+    return names
 
 
 def split_value(text: str) -> tuple[str, str | None]:
     """Return the name and the value in a spelled scheme; the value is None where there is none."""
-    text = text.strip().lower().replace("−", "-")
+    text = unicodedata.normalize("NFKC", text).strip().lower().replace("−", "-")
     for family, pattern in DISTRIBUTIONS.items():
         if found := re.fullmatch(pattern, text):
             return family, found[1]
@@ -49,7 +56,7 @@ def split_value(text: str) -> tuple[str, str | None]:
 
 def split_list(text: str) -> list[str]:
     """Return the entries of a list, at its commas; one within parentheses separates nothing."""
-    return re.split(r",(?![^(]*\))", text)
+    return re.split(r"[,，、](?![^(（]*[)）])", text)
 
 
 def nearest_keys(name: str, names: Mapping[str, str], most: int = 2) -> list[str]:

@@ -52,7 +52,7 @@ def normal_and_uniform(
 SCHEMES = catalogue(
     *normal_and_uniform(
         "he", (N_("He (normal)"), N_("He (uniform)")), source="He et al. 2015, sec. 2.2",
-        other_names=("kaiming", "msra"),
+        other_names=("kaiming", "msra", "恺明"),
         formula=r"\mathrm{Var}\,W = 2 / ((1 + a^2) \, n_{in})",
         summary="Keeps the forward second moment of a rectifier: half of it is cut away, so the "
         "variance is doubled.", variance=he_variance,
@@ -95,7 +95,7 @@ SCHEMES = catalogue(
     Scheme(
         key="pytorch", label="PyTorch default", source="torch.nn.Linear, reset_parameters",
         formula=r"W, b \sim U(-1/\sqrt{n_{in}}, 1/\sqrt{n_{in}})",
-        other_names=("default", "torch default"),
+        other_names=("default", "torch default", "默认"),
         summary="What nn.Linear does when nobody asks: a third of LeCun's variance, and random "
         "biases. bias_std is ignored.",
         distribution="uniform", variance=lambda layer: 1 / (3 * layer.fan_in),
@@ -106,7 +106,7 @@ SCHEMES = catalogue(
     Scheme(
         key="normal", label="Normal", source="Krizhevsky et al. 2012 (0.01)",
         formula=r"W \sim N(0, \sigma^2)",
-        other_names=("gaussian", "normal std"),
+        other_names=("gaussian", "normal std", "高斯"),
         summary="One standard deviation for all layers, whatever their size: right for one width, "
         "wrong for the rest.",
         value=0.01, value_name="standard deviation", variance=lambda layer, std: std**2,

@@ -21,7 +21,7 @@ STRUCTURED_SCHEMES = (
     Scheme(
         key="zeros", label="Zeros",
         source="Dive into Deep Learning, Numerical Stability and Initialization", formula=r"W = 0",
-        other_names=("zero",),
+        other_names=("zero", "零"),
         summary="Every weight 0: no signal passes, and no gradient reaches a hidden layer.",
         weights=lambda layer, draws: constant_weights(layer, 0.0),
         pytorch="nn.init.zeros_(layer.weight)\n{bias}",
@@ -29,7 +29,7 @@ STRUCTURED_SCHEMES = (
     Scheme(
         key="constant", label="Constant",
         source="Dive into Deep Learning, Numerical Stability and Initialization", formula=r"W = c",
-        other_names=("const",),
+        other_names=("const", "常量"),
         summary="Every weight the same: all units of a layer stay copies of one, however many "
         "there are.",
         value=0.1, value_name="weight", low=-math.inf,
@@ -38,7 +38,7 @@ STRUCTURED_SCHEMES = (
     ),
     Scheme(
         key="identity", label="Identity", source="Le, Jaitly & Hinton 2015", formula=r"W = I",
-        other_names=("eye",),
+        other_names=("eye", "恒等"),
         summary="Ones on the main diagonal, the rest 0: the signal passes unchanged, and units "
         "beyond the inputs stay silent.",
         weights=lambda layer, draws: torch.eye(layer.fan_out, layer.fan_in, dtype=torch.float64),

@@ -21,7 +21,7 @@ class Knob:
     group: str
     label: Translated = Translated()
     help: Translated = Translated()
-    synonyms: str = ""  # other words by which people search for it
+    synonyms: Translated = Translated("")  # other words by which people search for it
     main: bool = False  # always visible; the others are folded by group
     # Maps an experiment to the values that it allows and their labels; None: all legal values.
     choices_for: Callable[[Any], Mapping[Any, str]] | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pytest
 
+from stability.i18n import speaking
 from stability.page.settings import settings_matching
 from stability.records.choice_list import MOST_ENTRIES, MOST_TEXT, ChoiceList
 from stability.records.experiment import Experiment
@@ -224,3 +225,27 @@ def test_the_help_of_every_setting_is_at_least_a_sentence_that_says_more_than_it
     for name, knob in record.knobs().items():
         assert knob.help.endswith("."), name
         assert len(knob.help.split()) >= 8, name
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [("步长", "learning_rate"), ("丢弃法", "dropout"), ("半精度", "precision"), ("lr", "warmup")],
+)
+def test_a_chinese_search_knows_chinese_words_and_english_ones(words, name):
+    with speaking("zh"):
+        assert name in settings_matching(Experiment.knobs(), words)
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme"),
+    [
+        ("正态0.02", "normal:0.02"),
+        ("高斯（0.02）", "normal:0.02"),
+        ("N（0，0.02）", "normal:0.02"),
+        ("常数：0.1", "constant:0.1"),
+        ("全零", "zeros"),
+        ("恺明", "he_normal"),
+    ],
+)
+def test_a_scheme_is_known_by_its_chinese_names_in_every_language(text, scheme):
+    assert Experiment(schemes=text).schemes == (scheme,)
