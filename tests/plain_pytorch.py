@@ -267,6 +267,8 @@ def unstack(tensors: list[Tensor], n: int) -> list[Tensor]:
 
 
 def phi_of(e: Experiment) -> Callable[[Tensor], Tensor]:
+    if e.activation == "leaky_relu":
+        return lambda u: F.leaky_relu(u, e.slope)
     if e.activation == "sine":
         return wave(e.w0)
     return PHI.get(e.activation, getattr(F, e.activation, None))

@@ -47,6 +47,7 @@ ROWS = {  # of settings that cycle, each with another period
     "schedule": ["constant", "constant", *SCHEDULES],
     "branch_layers": [2, 1, 1, 2],
     "norm_position": [*NORM_POSITIONS],
+    "slope": [0.3],
     "branch_scale": [*BRANCH_SCALES, "one"],
     "classes": [10, 3],
     "imbalance": [1.0, 1.0, 1.0, 8.0],

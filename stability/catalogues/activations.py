@@ -67,15 +67,23 @@ class Activation(Entry):
     closed_moments: SineMoments | None = None
 
 
-def leaky_relu(key: str, slope: float, summary: str = "") -> Activation:
-    """Return the row of a ReLU with this slope on the negative side."""
+LEAKY_SLOPE = 0.01  # where nobody says another, as in torch
+LEAKY = N_("A ReLU that lets 1% of the negative side through, so that no unit is ever dead.")
+
+
+@lru_cache(maxsize=256)
+def leaky_relu(slope: float, key: str = "leaky_relu", summary: str = "") -> Activation:
+    """Return the row of a ReLU with this slope on the negative side, from 0 to 1."""
+    text = exact_number(slope)
     return Activation(
-        key=key, label=f"Leaky ReLU {slope}", source="Maas et al. 2013",
-        formula=rf"\phi(u) = \max(u, {slope} u)",
-        summary=summary,
+        key=key, label="Leaky ReLU" if slope == LEAKY_SLOPE else f"Leaky ReLU {text}",
+        source="Maas et al. 2013", formula=rf"\phi(u) = \max(u, {text} u)",
+        summary=summary or LEAKY.replace("1%", f"{100 * slope:.3g}%"),
         phi=lambda u: F.leaky_relu(u, slope),
         dphi=lambda u, h: torch.where(u > 0, torch.ones_like(u), slope), suited_scheme="he_normal",
-        negative_slope=slope, corners=((0.0, 1 - slope),), pytorch=f"nn.LeakyReLU({slope})",
+        saturated_by_design=0.5 if slope < 0.005 else 0.0, negative_slope=slope,
+        corners=((0.0, 1 - slope),), pytorch=f"nn.LeakyReLU({text})",
+        setting="slope" if key == "leaky_relu" else "", with_value=leaky_relu,
     )  # fmt: skip
 
 
@@ -151,9 +159,8 @@ ACTIVATIONS = catalogue(
         slope_is_0_or_1=True, suited_scheme="he_normal", saturated_by_design=0.5,
         corners=((0.0, 1.0),), pytorch="nn.ReLU()",
     ),
-    leaky_relu("leaky_relu", 0.01, N_(
-        "A ReLU that lets 1% of the negative side through, so that no unit is ever dead.")),
-    leaky_relu("leaky_relu_0.2", 0.2, N_(
+    leaky_relu(LEAKY_SLOPE),
+    leaky_relu(0.2, "leaky_relu_0.2", N_(
         "A ReLU that lets 20% of the negative side through, so that no unit is ever dead.")),
     Activation(
         key="elu", label="ELU", source="Clevert et al. 2016",

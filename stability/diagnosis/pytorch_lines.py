@@ -197,6 +197,7 @@ def scaled_columns(name: str, scale: float, offset: float) -> str:
 
 SETTING_LINES: Mapping[str, SettingLine] = {
     "activation": activation_line,
+    "slope": activation_line,
     "w0": activation_line,
     "depth": network_lines,
     "width": network_lines,

@@ -107,7 +107,7 @@ def activation_key(layer: PlannedLayer) -> str:
 def activation_of_layer(layer: PlannedLayer) -> Activation:
     """Return the row of the activation that a layer computes; the linear one if there is none."""
     if "negative_slope" in layer.arguments:
-        return leaky_relu("leaky_relu", float(layer.arguments["negative_slope"]))
+        return leaky_relu(float(layer.arguments["negative_slope"]))
     return ACTIVATIONS[activation_key(layer) or "linear"]
 
 

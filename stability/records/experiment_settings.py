@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stability.catalogues.activations import ACTIVATIONS, SIREN_FREQUENCY
+from stability.catalogues.activations import ACTIVATIONS, LEAKY_SLOPE, SIREN_FREQUENCY
 from stability.catalogues.branch_scales import BRANCH_SCALES
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.normalizations import NORM_POSITIONS, NORMALIZATIONS
@@ -46,6 +46,11 @@ class ExperimentSettings(Record):
         "The function φ applied to each pre-activation of the hidden layers. Where it is flat, "
         "no gradient passes.", rows=ACTIVATIONS, main=True,
         synonyms="nonlinearity transfer function swish")
+    slope: float = setting(LEAKY_SLOPE, Real, "Network", "Slope of the leaky ReLU",
+        "The slope of the leaky ReLU below 0: 0 makes it a ReLU, 1 a linear unit. The larger, the "
+        "more of the gradient passes, and the smaller the weights that He draws.",
+        low=0, high=1, synonyms="negative_slope alpha lrelu prelu leaky",
+        has_effect=lambda e: e.phi.setting == "slope")
     w0: float = setting(SIREN_FREQUENCY, Real, "Network", "Frequency of the sine",
         "The factor w0 on u within the sine; 1 is the plain sine, SIREN takes 30. A larger one "
         "lets the network learn finer detail, and asks for smaller weights.",

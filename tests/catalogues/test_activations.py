@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from stability.catalogues.activations import ACTIVATIONS
+from stability.catalogues.gaussian_moments import second_moment, slope_moment
 from stability.engine.quantities import SATURATION_SLOPE
+from stability.records.experiment import Experiment
 
 FAR = torch.linspace(-30, 30, 600_001, dtype=torch.float64)  # steps of 1e-4  # steps of 1e-4
 
@@ -83,3 +85,16 @@ def test_facts_of_a_row_are_those_of_its_slope(row):
     if row.overwrite:
         assert torch.equal(row.overwrite(FAR.clone()), h)
         assert torch.equal(row.dphi(h, h), slope)
+
+
+def test_a_leaky_relu_of_any_slope_is_one_activation_whose_gain_he_follows():
+    e = Experiment(activation="leaky_relu", slope=0.2, schemes=("he_normal",))
+    u = torch.linspace(-3, 3, 13)
+    assert torch.equal(e.phi.phi(u), ACTIVATIONS["leaky_relu_0.2"].phi(u))
+    assert e.scheme_rows[0].weight_variance(e.layers[3]) == 2 / (1.04 * 64)
+    assert Experiment(activation="leaky_relu").phi is ACTIVATIONS["leaky_relu"]
+    for slope, like in ((0.0, "relu"), (1.0, "linear")):
+        row = Experiment(activation="leaky_relu", slope=slope).phi
+        for q in (0.3, 2.0):
+            assert second_moment(row, q) == pytest.approx(second_moment(like, q))
+            assert slope_moment(row, q) == pytest.approx(slope_moment(like, q))

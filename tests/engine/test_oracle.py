@@ -99,6 +99,7 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "momentum": [0.9, 0.5, 0.0],
     "epsilon": [1e-8, 0.1],
     "schedule": list(SCHEDULES),
+    "slope": [0.01, 0.4],
     "branch_layers": [1, 2],
     "norm_position": list(NORM_POSITIONS),
     "branch_scale": list(BRANCH_SCALES),
@@ -159,6 +160,8 @@ def experiment(case: dict[str, list], precision: str) -> Experiment:
     schemes, settings = case["schemes"], {name: values[0] for name, values in case.items()}
     if any(settings.get(name, usual) != usual for name, usual in OF_BRANCHES.items()):
         settings["residual"] = True
+    if settings.get("slope", 0.01) != 0.01:
+        settings["activation"] = "leaky_relu"
     rate = OPTIMIZERS[settings["optimizer"]].learning_rate
     if settings["activation"] == "sine":  # large weights make chaos of rounding
         rate /= 100

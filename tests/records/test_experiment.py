@@ -227,6 +227,7 @@ def test_the_defaults_of_the_first_version_stand():
     assert Experiment() == Experiment(
         schemes=("he_normal", "xavier_normal", "normal:1"),
         activation="relu",
+        slope=0.01,
         w0=30.0,
         depth=20,
         width=64,

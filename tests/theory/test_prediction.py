@@ -282,6 +282,7 @@ def test_branches_of_he_weights_multiply_the_variance_by_one_plus_the_square_of_
         {"normalization": "rms", "residual": True, "norm_position": "after", "branch_layers": 2},
         {"normalization": "layer", "norm_position": "before", "activation": "relu", "depth": 6},
         {"normalization": "rms", "residual": True, "norm_position": "before", "dropout": 0.3},
+        {"activation": "leaky_relu", "slope": 0.4, "depth": 6},
         {"normalization": "rms"},
         {"normalization": "rms", "residual": True, "activation": "relu"},
         {
