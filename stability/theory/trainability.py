@@ -40,6 +40,9 @@ NO_BORDER = N_(
     "Mean-field theory draws no border here: neither of the two settings changes how deep "
     "information survives."
 )
+OTHER_ACTIVATIONS = N_(
+    "Mean-field theory draws no border here: along one of the axes the activation itself changes."
+)
 EVERY_DEPTH = N_(
     "Mean-field theory draws no border here: with these first weights information survives "
     "through all depths of this map, so what stops a network is another matter."
@@ -70,9 +73,16 @@ def why_no_theory(e: Experiment) -> str:
     return "" if scheme_variances(e, e.scheme_rows[0]) else reason_without_variance(e)
 
 
+def why_not_computed(sweep: Sweep) -> str:
+    """Return why theory computes nothing over a map, or an empty text."""
+    if sweep.base.phi.setting in (sweep.x, sweep.y):
+        return _(OTHER_ACTIVATIONS)
+    return why_no_theory(sweep.experiment_at(sweep.x_values[-1], sweep.y_values[-1]))
+
+
 def why_no_border(sweep: Sweep) -> str:
     """Return why a map has no border, or an empty text."""
-    if reason := why_no_theory(sweep.experiment_at(sweep.x_values[-1], sweep.y_values[-1])):
+    if reason := why_not_computed(sweep):
         return reason
     if border_lines(sweep):
         return ""
@@ -88,7 +98,7 @@ def why_no_border(sweep: Sweep) -> str:
 
 def border_lines(sweep: Sweep) -> list[BorderLine]:
     """Return the lines of a map within its ranges, the parts of a broken line each by itself."""
-    if why_no_theory(sweep.experiment_at(sweep.x_values[-1], sweep.y_values[-1])):
+    if why_not_computed(sweep):
         return []
     return depth_lines(sweep) + edge_lines(sweep)
 

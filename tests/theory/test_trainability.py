@@ -10,7 +10,13 @@ from stability.frames.map_border import map_border_frame
 from stability.records.experiment import Experiment
 from stability.records.sweep import Sweep
 from stability.theory.mean_field_table import NO_THEORY, PLAIN_ONLY
-from stability.theory.trainability import EVERY_DEPTH, NO_BORDER, NO_DEPTH, why_no_border
+from stability.theory.trainability import (
+    EVERY_DEPTH,
+    NO_BORDER,
+    NO_DEPTH,
+    OTHER_ACTIVATIONS,
+    why_no_border,
+)
 
 
 def sweep(
@@ -84,6 +90,14 @@ def test_a_learning_rate_moves_no_border():
         ({"scheme": "xavier_normal", "x": "learning_rate", "y": "batch"}, NO_BORDER),
         ({"scheme": "lsuv", "x": "learning_rate"}, NO_THEORY),
         ({"base": Experiment(schemes="scaled_normal", residual=True)}, PLAIN_ONLY),
+        (
+            {
+                "base": Experiment(schemes="he_normal", activation="leaky_relu"),
+                "x": "slope",
+                "x_range": (0, 1),
+            },
+            OTHER_ACTIVATIONS,
+        ),
     ],
 )
 def test_where_theory_has_nothing_to_say_it_says_why(settings, why):
