@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from stability import page_layout
 from stability.course.lessons import Lesson
 from stability.engine.failures import RunError
-from stability.i18n import _, language
+from stability.i18n import _, html_language
 from stability.page import cards, course_page, prose, refusals, settings, widgets
 from stability.page.components import COMPONENTS
 from stability.page.controls import draw_control, draw_controls
@@ -70,7 +70,7 @@ def main() -> None:
         st.html(cards.heading_html(session.greeting), width="content")
         if not presenting:
             bench_tabs(session)
-        key, spoken = page_layout.WAKE, {"language": language.get()}
+        key, spoken = page_layout.WAKE, {"language": html_language()}
         server.components[key](key=key, data=spoken, on_back_change=lambda: None)
     notices(session)
     if session.lesson:

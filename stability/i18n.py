@@ -29,6 +29,7 @@ import polib
 
 ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "zh": "中文"}  # by code, each by its own name
+WITH_SCRIPTS = {"zh": "zh-Hans"}  # of the languages that are written in several
 language: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 Asked = ParamSpec("Asked")
@@ -127,3 +128,8 @@ def reader_language(browser: str | None) -> str:
     """Return the language of a browser's locale, such as `zh-CN`, where there is one here."""
     code = (browser or "").partition("-")[0].lower()
     return code if code in LANGUAGES else ENGLISH
+
+
+def html_language() -> str:
+    """Return the reader's language with its script, by which a browser chooses the glyphs."""
+    return WITH_SCRIPTS.get(language.get(), language.get())

@@ -31,7 +31,7 @@ from stability.course.lesson_checks import (
     check_options,
     check_prose,
 )
-from stability.i18n import ENGLISH, language
+from stability.i18n import ENGLISH, N_, _, language
 from stability.records.page import Page
 from stability.text import quote
 
@@ -42,16 +42,17 @@ LIST_KEYS = "options", "figures", "sentences"
 TEXT_FIELDS = "title", "topic", "section", "book", "question", "answer"
 LESSON_KEYS = *TEXT_KEYS, *LIST_KEYS, "discussion"
 TWIN_TEXTS, TWIN_LISTS = ("title", "topic", "section", "question"), ("options", "sentences")
-BOOK_LINK = "https://d2l.ai/chapter_multilayer-perceptrons/numerical-stability-and-init.html"
+BOOK_LINK = N_("https://d2l.ai/chapter_multilayer-perceptrons/numerical-stability-and-init.html")
+BOOK_CHAPTER = N_("5.4")  # in the edition of the reader's language
 BOOK_SECTIONS = {
-    "5.4.1": "Vanishing and Exploding Gradients",
-    "5.4.1.1": "Vanishing Gradients",
-    "5.4.1.2": "Exploding Gradients",
-    "5.4.1.3": "Breaking the Symmetry",
-    "5.4.2.1": "Default Initialization",
-    "5.4.2.2": "Xavier Initialization",
-    "5.4.2.3": "Beyond",
-    "5.4.4": "Exercises",
+    "5.4.1": N_("Vanishing and Exploding Gradients"),
+    "5.4.1.1": N_("Vanishing Gradients"),
+    "5.4.1.2": N_("Exploding Gradients"),
+    "5.4.1.3": N_("Breaking the Symmetry"),
+    "5.4.2.1": N_("Default Initialization"),
+    "5.4.2.2": N_("Xavier Initialization"),
+    "5.4.2.3": N_("Beyond"),
+    "5.4.4": N_("Exercises"),
 }
 PANELS = {  # of the benches' charts, which a figure may show, beside sections of "Look closer"
     "train": (
@@ -283,3 +284,8 @@ def claim_in_words(claim: Claim, sentences: Sequence[str]) -> Claim:
         if own.fields != other.fields:
             raise ValueError(f"sentences: the lesson has other numbers than {quote(text)}")
     return translated
+
+
+def book_number(lesson: Lesson) -> str:
+    """Return the number of a lesson's section in the reader's edition of the book."""
+    return lesson.book.replace(BOOK_CHAPTER, _(BOOK_CHAPTER), 1)

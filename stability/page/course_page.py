@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stability.catalogues.schemes import scheme_title
-from stability.course.lessons import BOOK_LINK, BOOK_SECTIONS, Lesson, all_lessons
+from stability.course.lessons import BOOK_LINK, BOOK_SECTIONS, Lesson, all_lessons, book_number
 from stability.frames.maps import axis_title
 from stability.i18n import N_, _
 from stability.page.links import broken_lesson_sentences
@@ -38,7 +38,7 @@ LESSON_MARKS = {True: "right", False: "wrong", None: "seen"}
 def course_introduction() -> str:
     """Return what stands above the list, as Markdown: what a lesson is, and which are broken."""
     broken = map(escape_markdown, broken_lesson_sentences().values())
-    return "\n\n".join([_(COURSE_INTRODUCTION).format(book=BOOK_LINK), *broken])
+    return "\n\n".join([_(COURSE_INTRODUCTION).format(book=_(BOOK_LINK)), *broken])
 
 
 def lessons_by_section() -> dict[str, list[Lesson]]:
@@ -69,7 +69,7 @@ def course_data(answers: Mapping[str, str]) -> dict[str, Any]:
             lesson_link(
                 lesson.key,
                 f"{lesson.number}. {lesson.topic}",
-                detail=lesson.book,
+                detail=book_number(lesson),
                 title=_(BOOK_SECTIONS[lesson.book]),
             )
             for lesson in lessons
@@ -84,8 +84,8 @@ def neighbour_data(lesson: Lesson, answers: Mapping[str, str]) -> dict[str, Any]
     """Return the data of the links of one lesson: to its neighbours, the list, and the book."""
     links = neighbour_links(lesson.key)
     book = _("Read along: {number} {title}")
-    book = book.format(number=lesson.book, title=_(BOOK_SECTIONS[lesson.book]))
-    links.append({"label": book, "href": BOOK_LINK})
+    book = book.format(number=book_number(lesson), title=_(BOOK_SECTIONS[lesson.book]))
+    links.append({"label": book, "href": _(BOOK_LINK)})
     sections = [{"title": "", "links": links}]
     return {
         "kind": "neighbours",
