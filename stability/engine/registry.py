@@ -22,6 +22,8 @@ SOON, AT_ONCE = 0.1, 0.3
 # Seconds of computing until a stream lets those who wait have their turn. The first turn is short,
 # so that many who come together all see something soon; the others are longer than most runs.
 FIRST_TURN, LATER_TURN = 0.25, 2.0
+# Seconds of a step, which nothing interrupts, after which another stream may advance beside it.
+LONG_STEP = 1.0
 OUTRAN = N_("stopped, as it takes far longer than was foreseen")
 
 
@@ -53,9 +55,10 @@ class Registry:
 
     `slots` streams advance at once, first come first served, in turns: after a short first turn,
     and after each longer one that follows, a stream goes to the end of the queue; one that gives
-    way does so after each advance. A stream that had no turn yet comes before those that had. One
-    without readers leaves the queue and can be resumed. When the streams take more than
-    `most_bytes`, the least recently opened ones without readers are dropped.
+    way does so after each advance. A stream that had no turn yet comes before those that had. While
+    a step takes long, one more stream advances. A stream without readers leaves the queue and can
+    be resumed. When the streams take more than `most_bytes`, the least recently opened ones without
+    readers are dropped.
     """
 
     def __init__(
@@ -202,7 +205,9 @@ class Registry:
         """Return how many other streams come before this one; 0 if it may advance."""
         with self._changed:
             waiting = [other for other in self._queue if not other.is_over]
-            return max(0, waiting.index(stream) + 1 - self.slots) if stream in waiting else 0
+            before = waiting[: waiting.index(stream)] if stream in waiting else []
+            one_more = any(other.seconds_in_step > LONG_STEP for other in before[: self.slots])
+            return max(0, len(before) + 1 - self.slots - one_more)
 
     def _wait_for_turn(self, stream: AnyStream, seconds: float) -> int:
         """Return the queue position as soon as it is 0, at the latest after `seconds`."""

@@ -54,6 +54,7 @@ class Stream(Generic[Record, Yielded]):
         self.finished = False
         self.stopped = ""  # why it was stopped before its end
         self.seconds = 0.0  # spent on computing so far
+        self.step_start = math.inf  # of the step that is computed now, by the monotonic clock
         self._start = start
         self._source: Iterator[Yielded | None] | None = None
         self._to_skip = 0  # measurements that a restarted source yields again
@@ -103,6 +104,11 @@ class Stream(Generic[Record, Yielded]):
                 self._lock.release()
 
     @property
+    def seconds_in_step(self) -> float:
+        """For how long the present step has been computed; negative between two steps."""
+        return time.monotonic() - self.step_start
+
+    @property
     def is_over(self) -> bool:
         """True if nothing more is computed: all is there, or it was stopped."""
         return self.finished or bool(self.stopped)
@@ -122,7 +128,7 @@ class Stream(Generic[Record, Yielded]):
         """
         if self.finished:
             return
-        start = time.monotonic()
+        self.step_start = start = time.monotonic()
         try:
             if self._source is None:
                 self._source, self._to_skip = self._start(self.record), len(self.measurements)
@@ -136,6 +142,8 @@ class Stream(Generic[Record, Yielded]):
             self._source = None
             clear_frames(failure.__traceback__)  # which hold the tensors of the step
             raise stopped_before(len(self.measurements), failure) from failure
+        finally:
+            self.step_start = math.inf
         self.seconds += time.monotonic() - start
         if measurement is END or len(self.measurements) > self.last_index:
             self.finished, self._source = True, None

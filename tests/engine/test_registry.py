@@ -470,3 +470,26 @@ def test_a_computation_that_failed_can_be_tried_again():
         list(registry.follow(computation, 1, 0.0))
     list(registry.follow(registry.open(probe_of(once_too_large)), 1, 0.0))
     assert computation.measurements == ["done"]
+
+
+def test_while_one_step_takes_long_one_more_stream_advances_beside_it(monkeypatch):
+    monkeypatch.setattr("stability.engine.registry.LONG_STEP", 0.0)
+    registry, begun, let_end = registry_of_runs(), threading.Event(), threading.Event()
+
+    def long_step() -> bool:
+        begun.set()
+        return let_end.wait(60)
+
+    computation = registry.open(probe_of(long_step))
+    second, third = (registry.open(small(seed=seed)) for seed in (1, 2))
+    with ThreadPoolExecutor(1) as pool, ExitStack() as visits:
+        ended = pool.submit(list, registry.follow(computation, 1, 0.0))
+        assert begun.wait(60)
+        for run in (second, third):
+            visits.enter_context(registry.attend(run))
+        assert [registry.queue_position(run) for run in (computation, second, third)] == [0, 0, 1]
+        assert list(registry.follow(second, 3, 0.0))
+        assert len(second.measurements) == 3
+        let_end.set()
+        ended.result()
+    assert computation.measurements == [True]
