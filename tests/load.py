@@ -206,7 +206,7 @@ def main(names: Sequence[str], is_quick: bool) -> None:
             for row in scenario(place, *(quick if is_quick else full)):
                 print_row(row)
         log = place.server.log.read_text()
-    print("tracebacks in the log:", log.count("Traceback"))
+    print("tracebacks in the log:", log.count("Traceback"), log[log.find("Traceback") :][:3000])
 
 
 if __name__ == "__main__":

@@ -69,8 +69,12 @@ class Visitor:
 
     async def listen(self) -> None:
         """Take note of all that comes, until the line is closed."""
-        async for payload in self.socket:
-            self.notice(ForwardMsg.FromString(payload))
+        try:
+            async for payload in self.socket:
+                self.notice(ForwardMsg.FromString(payload))
+        except ConnectionClosed as lost:
+            if self.visits:
+                self.visits[-1].errors.append(repr(lost))
 
     def notice(self, message: ForwardMsg) -> None:
         """Take note of one message."""
