@@ -11,10 +11,12 @@ browser instead: with mangled links and random actions, and a thousand times ove
 import argparse
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
+import long_run
 from hall import (
     DEFAULT,
     HEADINGS,
@@ -28,6 +30,7 @@ from hall import (
     print_row,
     visits_measured,
 )
+from local_server import ROOT
 from visitors import Visit, Visitor, visit, visit_together, visitor
 
 LONG = "depth=20&width=64&steps=5000&schemes=he_normal,xavier_normal"
@@ -206,7 +209,8 @@ def main(names: Sequence[str], is_quick: bool) -> None:
             for row in scenario(place, *(quick if is_quick else full)):
                 print_row(row)
         log = place.server.log.read_text()
-    print("tracebacks in the log:", log.count("Traceback"), log[log.find("Traceback") :][:3000])
+    print("tracebacks in the log:", log.count("Traceback"))
+    print(log[log.find("Traceback") :][:3000] if "Traceback" in log else "")
 
 
 if __name__ == "__main__":
@@ -215,7 +219,18 @@ if __name__ == "__main__":
     )
     parser.add_argument("scenarios", nargs="*", help=f"all, or some of: {', '.join(SCENARIOS)}")
     parser.add_argument("--quick", action="store_true", help="few visitors, a few seconds")
+    parser.add_argument("--fuzz", action="store_true", help="mangled links and random touches")
+    parser.add_argument("--long", action="store_true", help="a thousand reruns of the page")
     chosen = parser.parse_args()
     if unknown := {*chosen.scenarios} - {*SCENARIOS}:
         parser.error(f"no scenario is called {', '.join(sorted(unknown))}")
-    main(chosen.scenarios or list(SCENARIOS), chosen.quick)
+    share = 20 if chosen.quick else 1
+    if chosen.fuzz:
+        sys.path.insert(0, str(ROOT))  # of the package and of app.py
+        import fuzz
+
+        fuzz.main(links=2000 // share, sequences=1000 // share)
+    if chosen.long:
+        long_run.main(1000 // share)
+    if chosen.scenarios or not (chosen.fuzz or chosen.long):
+        main(chosen.scenarios or list(SCENARIOS), chosen.quick)
