@@ -206,7 +206,8 @@ class Registry:
         with self._changed:
             waiting = [other for other in self._queue if not other.is_over]
             before = waiting[: waiting.index(stream)] if stream in waiting else []
-            one_more = any(other.seconds_in_step > LONG_STEP for other in before[: self.slots])
+            long_ago = time.monotonic() - LONG_STEP
+            one_more = any(other.step_start < long_ago for other in before[: self.slots])
             return max(0, len(before) + 1 - self.slots - one_more)
 
     def _wait_for_turn(self, stream: AnyStream, seconds: float) -> int:

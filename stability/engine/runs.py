@@ -104,11 +104,6 @@ class Stream(Generic[Record, Yielded]):
                 self._lock.release()
 
     @property
-    def seconds_in_step(self) -> float:
-        """For how long the present step has been computed; negative between two steps."""
-        return time.monotonic() - self.step_start
-
-    @property
     def is_over(self) -> bool:
         """True if nothing more is computed: all is there, or it was stopped."""
         return self.finished or bool(self.stopped)
@@ -139,12 +134,10 @@ class Stream(Generic[Record, Yielded]):
                 else:
                     self._remember(measurement)
         except Exception as failure:
-            self._source = None
+            self._source, self.step_start = None, math.inf
             clear_frames(failure.__traceback__)  # which hold the tensors of the step
             raise stopped_before(len(self.measurements), failure) from failure
-        finally:
-            self.step_start = math.inf
-        self.seconds += time.monotonic() - start
+        self.seconds, self.step_start = self.seconds + time.monotonic() - start, math.inf
         if measurement is END or len(self.measurements) > self.last_index:
             self.finished, self._source = True, None
 
