@@ -103,6 +103,8 @@ FIELD_NAMES = (
     N_("high"), N_("variance"), N_("forward"), N_("predicted_forward"), N_("backward"),
     N_("predicted_backward"), N_("rank"), N_("edge"), N_("scale"), N_("format"), N_("state"),
     N_("zero"), N_("subnormal"), N_("infinite"), N_("until"), N_("direction"), N_("exponent"),
+    N_("finding"), N_("signal"), N_("signal_gradient"), N_("weight_gradient"), N_("loss"),
+    N_("gradient_norm"),
 )  # fmt: skip
 
 

@@ -168,6 +168,7 @@ def heat_rows() -> alt.Chart:
         data=alt.NamedData("bins"), key="bin", fields=["step", "until", "entrance"]
     )
     numbers = "datum.value", "pow(10, datum.power)"
+    exact_zero, not_finite = repr(_("exactly 0")), repr(_("not finite"))
     value, ratio = (f"format({number}, '.2~g')" for number in numbers)
     rows = panels.data_set("heat").transform_window(row="row_number()")
     rows = rows.transform_calculate(bin="floor((datum.row - 1) / depth)")
@@ -176,7 +177,7 @@ def heat_rows() -> alt.Chart:
         bottom="datum.layer - 0.5",
         top="datum.layer + 0.5",
         power="(log(datum.value) - log(datum.entrance)) / LN10",
-        words=f"isValid(datum.value) ? datum.value ? {value} : 'exactly 0' : 'not finite'",
+        words=f"isValid(datum.value) ? datum.value ? {value} : {exact_zero} : {not_finite}",
         ratio=f"isFinite(datum.power) ? {ratio} : ''",
     )
 

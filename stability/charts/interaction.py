@@ -23,6 +23,7 @@ from stability.charts.shortening import shortened
 from stability.charts.spec_cache import Spec
 from stability.charts.vega_names import POINTER_IN_PANEL, POINTER_X
 from stability.frames.run_panels import panel_heights
+from stability.i18n import N_, _
 
 EDGE = 6  # pixels beside the first and last mark
 UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": "", "whole": False}
@@ -76,6 +77,8 @@ EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expressi
     "whole": [("text:click", f"{ON_WORDS} ? !whole : whole")],
     "alone": [("text:click", f"datum && datum.scheme ? {TOGGLED} : alone")],
 }
+AT_POINTER = {"step": N_("step {number}"), "layer": N_("layer {number}")}
+ENDINGS = {"step": N_(", step {number}"), "layer": N_(", layer {number}")}  # of titles
 SIZES = (
     "width", "height", "fontSize", "limit", "offset", "strokeWidth", "size", "minExtent",
     "maxExtent", "y", "y2", "dx", "dy", "labelFontSize", "titleFontSize", "labelLimit",
@@ -94,15 +97,23 @@ def derived_parameters(panels: Sequence[str], along: str) -> dict[str, str]:
     names = [name for name in panels if name not in ("accuracy", "heat")]
     otherwise = json.dumps([dict.fromkeys(names, end) for end in (1, 10)])
     rows = "slice(data('limits'), 2 * axes_shown, 2 * axes_shown + 2)"
-    needed = LETTER_WIDTH * len(f"{along} 100")
-    at_rest = "''" if along == "step" else "step_shown ? ', step ' + step_shown : at_end"
+    here, needed = _(AT_POINTER[along]), title_width(_(AT_POINTER[along]).format(number=100))
+    step_shown = with_number(_(ENDINGS["step"]), "step_shown")
+    at_rest = "''" if along == "step" else f"step_shown ? {step_shown} : at_end"
     return DERIVED_PARAMETERS | {
         "axis_ends": f"length(data('limits')) ? {rows} : {otherwise}",
         # Of a title: the room for its own words, how it ends, and what is left without them.
         "free": f"isNumber(at) ? beside - {needed + 2 * LETTER_WIDTH} : room",
-        "ending": f"isNumber(at) ? ', {along} ' + at : {at_rest}",
-        "no_title": f"isNumber(at) && beside >= {needed} ? '{along} ' + at : '\u00a0'",
+        "ending": f"isNumber(at) ? {with_number(_(ENDINGS[along]), 'at')} : {at_rest}",
+        "no_title": f"isNumber(at) && beside >= {needed} ? {with_number(here, 'at')} : '\u00a0'",
     }
+
+
+def with_number(message: str, expression: str) -> str:
+    """Return the expression of a message whose field `number` is this expression."""
+    before, after = message.split("{number}")
+    parts = [repr(before) if before else "''", expression, *([repr(after)] if after else [])]
+    return " + ".join(parts)
 
 
 def with_interaction(spec: Mapping[str, Any]) -> Spec:

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
+from stability.charts import channels
+from stability.i18n import N_, _, ngettext
 from stability.text import join_words
 
 TITLES = {
-    "signal": "Signal by layer: RMS of its output (log)",
-    "signal_gradient": "Signal gradient by layer: RMS of dL/d(output), of one example (log)",
-    "weight_gradient": "Weight gradient by layer: norm of dL/dW (log)",
+    "signal": N_("Signal by layer: RMS of its output (log)"),
+    "signal_gradient": N_("Signal gradient by layer: RMS of dL/d(output), of one example (log)"),
+    "weight_gradient": N_("Weight gradient by layer: norm of dL/dW (log)"),
 }
 ProfilesChart = alt.VConcatChart
 # These are seen in the gradients, all others in the signal.
@@ -32,7 +34,7 @@ def module_profiles(frame: pd.DataFrame, marks: Mapping[str, str]) -> alt.VConca
     named = zip(table["layer"], table["kind"], strict=True)
     table["label"] = [f"{name} ({kind})" if name else kind for name, kind in named]
     labels = list(dict.fromkeys(table["label"]))
-    panels = [profile(table, name, title, labels, name == list(TITLES)[-1])
+    panels = [profile(table, name, _(title), labels, name == list(TITLES)[-1])
               for name, title in TITLES.items()]  # fmt: skip
     return alt.vconcat(*panels, spacing=8)
 
@@ -47,8 +49,10 @@ def mark_of(name: str, marks: Mapping[str, str]) -> str:
 def zeros_in_words(table: pd.DataFrame, name: str) -> str:
     """Return the layers at which a quantity is exactly 0, in words; "" if there is none."""
     zeros = [str(layer) for layer in table["layer"][table[name] == 0]]
-    more = [f"{len(zeros) - MOST_NAMED} more"] if len(zeros) > MOST_NAMED else []
-    return f"exactly 0: {join_words(zeros[:MOST_NAMED] + more)}" if zeros else ""
+    left = len(zeros) - MOST_NAMED
+    more = [ngettext("{count} more", "{count} more", left).format(count=left)] if left > 0 else []
+    layers = join_words(zeros[:MOST_NAMED] + more)
+    return _("exactly 0: {layers}").format(layers=layers) if zeros else ""
 
 
 def profile(
@@ -62,8 +66,8 @@ def profile(
         x=alt.X("label:N", sort=labels, scale=alt.Scale(domain=labels), axis=axis),
         y=alt.Y(f"{name}:Q", title=None,
                 scale=alt.Scale(type="log", zero=False), axis=alt.Axis(format="~e", tickCount=5)),
-        tooltip=[alt.Tooltip("label:N", title="layer"), alt.Tooltip(f"{name}:Q", format=".3g"),
-                 "finding:N"],
+        tooltip=[alt.Tooltip("label:N", title=_("layer")),
+                 *channels.tooltips(f"{name}:Q .3g", "finding:N")],
     )  # fmt: skip
     of_gradients = f"indexof({list(GRADIENT_KINDS)}, datum.finding) >= 0"
     here = f"!({of_gradients})" if name == "signal" else of_gradients

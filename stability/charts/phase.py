@@ -7,6 +7,7 @@ import altair as alt
 
 from stability.charts import channels, palette, panels
 from stability.charts.spec_cache import Filling, chart_and_spec
+from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.records.view import PHASE_QUANTITIES
 from stability.theory.phase_diagram import diagram_with_schemes
@@ -28,12 +29,16 @@ def fill_phase(experiment: Experiment, quantity: str) -> Filling[str]:
     """Return the filling of a phase diagram; its kind is the quantity, a key of COLOURS."""
     diagram = diagram_with_schemes(experiment)
     ends = {"most_w": diagram.most_sigma_w2, "most_b": diagram.most_sigma_b2}
-    name = PHASE_QUANTITIES[quantity].partition(":")[0]
-    words = (
-        f"Phase diagram of {experiment.phi.label}: {name} by the variance of weights, from left to"
-        " right, and of biases, from below; the critical line, and where initializations stand."
-    )
+    words = _(
+        "Phase diagram of {activation}: {quantity} by the variance of weights, from left to right,"
+        " and of biases, from below; the critical line, and where initializations stand."
+    ).format(activation=experiment.phi.label, quantity=symbol_of(quantity))
     return Filling(quantity, channels.scheme_parameters(experiment) | ends, words)
+
+
+def symbol_of(quantity: str) -> str:
+    """Return the formula that a key of PHASE_QUANTITIES stands for."""
+    return PHASE_QUANTITIES[quantity].partition(":")[0]
 
 
 def build_phase(quantity: str) -> alt.VConcatChart:
@@ -42,9 +47,8 @@ def build_phase(quantity: str) -> alt.VConcatChart:
     Grey: there is no such number. Data sets: `cells`, `edge`, `schemes`, `labels`, as in
     `stability.frames.phase_tables`.
     """
-    name = PHASE_QUANTITIES[quantity].partition(":")[0]
     drawn = panels.panel(
-        f"{name} over σw² and, upward, σb²",
+        _("{quantity} over σw² and, upward, σb²").format(quantity=symbol_of(quantity)),
         300,
         *coloured_cells(quantity),
         *critical_line(),
@@ -70,17 +74,18 @@ def coloured_cells(quantity: str) -> list[alt.Chart]:
     values = labelled if label == "datum.label" else [math.log10(value) for value in labelled]
     scale = alt.Scale(domain=[values[0], values[-1]], clamp=True, **looks)
     legend = panels.gradient_legend(values=values, labelExpr=label)
+    none = repr(_("none"))
     middle = {
         "sigma_w2": "(datum.left + datum.right) / 2", "sigma_b2": "(datum.bottom + datum.top) / 2",
     }  # fmt: skip
     base = panels.data_set("cells").transform_calculate(
         level=f"isValid(datum.value) ? {level} : null",
-        words=f"isValid(datum.value) ? {channels.short_number('datum.value')} : 'none'",
+        words=f"isValid(datum.value) ? {channels.short_number('datum.value')} : {none}",
         **middle,
     )
-    name = PHASE_QUANTITIES[quantity].partition(":")[0]
     tips = channels.tooltips("sigma_w2:Q .2f", "sigma_b2:Q .2f")
-    tips += [alt.Tooltip("words:N", title=name), alt.Tooltip("phase:N")]
+    tips += [alt.Tooltip("words:N", title=symbol_of(quantity))]
+    tips += channels.tooltips("phase:N")
     base = variance_axes(base, "left", "bottom").encode(
         x2=alt.X2("right"), y2=alt.Y2("top"), tooltip=tips
     )

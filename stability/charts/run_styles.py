@@ -10,11 +10,12 @@ from typing import Any
 from stability import page_layout
 from stability.charts import channels
 from stability.charts.palette import GREY, PIN_GREYS, ZERO_OR_NOT_FINITE
+from stability.i18n import N_, _
 
 ROW_HEIGHT = 13  # pixels of a row of words
 READING_WIDTH = 46  # pixels for one value beside a title; a parameter, since a presenter has more
 SYMBOL_WIDTH = 11  # pixels of the symbol before a value
-GO_BACK = "↓ back to the axis of the others"
+GO_BACK = N_("↓ back to the axis of the others")
 ISOLATED = "!alone || !datum.scheme || alone == datum.scheme"  # or a mark of no scheme
 PIN_SHADE = f"{[list(greys) for greys in PIN_GREYS]}{channels.ON_THIS_PAGE}[datum.pin]"
 IS_LATE = "datum.step > (reach[0] + reach[1]) / 2"
@@ -79,7 +80,6 @@ STYLES: dict[str, dict[str, Any]] = {
         "align": "right",
         "baseline": by_row("datum.top ? 'top' : 'bottom'"),
         "cursor": "pointer",
-        "text": by_row(f"whole ? (datum.row ? '' : {GO_BACK!r}) : datum.beyond"),
         "x": by_row(f"{channels.PANEL_WIDTH} - 3"),
         "y": by_row(
             f"datum.top ? {rows_from_top(3)} : "
@@ -115,6 +115,12 @@ PIN_STYLES: dict[str, dict[str, Any]] = {
 TITLE_OFFSET = -12  # pixels from a title to the highest thing drawn: the readings, beside it
 
 
+def beyond_style() -> dict[str, Any]:
+    """Return the style of what leaves an axis, with its words in the reader's language."""
+    words = f"whole ? (datum.row ? '' : {_(GO_BACK)!r}) : datum.beyond"
+    return STYLES["beyond"] | {"text": by_row(words)}
+
+
 def run_config(has_pins: bool) -> dict[str, Any]:
     """Return what the configuration of a run's chart has more than that of others."""
     return {
@@ -126,6 +132,9 @@ def run_config(has_pins: bool) -> dict[str, Any]:
         "point": {"filled": True, "size": 45},
         "rule": {"color": GREY, "size": 1},
         "scale": {"invalid": {"fill": {"value": ZERO_OR_NOT_FINITE}}},
-        "style": STYLES | (PIN_STYLES if has_pins else {}) | {"powers": channels.POWERS_AXIS},
+        "style": STYLES
+        | {"beyond": beyond_style()}
+        | (PIN_STYLES if has_pins else {})
+        | {"powers": channels.POWERS_AXIS},
         "title": {"offset": TITLE_OFFSET},
     }

@@ -3,9 +3,11 @@
 import altair as alt
 import pandas as pd
 
+from stability.charts import channels
 from stability.charts.network_profiles import TITLES
+from stability.i18n import N_, _
 
-CURVE_TITLES = {"loss": "Loss (log)", "gradient_norm": "Gradient norm (log)"}
+CURVE_TITLES = {"loss": N_("Loss (log)"), "gradient_norm": N_("Gradient norm (log)")}
 WIDTH, HEIGHT = 560, 140
 MOST_PROFILES = 8  # steps whose profiles are drawn, the first and the last among them
 
@@ -18,13 +20,13 @@ def watched_chart(frame: pd.DataFrame, curves: pd.DataFrame) -> alt.VConcatChart
     ValueError where nothing has been recorded.
     """
     if frame.empty:
-        raise ValueError("no step has been recorded yet: a step is a pass and its way back")
-    panels = [curve(curves, name, title) for name, title in CURVE_TITLES.items()
+        raise ValueError(_("no step has been recorded yet: a step is a pass and its way back"))
+    panels = [curve(curves, name, _(title)) for name, title in CURVE_TITLES.items()
               if curves[name].notna().any()]  # fmt: skip
     steps = sorted(frame["step"].unique())
     chosen = {steps[i * (len(steps) - 1) // (MOST_PROFILES - 1)] for i in range(MOST_PROFILES)}
     few = frame[frame["step"].isin(chosen)]
-    panels += [layers_at_steps(few, name, title) for name, title in TITLES.items()]
+    panels += [layers_at_steps(few, name, _(title)) for name, title in TITLES.items()]
     return alt.vconcat(*panels, spacing=8)
 
 
@@ -46,7 +48,9 @@ def curve(curves: pd.DataFrame, name: str, title: str) -> alt.Chart:
         alt.Chart(positive(curves[["step", name]], name), title=heading(title))
         .mark_line(point=len(curves) < 60)
         .encode(
-            x=alt.X("step:Q", title="Step"), y=log_scaled(name), tooltip=["step:Q", f"{name}:Q"]
+            x=alt.X("step:Q", title=_("Step")),
+            y=log_scaled(name),
+            tooltip=channels.tooltips("step:Q", f"{name}:Q"),
         )
         .properties(width=WIDTH, height=HEIGHT)
     )
@@ -59,11 +63,11 @@ def layers_at_steps(frame: pd.DataFrame, name: str, title: str) -> alt.Chart:
         "layer:N", sort=labels, scale=alt.Scale(domain=labels),
         axis=alt.Axis(title=None, labelAngle=-50, labelLimit=150, labelOverlap=True),
     )  # fmt: skip
-    colour = alt.Color("step:Q", scale=alt.Scale(scheme="blues", domainMin=-1), title="Step")
+    colour = alt.Color("step:Q", scale=alt.Scale(scheme="blues", domainMin=-1), title=_("Step"))
     return (
         alt.Chart(positive(frame[["step", "layer", name]], name), title=heading(title))
         .mark_line(point=True)
         .encode(x=x, y=log_scaled(name), color=colour, detail="step:Q",
-                tooltip=["layer:N", "step:Q", alt.Tooltip(f"{name}:Q", format=".3g")])
+                tooltip=channels.tooltips("layer:N", "step:Q", f"{name}:Q .3g"))
         .properties(width=WIDTH, height=HEIGHT)
     )  # fmt: skip

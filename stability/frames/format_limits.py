@@ -1,7 +1,6 @@
 """The rules at the limits of a number format, on the log axes of signals and gradients."""
 
 import math
-from functools import lru_cache
 
 import pyarrow as pa
 
@@ -9,11 +8,17 @@ from stability.catalogues.number_formats import FORMATS, Format
 from stability.engine.measurement import Measurement
 from stability.frames.arrow import table_of_rows
 from stability.frames.axes import Limits, axis_pair
+from stability.i18n import N_, _, cache_by_language
 from stability.records.experiment import Experiment
 
 LIMIT_COLUMNS = pa.schema(
     {"quantity": pa.string(), "height": pa.float64(), "words": pa.string(), "under": pa.bool_()}
 )
+WORDS = {  # by the end of the format, of signals and of gradients
+    "largest": (N_("{format} largest"), N_("{format} largest, as stored")),
+    "smallest normal": (N_("{format} smallest normal"), N_("{format} smallest normal, as stored")),
+    "smallest": (N_("{format} smallest"), N_("{format} smallest, as stored")),
+}
 LABEL_ROOM = 0.12  # the share of a panel's height that a few words need
 
 
@@ -34,7 +39,7 @@ def format_limit_table(
     return limits_on_axes(FORMATS[format] if format else e.number_format, axes)
 
 
-@lru_cache(maxsize=256)  # axes rarely change from one draw to the next
+@cache_by_language(maxsize=256)  # axes rarely change from one draw to the next
 def limits_on_axes(
     row: Format, axes: tuple[tuple[str, float, tuple[float, float], tuple[float, float]], ...]
 ) -> pa.Table:
@@ -51,9 +56,7 @@ def limits_on_axes(
     rows = []
     for quantity, unit, living, (low, high) in axes:
         for end, value in ends.items():
-            words = f"{row.label} {end}"
-            if "gradient" in quantity:
-                words += ", as stored"
+            words = _(WORDS[end]["gradient" in quantity]).format(format=row.label)
             height = value * unit
             if not low <= height <= high:
                 continue

@@ -75,10 +75,11 @@ SECTION_LABELS = {"": N_("Nothing more")} | {
     key: label for bench in BENCH_LINKS.values() for key, label in bench.sections.items()
 }
 VIEW_LABELS = {"": N_("Desk"), "present": N_("Lecture hall")}
-MOST_OPTIONS = 6  # per question of a lesson
-ANSWER_LABELS = {"": N_("Not yet"), "shown": N_("Shown without one")} | {
-    str(number): f"Option {number}" for number in range(1, MOST_OPTIONS + 1)
-}
+ANSWER_LABELS = {
+    "": N_("Not yet"), "shown": N_("Shown without one"), "1": N_("Option 1"), "2": N_("Option 2"),
+    "3": N_("Option 3"), "4": N_("Option 4"), "5": N_("Option 5"), "6": N_("Option 6"),
+}  # fmt: skip
+MOST_OPTIONS = len(ANSWER_LABELS) - 2  # per question of a lesson
 FORMAT_LABELS = {"": N_("That of the run")} | {key: row.label for key, row in FORMATS.items()}
 NEWEST_STEP = 20000  # the most steps that a run can have: stands for the newest measurement
 LOSS_AXES = {"": N_("Linear"), "log": N_("Log")}
