@@ -303,11 +303,16 @@ def root_mean_square(tensor: Tensor) -> float:
 
 def count_distinct_units(z: Tensor) -> float:
     """Different units of a layer: two are alike if they differ nowhere by more than 1e-5 of the
-    layer's RMS.
+    layer's RMS. Where one is like two that are not like each other, the first unit decides: a unit
+    counts if it is like none that was counted before it.
     """
     units = (z.detach().double() / (root_mean_square(z) or 1)).T  # (width, batch)
     alike = torch.cdist(units, units, p=torch.inf) <= 1e-5
-    return float(len(units) - alike.tril(-1).any(dim=1).sum())
+    counted: list[int] = []
+    for unit in range(len(units)):
+        if not alike[unit, counted].any():
+            counted.append(unit)
+    return float(len(counted))
 
 
 def histogram(u: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from stability.i18n import LANGUAGES, speaking
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 # The second number of N(0, 0.02) is the standard deviation; the papers' N(0, 0.02^2) says the same.
 DISTRIBUTIONS = {
-    "normal": rf"(?:n|normal|gaussian)\s*\(\s*0?\.?0\s*,\s*({NUMBER})\s*(?:\^2|²)?\s*\)",
+    "normal": rf"(?:n|normal|gaussian)\s*\(\s*0?\.?0\s*,\s*({NUMBER})\s*(?:\^2)?\s*\)",
     "uniform": rf"(?:u|uniform)\s*\(\s*-\s*({NUMBER})\s*,\s*\1\s*\)",
 }
 HAN = r"[\u4e00-\u9fff]"  # a Chinese letter: a number may follow it at once
@@ -43,6 +43,7 @@ def names_of_schemes(rows: Mapping[str, Scheme]) -> dict[str, str]:
 
 def split_value(text: str) -> tuple[str, str | None]:
     """Return the name and the value in a spelled scheme; the value is None where there is none."""
+    text = text.replace("²", "^2")  # NFKC would make a digit of it
     text = unicodedata.normalize("NFKC", text).strip().lower().replace("−", "-")
     for family, pattern in DISTRIBUTIONS.items():
         if found := re.fullmatch(pattern, text):

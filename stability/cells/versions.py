@@ -10,7 +10,10 @@ import torch
 
 PACKAGE = Path(__file__).parents[1]
 # All that this package imports: a change in any of these files may change an outcome.
-DECISIVE = "text.py", "randomness.py", "catalogues", "records", "engine", "diagnosis", "cells"
+DECISIVE = (
+    "text.py", "i18n.py", "randomness.py",
+    "catalogues", "records", "engine", "diagnosis", "cells",
+)  # fmt: skip
 
 
 @cache

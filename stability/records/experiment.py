@@ -56,9 +56,9 @@ class Experiment(ExperimentSettings):
         if batch > samples:
             sentence = _("batch must be at most samples ({samples}), not {batch}")
             yield sentence.format(samples=samples, batch=batch), "batch", samples
-
-        if settings["optimizer"] == "nesterov" and not settings["momentum"]:
-            yield "momentum must be above 0 for nesterov, not 0", "momentum", USUAL_MOMENTUM
+        if settings["optimizer"] == "nesterov" and settings.get("momentum") == 0:
+            sentence = _("momentum must be above 0 for nesterov, not 0")
+            yield sentence, "momentum", USUAL_MOMENTUM
 
     @property
     def length(self) -> int:

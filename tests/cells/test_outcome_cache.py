@@ -18,6 +18,7 @@ from stability.cells import outcome_cache, versions
 from stability.cells.outcome import Outcome
 from stability.cells.outcome_cache import OutcomeCache, key_of, usual_path
 from stability.records.experiment import Experiment
+from stability.records.knobs import Integer, Real
 
 NOBODY = 65534
 
@@ -27,7 +28,8 @@ def experiments(count: int, **settings) -> list[Experiment]:
 
 
 def outcomes(count: int, **settings) -> dict[Experiment, Outcome]:
-    plain = Outcome((0.1,), (math.inf,), (math.inf,), (-1 / 3,), (1e-300,), (0.0,), "diverged")
+    ends = (math.inf,), (math.inf,), (-1 / 3,), (1e-300,), (1e300,), (0.0,)
+    plain = Outcome((0.1,), *ends, "diverged")
     return {e: replace(plain, test_accuracy=(e.seed / 7,)) for e in experiments(count, **settings)}
 
 
@@ -52,9 +54,9 @@ def test_an_outcome_is_found_again_by_an_equal_experiment_in_another_cache_of_th
 def test_any_other_setting_and_any_other_version_is_another_cell(cache, monkeypatch):
     e = Experiment()
     others = [
-        replace(e, **{name: 1 + value})
-        for name, value in e.settings().items()
-        if type(value) in (int, float) and name not in {"dropout", "batch"}
+        replace(e, **{name: knob.low if getattr(e, name) == knob.high else knob.high})
+        for name, knob in Experiment.knobs().items()
+        if isinstance(knob, Integer | Real) and name != "batch"
     ]
     assert len(others) > 8
     assert len({key_of(other) for other in [e, *others]}) == len(others) + 1

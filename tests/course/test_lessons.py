@@ -225,7 +225,7 @@ def with_values(changes: dict[str, str]) -> str:
         ({"claim": "loss[each][3] < 1"}, "claim: this claim speaks of step 3, and the last is 2"),
         (
             {"counterexample": "width=1"},
-            "counterexample: width must be a whole number from 2 to 512, not '1'; "
+            "counterexample: width must be a whole number from 2 to 1024, not '1'; "
             "8 is used instead.",
         ),
         ({"counterexample": "width=8"}, "counterexample: it changes nothing that runs"),

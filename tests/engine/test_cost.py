@@ -30,7 +30,8 @@ from stability.records.experiment import Experiment
 from stability.records.knobs import Integer
 from stability.records.product import Product
 
-FREE = "seed", "exponent", "branch_layers", "warmup"  # whole numbers that change no price
+# Whole numbers that change no price.
+FREE = "seed", "exponent", "branch_layers", "warmup", "periods"
 SIZES = [
     name
     for name, knob in Experiment.knobs().items()

@@ -320,7 +320,7 @@ def late_losses(seed: int) -> list[float]:
         batch=32,
         optimizer="sgd",
         learning_rate=0.005,
-        steps=200,
+        steps=300,
         seed=seed,
     )
     late = [measurement.loss[:, 0] for measurement in measure(e) if measurement.step > e.steps - 20]
@@ -331,7 +331,8 @@ def test_he_learns_thirty_relu_layers_where_xavier_small_weights_and_the_default
     """He et al. 2015, sec. 2.2 and fig. 3, in this engine, for at least 4 of 5 seeds.
 
     Learned: below half of the loss of guessing; stalled: still above nine tenths of it. The fifth
-    seed runs only where one of four fails.
+    seed runs only where one of four fails. He's loss falls in bursts between steps 100 and 250,
+    and when depends on the rounding of the processor: 300 steps leave a margin.
     """
     found = [late_losses(seed) for seed in range(4)]
     found += [late_losses(4)] if not all(map(reproduced, found)) else []

@@ -32,19 +32,19 @@ NORMED = """Sequential(
             ["blobs of 10 classes as data", "784 features kept", "the start He (normal)"],
         ),
         (
-            "5000-700-700-3 leaky relu 0.2",
+            "5000-1500-1500-3 leaky relu 0.2",
             Experiment(
                 schemes="pytorch",
                 activation="leaky_relu_0.2",
                 depth=3,
-                width=512,
+                width=1024,
                 features=1024,
                 classes=3,
             ),
             [
                 "blobs of 3 classes as data",
                 "1024 features instead of 5000",
-                "512 hidden units instead of 700",
+                "1024 hidden units instead of 1500",
                 "PyTorch's own start",
             ],
         ),

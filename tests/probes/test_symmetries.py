@@ -202,11 +202,11 @@ def test_with_residual_connections_one_layer_alone_has_no_symmetry():
 
 
 def test_numbers_that_leave_the_range_are_null_and_said_to_be():
-    e = Experiment(schemes=("normal:1000000", "zeros"), activation="linear", depth=60, width=8)
+    e = Experiment(schemes=("normal:1e6", "zeros"), activation="linear", depth=60, width=8)
     change = symmetry_changes(e)["swap"]
     assert np.isnan(change.moved[0, 0])
     assert change.moved[1, 0] == 0
-    assert symmetry_sentence(e, "swap", "normal:1000000").endswith("is not finite.")
+    assert symmetry_sentence(e, "swap", "normal:1e6").endswith("is not finite.")
     assert symmetry_sentence(e, "swap", "zeros").endswith("does not move at all.")
 
 
