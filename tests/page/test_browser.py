@@ -272,7 +272,7 @@ def test_going_back_while_it_trains_shows_the_earlier_state(page, server):
     until_shown(page, experiment(f"{SMALL}&seed=25"))
     unfold(page, "Training, more")
     page.get_by_role("slider", name="Steps").press("End")  # far from its end when Back is pressed
-    page.wait_for_url("**steps=5000**")
+    page.wait_for_url(f"**steps={Experiment.knobs()['steps'].high}**")
     page.go_back()
     until_shown(page, experiment(f"{SMALL}&seed=25"))
 
