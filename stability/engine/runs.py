@@ -209,7 +209,9 @@ class Run(Stream[Experiment | Family, Measurement]):
 
     def newest_profiles(self, count: int) -> Measurement:
         """Return the newest of the first `count` measurements that has profiles."""
-        return next(m for m in reversed(self.measurements[:count]) if m.signal is not None)
+        # By index: a slice would copy a long run, once for each step of a replay.
+        kept = map(self.measurements.__getitem__, range(min(count, len(self.measurements)))[::-1])
+        return next(m for m in kept if m.signal is not None)
 
     def snapshot(self, count: int, step: int) -> Measurement:
         """Return the newest of the first `count` measurements, up to `step`, with snapshots."""

@@ -34,7 +34,6 @@ from stability.frames.tidy import (
     MOST_BINS,
     median_and_range_columns,
     prediction_table,
-    stack_measurements,
 )
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import thin_steps
@@ -68,7 +67,10 @@ def depth_tables(
     # The axes hold the replayed steps, so that they never shrink.
     replayed = profile_ends(run, steps)
     limits = profile_limits(run, replayed, theory, behind)
-    ends, times = (replayed, steps) if replay else (profile_ends(run, [newest]), [newest])
+    ends, times = replayed, steps
+    if not replay:
+        at = steps.index(newest)
+        ends, times = {name: end[..., at : at + 1] for name, end in replayed.items()}, [newest]
     return behind | {
         "profiles": shown,
         "theory": theory,
@@ -114,12 +116,10 @@ def profile_ends(run: Run, steps: Sequence[int]) -> dict[str, np.ndarray]:
     rows = {id(m): row for row, m in enumerate(measurements)}
     row = np.array([rows[id(m)] for m in shown]).reshape(len(steps), -1).T  # (S, steps)
     scheme = np.arange(len(row))[:, None]
-    ends = {}
-    for name in DEPTH_QUANTITIES:
-        values = hide_unplottable(name, stack_measurements(measurements, name))  # (n, S, R, L)
-        extremes = (end.reduce(values, axis=(2, 3))[row, scheme] for end in (np.fmin, np.fmax))
-        ends[name] = np.stack(list(extremes))
-    return ends
+    values = np.array([[getattr(m, name) for m in measurements] for name in DEPTH_QUANTITIES])
+    values = hide_unplottable(DEPTH_QUANTITIES[0], values)  # (3, n, S, R, L), all on log axes
+    extremes = np.stack([end.reduce(values, axis=(3, 4)) for end in (np.fmin, np.fmax)], axis=1)
+    return dict(zip(DEPTH_QUANTITIES, extremes[:, :, row, scheme], strict=True))
 
 
 def shown_between(steps: Sequence[int]) -> list[tuple[int, int]]:
@@ -168,7 +168,8 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
 
 def profiles_at(run: Run, steps: Sequence[int]) -> list[Measurement]:
     """Return for each step, and at each for every scheme, its newest profiles until then."""
-    counts = [until for step in steps for until in run.counts_before_divergence(step + 1)]
+    last = run.counts_before_divergence(max(steps) + 1)
+    counts = [min(step + 1, until) for step in steps for until in last]
     newest = {until: run.newest_profiles(until) for until in set(counts)}
     return [newest[until] for until in counts]
 
