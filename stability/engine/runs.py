@@ -182,11 +182,11 @@ class Break:
 class Run(Stream[Experiment | Family, Measurement]):
     """The stream of `measure(experiment, device, snapshots, ends_only)`.
 
-    Of a family, `experiment` has the settings that its experiments share.
-    Curves are kept at every step. A long run keeps profiles at `profile_steps` only, None at other
-    steps; a run of large networks keeps snapshots at `snapshot_steps` only, NaN at other steps.
-    Rounding shares are stored as means over the replicates. `breaks` maps (scheme, replicate) to
-    where the network diverged.
+    Of a family, `experiment` has the settings that its experiments share. Curves are kept at every
+    step. A long run keeps profiles at `profile_steps` only, None at other steps; a run of large
+    networks keeps snapshots at `snapshot_steps` only, NaN at other steps. Rounding shares are
+    stored as means over the replicates. `breaks` maps (scheme, replicate) to where the network
+    diverged.
     """
 
     def __init__(
@@ -209,9 +209,8 @@ class Run(Stream[Experiment | Family, Measurement]):
 
     def newest_profiles(self, count: int) -> Measurement:
         """Return the newest of the first `count` measurements that has profiles."""
-        # By index: a slice would copy a long run, once for each step of a replay.
-        kept = map(self.measurements.__getitem__, range(min(count, len(self.measurements)))[::-1])
-        return next(m for m in kept if m.signal is not None)
+        steps = reversed(range(min(count, len(self.measurements))))
+        return next(m for m in map(self.measurements.__getitem__, steps) if m.signal is not None)
 
     def snapshot(self, count: int, step: int) -> Measurement:
         """Return the newest of the first `count` measurements, up to `step`, with snapshots."""
