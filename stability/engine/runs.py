@@ -183,10 +183,9 @@ class Run(Stream[Experiment | Family, Measurement]):
     """The stream of `measure(experiment, device, snapshots, ends_only)`.
 
     Of a family, `experiment` has the settings that its experiments share. Curves are kept at every
-    step. A long run keeps profiles at `profile_steps` only, None at other steps; a run of large
-    networks keeps snapshots at `snapshot_steps` only, NaN at other steps. Rounding shares are
-    stored as means over the replicates. `breaks` maps (scheme, replicate) to where the network
-    diverged.
+    step. A long run keeps profiles at `profile_steps` only, None elsewhere; a run of large networks
+    keeps snapshots at `snapshot_steps` only, NaN elsewhere. Rounding shares are stored as means
+    over the replicates. `breaks` maps (scheme, replicate) to where the network diverged.
     """
 
     def __init__(
