@@ -166,11 +166,6 @@ def high_start(evidence: Evidence) -> str:
     )
 
 
-def promises_nothing(evidence: Evidence) -> bool:
-    """Return True if, to first order, all steps together hardly change the loss."""
-    return 10**evidence.start.log_predicted_drop < NOTICED
-
-
 def small_promise(evidence: Evidence) -> str:
     """Return that all steps together promise little; nothing where they promise or did more."""
     promised = 10**evidence.start.log_predicted_drop

@@ -87,10 +87,13 @@ def find_bound(evidence: Evidence) -> Finding | None:
 def find_slow_learning(evidence: Evidence) -> Finding | None:
     """Return the finding of a loss that ended below guessing, but not far below."""
     if evidence.end:
-        if not evidence.is_slow or find_lost_updates(evidence):
+        if not evidence.is_slow:
+            return None
+        sick = starting_disease(evidence)
+        if not sick and find_lost_updates(evidence):
             return None
         sentence = _("It learns slowly: {course}.").format(course=loss_course(evidence))
-        why = starting_disease(evidence) or reason_sentences(evidence)
+        why = sick or reason_sentences(evidence)
         sentence = join_sentences(sentence, learned_share(evidence), why)
         return Finding("slow", sentence, evidence.relative_loss)
     likely = evidence.outlook
@@ -283,11 +286,11 @@ def all_findings(evidence: Evidence) -> Iterator[Finding]:
     for find in OUTCOME_FINDERS if evidence.end else EARLY_FINDERS:
         if finding := find(evidence):
             yield finding
-    if finding := find_lost_updates(evidence):
-        yield finding
     for seen in evidence.stages:
         for find_disease in DISEASE_FINDERS:
             if finding := find_disease(evidence, seen):
                 yield finding
+        if seen is evidence.start and (finding := find_lost_updates(evidence)):
+            yield finding
     if not evidence.end and (finding := find_divergence(evidence)):
         yield finding

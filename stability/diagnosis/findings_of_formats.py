@@ -1,7 +1,9 @@
 """The findings about a number format that is too coarse for the optimizer or for the weights."""
 
+import torch
+
 from stability.diagnosis.changes import SAFE_EPSILON
-from stability.diagnosis.clauses import break_count, loss_course, promises_nothing
+from stability.diagnosis.clauses import break_count, loss_course
 from stability.diagnosis.evidence import Evidence
 from stability.diagnosis.finding import Finding
 from stability.diagnosis.reasons import as_sentence
@@ -9,6 +11,8 @@ from stability.i18n import _
 from stability.text import join_sentences, rough_number, share_in_words
 
 LOST = 0.5  # share of a step that rounding takes, from which on it is what holds training up
+PROMISED = 0.1  # of the loss, by all steps together: what promises less fails in any format
+FINE = torch.finfo(torch.float32).eps
 
 
 def find_zero_epsilon(evidence: Evidence) -> Finding | None:
@@ -38,10 +42,14 @@ def find_zero_epsilon(evidence: Evidence) -> Finding | None:
 def find_lost_updates(evidence: Evidence) -> Finding | None:
     """Return the finding of weights that cannot move, since rounding takes their updates.
 
-    Updates that promised nothing anyhow are too small for another reason.
+    Rounding is not to blame where the steps promised little anyhow, nor in float32 or a finer
+    format: updates that are too small even there have vanished for another reason.
     """
     seen, row = evidence.end, evidence.experiment.number_format
-    if not seen or not seen.lost_updates > LOST or evidence.learns or promises_nothing(evidence):
+    if not seen or not seen.lost_updates > LOST or evidence.learns:
+        return None
+    is_fine = torch.finfo(row.weight_dtype).eps <= FINE
+    if is_fine or 10**evidence.start.log_predicted_drop < PROMISED:
         return None
     sentence = _(
         "{format} rounds {share} of the updates away: they are smaller than half a unit in the "

@@ -193,9 +193,11 @@ def test_updates_that_bfloat16_rounds_away_are_named(settings):
     {"schemes": ("normal:1e-3",), "depth": 8, "precision": "float64"},
     {"schemes": ("normal:0.01",), "depth": 10},
     {"width": 2, "depth": 12, "activation": "leaky_relu"},
+    {"schemes": ("xavier_normal",), "depth": 20, "activation": "sigmoid"},
+    {"schemes": ("orthogonal",), "depth": 20, "activation": "sigmoid", "precision": "bfloat16"},
 ])  # fmt: skip
-def test_rounding_is_not_blamed_for_steps_that_promised_nothing(settings):
-    """A gradient that has vanished makes updates so small that any format rounds them away."""
+def test_rounding_is_not_blamed_for_a_gradient_that_has_vanished(settings):
+    """It makes updates so small that any format rounds them away."""
     e = small(**settings)
     assert finished(e).measurements[-1].lost_updates[0, 0].mean() > 0.5
     verdict = finding(e)
