@@ -6,7 +6,8 @@ stand in another order elsewhere. `ngettext` chooses by a number. The rows of ca
 mark: what is given to a field that is `Translated` is found by the name of the field, and read in
 the reader's language. What else is written when a module is imported is marked by `N_` there and
 translated by `_(NAME)` where it is read. A cache of sentences is one by language:
-`cache_by_language`, and what visitors of two languages share, such as a run, holds no sentences.
+`cache_by_language`, and what visitors of two languages share, such as a run, holds no sentences, or
+such as are put into words when they are read: `lazy_gettext("...", layer=3)`.
 Keys, names of code and formulas are not marked.
 
 The catalogues are text, `locale/zh/LC_MESSAGES/stability.po`, and are read when they are first
@@ -19,6 +20,7 @@ The language is that of the present thread. It is English unless the page sets a
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache, lru_cache, wraps
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
@@ -61,6 +63,30 @@ def N_(message: str) -> str:  # noqa: N802  # as gettext calls it
     return message
 
 
+@dataclass(frozen=True)
+class LazySentence:
+    """A sentence that becomes the words of whoever reads it, as `str`; so may its fields."""
+
+    one: str
+    values: tuple[tuple[str, Any], ...]
+    many: str = ""
+    count: int = 1
+
+    def __str__(self) -> str:
+        words = ngettext(self.one, self.many, self.count) if self.many else _(self.one)
+        return words.format(**dict(self.values))
+
+
+def lazy_gettext(message: str, **values: Any) -> LazySentence:
+    """Return a sentence with its fields, which is translated when it is read."""
+    return LazySentence(message, tuple(values.items()))
+
+
+def lazy_ngettext(one: str, many: str, count: int, **values: Any) -> LazySentence:
+    """Return a sentence chosen by a number, which is its field `count`, translated when read."""
+    return LazySentence(one, (("count", count), *values.items()), many, count)
+
+
 class Translation(str):
     """A translated text that remembers its message, so that a copy of a row speaks every language.
 
@@ -93,6 +119,16 @@ class Translated:
 
     def __set__(self, row: Any, text: str) -> None:
         row.__dict__[self.name] = getattr(text, "message", text)
+
+
+class LazyText(Translated):
+    """A field that is given a text, or a LazySentence, and read as a text."""
+
+    def __get__(self, row: Any, owner: type | None = None) -> str:
+        return str(row.__dict__[self.name]) if row is not None else super().__get__(row, owner)
+
+    def __set__(self, row: Any, text: str | LazySentence) -> None:
+        row.__dict__[self.name] = text
 
 
 @contextmanager

@@ -21,7 +21,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYWORDS = {"_": (1,), "N_": (1,), "ngettext": (1, 2)}
+KEYWORDS = {
+    "_": (1,), "N_": (1,), "ngettext": (1, 2), "lazy_gettext": (1,), "lazy_ngettext": (1, 2),
+}  # fmt: skip
 HEADER = """\
 # Sentences of the page: see stability/i18n.py, and `python tests/translate.py`."""
 # Functions that make rows, or translate what they are given, with their parameters in order.

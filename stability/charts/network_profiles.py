@@ -26,11 +26,14 @@ def module_profiles(frame: pd.DataFrame, marks: Mapping[str, str]) -> alt.VConca
     """Stack signal, signal gradient and weight gradient of a table with a row for each layer.
 
     Columns that are read: layer, kind and those of `TITLES`. `marks` maps a layer, or a module that
-    it lies in, to a word that is written at it. Numbers that a log axis cannot show are left out.
+    it lies in, to the kind of finding that is written at it. Numbers that a log axis cannot show
+    are left out.
     """
     table = frame[["layer", "kind", *TITLES]].copy()
     table["order"] = range(len(table))
-    table["finding"] = [mark_of(name, marks) for name in table["layer"]]
+    kinds = [mark_of(name, marks) for name in table["layer"]]
+    table["finding"] = list(map(_, kinds))
+    table["in_gradient"] = [kind in GRADIENT_KINDS for kind in kinds]
     named = zip(table["layer"], table["kind"], strict=True)
     table["label"] = [f"{name} ({kind})" if name else kind for name, kind in named]
     labels = list(dict.fromkeys(table["label"]))
@@ -69,8 +72,7 @@ def profile(
         tooltip=[alt.Tooltip("label:N", title=_("layer")),
                  *channels.tooltips(f"{name}:Q .3g", "finding:N")],
     )  # fmt: skip
-    of_gradients = f"indexof({list(GRADIENT_KINDS)}, datum.finding) >= 0"
-    here = f"!({of_gradients})" if name == "signal" else of_gradients
+    here = "!datum.in_gradient" if name == "signal" else "datum.in_gradient"
     line = base.mark_line(color=MEASURED)
     dots = base.mark_point(color=MEASURED, filled=True, size=36, opacity=1)
     marked = base.transform_filter(f"datum.finding != '' && {here}")

@@ -1,7 +1,7 @@
 """The diagnosis of a module: findings, a table by layer, and a chart of it."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from stability.i18n import _, ngettext
 from stability.modules.examination import Examination
 from stability.modules.finding import NOT_SEEN, REPAIR_NOTE, ModuleFinding
 from stability.modules.kinds import findings_of
@@ -17,6 +18,7 @@ from stability.modules.safekeeping import untouched
 from stability.modules.table_by_layer import layer_table
 from stability.modules.tensors import trainable
 from stability.modules.tried_remedies import TrainingSetup, TriedRemedies, try_each_remedy
+from stability.text import join_sentences
 
 if TYPE_CHECKING:
     from stability.charts.network_profiles import ProfilesChart
@@ -35,12 +37,16 @@ class Diagnosis:
         """True if there is no finding."""
         return not self.findings
 
+    @property
+    def _layers(self) -> str:
+        count = len(self.frame)
+        return ngettext("{count} layer", "{count} layers", count).format(count=count)
+
     def chart(self) -> "ProfilesChart":
         """Return signal, signal gradient and weight gradient by layer, the findings marked."""
         from stability.charts.network_profiles import module_profiles  # Altair loads slowly
 
-        marks = {finding.where: finding.kind for finding in reversed(self.findings)}
-        return module_profiles(self.frame, marks)
+        return module_profiles(self.frame, marks_of(self.findings))
 
     def try_remedies(self, steps: int = 50) -> TriedRemedies:
         """Train with each remedy and without, from the same batch; nothing is changed by it.
@@ -52,15 +58,20 @@ class Diagnosis:
 
     def __str__(self) -> str:
         if self.healthy:
-            return f"Healthy: nothing was found in {counted(len(self.frame), 'layer')}. {NOT_SEEN}"
-        found, layers = counted(len(self.findings), "finding"), counted(len(self.frame), "layer")
-        lines = [f"{found} in {layers}:"]
+            healthy = _("Healthy: nothing was found in {layers}.").format(layers=self._layers)
+            return join_sentences(healthy, _(NOT_SEEN))
+        count = len(self.findings)
+        head = ngettext("{count} finding in {layers}:", "{count} findings in {layers}:", count)
+        lines = [head.format(count=count, layers=self._layers)]
         for number, finding in enumerate(self.findings, 1):
-            lines.append(f"{number}. {title_of(finding)}: {finding.sentence}")
+            line = _("{title}: {sentence}").format(
+                title=title_of(finding), sentence=finding.sentence
+            )
+            lines.append(f"{number}. {line}")
             if finding.remedy:
-                lines.append(f"   Try: {finding.remedy}")
+                lines.append("   " + _("Try: {remedy}").format(remedy=finding.remedy))
         if any("stability.repair" in finding.remedy for finding in self.findings):
-            lines.append(REPAIR_NOTE)
+            lines.append("   " + _(REPAIR_NOTE))
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -71,20 +82,25 @@ class Diagnosis:
         items = []
         for finding in self.findings:
             remedy = f"<br><code>{html.escape(finding.remedy)}</code>" if finding.remedy else ""
-            items.append(f"<li><b>{html.escape(title_of(finding))}</b>: "
-                         f"{html.escape(finding.sentence)}{remedy}</li>")  # fmt: skip
+            line = _("{title}: {sentence}").format(
+                title=f"<b>{html.escape(title_of(finding))}</b>",
+                sentence=html.escape(finding.sentence),
+            )
+            items.append(f"<li>{line}{remedy}</li>")
         return f"<ol>{''.join(items)}</ol>"
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number of things: `1 layer`, `2 layers`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def marks_of(findings: Sequence[ModuleFinding]) -> dict[str, str]:
+    """Return the kind of the most important finding at each place, for a chart."""
+    return {finding.where: finding.kind for finding in reversed(findings)}
 
 
 def title_of(finding: ModuleFinding) -> str:
     """Return the kind of a finding and its place: `vanishing at block1`."""
-    place = f" at {finding.where}" if finding.where else ""
-    return f"{finding.kind.replace('non_', 'non-').replace('_', ' ')}{place}"
+    kind = _(finding.kind).replace("non_", "non-").replace("_", " ")
+    if not finding.where:
+        return kind
+    return _("{kind} at {where}").format(kind=kind, where=finding.where)
 
 
 def diagnose(

@@ -11,6 +11,7 @@ from stability.catalogues.activations import ACTIVATIONS, Activation
 from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.scheme_entry import Scheme
 from stability.catalogues.schemes import parse_scheme
+from stability.i18n import _
 from stability.modules.weight_matrices import NORMALIZATIONS, WeightLayer, WeightMatrix
 from stability.text import quote
 
@@ -122,13 +123,16 @@ def scheme_for_single_layers(text: str, activation: Activation) -> Scheme:
     try:
         scheme = parse_scheme(text)
     except ValueError as error:
-        raise ValueError(f"scheme must be {error}, not {quote(text)}") from None
+        sentence = _("scheme must be {legal}, not {value}")
+        raise ValueError(sentence.format(legal=error, value=quote(text))) from None
     lone_layer = {
         "residual": False, "depth": 2, "width": 1, "bias_std": 0.0, "activation": activation.key
     }  # fmt: skip
-    for sentence, field, _ in scheme.needs(lone_layer):
-        why = sentence if field == "activation" else "its layers are drawn with each other in mind"
-        raise ValueError(f"scheme cannot be {scheme.key} here: {why}")
+    for sentence, field, _value in scheme.needs(lone_layer):
+        if field != "activation":
+            sentence = _("its layers are drawn with each other in mind")
+        refusal = _("scheme cannot be {scheme} here: {reason}")
+        raise ValueError(refusal.format(scheme=scheme.key, reason=sentence))
     return scheme
 
 

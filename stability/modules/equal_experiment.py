@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stability.catalogues.datasets import DATASETS
+from stability.catalogues.datasets import DATASETS, Dataset
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.schemes import scheme_title
+from stability.i18n import _
 from stability.modules.built_network import PYTORCH_START
 from stability.modules.layer_text import LayerReader
 from stability.modules.network_plan import NetworkPlan, PlannedLayer, activation_key
@@ -56,9 +57,10 @@ class TrainEquivalent:
         self.settings[name] = legal
         shown = words.format(number=exact_number(legal))
         if legal != value:
-            self.remarks.append(f"{shown} instead of {exact_number(value)}")
+            instead = _("{setting} instead of {value}")
+            self.remarks.append(instead.format(setting=shown, value=exact_number(value)))
         elif value and is_told:
-            self.remarks.append(f"{shown} kept")
+            self.remarks.append(_("{setting} kept").format(setting=shown))
 
 
 def train_equivalent(plan: NetworkPlan, scheme: str = "") -> TrainEquivalent:
@@ -66,23 +68,26 @@ def train_equivalent(plan: NetworkPlan, scheme: str = "") -> TrainEquivalent:
     blocks = split_into_blocks(plan)
     hidden = [layer.sizes[1] for block in blocks[:-1] if (layer := block[0]).sizes]
     if len(set(hidden)) > 1:
-        raise NoEquivalentError(f"its hidden sizes differ ({min(hidden):,} to {max(hidden):,})")
+        sentence = _("its hidden sizes differ ({least:,} to {most:,})")
+        raise NoEquivalentError(sentence.format(least=min(hidden), most=max(hidden)))
     shapes = {tuple(function_of(layer) for layer in block[1:]) for block in blocks[:-1]}
     if len(shapes) > 1:
-        raise NoEquivalentError("what follows its hidden layers differs from one to the next")
+        raise NoEquivalentError(_("what follows its hidden layers differs from one to the next"))
     found = TrainEquivalent()
     take_data(found, plan)
     if hidden:
-        found.take("width", hidden[0], "{number} hidden units", is_told=False)
-    found.take("depth", len(blocks), "{number} layers", is_told=False)
+        found.take("width", hidden[0], _("{number} hidden units"), is_told=False)
+    found.take("depth", len(blocks), _("{number} layers"), is_told=False)
     take_parts(found, blocks[0][1:] if hidden else ())
     if blocks[-1][1:]:
-        found.remarks.append(f"{blocks[-1][1].kind.name} at the end is part of the loss")
+        part = _("{layer} at the end is part of the loss")
+        found.remarks.append(part.format(layer=blocks[-1][1].kind.name))
     if not all(block[0].arguments["bias"] for block in blocks):
-        found.remarks.append("biases are added")
+        found.remarks.append(_("biases are added"))
     named = scheme or plan.scheme
     found.settings["schemes"] = (named or PYTORCH_START,)
-    found.remarks.append(f"the start {scheme_title(named)}" if named else "PyTorch's own start")
+    start = _("the start {scheme}").format(scheme=scheme_title(named)) if named else ""
+    found.remarks.append(start or _("PyTorch's own start"))
     return found
 
 
@@ -94,10 +99,12 @@ def split_into_blocks(plan: NetworkPlan) -> list[list[PlannedLayer]]:
             blocks.append([layer])
         elif layer.kind.name not in SILENT:
             if not blocks:
-                raise NoEquivalentError(f"{layer.kind.name} stands before its first Linear layer")
+                sentence = _("{layer} stands before its first Linear layer")
+                raise NoEquivalentError(sentence.format(layer=layer.kind.name))
             blocks[-1].append(layer)
     if any(layer.kind.name not in (*ENDS, DROPOUT) for layer in blocks[-1][1:]):
-        raise NoEquivalentError(f"{blocks[-1][-1].kind.name} follows its last Linear layer")
+        sentence = _("{layer} follows its last Linear layer")
+        raise NoEquivalentError(sentence.format(layer=blocks[-1][-1].kind.name))
     return blocks
 
 
@@ -120,11 +127,22 @@ def take_data(found: TrainEquivalent, plan: NetworkPlan) -> None:
         assert isinstance(knob, Number)
         found.settings["classes"] = int(min(outputs, knob.high))
         row = found.experiment.dataset_row
-    words = f"{row.label.lower()} of {row.outputs} classes" if row.classes else row.label.lower()
-    instead = f" instead of {outputs:,}" if row.outputs != outputs else ""
-    found.remarks.append(f"{words}{instead} as data")
+    found.remarks.append(data_in_words(row, outputs))
     if not row.fixed_features:
-        found.take("features", inputs, "{number} features")
+        found.take("features", inputs, _("{number} features"))
+
+
+def data_in_words(row: Dataset, outputs: int) -> str:
+    """Return a data set as a remark, and how many outputs the network has where it differs."""
+    if not row.classes and row.outputs == outputs:
+        sentence = _("{dataset} as data")
+    elif not row.classes:
+        sentence = _("{dataset} instead of {outputs:,} as data")
+    elif row.outputs == outputs:
+        sentence = _("{dataset} of {classes} classes as data")
+    else:
+        sentence = _("{dataset} of {classes} classes instead of {outputs:,} as data")
+    return sentence.format(dataset=row.label.lower(), classes=row.outputs, outputs=outputs)
 
 
 def take_parts(found: TrainEquivalent, parts: Sequence[PlannedLayer]) -> None:
@@ -134,16 +152,19 @@ def take_parts(found: TrainEquivalent, parts: Sequence[PlannedLayer]) -> None:
     layer = next(steps, None)
     if layer and layer.kind.is_normalization:
         if not (key := NORMALIZATION_KEYS.get(layer.kind.name)):
-            raise NoEquivalentError(f"{layer.kind.name} is no normalization of the Train bench")
+            sentence = _("{layer} is no normalization of the Train bench")
+            raise NoEquivalentError(sentence.format(layer=layer.kind.name))
         found.settings["normalization"] = key
         layer = next(steps, None)
     if layer and layer.kind.is_activation:
         if not (key := activation_key(layer)):
-            raise NoEquivalentError(f"this {layer.kind.name} is no activation of the Train bench")
+            sentence = _("this {layer} is no activation of the Train bench")
+            raise NoEquivalentError(sentence.format(layer=layer.kind.name))
         found.settings["activation"] = key
         layer = next(steps, None)
     if layer and layer.kind.name == DROPOUT:
-        found.take("dropout", float(layer.arguments["p"]), "dropout {number}")
+        found.take("dropout", float(layer.arguments["p"]), _("dropout {number}"))
         layer = next(steps, None)
     if layer:
-        raise NoEquivalentError(f"its {layer.kind.name} stands where an Experiment has none")
+        sentence = _("its {layer} stands where an Experiment has none")
+        raise NoEquivalentError(sentence.format(layer=layer.kind.name))

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
+from stability.i18n import LazySentence, lazy_gettext
 from stability.modules.examination import Examination
 from stability.modules.finding import REPAIR, ModuleFinding, named
 from stability.modules.operation import Operation
@@ -20,40 +21,51 @@ def exploding(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     """Find a layer, or a chain, that multiplies signal or gradient by a thousand."""
     found = next(growths(look, paths), None)
     if found:
-        place, words = found
-        sentence = f"{words}: no one learning rate suits all layers, and first steps overshoot."
+        place, growth = found
+        sentence = lazy_gettext(
+            "{growth}: no one learning rate suits all layers, and first steps overshoot.",
+            growth=growth,
+        )
         yield ModuleFinding("exploding", place, sentence, REPAIR)
 
 
-def growths(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
+def growths(look: Examination, paths: Paths) -> Iterator[tuple[str, LazySentence]]:
     """Yield where something grows too much, and the words for it: in a layer, then in chains."""
     for layer in look.layers:
         place = named(layer.place)
         factor = layer.spread / layer.input_spread if layer.input_spread else math.nan
         if factor >= FACTOR:
-            yield layer.place, f"{place} multiplies the signal by {number(factor)}"
+            words = lazy_gettext("{layer} multiplies the signal by {factor}",
+                                 layer=place, factor=number(factor))  # fmt: skip
+            yield layer.place, words
         steps = [size for size in layer.times if size > 0]
         if steps and steps[-1] / steps[0] >= FACTOR:
-            words = f"From the first step to the last the state of {place} grows by"
-            yield layer.place, f"{words} {number(steps[-1] / steps[0])}"
+            yield layer.place, lazy_gettext(
+                "From the first step to the last the state of {layer} grows by {factor}",
+                layer=place, factor=number(steps[-1] / steps[0]),
+            )  # fmt: skip
         back = [size for size in layer.time_gradients if size > 0]
         if back and FACTOR <= back[0] / back[-1] < math.inf:
-            words = f"Back through time the gradient in {place} grows by"
-            yield layer.place, f"{words} {number(back[0] / back[-1])}"
+            yield layer.place, lazy_gettext(
+                "Back through time the gradient in {layer} grows by {factor}",
+                layer=place, factor=number(back[0] / back[-1]),
+            )  # fmt: skip
     for source in paths.sources:
         start = named(source.place)
         spreads = {o: o.spread / source.spread for o in paths.downstream(source)
                    if source.spread > 0 and o.spread == o.spread}  # fmt: skip
         if first := next((o for o, ratio in spreads.items() if ratio >= FACTOR), None):
-            most = number(max(spreads.values()))
-            words = (
-                f"Behind {start} the signal grows {most} times, over a thousand times already at"
-            )
-            yield first.place, f"{words} {named(first.place)}"
+            yield first.place, lazy_gettext(
+                "Behind {start} the signal grows {factor} times, over a thousand times already at "
+                "{layer}",
+                start=start, factor=number(max(spreads.values())), layer=named(first.place),
+            )  # fmt: skip
         last = max((o.gradient for o in paths.sinks(source) if o.gradient > 0), default=math.nan)
         if FACTOR <= source.gradient / last < math.inf:
-            words = f"On the way back to {start} the gradient grows by"
-            yield source.place, f"{words} {number(source.gradient / last)}"
+            yield source.place, lazy_gettext(
+                "On the way back to {start} the gradient grows by {factor}",
+                start=start, factor=number(source.gradient / last),
+            )  # fmt: skip
 
 
 def vanishing(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
@@ -61,40 +73,46 @@ def vanishing(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     found = list(shrinkings(look, paths))
     if found:
         place = found[0][0]
-        sentences = [f"{words}." for where, words in found if where == place]
-        yield ModuleFinding("vanishing", place, " ".join(sentences[:2]), REPAIR)
+        first, *others = [words for where, words in found if where == place]
+        sentence = lazy_gettext("{first}.", first=first)
+        if others:
+            sentence = lazy_gettext("{first}. {second}.", first=first, second=others[0])
+        yield ModuleFinding("vanishing", place, sentence, REPAIR)
 
 
-def shrinkings(look: Examination, paths: Paths) -> Iterator[tuple[str, str]]:
+def shrinkings(look: Examination, paths: Paths) -> Iterator[tuple[str, LazySentence]]:
     """Yield where something shrinks too much, and the words for it: through time, then depth."""
     for layer in look.layers:
         back = layer.time_gradients
         if back and max(back) > 0 and min(back) * TIME_FACTOR < max(back):
-            words = f"Back through {len(back)} steps of time the gradient in {named(layer.place)}"
-            share = tiny(min(back) / max(back))
-            yield (
-                layer.place,
-                f"{words} shrinks to {share} of its size, so early steps do not count",
-            )
+            yield layer.place, lazy_gettext(
+                "Back through {steps} steps of time the gradient in {layer} shrinks to {share} of "
+                "its size, so early steps do not count",
+                steps=len(back), layer=named(layer.place), share=tiny(min(back) / max(back)),
+            )  # fmt: skip
     for source in paths.sources:
         sinks = [o for o in paths.sinks(source) if not o.weight_is_zero]
         factor = TIME_FACTOR if is_unrolled(source, paths) else FACTOR
         last = max((o.gradient for o in sinks if o.gradient > 0), default=0.0)
         back_share = source.gradient / last if last else math.nan
         if back_share * factor < 1 and (back_share > 0 or underflows(source, paths)):
-            words = f"From the last layer back to {named(source.place)} the norm of the gradient"
-            share = f"shrinks to {tiny(back_share)} of its size"
-            yield source.place, f"{words} {share}, so the first layers hardly learn"
+            yield source.place, lazy_gettext(
+                "From the last layer back to {layer} the norm of the gradient shrinks to {share} "
+                "of its size, so the first layers hardly learn",
+                layer=named(source.place), share=tiny(back_share),
+            )  # fmt: skip
         far = max((o.spread for o in sinks if o.spread == o.spread), default=math.nan)
         if source.spread > 0 and far * factor < source.spread:
-            words = f"From {named(source.place)} to the last layer the differences between examples"
-            share = f"shrink to {tiny(far / source.spread)} of their size"
-            yield source.place, f"{words} {share}, so every input gets nearly the same answer"
+            yield source.place, lazy_gettext(
+                "From {layer} to the last layer the differences between examples shrink to {share} "
+                "of their size, so every input gets nearly the same answer",
+                layer=named(source.place), share=tiny(far / source.spread),
+            )  # fmt: skip
 
 
-def tiny(share: float) -> str:
+def tiny(share: float) -> str | LazySentence:
     """Return a small share as a number; one that was rounded to 0 in float32 in words."""
-    return number(share) if share else "less than 1e-38"
+    return number(share) if share else lazy_gettext("less than 1e-38")
 
 
 def is_unrolled(source: Operation, paths: Paths) -> bool:

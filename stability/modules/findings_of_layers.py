@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from stability.i18n import LazySentence, lazy_gettext, lazy_ngettext
 from stability.modules.examination import Examination
 from stability.modules.finding import REPAIR, ModuleFinding, named
 from stability.modules.findings_of_the_loss import replace_module
@@ -27,15 +28,18 @@ def norms_of_one(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     """Find normalizations that take their statistics over one or two values."""
     for o in look.operations:
         if o.values_per_statistic <= FEWEST_VALUES:
-            count = int(o.values_per_statistic)
-            words = (
-                "one value, and so gives 0" if count == 1 else "two values, and so gives -1 and 1"
-            )
+            sentence = lazy_gettext(
+                "The normalization in {layer} takes its mean and variance over two values, and so "
+                "gives -1 and 1, whatever comes in.", layer=named(o.place),
+            )  # fmt: skip
+            if int(o.values_per_statistic) == 1:
+                sentence = lazy_gettext(
+                    "The normalization in {layer} takes its mean and variance over one value, and "
+                    "so gives 0, whatever comes in.", layer=named(o.place),
+                )  # fmt: skip
             identity = "torch.nn.Identity()"
             yield ModuleFinding(
-                "norm_of_one", o.place,
-                f"The normalization in {named(o.place)} takes its mean and variance over {words}, "
-                f"whatever comes in.",
+                "norm_of_one", o.place, sentence,
                 f'model.set_submodule("{o.place}", {identity})' if o.place else "",
             )  # fmt: skip
             return
@@ -47,11 +51,19 @@ def mixed_examples(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     if place is not None:
         module = dict(look.module.named_modules()).get(place)
         axis = getattr(module, "batch_first", True) is False
+        sentence = lazy_gettext(
+            "The output of one of {examples} examples changes with the inputs of the others; it "
+            "shows first in {layer}.",
+            examples=look.examples, layer=named(place),
+        )  # fmt: skip
+        if axis:
+            sentence = lazy_gettext(
+                "The output of one of {examples} examples changes with the inputs of the others; "
+                "it shows first in {layer}, which takes the first axis for time.",
+                examples=look.examples, layer=named(place),
+            )  # fmt: skip
         yield ModuleFinding(
-            "mixes_examples", place,
-            f"The output of one of {look.examples} examples changes with the inputs of the "
-            f"others; it shows first in {named(place)}"
-            + (", which takes the first axis for time." if axis else "."),
+            "mixes_examples", place, sentence,
             f"model.{place}.batch_first = True" if axis and place else "",
         )  # fmt: skip
 
@@ -85,8 +97,11 @@ def dead_layers(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         assert o.units
         yield ModuleFinding(
             "dead", place,
-            f"{percent(o.units.dead)} of the rectified units behind {named(place)} are off for "
-            f"every example of the batch. No gradient passes through them, so they cannot recover.",
+            lazy_gettext(
+                "{share} of the rectified units behind {layer} are off for every example of the "
+                "batch. No gradient passes through them, so they cannot recover.",
+                share=percent(o.units.dead), layer=named(place),
+            ),
             REPAIR,
         )  # fmt: skip
 
@@ -98,13 +113,15 @@ def bottlenecks(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         if (units and units.kind.rectifies and units.units <= BOTTLENECK_UNITS
                 and units.off > BOTTLENECK_SHARE and paths.downstream(o)):  # fmt: skip
             place = place_of(o, paths)
-            whole = "the one rectified unit is"
-            if units.units > 1:
-                whole = f"all {units.units} rectified units are"
             yield ModuleFinding(
                 "bottleneck", place,
-                f"For {percent(units.off)} of the examples {whole} off behind {named(place)}: "
-                f"nothing about these examples reaches the later layers.",
+                lazy_ngettext(
+                    "For {share} of the examples the one rectified unit is off behind {layer}: "
+                    "nothing about these examples reaches the later layers.",
+                    "For {share} of the examples all {count} rectified units are off behind "
+                    "{layer}: nothing about these examples reaches the later layers.",
+                    units.units, share=percent(units.off), layer=named(place),
+                ),
                 replace_module(look, o.place, "torch.nn.LeakyReLU(0.1)"),
             )  # fmt: skip
 
@@ -122,17 +139,19 @@ def saturated_layers(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
     for o in of_first_in_chain(sorted(flat + hard, key=lambda o: o.index), paths):
         if o in hard:
             place = o.place
-            words = (
-                f"The rows of attention in {named(place)} are nearly one-hot: their largest weight "
-                f"is {number(o.one_hot)} on average, and no gradient moves them."
-            )
+            words = lazy_gettext(
+                "The rows of attention in {layer} are nearly one-hot: their largest weight is "
+                "{weight} on average, and no gradient moves them.",
+                layer=named(place), weight=number(o.one_hot),
+            )  # fmt: skip
         else:
             place = place_of(o, paths)
             assert o.units
-            words = (
-                f"{percent(o.units.flat)} of the activations behind {named(place)} lie where "
-                f"`{o.name}` is flat: they pass on almost no gradient."
-            )
+            words = lazy_gettext(
+                "{share} of the activations behind {layer} lie where `{function}` is flat: they "
+                "pass on almost no gradient.",
+                share=percent(o.units.flat), layer=named(place), function=o.name,
+            )  # fmt: skip
         yield ModuleFinding("saturated", place, words, soften(o, look, paths) or REPAIR)
 
 
@@ -166,15 +185,28 @@ def scale_imbalances(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
                 continue
             ratio = max(own / its, its / own)
             if DROWNED <= ratio < math.inf:
-                words = "much" if own < its else "little"
                 yield ModuleFinding(
-                    "scale_imbalance", embedding.place,
-                    f"{named(embedding.place)} has an RMS of {number(own)}, what is added to it "
-                    f"{number(its)}, {number(ratio)} times as {words}: the smaller one is hardly "
-                    f"seen.",
+                    "scale_imbalance", embedding.place, imbalance(embedding.place, own, its),
                     as_loud(embedding, its, look),
                 )  # fmt: skip
                 return
+
+
+def imbalance(place: str, own: float, other: float) -> LazySentence:
+    """Return the sentence about an embedding and what is added to it, by their RMS."""
+    values = {
+        "layer": named(place), "own": number(own), "other": number(other),
+        "ratio": number(max(own / other, other / own)),
+    }  # fmt: skip
+    if own < other:
+        return lazy_gettext(
+            "{layer} has an RMS of {own}, what is added to it {other}, {ratio} times as much: the "
+            "smaller one is hardly seen.", **values,
+        )  # fmt: skip
+    return lazy_gettext(
+        "{layer} has an RMS of {own}, what is added to it {other}, {ratio} times as little: the "
+        "smaller one is hardly seen.", **values,
+    )  # fmt: skip
 
 
 def as_loud(embedding: Operation, size: float, look: Examination) -> str:
@@ -213,8 +245,10 @@ def without_nonlinearity(look: Examination, paths: Paths) -> Iterator[ModuleFind
     inner = list(dict.fromkeys(layer.place for layer in chained))
     yield ModuleFinding(
         "no_nonlinearity", "",
-        f"{count} layers with weights follow one another and no nonlinear function is called: "
-        f"together they are a single affine map, and depth adds nothing.",
+        lazy_gettext(
+            "{count} layers with weights follow one another and no nonlinear function is called: "
+            "together they are a single affine map, and depth adds nothing.", count=count,
+        ),
         activate(look, inner),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from stability.i18n import N_, LazySentence, lazy_gettext, lazy_ngettext
 from stability.modules import sizes
 from stability.modules.examination import Examination
 from stability.modules.finding import ModuleFinding, named
@@ -25,7 +26,7 @@ def non_finite_inputs(look: Examination, paths: Paths) -> Iterator[ModuleFinding
     """Find NaN or inf in inputs or targets that reach the loss or a gradient."""
     if math.isfinite(look.loss_value) and gradients_are_finite(look):
         return
-    for name, given in (("inputs", look.inputs), ("targets", look.targets)):
+    for name, given in ((N_("inputs"), look.inputs), (N_("targets"), look.targets)):
         for tensor in tensors_in(given):
             if sizes.is_measurable(tensor):
                 numbers = sizes.plain(tensor)
@@ -34,8 +35,11 @@ def non_finite_inputs(look: Examination, paths: Paths) -> Iterator[ModuleFinding
                     word = str(numbers[bad][0].item()).replace("nan", "NaN")
                     yield ModuleFinding(
                         "non_finite_input", "",
-                        f"The {name} hold {word} in {int(bad.sum())} of {bad.numel()} numbers, and "
-                        f"they reach the loss or a gradient.",
+                        lazy_gettext(
+                            "The {name} hold {value} in {bad} of {all} numbers, and they reach the "
+                            "loss or a gradient.", name=lazy_gettext(name), value=word,
+                            bad=int(bad.sum()), all=bad.numel(),
+                        ),
                         without_bad_numbers(name, look),
                     )  # fmt: skip
                     return
@@ -79,21 +83,30 @@ def non_finite_forward(look: Examination, paths: Paths) -> Iterator[ModuleFindin
         else:
             continue
         place = o.place if o.phase == MODULE else ""
-        yield ModuleFinding(
-            "non_finite_forward", place,
-            f"The first value that is not finite is {word}, out of `{o.name}` in "
-            f"{named(place) if o.phase == MODULE else 'the loss'}. "
-            f"{STABLE_FORMS.get(o.name, '')}".strip(),
-        )  # fmt: skip
+        yield ModuleFinding("non_finite_forward", place, first_not_finite(o, word))
         return
     if look.loss and not math.isfinite(look.loss_value):
-        yield ModuleFinding("non_finite_forward", "", f"The loss is {number(look.loss_value)}.")
+        sentence = lazy_gettext("The loss is {value}.", value=number(look.loss_value))
+        yield ModuleFinding("non_finite_forward", "", sentence)
+
+
+def first_not_finite(o: Operation, value: str) -> LazySentence:
+    """Return the sentence about the operation that gives the first value that is not finite."""
+    sentence = lazy_gettext(
+        "The first value that is not finite is {value}, out of `{function}` in {place}.",
+        value=value, function=o.name,
+        place=named(o.place) if o.phase == MODULE else lazy_gettext("the loss"),
+    )  # fmt: skip
+    if o.name not in STABLE_FORMS:
+        return sentence
+    advice = lazy_gettext(STABLE_FORMS[o.name])
+    return lazy_gettext("{sentence} {advice}", sentence=sentence, advice=advice)
 
 
 STABLE_FORMS = {
-    "log": "If its input is a softmax, use log_softmax instead.",
-    "exp": "Clamp its input from above.",
-    "sqrt": "Keep its input above 0.",
+    "log": N_("If its input is a softmax, use log_softmax instead."),
+    "exp": N_("Clamp its input from above."),
+    "sqrt": N_("Keep its input above 0."),
 }
 
 
@@ -103,15 +116,18 @@ def non_finite_backward(look: Examination, paths: Paths) -> Iterator[ModuleFindi
     if not bad or not math.isfinite(look.loss_value):
         return
     place, cause = place_of_bad_gradient(look, owner_of(bad[0].name))
-    words = f"on the way back through `{cause}`" if cause else "at a parameter"
-    whose = "the gradient of one parameter is" if len(bad) == 1 else (
-        f"the gradients of {len(bad)} parameters are")  # fmt: skip
-    yield ModuleFinding(
-        "non_finite_backward", place,
-        f"Loss and values are finite, but {whose} not: it begins {words} in "
-        f"{named(place) if place else 'the loss'}.",
-        larger_epsilon(look, place),
+    where = named(place) if place else lazy_gettext("the loss")
+    beginning = lazy_gettext("it begins at a parameter in {place}", place=where)
+    if cause:
+        beginning = lazy_gettext(
+            "it begins on the way back through `{function}` in {place}", function=cause, place=where
+        )
+    sentence = lazy_ngettext(
+        "Loss and values are finite, but the gradient of one parameter is not: {beginning}.",
+        "Loss and values are finite, but the gradients of {count} parameters are not: {beginning}.",
+        len(bad), beginning=beginning,
     )  # fmt: skip
+    yield ModuleFinding("non_finite_backward", place, sentence, larger_epsilon(look, place))
 
 
 def place_of_bad_gradient(look: Examination, otherwise: str) -> tuple[str, str]:
@@ -141,15 +157,16 @@ def input_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         size, shift = layer.input_rms, layer.input_offset
         if LEAST_INPUT <= size <= MOST_INPUT and shift <= MOST_OFFSET:
             continue
-        words = f"an RMS of {number(size)}"
+        size_in_words = lazy_gettext("an RMS of {size}", size=number(size))
         if size <= MOST_INPUT and shift > MOST_OFFSET:
-            words = f"a mean {number(shift)} standard deviations away from 0"
-        yield ModuleFinding(
-            "input_scale", "",
-            f"The inputs reach {named(layer.place)} with {words}; weight layers are made for "
-            f"inputs of mean 0 and standard deviation 1.",
-            standardizing_line(look.inputs),
+            size_in_words = lazy_gettext(
+                "a mean {shift} standard deviations away from 0", shift=number(shift)
+            )
+        sentence = lazy_gettext(
+            "The inputs reach {layer} with {size}; weight layers are made for inputs of mean 0 and "
+            "standard deviation 1.", layer=named(layer.place), size=size_in_words,
         )  # fmt: skip
+        yield ModuleFinding("input_scale", "", sentence, standardizing_line(look.inputs))
         return
 
 
@@ -178,8 +195,11 @@ def target_scale(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         if large or small:
             yield ModuleFinding(
                 "target_scale", "",
-                f"The targets have an RMS of {number(c.target_rms)}, the outputs one of "
-                f"{number(c.output_rms)}, so the first steps learn nothing but the scale.",
+                lazy_gettext(
+                    "The targets have an RMS of {targets}, the outputs one of {outputs}, so the "
+                    "first steps learn nothing but the scale.",
+                    targets=number(c.target_rms), outputs=number(c.output_rms),
+                ),
                 "targets = (targets - targets.mean(0)) / (targets.std(0) + 1e-8)"
                 if isinstance(look.targets, torch.Tensor) else "",
             )  # fmt: skip
@@ -193,8 +213,10 @@ def leaves_float16(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             continue
         yield ModuleFinding(
             "leaves_float16", o.place,
-            f"`{o.name}` in {named(o.place)} reaches {number(o.largest)}; beyond "
-            f"{FLOAT16_MAX} a float16 is inf.",
+            lazy_gettext(
+                "`{function}` in {layer} reaches {value}; beyond {most} a float16 is inf.",
+                function=o.name, layer=named(o.place), value=number(o.largest), most=FLOAT16_MAX,
+            ),
             f'autocast = torch.autocast("{device_of(look)}", dtype=torch.bfloat16)',
         )  # fmt: skip
         return

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import nn
 
+from stability.i18n import LazySentence, lazy_gettext, lazy_ngettext
 from stability.modules.examination import Examination, ParameterFacts
-from stability.modules.finding import REPAIR, ModuleFinding, named
+from stability.modules.finding import REPAIR, ListedNames, ModuleFinding, named
 from stability.modules.findings_of_chains import underflows
 from stability.modules.lineage import owner_of
 from stability.modules.operations import CELLS, RECURRENT
@@ -15,7 +16,7 @@ from stability.modules.paths import Paths
 from stability.modules.sizes import plain
 from stability.modules.trials import weights_that_open
 from stability.modules.twins import Twins
-from stability.text import join_words, percent
+from stability.text import percent
 
 RANDOM_SHARE = 0.5  # of all entries: so many different numbers make a random matrix
 MOST_LISTED = 3
@@ -28,15 +29,27 @@ def unregistered(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     for stranger in look.strangers:
         by_name[stranger.name].append(stranger.shape)
     for name, shapes in by_name.items():
-        count = len(shapes)
-        what = f"{count} tensors" if count > 1 else f"A tensor of shape {shapes[0]}"
-        where = f" in `{name}`" if name else ""
-        yield ModuleFinding(
-            "unregistered", name,
-            f"{what}{where} would learn, but `parameters()` does not list "
-            f"{'them' if count > 1 else 'it'}: no optimizer moves {'them' if count > 1 else 'it'}.",
-            register(look.module, name),
+        remedy = register(look.module, name)
+        yield ModuleFinding("unregistered", name, not_listed(name, shapes), remedy)
+
+
+def not_listed(name: str, shapes: list[tuple[int, ...]]) -> LazySentence:
+    """Return the sentence about tensors that are no parameters, and hang on an attribute or not."""
+    if name:
+        return lazy_ngettext(
+            "A tensor of shape {shape} in `{name}` would learn, but `parameters()` does not list "
+            "it: no optimizer moves it.",
+            "{count} tensors in `{name}` would learn, but `parameters()` does not list them: no "
+            "optimizer moves them.",
+            len(shapes), shape=shapes[0], name=name,
         )  # fmt: skip
+    return lazy_ngettext(
+        "A tensor of shape {shape} would learn, but `parameters()` does not list it: no optimizer "
+        "moves it.",
+        "{count} tensors would learn, but `parameters()` does not list them: no optimizer moves "
+        "them.",
+        len(shapes), shape=shapes[0],
+    )  # fmt: skip
 
 
 def register(module: nn.Module, name: str) -> str:
@@ -70,8 +83,11 @@ def detached(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     for where, count in modules_of(look, without_gradient(look, took_part=True)):
         yield ModuleFinding(
             "detached", where,
-            f"{count_of(count, where, look)} took part in the forward pass, but no path leads "
-            f"back from the loss: a detach, a no_grad, or an output that the loss does not use.",
+            lazy_gettext(
+                "{parameters} took part in the forward pass, but no path leads back from the loss: "
+                "a detach, a no_grad, or an output that the loss does not use.",
+                parameters=count_of(count, where, look),
+            ),
         )  # fmt: skip
 
 
@@ -81,15 +97,20 @@ def unused(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
     for where, count in modules_of(look, without_gradient(look, took_part=False)):
         yield ModuleFinding(
             "unused", where,
-            f"{count_of(count, where, look)} never took part in the forward pass.",
+            lazy_gettext(
+                "{parameters} never took part in the forward pass.",
+                parameters=count_of(count, where, look),
+            ),
             f'model.get_submodule("{where}").requires_grad_(False)' if where in modules else "",
         )  # fmt: skip
 
 
-def count_of(count: int, where: str, look: Examination) -> str:
+def count_of(count: int, where: str, look: Examination) -> LazySentence:
     if where in look.by_name:
-        return f"The parameter `{where}`"
-    return f"{count} parameters of {named(where)}" if count > 1 else f"A parameter of `{where}`"
+        return lazy_gettext("The parameter `{name}`", name=where)
+    return lazy_ngettext(
+        "A parameter of {module}", "{count} parameters of {module}", count, module=named(where)
+    )
 
 
 def modules_of(look: Examination, names: set[str]) -> Iterator[tuple[str, int]]:
@@ -120,20 +141,34 @@ def symmetric(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
                 places.setdefault(layer.place, facts.twins)
     if places:
         first, twins = next(iter(places.items()))
-        others = len(places) - 1
-        more = (
-            f"; the same holds for {others} more layer{'s' if others > 1 else ''}" if others else ""
-        )
         gated = {layer.place for layer in look.layers if layer.name in RECURRENT | CELLS}
-        rows = "rows of weights" if first in gated else "units"
-        share = "All" if twins.share == 1 else f"{percent(twins.share)} of the"
-        yield ModuleFinding(
-            "symmetric", first,
-            f"{share} {twins.units} {rows} of {named(first)} have a twin "
-            f"with equal weights and equal gradients, so every step changes them alike and they "
-            f"never become different{more}.",
-            REPAIR,
+        sentence = lazy_gettext(
+            "{units} of {layer} have a twin with equal weights and equal gradients, so every step "
+            "changes them alike and they never become different.",
+            units=twin_units(twins, first in gated), layer=named(first),
         )  # fmt: skip
+        if len(places) > 1:
+            sentence = lazy_ngettext(
+                "{units} of {layer} have a twin with equal weights and equal gradients, so every "
+                "step changes them alike and they never become different; the same holds for "
+                "{count} more layer.",
+                "{units} of {layer} have a twin with equal weights and equal gradients, so every "
+                "step changes them alike and they never become different; the same holds for "
+                "{count} more layers.",
+                len(places) - 1, units=twin_units(twins, first in gated), layer=named(first),
+            )  # fmt: skip
+        yield ModuleFinding("symmetric", first, sentence, REPAIR)
+
+
+def twin_units(twins: Twins, in_gates: bool) -> LazySentence:
+    """Return how many units have a twin; of a layer with gates a unit is a row of weights."""
+    if twins.share == 1:
+        return lazy_gettext("All {count} rows of weights", count=twins.units) if in_gates else (
+            lazy_gettext("All {count} units", count=twins.units))  # fmt: skip
+    values = {"share": percent(twins.share), "count": twins.units}
+    if in_gates:
+        return lazy_gettext("{share} of the {count} rows of weights", **values)
+    return lazy_gettext("{share} of the {count} units", **values)
 
 
 def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
@@ -156,12 +191,12 @@ def zero_gradients(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
         for name in (f.name for f in zero) if name in closed
     ))  # fmt: skip
     if places:
-        more = [f"{len(places) - MOST_LISTED} more"] if len(places) > MOST_LISTED else []
-        listed = join_words([f"`{place}`" for place in places[:MOST_LISTED]] + more)
         yield ModuleFinding(
             "zero_gradient", places[0],
-            f"The gradient of {listed} is exactly 0, and remained 0 in trial steps of all other "
-            f"weights, so it never begins to learn.",
+            lazy_gettext(
+                "The gradient of {names} is exactly 0, and remained 0 in trial steps of all other "
+                "weights, so it never begins to learn.", names=ListedNames(places, MOST_LISTED),
+            ),
             REPAIR if any(not f.parameter.any() for f in zero) else "",
         )  # fmt: skip
 
@@ -192,8 +227,10 @@ def identical_layers(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
         places = list(dict.fromkeys(owner_of(name) or name for names in pairs for name in names))
         yield ModuleFinding(
             "identical_layers", places[1] if len(places) > 1 else places[0],
-            f"{join_words([f'`{name}`' for name in pairs[0][:MOST_LISTED]])} hold the same random "
-            f"numbers in separate storage: they start as one layer, copied.",
+            lazy_gettext(
+                "{names} hold the same random numbers in separate storage: they start as one "
+                "layer, copied.", names=ListedNames(pairs[0][:MOST_LISTED], MOST_LISTED),
+            ),
             redraw(places),
         )  # fmt: skip
 

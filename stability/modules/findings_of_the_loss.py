@@ -6,6 +6,7 @@ from math import prod
 
 from torch import Tensor
 
+from stability.i18n import N_, LazySentence, lazy_gettext
 from stability.modules.examination import Examination
 from stability.modules.finding import ModuleFinding, named
 from stability.modules.operation import MODULE, LossComparison, Operation
@@ -22,6 +23,12 @@ ON_LOGITS = {"cross_entropy", "binary_cross_entropy_with_logits"}
 ON_LOGARITHMS = {"nll_loss", "kl_div", "ctc_loss"}
 MOST_MISSED = 0.05  # of 1, by summed probabilities, in logarithms
 OUT_OF_RANGE = 0.1  # standard deviations of the targets: what a range may miss
+CROSS_ENTROPY_NAMES = {
+    "cross_entropy": N_("cross entropy"),
+    "nll_loss": N_("nll loss"),
+    "binary_cross_entropy": N_("binary cross entropy"),
+    "binary_cross_entropy_with_logits": N_("binary cross entropy with logits"),
+}
 MORE_NATS, MORE_TIMES = 5, 2  # of the first loss than guessing
 
 
@@ -31,8 +38,10 @@ def output_activations(look: Examination, paths: Paths) -> Iterator[ModuleFindin
         if o.is_softmax_of_one and is_last(o, look, paths):
             yield ModuleFinding(
                 "output_activation", o.place,
-                f"The softmax in {named(o.place)} is taken over a single value, and is 1 whatever "
-                f"comes in.",
+                lazy_gettext(
+                    "The softmax in {layer} is taken over a single value, and is 1 whatever comes "
+                    "in.", layer=named(o.place),
+                ),
                 replace_module(look, o.place, "torch.nn.Sigmoid()"),
             )  # fmt: skip
             return
@@ -59,27 +68,36 @@ def is_last(o: Operation, look: Examination, paths: Paths) -> bool:
     return any(paths.last_function(index) is o for index in ends)
 
 
-def misfit(o: Operation, c: LossComparison, last: Operation | None) -> str:
-    """Return the sentence that says why the last function does not fit; "" if it does."""
+def misfit(o: Operation, c: LossComparison, last: Operation | None) -> LazySentence | None:
+    """Return the sentence that says why the last function does not fit; None if it does."""
     name = last.name if last else ""
     if o.name in ON_LOGITS:
         low, high = range_of(name)
         if low > -math.inf or high < math.inf:
-            return (f"`{o.name}` takes logits, which may be any real numbers, but gets the output "
-                    f"of `{name}`, {cut(low, high)}")  # fmt: skip
+            return lazy_gettext(
+                "`{loss}` takes logits, which may be any real numbers, but gets the output of "
+                "`{function}`, {consequence}",
+                loss=o.name, function=name, consequence=cut(low, high),
+            )  # fmt: skip
     elif o.name in ON_LOGARITHMS:
         if c.log_total > MOST_MISSED:
-            return (f"`{o.name}` takes log-probabilities, whose exponentials sum to 1, but what it "
-                    f"gets sums to up to e^{number(c.log_total)} times more or less.")  # fmt: skip
+            return lazy_gettext(
+                "`{loss}` takes log-probabilities, whose exponentials sum to 1, but what it gets "
+                "sums to up to e^{exponent} times more or less.",
+                loss=o.name, exponent=number(c.log_total),
+            )  # fmt: skip
     elif o.name in DIFFERENCES and c.targets_are_real and last and last.phase == MODULE:
         low, high = range_of(name)
         if -math.inf < low or high < math.inf:
             missed = max(low - c.target_low, c.target_high - high)
             if missed > max(1e-6, OUT_OF_RANGE * c.target_std):
-                return (f"The outputs end in `{name}`, which gives numbers from {number(low)} to "
-                        f"{number(high)}; the targets lie between {number(c.target_low)} and "
-                        f"{number(c.target_high)}.")  # fmt: skip
-    return ""
+                return lazy_gettext(
+                    "The outputs end in `{function}`, which gives numbers from {low} to {high}; "
+                    "the targets lie between {least} and {most}.",
+                    function=name, low=number(low), high=number(high),
+                    least=number(c.target_low), most=number(c.target_high),
+                )  # fmt: skip
+    return None
 
 
 def range_of(name: str) -> tuple[float, float]:
@@ -90,13 +108,20 @@ def range_of(name: str) -> tuple[float, float]:
     return (kind.low, kind.high) if kind else (-math.inf, math.inf)
 
 
-def cut(low: float, high: float) -> str:
+def cut(low: float, high: float) -> LazySentence:
     """Return what a range does to logits, as the end of a sentence."""
     if low > -math.inf and high < math.inf:
-        return (f"between {number(low)} and {number(high)}: however right the network is, its loss "
-                f"stays far above 0.")  # fmt: skip
-    side = f"never below {number(low)}" if low > -math.inf else f"never above {number(high)}"
-    return f"{side}: what is cut off passes on hardly any gradient."
+        return lazy_gettext(
+            "between {low} and {high}: however right the network is, its loss stays far above 0.",
+            low=number(low), high=number(high),
+        )  # fmt: skip
+    if low > -math.inf:
+        return lazy_gettext(
+            "never below {low}: what is cut off passes on hardly any gradient.", low=number(low)
+        )
+    return lazy_gettext(
+        "never above {high}: what is cut off passes on hardly any gradient.", high=number(high)
+    )
 
 
 def without_module(look: Examination, name: str) -> str:
@@ -130,8 +155,11 @@ def broadcast_losses(look: Examination, paths: Paths) -> Iterator[ModuleFinding]
             shape = ", ".join(map(str, c.output_shape))
             yield ModuleFinding(
                 "broadcast_loss", "",
-                f"Outputs of shape {c.output_shape} meet targets of shape {c.target_shape}: every "
-                f"output is also compared with the targets of other examples.",
+                lazy_gettext(
+                    "Outputs of shape {outputs} meet targets of shape {targets}: every output is "
+                    "also compared with the targets of other examples.",
+                    outputs=c.output_shape, targets=c.target_shape,
+                ),
                 f"targets = targets.reshape({shape})"
                 if prod(c.output_shape) == prod(c.target_shape)
                 and isinstance(look.targets, Tensor) else "",
@@ -150,9 +178,12 @@ def first_losses(look: Examination, paths: Paths) -> Iterator[ModuleFinding]:
             place = layer.place if layer else ""
             yield ModuleFinding(
                 "first_loss", place,
-                f"The first {o.name.replace('_', ' ')} is {number(first)}, while guessing costs "
-                f"{number(guess)}: the outputs of {named(place)} are far too large, and the first "
-                f"steps only shrink them.",
+                lazy_gettext(
+                    "The first {loss} is {first}, while guessing costs {guess}: the outputs of "
+                    "{layer} are far too large, and the first steps only shrink them.",
+                    loss=lazy_gettext(CROSS_ENTROPY_NAMES.get(o.name, o.name)),
+                    first=number(first), guess=number(guess), layer=named(place),
+                ),
                 smaller_layer(look, layer, guess / first),
             )  # fmt: skip
             return

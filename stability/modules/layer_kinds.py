@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stability.catalogues.activations import SIREN_FREQUENCY
+from stability.i18n import N_, _
 
 MOST_UNITS = 100_000  # of one layer
 Arguments = Mapping[str, Any]  # all that a module takes, by name
@@ -65,7 +66,7 @@ class LayerKind:
         """Return all arguments by name, those that are not given too. TypeError if one is wrong."""
         given = {name: value for name, value in arguments if name}
         if len(given) < sum(bool(name) for name, _ in arguments):
-            raise TypeError("an argument is given twice")
+            raise TypeError(_("an argument is given twice"))
         bound = signature_of(self.make).bind(
             *(value for name, value in arguments if not name), **given
         )
@@ -106,7 +107,11 @@ def require(name: str, legal: tuple[Any, ...], words: str) -> Callable[[Argument
 
     def refusal(arguments: Arguments) -> str:
         is_legal = arguments[name] in legal and not isinstance(arguments[name], bool)
-        return "" if is_legal else f"{name} must be {words} for inputs of one dimension"
+        if is_legal:
+            return ""
+        return _("{name} must be {legal} for inputs of one dimension").format(
+            name=name, legal=_(words)
+        )
 
     return refusal
 
@@ -119,7 +124,7 @@ def all_kinds() -> dict[str, LayerKind]:
         nn.Softplus, nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold, Erf,
         Sine,
     )  # fmt: skip
-    along = require("dim", (0, 1, -1, -2), "0, 1 or -1")
+    along = require("dim", (0, 1, -1, -2), N_("0, 1 or -1"))
     rows = [
         LayerKind(
             make=nn.Linear, sizes=lambda a: (a["in_features"], a["out_features"]), is_linear=True
@@ -134,7 +139,7 @@ def all_kinds() -> dict[str, LayerKind]:
         LayerKind(
             make=nn.GroupNorm,
             sizes=one_size("num_channels"),
-            refusal=lambda a: "" if a["num_groups"] else "num_groups must be at least 1",
+            refusal=lambda a: "" if a["num_groups"] else _("num_groups must be at least 1"),
             is_normalization=True,
         ),
         *(LayerKind(make=make, is_random=True) for make in (nn.Dropout, nn.AlphaDropout)),

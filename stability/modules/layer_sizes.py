@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.scheme_names import plain_name
 from stability.catalogues.schemes import SCHEMES, parse_scheme
+from stability.i18n import _
 from stability.modules.layer_text import CONTAINER, MOST_DIGITS, MOST_LAYERS, LayerReader, LayerText
 from stability.modules.text_error import MOST_QUOTED, TextError
 from stability.text import did_you_mean, in_quotes
@@ -57,11 +58,13 @@ def read_sizes(text: str) -> tuple[LayerText, str]:
     places = [start + number.start() for number in numbers]
     for number, place in zip(numbers, places, strict=True):
         if len(number[0]) > MOST_DIGITS:
-            raise TextError(text, place, f"a number of more than {MOST_DIGITS} digits")
+            most = _("a number of more than {most} digits").format(most=MOST_DIGITS)
+            raise TextError(text, place, most)
     if len(numbers) < 2:
-        raise TextError(text, end, "expected the size of a further layer")
+        raise TextError(text, end, _("expected the size of a further layer"))
     if 2 * len(numbers) > MOST_LAYERS:
-        raise TextError(text, start, f"more than {MOST_LAYERS} layers, the most read here")
+        most = _("more than {most} layers, the most read here").format(most=MOST_LAYERS)
+        raise TextError(text, start, most)
     activation, scheme = read_words(text, end)
     sizes = [(int(number[0]), place) for number, place in zip(numbers, places, strict=True)]
     return LayerText(CONTAINER, start, children=tuple(layers_between(sizes, activation))), scheme
@@ -84,7 +87,8 @@ def read_words(text: str, offset: int) -> tuple[str, str]:
     """Return the activation and the scheme that follow the sizes, in either order."""
     rest = text[offset:].rstrip()
     if len(rest) > MOST_WORDS:
-        raise TextError(text, offset, "expected an activation, an initialization, and no more")
+        expected = _("expected an activation, an initialization, and no more")
+        raise TextError(text, offset, expected)
     ends = [0, *(space.start() for space in re.finditer(SPACES, rest)), len(rest)]
     activation, scheme, end = next(
         (*pair, end) for end in reversed(ends) for pair in named_by(rest[:end], ends)
@@ -94,8 +98,10 @@ def read_words(text: str, offset: int) -> tuple[str, str]:
     place = end + len(rest[end:]) - len(re.sub(rf"^{SPACES}", "", rest[end:]))
     word = re.split(SPACES, rest[place:])[0]
     near = did_you_mean(word.lower(), [*ACTIVATIONS, *ACTIVATION_NAMES, *SCHEMES])
-    reason = f"{in_quotes(word, MOST_QUOTED)} is no activation and no initialization{near}"
-    raise TextError(text, offset + place, reason)
+    reason = _("{word} is no activation and no initialization{near}")
+    raise TextError(
+        text, offset + place, reason.format(word=in_quotes(word, MOST_QUOTED), near=near)
+    )
 
 
 def named_by(words: str, ends: Sequence[int]) -> Iterator[tuple[str, str]]:

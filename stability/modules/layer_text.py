@@ -12,12 +12,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from stability.i18n import N_, _
 from stability.modules.layer_kinds import LAYER_KINDS
 from stability.modules.text_error import EXAMPLE_OF_LAYERS, MOST_QUOTED, TextError
 from stability.text import did_you_mean, in_quotes
 
 CONTAINER = "Sequential"
-KNOWN = "Sequential, Linear, an activation, a normalization, Dropout, Flatten or Identity"
+KNOWN = N_("Sequential, Linear, an activation, a normalization, Dropout, Flatten or Identity")
 MOST_LAYERS, MOST_NESTED = 1000, 20
 MOST_DIGITS = 20
 CONSTANTS = {"True": True, "False": False, "None": None}
@@ -65,11 +66,13 @@ class LayerReader:
             raise self._failure(describe_unknown(name, depth > 0))
         self.count += 1
         if self.count > MOST_LAYERS:
-            raise self._failure(f"more than {MOST_LAYERS} layers, the most that are read here", "")
+            most = _("more than {most} layers, the most that are read here")
+            raise self._failure(most.format(most=MOST_LAYERS), "")
         if depth > MOST_NESTED:
-            raise self._failure(f"more than {MOST_NESTED} layers within one another", "")
+            most = _("more than {most} layers within one another")
+            raise self._failure(most.format(most=MOST_NESTED), "")
         if not self._takes("("):
-            raise self._failure(f"expected ( after {name}")
+            raise self._failure(_("expected ( after {name}").format(name=name))
         if name == CONTAINER:
             return LayerText(name, offset, children=self._read_children(depth))
         return LayerText(name, offset, arguments=self._read_arguments())
@@ -85,7 +88,8 @@ class LayerReader:
             offset, found = self.offset, self._accept(KEY)
             key = found[1] if found else str(len(children))
             if key in children:
-                raise TextError(self.text, offset, f"a second layer of the name {key}", "")
+                reason = _("a second layer of the name {name}").format(name=key)
+                raise TextError(self.text, offset, reason, "")
             children[key] = self.read_layer(depth + 1)
             self._takes(",")
         return tuple(children.items())
@@ -96,7 +100,7 @@ class LayerReader:
             found = self._accept(ARGUMENT_NAME)
             arguments.append((found[1] if found else "", self._read_value()))
             if not self._takes(",") and self.text[self.offset : self.offset + 1] != ")":
-                raise self._failure("expected a comma or a closing parenthesis")
+                raise self._failure(_("expected a comma or a closing parenthesis"))
         return tuple(arguments)
 
     def _read_value(self, in_tuple: bool = False) -> Any:
@@ -108,7 +112,8 @@ class LayerReader:
             return tuple(values)
         if found := self._accept(NUMBER):
             if len(found[0]) > MOST_DIGITS:
-                raise self._failure(f"a number of more than {MOST_DIGITS} digits", "")
+                most = _("a number of more than {most} digits")
+                raise self._failure(most.format(most=MOST_DIGITS), "")
             return float(found[0]) if found[1] or found[2] else int(found[0])
         if found := self._accept(STRING):
             return found[1] or found[2] or ""
@@ -116,7 +121,7 @@ class LayerReader:
         if found and found[0] in CONSTANTS:
             return CONSTANTS[found[0]]
         self.offset = start
-        raise self._failure("expected a number, True, False, None or a word in quotes")
+        raise self._failure(_("expected a number, True, False, None or a word in quotes"))
 
     def _accept(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Move beyond the pattern and the space behind it, if it stands here."""
@@ -138,10 +143,11 @@ class LayerReader:
 
 def describe_unknown(name: str, within: bool) -> str:
     """Return what was expected where no layer of these kinds stands, `within` another or not."""
-    expected = f"expected {KNOWN}"
-    if within:
-        expected = f"expected a closing parenthesis or {KNOWN}"
+    expected = _("expected a closing parenthesis or {known}") if within else _("expected {known}")
+    expected = expected.format(known=_(KNOWN))
     if not name:
         return expected
     near = did_you_mean(name, [CONTAINER, *LAYER_KINDS])
-    return f"{expected}, but {in_quotes(name, MOST_QUOTED)} is none of them{near}"
+    return _("{expected}, but {name} is none of them{near}").format(
+        expected=expected, name=in_quotes(name, MOST_QUOTED), near=near
+    )

@@ -12,6 +12,7 @@ from torch import nn
 from stability.catalogues.activations import ACTIVATIONS, Activation, leaky_relu
 from stability.catalogues.draws import Layer
 from stability.catalogues.schemes import parse_scheme
+from stability.i18n import N_, _, cache_by_language
 from stability.modules.layer_kinds import LAYER_KINDS, MOST_UNITS, LayerKind, Sizes
 from stability.modules.layer_sizes import (
     ACTIVATION_LAYERS,
@@ -25,9 +26,7 @@ from stability.modules.text_error import EXAMPLE_OF_LAYERS, EXAMPLE_OF_SIZES, Te
 from stability.text import lower_first
 
 MOST_PARAMETERS = 50_000_000
-NOTHING = (
-    f"Paste the sizes of your layers, such as {EXAMPLE_OF_SIZES}, or what print(model) writes."
-)
+NOTHING = N_("Paste the sizes of your layers, such as {example}, or what print(model) writes.")
 REFUSALS = (
     TypeError, ValueError, RuntimeError, ArithmeticError, AssertionError, NotImplementedError,
     IndexError,
@@ -122,11 +121,12 @@ def require_scheme(plan: NetworkPlan, scheme: str) -> None:
             "activation": layer.activation.key,
             "bias_std": 0.0,
         }
-        for sentence, _, _ in row.needs(settings):
-            raise ValueError(f"{row.title} cannot start this network: {sentence}.")
+        for sentence, *_rest in row.needs(settings):
+            refusal = _("{scheme} cannot start this network: {reason}.")
+            raise ValueError(refusal.format(scheme=row.title, reason=sentence))
 
 
-@lru_cache(maxsize=16)
+@cache_by_language(maxsize=16)
 def read_network(text: str) -> NetworkPlan | str:
     """Return the plan of a network, or the sentence that says why the text is none.
 
@@ -134,7 +134,7 @@ def read_network(text: str) -> NetworkPlan | str:
     wanted.
     """
     if not text.strip():
-        return NOTHING
+        return _(NOTHING).format(example=EXAMPLE_OF_SIZES)
     try:
         return plan_network(text)
     except ValueError as error:
@@ -147,12 +147,13 @@ def plan_network(text: str) -> NetworkPlan:
     layers = tuple(planned_layers(text, root))
     plan = NetworkPlan(root, layers, scheme)
     if not any(layer.kind.is_linear for layer in layers):
-        raise TextError(text, root.offset, "there is no Linear layer in it", EXAMPLE_OF_LAYERS)
+        raise TextError(text, root.offset, _("there is no Linear layer in it"), EXAMPLE_OF_LAYERS)
     if plan.parameters > MOST_PARAMETERS:
-        raise ValueError(
-            f"This network has {plan.parameters:,} parameters; at most {MOST_PARAMETERS:,} are "
-            "built here, and stability.diagnose takes any number in a notebook."
+        sentence = _(
+            "This network has {count:,} parameters; at most {most:,} are built here, and "
+            "stability.diagnose takes any number in a notebook."
         )
+        raise ValueError(sentence.format(count=plan.parameters, most=MOST_PARAMETERS))
     require_fit(text, layers)
     if scheme:
         require_scheme(plan, scheme)
@@ -164,9 +165,8 @@ def read_printed(text: str) -> tuple[LayerText, str]:
     reader = LayerReader(text)
     root, rest = reader.read_root(), text[reader.offset :].strip()
     if len(rest) > MOST_WORDS or not is_scheme(rest):
-        raise TextError(
-            text, reader.offset, "expected the end of the text, or an initialization", ""
-        )
+        expected = _("expected the end of the text, or an initialization")
+        raise TextError(text, reader.offset, expected, "")
     return root, parse_scheme(rest).key if rest else ""
 
 
@@ -174,7 +174,8 @@ def planned_layers(text: str, layer: LayerText) -> Iterator[PlannedLayer]:
     """Yield the layers within a layer in the order of computation."""
     for key, child in layer.children:
         if hasattr(RESERVED, key):
-            raise TextError(text, child.offset, f"no layer can have the name {key}", "")
+            reason = _("no layer can have the name {name}").format(name=key)
+            raise TextError(text, child.offset, reason, "")
         yield from planned_layers(text, child)
     if layer.name != CONTAINER:
         yield plan_layer(text, layer)
@@ -196,7 +197,8 @@ def plan_layer(text: str, layer: LayerText) -> PlannedLayer:
     except TextError:
         raise
     except REFUSALS as error:
-        reason = f"{layer.name} cannot be built like this, since {lower_first(first_line(error))}"
+        sentence = _("{layer} cannot be built like this, since {reason}")
+        reason = sentence.format(layer=layer.name, reason=lower_first(first_line(error)))
         raise TextError(text, layer.offset, reason, EXAMPLE_OF_LAYERS) from None
     return PlannedLayer(kind, arguments, layer.offset, sizes, parameters)
 
@@ -204,8 +206,8 @@ def plan_layer(text: str, layer: LayerText) -> PlannedLayer:
 def require_size(text: str, layer: LayerText, size: Any) -> None:
     """Raise TextError unless this is the size of a layer."""
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_UNITS:
-        reason = f"the sizes of a layer are whole numbers from 1 to {MOST_UNITS:,}, not {size!r}"
-        raise TextError(text, layer.offset, reason)
+        reason = _("the sizes of a layer are whole numbers from 1 to {most:,}, not {size}")
+        raise TextError(text, layer.offset, reason.format(most=MOST_UNITS, size=repr(size)))
 
 
 @lru_cache(maxsize=1024)
@@ -234,7 +236,9 @@ def require_fit(text: str, layers: tuple[PlannedLayer, ...]) -> None:
             continue
         fan_in, fan_out = layer.sizes
         if units not in (None, fan_in):
-            reason = f"{layer.kind.name} takes {fan_in:,} inputs, but {units:,} reach it"
+            reason = _("{layer} takes {fan_in:,} inputs, but {units:,} reach it").format(
+                layer=layer.kind.name, fan_in=fan_in, units=units
+            )
             example = f"Linear({units}, {fan_out})" if layer.kind.is_linear else ""
             raise TextError(text, layer.place, reason, example)
         units = fan_out

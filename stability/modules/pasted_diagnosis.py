@@ -1,7 +1,7 @@
 """A pasted network diagnosed: what is drawn for it, what it costs, and the stream of its result."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,10 +13,12 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from stability.catalogues.schemes import parse_scheme
+from stability.charts.network_profiles import module_profiles
 from stability.engine.cost import Cost
 from stability.engine.runs import Stream
+from stability.i18n import N_, Translated, _, cache_by_language
 from stability.modules.built_network import PYTORCH_START, build_network, standard_inputs
-from stability.modules.diagnosis import Diagnosis, diagnose
+from stability.modules.diagnosis import diagnose, marks_of
 from stability.modules.finding import ModuleFinding
 from stability.modules.network_plan import NetworkPlan, first_line, read_network, require_scheme
 from stability.randomness import generator
@@ -27,8 +29,8 @@ from stability.records.pasted_network import PastedNetwork
 PASSES, COPIES, VALUES, CALLS_PER_LAYER = 5, 5, 4, 40
 OPERATIONS_OF_A_WEIGHT = 800  # to draw it and to look at it
 FACTORIZATION = 2  # operations / n^3 of Q and R of an n x n matrix
+DESCRIPTION = N_("Signal, signal gradient and weight gradient by layer, the findings marked.")
 PAGE_OPTIONS = {
-    "description": "Signal, signal gradient and weight gradient by layer, the findings marked.",
     "usermeta": {"embedOptions": {"renderer": "canvas"}},
     "config": {"title": {"frame": "group"}, "axisY": {"minExtent": 40, "maxExtent": 40}},
 }
@@ -39,7 +41,7 @@ BYTES_PER_LAYER = 8192  # of a diagnosis: its rows and its chart
 class Task:
     """A loss that suits the end of a network, with random targets; without one, none is known."""
 
-    label: str
+    label: Translated = Translated()
     loss: Callable[[Tensor, Tensor], Tensor] | None = None
     targets: Callable[[int, int, Generator], Tensor | None] = lambda batch, units, random: None
 
@@ -82,8 +84,6 @@ class DiagnosedNetwork:
     start: str  # the key of its scheme
     findings: tuple[ModuleFinding, ...]
     frame: pd.DataFrame
-    spec: dict[str, Any]  # of its chart, in Vega-Lite
-    tables: Mapping[str, pa.Table]  # that the chart names
 
 
 class PastedDiagnosis(Stream[PastedNetwork, DiagnosedNetwork]):
@@ -117,22 +117,23 @@ def diagnose_pasted(record: PastedNetwork) -> Iterator[DiagnosedNetwork | None]:
     try:
         found = diagnose(module, inputs, targets, task.loss)
     except RuntimeError as error:  # a function in place may spoil what is needed
-        reason = f"PyTorch itself cannot train this network, since {first_line(error)}"
-        raise ValueError(reason) from error
+        reason = _("PyTorch itself cannot train this network, since {reason}")
+        raise ValueError(reason.format(reason=first_line(error))) from error
     start = start_of(record, plan)
-    yield DiagnosedNetwork(plan, task, start, found.findings, found.frame, *chart_of(found))
+    yield DiagnosedNetwork(plan, task, start, found.findings, found.frame)
 
 
-def chart_of(diagnosis: Diagnosis) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-    """Return the chart of a diagnosis, as wide as its container, and the tables that it names."""
-    spec: dict[str, Any] = diagnosis.chart().to_dict()
+@cache_by_language(maxsize=16)
+def chart_of(network: DiagnosedNetwork) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """Return the chart of a network, as wide as its container, and the tables that it names."""
+    spec: dict[str, Any] = module_profiles(network.frame, marks_of(network.findings)).to_dict()
     for panel in spec["vconcat"]:
         del panel["width"]
     tables = {name: pa.Table.from_pylist(rows) for name, rows in spec.pop("datasets").items()}
-    return spec | PAGE_OPTIONS, tables
+    return {"description": _(DESCRIPTION), **spec, **PAGE_OPTIONS}, tables
 
 
-@lru_cache(maxsize=64)
+@cache_by_language(maxsize=64)
 def why_not_diagnosed(record: PastedNetwork) -> str:
     """Return why a text is no network that can be diagnosed here, "" if it is one."""
     plan = read_network(record.architecture)

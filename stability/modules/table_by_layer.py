@@ -10,6 +10,7 @@ from torch import Tensor
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.draws import Layer
 from stability.catalogues.schemes import SCHEMES
+from stability.i18n import N_
 from stability.modules import sizes
 from stability.modules.examination import Examination, ParameterFacts
 from stability.modules.measuring import FLOAT16_MAX
@@ -34,7 +35,7 @@ def layer_table(look: Examination) -> pd.DataFrame:
 
     signal and signal_gradient are RMS over examples and units, the latter of one example's loss;
     spread is what differs between examples; weight_gradient a Frobenius norm; flat, dead and twins
-    are shares; `leaves` names the formats that cannot hold the signal.
+    are shares; `leaves` names the formats that cannot hold the signal, in English.
     """
     rows = [layer_row(look, calls) for calls in look.leaf_layers]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -80,7 +81,7 @@ def signal_columns(result: Operation, examples: int | None) -> dict[str, Any]:
     numbers = math.prod(result.shape)
     leaves = [name for name, out in (
         ("float16", result.largest > FLOAT16_MAX),
-        ("float16 (rounds to 0)", 0 < result.rms < FLOAT16_MIN),
+        (N_("float16 (rounds to 0)"), 0 < result.rms < FLOAT16_MIN),
     ) if out]  # fmt: skip
     units = result.units
     return {

@@ -1,5 +1,6 @@
 """The sentence about a text that cannot be read: where it stopped, and what should stand there."""
 
+from stability.i18n import _
 from stability.text import in_quotes
 
 EXAMPLE_OF_SIZES = "784-512-512-10 relu he_normal"
@@ -15,6 +16,12 @@ class TextError(ValueError):
         before, there = text[:offset], text[offset : offset + 2 * MOST_QUOTED]
         line, column = before.count("\n") + 1, offset - before.rfind("\n")
         words = there.split("\n", 1)[0].rstrip()
-        quoted = f"at {in_quotes(words, MOST_QUOTED)}" if words else "where the text ends"
-        hint = f"; an example is {example}" if example else ""
-        super().__init__(f"Line {line}, column {column}, {quoted}: {reason}{hint}.")
+        at = _("where the text ends")
+        if words:
+            at = _("at {words}").format(words=in_quotes(words, MOST_QUOTED))
+        sentence = _("Line {line}, column {column}, {at}: {reason}.")
+        if example:
+            sentence = _("Line {line}, column {column}, {at}: {reason}; an example is {example}.")
+        super().__init__(
+            sentence.format(line=line, column=column, at=at, reason=reason, example=example)
+        )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from stability.i18n import _
 from stability.modules.finding import ModuleFinding
 from stability.modules.module_repair import repair
 from stability.modules.safekeeping import untouched
@@ -56,12 +57,16 @@ class TriedRemedy:
     def sentence(self) -> str:
         """The outcome in words."""
         if self.error:
-            return f"not tried: {self.error}"
-        way = "falls" if self.last < 0.99 * self.first else "goes"
+            return _("not tried: {reason}").format(reason=self.error)
         without = f"{self.without:.3g}"
         if self.in_other_units:
-            without = f"from {self.first_without:.3g} to {without}, in other units"
-        return f"tried: the loss {way} from {self.first:.3g} to {self.last:.3g}; without: {without}"
+            without = _("from {first} to {last}, in other units").format(
+                first=f"{self.first_without:.3g}", last=without
+            )
+        sentence = _("tried: the loss goes from {first} to {last}; without: {without}")
+        if self.last < 0.99 * self.first:
+            sentence = _("tried: the loss falls from {first} to {last}; without: {without}")
+        return sentence.format(first=f"{self.first:.3g}", last=f"{self.last:.3g}", without=without)
 
 
 class TriedRemedies(tuple[TriedRemedy, ...]):
@@ -71,7 +76,7 @@ class TriedRemedies(tuple[TriedRemedy, ...]):
 
     def __str__(self) -> str:
         if not self:
-            return "There is no remedy to be tried."
+            return _("There is no remedy to be tried.")
         return "\n".join(f"{tried.remedy}\n   {tried.sentence}" for tried in self)
 
     __repr__ = __str__
@@ -139,9 +144,9 @@ def try_each_remedy(
     ValueError if there is no loss, or no step.
     """
     if setup.loss is None:
-        raise ValueError("remedies are tried by training, so diagnose needs targets and a loss")
+        raise ValueError(_("remedies are tried by training, so diagnose needs targets and a loss"))
     if steps < 1:
-        raise ValueError(f"steps must be at least 1, not {steps}")
+        raise ValueError(_("steps must be at least 1, not {value}").format(value=steps))
     cured = {f.remedy: tuple(x for x in findings if x.remedy == f.remedy) for f in findings}
     cured.pop("", None)
     if not cured:
@@ -163,7 +168,7 @@ def try_remedy(
     try:
         after = trained_after(setup, remedy, steps)
     except NameError as unknown:
-        error = f"it belongs into the program, where {unknown.name} is known"
+        error = _("it belongs into the program, where {name} is known").format(name=unknown.name)
     except Exception as problem:  # of any module, in a line that was made for it
         error = f"{type(problem).__name__}: {problem}"
     after = Outcome(math.nan, math.nan, False) if error else after

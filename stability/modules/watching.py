@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from stability.i18n import _
 from stability.modules.sizes import is_measurable, norm, rms, spread_over
 from stability.modules.tensors import batch_axis, batch_size, tensors_in
 
@@ -49,9 +50,11 @@ def watch(module: nn.Module, every: int | Collection[int] = 1) -> "WatchedTraini
     [0, 10, 20]
     """
     if not isinstance(module, nn.Module):
-        raise ValueError(f"module must be a torch.nn.Module, not {type(module).__name__}")
+        raise ValueError(
+            _("module must be a torch.nn.Module, not {type}").format(type=type(module).__name__)
+        )
     if isinstance(every, int) and every < 1:
-        raise ValueError(f"every must be at least 1, not {every}")
+        raise ValueError(_("every must be at least 1, not {value}").format(value=every))
     return WatchedTraining(module, every)
 
 

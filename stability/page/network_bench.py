@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 
 from stability.catalogues.schemes import scheme_title
-from stability.i18n import _
+from stability.i18n import N_, _
 from stability.modules.equal_experiment import NoEquivalentError, TrainEquivalent, train_equivalent
 from stability.modules.finding import ModuleFinding
 from stability.modules.kinds import KINDS
 from stability.modules.network_plan import NetworkPlan, read_network
-from stability.modules.pasted_diagnosis import DiagnosedNetwork, why_not_diagnosed
+from stability.modules.pasted_diagnosis import DiagnosedNetwork, chart_of, why_not_diagnosed
 from stability.modules.text_error import EXAMPLE_OF_SIZES
 from stability.page import prose
 from stability.page.pieces import Element, Picture, Piece, Slot, button, data_table, html
@@ -45,10 +45,10 @@ UNEQUAL_WIDTHS = """Sequential(
   (4): Linear(in_features=100, out_features=10, bias=True)
 )"""
 EXAMPLES = {
-    "A healthy He network": EXAMPLE_OF_SIZES,
-    "A tower of sigmoids": FIRST_NETWORK,
-    "Unequal widths": UNEQUAL_WIDTHS,
-    "Clear": "",
+    N_("A healthy He network"): EXAMPLE_OF_SIZES,
+    N_("A tower of sigmoids"): FIRST_NETWORK,
+    N_("Unequal widths"): UNEQUAL_WIDTHS,
+    N_("Clear"): "",
 }
 
 
@@ -73,7 +73,7 @@ class NetworkScene:
 
     def figure(self, panels: Sequence[str], count: int) -> Picture:
         """Return the only chart there is."""
-        return Picture(self.diagnosed.spec, self.diagnosed.tables)
+        return Picture(*chart_of(self.diagnosed))
 
     def last_pieces(self, count: int) -> Mapping[Slot, Piece]:
         return {}
@@ -93,7 +93,7 @@ def describe_network(record: PastedNetwork, diagnosed: DiagnosedNetwork) -> str:
         parameters=plan.parameters,
         start=scheme_title(diagnosed.start),
         batch=record.batch,
-        task=_(diagnosed.task.label),
+        task=diagnosed.task.label,
     )
     if not isinstance(equivalent, str):
         return words
@@ -110,11 +110,11 @@ def finding_cards_html(findings: Sequence[ModuleFinding]) -> str:
 
 def finding_card_html(finding: ModuleFinding) -> str:
     """Return the card of a finding: its kind and place, the reason, and its remedy as code."""
-    title = _(capitalize_first(finding.kind.replace("_", " ")))
+    title = capitalize_first(_(finding.kind).replace("_", " "))
     if finding.where:
         title = _("{kind} at `{where}`").format(kind=title, where=finding.where)
     remedy = f"<pre><code>{escape(finding.remedy)}</code></pre>" if finding.remedy else ""
-    meaning = next(row.definition for row in KINDS if row.key == finding.kind)
+    meaning = next(_(row.definition) for row in KINDS if row.key == finding.kind)
     return card_html_of("sick", "✗", title, finding.sentence, remedy, meaning)
 
 
@@ -173,7 +173,8 @@ def layer_pieces(stream: Any, view: View, count: int) -> list[Piece]:
 
 def diagnosis_table(frame: pd.DataFrame, headings: Mapping[str, Any]) -> Element:
     """Return a table of the columns that have a heading."""
-    return data_table(frame[[*headings]], headings)
+    formats = [", ".join(map(_, names.split(", "))) for names in frame["leaves"]]
+    return data_table(frame.assign(leaves=formats)[[*headings]], headings)
 
 
 def notebook_pieces(record: PastedNetwork, view: View) -> list[Piece]:

@@ -17,6 +17,7 @@ from stability.modules.pasted_diagnosis import (
     PROJECTION,
     TASKS,
     PastedDiagnosis,
+    chart_of,
     diagnosis_cost,
     task_of,
     why_not_diagnosed,
@@ -84,7 +85,7 @@ def test_any_network_of_known_layers_is_diagnosed(layers, seed):
     model = nn.Sequential(nn.Linear(5, WIDTH), *layers, nn.Linear(WIDTH, 3))
     network = diagnosed(str(model), seed=seed, batch=8)
     assert len(network.frame) == len(model)
-    assert set(network.spec["vconcat"][0]) >= {"layer", "height"}
+    assert set(chart_of(network)[0]["vconcat"][0]) >= {"layer", "height"}
 
 
 def test_what_pytorch_cannot_train_is_said_in_its_words():
