@@ -44,19 +44,18 @@ async def prepare(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-@st.cache_resource(show_spinner="Getting ready …")
-def shared_server() -> Server:
+def make_server() -> Server:
     component: Any = st.components.v2.component
     return Server({name: component(name, **files) for name, files in COMPONENTS.items()})
 
 
 def main() -> None:
-    st.set_page_config("Stability: what an initialization does", page_icon="⚖️", layout="wide")
     # After a touch Streamlit runs this script in a new thread while the former one still ends: a
     # widget that walks through the session state may meet "dictionary changed size during
     # iteration". It is rare; without `runner.fastReruns` a touch would wait for a training step.
     session = st.session_state.setdefault("session", Session())
     session.follow_link(st.query_params.to_dict(), st.context.url or "", st.context.locale)
+    st.set_page_config(_("Stability: what an initialization does"), "⚖️", layout="wide")
     presenting = session.page.view.is_presenter_view
     st.html(page_css(presenting))  # before all that it styles, or that would move
     parts: Containers = {}
@@ -65,7 +64,7 @@ def main() -> None:
             sidebar(session, parts)
     if link := session.link_to_write():
         st.query_params.from_dict(link)
-    server = shared_server()
+    server = st.cache_resource(make_server, show_spinner=_("Getting ready …"))()
     with st.container(**CENTRED, horizontal_alignment="distribute", key=page_layout.TOP):
         st.html(cards.heading_html(session.greeting), width="content")
         if not presenting:

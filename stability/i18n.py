@@ -93,11 +93,14 @@ class Translation(str):
     `dataclasses.replace` reads the fields of one row, and writes them to another.
     """
 
-    message: str
+    message: str | LazySentence
 
 
 class Translated:
-    """A field of a row, such as its label, which is read in the language of the reader."""
+    """A field of a row, such as its label, which is read in the language of the reader.
+
+    It is given a message, or a sentence with fields, as `lazy_gettext` returns it.
+    """
 
     def __init__(self, default: str | None = None):
         self.default = default
@@ -110,9 +113,10 @@ class Translated:
             if self.default is None:
                 raise AttributeError(self.name)
             return self.default
-        message: str = row.__dict__[self.name]
-        if (text := _(message)) == message:
-            return message
+        message: str | LazySentence = row.__dict__[self.name]
+        text = _(message) if isinstance(message, str) else str(message)
+        if text == message:
+            return text
         translation = Translation(text)
         translation.message = message
         return translation
@@ -122,13 +126,10 @@ class Translated:
 
 
 class LazyText(Translated):
-    """A field that is given a text, or a LazySentence, and read as a text."""
-
-    def __get__(self, row: Any, owner: type | None = None) -> str:
-        return str(row.__dict__[self.name]) if row is not None else super().__get__(row, owner)
+    """A translated field to which sentences with fields are given."""
 
     def __set__(self, row: Any, text: str | LazySentence) -> None:
-        row.__dict__[self.name] = text
+        super().__set__(row, text)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
 from stability.catalogues.sine_moments import SineMoments
-from stability.i18n import N_
+from stability.i18n import N_, lazy_gettext
 from stability.text import exact_number
 
 # The ways back of torch itself, where they are not the product of gradient and slope: at exact
@@ -68,17 +68,17 @@ class Activation(Entry):
 
 
 LEAKY_SLOPE = 0.01  # where nobody says another, as in torch
-LEAKY = N_("A ReLU that lets 1% of the negative side through, so that no unit is ever dead.")
+LEAKY = N_("A ReLU that lets {share}% of the negative side through, so that no unit is ever dead.")
 
 
 @lru_cache(maxsize=256)
-def leaky_relu(slope: float, key: str = "leaky_relu", summary: str = "") -> Activation:
+def leaky_relu(slope: float, key: str = "leaky_relu") -> Activation:
     """Return the row of a ReLU with this slope on the negative side, from 0 to 1."""
-    text = exact_number(slope)
+    text, share = exact_number(slope), f"{100 * slope:.3g}"
     return Activation(
         key=key, label="Leaky ReLU" if slope == LEAKY_SLOPE else f"Leaky ReLU {text}",
         source="Maas et al. 2013", formula=rf"\phi(u) = \max(u, {text} u)",
-        summary=summary or LEAKY.replace("1%", f"{100 * slope:.3g}%"),
+        summary=cast(str, lazy_gettext(LEAKY, share=share)),
         phi=lambda u: F.leaky_relu(u, slope),
         dphi=lambda u, h: torch.where(u > 0, torch.ones_like(u), slope), suited_scheme="he_normal",
         saturated_by_design=0.5 if slope < 0.005 else 0.0, negative_slope=slope,
@@ -160,8 +160,7 @@ ACTIVATIONS = catalogue(
         corners=((0.0, 1.0),), pytorch="nn.ReLU()",
     ),
     leaky_relu(LEAKY_SLOPE),
-    leaky_relu(0.2, "leaky_relu_0.2", N_(
-        "A ReLU that lets 20% of the negative side through, so that no unit is ever dead.")),
+    leaky_relu(0.2, "leaky_relu_0.2"),
     Activation(
         key="elu", label="ELU", source="Clevert et al. 2016",
         formula=r"\phi(u) = u \text{ if } u > 0 \text{ else } e^u - 1",

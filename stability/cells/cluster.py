@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stability.cells.versions import engine_version
 from stability.engine.process_settings import configure_process
+from stability.i18n import LazySentence, lazy_gettext
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -32,13 +33,14 @@ Result = TypeVar("Result")
 class ClusterError(Exception):
     """The cluster cannot go on. `unfinished` are the items that it took and has not returned."""
 
-    def __init__(self, sentence: str):
+    def __init__(self, sentence: LazySentence):
         super().__init__(sentence)
+        self.sentence = sentence
         self.unfinished: list[Any] = []
 
 
 class VersionError(Exception):
-    """A worker runs another version than the process that submits to it."""
+    """A worker, whose address it names, runs another version than who submits to it."""
 
 
 def map_on_cluster(
@@ -73,14 +75,21 @@ def connect(scheduler: str) -> "Client":
         from distributed.comm.addressing import get_address_host_port
     except ImportError:
         raise ClusterError(
-            f"A cluster needs the package `distributed`, which is not installed: {INSTALLATION}"
+            lazy_gettext(
+                "A cluster needs the package `distributed`, which is not installed: {command}",
+                command=INSTALLATION,
+            )
         ) from None
     try:
         # A Client would knock for the whole time where nobody listens, and leave a thread behind.
         socket.create_connection(get_address_host_port(scheduler), SECONDS_TO_CONNECT).close()
         client = Client(scheduler, timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except Exception as error:  # anything may listen at that port
-        raise ClusterError(f"No Dask scheduler answers at {scheduler} ({error}).") from error
+        sentence = lazy_gettext(
+            "No Dask scheduler answers at {address} ({error}).",
+            address=scheduler, error=str(error),
+        )  # fmt: skip
+        raise ClusterError(sentence) from error
     for name in ("distributed.client", "distributed.batched"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # a ClusterError says what they would
     return client
@@ -132,13 +141,19 @@ class Submissions(Generic[Item, Result]):
     def _named(self, error: Exception) -> Exception:
         """Return the error of a worker, or what it says of the cluster."""
         if isinstance(error, VersionError):
-            return ClusterError(str(error))
+            sentence = lazy_gettext(
+                "The worker at {address} runs another version of this package or of torch.",
+                address=str(error),
+            )  # fmt: skip
+            return ClusterError(sentence)
         for reason in (error, error.__cause__):  # of a worker, or of the scheduler
             if isinstance(reason, ImportError):
-                return ClusterError(
-                    f"The cluster at {self.address} lacks what this program has ({reason}): "
-                    "its scheduler and its workers need this package, too."
-                )
+                sentence = lazy_gettext(
+                    "The cluster at {address} lacks what this program has ({reason}): its "
+                    "scheduler and its workers need this package, too.",
+                    address=self.address, reason=str(reason),
+                )  # fmt: skip
+                return ClusterError(sentence)
         return error
 
     def _count_threads(self) -> int:
@@ -152,17 +167,23 @@ class Submissions(Generic[Item, Result]):
         if self._threads:
             self._had_threads_at = now
         elif now > self._had_threads_at + SECONDS_WITHOUT_WORKERS:
-            raise ClusterError(f"The scheduler at {self.address} has no workers.")
+            raise ClusterError(
+                lazy_gettext("The scheduler at {address} has no workers.", address=self.address)
+            )
         return self._threads
 
     def _end(self) -> ClusterError:
-        return ClusterError(f"The connection to the scheduler at {self.address} is lost.")
+        return ClusterError(
+            lazy_gettext(
+                "The connection to the scheduler at {address} is lost.", address=self.address
+            )
+        )
 
 
 def run_on_worker(version: str, work: Callable[[Item], Result], item: Item) -> Result:
     """Return `work(item)` where this is the version that is asked for."""
     if version != engine_version():
-        raise VersionError(f"{worker_address()} runs another version of this package or of torch.")
+        raise VersionError(worker_address())
     prepare_worker()
     return work(item)
 
@@ -176,4 +197,4 @@ def prepare_worker() -> None:
 def worker_address() -> str:
     from distributed import get_worker
 
-    return f"The worker at {get_worker().address}"
+    return str(get_worker().address)

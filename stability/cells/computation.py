@@ -11,10 +11,11 @@ from stability.cells.cluster import ClusterError, map_on_cluster
 from stability.cells.groups import Group, groups_of, train_group, train_in_steps
 from stability.cells.outcome import Outcome
 from stability.cells.outcome_cache import CACHE_OF_CELLS, OutcomeCache
+from stability.i18n import LazySentence, lazy_gettext
 from stability.records.experiment import Experiment
 from stability.records.sweep import Sweep
 
-Notify = Callable[[str], object]
+Notify = Callable[[LazySentence], object]
 Outcomes = dict[Experiment, Outcome]
 
 
@@ -22,7 +23,7 @@ def compute(
     sweep: Sweep,
     scheduler: str | None = None,
     cache: OutcomeCache | None = CACHE_OF_CELLS,
-    notify: Notify = warnings.warn,
+    notify: Callable[[str], object] = warnings.warn,
 ) -> Iterator[Cell]:
     """Yield the cells of a map: those that `cache` knows, then the others, coarse to fine.
 
@@ -42,7 +43,8 @@ def compute(
     them, and before that at the 100 x 100 of a Sweep: compute a larger map as many that share the
     edges of their ranges, with a cache that is large enough, `OutcomeCache(path, most_bytes)`.
     """
-    with closing(cells_in_steps(sweep, scheduler, cache, notify)) as steps:
+    in_words: Notify = lambda notice: notify(str(notice))  # noqa: E731
+    with closing(cells_in_steps(sweep, scheduler, cache, notify=in_words)) as steps:
         yield from filter(None, steps)
 
 
@@ -50,9 +52,12 @@ def cells_in_steps(
     sweep: Sweep,
     scheduler: str | None = None,
     cache: OutcomeCache | None = CACHE_OF_CELLS,
-    notify: Notify = warnings.warn,
+    *,
+    notify: Notify,
 ) -> Generator[Cell | None, None, None]:
     """Yield what `compute` does, and None after each step of training, so that one can stop.
+
+    Notices are read in the reader's language.
 
     On a cluster None comes twice a second.
     """
@@ -78,13 +83,13 @@ def outcomes_in_steps(
     groups: Sequence[Group], scheduler: str | None, cache: OutcomeCache | None, notify: Notify
 ) -> Iterator[Outcomes]:
     """Yield the outcomes of groups, which `cache` keeps, and {} after each step of training."""
-    notices = {""}
+    notices: set[LazySentence] = set()
     for completed in trained_in_steps(groups, scheduler, notify):
         group, found = completed or (Group(()), [])
         outcomes = dict(zip(group.experiments, found, strict=True))
         if cache and outcomes:
             cache.put(outcomes)
-            if (notice := cache.take_notice()) not in notices:
+            if (notice := cache.take_notice()) and notice not in notices:
                 notices.add(notice)
                 notify(notice)
         yield outcomes
@@ -99,7 +104,11 @@ def trained_in_steps(
         try:
             yield from map_on_cluster(train_group, left, scheduler)
         except ClusterError as error:
-            notify(f"{error} The cells that are missing are computed here.")
+            notify(
+                lazy_gettext(
+                    "{reason} The cells that are missing are computed here.", reason=error.sentence
+                )
+            )
             left = chain(error.unfinished, left)
     for group in left:
         found = yield from train_in_steps(group)

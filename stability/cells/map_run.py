@@ -10,6 +10,7 @@ from stability.cells.computation import cells_in_steps
 from stability.cells.map_cost import sampled_values
 from stability.engine.cost import state_bytes
 from stability.engine.runs import Stream
+from stability.i18n import LazySentence
 from stability.records.experiment import Experiment
 from stability.records.sweep import Sweep
 
@@ -28,7 +29,7 @@ class MapRun(Stream[Sweep, Cell]):
 
     def __init__(self, sweep: Sweep):
         super().__init__(sweep, sweep.length, self._cells)
-        self.notices: list[str] = []  # sentences for those who look at this map
+        self.notices: list[LazySentence] = []  # sentences for those who look at this map
         pairs = [*product(*map(sampled_values, (sweep.x_values, sweep.y_values)))]
         layers = [layers_of(sweep.experiment_at(*pair)) for pair in pairs]
         self._all_layers = sum(layers) / len(layers) * (sweep.length + 1)

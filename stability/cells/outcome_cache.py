@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from stability.cells.outcome import Outcome
 from stability.cells.versions import engine_version
+from stability.i18n import LazySentence, lazy_gettext
 from stability.records.experiment import Experiment
 
 ENVIRONMENT_VARIABLE = "STABILITY_CACHE"  # a path, or "off"
@@ -40,7 +41,7 @@ class OutcomeCache:
         self.most_bytes = most_bytes
         self._lock = threading.Lock()  # around the one open file, whose threads take turns
         self._file: sqlite3.Connection | None = None
-        self._notice = ""
+        self._notice: LazySentence | None = None
         self._failed_at = -SECONDS_WITHOUT
 
     @property
@@ -70,9 +71,9 @@ class OutcomeCache:
         ]
         self._attempt(lambda file: write(file, rows, self.most_bytes), None)
 
-    def take_notice(self) -> str:
-        """Return a sentence about what went wrong since this was last called, "" if nothing."""
-        notice, self._notice = self._notice, ""
+    def take_notice(self) -> LazySentence | None:
+        """Return a sentence about what went wrong since this was last called, None if nothing."""
+        notice, self._notice = self._notice, None
         return notice
 
     def close(self) -> None:
@@ -99,10 +100,10 @@ class OutcomeCache:
         except (sqlite3.Error, OSError) as error:
             self.close()
             self._failed_at = time.monotonic()
-            self._notice = (
-                f"The cache of cells in {path} cannot be used now ({error}): the map is "
-                "computed all the same, but not kept."
-            )
+            self._notice = lazy_gettext(
+                "The cache of cells in {path} cannot be used now ({error}): the map is computed "
+                "all the same, but not kept.", path=str(path), error=str(error),
+            )  # fmt: skip
             return otherwise
 
     def _transact(self, path: Path, work: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -179,16 +180,16 @@ def primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
 
 
-def set_aside(path: Path) -> str:
+def set_aside(path: Path) -> LazySentence:
     """Rename a corrupt file, remove its log, and return a sentence that says so."""
     aside = path.with_name(f"{path.name}.corrupt")
     path.replace(aside)
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return (
-        f"The cache of cells in {path} was corrupt: it was renamed to {aside.name}, "
-        "and a new one was begun."
-    )
+    return lazy_gettext(
+        "The cache of cells in {path} was corrupt: it was renamed to {name}, and a new one was "
+        "begun.", path=str(path), name=aside.name,
+    )  # fmt: skip
 
 
 CACHE_OF_CELLS = OutcomeCache()  # of this process: all maps share it

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stability.catalogues.schemes import family_and_value, parse_scheme
+from stability.i18n import N_, _, ngettext
 from stability.probes import jacobian, symmetries
 from stability.probes.product_singular_values import (
     affordable_factors,
@@ -61,8 +62,7 @@ class IndexKind:
         named = {"start": 0, "first": 1, "largest": 1, "middle": last // 2 + 1}
         number = named.get(index, last) if isinstance(index, str) else index
         if number > last:
-            sentence = self.too_large.format(label=label, number=number, last=last)
-            raise ValueError(f"this claim speaks of {sentence}")
+            raise ValueError(_(self.too_large).format(label=label, number=number, last=last))
         return number
 
 
@@ -78,7 +78,8 @@ class SchemeIndex(IndexKind):
     def resolve(self, record: Experiment, index: str | int, label: str) -> int:
         schemes = [family_and_value(scheme) for scheme in record.schemes]
         if family_and_value(str(index)) not in schemes:
-            raise ValueError(f"this claim speaks of {index}, which is not among the schemes")
+            sentence = _("this claim speaks of {scheme}, which is not among the schemes")
+            raise ValueError(sentence.format(scheme=index))
         return schemes.index(family_and_value(str(index)))
 
 
@@ -89,51 +90,75 @@ class SampledFactorIndex(IndexKind):
         factor = super().resolve(record, index, label)
         if not record.sigma or factor not in sampled_factors(affordable_factors(record)):
             refuse_because(why_shortened(record))
-            subject = f"this claim speaks of the {label} at factor {factor}"
-            raise ValueError(f"{subject}, where it is not taken")
+            sentence = _(
+                "this claim speaks of the {label} at factor {factor}, where it is not taken"
+            )
+            raise ValueError(sentence.format(label=label, factor=factor))
         return factor
 
 
 def why_no_hidden_layer(e: Experiment) -> str:
-    sentence = "This claim speaks of the {label}, which only hidden layers have, and there are none"
-    return "" if e.depth > 1 else sentence
+    return "" if e.depth > 1 else _(
+        "This claim speaks of the {label}, which only hidden layers have, and there are none"
+    )  # fmt: skip
 
 
 def rank_phrase(e: Experiment, rank: int) -> str:
     count = jacobian.direction_count(e)
-    return {1: ", the largest", count: ", the smallest"}.get(rank, f", number {rank} of {count}")
+    if rank == count:
+        return _(", the smallest")
+    return _(", the largest") if rank == 1 else _(", number {rank} of {count}").format(
+        rank=rank, count=count)  # fmt: skip
 
 
 def factor_phrase(p: Product, factor: int) -> str:
     if not factor:
-        return " at the start"
-    return f" after {factor} further factor{'s' if factor > 1 else ''}"
+        return _(" at the start")
+    words = ngettext(" after {count} further factor", " after {count} further factors", factor)
+    return words.format(count=factor)
+
+
+def scheme_phrase(e: Experiment, place: int) -> str:
+    return _(" of {scheme}").format(scheme=e.scheme_rows[place].title)
+
+
+def layer_phrase(e: Experiment, layer: int) -> str:
+    return _(", layer {layer}").format(layer=layer)
+
+
+def step_phrase(e: Experiment, step: int) -> str:
+    return _(", step {step}").format(step=step) if step else _(", before training")
+
+
+def symmetry_phrase(e: Experiment, name: str) -> str:
+    return _(", {symmetry}").format(symmetry=symmetries.SYMMETRIES[name].label.lower())
 
 
 def refuse_because(sentence: str) -> None:
     """Raise a ValueError with this sentence, if there is one."""
     if sentence:
-        raise ValueError(sentence[:1].lower() + sentence[1:].removesuffix("."))
+        raise ValueError(sentence[:1].lower() + sentence[1:].rstrip(".。"))
 
 
 # fmt: off
-SCHEME = SchemeIndex("a scheme", (), lambda e, place: f" of {e.scheme_rows[place].title}")
-LAYER = IndexKind("a layer", ("first", "middle", "last"), lambda e, layer: f", layer {layer}",
+SCHEME = SchemeIndex("a scheme", (), scheme_phrase)
+LAYER = IndexKind("a layer", ("first", "middle", "last"), layer_phrase,
     lowest=1, last=lambda e: e.depth,
-    too_large="the {label} at layer {number}, and the last that has it is {last}")
+    too_large=N_(
+        "this claim speaks of the {label} at layer {number}, and the last that has it is {last}"))
 HIDDEN_LAYER = replace(LAYER, last=lambda e: e.depth - 1, why_none=why_no_hidden_layer)
-STEP = IndexKind("a step", ("start", "end"),
-    lambda e, step: f", step {step}" if step else ", before training",
+STEP = IndexKind("a step", ("start", "end"), step_phrase,
     lowest=0, last=lambda e: e.steps,
-    too_large="step {number}, and the last is {last}", default="start")
+    too_large=N_("this claim speaks of step {number}, and the last is {last}"), default="start")
 RANK = IndexKind("a singular value", ("largest", "middle", "smallest"), rank_phrase,
     lowest=1, last=jacobian.direction_count,
-    too_large="singular value {number}, and there are {last}",
+    too_large=N_("this claim speaks of singular value {number}, and there are {last}"),
     why_none=jacobian.why_no_singular_values)
 SYMMETRY = IndexKind("a symmetry", tuple(symmetries.SYMMETRIES),
-    lambda e, name: f", {symmetries.SYMMETRIES[name].label.lower()}",
+    symmetry_phrase,
     why_none=symmetries.why_no_symmetries)
 FACTOR = IndexKind("a number of factors", ("start", "end"), factor_phrase,
-    lowest=0, last=lambda p: p.count, too_large="factor {number}, and the last is {last}")
+    lowest=0, last=lambda p: p.count,
+    too_large=N_("this claim speaks of factor {number}, and the last is {last}"))
 SAMPLED_FACTOR = SampledFactorIndex(**vars(FACTOR))
 # fmt: on

@@ -8,6 +8,7 @@ import pandas as pd
 
 from stability.course.claim_indices import IndexKind
 from stability.course.claim_prefix import PendingError, StreamPrefix
+from stability.i18n import _
 from stability.records.sweep import Sweep, sweep_axis
 from stability.text import exact_number, number, parse_number, quote
 from stability.theory.trainability import fixed_points_on, survival_scale, why_no_theory
@@ -33,8 +34,9 @@ class AxisIndex(IndexKind):
             return [0, len(values) // 2, len(values) - 1][PLACES.index(index)]
         low, high = values[[0, -1]]
         if not low <= index <= high:
-            ends = f"from {number(low)} to {number(high)}"
-            raise ValueError(f"this claim speaks of {number(index)}, and the map goes {ends}")
+            sentence = _("this claim speaks of {value}, and the map goes from {low} to {high}")
+            ends = {"low": number(low), "high": number(high)}
+            raise ValueError(sentence.format(value=number(index), **ends))
         if sweep_axis(record.settings(), self.letter).is_log:
             values, index = np.log(values), np.log(index)
         return int(np.argmin(abs(values - index)))
@@ -45,7 +47,9 @@ def axis_index(noun: str, letter: str) -> AxisIndex:
 
     def phrase(sweep: Sweep, place: int) -> str:
         value = getattr(sweep, f"{letter}_values")[place]
-        return f" at {getattr(sweep, letter)} {exact_number(value)}"
+        return _(" at {setting} {value}").format(
+            setting=getattr(sweep, letter), value=exact_number(value)
+        )
 
     return AxisIndex(noun, PLACES, phrase, letter=letter)
 
@@ -62,7 +66,7 @@ def values_of_cells(prefix: StreamPrefix, name: str, xs: Any = (), ys: Any = ())
     known = {(cell.x, cell.y): getattr(cell.outcome, name) for cell in cells}
     places = [[(x, y) for x in xs or sweep.x_values] for y in ys or sweep.y_values]
     if not {place for row in places for place in row} <= known.keys():
-        raise PendingError("cells are still to come")
+        raise PendingError(_("cells are still to come"))
     return np.array([[known[place] for place in row] for row in places])
 
 

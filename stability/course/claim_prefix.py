@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stability.engine.runs import Stream
+from stability.i18n import _
 
 
 class PendingError(ValueError):
@@ -29,5 +30,5 @@ class StreamPrefix:
         PendingError where `step` is not measured yet.
         """
         if step >= self.count:
-            raise PendingError(f"step {step} is still to come")
+            raise PendingError(_("step {step} is still to come").format(step=step))
         return next(m for m in reversed(self.stream.measurements[: step + 1]) if serves(m))

@@ -28,6 +28,7 @@ from stability.course.claim_maps import (
 )
 from stability.course.claim_prefix import StreamPrefix
 from stability.engine.registry import Probe
+from stability.i18n import N_
 from stability.probes.costs import bound_probe, gain_probe, singular_value_probe, symmetry_probe
 from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.probes.jacobian import singular_values
@@ -52,7 +53,7 @@ class ClaimQuantity:
     """
 
     name: str
-    label: str
+    label: str  # which is translated where it is read
     indices: tuple[IndexKind, ...]
     value_of: Callable[..., Any]
     record: type[Experiment | Product | Sweep] = Experiment
@@ -125,56 +126,57 @@ def lawful_norm(p: Product, factor: int) -> float:
 
 # fmt: off
 CLAIM_QUANTITIES = {quantity.name: quantity for quantity in (
-    measured("loss", "loss"),
-    measured("accuracy", "accuracy"),
-    measured("test_loss", "held-out loss", sampled=True),
-    measured("test_accuracy", "held-out accuracy", sampled=True),
-    measured("gradient_norm", "gradient norm"),
-    measured("scale", "loss scale"),
-    measured("signal", "signal", LAYER),
-    measured("spread", "spread between examples", LAYER, sampled=True),
-    measured("signal_gradient", "signal gradient", LAYER),
-    measured("weight_gradient", "weight gradient", LAYER),
-    measured("weight", "norm of the weights", LAYER),
-    measured("update", "norm of the update", LAYER),
-    measured("lost_updates", "share of lost updates", LAYER, sampled=True),
-    measured("saturated", "saturated share", HIDDEN_LAYER),
-    measured("dead", "share of dead units", HIDDEN_LAYER),
-    measured("distinct", "number of distinct units", HIDDEN_LAYER, sampled=True),
-    computed("predicted_signal", "predicted signal",
+    measured("loss", N_("loss")),
+    measured("accuracy", N_("accuracy")),
+    measured("test_loss", N_("held-out loss"), sampled=True),
+    measured("test_accuracy", N_("held-out accuracy"), sampled=True),
+    measured("gradient_norm", N_("gradient norm")),
+    measured("scale", N_("loss scale")),
+    measured("signal", N_("signal"), LAYER),
+    measured("spread", N_("spread between examples"), LAYER, sampled=True),
+    measured("signal_gradient", N_("signal gradient"), LAYER),
+    measured("weight_gradient", N_("weight gradient"), LAYER),
+    measured("weight", N_("norm of the weights"), LAYER),
+    measured("update", N_("norm of the update"), LAYER),
+    measured("lost_updates", N_("share of lost updates"), LAYER, sampled=True),
+    measured("saturated", N_("saturated share"), HIDDEN_LAYER),
+    measured("dead", N_("share of dead units"), HIDDEN_LAYER),
+    measured("distinct", N_("number of distinct units"), HIDDEN_LAYER, sampled=True),
+    computed("predicted_signal", N_("predicted signal"),
         lambda e, scheme, layer: predict(e).signal[scheme, layer - 1], SCHEME, LAYER),
-    computed("predicted_signal_gradient", "predicted signal gradient",
+    computed("predicted_signal_gradient", N_("predicted signal gradient"),
         lambda e, scheme, layer: predict(e).signal_gradient[scheme, layer - 1], SCHEME, LAYER),
-    computed("singular_value", "singular value",
+    computed("singular_value", N_("singular value"),
         lambda e, scheme, rank: singular_values(e)[scheme, :, rank - 1], SCHEME, RANK,
         probe=singular_value_probe),
-    computed("moved", "change of the output", relative_change, SCHEME, SYMMETRY,
+    computed("moved", N_("change of the output"), relative_change, SCHEME, SYMMETRY,
         probe=symmetry_probe),
-    gain("forward", "forward", "forward factor"),
-    gain("backward", "backward", "backward factor"),
-    gain("forward_predicted", "predicted_forward", "predicted forward factor"),
-    gain("backward_predicted", "predicted_backward", "predicted backward factor"),
-    computed("guessing", "loss of guessing", lambda e: e.dataset_row.guessing_loss),
-    computed("width", "width", lambda e: e.width),
-    computed("depth", "depth", lambda e: e.depth),
-    computed("features", "features", lambda e: e.dataset_row.input_dimension(e.features)),
-    computed("batch", "batch", lambda e: e.batch),
-    computed("learning_rate", "learning rate", lambda e: e.learning_rate),
-    ClaimQuantity("log10_norm", "log10 of the norm", (FACTOR,), StreamPrefix.newest, Product),
-    computed("law", "log10 by the law", lawful_norm, FACTOR, record=Product),
-    bound("largest", "log10 of the largest singular value"),
-    bound("smallest", "log10 of the smallest singular value"),
-    bound("upper", "log10 of the upper bound"),
-    bound("lower", "log10 of the lower bound"),
-    ClaimQuantity("learns_up_to", "largest value upward that learns", (COLUMN,), learns_up_to,
+    gain("forward", "forward", N_("forward factor")),
+    gain("backward", "backward", N_("backward factor")),
+    gain("forward_predicted", "predicted_forward", N_("predicted forward factor")),
+    gain("backward_predicted", "predicted_backward", N_("predicted backward factor")),
+    computed("guessing", N_("loss of guessing"), lambda e: e.dataset_row.guessing_loss),
+    computed("width", N_("width"), lambda e: e.width),
+    computed("depth", N_("depth"), lambda e: e.depth),
+    computed("features", N_("features"), lambda e: e.dataset_row.input_dimension(e.features)),
+    computed("batch", N_("batch"), lambda e: e.batch),
+    computed("learning_rate", N_("learning rate"), lambda e: e.learning_rate),
+    ClaimQuantity("log10_norm", N_("log10 of the norm"), (FACTOR,), StreamPrefix.newest, Product),
+    computed("law", N_("log10 by the law"), lawful_norm, FACTOR, record=Product),
+    bound("largest", N_("log10 of the largest singular value")),
+    bound("smallest", N_("log10 of the smallest singular value")),
+    bound("upper", N_("log10 of the upper bound")),
+    bound("lower", N_("log10 of the lower bound")),
+    ClaimQuantity("learns_up_to", N_("largest value upward that learns"), (COLUMN,), learns_up_to,
         Sweep),
-    ClaimQuantity("best_across", "best value across", (ROW,), best_across, Sweep),
-    ClaimQuantity("learning_cells", "number of cells that learn", (), learning_cells, Sweep),
-    ClaimQuantity("mean_turns", "turns of a row between learning and not", (), mean_turns, Sweep),
-    ClaimQuantity("scale_correlation", "rank correlation with the depth scale", (),
+    ClaimQuantity("best_across", N_("best value across"), (ROW,), best_across, Sweep),
+    ClaimQuantity("learning_cells", N_("number of cells that learn"), (), learning_cells, Sweep),
+    ClaimQuantity("mean_turns", N_("turns of a row between learning and not"), (), mean_turns,
+        Sweep),
+    ClaimQuantity("scale_correlation", N_("rank correlation with the depth scale"), (),
         scale_correlation, Sweep),
-    computed("n", "size", lambda p: p.n, record=Product),
-    computed("sigma", "sigma", lambda p: p.sigma, record=Product),
-    computed("count", "further factors", lambda p: p.count, record=Product),
+    computed("n", N_("size"), lambda p: p.n, record=Product),
+    computed("sigma", N_("sigma"), lambda p: p.sigma, record=Product),
+    computed("count", N_("further factors"), lambda p: p.count, record=Product),
 )}
 # fmt: on

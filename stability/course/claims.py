@@ -20,6 +20,7 @@ from stability.course.claim_sentences import ClaimSentence, Field, parse_sentenc
 from stability.engine.registry import Probe
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Stream
+from stability.i18n import _
 from stability.text import capitalize_first, did_you_mean, number, quote, typographic_minus
 
 NOT_YET = "…"  # in place of a number that is still to come
@@ -43,7 +44,9 @@ class ClaimReading:
     @property
     def text(self) -> str:
         """The reading in one paragraph."""
-        return "; ".join(line for line, _ in self.lines) + (f". {self.why}" if self.why else ".")
+        return "; ".join(line for line, _true in self.lines) + (
+            f". {self.why}" if self.why else "."
+        )
 
 
 @dataclass(frozen=True)
@@ -94,16 +97,25 @@ class ComparisonReader:
         """Return a quantity with its value, and its step where that is not the one asked for."""
         meaning, numbers = self.terms[quantity]
         indices = zip(meaning.indices, numbers, strict=True)
-        phrase = meaning.label + "".join(kind.phrase(self.prefix.record, n) for kind, n in indices)
+        phrase = _(meaning.label) + "".join(
+            kind.phrase(self.prefix.record, n) for kind, n in indices
+        )
         if meaning.measurement and (asked := numbers[-1]) < self.prefix.count:
             step = meaning.measurement(self.prefix, asked).step
             if step < asked:
-                phrase += f" (taken {f'at step {step}' if step else 'before training'})"
-        return f"{phrase}: {in_digits(lambda: self.value_of(quantity))}"
+                taken = _(" (taken at step {step})") if step else _(" (taken before training)")
+                phrase += taken.format(step=step)
+        value = in_digits(lambda: self.value_of(quantity))
+        return _("{quantity}: {value}").format(quantity=phrase, value=value)
 
     def total_of(self, side: Side) -> str:
         """Return the value of a side in three digits."""
         return in_digits(lambda: side.value(self.value_of))
+
+
+def as_sentence(error: ValueError) -> str:
+    """Return an error as a sentence of its own."""
+    return _("{clause}.").format(clause=capitalize_first(str(error)))
 
 
 def in_digits(value: Callable[[], Any]) -> str:
@@ -153,16 +165,17 @@ class Claim:
         try:
             self.check_settings(stream.record)
         except ValueError as error:
-            return ClaimReading(((self.text, None),), None, f"{capitalize_first(str(error))}.")
+            return ClaimReading(((self.text, None),), None, as_sentence(error))
         readers = list(self.readers(stream, count))
         lines = tuple(reader.line() for reader in readers)
         sentences = tuple(reader.sentence_in_words() for reader in readers if reader.sentence)
         try:
             true = self.holds(stream, count)
         except PendingError as error:
-            return ClaimReading(lines, None, f"{capitalize_first(str(error))}.", sentences)
+            return ClaimReading(lines, None, as_sentence(error), sentences)
         some = true.any() and not true.all()
-        why = f"It holds in {true.sum()} of {len(true)} replicates." if some else ""
+        why = _("It holds in {count} of {all} replicates.") if some else ""
+        why = why.format(count=true.sum(), all=len(true))
         return ClaimReading(lines, bool(true.all()), why, sentences)
 
     def readers(self, stream: Stream[Any, Any], count: int | None) -> Iterator[ComparisonReader]:
@@ -229,7 +242,7 @@ def resolve(quantity: Quantity) -> tuple[ClaimQuantity, list[str | int]]:
         )
     meaning, written = CLAIM_QUANTITIES[quantity.name], quantity.indices
     if len(written) > len(meaning.indices):
-        _, column = written[len(meaning.indices)]
+        _text, column = written[len(meaning.indices)]
         raise ValueError(f"column {column}: {usage(meaning)}")
     indices: list[str | int] = []
     for kind, (text, column) in zip(meaning.indices, written, strict=False):
@@ -261,9 +274,9 @@ def term_of(quantity: Quantity, record: Any, scheme: str) -> Term:
     """
     meaning, indices = resolve(quantity)
     if not isinstance(record, meaning.record):
-        lacking = f"which {record.noun} does not have"
-        raise ValueError(f"this claim speaks of the {meaning.label}, {lacking}")
+        sentence = _("this claim speaks of the {quantity}, which {settings} does not have")
+        raise ValueError(sentence.format(quantity=_(meaning.label), settings=_(record.noun)))
     return meaning, [
-        kind.resolve(record, scheme if index == EACH else index, meaning.label)
+        kind.resolve(record, scheme if index == EACH else index, _(meaning.label))
         for kind, index in zip(meaning.indices, indices, strict=True)
     ]

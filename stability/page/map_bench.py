@@ -34,7 +34,7 @@ class MapScene:
 
     def frequent_pieces(self, count: int, slow_count: int) -> Mapping[Slot, Piece]:
         answer = answer_sentence(self.sweep, self.cells(count))
-        return {Slot.CARDS: paragraphs([answer, *self.look.stream.notices])}
+        return {Slot.CARDS: paragraphs([answer, *map(str, self.look.stream.notices)])}
 
     def occasional_pieces(self, count: int) -> Mapping[Slot, Piece]:
         notes = map_notes(self.sweep, self.look.stream.finished)

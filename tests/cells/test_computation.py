@@ -64,7 +64,7 @@ def test_a_page_without_the_cluster_that_it_was_told_of_says_so_and_computes_the
     monkeypatch.setenv("STABILITY_SCHEDULER", f"tcp://127.0.0.1:{free_port()}")
     run = MapRun(SWEEP).train()
     assert len(run.measurements) == 35
-    (notice,) = run.notices
+    (notice,) = map(str, run.notices)
     assert notice.startswith("No Dask scheduler answers at tcp://127.0.0.1:")
     assert notice.endswith("The cells that are missing are computed here.")
 
@@ -85,7 +85,8 @@ def failing_once(cache: OutcomeCache):
     failures = [MemoryError("no room")]
 
     def cells(sweep, scheduler, notify):
-        for index, cell in enumerate(filter(None, cells_in_steps(sweep, scheduler, cache, notify))):
+        cells = cells_in_steps(sweep, scheduler, cache, notify=notify)
+        for index, cell in enumerate(filter(None, cells)):
             if index == 20 and failures:
                 notify("a notice")
                 raise failures.pop()

@@ -96,7 +96,7 @@ def test_a_corrupt_file_is_set_aside_with_a_notice_and_begun_anew(cache, damage)
     corrupt = damage.encode() * 100 if damage.startswith("not") else whole[: len(whole) // 2]
     cache.path.write_bytes(corrupt)
     assert cache.get(experiments(200)) == {}
-    assert "was corrupt: it was renamed to cells.sqlite.corrupt" in cache.take_notice()
+    assert "was corrupt: it was renamed to cells.sqlite.corrupt" in str(cache.take_notice())
     assert cache.path.with_name("cells.sqlite.corrupt").read_bytes() == corrupt
     cache.put(outcomes(2))
     assert cache.get(experiments(2)) == outcomes(2)
@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_and_one_notice():
         with nobodys_rights():
             cache.put(outcomes(1))
             assert cache.get(experiments(1)) == {}
-        assert "cannot be used now (unable to open database file)" in cache.take_notice()
+        assert "cannot be used now (unable to open database file)" in str(cache.take_notice())
         assert not cache.take_notice()
 
 
@@ -134,7 +134,7 @@ def test_a_full_disk_costs_what_is_new_and_is_tried_again_later(cache, monkeypat
         cache.put(outcomes(2000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "the map is computed all the same" in cache.take_notice()
+    assert "the map is computed all the same" in str(cache.take_notice())
     monkeypatch.setattr(outcome_cache, "SECONDS_WITHOUT", 0)
     assert cache.get(experiments(2000)) == outcomes(2)
     cache.put(outcomes(2000))

@@ -56,7 +56,6 @@ sentences = ["宽度是{width}。"]
 
 
 @pytest.mark.parametrize("code", OTHERS)
-@pytest.mark.xfail(reason="a new lesson may wait for its twin", strict=False)
 def test_every_lesson_has_a_twin(code):
     assert {path.name for path in (FOLDER / code).glob("*.md")} >= NAMES
 
