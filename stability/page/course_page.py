@@ -38,7 +38,8 @@ LESSON_MARKS = {True: "right", False: "wrong", None: "seen"}
 def course_introduction() -> str:
     """Return what stands above the list, as Markdown: what a lesson is, and which are broken."""
     broken = map(escape_markdown, broken_lesson_sentences().values())
-    return "\n\n".join([_(COURSE_INTRODUCTION).format(book=_(BOOK_LINK)), *broken])
+    introduction = _(COURSE_INTRODUCTION).format(book=_(BOOK_LINK), count=len(all_lessons()))
+    return "\n\n".join([introduction, *broken])
 
 
 def lessons_by_section() -> dict[str, list[Lesson]]:

@@ -8,7 +8,7 @@ PROMISE = N_(
     "weights."
 )
 COURSE_INTRODUCTION = N_(
-    "“[Numerical Stability and Initialization]({book})” in 32 experiments (Dive into Deep "
+    "“[Numerical Stability and Initialization]({book})” in {count} experiments (Dive into Deep "
     "Learning, section 5.4; 4.8 in older editions and in Chinese). Guess first; then the "
     "experiment runs, and you may change it."
 )
