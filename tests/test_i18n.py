@@ -1,10 +1,11 @@
 """The page's languages: which one is spoken, and catalogues in step with the code."""
 
+import ast
 import threading
 from dataclasses import dataclass, replace
 
 import pytest
-from translate import catalogues, differing, untranslated
+from translate import ROOT, catalogues, differing, untranslated
 
 from stability.i18n import (
     ENGLISH,
@@ -44,6 +45,21 @@ def test_translations_have_the_fields_and_marks_of_the_english_sentences(code):
 @pytest.mark.parametrize("code", catalogues())
 def test_every_sentence_is_translated(code):
     assert not untranslated(code)
+
+
+def test_no_sentence_is_marked_within_an_f_string_where_extraction_does_not_see_it():
+    hidden = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in [ROOT / "app.py", *(ROOT / "stability").rglob("*.py")]
+        for string in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(string, ast.JoinedStr)
+        for call in ast.walk(string)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in {"_", "N_", "ngettext", "lazy_gettext"}
+        and isinstance(call.args[0], ast.Constant)
+    ]
+    assert not hidden
 
 
 def test_english_is_the_sentence_of_the_code():

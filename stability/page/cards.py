@@ -81,7 +81,8 @@ def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str
     rest = " · ".join(map(sentence_html, sentences))
     if verdict.forecast:
         note = _(FORECAST_NOTE).format(share=percent(LEARNING_COMES_TRUE))
-        rest = f"<i title='{escape(note, quote=True)}'>{_('forecast')}</i> · {rest}"
+        word = _("forecast")  # not within the f-string: what collects sentences sees none there
+        rest = f"<i title='{escape(note, quote=True)}'>{word}</i> · {rest}"
     return (
         f"<div class='card' style='border-color: {colour}'>"
         f"<h2 title='{meaning}'><span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span> "

@@ -145,7 +145,7 @@ def answer_feedback(lesson: Lesson, choice: str) -> tuple[str, str]:
         said = _("**You said “{option}”.**").format(option=option)
         paragraphs.insert(0, f"{said} {lesson.discussion[option]}")
     if not neighbouring_lessons(lesson.key)[1]:
-        paragraphs.append(f"{_('**The end of the course.**')} {_(COURSE_END)}")
+        paragraphs.append(_("**The end of the course.**") + " " + _(COURSE_END))
     return verdict.format(answer=answer), "\n\n".join(paragraphs)
 
 

@@ -106,7 +106,7 @@ class ExperimentSettings(Record):
     weight_mean: float = setting(0.0, Real, "Network", "Mean of the weights",
         "Added to all first weights, in units of their standard deviation. Weights drawn by rand "
         "instead of randn, all positive, have 1.73: every unit of a layer then gets nearly the "
-        "same, and signals grow by about the width at each layer.",
+        "same, and signals grow at each layer: 20 times with He and a width of 64.",
         low=-100, high=100, usual=(0, 2),
         synonyms="rand randn positive weights uniform 0 1 not zero-mean mean shift")
     first_gain: float = setting(1.0, Real, "Network", "Gain of the first layer",
