@@ -19,6 +19,7 @@ from stability.records.experiment import Experiment
 
 pytestmark = pytest.mark.browser
 SMALL = "depth=6&width=16&features=8&samples=256&batch=16&steps=60"  # done in a blink
+LONGER = SMALL.replace("steps=60", "steps=3000")  # some seconds, of any machine
 # still training whatever a test does
 LONG = "v=1&schemes=he_normal,xavier_normal&depth=10&width=32&steps=5000"
 
@@ -268,13 +269,12 @@ def test_a_change_after_going_back_is_taken(page, server):
 
 
 def test_going_back_while_it_trains_shows_the_earlier_state(page, server):
-    open_page(page, server, f"{SMALL}&seed=25")
-    until_shown(page, experiment(f"{SMALL}&seed=25"))
-    unfold(page, "Training, more")
-    page.get_by_role("slider", name="Steps").press("End")  # far from its end when Back is pressed
-    page.wait_for_url(f"**steps={Experiment.knobs()['steps'].high}**")
+    open_page(page, server, f"{LONGER}&seed=25")
+    page.wait_for_function("newest() > 60")
+    choose(page, "Activation", "Tanh")
+    page.wait_for_url("**activation=tanh**")  # far from its end when Back is pressed
     page.go_back()
-    until_shown(page, experiment(f"{SMALL}&seed=25"))
+    until_shown(page, experiment(f"{LONGER}&seed=25"))
 
 
 def test_the_copied_link_opens_the_same_state_elsewhere(page, server, browser):
@@ -392,12 +392,10 @@ def test_a_broken_link_opens_with_one_notice_in_plain_text(page, server):
 
 
 def test_a_notice_that_goes_leaves_nothing_behind(page, server):
-    open_page(page, server, f"{SMALL}&seed=29&wings=2")
-    until_shown(page, experiment(f"{SMALL}&seed=29"))
-    unfold(page, "Training, more")
-    page.get_by_role("slider", name="Steps").press(
-        "End"
-    )  # still training when the counting is done
+    open_page(page, server, f"{LONGER}&seed=29&wings=2")
+    page.wait_for_function("newest() > 60")
+    choose(page, "Activation", "Tanh")
+    page.wait_for_url("**activation=tanh**")  # still training when the counting is done
     page.wait_for_function("newest() > 60")
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     assert page.get_by_test_id("stVegaLiteChart").count() == 2
