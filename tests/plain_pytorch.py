@@ -92,7 +92,8 @@ class PlainNetwork(nn.Module):
         sizes = [(layer.fan_in, layer.fan_out) for layer in e.layers]
         self.linears = nn.ModuleList(nn.Linear(*size, dtype=self.dtype) for size in sizes)
         self.scales = nn.ParameterList(branch_scale(e) for _ in branches(e))
-        self.norms = nn.ModuleList(NORM[e.normalization](e.width).to(self.dtype) for _ in sizes[1:])
+        widths = [fan_out for _, fan_out in sizes[:-1]]
+        self.norms = nn.ModuleList(NORM[e.normalization](n).to(self.dtype) for n in widths)
         self.load(stack.parameters)
 
     @torch.no_grad()

@@ -48,6 +48,7 @@ ROWS = {  # of settings that cycle, each with another period
     "branch_layers": [2, 1, 1, 2],
     "norm_position": [*NORM_POSITIONS],
     "slope": [0.3],
+    "taper": [1.0, 3.0],
     "branch_scale": [*BRANCH_SCALES, "one"],
     "classes": [10, 3],
     "imbalance": [1.0, 1.0, 1.0, 8.0],

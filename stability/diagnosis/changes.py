@@ -86,6 +86,7 @@ CHANGES = (
         for key in ("relu", "leaky_relu", "tanh", "gelu")
     ),
     Change("width", lambda e: {"width": max(PLAIN_WIDTH, 2 * e.width)}, reluctance=0.05),
+    setting_change("no taper", taper=1.0),
     Change("half the depth", lambda e: {"depth": max(2, e.depth // 2)}, reluctance=0.1),
     Change("shallow", lambda e: {"depth": 3}, reluctance=0.1),
     Change("larger epsilon", safe_epsilon),
@@ -147,8 +148,8 @@ def change_legally(e: Experiment, changes: Mapping[str, Any]) -> Experiment | No
 
 
 HIDDEN_ONLY = {
-    "activation": 2, "width": 2, "normalization": 2, "dropout": 2, "residual": 3, "branch_scale": 3,
-    "norm_position": 2,
+    "activation": 2, "width": 2, "taper": 3, "normalization": 2, "dropout": 2, "residual": 3,
+    "branch_scale": 3, "norm_position": 2,
 }  # fmt: skip
 
 

@@ -57,8 +57,15 @@ def activation_line(e: Experiment, after: Experiment) -> str:
 
 def network_lines(e: Experiment, after: Experiment) -> str:
     first, last = after.layers[0], after.layers[-1]
+    hidden, falling = f"{after.depth - 1} * [{after.width}]", ""
+    if after.is_tapered:
+        ratio = f"{after.taper:g} ** (-i / {after.depth - 2})"
+        even = f"max(2, 2 * round({after.width} / 2 * {ratio}))"
+        falling = f"falling = [{even} for i in range(1, {after.depth - 1})]\n"
+        hidden = f"[{after.width}] + falling"
     return (
-        f"sizes = [{first.fan_in}] + {after.depth - 1} * [{after.width}] + [{last.fan_out}]\n"
+        f"{falling}"
+        f"sizes = [{first.fan_in}] + {hidden} + [{last.fan_out}]\n"
         "layers = nn.ModuleList(nn.Linear(*pair) for pair in zip(sizes, sizes[1:]))"
     )
 
@@ -93,7 +100,10 @@ def hidden_units(e: Experiment, z: str = "z") -> str:
 def normalization_line(e: Experiment, after: Experiment) -> str:
     """Return the module of the normalization, with a comment that says where it stands."""
     before, module = (
-        each.normalization_row.pytorch.format(width=each.width) for each in (e, after)
+        each.normalization_row.pytorch.format(
+            width="layer.out_features" if each.is_tapered else each.width
+        )
+        for each in (e, after)
     )
     position = after.norm_position_row
     where = "behind each activation" if position.follows_activation else "before each activation"
@@ -201,6 +211,7 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "w0": activation_line,
     "depth": network_lines,
     "width": network_lines,
+    "taper": network_lines,
     "residual": residual_line,
     "branch_layers": residual_line,
     "branch_scale": residual_line,

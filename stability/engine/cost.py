@@ -71,7 +71,7 @@ def training_bytes(e: Experiment) -> int:
     points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
     numbers += 4 * cores * max(block, max(HELD_OUT_EXAMPLES, points) * widest)
     if e.dropout:
-        numbers += e.replicates * (e.depth - 1) * e.batch * e.width  # masks
+        numbers += e.replicates * sum(e.hidden_widths) * e.batch  # masks
     weights = weight_count(e) * (5 if e.number_format.is_rounded else 4)
     return e.number_format.compute_dtype.itemsize * (numbers + weights) + state_bytes(e)
 

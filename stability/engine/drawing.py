@@ -31,8 +31,8 @@ def dropout_masks(e: Experiment, step: int, batch: int) -> list[Tensor]:
     A mask follows from (seed, replicate, step, layer) and is the same for all schemes.
     """
     masks, row = [], e.number_format
-    for index in range(1, e.depth):
-        drawn = torch.empty(e.replicates, batch, e.width, dtype=torch.float32)
+    for index, width in enumerate(e.hidden_widths, start=1):
+        drawn = torch.empty(e.replicates, batch, width, dtype=torch.float32)
         for replicate, uniform in enumerate(drawn):
             torch.rand(
                 uniform.shape,

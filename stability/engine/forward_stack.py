@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stability.catalogues.number_formats import at_least_float32
 from stability.engine.drawing import dropout_masks
-from stability.engine.parameters import Parameters
+from stability.engine.parameters import Parameters, vector_of_layer
 from stability.engine.passes import NOBODY, ForwardPass, Watch
 
 ADJUST_ROUNDS = 10  # of rescaling one layer
@@ -116,10 +116,12 @@ class ForwardStack(Parameters):
         return u if u is z else self.round_to_format(u), saved
 
     def _shift_by_gain(self, u: Tensor, index: int) -> Tensor:
-        for gain in self.gains:
-            u = self.round_to_format(u * self.to_compute_dtype(gain[index - 1]).unsqueeze(1))
-        for shift in self.shifts:
-            u = self.round_to_format(u + self.to_compute_dtype(shift[index - 1]).unsqueeze(1))
+        if self.gains:
+            gain = self.to_compute_dtype(vector_of_layer(self.gains, index - 1))
+            u = self.round_to_format(u * gain.unsqueeze(1))
+        if self.shifts:
+            shift = self.to_compute_dtype(vector_of_layer(self.shifts, index - 1))
+            u = self.round_to_format(u + shift.unsqueeze(1))
         return u
 
     def _apply(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

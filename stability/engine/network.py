@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stability.engine.forward_stack import ForwardStack
 from stability.engine.losses import Losses, losses_with_gradients
-from stability.engine.parameters import per_network
+from stability.engine.parameters import per_network, vector_of_layer
 from stability.engine.passes import NOBODY, BackwardPass, ForwardPass, Watch
 from stability.engine.scaled_norms import Norms, norms_of_any_size
 
@@ -137,11 +137,13 @@ class Stack(ForwardStack):
         if normalized is start:
             return gradient
         gradient = self.round_to_format(gradient)
-        for shift in gradients.shifts:
-            self._store(torch.sum, gradient, 1, out=shift[place])
-        for gain, of_gain in zip(self.gains, gradients.gains, strict=True):
-            self._store(torch.sum, gradient * normalized, 1, out=of_gain[place])
-            by_gain = self.to_compute_dtype(gain[place]).unsqueeze(1)
+        if gradients.shifts:
+            by_shift = vector_of_layer(gradients.shifts, place)
+            self._store(torch.sum, gradient, 1, out=by_shift)
+        if self.gains:
+            of_gain = vector_of_layer(gradients.gains, place)
+            self._store(torch.sum, gradient * normalized, 1, out=of_gain)
+            by_gain = self.to_compute_dtype(vector_of_layer(self.gains, place)).unsqueeze(1)
             gradient = self.round_to_format(gradient * by_gain)
         if row.backward:
             return row.backward(gradient, normalized, passed.saved[place])

@@ -1,16 +1,18 @@
 """The parameters of many networks of one shape, in one set of tensors.
 
-Layers of one shape share one tensor, `(layers, N, fan_out, fan_in)`: the first, the hidden ones,
-the last.
+Neighbouring layers of one shape share one tensor, `(layers, N, fan_out, fan_in)`: the first, the
+hidden ones, the last. Where widths fall, each layer has a shape and so a tensor of its own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import copy
+from itertools import groupby
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from stability.catalogues.draws import Layer
 from stability.engine.drawing import draw_layer
 from stability.engine.family import Family
 from stability.records.experiment import Experiment
@@ -33,15 +35,15 @@ class Parameters:
         self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
         self.biases: list[Tensor] = []  # (layers, N, fan_out)
         self.group_is_hidden: list[bool] = []
-        # The first and the last layer stand alone; a single layer is the first.
-        for group in filter(None, (layers[:1], layers[1:-1], layers[1:][-1:])):
+        for group in groups_of_layers(layers):
             self.group_is_hidden.append(not group[0].is_end)
             weights, biases = zip(*(draw_layer(self.family, layer) for layer in group), strict=True)
             self.weights.append(self._leaf(torch.stack(weights)))
             self.biases.append(self._leaf(torch.stack(biases)))
-        ones = torch.ones(experiment.depth - 1, len(self.networks), experiment.width)
-        self.gains = [self._leaf(ones)] if norm.has_gain else []
-        self.shifts = [self._leaf(torch.zeros_like(ones))] if norm.has_shift else []
+        widths = [(len([*equal]), width) for width, equal in groupby(experiment.hidden_widths)]
+        ones = [torch.ones(count, len(self.networks), width) for count, width in widths]
+        self.gains = [self._leaf(one) for one in ones if norm.has_gain]  # (layers, N, width)
+        self.shifts = [self._leaf(torch.zeros_like(one)) for one in ones if norm.has_shift]
         zeros = torch.zeros(len(experiment.shortcuts), len(self.networks), 1)
         learned = experiment.branch_scale_row.is_learned and len(zeros)
         self.scales = [self._leaf(zeros)] if learned else []  # (branches, N, 1)
@@ -146,6 +148,26 @@ class Parameters:
                 hook: Callable[[Tensor], Tensor] = lambda g: g.to(dtype).to(g.dtype)  # noqa: E731
                 tensor.register_hook(hook)  # type: ignore[no-untyped-call]
         return tensor
+
+
+def groups_of_layers(layers: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
+    """Yield the layers that share a tensor: hidden ones of one shape, and each end alone."""
+    shape: Callable[[Layer], Hashable] = lambda layer: (  # noqa: E731
+        layer.is_end and layer.index,
+        layer.fan_in,
+        layer.fan_out,
+    )
+    for _, group in groupby(layers, shape):
+        yield [*group]
+
+
+def vector_of_layer(stacks: Sequence[Tensor], index: int) -> Tensor:
+    """Return the vectors `(N, width)` of hidden layer `index`, counted from 0, of such stacks."""
+    for stack in stacks:
+        if index < len(stack):
+            return stack[index]
+        index -= len(stack)
+    raise IndexError("no such hidden layer")
 
 
 def per_network(values: Tensor, stack: Tensor) -> Tensor:

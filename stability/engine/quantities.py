@@ -77,12 +77,17 @@ class LayerWatch(Watch):
         if not self._slopes:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
         nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
-        slopes = torch.stack(self._slopes).flip(0)  # (L-1, N, width)
-        flat = torch.stack(self._flat).flip(0) if self._flat else self.batch - slopes
-        saturated = flat.double().mean(dim=2) / self.batch
-        dead = (slopes == 0).double().mean(dim=2)
+        flats = self._flat or [self.batch - slopes for slopes in self._slopes]
+        saturated = means_by_layer(flats) / self.batch
+        dead = means_by_layer([slopes == 0 for slopes in self._slopes])
         nan_or_0 = torch.where(nan, math.nan, 0.0)
         return found | {"saturated": saturated + nan_or_0, "dead": dead + nan_or_0}
+
+
+def means_by_layer(of_units: Sequence[Tensor]) -> Tensor:
+    """Return the means over the units of `(N, width)`, from the last layer's back: `(L-1, N)`."""
+    stacks = stacks_of_one_shape(of_units)  # (k, N, width)
+    return torch.cat([stack.double().mean(dim=2) for stack in stacks]).flip(0)
 
 
 def count_flat(phi: Activation, slope: Tensor) -> Tensor:

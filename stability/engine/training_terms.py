@@ -6,6 +6,7 @@ on small matrices of float64, seven times as long as one in a large product of f
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.input_grid import INPUT_GRIDS
@@ -113,14 +114,14 @@ def row_is_used(e: Experiment) -> bool:
 def step_operations(e: Experiment) -> Terms:
     """Return how many numbers one step computes, by what is done to them."""
     weights, numbers = weight_count(e), unit_count(e) * e.batch
-    hidden = e.network_count * (e.depth - 1) * e.width * e.batch
+    hidden = e.network_count * sum(e.hidden_widths) * e.batch
     row, orthogonalizes = e.number_format, e.optimizer_row.hidden_step is not None
     rounds = row.dtype != row.compute_dtype
-    hidden_weights = e.network_count * max(0, e.depth - 2) * e.width**2
+    orthogonalized = sum(n * m * min(n, m) for n, m in pairwise(e.hidden_widths))
     found = {
         "product": 6 * weights * e.batch,  # once forward, twice back, two operations a weight
         # Five rounds of Muon's three products.
-        "orthogonalized": 30 * hidden_weights * e.width * orthogonalizes,
+        "orthogonalized": 30 * e.network_count * orthogonalized * orthogonalizes,
         "weight": weights,  # its gradient, norms and update
         "weight out of cache": max(0, weights - CACHED_WEIGHTS),
         "rounded weight": weights * rounds,

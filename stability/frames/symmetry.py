@@ -43,7 +43,7 @@ def symmetry_tables(run: Run, count: int | None = None) -> dict[str, pa.Table]:
         "since": edges[index],
         "until": edges[index + 1],
         "distinct": distinct,
-        "share": distinct / e.width,
+        "share": distinct / np.array(e.hidden_widths)[layer],
     }
     return {"distinct": arrow_table(columns)}
 

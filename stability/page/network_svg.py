@@ -68,7 +68,7 @@ def styles() -> str:
 def network_words(e: Experiment) -> str:
     """Return what the drawing shows: `Blobs, 20 layers of 64, ReLU, layer norm`."""
     layers = ngettext("1 layer", "{depth} layers of {width}", e.depth)
-    layers = layers.format(depth=e.depth, width=e.width)
+    layers = layers.format(depth=e.depth, width=width_words(e))
     parts = [e.dataset_row.label, layers, e.phi.label]
     if e.normalization != "none":
         position = e.norm_position_row.label.lower()
@@ -79,6 +79,13 @@ def network_words(e: Experiment) -> str:
     if e.output_activation != "none":
         parts.append(_("{label} at the end").format(label=e.output_row.label))
     return _("{parts}.").format(parts=_(", ").join(parts))
+
+
+def width_words(e: Experiment) -> str:
+    """Return how wide the hidden layers are: `64`, or `64 to 8` where their widths fall."""
+    if not e.is_tapered:
+        return str(e.width)
+    return _("{first} to {last}").format(first=e.width, last=e.hidden_widths[-1])
 
 
 def residual_words(e: Experiment) -> str:

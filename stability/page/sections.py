@@ -158,7 +158,9 @@ def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 def swapped_units(e: Experiment, view: View) -> tuple[int, int]:
     """Return the two hidden units that are swapped: two others after each press of the button."""
-    return 2 * view.swaps % e.width, (2 * view.swaps + 1) % e.width
+    layer = view.value_shown("layer", e)
+    width = e.hidden_widths[layer - 1] if 1 <= layer < e.depth else e.width
+    return 2 * view.swaps % width, (2 * view.swaps + 1) % width
 
 
 def symmetry_probes(e: Experiment, view: View) -> list[Probe]:

@@ -48,15 +48,16 @@ def example_count(e: Experiment) -> int:
 
 def direction_count(e: Experiment) -> int:
     """Return how many singular values each network has, those of all its examples together."""
-    return example_count(e) * e.width
+    return example_count(e) * min(e.hidden_widths, default=e.width)
 
 
 def singular_values(e: Experiment) -> np.ndarray:
     """Return the singular values of d z_{L-1} / d z_1, from the largest, NaN last.
 
-    `(S, R, examples x width)`, pooled over the examples; `(S, R, 0)` where there are none. Taken at
-    the initial weights, without dropout. NaN where a pass leaves the range of float64, and for
-    values lost to rounding. 0 only where a whole Jacobian is 0, or below 1e-308.
+    `(S, R, examples x directions)`, pooled over the examples; `(S, R, 0)` where there are none. As
+    many directions as the narrowest hidden layer has units. Taken at the initial weights, without
+    dropout. NaN where a pass leaves the range of float64, and for values lost to rounding. 0 only
+    where a whole Jacobian is 0, or below 1e-308.
     """
     by_example = singular_values_by_example(e)
     pooled = by_example.reshape(len(e.schemes), e.replicates, -1)
@@ -82,7 +83,7 @@ def largest_and_median(e: Experiment) -> np.ndarray:
 
 @remembered
 def singular_values_by_example(e: Experiment) -> np.ndarray:
-    """Return the singular values of each example from the largest, `(S, R, examples, width)`."""
+    """Return the singular values of each example from the largest, `(S, R, examples, values)`."""
     if why_no_singular_values(e):
         return np.empty((len(e.schemes), e.replicates, 0, e.width))
     values = np.stack([trustworthy_singular_values(jacobians) for jacobians in hidden_jacobians(e)])
@@ -90,16 +91,17 @@ def singular_values_by_example(e: Experiment) -> np.ndarray:
 
 
 def trustworthy_singular_values(jacobians: Tensor) -> np.ndarray:
-    """Return the singular values `(examples, width)` of `(examples, width, width)`.
+    """Return the singular values `(examples, directions)` of `(examples, outputs, inputs)`.
 
-    NaN below width x 2.2e-16 times the example's largest: such values are lost to rounding.
+    NaN below the larger size x 2.2e-16 times the example's largest: such values are lost to
+    rounding.
     """
     size = jacobians.abs().amax(dim=(1, 2), keepdim=True)
     finite = size.isfinite()
     # LAPACK rejects NaN, and squares its input, which might overflow.
     scaled = torch.where(finite & (size > 0), jacobians / size, 0)
     values = torch.linalg.svdvals(scaled)
-    lost = values < values[:, :1] * rounding_share(values.shape[1])
+    lost = values < values[:, :1] * rounding_share(max(jacobians.shape[1:]))
     values = torch.where(lost | ~finite[..., 0], torch.nan, values * size[..., 0])
     # The product above may overflow.
     return torch.where(values.isfinite(), values, torch.nan).numpy()
@@ -115,14 +117,15 @@ def rounding_share(width: int) -> float:
 def hidden_jacobians(e: Experiment) -> Tensor:
     """Return d z_{L-1} / d z_1 of each network and example, float64, outputs by inputs.
 
-    `(N, examples, width, width)`. From the last hidden layer back, with all outputs at once as
-    rows: J_l = J_{l+1} W_{l+1} d h_l / d z_l. In float64 whatever the format.
+    `(N, examples, last width, first width)`. From the last hidden layer back, with all outputs at
+    once as rows: J_l = J_{l+1} W_{l+1} d h_l / d z_l. In float64 whatever the format.
     """
     drawn, data = draw_stack_and_data(e)
     stack = drawn.mapped(lambda tensor: tensor.detach().cpu().double(), precision="float64")
     x = first_batch(e, data)[0][: example_count(e)].cpu().double()
     passed, layers = stack.forward(x, every_layer=True), stack.layers()
-    outputs = torch.eye(e.width, dtype=x.dtype).repeat(len(x), 1).expand(e.network_count, -1, -1)
+    last = torch.eye(e.hidden_widths[-1], dtype=x.dtype)
+    outputs = last.repeat(len(x), 1).expand(e.network_count, -1, -1)
     around: dict[int, Tensor] = {}  # what residual connections carry, by the layer they start at
     for index in range(e.depth - 1, 1, -1):
         if index in e.shortcuts:
@@ -130,9 +133,9 @@ def hidden_jacobians(e: Experiment) -> Tensor:
             outputs = e.branch_factor * outputs
         by_h, by_stream = outputs @ layers[index - 1][0], around.pop(index - 1, None)
         outputs = gradient_by_z(stack, index - 1, passed.z[index - 2], by_h, by_stream)
-    hidden = torch.stack(passed.z[:-1])  # (L - 1, N, examples, width)
-    finite = hidden.isfinite().all(dim=3).all(dim=0)  # a slope of 0 would hide an infinite z
-    jacobians = outputs.view(len(hidden[0]), len(x), e.width, e.width)
+    # A slope of 0 would hide an infinite z.
+    finite = torch.stack([z.isfinite().all(dim=2) for z in passed.z[:-1]]).all(dim=0)
+    jacobians = outputs.view(e.network_count, len(x), len(last), e.width)
     return torch.where(finite[:, :, None, None], jacobians, torch.nan)
 
 
@@ -166,14 +169,14 @@ def linear_edge(factors: int) -> float:
 def predicted_edge(e: Experiment) -> np.ndarray:
     """Return the largest singular value of a wide network, `(S,)`; NaN where no law is known.
 
-    Known for linear units without residual connections or normalization, and Gaussian weights:
-    sqrt(linear_edge(L - 2)) times sqrt(fan_in Var W) of each layer from 2 to L - 1. At width n the
-    largest value is lower by a share of about 0.6 (n sqrt(2 (L - 1) / (L - 2)^3))^(-2/3): the mean
-    of Tracy & Widom's law.
+    Known for linear units without residual connections or normalization, Gaussian weights, and
+    layers of one width: sqrt(linear_edge(L - 2)) times sqrt(fan_in Var W) of each layer from 2 to
+    L - 1. At width n the largest value is lower by a share of about
+    0.6 (n sqrt(2 (L - 1) / (L - 2)^3))^(-2/3): the mean of Tracy & Widom's law.
     """
     edges = np.full(len(e.schemes), np.nan)
     is_linear = e.phi.corners == () and not (e.residual or e.normalization_row.has_gain)
-    if is_linear and not why_no_singular_values(e):
+    if is_linear and not e.is_tapered and not why_no_singular_values(e):
         between = e.layers[1:-1]
         for index, row in enumerate(e.scheme_rows):
             if row.variance and row.distribution == "normal" and not row.weights:  # Gaussian

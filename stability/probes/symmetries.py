@@ -174,7 +174,7 @@ def symmetry_changes(
     if why_no_symmetries(experiment):
         return OutputChanges()
     check_hidden(experiment, layer)
-    width = experiment.width
+    width = experiment.hidden_widths[layer - 1]
     if len({*units}) != 2 or not all(0 <= unit < width for unit in units):
         raise ValueError(f"units must be two different ones from 0 to {width - 1}, not {units}")
     e = replace(experiment, precision="float64")

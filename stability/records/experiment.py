@@ -26,6 +26,7 @@ from stability.catalogues.schemes import parse_scheme
 from stability.i18n import N_, _
 from stability.records.experiment_settings import ExperimentSettings
 from stability.records.record import Disagreements
+from stability.text import exact_number
 
 SCALES = tuple(field.name for field in fields(DataScaling))
 
@@ -49,6 +50,9 @@ class Experiment(ExperimentSettings):
     def disagreements(settings: Mapping[str, Any]) -> Disagreements:
         for scheme in settings["schemes"]:
             yield from scheme_disagreements(scheme, settings)
+        if settings["residual"] and settings["taper"] != 1:
+            sentence = _("taper must be 1 with residual connections, not {taper}")
+            yield sentence.format(taper=exact_number(settings["taper"])), "taper", 1.0
         batch, samples = settings["batch"], settings["samples"]
         if NORMALIZATIONS[settings["normalization"]].min_batch > batch:
             sentence = _("batch must be at least 2 for batch normalization, not {batch}")
@@ -73,6 +77,23 @@ class Experiment(ExperimentSettings):
     def phi(self) -> Activation:
         """The row of the activation, with the value that it has in this experiment."""
         return activation_with(self.settings())
+
+    @cached_property
+    def hidden_widths(self) -> tuple[int, ...]:
+        """The number of units of each hidden layer, from `width` down to a part 1 / taper of it.
+
+        Widths that fall are even but for the first one: `looks_linear` pairs units.
+        """
+        last = max(1, self.depth - 2)
+        falling = [self.width * self.taper ** (-index / last) for index in range(self.depth - 1)]
+        return tuple(
+            self.width if width == self.width else max(2, 2 * round(width / 2)) for width in falling
+        )
+
+    @property
+    def is_tapered(self) -> bool:
+        """True if hidden layers have different widths."""
+        return len({*self.hidden_widths}) > 1
 
     @cached_property
     def shortcuts(self) -> dict[int, int]:
@@ -166,7 +187,6 @@ class Experiment(ExperimentSettings):
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The weight layers, first to last, as schemes take them."""
-        hidden = [self.width] * (self.depth - 1)
         inputs, outputs = self.dataset_row.input_dimension(self.features), self.dataset_row.outputs
         return tuple(
             Layer(
@@ -181,5 +201,7 @@ class Experiment(ExperimentSettings):
                 self.gain_of(index),
                 not self.residual or index in (1, *self.shortcuts, self.depth),
             )
-            for index, (fan_in, fan_out) in enumerate(pairwise([inputs, *hidden, outputs]), start=1)
+            for index, (fan_in, fan_out) in enumerate(
+                pairwise([inputs, *self.hidden_widths, outputs]), start=1
+            )
         )

@@ -68,6 +68,13 @@ class ExperimentSettings(Record):
         "Adds the input of each hidden layer to its output. Signal and gradient have a way around "
         "every layer, so that depth harms them less.",
         synonyms="skip connection shortcut resnet identity")
+    taper: float = setting(1.0, Real, "Network", "Taper",
+        "How many times as wide the first hidden layer is as the last. Between them the widths "
+        "fall by equal ratios, to even numbers: then fan_in and fan_out differ in every layer, so "
+        "no variance keeps both the signal and the gradient. Residual connections need layers of "
+        "one width.", low=1, high=64, usual=(1, 16), log=True,
+        synonyms="funnel pyramid shrinking widths bottleneck fan_in fan_out decreasing sizes",
+        has_effect=lambda e: e.depth > 2 and not e.residual)
     branch_layers: int = setting(1, Integer, "Network", "Layers of a branch",
         "The number of hidden layers that a residual connection passes around. With two, as in "
         "ResNets and in the blocks of transformers, the layer between is added to nothing. One "

@@ -68,7 +68,7 @@ STANDARDIZE = '''class Standardize(torch.autograd.Function):
 NORM = '''class Norm(nn.Module):
     """The normalization with its trained numbers, each result rounded to {dtype}."""
 
-    def __init__(self):
+    def __init__(self{size}):
         super().__init__()
         self.gain = nn.Parameter(torch.ones({width}{stored}))
         self.shift = nn.Parameter(torch.zeros({width}{stored}))
@@ -154,7 +154,9 @@ def norm_class(parts: Parts) -> list[str]:
         parts.definitions.function(way.func, **way.keywords) for way in (row.forward, row.backward)
     )
     standardize = STANDARDIZE.format(label=row.label, forward=forward, backward=backward)
-    text = NORM.format(dtype=parts.dtype, width=e.width, stored=parts.stored, cast=parts.cast)
+    width, size = ("width", ", width") if e.is_tapered else (e.width, "")
+    named = {"dtype": parts.dtype, "width": width, "size": size}
+    text = NORM.format(**named, stored=parts.stored, cast=parts.cast)
     if not row.has_shift:
         lines = [line for line in text.splitlines() if "self.shift" not in line]
         text = "\n".join([*lines[:-1], f"        return u * self.gain{parts.cast}"])
@@ -183,8 +185,10 @@ def hidden_modules(parts: Parts, index: str) -> list[str]:
 def norm_module(parts: Parts) -> str:
     """Return the normalization of a layer, empty where there is none."""
     e = parts.experiment
-    norm = e.normalization_row.pytorch.format(width=e.width)
-    return "Norm()" if norm and parts.is_rounded else norm
+    width = "layer.in_features" if e.is_tapered else e.width
+    norm = e.normalization_row.pytorch.format(width=width)
+    own = f"Norm({width})" if e.is_tapered else "Norm()"
+    return own if norm and parts.is_rounded else norm
 
 
 def norm_follows_blocks(parts: Parts) -> bool:
@@ -198,9 +202,15 @@ def layer_lines(parts: Parts) -> str:
     e = parts.experiment
     first, last = e.layers[0], e.layers[-1]
     hidden = f" + {e.depth - 1} * [{e.width}]" if e.depth > 1 else ""
+    falling = ""
+    if e.is_tapered:
+        ratio = f"{exact_number(e.taper)} ** (-index / {e.depth - 2})"
+        even = f"max(2, 2 * round({e.width} * {ratio} / 2))"
+        falling = f"falling = [{even} for index in range(1, {e.depth - 1})]\n"
+        hidden = f" + [{e.width}] + falling"
     linear = "Linear" if parts.is_rounded else "nn.Linear"
     return (
-        f"sizes = [{first.fan_in}]{hidden} + [{last.fan_out}]\n"
+        f"{falling}sizes = [{first.fan_in}]{hidden} + [{last.fan_out}]\n"
         f"layers = [{linear}(*pair{parts.stored}) for pair in zip(sizes, sizes[1:])]"
     )
 

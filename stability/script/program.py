@@ -73,7 +73,8 @@ def functions_used(functions: dict[str, str], text: str) -> list[str]:
 
 def header(e: Experiment) -> str:
     """Return the docstring of a program: what is trained, and the link of the same settings."""
-    layers = f"{e.depth} layers of {e.width} units, {e.phi.label}" if e.depth > 1 else "one layer"
+    width = f"{e.width} to {e.hidden_widths[-1]}" if e.is_tapered else f"{e.width}"
+    layers = f"{e.depth} layers of {width} units, {e.phi.label}" if e.depth > 1 else "one layer"
     words = (
         f"{e.scheme_rows[0].title}: {layers}, on {e.dataset_row.label}, {e.optimizer_row.label}."
     )

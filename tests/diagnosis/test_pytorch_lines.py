@@ -41,6 +41,7 @@ SICK = (
     Experiment(dataset="teacher", target_scale=100.0, target_offset=-1.0),
     Experiment(residual=True, branch_layers=2, branch_scale="learned", normalization="layer",
                norm_position="after"),
+    Experiment(taper=8.0, normalization="layer", depth=101, width=1024),
 )  # fmt: skip
 
 
@@ -323,6 +324,16 @@ def test_every_change_has_one_to_three_lines_that_compile(e):
 def test_every_change_is_among_those_whose_lines_are_compiled():
     compiled = {key for e in SICK for key, _ in single_changes(e, e.schemes[0])}
     assert compiled == {change.key for change in CHANGES}
+
+
+@pytest.mark.parametrize(("depth", "width", "taper"), [(20, 64, 8.0), (5, 21, 2.5), (3, 9, 64.0)])
+def test_the_lines_of_a_taper_make_layers_of_its_sizes(depth, width, taper):
+    e = Experiment(depth=depth, width=width)
+    found = execute(settings_lines(e, {"taper": taper}))["layers"]
+    layers = replace(e, taper=taper).layers
+    assert [(one.in_features, one.out_features) for one in found] == [
+        (layer.fan_in, layer.fan_out) for layer in layers
+    ]
 
 
 def test_a_joined_remedy_has_the_lines_of_both_without_contradiction():

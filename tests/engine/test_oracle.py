@@ -100,6 +100,7 @@ CROSSED = {  # settings of data and weights, and what they are crossed with, in 
     "epsilon": [1e-8, 0.1],
     "schedule": list(SCHEDULES),
     "slope": [0.01, 0.4],
+    "taper": [1.0, 5.0],
     "branch_layers": [1, 2],
     "norm_position": list(NORM_POSITIONS),
     "branch_scale": list(BRANCH_SCALES),
@@ -160,6 +161,8 @@ def experiment(case: dict[str, list], precision: str) -> Experiment:
     schemes, settings = case["schemes"], {name: values[0] for name, values in case.items()}
     if any(settings.get(name, usual) != usual for name, usual in OF_BRANCHES.items()):
         settings["residual"] = True
+    if settings.get("taper", 1) != 1:  # which asks for layers that no connection passes around
+        settings |= OF_BRANCHES | {"residual": False}
     if settings.get("slope", 0.01) != 0.01:
         settings["activation"] = "leaky_relu"
     rate = OPTIMIZERS[settings["optimizer"]].learning_rate

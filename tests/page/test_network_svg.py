@@ -52,6 +52,10 @@ def test_branches_of_two_layers_have_an_arc_each_and_words():
     assert "residual, branches of 2 layers times 1/√2." in network_words(e)
 
 
+def test_a_network_that_tapers_says_from_where_to_where():
+    assert "20 layers of 64 to 8," in network_words(Experiment(taper=8.0))
+
+
 def test_a_signal_of_zero_is_grey():
     assert "class='dNone'" in layers_svg(Experiment(depth=2), [1.0, 0.0])
 

@@ -152,19 +152,22 @@ def test_values_are_those_of_a_plain_torch_network_whatever_its_size(settings):
         {"branch_layers": 2, "normalization": "layer", "depth": 6},
         {"branch_scale": "root_depth", "normalization": "rms"},
         {"branch_scale": "learned"},
+        {"taper": 3.0, "residual": False},
+        {"taper": 3.0, "residual": False, "normalization": "layer", "depth": 6},
         {"norm_position": "after", "normalization": "layer", "branch_layers": 2},
         {"norm_position": "before", "normalization": "rms", "branch_scale": "root_half"},
     ],
 )
 def test_values_of_any_architecture_are_those_of_the_engine_by_autograd(settings):
     """One example, since the engine's own pass is that of all examples; the oracle holds it."""
-    e = replace(SMALL, residual=True, batch=1, **settings, precision="float64")
+    common = {"residual": True, "batch": 1, "precision": "float64"}
+    e = replace(SMALL, **common | settings)
     stack, data = draw_stack_and_data(e)
     passed = stack.forward(data.x[next(batch_indices(e))], every_layer=True)
     last, first = passed.z[-2], passed.z[0]  # (N, 1, width)
     rows = [torch.autograd.grad(unit, first, retain_graph=True)[0] for unit in last.sum(0)[0]]
     expected = torch.linalg.svdvals(torch.stack(rows, dim=2)[:, 0]).detach()  # (N, width)
-    found = singular_values(e).reshape(expected.shape)
+    found = singular_values(e).reshape(expected.shape)  # as many as the narrower layer has units
     assert np.allclose(np.nan_to_num(found), expected, rtol=1e-9, atol=1e-12)
 
 

@@ -218,6 +218,25 @@ def test_a_batch_larger_than_the_samples_is_refused_in_python_and_cut_in_a_link(
     assert "128" in notes[0]
 
 
+def test_widths_fall_by_equal_ratios_from_the_first_hidden_layer_to_the_last():
+    widths = [layer.fan_out for layer in Experiment(depth=6, width=512, taper=16).layers[:-1]]
+    assert widths == [512, 256, 128, 64, 32]
+    assert all(width == 2 for width in Experiment(depth=9, width=2, taper=64).hidden_widths)
+    odd = Experiment(depth=5, width=21, taper=2.5).hidden_widths
+    assert odd[0] == 21
+    assert all(width % 2 == 0 for width in odd[1:])
+    assert [*odd] == sorted(odd, reverse=True)
+    assert Experiment(depth=2, taper=8.0).layers == Experiment(depth=2).layers
+
+
+def test_residual_connections_ask_for_layers_of_one_width():
+    with pytest.raises(ValueError, match=r"^taper must be 1 with residual connections, not 4"):
+        Experiment(residual=True, taper=4)
+    experiment, notes = Experiment.from_query({"residual": "true", "taper": "4"})
+    assert (experiment.residual, experiment.taper) == (True, 1)
+    assert len(notes) == 1
+
+
 def test_an_experiment_does_not_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Experiment().depth = 3
@@ -232,6 +251,7 @@ def test_the_defaults_of_the_first_version_stand():
         depth=20,
         width=64,
         residual=False,
+        taper=1.0,
         branch_layers=1,
         branch_scale="one",
         normalization="none",
@@ -390,7 +410,8 @@ def test_the_layers_lead_from_the_features_to_the_outputs_through_the_width(expe
     layers = experiment.layers
     sizes = [layers[0].fan_in, *(layer.fan_out for layer in layers)]
     assert sizes[0] == experiment.dataset_row.input_dimension(experiment.features)
-    assert sizes[1:-1] == [experiment.width] * (experiment.depth - 1)
+    if experiment.taper == 1:
+        assert sizes[1:-1] == [experiment.width] * (experiment.depth - 1)
     assert sizes[-1] == experiment.dataset_row.outputs
     assert [layer.index for layer in layers] == list(range(1, experiment.depth + 1))
     assert [layer.fan_in for layer in layers[1:]] == sizes[1:-1]

@@ -204,7 +204,7 @@ def test_of_a_very_long_list_only_the_beginning_is_read_and_the_visitor_is_told(
         ("head", "readout_gain"), ("input layer", "first_gain"),
         ("rezero", "branch_scale"), ("post-norm", "norm_position"),
         ("negative_slope", "slope"),
-        ("basic block", "branch_layers"),
+        ("basic block", "branch_layers"), ("funnel", "taper"),
         ("vocabulary", "classes"), ("wrong labels", "label_noise"), ("long tail", "imbalance"),
         ("x^4", "exponent"), ("frequency", "periods"),
         ("normalize targets", "target_scale"), ("unscaled labels", "target_scale"),

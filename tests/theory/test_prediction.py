@@ -252,6 +252,30 @@ def test_layers_that_are_not_square_are_predicted(features, residual):
     )  # a wrong fan would be a factor of 2 or more
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_signals_and_gradients_of_layers_that_taper_are_predicted(activation):
+    """From 400 units to 100: a fan taken for the other would be off by 1.26 in every layer."""
+    schemes = "he_fan_out", "xavier_uniform", "geometric", "lecun_normal", "orthogonal", "pytorch"
+    settings = {"activation": activation, "depth": 8, "taper": 4.0, "seed": 70, "width": 400}
+    found = ratios_of(Experiment(schemes=schemes, **WIDE | settings), 3)
+    agree(found)
+    assert all((allowed_error(ratios, BIAS)[:, :3] < 0.25).all() for ratios in by_step(*found))
+
+
+def test_no_scheme_keeps_both_ways_where_widths_fall():
+    """The mean squares forward and back of linear layers differ by n_in / n_out in each of them."""
+    e = Experiment(
+        schemes=("lecun_normal", "xavier_normal", "geometric"),
+        **SMALL | {"activation": "linear", "taper": 16.0, "depth": 9, "width": 512},
+    )
+    found = predict(e)
+    forward = found.signal[:, -2] / found.signal[:, 0]
+    back = found.signal_gradient[:, 0] / found.signal_gradient[:, -2]
+    assert np.allclose(forward / back, 4, rtol=1e-9)
+    assert np.allclose(forward[[0, 2]], [1, 2], rtol=1e-9)  # all of it to one side, or half
+    assert 1.7 < forward[1] < 2
+
+
 def test_branches_of_he_weights_multiply_the_variance_by_one_plus_the_square_of_their_scale():
     common = SMALL | {"residual": True, "schemes": ("he_normal",), "depth": 30}
     for key, row in BRANCH_SCALES.items():
