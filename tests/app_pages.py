@@ -50,7 +50,10 @@ def sound(at: AppTest) -> AppTest:
     """The same page; its run met no exception, and its address spells its state."""
     assert [error.value for error in at.exception] == []
     assert not at.json, "a bare expression that Streamlit writes on the page"
-    assert links.spell_link(links.read_link(query(at))[0]) == at.session_state.session.link
+    _language, rest, _notes = links.read_language(query(at))
+    link = {**at.session_state.session.link}
+    link.pop("lang", None)  # one page is read in several
+    assert links.spell_link(links.read_link(rest)[0]) == link
     return at
 
 

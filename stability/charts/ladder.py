@@ -11,10 +11,11 @@ from stability.charts.spec_cache import Filling, chart_and_spec
 from stability.charts.vega_names import MARK_PANEL_WIDTH
 from stability.engine.rounding_shares import FORMATS_BY_RANGE
 from stability.frames.ladder import position_on_ladder
-from stability.i18n import _
+from stability.i18n import N_, _
 from stability.records.experiment import Experiment
 
 ROW_HEIGHT = 14  # pixels of one format
+WAYS = N_("forward"), N_("backward")
 LETTER_SIZE = 5.6  # pixels of one letter at font size 10
 STATE_INKS = {  # of words on a block, else black
     "all 0": "'white'", "0 already": "'white'",
@@ -90,23 +91,38 @@ def format_axis(name: str) -> alt.Y:
 def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
     """Draw neighbouring layers whose numbers are in the same state as one block."""
     labels = {
-        state: f"'{sign}: {state}'" if sign else f"'{state}'"
-        for state, (_, sign) in FORMAT_STATES.items()
+        state: json.dumps(f"{sign}: {_(state)}" if sign else _(state))
+        for state, (_colour, sign) in FORMAT_STATES.items()
     }
     label = channels.value_by_case("datum.label", labels)
     columns = alt.ExprRef(f"{channels.PANEL_WIDTH} < 420 ? 2 : 4")
     legend = alt.Legend(**panels.BELOW, columns=columns, symbolType="square", labelExpr=label)
-    colours = [colour for colour, _ in FORMAT_STATES.values()]
+    colours = [colour for colour, _sign in FORMAT_STATES.values()]
     scale = alt.Scale(domain=list(FORMAT_STATES), range=colours)
-    shown = "format:N", "way:N", "state:N", "low:Q", "high:Q", "step:Q"
-    shares = "zero:Q .2~%", "subnormal:Q .2~%", "infinite:Q .2~%"
-    return base.mark_rect(clip=True).encode(
-        x=way_axis("since", is_last),
-        x2=alt.X2("until"),
-        y=format_axis("top"),
-        y2=alt.Y2("bottom"),
-        color=alt.Color("state:N", scale=scale, legend=legend if is_last else None),
-        tooltip=channels.tooltips(*shown, *shares),
+    states = {state: json.dumps(_(state)) for state in FORMAT_STATES}
+    ways = {way: json.dumps(_(way)) for way in WAYS}
+    spoken = {
+        "way_in_words": channels.value_by_case("datum.way", ways),
+        "state_in_words": channels.value_by_case("datum.state", states),
+    }
+    tips = [
+        *channels.tooltips("format:N"),
+        alt.Tooltip("way_in_words:N", title=_("way")),
+        alt.Tooltip("state_in_words:N", title=_("state")),
+        *channels.tooltips("low:Q", "high:Q", "step:Q"),
+        *channels.tooltips("zero:Q .2~%", "subnormal:Q .2~%", "infinite:Q .2~%"),
+    ]
+    return (
+        base.transform_calculate(**spoken)
+        .mark_rect(clip=True)
+        .encode(
+            x=way_axis("since", is_last),
+            x2=alt.X2("until"),
+            y=format_axis("top"),
+            y2=alt.Y2("bottom"),
+            color=alt.Color("state:N", scale=scale, legend=legend if is_last else None),
+            tooltip=tips,
+        )
     )
 
 

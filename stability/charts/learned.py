@@ -61,7 +61,7 @@ def encode_plane(base: alt.Chart, x: str, y: str) -> alt.Chart:
 
 def class_regions() -> alt.Chart:
     """Draw blocks of cells of one class and probability."""
-    ends = (("x", "x1 from"), ("x2", "to"), ("y", "x2 from"), ("y2", "up to"))
+    ends = (("x", _("x1 from")), ("x2", _("to")), ("y", _("x2 from")), ("y2", _("up to")))
     tips = channels.tooltips("scheme:N", "class:N", "probability:Q .0%")
     tips += [alt.Tooltip(f"{name}:Q", format=".1f", title=title) for name, title in ends]
     colours = [*palette.CLASS_COLOURS, palette.GREY]

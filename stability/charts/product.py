@@ -12,7 +12,7 @@ from stability.charts import channels, panels
 from stability.charts.interaction import with_step_shown
 from stability.charts.palette import DARK_SCHEME_COLOURS, GREY, SCHEME_COLOURS
 from stability.charts.spec_cache import Filling, chart_and_spec, variable_parameters
-from stability.frames.product import TYPICAL_FACTORS
+from stability.frames.product import LABEL_SIDES, TYPICAL_FACTORS
 from stability.i18n import N_, _
 from stability.records.product import Product
 from stability.theory.product_law import ENOUGH_FOR_NINE_OF_TEN
@@ -205,10 +205,12 @@ def build_bound(kind: None) -> alt.VConcatChart:
     """
     base = panels.data_set("bounds").encode(x=factor_count_axis(), y=power_axis("value"))
     base = base.encode(detail=alt.Detail("line:N"))
+    spoken = {name: json.dumps(_(name)) for name in LABEL_SIDES}
+    base = base.transform_calculate(spoken=channels.value_by_case("datum.line", spoken))
     largest, smallest = (
         base.mark_line(strokeWidth=2, color=colour, clip=True) for colour in (BLUE, ORANGE)
     )
-    tips = channels.tooltips("line:N", "factor:Q", "value:Q .2f")
+    tips = [alt.Tooltip("spoken:N", title=_("line")), *channels.tooltips("factor:Q", "value:Q .2f")]
     text = base.encode(text=alt.Text("text:N"))
     above = text.mark_text(align="right", baseline="bottom", dx=-4, dy=-2)
     below = text.mark_text(align="right", baseline="top", dx=-4, dy=2)

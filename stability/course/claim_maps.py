@@ -48,7 +48,7 @@ def axis_index(noun: str, letter: str) -> AxisIndex:
     def phrase(sweep: Sweep, place: int) -> str:
         value = getattr(sweep, f"{letter}_values")[place]
         return _(" at {setting} {value}").format(
-            setting=getattr(sweep, letter), value=exact_number(value)
+            setting=_(getattr(sweep, letter)), value=exact_number(value)
         )
 
     return AxisIndex(noun, PLACES, phrase, letter=letter)

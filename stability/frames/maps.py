@@ -230,7 +230,7 @@ def cut_tables(sweep: Sweep, cells: Sequence[Cell], column: int, row: int) -> di
         "letter": [letter for letter, _ in pairs],
         "at": np.array([getattr(cell, letter) for letter, cell in pairs], dtype=float),
         "value": ranges[:, 1], "low": ranges[:, 0], "high": ranges[:, 2],
-        "word": [cell.outcome.verdict for _, cell in pairs],
+        "word": [_(cell.outcome.verdict) for _letter, cell in pairs],
         "diverged": np.array([is_diverged(cell) for _, cell in pairs], dtype=bool),
         "chosen": np.array([(cell.x, cell.y) == chosen for _, cell in pairs], dtype=bool),
         "at_words": [titles[letter](getattr(cell, letter)) for letter, cell in pairs],

@@ -147,21 +147,24 @@ def summary_frame(run: Run) -> pd.DataFrame:
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
     changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
-    _, test_accuracy = stack_masked([last], "test_loss", "test_accuracy")
+    test_accuracy = stack_masked([last], "test_loss", "test_accuracy")[1]
     words = [e.knobs()[name].label_with_value(value) for name, value in changed.items()]
     verdicts = current_verdicts(run, len(run.measurements))
-    breaks = [(scheme, event.step) for (scheme, _), event in run.breaks.items()]
+    breaks = [(scheme, event.step) for (scheme, _replicate), event in run.breaks.items()]
     diverged = [
         min((step for broken, step in breaks if broken == scheme), default=math.nan)
         for scheme in range(len(e.schemes))
     ]
     return pd.DataFrame(
         {
-            "settings": ", ".join(words) or "defaults",
+            "settings": _(", ").join(words) or _("defaults"),
             "scheme": [row.title for row in e.scheme_rows],
-            "verdict": [verdict.word for verdict in verdicts],
+            "verdict": [_(verdict.word) for verdict in verdicts],
             "learned": [
-                f"{verdict.evidence.learned_replicates} of {e.replicates}" for verdict in verdicts
+                _("{count} of {all}").format(
+                    count=verdict.evidence.learned_replicates, all=e.replicates
+                )
+                for verdict in verdicts
             ],
             "start": median_of_finite(first.test_loss) / e.dataset_row.guessing_loss,
             "loss": median_of_finite(last.loss),

@@ -56,7 +56,8 @@ def card_htmls(
         sentences = [describe_standing(run, count, verdict.scheme)]
         if verdict.evidence.end and run.experiment.replicates > 1:
             learned = verdict.evidence.learned_replicates
-            sentences.insert(0, f"{learned} of {run.experiment.replicates} replicates learned")
+            sentence = _("{count} of {all} replicates learned")
+            sentences.insert(0, sentence.format(count=learned, all=run.experiment.replicates))
         for remark in remarks:
             if remark.scheme == verdict.scheme:
                 sentences.append(remark.profiles_text or remark.text)

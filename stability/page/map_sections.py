@@ -83,10 +83,10 @@ def map_downloads(run: MapRun, page: Page, pinned: Pinned, address: str) -> list
     name = f"{sweep.x}-{sweep.y}-{sweep.base.activation}".replace("_", "-").replace(".", "-")
     table = partial(frames.map_frame, sweep, run.measurements)
     data = [
-        *table_buttons("Cells", table, f"cells-{name}", link),
+        *table_buttons(_("Cells"), table, f"cells-{name}", link),
         settings_button(page, name, link),
     ]
-    return [*picture_rows({"map": "Map"}, picture, name), ("All numbers", data)]
+    return [*picture_rows({"map": _("Map")}, picture, name), (_("All numbers"), data)]
 
 
 def open_chosen_cell(session: Session) -> None:
@@ -100,7 +100,7 @@ MAP_SECTIONS: Mapping[str, Section] = {
     "cut": Section(
         drawn=cut_pieces,
         settings=("cell_x", "cell_y"),
-        actions=lambda sweep: {"Open this cell on Train": open_chosen_cell},
+        actions=lambda sweep: {_("Open this cell on Train"): open_chosen_cell},
     ),
     "cells": Section(drawn=cell_pieces),
     "phase": Section(

@@ -51,7 +51,7 @@ COLOUR_NOTES = {
         "al. 2017 found no network that learned. A scale, not a wall."
     ),
 }
-LINE_NOTE = (
+LINE_NOTE = N_(
     "The line is the edge of chaos, where χ₁ is 1 and signals settle; a ring if it is one point. "
     "All this is theory of plain networks in the limit of width and depth, before any training."
 )
