@@ -49,6 +49,12 @@ STATES |= {
 }
 STATES |= {f"map, {key}": f"{MAP}&section={key}" for key in BENCH_LINKS["map"].sections}
 STATES |= {f"products, {key}": f"{FEW}&section={key}" for key in BENCH_LINKS["product"].sections}
+STATES |= {
+    f"in Chinese: {name}": f"{query}&lang=zh"
+    for name, query in STATES.items()
+    if name in ("finished", "a broken link", "its answer", "for a room", "the list of lessons")
+    or name in ("your network, layers", "map, phase", "products, bounds")
+}
 ALLOWED: dict[tuple[str, str], str] = {}  # rule of axe and selector: the reason why it may stay
 GRAVE = {"serious", "critical"}
 OF_COLOURS = ["color-contrast", "link-in-text-block"]  # the rules of axe that a theme decides
@@ -96,6 +102,16 @@ def test_axe_finds_nothing_serious_in_any_state(page, server, width):
         in_dark(page)
         found[name, "dark"] = list(grave_findings(page, runOnly=OF_COLOURS))
     assert {state: findings for state, findings in found.items() if findings} == {}
+
+
+def test_the_language_of_the_page_is_named_to_those_who_read_it_aloud(page, server):
+    open_page(page, server, SMALL)
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page.get_by_role("button", name="中文")).to_have_count(0)
+    open_page(page, server, "bench=course&lang=zh")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
 
 
 def in_dark(page: Page) -> None:

@@ -1,9 +1,10 @@
 """The whole course in a real Chromium: from the list, lesson by lesson, to its end and back."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from stability.course.lessons import all_lessons
+from stability.course.lessons import Lesson, all_lessons
+from stability.i18n import LANGUAGES, _, html_language, speaking
 
 pytestmark = pytest.mark.browser
 
@@ -12,35 +13,51 @@ pytestmark = pytest.mark.browser
 A_WHOLE_MAP = 300_000
 
 
-def test_a_student_walks_the_whole_course(page, server):
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_student_walks_the_whole_course(page, server, code):
     """Each lesson asks, is answered by a click, shows its run and its claim, which holds, and leads
     to the next.
     """
-    page.goto(f"{server.url}?bench=course")
-    first, *_, last = all_lessons()
-    page.evaluate("window.visited = true")
-    page.get_by_role("link", name=all_lessons()[first].topic).click()
-    for lesson in all_lessons().values():
-        page.wait_for_url(f"**/?lesson={lesson.key}&*")
-        expect(page.locator("canvas")).to_have_count(0)
-        page.get_by_role("button", name=lesson.answer, exact=True).click()
-        expect(page.get_by_text("Measured here:")).to_be_visible(timeout=A_WHOLE_MAP)
-        expect(page.get_by_text("✓ Right:")).to_be_visible()
-        expect(page.locator("canvas").first).to_be_visible()
-        expect(page.locator(".katex-error")).to_have_count(0)
-        expect(page.get_by_test_id("stAlert")).to_have_count(0)
-        if lesson.key != last:
-            page.get_by_role("link", name="Next").click()
-    expect(page.get_by_role("link", name="Next")).to_have_count(0)
-    expect(page.get_by_text("The end of the course.")).to_be_visible()
-    page.get_by_role("link", name="All lessons").click()
-    count = len(all_lessons())
-    expect(page.get_by_role("img", name="answered right")).to_have_count(count)
+    with speaking(code):
+        lessons = all_lessons()
+        page.goto(f"{server.url}?bench=course&lang={code}")
+        first, *_rest, last = lessons
+        page.evaluate("window.visited = true")
+        page.get_by_role("link", name=lessons[first].topic).click()
+        for lesson in lessons.values():
+            answer(page, lesson)
+            if lesson.key != last:
+                page.get_by_role("link", name=_("Next →")).click()
+        expect(page.get_by_role("link", name=_("Next →"))).to_have_count(0)
+        expect(page.get_by_text(_("**The end of the course.**").strip("*"))).to_be_visible()
+        look_back(page, len(lessons))
+
+
+def answer(page: Page, lesson: Lesson) -> None:
+    """Answer a lesson rightly, and see that its claim holds."""
+    page.wait_for_url(f"**/?lesson={lesson.key}&*")
+    expect(page.locator("html")).to_have_attribute("lang", html_language())
+    expect(page.locator("canvas")).to_have_count(0)
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.get_by_role("button", name=lesson.answer, exact=True).click()
+    expect(page.get_by_text(_("Measured here:"))).to_be_visible(timeout=A_WHOLE_MAP)
+    right = _("**✓ Right: {answer}.**").partition("{")[0].strip("* ")
+    expect(page.get_by_text(right)).to_be_visible()
+    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.locator(".katex-error")).to_have_count(0)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def look_back(page: Page, count: int) -> None:
+    """See in the list that all lessons are answered, after a reload too, and forget them."""
+    said = _("{answered} of {all} answered, {right} right.")
+    page.get_by_role("link", name=_("All lessons")).click()
+    expect(page.get_by_role("img", name=_("answered right"))).to_have_count(count)
     assert page.evaluate("window.visited"), "without a page load"
     page.reload()
-    expect(page.get_by_text(f"{count} of {count} answered, {count} right.")).to_be_visible()
-    page.get_by_role("button", name="Forget them").click()
-    expect(page.get_by_text(f"0 of {count} answered, 0 right.")).to_be_visible()
+    expect(page.get_by_text(said.format(answered=count, all=count, right=count))).to_be_visible()
+    page.get_by_role("button", name=_("Forget them")).click()
+    expect(page.get_by_text(said.format(answered=0, all=count, right=0))).to_be_visible()
 
 
 def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, server, browser):
