@@ -82,7 +82,7 @@ def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str
     rest = " · ".join(map(sentence_html, sentences))
     if verdict.forecast:
         note = _(FORECAST_NOTE).format(share=percent(LEARNING_COMES_TRUE))
-        word = _("forecast")  # not within the f-string: what collects sentences sees none there
+        word = _("forecast")
         rest = f"<i title='{escape(note, quote=True)}'>{word}</i> · {rest}"
     return (
         f"<div class='card' style='border-color: {colour}'>"
