@@ -17,6 +17,7 @@ from stability.page import cards, course_page, prose, refusals, settings, widget
 from stability.page.components import COMPONENTS
 from stability.page.controls import draw_control, draw_controls
 from stability.page.css import page_css
+from stability.page.drawing_turns import TURNS
 from stability.page.first_paint import FIRST_PAINT
 from stability.page.glossary_text import glossary_markdown
 from stability.page.pieces import Element, Picture, Slot
@@ -32,6 +33,8 @@ from stability.text import join_sentences
 from stability.theory.prediction import predict
 
 Containers = dict[Slot, DeltaGenerator]
+# Streamlit looks, at every access to its state, whether the visitor has left or gone on.
+end_if_left = partial(st.session_state.get, "session")
 CENTRED: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
 
 
@@ -50,11 +53,16 @@ def make_server() -> Server:
 
 
 def main() -> None:
-    # After a touch Streamlit runs this script in a new thread while the former one still ends: a
-    # widget that walks through the session state may meet "dictionary changed size during
-    # iteration". It is rare; without `runner.fastReruns` a touch would wait for a training step.
+    # A touch starts a new thread while the former one still ends: a widget may meet "dictionary
+    # changed size". It is rare; without `runner.fastReruns` a touch would wait for a training step.
     session = st.session_state.setdefault("session", Session())
     session.follow_link(st.query_params.to_dict(), st.context.url or "", st.context.locale)
+    with TURNS.turn(session, end_if_left):
+        draw_page(session)
+
+
+def draw_page(session: Session) -> None:
+    """Draw all of the page, from the style sheet to the last curve."""
     st.set_page_config(_("Stability: what an initialization does"), "⚖️", layout="wide")
     presenting = session.page.view.is_presenter_view
     st.html(page_css(presenting))  # before all that it styles, or that would move
@@ -230,11 +238,6 @@ def report(key: str, name: str, take: Callable[[Any], None]) -> None:
         take(getattr(st.session_state[key], name))
 
 
-def copy_link(server: Server, session: Session) -> None:
-    data, size = widgets.copy_link_data(session.link), "content"
-    server.components["copy_link"](data=data, key="copy_link", width=size, height=size)
-
-
 def toolbar(server: Server, session: Session) -> DeltaGenerator:
     """Draw the playback and buttons. Returns the container that says how far the run has come."""
     presenting, key = session.page.view.is_presenter_view, page_layout.PLAYBACK
@@ -254,7 +257,7 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
                 )
         draw_pieces(*widgets.toolbar_buttons(session, idle))
         if not presenting:
-            copy_link(server, session)
+            server.components["copy_link"](**widgets.copy_link_arguments(session.link))
     return progress
 
 
@@ -331,8 +334,6 @@ def show(server: Server, session: Session, containers: Containers) -> None:
     look = server.look(session)
     renderer = Renderer(containers, look, session, button_column)
     measurements = look.stream.measurements
-    # Streamlit looks, at every access to its state, whether the visitor has left or gone on.
-    end_if_left = partial(st.session_state.get, "session")
     with closing(server.follow(look, end_if_left, session.is_restless)) as queue_positions:
         for queue_position in queue_positions:
             renderer.draw(len(measurements), queue_position)

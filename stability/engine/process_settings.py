@@ -3,8 +3,11 @@
 import ctypes
 import ctypes.util
 import gc
+import sys
 
 import torch
+
+SWITCH_SECONDS = 5e-4
 
 
 def configure_process(threads: int = 1) -> None:
@@ -14,6 +17,9 @@ def configure_process(threads: int = 1) -> None:
     when another process uses the same cores.
     """
     torch.set_num_threads(threads)
+    # Torch gives the interpreter away at every operation, and gets it back from a thread that draws
+    # after this long: 5 ms by default, ten times what most operations take.
+    sys.setswitchinterval(SWITCH_SECONDS)
     # glibc returns each freed activation to the system and requests it again at the next step,
     # which costs more than the arithmetic: M_MMAP_THRESHOLD (-3) and M_TRIM_THRESHOLD (-1) of
     # mallopt(3) let it keep up to 1 GiB.

@@ -19,9 +19,10 @@ COMPUTATION_BYTES = 4096  # of a finished computation, whose result the function
 # Seconds until a reader is first shown what it follows. A run that ends within the second is shown
 # once, at its end, and does not flicker past.
 SOON, AT_ONCE = 0.1, 0.3
-# Seconds of computing until a stream lets those who wait have their turn. The first turn is short,
-# so that many who come together all see something soon; the others are longer than most runs.
-FIRST_TURN, LATER_TURN = 0.25, 2.0
+# Seconds of computing until a stream lets those who wait have their turn. The first turn ends when
+# there is something to see, so that many who come together all see it soon; the others are longer
+# than most runs.
+FIRST_TURN, LATER_TURN = SOON, 2.0
 # Seconds of a step, which nothing interrupts, after which another stream may advance beside it.
 LONG_STEP = 1.0
 OUTRAN = N_("stopped, as it takes far longer than was foreseen")
@@ -171,18 +172,24 @@ class Registry:
     ) -> None:
         """Advance only a moment, or to the end if that is near by the speed of this moment."""
         start, before = time.monotonic(), len(stream.measurements)
-        self._advance(stream, until, min(self.soon, seconds), between_steps)
+        stream.advance(min(self.soon, seconds), until, between_steps=between_steps)
         count, passed = len(stream.measurements), time.monotonic() - start
-        if (until - count) * passed <= (count - before) * (self.at_once - passed):
-            self._advance(stream, until, self.at_once - passed, between_steps)
-        elif count == 1 and passed < seconds:  # a curve has two points
-            self._advance(stream, until, 0.0, between_steps)
+        if count < until:
+            if (until - count) * passed <= (count - before) * (self.at_once - passed):
+                stream.advance(self.at_once - passed, until, between_steps=between_steps)
+            elif count == 1 and passed < seconds:  # a curve has two points
+                stream.advance(0.0, until, between_steps=between_steps)
+        self._end_turn(stream)
 
     def _advance(
         self, stream: AnyStream, until: int, seconds: float, between_steps: Callable[[], object]
     ) -> None:
         if len(stream.measurements) < until:
             stream.advance(seconds, until, between_steps=between_steps)
+        self._end_turn(stream)
+
+    def _end_turn(self, stream: AnyStream) -> None:
+        """After an advance: let those who wait have their turn, if this one's was long enough."""
         with self._changed:
             self._count_bytes(stream)
             if stream.gives_way or stream.seconds >= self._turn_ends[stream]:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from stability.engine.registry import Probe, Registry
 from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
+from stability.page.drawing_turns import TURNS
 from stability.page.map_session import is_cancelled
 from stability.page.renderer import FREQUENT
 from stability.page.sections import OpenSection
@@ -121,8 +123,20 @@ class Server:
         """Compute the streams of a look in their turn. Yields queue positions, to draw at.
 
         It does not once all is there: the page is drawn at rest after that. What `between_steps`
-        raises ends it at once. A restless visitor waits a moment before standing in a queue.
+        raises ends it at once. A restless visitor waits a moment before standing in a queue. Other
+        pages are drawn while this one's streams are computed.
         """
+        with closing(self._follow(look, between_steps, is_restless)) as positions:
+            while True:
+                with TURNS.paused():
+                    position = next(positions, None)
+                if position is None:
+                    return
+                yield position
+
+    def _follow(
+        self, look: Look, between_steps: Callable[[], object], is_restless: bool
+    ) -> Generator[int, None, None]:
         if is_restless and not look.stream.measurements:
             yield from self._until_calm(between_steps)
         for stream, count in look.streams:
@@ -158,8 +172,9 @@ class Server:
     def _until_calm(self, between_steps: Callable[[], object]) -> Generator[int, None, None]:
         """Wait a moment while others compute: a visitor who goes on has not taken their time."""
         end = time.monotonic() + CALM
-        while (waiting := self.registry.queue_length()) and time.monotonic() < end:
+        if waiting := self.registry.queue_length():
             yield waiting
+        while self.registry.queue_length() and time.monotonic() < end:
             between_steps()
             time.sleep(CALM / 20)
 

@@ -35,13 +35,13 @@ MOST_TRIED = 100  # experiments in the list of those tried; the oldest are forgo
 class Session:
     """The page, its notes, and the experiments tried before.
 
-    `chosen_schemes` are those on chips: some may be illegal with the other settings, and there may
-    be none.
+    `chosen_schemes` are those on chips: none, or some that are illegal with the other settings.
     """
 
     def __init__(self) -> None:
         self.opened_at = time.monotonic()
         self.changed_at = -math.inf, -math.inf  # the last two times that the settings changed
+        self.waits_since: float | None = None  # to be drawn
         self.page = Page()
         self.chosen_schemes = self.page.experiment.schemes
         self.notes: list[str] = []

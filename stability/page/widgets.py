@@ -43,15 +43,16 @@ def search_field() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def copy_link_data(link: Mapping[str, str]) -> dict[str, Any]:
-    """Return the data of the button that copies a link."""
+def copy_link_arguments(link: Mapping[str, str]) -> dict[str, Any]:
+    """Return the arguments of the button that copies a link."""
     words = {
         "copy": _("Copy link"),
         "help": _("Copy link: whoever opens it sees this very page"),
         "copied": _("Link copied"),
         "prompt": _("Copy this link"),
     }
-    return {"query": urlencode(link, safe=",:"), "words": words}
+    data = {"query": urlencode(link, safe=",:"), "words": words}
+    return {"data": data, "key": "copy_link", "width": "content", "height": "content"}
 
 
 def toolbar_buttons(session: Session, idle: bool = False) -> list[Element]:
