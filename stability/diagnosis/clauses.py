@@ -6,7 +6,7 @@ from typing import NamedTuple
 from stability.diagnosis.evidence import HEALTHY_DECADES, HIGH_START, Evidence
 from stability.diagnosis.indicators import Indicators
 from stability.i18n import N_, _, ngettext
-from stability.text import number, percent, rough_number
+from stability.text import exact_number, number, percent, rough_number
 
 TOO_LONG = 0.3  # power of ten: on a parabola, a step of twice the loss just reaches the bottom
 EXACT_ZERO = -200.0  # power of ten: beyond any format
@@ -172,8 +172,29 @@ def small_promise(evidence: Evidence) -> str:
     done = 1 - evidence.last_loss / evidence.first_loss if evidence.end else math.nan
     if not promised < LITTLE or done > max(promised, NOTICED):
         return ""
-    share = percent(promised) if promised >= 0.005 else _("less than 1 %")
-    clause = _(
-        "at the initial slope, all {steps} steps together would lower the loss by only {share}"
+    clause = _("at the initial slope, all {steps} steps together would lower the loss by {share}")
+    if is_clipped_hard(evidence):
+        clause = _(
+            "clipping at {clip} leaves {left} of the gradient: at the initial slope, all {steps} "
+            "steps together would lower the loss by {share}"
+        )
+    return clause.format(
+        steps=evidence.experiment.steps,
+        share=only(promised),
+        clip=exact_number(evidence.experiment.clip),
+        left=only(evidence.start.clipped_share),
     )
-    return clause.format(steps=evidence.experiment.steps, share=share)
+
+
+def only(share: float) -> str:
+    """Return a small share in words."""
+    if share < 0.005:
+        return _("less than 1 %")
+    return _("only {share}").format(share=percent(share))
+
+
+def is_clipped_hard(evidence: Evidence) -> bool:
+    """Return True if the steps promise little, and would promise much if nothing were clipped."""
+    start = evidence.start
+    promised = 10**start.log_predicted_drop
+    return promised < LITTLE < promised / max(start.clipped_share, 1e-300)

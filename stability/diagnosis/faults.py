@@ -14,6 +14,7 @@ from stability.text import number, percent, rough_number
 
 FAR = 10.0  # times too large or too small: a factor of 100 on what a step does
 OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of one sign
+MOSTLY = 0.75  # of the labels: with fewer wrong ones a network can still learn
 ONE_SIDED = 0.5  # standard deviations: from here on two weights of three have one sign
 
 
@@ -98,6 +99,14 @@ def harmful_output(e: Experiment) -> str:
     return clause.format(activation=row.label, harm=harm, least=number(least))
 
 
+def wrong_labels(e: Experiment) -> str:
+    """Return that most labels are wrong, so that they teach nothing."""
+    if not e.dataset_row.classes or e.label_noise < MOSTLY:
+        return ""
+    clause = _("{share} of the training labels are wrong, and those held out are right")
+    return clause.format(share=percent(e.label_noise))
+
+
 def endless_warmup(e: Experiment) -> str:
     """Return that the run ends long before the learning rate has reached its value."""
     if e.warmup < 2 * e.steps:
@@ -125,6 +134,10 @@ FAULTS = (
     Fault(
         key="raw output", label="Leave out the output activation", clause=harmful_output,
         repair={"output_activation": "none"},
+    ),
+    Fault(
+        key="right labels", label="Set the labels right", clause=wrong_labels,
+        repair={"label_noise": 0.0},
     ),
     Fault(
         key="no warm-up", label="Leave out the warm-up", clause=endless_warmup,

@@ -30,7 +30,11 @@ from stability.diagnosis.evidence import (
     Evidence,
 )
 from stability.diagnosis.finding import Finding
-from stability.diagnosis.findings_of_formats import find_lost_updates, find_zero_epsilon
+from stability.diagnosis.findings_of_settings import (
+    find_harmful_setting,
+    find_zero_epsilon,
+    unclipped,
+)
 from stability.diagnosis.indicators import DEAD, Indicators
 from stability.diagnosis.reasons import (
     as_sentence,
@@ -90,12 +94,12 @@ def find_slow_learning(evidence: Evidence) -> Finding | None:
         if not evidence.is_slow:
             return None
         sick = starting_disease(evidence)
-        if not sick and find_lost_updates(evidence):
+        if not sick and find_harmful_setting(evidence):
             return None
         sentence = _("It learns slowly: {course}.").format(course=loss_course(evidence))
         why = sick or reason_sentences(evidence)
         sentence = join_sentences(sentence, learned_share(evidence), why)
-        return Finding("slow", sentence, evidence.relative_loss)
+        return Finding("slow", sentence, evidence.relative_loss, unclipped(evidence))
     likely = evidence.outlook
     if not likely.learns + likely.slow > 0.5:
         return None
@@ -258,11 +262,11 @@ def find_stall(evidence: Evidence) -> Finding:
     if evidence.end:
         sentence = _("It has not learned: {course}.").format(course=loss_course(evidence))
         sentence = join_sentences(sentence, learned_share(evidence), why)
-        return Finding("stalled", sentence, evidence.relative_loss)
+        return Finding("stalled", sentence, evidence.relative_loss, unclipped(evidence))
     chance, steps = evidence.outlook.learns, evidence.experiment.steps
     sentence = _("It will probably not learn: {odds} in {steps} steps.")
     sentence = sentence.format(odds=odds(chance, THAT_LEARN), steps=steps)
-    return Finding("stalled", join_sentences(sentence, why), chance)
+    return Finding("stalled", join_sentences(sentence, why), chance, unclipped(evidence))
 
 
 OUTCOME_FINDERS = (
@@ -290,7 +294,7 @@ def all_findings(evidence: Evidence) -> Iterator[Finding]:
         for find_disease in DISEASE_FINDERS:
             if finding := find_disease(evidence, seen):
                 yield finding
-        if seen is evidence.start and (finding := find_lost_updates(evidence)):
+        if seen is evidence.start and (finding := find_harmful_setting(evidence)):
             yield finding
     if not evidence.end and (finding := find_divergence(evidence)):
         yield finding

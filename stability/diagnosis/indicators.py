@@ -56,6 +56,8 @@ class Indicators:
     dead_replicates: int  # how many have a layer that is dead
     symmetric_layers: int  # hidden layers, from the first on, whose units are all copies of one
     lost_updates: float  # mean share of the last step that rounding took; NaN where unknown
+    log_weight: float  # the norms of all layers' weights, as their geometric mean
+    clipped_share: float  # what clipping leaves of the gradient; 1 where it leaves all
     log_predicted_drop: float  # predicted drop of the loss in all steps, over the loss
     log_weakest_layer_drop: float  # the same of the layer with the smallest drop
     log_step_drop: float  # the same of one step, once the optimizer is settled
@@ -116,6 +118,8 @@ def scheme_indicators(
             "still_layers": (seen["weight_gradient"] == 0).sum(axis=1),
             "readout_is_zero": seen["weight"][:, -1] == 0,
             "lost_updates": seen["lost_updates"].mean(axis=1),
+            "log_weight": bounded_log10(seen["weight"]).mean(axis=1),
+            "clipped_share": clipped_shares(family, seen["gradient_norm"]),
             **hidden_unit_indicators(e, seen, measurement),
             **predicted_drops(family, seen),
         }
@@ -162,10 +166,7 @@ def hidden_unit_indicators(
 def predicted_drops(family: Family, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the predicted drops of the loss if the gradient stays as it is."""
     e, gradient = family.shared, seen["weight_gradient"]  # (S, L)
-    clipping = np.ones((len(gradient), 1))
-    if e.clip:  # in a family all are, or none
-        clip = np.array([own.clip for own, _ in family.members])
-        clipping = np.minimum(1, clip / seen["gradient_norm"])[:, None]
+    clipping = clipped_shares(family, seen["gradient_norm"])[:, None]
     drops = loss_drops(family, np.nan_to_num(gradient * clipping), np.nan_to_num(seen["weight"]))
     drops = drops / clipping / seen["loss"][:, None]  # (TRIAL_STEPS, S, L)
     total = drops[:-1].sum(axis=0) + drops[-1] * max(0, e.steps - TRIAL_STEPS + 1)
@@ -175,6 +176,14 @@ def predicted_drops(family: Family, seen: dict[str, np.ndarray]) -> dict[str, np
         "log_weakest_layer_drop": bounded_log10(total.min(axis=1)),
         "log_step_drop": bounded_log10(drops[-1].sum(axis=1)),
     }
+
+
+def clipped_shares(family: Family, gradient_norm: np.ndarray) -> np.ndarray:
+    """Return what clipping leaves of the gradient of each scheme, `(S,)`; 1 where it leaves all."""
+    if not family.shared.clip:  # in a family all are clipped, or none
+        return np.ones(len(gradient_norm))
+    clip = np.array([own.clip for own, _ in family.members])
+    return np.asarray(np.minimum(1, clip / gradient_norm))
 
 
 def loss_drops(family: Family, gradient: np.ndarray, weight: np.ndarray) -> np.ndarray:

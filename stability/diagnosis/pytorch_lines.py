@@ -200,6 +200,18 @@ def target_lines(e: Experiment, after: Experiment) -> str:
     return scaled_columns("y", after.target_scale, after.target_offset)
 
 
+def label_lines(e: Experiment, after: Experiment) -> str:
+    """Return the line that finds the labels to look at first, or those that make some wrong."""
+    if not after.label_noise:
+        losses = 'losses = nn.functional.cross_entropy(model(x), y, reduction="none")'
+        return f"{losses}\nsuspects = losses.argsort(descending=True)  # look at these first"
+    classes = after.dataset_row.classes
+    return (
+        f"wrong = torch.rand(len(y)) < {exact_number(after.label_noise)}\n"
+        f"y[wrong] = (y[wrong] + torch.randint(1, {classes}, (int(wrong.sum()),))) % {classes}"
+    )
+
+
 def scaled_columns(name: str, scale: float, offset: float) -> str:
     """Return the line that gives standardised columns a scale and an offset."""
     return f"{name} = {exact_number(scale)} * ({name} + {exact_number(offset)})"
@@ -234,6 +246,7 @@ SETTING_LINES: Mapping[str, SettingLine] = {
     "input_offset": input_lines,
     "target_scale": target_lines,
     "target_offset": target_lines,
+    "label_noise": label_lines,
     "batch": batch_line,
     "steps": lambda e, after: f"steps = {after.steps}  # calls of optimizer.step(), not {e.steps}",
     "clip": clipping_lines,

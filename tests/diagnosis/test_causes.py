@@ -315,3 +315,44 @@ def test_a_promise_that_the_network_surpassed_is_not_called_its_limit():
     promised = 10 ** evidence(verdict).start.log_predicted_drop
     assert 1 - evidence(verdict).last_loss / math.log(10) > promised
     assert "at the initial slope" not in verdict.sentence
+
+
+@pytest.mark.parametrize("settings", [
+    {"weight_decay": 1.0},
+    {"weight_decay": 0.3, "optimizer": "momentum", "learning_rate": 0.005},
+    {"weight_decay": 10.0, "optimizer": "adamw", "learning_rate": 0.02},
+])  # fmt: skip
+def test_a_decay_that_outweighs_the_gradient_is_named_and_left_out(settings):
+    e = small(depth=8, steps=200, **settings)
+    verdict, weights = finding(e), [finished(e).measurements[step].weight[0, 0] for step in (0, -1)]
+    shrunk = (weights[1] / weights[0]).prod() ** (1 / e.depth)
+    assert shrunk < 0.5
+    assert verdict.sentence.startswith("Weight decay outweighs the gradient: by step 200")
+    assert verdict.remedy.settings == (("weight_decay", 0.0),)
+    assert finding(replace(e, weight_decay=0.0)).word == "learns"
+
+
+@pytest.mark.parametrize("settings", [
+    {"clip": 1e-4}, {"clip": 0.001, "optimizer": "momentum", "learning_rate": 0.002},
+])  # fmt: skip
+def test_a_clip_that_leaves_next_to_nothing_of_the_gradient_is_named_and_left_out(settings):
+    e = small(depth=8, steps=200, **settings)
+    verdict, first = finding(e), finished(e).measurements[0]
+    assert e.clip < 0.01 * first.gradient_norm[0, 0]
+    assert f"Clipping at {e.clip:g} leaves less than 1 % of the gradient" in verdict.sentence
+    assert verdict.remedy.settings == (("clip", 0.0),)
+    assert finding(replace(e, clip=0.0)).word == "learns"
+
+
+def test_a_clip_is_not_blamed_for_a_small_learning_rate():
+    verdict = finding(small(learning_rate=1e-6, clip=1.0))
+    assert verdict.word == "stalled"
+    assert "lipping" not in verdict.sentence
+
+
+def test_wrong_labels_are_named_and_set_right():
+    e = small(depth=8, steps=200, label_noise=1.0)
+    verdict = finding(e)
+    assert "100 % of the training labels are wrong" in verdict.sentence
+    assert verdict.remedy.label == "Set the labels right"
+    assert finding(replace(e, label_noise=0.0)).word == "learns"

@@ -39,6 +39,7 @@ SICK = (
     Experiment(weight_mean=1.7, first_gain=3.0, readout_gain=0.5, output_activation="softmax",
                warmup=1000),
     Experiment(dataset="teacher", target_scale=100.0, target_offset=-1.0),
+    Experiment(label_noise=1.0),
     Experiment(residual=True, branch_layers=2, branch_scale="learned", normalization="layer",
                norm_position="after"),
     Experiment(taper=8.0, normalization="layer", depth=101, width=1024),
@@ -279,6 +280,19 @@ def test_the_lines_of_scaled_inputs_standardise_them_and_those_of_others_scale_t
     assert torch.allclose(execute(lines, y=plain)["y"], 2 * plain + 1)
 
 
+def test_the_lines_of_labels_find_those_that_were_made_wrong():
+    e, noisy = Experiment(dataset="blobs"), Experiment(label_noise=0.25)
+    y, x = torch.arange(2000) % 10, torch.zeros(2000, 1)
+    made = execute(settings_lines(e, {"label_noise": 0.25}), y=y.clone())["y"]
+    changed = made != y
+    assert abs(changed.double().mean() - 0.25) < 4 * (0.25 * 0.75 / 2000) ** 0.5
+    found = execute(
+        settings_lines(noisy, {"label_noise": 0.0}),
+        x=x, y=made, model=lambda _: 5.0 * nn.functional.one_hot(y, 10),
+    )["suspects"]  # fmt: skip
+    assert set(found[: changed.sum()].tolist()) == set(changed.nonzero().flatten().tolist())
+
+
 def test_the_lines_of_weights_move_and_scale_them_and_those_of_the_output_append_a_module():
     layer = nn.Linear(50, 40)
     before = layer.weight.data.clone()
@@ -305,7 +319,7 @@ def test_the_lines_of_weights_move_and_scale_them_and_those_of_the_output_append
 
 def test_every_setting_of_a_network_or_its_training_has_a_line():
     inert = {"schemes", "dataset", "features", "samples", "noise", "replicates", "seed"}
-    inert |= {"classes", "imbalance", "label_noise", "exponent", "periods"}
+    inert |= {"classes", "imbalance", "exponent", "periods"}
     assert set(SETTING_LINES) == set(Experiment.knobs()) - inert
     for name, knob in Experiment.knobs().items():
         for key in knob.rows if isinstance(knob, Choice) else ():

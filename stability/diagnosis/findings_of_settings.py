@@ -1,17 +1,24 @@
-"""The findings about a number format that is too coarse for the optimizer or for the weights."""
+"""The findings about a setting that holds training up, whatever the initialization.
+
+A number format that is too coarse for the optimizer or for the weights, a weight decay or a clip
+that is too strong.
+"""
+
+from collections.abc import Mapping
 
 import torch
 
 from stability.diagnosis.changes import SAFE_EPSILON
-from stability.diagnosis.clauses import break_count, loss_course
+from stability.diagnosis.clauses import break_count, is_clipped_hard, loss_course
 from stability.diagnosis.evidence import Evidence
 from stability.diagnosis.finding import Finding
 from stability.diagnosis.reasons import as_sentence
 from stability.i18n import _
-from stability.text import join_sentences, rough_number, share_in_words
+from stability.text import join_sentences, number, percent, rough_number, share_in_words
 
 LOST = 0.5  # share of a step that rounding takes, from which on it is what holds training up
 PROMISED = 0.1  # of the loss, by all steps together: what promises less fails in any format
+FADED = 0.5  # of the first size of the weights: less is left by a decay that rules
 FINE = torch.finfo(torch.float32).eps
 
 
@@ -39,6 +46,11 @@ def find_zero_epsilon(evidence: Evidence) -> Finding | None:
     return Finding("diverged", sentence, step, cure)
 
 
+def find_harmful_setting(evidence: Evidence) -> Finding | None:
+    """Return the finding of a setting that keeps a network of a healthy start from learning."""
+    return find_lost_updates(evidence) or find_decay(evidence)
+
+
 def find_lost_updates(evidence: Evidence) -> Finding | None:
     """Return the finding of weights that cannot move, since rounding takes their updates.
 
@@ -58,3 +70,27 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
     sentence = join_sentences(sentence, as_sentence(loss_course(evidence)))
     word = "slow" if evidence.is_slow else "stalled"
     return Finding(word, sentence, seen.lost_updates, ({"precision": "float32"},))
+
+
+def find_decay(evidence: Evidence) -> Finding | None:
+    """Return the finding of a weight decay that outweighs the gradient: the weights fade."""
+    e, seen = evidence.experiment, evidence.end
+    if not seen or not e.weight_decay or evidence.learns:
+        return None
+    left = 10 ** (seen.log_weight - evidence.start.log_weight)
+    if not left < FADED:
+        return None
+    sentence = _(
+        "Weight decay outweighs the gradient: by step {step} a decay of {decay} has shrunk the "
+        "weights to {share} of their first size."
+    )
+    share = percent(left) if left >= 0.005 else _("less than 1 %")
+    sentence = sentence.format(step=seen.step, decay=number(e.weight_decay), share=share)
+    sentence = join_sentences(sentence, as_sentence(loss_course(evidence)))
+    word = "slow" if evidence.is_slow else "stalled"
+    return Finding(word, sentence, left, ({"weight_decay": 0.0},))
+
+
+def unclipped(evidence: Evidence) -> tuple[Mapping[str, float], ...]:
+    """Return the settings that let a gradient go that is clipped hard; nothing where none is."""
+    return ({"clip": 0.0},) if is_clipped_hard(evidence) else ()
