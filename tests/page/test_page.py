@@ -123,17 +123,16 @@ def test_a_setting_that_was_seen_before_gives_the_same_curves():
 
 def test_every_knob_has_a_control_with_its_label_and_its_help():
     for name, knob in SETTINGS.items():
-        at = opened_with_effect(name)
-        shown = widget(at, name)
+        shown = widget(opened_with(*others_with_effect(name).items()), name)
         assert shown.label == knob.label
         assert shown.proto.help.startswith(knob.help), name
-    assert "He et al. 2015" in widget(opened(), "schemes").proto.help
+        assert name != "schemes" or "He et al. 2015" in shown.proto.help
 
 
 @cache
-def opened_with_effect(name: str) -> AppTest:
-    """A page on whose experiment this setting has an effect: others hide its control."""
-    return opened(**others_with_effect(name))
+def opened_with(*others: tuple[str, str]) -> AppTest:
+    """A page with these settings, on which some others have an effect."""
+    return opened(**dict(others))
 
 
 OTHERS = (
@@ -247,18 +246,27 @@ def test_a_control_reaches_both_ends_of_what_is_legal(name):
         assert progress(at) == str(state(at).steps)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, knob in SETTINGS.items() if isinstance(knob, Number)]
-)
-def test_a_link_reaches_a_value_between_the_stops_of_a_control(name):
-    knob = SETTINGS[name]
+def between_stops(knob: Number) -> float:
+    """A legal value that no stop of the control has."""
     value = 0.0375 if knob.low < 0.0375 else knob.low + 0.0375
     if isinstance(knob, Integer):
         value = min(max(37, int(knob.low) + 1), int(knob.high) - 1)
-    suits = others_with_effect(name)
-    at = opened(schemes="xavier_normal", **suits, **{name: knob.spell(value)})
-    assert widget(at, name).value == getattr(state(at), name) == value
+    return value
+
+
+@pytest.mark.parametrize("others", OTHERS, ids=str)
+def test_links_reach_values_between_the_stops_of_controls(others):
+    """All settings at once that have an effect with the same others."""
+    values = {
+        name: between_stops(knob)
+        for name, knob in SETTINGS.items()
+        if isinstance(knob, Number) and others_with_effect(name) == others
+    }
+    link = {name: SETTINGS[name].spell(value) for name, value in values.items()}
+    at = opened(schemes="xavier_normal", **others, **link)
     assert not at.warning
+    for name, value in values.items():
+        assert widget(at, name).value == getattr(state(at), name) == value, name
 
 
 # Chips
