@@ -113,7 +113,7 @@ class ComparisonReader:
         return in_digits(lambda: side.value(self.value_of))
 
 
-def as_sentence(error: ValueError) -> str:
+def refusal_of_claim(error: ValueError) -> str:
     """Return an error as a sentence of its own."""
     return _("{clause}.").format(clause=capitalize_first(str(error)))
 
@@ -165,14 +165,14 @@ class Claim:
         try:
             self.check_settings(stream.record)
         except ValueError as error:
-            return ClaimReading(((self.text, None),), None, as_sentence(error))
+            return ClaimReading(((self.text, None),), None, refusal_of_claim(error))
         readers = list(self.readers(stream, count))
         lines = tuple(reader.line() for reader in readers)
         sentences = tuple(reader.sentence_in_words() for reader in readers if reader.sentence)
         try:
             true = self.holds(stream, count)
         except PendingError as error:
-            return ClaimReading(lines, None, as_sentence(error), sentences)
+            return ClaimReading(lines, None, refusal_of_claim(error), sentences)
         some = true.any() and not true.all()
         why = _("It holds in {count} of {all} replicates.") if some else ""
         why = why.format(count=true.sum(), all=len(true))

@@ -56,6 +56,7 @@ def activation_line(e: Experiment, after: Experiment) -> str:
 
 
 def network_lines(e: Experiment, after: Experiment) -> str:
+    """Return the lines that make layers of these widths."""
     first, last = after.layers[0], after.layers[-1]
     hidden, falling = f"{after.depth - 1} * [{after.width}]", ""
     if after.is_tapered:
