@@ -1,14 +1,16 @@
 """app.py with the engine's steps counted, for `streamlit run`: each one appends a byte to the file
-that COUNTED names.
+that COUNTED names. KEPT_BYTES limits the bytes of the runs that the server keeps.
 """
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import app
 from stability.engine import runs
 from stability.engine.measurement import Measurement
+from stability.page import server
 from stability.records.experiment import Experiment
 
 
@@ -28,4 +30,6 @@ if __name__ == "__main__":
         runs.measure, "is_counted"
     ):  # this script is run again for every visitor and every touch
         runs.measure = counting(runs.measure)
+        if most := os.environ.get("KEPT_BYTES"):
+            server.Registry = partial(server.Registry, most_bytes=int(most))
     app.main()

@@ -47,12 +47,13 @@ class Hall:
 
 
 @contextmanager
-def hall() -> Iterator[Hall]:
-    """Warm: somebody has been here before."""
+def hall(**environment: str) -> Iterator[Hall]:
+    """Warm: somebody has been here before. The environment is the script's."""
     with tempfile.TemporaryDirectory() as folder:
         count_file = Path(folder) / "counted"
         count_file.touch()
-        with served("tests/app_counting_steps.py", COUNTED=str(count_file)) as server:
+        environment["COUNTED"] = str(count_file)
+        with served("tests/app_counting_steps.py", **environment) as server:
             asyncio.run(visit_together(server, [LINK + "&steps=2", DEFAULT]))
             yield Hall(server, count_file)
 

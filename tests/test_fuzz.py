@@ -1,4 +1,4 @@
-"""Ten thousand links, a hundred pages and twenty sequences of touches, all at random."""
+"""Ten thousand links, a hundred pages and fifty sequences of touches, all at random."""
 
 from random import Random
 
@@ -30,7 +30,7 @@ def test_any_link_is_shown_without_an_exception():
 
 @pytest.mark.page
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=20)
+@settings(max_examples=50)
 def test_after_any_touches_page_link_and_state_agree(random):
     with fuzz.small_limits():
         fuzz.play(random)
