@@ -215,12 +215,46 @@ class PlainNetwork(nn.Module):
         return {"test_loss": [loss.item()], "test_accuracy": [accuracy]}
 
 
+# Yang et al. 2022, table 3, as factors on the learning rate that is right where fans are `base`.
+MUP = {
+    "sgd": {
+        "input": lambda fan_in, fan_out, base: fan_out / base,
+        "hidden": lambda fan_in, fan_out, base: 1,
+        "output": lambda fan_in, fan_out, base: base / fan_in,
+        "vector": lambda fan_in, fan_out, base: fan_out / base,
+    },
+    "adam": {
+        "input": lambda fan_in, fan_out, base: 1,
+        "hidden": lambda fan_in, fan_out, base: base / fan_in,
+        "output": lambda fan_in, fan_out, base: base / fan_in,
+        "vector": lambda fan_in, fan_out, base: 1,
+    },
+}
+MUP |= dict.fromkeys(["momentum", "nesterov"], MUP["sgd"])
+MUP |= dict.fromkeys(["adamw", "rmsprop"], MUP["adam"])
+
+
+def rate_factors(e: Experiment, scheme: str, count: int) -> list[float]:
+    """What the learning rate of each parameter is multiplied by, in the order of `ordered`."""
+    family, _, base = scheme.partition(":")
+    if family != "mup":
+        return [1.0] * count
+    table, base = MUP[e.optimizer], float(base or 64)
+    kinds = ["input", *["hidden"] * (e.depth - 2), "output"]
+    fans = [(layer.fan_in, layer.fan_out) for layer in e.layers]
+    matrices = [table[kind](*fan, base) for kind, fan in zip(kinds, fans, strict=True)]
+    hidden = [table["vector"](*fan, base) for fan in fans[:-1]]
+    norms = {"none": 0, "rms": 1}.get(e.normalization, 2)
+    found = [*matrices, *hidden, 1.0, *hidden * norms]  # what the network puts out is no wider
+    return found + [1.0] * (count - len(found))
+
+
 class PlainOptimizer:
     """torch.optim on float64 copies of one network's parameters, so that a step is known to all its
     digits.
     """
 
-    def __init__(self, e: Experiment, parameters: list[Tensor]):
+    def __init__(self, e: Experiment, parameters: list[Tensor], scheme: str = ""):
         self.clip = e.clip
         self.books = [nn.Parameter(parameter.detach().double()) for parameter in parameters]
         parts = (
@@ -233,6 +267,16 @@ class PlainOptimizer:
             {"params": part, "weight_decay": decay}
             for part, decay in zip(parts, decays, strict=True)
         ]
+        factors = rate_factors(e, scheme, len(parameters))
+        if {*factors} != {1.0}:  # a group of its own for each
+            groups = [
+                {
+                    "params": [book],
+                    "lr": factor * e.learning_rate,
+                    "weight_decay": e.weight_decay if book.dim() == 2 else 0.0,
+                }
+                for book, factor in zip(self.books, factors, strict=True)
+            ]
         make = OPTIMIZER[e.optimizer]
         self.optimizers = make(groups, e.learning_rate, e.momentum, e.epsilon)
         self.schedulers = [scheduler_of(e, optimizer) for optimizer in self.optimizers]

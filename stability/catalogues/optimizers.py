@@ -13,8 +13,8 @@ from stability.text import exact_number
 # The optimizer's memory for one tensor of parameters, empty at first and updated in place: running
 # means as tensors, and the count of steps as a number, or as a tensor with one number per network.
 OptimizerState = dict[str, Any]
-# A number for all networks, or float64 `(1, N, 1, ...)`: then each network takes the very step that
-# it would take by its number alone.
+# A number for all networks, or float64 `(1, N, 1, ...)`, or of each layer `(layers, N, 1, ...)`:
+# then each network takes the very step that it would take by its number alone.
 Rate = float | Tensor
 # Of a parameter, its gradient, the state, the learning rate, the weight decay, the momentum, and
 # what is added before a division. A rule that has no use for one of them ignores it.
@@ -33,6 +33,9 @@ class Optimizer(Entry):
     with `has_epsilon` it divides, and `eps` keeps it from dividing by 0. An optimizer that
     torch.optim has behaves as it does there, with the same defaults.
 
+    `scaling` says how a step grows with the gradient: `sgd` as it does, `adam` not at all. Schemes
+    with learning rates for each layer have rules for these two.
+
     `pytorch` is a template of the lines that make it, with the fields of `pytorch_lines`.
     """
 
@@ -42,6 +45,7 @@ class Optimizer(Entry):
     hidden_step: StepRule | None = None
     has_momentum: bool = False
     has_epsilon: bool = False
+    scaling: str = ""
     pytorch: str = ""
 
     def step_for(self, matrix: bool, hidden: bool) -> StepRule:
@@ -221,42 +225,44 @@ OPTIMIZERS = catalogue(
         key="sgd", label="SGD", source="Robbins & Monro 1951",
         formula=r"W \leftarrow W - \eta \, g",
         summary="Plain gradient descent: a gradient that is too small or too large is felt in "
-        "full.", step=sgd, learning_rate=0.02,
+        "full.", step=sgd, learning_rate=0.02, scaling="sgd",
         pytorch=construct("SGD"),
     ),
     Optimizer(
         key="momentum", label="SGD with momentum", source="Polyak 1964; torch.optim.SGD",
         formula=r"v \leftarrow 0.9 \, v + g, \quad W \leftarrow W - \eta \, v",
         summary="Sums gradients with a memory of about ten steps (0.9).",
-        step=momentum, learning_rate=0.005, has_momentum=True,
+        step=momentum, learning_rate=0.005, has_momentum=True, scaling="sgd",
         pytorch=construct("SGD", ", momentum={momentum}"),
     ),
     Optimizer(
         key="nesterov", label="Nesterov momentum", source="Sutskever et al. 2013; torch.optim.SGD",
         formula=r"v \leftarrow 0.9 \, v + g, \quad W \leftarrow W - \eta \, (g + 0.9 \, v)",
         summary="Momentum that looks one step ahead (0.9).", step=nesterov, learning_rate=0.005,
-        has_momentum=True, pytorch=construct("SGD", ", momentum={momentum}, nesterov=True"),
+        has_momentum=True, scaling="sgd",
+        pytorch=construct("SGD", ", momentum={momentum}, nesterov=True"),
     ),
     Optimizer(
         key="adam", label="Adam", source="Kingma & Ba 2015, algorithm 1; torch.optim.Adam",
         formula=r"W \leftarrow W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Divides by the gradient's own size, so it forgives gradients that shrink evenly, "
         "until they are zero.", step=adam, learning_rate=0.001,
-        has_momentum=True, has_epsilon=True, pytorch=construct("Adam", "{betas}{eps}"),
+        scaling="adam", has_momentum=True, has_epsilon=True,
+        pytorch=construct("Adam", "{betas}{eps}"),
     ),
     Optimizer(
         key="adamw", label="AdamW", source="Loshchilov & Hutter 2019; torch.optim.AdamW",
         formula=r"W \leftarrow (1 - \eta \lambda) W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Adam whose weight decay pulls at the weights themselves instead of entering the "
         "gradient.", step=adamw, learning_rate=0.001, has_momentum=True,
-        has_epsilon=True,
+        has_epsilon=True, scaling="adam",
         pytorch=construct("AdamW", "{betas}{eps}", decay=", weight_decay={weight_decay}"),
     ),
     Optimizer(
         key="rmsprop", label="RMSprop", source="Tieleman & Hinton 2012; torch.optim.RMSprop",
         formula=r"v \leftarrow 0.99 \, v + 0.01 \, g^2, \quad W \leftarrow W - \eta \, g / (\sqrt v + 10^{-8})",  # noqa: E501
         summary="Divides by a running RMS of the gradient, with a memory of about a hundred steps.",
-        step=rmsprop, learning_rate=0.0005, has_epsilon=True,
+        step=rmsprop, learning_rate=0.0005, has_epsilon=True, scaling="adam",
         pytorch=construct("RMSprop", "{eps}"),
     ),
     Optimizer(

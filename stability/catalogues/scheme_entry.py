@@ -29,6 +29,10 @@ class Scheme(Entry):
     `needs(settings)` yields the settings that the scheme cannot work with. `adjust(z)` takes z
     `(batch, units)` of one layer on the first batch and returns a factor for its weights.
 
+    Where a scheme prescribes learning rates for each layer, `matrix_rate(layer, scaling)` is what
+    that of its weights is multiplied by, `vector_rate` that of its biases and of what a
+    normalization trains; both take the value last. `scaling` is that of the optimizer.
+
     `other_names` are what people call it besides its key and its label; see `scheme_names`.
 
     `pytorch` is a template of the lines that do the same to an nn.Linear `layer`; see
@@ -47,6 +51,8 @@ class Scheme(Entry):
     usual_values: tuple[float, float] = (0.01, 1.0)
     needs: Callable[[OtherSettings], Iterator[Disagreement]] = lambda settings: iter(())
     adjust: Callable[[Tensor], float] | None = None
+    matrix_rate: Callable[..., float] | None = None
+    vector_rate: Callable[..., float] | None = None
     other_names: tuple[str, ...] = ()
     pytorch: str = "nn.init.normal_(layer.weight, std={std})\n{bias}"
 
@@ -68,6 +74,13 @@ class Scheme(Entry):
     @property
     def arguments(self) -> tuple[float, ...]:
         return () if self.value is None else (self.value,)
+
+    def rate_factors(self, layer: Layer, scaling: str) -> tuple[float, float]:
+        """Return the factors on the learning rates of the matrix and of the vectors of a layer."""
+        if self.matrix_rate is None or self.vector_rate is None:
+            return 1.0, 1.0
+        arguments = layer, scaling, *self.arguments
+        return self.matrix_rate(*arguments), self.vector_rate(*arguments)
 
     def weight_variance(self, layer: Layer) -> float | None:
         """Return Var W of this layer, None where the scheme promises none around a mean of 0."""

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from stability.catalogues.activations import ACTIVATIONS, Activation, activation_with
 from stability.catalogues.mean_field import critical_sigma_w2
+from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.scheme_entry import Disagreement, OtherSettings
 from stability.i18n import _
 from stability.text import exact_number
@@ -37,6 +38,16 @@ def require_edge_of_chaos(settings: OtherSettings) -> Iterator[Disagreement]:
         sentence = _("bias_std must be 0 for the scheme critical with {activation}, not {bias_std}")
         words = sentence.format(activation=row.key, bias_std=exact_number(bias_std))
         yield words, "bias_std", 0.0
+
+
+def require_known_scaling(settings: OtherSettings) -> Iterator[Disagreement]:
+    if not OPTIMIZERS[settings["optimizer"]].scaling:
+        sentence = _(
+            "optimizer must be one of {known} for the scheme mup, whose table has no rates for "
+            "others, not {optimizer}"
+        )
+        known = ", ".join(key for key, row in OPTIMIZERS.items() if row.scaling)
+        yield sentence.format(known=known, optimizer=settings["optimizer"]), "optimizer", "adam"
 
 
 @lru_cache(maxsize=1024)

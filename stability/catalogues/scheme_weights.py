@@ -92,6 +92,28 @@ def unit_gain_variance(layer: Layer) -> float:
     return 1 / (layer.fan_in * moment)
 
 
+def mup_variance(layer: Layer, base: float) -> float:
+    """Return 1 / (fan_in E phi(z)^2), the last layer's times base / fan_in; layer 1: 1 / fan_in."""
+    variance = unit_gain_variance(layer)
+    return variance * base / layer.fan_in if 1 < layer.index == layer.depth else variance
+
+
+def mup_matrix_rate(layer: Layer, scaling: str, base: float) -> float:
+    """Return the factor on the learning rate of a weight matrix. Yang et al. 2022, table 3."""
+    if scaling == "sgd":
+        rate = layer.fan_out / base if layer.index == 1 else 1.0
+        rate = base / layer.fan_in if layer.index == layer.depth else rate
+    else:
+        rate = 1.0 if layer.index == 1 else base / layer.fan_in
+    return rate if layer.depth > 1 else 1.0
+
+
+def mup_vector_rate(layer: Layer, scaling: str, base: float) -> float:
+    """Return the factor on the learning rate of biases, gains and shifts; as above."""
+    rate = 1.0 if layer.index == layer.depth else layer.fan_out / base
+    return rate if scaling == "sgd" else 1.0
+
+
 def unit_variance_factor(z: Tensor) -> float:
     """Return the factor that gives z variance 1; 1 where the variance is within 0.1 of 1.
 

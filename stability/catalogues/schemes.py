@@ -19,10 +19,13 @@ from stability.catalogues.scheme_names import (
     plain_name,
     split_value,
 )
-from stability.catalogues.scheme_needs import require_edge_of_chaos
+from stability.catalogues.scheme_needs import require_edge_of_chaos, require_known_scaling
 from stability.catalogues.scheme_weights import (
     critical_variance,
     he_variance,
+    mup_matrix_rate,
+    mup_variance,
+    mup_vector_rate,
     siren_variance,
     unit_gain_variance,
     unit_variance_factor,
@@ -158,6 +161,23 @@ SCHEMES = catalogue(
         "number for each other.", variance=unit_gain_variance,
         pytorch="nn.init.normal_(layer.weight, std={sigma_w} / layer.in_features ** 0.5)\n"
         "# but for the first layer: std=1 / layer.in_features ** 0.5\n{bias}",
+    ),
+    Scheme(
+        key="mup", label="muP", source="Yang et al. 2022, table 3",
+        formula=r"\mathrm{Var}\,W_l = 1 / (n_{in} \, E \phi(z)^2), \quad "
+        r"\mathrm{Var}\,W_L = n_0 / (n_{in}^2 \, E \phi(z)^2)",
+        other_names=("mu p", "maximal update", "maximal update parametrization", "μP"),
+        summary="Weights and a learning rate for each layer, so that one rate suits networks of "
+        "every width: that which is best at the base width.",
+        value=64.0, value_name="base width", low=1.0, integer_value=True,
+        usual_values=(16.0, 1024.0), variance=mup_variance, needs=require_known_scaling,
+        matrix_rate=mup_matrix_rate, vector_rate=mup_vector_rate,
+        pytorch="nn.init.normal_(layer.weight, std={sigma_w} / layer.in_features ** 0.5)\n"
+        "# but for the first layer: std=1 / layer.in_features ** 0.5; the last: smaller by\n"
+        "# (layer.in_features / {value}) ** 0.5. Rates with Adam: times {value} / "
+        "layer.in_features\n"
+        "# but in the first layer. With SGD: times layer.out_features / {value} in the first, and\n"
+        "# of all hidden biases, {value} / layer.in_features in the last\n{bias}",
     ),
     Scheme(
         key="siren", label="SIREN", source="Sitzmann et al. 2020, sec. 3.2",

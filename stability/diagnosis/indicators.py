@@ -203,6 +203,8 @@ def loss_drops(family: Family, gradient: np.ndarray, weight: np.ndarray) -> np.n
     unit = noise / noise.square().mean(dim=(-2, -1), keepdim=True).sqrt()
     slopes, weights = sizes * unit  # (L, S, SAMPLE_SIDE, SAMPLE_SIDE) each
     drops = torch.empty(TRIAL_STEPS, *slopes.shape[:2], dtype=torch.float64)
+    factors = family.rate_factors
+    rates = (rate * (factors[0] if factors else torch.ones(e.depth, 1)))[..., None, None]
     is_hidden = torch.zeros(e.depth, dtype=torch.bool)
     is_hidden[1:-1] = True
     for hidden in (False, True):
@@ -217,7 +219,7 @@ def loss_drops(family: Family, gradient: np.ndarray, weight: np.ndarray) -> np.n
                 weights[layers],
                 grad,
                 state,
-                per_network(rate, grad),
+                rates[layers],
                 0.0,
                 e.momentum,
                 per_network(epsilon, grad),

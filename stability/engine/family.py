@@ -75,6 +75,21 @@ class Family:
         return rate * self.values_by_network(lambda e: e.rate_factor(step))
 
     @cached_property
+    def rate_factors(self) -> tuple[Tensor, Tensor] | None:
+        """What the learning rates of matrices and vectors are multiplied by, float64 `(L, S)` each.
+
+        None where no scheme has learning rates of its own.
+        """
+        if not any(row.matrix_rate for _, row in self.members):
+            return None
+        scaling = self.shared.optimizer_row.scaling
+        factors = [
+            [row.rate_factors(layer, scaling) for layer in e.layers] for e, row in self.members
+        ]
+        matrices, vectors = torch.tensor(factors, dtype=torch.float64).movedim((2, 1), (0, 1))
+        return matrices, vectors
+
+    @cached_property
     def is_scheduled(self) -> bool:
         """True if the learning rate of a network changes from step to step."""
         return any(e.is_scheduled for e in self.experiments)

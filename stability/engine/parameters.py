@@ -63,6 +63,31 @@ class Parameters:
         """Return the learning rate of update `step` of these networks, as `rate` does."""
         return self._of_these(self.family.learning_rate(step))
 
+    def learning_rates(self, step: int) -> list[float | Tensor]:
+        """Return the learning rate of update `step` of each of `parameters`, to broadcast over it.
+
+        Of each layer, where a scheme has rates for each layer.
+        """
+        rate = self.learning_rate(step)
+        if self.family.rate_factors is None:
+            return [rate_over(rate, parameter) for parameter in self.parameters]
+        schemes = self.networks // self.experiment.replicates
+        matrices, vectors = (f[:, schemes].to(self.device) for f in self.family.rate_factors)
+        found: list[float | Tensor] = []
+        for stacks, factors in (
+            (self.weights, matrices),
+            (self.biases, vectors),
+            (self.gains, vectors),
+            (self.shifts, vectors),
+            (self.scales, torch.ones_like(vectors)),
+        ):
+            first = 0
+            for stack in stacks:
+                part = rate * factors[first : first + len(stack)]  # (layers, N)
+                found.append(part.view(*part.shape, *[1] * (stack.dim() - 2)))
+                first += len(stack)
+        return found
+
     def _of_these(self, rate: float | Tensor) -> float | Tensor:
         return rate[self.networks].to(self.device) if isinstance(rate, Tensor) else rate
 
@@ -173,6 +198,11 @@ def vector_of_layer(stacks: Sequence[Tensor], index: int) -> Tensor:
 def per_network(values: Tensor, stack: Tensor) -> Tensor:
     """Return values `(N,)` as `(1, N, 1, ...)`, to broadcast over a stack `(layers, N, ...)`."""
     return values.view(1, -1, *[1] * (stack.dim() - 2))
+
+
+def rate_of_layers(rate: float | Tensor, layers: slice) -> float | Tensor:
+    """Return the rate of some layers of a stack, which may be the same for all of them."""
+    return rate[layers] if isinstance(rate, Tensor) and len(rate) > 1 else rate
 
 
 def rate_over(rate: float | Tensor, stack: Tensor) -> float | Tensor:

@@ -23,7 +23,7 @@ from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overfl
 from stability.engine.losses import accuracies
 from stability.engine.measurement import Measurement
 from stability.engine.network import Stack
-from stability.engine.parameters import per_network, rate_over
+from stability.engine.parameters import per_network, rate_of_layers, rate_over
 from stability.engine.passes import BackwardPass
 from stability.engine.quantities import (
     Found,
@@ -228,28 +228,27 @@ class Block:
         """Clip the gradient of each network and take the optimizer's step, with weight decay."""
         stack, e = self.stack, self.stack.experiment
         overflowed = ~backward.norm.isfinite()
-        rate = stack.learning_rate(step)
         decay, clip, epsilon = map(stack.rate, ("weight_decay", "clip", "epsilon"))
         is_clipped = isinstance(clip, Tensor) or bool(clip)
         # As clip_grad_norm_ of torch.
         clipping = ((backward.norm + 1e-6).reciprocal() * clip).clamp(max=1)
         steps = StoredSteps(e.number_format, not self.is_large, counts_lost)
-        parameters = zip(
-            stack.parameters, backward.parameters, self.layers_at_once, self.states, strict=True
-        )
-        for index, (parameter, gradient, at_once, states) in enumerate(parameters):
+        each = stack.parameters, backward.parameters, self.layers_at_once, self.states
+        parameters = zip(*each, stack.learning_rates(step), strict=True)
+        for index, (parameter, gradient, at_once, states, rate) in enumerate(parameters):
             is_matrix = index < len(stack.weights)
             rule = e.optimizer_row.step_for(is_matrix, is_matrix and stack.group_is_hidden[index])
             if e.number_format.scales_loss:
                 rule = skip_overflowed(rule, overflowed)
-            rates = rate_over(rate, parameter), rate_over(decay, parameter) if is_matrix else 0.0
-            more = e.momentum, rate_over(epsilon, parameter)
+            pull = rate_over(decay, parameter) if is_matrix else 0.0
+            more = pull, e.momentum, rate_over(epsilon, parameter)
             for first in range(0, len(parameter), at_once):
-                layers, slopes = (t[first : first + at_once] for t in (parameter, gradient))
+                part = slice(first, first + at_once)
+                layers, slopes = parameter[part], gradient[part]
                 if is_clipped:
                     slopes = slopes * per_network(clipping.to(slopes), slopes)
                 state = states.setdefault(first, {})
-                change = rule(layers, slopes, state, *rates, *more)
+                change = rule(layers, slopes, state, rate_of_layers(rate, part), *more)
                 if is_matrix:
                     steps.add(layers, change)
                 else:

@@ -114,8 +114,11 @@ def variance_of(parts: Parts, layer: Layer) -> tuple[list[str], str]:
         ]
         alike = len(set(gains)) == 1
         gain = gains[0] if alike else f"({gains[0]} if index == 1 else {gains[1]})"
-        comment = f"# {words.partition(chr(10))[0].removeprefix('Return ')}"
-        return [comment], f"{gain} / fan_in"
+        comment = [f"# {words.partition(chr(10))[0].removeprefix('Return ')}"]
+        if len(set(gains[1:])) > 1:
+            rest = f"{gains[1]} if index < {len(gains)} else {gains[-1]}"
+            return [*comment, f"gain = {gains[0]} if index == 1 else {rest}"], "gain / fan_in"
+        return comment, f"{gain} / fan_in"
 
 
 def root(variance: str) -> str:

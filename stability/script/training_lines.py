@@ -8,6 +8,7 @@ from stability.catalogues.schedules import SCHEDULES
 from stability.engine.loss_scaling import GOOD_STEPS_TO_GROW, INITIAL_SCALE
 from stability.engine.training import batch_indices
 from stability.randomness import generator
+from stability.script.initial_weights import unknown_layer
 from stability.script.parts import Parts, variable
 from stability.text import exact_number
 
@@ -67,6 +68,8 @@ def has_own_rules(parts: Parts) -> bool:
 def optimizer_section(parts: Parts) -> str:
     """Return the lines that make the optimizer; only weight matrices decay."""
     e = parts.experiment
+    if parts.row.matrix_rate:
+        return layered_optimizer_lines(parts)
     if has_own_rules(parts):
         return own_optimizer_lines(parts)
     row, decay = e.optimizer_row, exact_number(e.weight_decay)
@@ -80,6 +83,58 @@ def optimizer_section(parts: Parts) -> str:
         '{"params": vectors, "weight_decay": 0}]\n'
         + lines.replace("model.parameters()", "groups").replace(f", weight_decay={decay}", "")
     )
+
+
+def layered_optimizer_lines(parts: Parts) -> str:
+    """Return the optimizer of a scheme that has a learning rate for each layer."""
+    e, optimizer = parts.experiment, parts.experiment.optimizer_row
+    name = "decay" if has_own_rules(parts) else "weight_decay"
+    decay, rule = exact_number(e.weight_decay), ""
+    made = optimizer.pytorch_lines(e.learning_rate, 0.0, e.momentum, e.epsilon)
+    made = made.replace("model.parameters()", "groups").replace(", weight_decay=0", "")
+    if has_own_rules(parts):
+        known = {"beta": e.momentum, "eps": e.epsilon}
+        rule = f'"rule": {parts.definitions.function(optimizer.step, **known)}, '
+        made = f'optimizer = Optimizer(groups, {{"lr": {exact_number(e.learning_rate)}}})'
+    matrix, vector = layer_rates(parts)
+    lines = [
+        'norms = [module for module in model.modules() if "Norm" in type(module).__name__]',
+        "groups = []",
+        "for index, layer in enumerate(layers, start=1):",
+        "    fan_out, fan_in = layer.weight.shape",
+        f"    vectors = {layer_vectors(parts)}",
+        f"    rates = {matrix}, {vector}",
+        f"    for params, rate, decay in zip(([layer.weight], vectors), rates, ({decay}, 0)):",
+        f'        group = {{"params": params, {rule}"{name}": decay, "rate": rate}}',
+        f'        groups.append(group | {{"lr": {exact_number(e.learning_rate)} * rate}})',
+    ]
+    if e.branch_scale_row.is_learned and e.shortcuts:
+        lines += [
+            'scales = [p for name, p in model.named_parameters() if name.endswith("scale")]',
+            f'groups.append({{"params": scales, {rule}"{name}": 0, "rate": 1}})',
+        ]
+    return "\n".join([*lines["norms" not in layer_vectors(parts) :], made])
+
+
+def layer_rates(parts: Parts) -> tuple[str, str]:
+    """Return the factors on the learning rates of a layer's matrix and of its vectors, as text."""
+    row, (layer, _) = parts.row, unknown_layer(parts)
+    matrix, vector = (
+        parts.definitions.expression(
+            rate, layer, parts.experiment.optimizer_row.scaling, *row.arguments
+        )
+        for rate in (row.matrix_rate, row.vector_rate)
+        if rate
+    )
+    return matrix, vector
+
+
+def layer_vectors(parts: Parts) -> str:
+    """Return the list of a layer's bias and of what the normalization behind it trains."""
+    row = parts.experiment.normalization_row
+    if not row.has_gain or parts.experiment.depth == 1:
+        return "[layer.bias]"
+    return "[layer.bias, *(p for norm in norms[index - 1 : index] for p in norm.parameters())]"
 
 
 def scaler_lines(parts: Parts) -> list[str]:
@@ -132,6 +187,8 @@ def rate_lines(parts: Parts) -> list[str]:
         fall = parts.definitions.expression(row.factor, done, e.steps - e.warmup)
         lines.append(f"fall = {fall}")
         factors.append("fall")
+    if parts.row.matrix_rate:
+        factors.append('group["rate"]')
     set_rate = ["for group in optimizer.param_groups:", f'    group["lr"] = {" * ".join(factors)}']
     return lines + set_rate
 

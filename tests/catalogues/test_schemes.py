@@ -16,7 +16,7 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.schemes import SCHEMES, parse_scheme
 from stability.engine.network import Stack
-from stability.engine.training import batch_indices, draw_stack_and_data
+from stability.engine.training import Training, batch_indices, draw_stack_and_data, outputs
 from stability.records.experiment import Experiment
 
 FAR = torch.linspace(-30, 30, 600_001, dtype=torch.float64)  # steps of 1e-4  # steps of 1e-4
@@ -143,7 +143,7 @@ def test_the_promised_variance_is_that_of_the_paper(key, of):
 
 def test_only_schemes_whose_entries_are_not_drawn_alike_promise_no_variance():
     promising = {key for key, row in SCHEMES.items() if row.variance}
-    assert promising <= {*VARIANCES, "unit_gain", "critical"}
+    assert promising <= {*VARIANCES, "unit_gain", "critical", "mup"}
     assert set(SCHEMES) - promising == {
         "zeros",
         "constant",
@@ -219,6 +219,49 @@ def test_critical_is_refused_where_there_is_no_edge_of_chaos_and_what_is_offered
     if notes:
         with pytest.raises(ValueError, match="critical"):
             Experiment(schemes=("critical",), activation=activation, bias_std=bias_std)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_mup_is_unit_gain_but_for_its_last_layer_whose_variance_falls_with_the_square(activation):
+    """Yang et al. 2022, table 3."""
+    e = Experiment(depth=4, width=256, taper=4.0, activation=activation)
+    mup, unit_gain = parse_scheme("mup:32"), parse_scheme("unit_gain")
+    for one in e.layers[:-1]:
+        assert mup.weight_variance(one) == unit_gain.weight_variance(one)
+    last = e.layers[-1]
+    expected = 32 / last.fan_in * unit_gain.weight_variance(last)
+    assert math.isclose(mup.weight_variance(last), expected, rel_tol=1e-12)
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.005), ("sgd", 0.1)])
+def test_with_mup_outputs_move_as_far_at_every_width_and_with_unit_gain_they_do_not(
+    optimizer, rate
+):
+    """The coordinate check of the paper, of outputs after three updates; widths from 16 to 512."""
+    moves = {}
+    for width in (16, 512):
+        e = Experiment(
+            schemes=("mup:16", "unit_gain"), depth=3, width=width, steps=3, replicates=4,
+            activation="tanh", optimizer=optimizer, learning_rate=rate, dataset="teacher",
+        )  # fmt: skip
+        training = Training(*draw_stack_and_data(e))
+        x = training.data.x_test
+        before = outputs(training.stack, x)
+        for step, batch in zip(range(4), batch_indices(e), strict=False):
+            training.measure_and_update(step, batch)
+        after = outputs(training.stack, x)
+        size = (after - before).square().mean(dim=(1, 2)).sqrt().detach()
+        moves[width] = size.view(2, 4).mean(dim=1)
+    mup, unit_gain = moves[512] / moves[16]
+    assert 0.5 < mup < 2
+    assert unit_gain > 3 if optimizer == "adam" else unit_gain > 1.2 * mup
+
+
+def test_mup_asks_for_an_optimizer_of_its_table():
+    with pytest.raises(ValueError, match=r"^optimizer must be one of sgd, .* for the scheme mup"):
+        Experiment(schemes=("mup",), optimizer="lars")
+    e, notes = Experiment.from_query({"schemes": "mup", "optimizer": "muon"})
+    assert (e.optimizer, len(notes)) == ("adam", 1)
 
 
 def test_fixup_starts_every_branch_and_the_output_at_zero_and_wants_residual_connections():

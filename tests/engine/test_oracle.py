@@ -54,9 +54,10 @@ EQUAL_UNITS = (
     "identity",
     "zero_hadamard",
 )  # softmax and norms cancel what they send: a test of their own
-ROWS = {  # critical and fixup do not go with every row: in the tests of the catalogue
+PARTICULAR = "critical", "fixup", "mup"  # they do not go with every row
+ROWS = {  # those that are missing: below, and in the tests of the catalogue
     # Sorted: the cases do not depend on the order of the menu.
-    "schemes": [key for key in sorted(SCHEMES) if key not in (*EQUAL_UNITS, "critical", "fixup")],
+    "schemes": [key for key in sorted(SCHEMES) if key not in (*EQUAL_UNITS, *PARTICULAR)],
     "activation": list(ACTIVATIONS),
     "normalization": list(NORMALIZATIONS),
     "optimizer": list(OPTIMIZERS),
@@ -71,7 +72,15 @@ ROWS = {  # critical and fixup do not go with every row: in the tests of the cat
 
 
 CROSSED = {  # settings of data and weights, and what they are crossed with, in float64
-    "schemes": ["he_normal", "uniform:0.3", "orthogonal", "pytorch", "sparse", "lecun_uniform"],
+    "schemes": [
+        "he_normal",
+        "uniform:0.3",
+        "orthogonal",
+        "pytorch",
+        "sparse",
+        "lecun_uniform",
+        "mup:8",
+    ],
     "activation": ["relu", "tanh", "gelu", "sine"],
     "w0": [1.0, 4.0],
     "normalization": list(NORMALIZATIONS),
@@ -161,6 +170,8 @@ def experiment(case: dict[str, list], precision: str) -> Experiment:
     schemes, settings = case["schemes"], {name: values[0] for name, values in case.items()}
     if any(settings.get(name, usual) != usual for name, usual in OF_BRANCHES.items()):
         settings["residual"] = True
+    if "mup:8" in schemes and not OPTIMIZERS[settings["optimizer"]].scaling:
+        settings["optimizer"] = "nesterov"  # for which the paper has a rule
     if settings.get("taper", 1) != 1:  # which asks for layers that no connection passes around
         settings |= OF_BRANCHES | {"residual": False}
     if settings.get("slope", 0.01) != 0.01:
@@ -343,6 +354,22 @@ def unequal(trained: Trained) -> list[tuple]:
     return wrong
 
 
+@pytest.mark.parametrize("normalization", ["none", "rms", "layer"])
+@pytest.mark.parametrize("optimizer", [key for key, row in OPTIMIZERS.items() if row.scaling])
+def test_updates_with_rates_for_each_layer_equal_torch_optim_with_groups(optimizer, normalization):
+    settings = {"depth": 5, "width": 24, "features": 9, "samples": 64, "batch": 16, "steps": 3}
+    more = {"optimizer": optimizer, "normalization": normalization, "learning_rate": 0.003}
+    e = Experiment(
+        schemes=("mup:8", "he_normal", "mup:40"), weight_decay=0.02, taper=2.0, bias_std=0.1,
+        warmup=2, precision="float64", activation="tanh", **settings, **more,
+    )  # fmt: skip
+    trained = trained_by_the_engine(e)
+    assert wrong_updates(trained) == []
+    he = replace(e, schemes=("he_normal",))
+    for one, other in zip(measure(e), measure(he), strict=True):  # a neighbour's rates are its own
+        assert np.array_equal(one.weight[1], other.weight[0])
+
+
 def load(e: Experiment) -> Data:
     return e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
 
@@ -361,7 +388,8 @@ def test_a_pass_of_units_that_are_copies_equals_plain_pytorch(activation, precis
     assert unequal(trained_by_the_engine(e)) == []
 
 
-def test_an_update_from_the_same_gradients_equals_torch_optim(trained):
+def wrong_updates(trained: Trained) -> list[tuple]:
+    """(step, scheme, parameter, error) of every update that differs from that of torch.optim."""
     e = trained.e
     tolerance = UPDATE_TOLERANCE["float32" if e.optimizer == "muon" else e.precision]
     own, optimizers, wrong = torch.finfo(e.number_format.dtype), {}, []
@@ -370,7 +398,8 @@ def test_an_update_from_the_same_gradients_equals_torch_optim(trained):
             before, gradients, added = (
                 unstack(stack, n) for stack in (step.before, step.gradients, step.added)
             )
-            optimizer = optimizers.setdefault(n, PlainOptimizer(e, before))
+            scheme = e.schemes[n // e.replicates]
+            optimizer = optimizers.setdefault(n, PlainOptimizer(e, before, scheme))
             expected = optimizer.step(before, gradients)
             # A step that is read off as a difference of weights is known up to a rounding of the
             # weights.
@@ -387,7 +416,11 @@ def test_an_update_from_the_same_gradients_equals_torch_optim(trained):
             ]
             where = step.number, e.schemes[n // e.replicates]
             wrong += [(*where, i, error) for i, error in enumerate(errors) if error > tolerance]
-    assert wrong == []
+    return wrong
+
+
+def test_an_update_from_the_same_gradients_equals_torch_optim(trained):
+    assert wrong_updates(trained) == []
 
 
 def test_every_two_rows_meet_and_every_row_meets_both_precisions():

@@ -36,6 +36,23 @@ def test_a_program_prints_the_curve_of_the_engine(index, tmp_path):
     pytest.fail("chaotic in float64, too")
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"normalization": "layer", "taper": 2.0, "warmup": 4, "weight_decay": 0.02},
+        {"normalization": "batch", "residual": True, "branch_scale": "learned"},
+        {"normalization": "rms", "precision": "bfloat16"},
+        {"depth": 1},
+    ],
+    ids=lambda settings: " ".join(f"{key}={value}" for key, value in settings.items()),
+)
+def test_a_program_has_the_learning_rate_of_each_layer(settings, optimizer, tmp_path):
+    more = {"schemes": ("mup:8",), "optimizer": optimizer, "learning_rate": 0.002}
+    e = Experiment(**SIZE | {"depth": 5, "activation": "tanh"} | more | settings)
+    assert distance_from_engine(e, run_here(program(e), tmp_path)) < 1e-4
+
+
 @pytest.mark.parametrize("index", ALONE)
 def test_a_program_runs_alone_in_an_empty_folder(index, tmp_path):
     e = CASES[index]

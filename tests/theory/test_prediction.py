@@ -69,7 +69,7 @@ DRAWN = (
         "unit_gain",
         "critical",
     ),
-    ("sparse:40", "siren", "geometric"),
+    ("sparse:40", "siren", "geometric", "mup:100"),
 )
 ABSENT = ("constant", "zeros", "identity", "looks_linear", "lsuv", "fixup", "zero_hadamard")
 FIELDS = "signal", "signal_gradient"
