@@ -3,6 +3,7 @@ a stretch zoomed into.
 """
 
 import re
+from functools import cache
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -111,49 +112,51 @@ def place(page: Page, chart: int, share: float, panel: int = 0) -> tuple[float, 
     return x, y
 
 
-@pytest.mark.parametrize("panel", range(4))
 def test_a_step_under_the_pointer_is_seen_in_every_panel_and_no_message_is_sent(
-    finished_page, message_sizes, panel
+    finished_page, message_sizes
 ):
     """Whichever of the four panels the pointer is in, the heat map among them."""
-    before = len(message_sizes)
-    finished_page.mouse.move(*place(finished_page, TRAINING, 0.5, panel))
-    until(finished_page, TRAINING, "at", 30)
-    run = finished()
-    seen = words(finished_page, TRAINING)
-    assert {
-        "Loss (thin: held out), step 30",
-        "Accuracy (thin: held out), step 30",
-        "Gradient norm (log), step 30",
-    } <= seen
-    for name in ("loss", "accuracy", "gradient_norm"):
-        values = [getattr(run.measurements[30], name)[index, 0] for index in range(2)]
-        said = [percent(v) if name == "accuracy" else five_letters(v) for v in values]
-        assert {"●", "■", *said} <= seen, name
-    finished_page.mouse.move(5, 5)
-    until(finished_page, TRAINING, "at", None)
-    assert not any("step 30" in text for text in words(finished_page, TRAINING))
+    before, run = len(message_sizes), finished()
+    for panel in range(4):
+        finished_page.mouse.move(*place(finished_page, TRAINING, 0.5, panel))
+        until(finished_page, TRAINING, "at", 30)
+        seen = words(finished_page, TRAINING)
+        assert {
+            "Loss (thin: held out), step 30",
+            "Accuracy (thin: held out), step 30",
+            "Gradient norm (log), step 30",
+        } <= seen, panel
+        for name in ("loss", "accuracy", "gradient_norm"):
+            values = [getattr(run.measurements[30], name)[index, 0] for index in range(2)]
+            said = [percent(v) if name == "accuracy" else five_letters(v) for v in values]
+            assert {"●", "■", *said} <= seen, (panel, name)
+        finished_page.mouse.move(5, 5)
+        until(finished_page, TRAINING, "at", None)
+        assert not any("step 30" in text for text in words(finished_page, TRAINING)), panel
     assert len(message_sizes) == before
 
 
-@pytest.mark.parametrize("chart", [TRAINING, DEPTH])
-def test_the_buttons_of_a_chart_cover_nothing_that_can_be_pressed(finished_page, chart):
-    finished_page.mouse.move(*place(finished_page, chart, 0.5, 0))
-    buttons = finished_page.get_by_test_id("stElementToolbar").nth(chart)
-    expect(buttons).to_have_css("opacity", "1")
-    box = buttons.bounding_box()
+def test_the_buttons_of_a_chart_cover_nothing_that_can_be_pressed(finished_page):
     controls = finished_page.locator(
         ".st-key-legend button, .st-key-strip input, .stSelectbox"
     ).all()
     assert len(controls) >= 4, "two names, and what the heat map shows"
-    for control in controls:
-        other = control.bounding_box()
-        apart = other["y"] + other["height"] <= box["y"] or box["y"] + box["height"] <= other["y"]
-        assert (
-            apart
-            or other["x"] + other["width"] <= box["x"]
-            or box["x"] + box["width"] <= other["x"]
-        )
+    for chart in (TRAINING, DEPTH):
+        finished_page.mouse.move(*place(finished_page, chart, 0.5, 0))
+        buttons = finished_page.get_by_test_id("stElementToolbar").nth(chart)
+        expect(buttons).to_have_css("opacity", "1")
+        box = buttons.bounding_box()
+        for control in controls:
+            assert are_apart(box, control.bounding_box()), chart
+
+
+def are_apart(one: dict[str, float], other: dict[str, float]) -> bool:
+    """True if two boxes share no place."""
+    return any(
+        first[edge] + first[size] <= second[edge]
+        for edge, size in (("x", "width"), ("y", "height"))
+        for first, second in ((one, other), (other, one))
+    )
 
 
 def five_letters(value: float) -> str:
@@ -162,6 +165,7 @@ def five_letters(value: float) -> str:
     return re.sub(r"e([+-])0", r"e\1", text).replace("e-", "e−")
 
 
+@cache
 def finished() -> Run:
     run = Run(E)
     assert list(run)
