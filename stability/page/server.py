@@ -30,6 +30,7 @@ from stability.theory.prediction import predict
 MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30
 MOST_LONG_SECONDS = 600  # of a map, or of a search for a cure, which give way to all others
 DRAWS_A_SECOND = 50  # for all visitors together
+UNCHANGED = 1.0  # seconds between two draws of a page on which nothing is new, as while it waits
 # Seconds that a run waits before it queues behind others, if its visitor keeps changing settings.
 CALM = 1.0
 
@@ -141,13 +142,16 @@ class Server:
             yield from self._until_calm(between_steps)
         for stream, count in look.streams:
             most_seconds, drawn_at = self.most_seconds(stream.record), -math.inf
+            drawn: tuple[int, ...] = ()
             follow = self.registry.follow(stream, count, FREQUENT, between_steps, most_seconds)
             for position in follow:
-                if time.monotonic() - drawn_at < self.seconds_between_draws - FREQUENT:
+                now = position, *(len(other.measurements) for other, _ in look.streams)
+                pace = UNCHANGED if now == drawn else self.seconds_between_draws
+                if time.monotonic() - drawn_at < pace - FREQUENT:
                     between_steps()
                 elif any(len(other.measurements) < most for other, most in look.streams):
                     yield position
-                    drawn_at = time.monotonic()
+                    drawn_at, drawn = time.monotonic(), now
         if search := self.open_search(look):
             most = search.last_index + 1
             for _ in self.registry.follow(search, most, FREQUENT, between_steps):
