@@ -139,6 +139,7 @@ CLAIM_QUANTITIES = {quantity.name: quantity for quantity in (
     measured("weight", N_("norm of the weights"), LAYER),
     measured("update", N_("norm of the update"), LAYER),
     measured("lost_updates", N_("share of lost updates"), LAYER, sampled=True),
+    measured("lost_gain_updates", N_("share of lost updates of gains"), HIDDEN_LAYER, sampled=True),
     measured("saturated", N_("saturated share"), HIDDEN_LAYER),
     measured("dead", N_("share of dead units"), HIDDEN_LAYER),
     measured("distinct", N_("number of distinct units"), HIDDEN_LAYER, sampled=True),

@@ -42,6 +42,7 @@ class Measurement:
     # Share of the nonzero entries of the optimizer's step that left the stored entry of W as it
     # was, (S, R, L): below half a unit in its last place. NaN at step 0 and where not measured.
     lost_updates: Profile
+    lost_gain_updates: Profile  # (S, R, L-1) the same of a normalization's gains; NaN without any
     saturated: Profile  # (S, R, L-1) share of u in the flat region
     dead: Profile  # (S, R, L-1) share of units with slope 0 on the whole batch
     distinct: Profile  # (S, R, L-1) number of different hidden units; NaN where not measured

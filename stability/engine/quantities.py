@@ -250,6 +250,7 @@ def missing_arrays(e: Experiment, schemes: int | None = None) -> dict[str, np.nd
     shapes: dict[str, tuple[int, ...]] = {
         "saturated": hidden,
         "dead": hidden,
+        "lost_gain_updates": hidden,
         "distinct": hidden,
         "pre_activations": (*hidden, HISTOGRAM_BINS + 2),
         "rounding_shares": (*layers, *SHARES_SHAPE),

@@ -1,4 +1,4 @@
-"""The steps that stored weights take, and what rounding leaves of them."""
+"""The steps that stored parameters take, and what rounding leaves of them."""
 
 import math
 
@@ -21,6 +21,7 @@ class StoredSteps:
         self._is_rounded, self._counts_lost = number_format.is_rounded, counts_lost
         self._updates, self._weights = Norms(keeps), Norms()
         self._lost: list[Tensor] = []  # (k, N)
+        self._lost_of_gains: list[Tensor] = []  # (k, N)
 
     def add(self, weights: Tensor, step: Tensor) -> None:
         """Add a step to the stored weights `(k, N, fan_out, fan_in)`, in place."""
@@ -31,13 +32,27 @@ class StoredSteps:
         self._updates.add_stack(difference(before, weights) if self._is_rounded else step)
         self._weights.add_stack(weights)
 
+    def add_vectors(self, vectors: Tensor, step: Tensor, are_gains: bool) -> None:
+        """Add a step to other stored parameters `(k, N, numbers)`, in place."""
+        if not (are_gains and self._counts_lost):
+            vectors.add_(step)
+            return
+        before = vectors.clone()
+        vectors.add_(step)
+        columns = (values.unsqueeze(-1) for values in (before, vectors, step))
+        self._lost_of_gains.append(lost_share(*columns))
+
     def norms(self) -> tuple[Tensor, Tensor]:
         """Return the norms of the steps and of the new weights by layer, `(L, N)` each."""
         return self._updates.values(), self._weights.values()
 
-    def lost_updates(self) -> Tensor | None:
-        """Return the lost share of each step by layer, `(L, N)`; None if they are not counted."""
-        return torch.cat(self._lost) if self._counts_lost else None
+    def lost_shares(self) -> dict[str, Tensor]:
+        """Return the lost shares of the steps of weights `(L, N)` and of gains `(L-1, N)`.
+
+        By their names in a measurement; without those that are not counted.
+        """
+        found = {"lost_updates": self._lost, "lost_gain_updates": self._lost_of_gains}
+        return {name: torch.cat(shares) for name, shares in found.items() if shares}
 
 
 def difference(before: Tensor, after: Tensor) -> Tensor:
@@ -47,10 +62,10 @@ def difference(before: Tensor, after: Tensor) -> Tensor:
 
 
 def lost_share(before: Tensor, after: Tensor, step: Tensor) -> Tensor:
-    """Return the share of nonzero entries of steps that moved no stored weight, float64 `(k, N)`.
+    """Return the share of nonzero entries of steps that moved no stored entry, float64 `(k, N)`.
 
-    0 where the whole step is 0. An entry of NaN is not lost: it turns its weight into NaN. NaN
-    where there was NaN among the weights before.
+    0 where the whole step is 0. An entry of NaN is not lost: it turns what it moves into
+    NaN. NaN where there was NaN among the entries before.
     """
     is_step = step != 0
     lost = (is_step & (after == before)).sum(dim=(-2, -1))

@@ -155,7 +155,7 @@ class Block:
         # Norms of the last step, (L, N).
         self.update = torch.zeros(e.depth, count, dtype=torch.float64, device=stack.device)
         self.weight = torch.cat([norms(weights) for weights in stack.weights])  # (L, N)
-        self.lost_updates: Tensor | None = None  # of the last step, (L, N); before sampled steps
+        self.lost: dict[str, Tensor] = {}  # shares of the last step; before sampled steps
         self.ended = torch.zeros(count, dtype=torch.bool, device=stack.device)
         # The optimizer takes as many layers at once as fit in the cache.
         self.layers_at_once = [
@@ -194,8 +194,7 @@ class Block:
             found |= sampled_profiles(passed)
             if self.snapshots:
                 found |= sampled_snapshots(passed, backward) | self._learned_outputs()
-        if self.lost_updates is not None:
-            found["lost_updates"] = self.lost_updates
+        found |= self.lost
         # What depends on a network is NaN for ever once each layer's weights have NaN, and all of
         # the output is: each z has NaN, so each delta, and so each step.
         self.ended = self.weight.isnan().all(dim=0) & passed.output.isnan().all(dim=(1, 2))
@@ -252,9 +251,9 @@ class Block:
                 if is_matrix:
                     steps.add(layers, change)
                 else:
-                    layers.add_(change)
+                    steps.add_vectors(layers, change, any(parameter is g for g in stack.gains))
         self.update, self.weight = steps.norms()
-        self.lost_updates = steps.lost_updates()
+        self.lost = steps.lost_shares()
         if e.number_format.scales_loss:
             self.scale, self.good_steps = next_scale(self.scale, self.good_steps, overflowed)
 
@@ -271,8 +270,7 @@ class Block:
             values[left] for values in (self.scale, self.good_steps, self.ended)
         )
         other.update, other.weight = self.update[:, left], self.weight[:, left]
-        if self.lost_updates is not None:
-            other.lost_updates = self.lost_updates[:, left]
+        other.lost = {name: shares[:, left] for name, shares in self.lost.items()}
         other.states = [
             {first: select_networks(state, left) for first, state in states.items()}
             for states in self.states

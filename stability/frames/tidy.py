@@ -43,9 +43,10 @@ def layers(source: Run | Prediction) -> pd.DataFrame:
     """Return all profiles that are kept, or that are predicted.
 
     Columns: kind, scheme, replicate, step, layer (int, from 1); PROFILES (float64): saturated,
-    dead and lost_updates are shares, distinct a count, the others plain numbers; those of hidden
-    units are null at the output, and those of sampled steps (spread, lost_updates, distinct) null
-    between. A prediction has the kind "theory", one replicate, and null for what it lacks.
+    dead, lost_updates and lost_gain_updates are shares, distinct a count, the others plain numbers;
+    those of hidden units are null at the output, and those of sampled steps (spread, distinct, what
+    is lost) null between. A prediction has the kind "theory", one replicate, and null for what it
+    lacks.
     """
     if isinstance(source, Prediction):
         frame = prediction_table(source).to_pandas()

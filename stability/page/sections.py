@@ -18,6 +18,7 @@ from stability.page import (
     code_section,
     cure_section,
     learned_function_sentences,
+    lost_update_sentences,
     phase_section,
     probe_sentences,
     prose,
@@ -150,8 +151,9 @@ def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, found = run.experiment, probe_sentences.format_sentences(run, count, view.moment)
+    lost = lost_update_sentences.lost_update_sentences(run, count, view.moment)
     return [
-        paragraphs([*found, *format_exit_sentences(e, view.format)]),
+        paragraphs([*found, *lost, *format_exit_sentences(e, view.format)]),
         Picture(charts.ladder_spec(e), frames.ladder_tables(run, count, view.moment)),
     ]
 

@@ -198,7 +198,7 @@ def test_every_number_of_a_measurement_has_its_name():
     } == MEASURED
     assert set(Measurement.__dataclass_fields__) >= MEASURED
     hidden = {name for name in PROFILE_NAMES if HIDDEN_LAYER in CLAIM_QUANTITIES[name].indices}
-    assert hidden == {"saturated", "dead", "distinct"}
+    assert hidden == {"saturated", "dead", "distinct", "lost_gain_updates"}
 
 
 def test_no_name_is_one_of_the_grammar():

@@ -46,6 +46,7 @@ OTHERS = {
     "learned_outputs",
     "update",
     "lost_updates",
+    "lost_gain_updates",
 }  # with tests of their own; `update` is compared entry by entry
 COMPARED = [field.name for field in fields(Measurement) if field.name not in OTHERS]
 EQUAL_UNITS = (

@@ -111,6 +111,65 @@ def test_lost_updates_are_counted_before_sampled_steps_and_at_no_other(precision
         assert np.isnan(measurement.lost_updates).all() == (not counted)
 
 
+@pytest.mark.parametrize("normalization", ["batch", "layer", "rms"])
+@pytest.mark.parametrize(("precision", "learning_rate"), [
+    ("bfloat16", 0.01), ("float16", 1e-3), ("bfloat16", 0.1), ("float32", 1e-6),
+])  # fmt: skip
+def test_lost_updates_of_gains_are_the_steps_that_leave_a_gain_as_it_was(
+    precision, learning_rate, normalization
+):
+    """Each gain by itself, from the gradients of the engine; widths differ from layer to layer."""
+    e = Experiment(
+        schemes=("he_normal", "xavier_normal"), precision=precision, learning_rate=learning_rate,
+        normalization=normalization, taper=2.0, **SMALL,
+    )  # fmt: skip
+    stack, data = draw_stack_and_data(e)
+    training, expected, seen = Training(stack, data), None, set()
+    first = 2 * len(stack.weights)  # behind weights and biases
+    for step, batch in enumerate(islice(batch_indices(e), e.steps + 1)):
+        passed = stack.forward(data.x[batch], step)
+        losses = stack.losses(passed.output, data.y[batch])
+        parts = stack.backward(passed, losses, torch.ones(2)).parameters
+        slopes = [row for group in parts[first:][: len(stack.gains)] for row in group.clone()]
+        old = [row.detach().clone() for group in stack.gains for row in group]
+        measurement = training.measure_and_update(step, batch)
+        if expected is not None:
+            found = measurement.lost_gain_updates[:, 0]
+            assert found == pytest.approx(np.array(expected))
+            seen |= {*found.ravel().tolist()}
+        new = [row.detach() for group in stack.gains for row in group]
+        steps = [-learning_rate * slope for slope in slopes]
+        expected = [
+            [
+                ((a == b)[n] & (s != 0)[n]).sum().item() / max(1, (s != 0)[n].sum().item())
+                for a, b, s in zip(old, new, steps, strict=True)
+            ]
+            for n in range(2)
+        ]
+    assert len(seen) > 1, "shares between none and all"
+
+
+def test_gains_near_one_lose_what_small_weights_keep():
+    """Half a unit in the last place of 1 is 2^-9 downward; most weights are far below 1."""
+    e = Experiment(
+        schemes=("he_normal",), precision="bfloat16", normalization="layer", optimizer="adam",
+        learning_rate=1e-3, steps=5,
+    )  # fmt: skip
+    for measurement in list(measure(e))[1:]:
+        assert (measurement.lost_gain_updates == 1).all()
+        assert measurement.lost_updates.max() < 0.6
+
+
+@pytest.mark.parametrize("settings", [{}, {"normalization": "rms"}, {"depth": 1}])
+def test_networks_without_gains_have_no_share_of_them(settings):
+    e = Experiment(schemes=("he_normal",), **SMALL | settings)
+    for measurement in measure(e):
+        shares = measurement.lost_gain_updates
+        assert shares.shape == (1, 1, e.depth - 1)
+        has_gains = bool(e.normalization_row.has_gain) and measurement.step > 0
+        assert np.isfinite(shares).all() == (has_gains or not shares.size)
+
+
 def test_a_network_whose_step_is_zero_loses_nothing():
     for measurement in list(measure(Experiment(schemes=("zeros",), **SMALL)))[1:]:
         assert (measurement.update[0, 0, :-1] == 0).all()

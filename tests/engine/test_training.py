@@ -236,7 +236,14 @@ def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
             assert array.shape == (*outer, *layers, *pictured)
             assert not (array < 0).any()
         assert np.isnan(measurement.accuracy).all() == (e.dataset_row.classes is None)
-        for name in ("accuracy", "test_accuracy", "saturated", "dead", "lost_updates"):
+        for name in (
+            "accuracy",
+            "test_accuracy",
+            "saturated",
+            "dead",
+            "lost_updates",
+            "lost_gain_updates",
+        ):
             assert not (getattr(measurement, name) > 1).any()
         assert not (measurement.distinct > e.width).any()
         assert not (measurement.distinct < 1).any()

@@ -6,6 +6,7 @@ import pytest
 
 from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
+from stability.page.lost_update_sentences import lost_update_sentences
 from stability.page.pieces import Picture, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.sections import TOO_LARGE, TRAIN_SECTIONS, OpenSection, Section
@@ -13,6 +14,7 @@ from stability.probes.symmetries import row_differences, symmetry_changes
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.view import View
+from stability.text import share_in_words
 
 E = Experiment(
     schemes=("constant", "xavier_normal"),
@@ -111,3 +113,36 @@ def test_what_would_take_too_long_is_refused_in_a_sentence(key):
     OpenSection(TRAIN_SECTIONS[key], replace(E, width=64), view, affords=larger.append)
     assert larger[0].operations > asked[0].operations
     assert larger[0].bytes > asked[0].bytes
+
+
+BFLOAT16 = replace(
+    E, schemes=("he_normal",), precision="bfloat16", optimizer="adam", learning_rate=1e-3, width=32
+)
+
+
+@pytest.mark.parametrize("normalization", ["none", "layer"])
+def test_the_section_of_formats_says_what_rounding_took_of_weights_and_of_gains(normalization):
+    run = Run(replace(BFLOAT16, normalization=normalization)).train()
+    last = run.measurements[-1]
+    (sentence,) = lost_update_sentences(run, len(run.measurements), 3)
+    weights = share_in_words(last.lost_updates.mean())
+    assert f"rounding took {weights} of the update of the weights before step 3" in sentence
+    if normalization == "none":
+        assert "gains" not in sentence
+    else:
+        assert (
+            f"and {share_in_words(last.lost_gain_updates.mean())} of that of the gains" in sentence
+        )
+    section = OpenSection(TRAIN_SECTIONS["formats"], run.experiment, View(section="formats"))
+    assert any(sentence in str(piece) for piece in section.pieces(run, 4).values())
+
+
+def test_nothing_is_said_of_updates_before_the_first_or_where_hardly_any_is_lost():
+    run = Run(BFLOAT16).train()
+    assert not lost_update_sentences(run, 4, 0)
+    assert not lost_update_sentences(Run(replace(BFLOAT16, precision="float32")).train(), 4, 3)
+
+
+def test_replicates_that_lose_their_numbers_leave_the_sentence_to_the_others():
+    run = Run(replace(BFLOAT16, schemes=("normal:1e6", "he_normal"), normalization="rms")).train()
+    assert all("nan" not in sentence for sentence in lost_update_sentences(run, 4, 3))
