@@ -23,7 +23,7 @@ def lost_update_sentences(run: Run, count: int, step: int) -> list[str]:
     kept = [m for m in list(run.measurements)[: min(count, step + 1)] if has_shares(m)]
     if not kept:
         return []
-    of_weights, of_gains = mean_shares(kept[-1])
+    of_weights, of_gains = lost_by_scheme(kept[-1])
     rows = zip(run.experiment.scheme_rows, of_weights, of_gains, strict=True)
     return [
         of_scheme(row, describe_lost(kept[-1].step, weights, gains))
@@ -38,7 +38,7 @@ def has_shares(measurement: Measurement) -> bool:
     )
 
 
-def mean_shares(measurement: Measurement) -> tuple[list[float], list[float]]:
+def lost_by_scheme(measurement: Measurement) -> tuple[list[float], list[float]]:
     """Return the mean shares over the layers, by scheme; of gains NaN where there are none."""
     weights = median_or_worst(measurement.lost_updates).mean(axis=1)
     if not measurement.lost_gain_updates.shape[2]:

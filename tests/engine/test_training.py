@@ -30,6 +30,7 @@ from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 configure_process()  # as on the page: large arrays are kept, not fetched from the system again
 
 QUANTITIES = [field.name for field in fields(Measurement)][1:]
+OF_HIDDEN = "saturated", "dead", "distinct", "lost_gain_updates"  # layers alone
 SMALL = {
     "depth": 8,
     "width": 16,
@@ -218,7 +219,7 @@ def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
         for name in set(QUANTITIES) - {"learned_outputs"}:
             array, hidden = (
                 getattr(measurement, name),
-                name in ("saturated", "dead", "distinct", "pre_activations"),
+                name in (*OF_HIDDEN, "pre_activations"),
             )
             by_layer = name in PROFILES and not hidden
             pictured = {
