@@ -50,7 +50,7 @@ class Experiment(ExperimentSettings):
     def disagreements(settings: Mapping[str, Any]) -> Disagreements:
         for scheme in settings["schemes"]:
             yield from scheme_disagreements(scheme, settings)
-        if settings["residual"] and settings["taper"] != 1:
+        if settings["residual"] and settings.get("taper", 1) != 1:
             sentence = _("taper must be 1 with residual connections, not {taper}")
             yield sentence.format(taper=exact_number(settings["taper"])), "taper", 1.0
         batch, samples = settings["batch"], settings["samples"]

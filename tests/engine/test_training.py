@@ -217,10 +217,7 @@ def test_any_experiment_yields_its_measurements_whatever_the_numbers_become(e):
             e.dataset_row.outputs,
         )
         for name in set(QUANTITIES) - {"learned_outputs"}:
-            array, hidden = (
-                getattr(measurement, name),
-                name in (*OF_HIDDEN, "pre_activations"),
-            )
+            array, hidden = (getattr(measurement, name), name in (*OF_HIDDEN, "pre_activations"))
             by_layer = name in PROFILES and not hidden
             pictured = {
                 "pre_activations": [HISTOGRAM_BINS + 2],
