@@ -14,7 +14,7 @@ from stability.text import share_in_words
 NOTABLE = 0.01  # a smaller share, of either kind, is not mentioned
 
 
-def lost_update_sentences(run: Run, count: int, step: int) -> list[str]:
+def sentences_about_lost_updates(run: Run, count: int, step: int) -> list[str]:
     """He (normal): of the update before step 300 rounding took 98 % from the weights, ...
 
     From the newest of the first `count` measurements, up to `step`, that has these shares. Nothing

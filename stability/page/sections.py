@@ -151,7 +151,7 @@ def learned_function_pieces(run: Run, view: View, count: int) -> list[Piece]:
 
 def format_pieces(run: Run, view: View, count: int) -> list[Piece]:
     e, found = run.experiment, probe_sentences.format_sentences(run, count, view.moment)
-    lost = lost_update_sentences.lost_update_sentences(run, count, view.moment)
+    lost = lost_update_sentences.sentences_about_lost_updates(run, count, view.moment)
     return [
         paragraphs([*found, *lost, *format_exit_sentences(e, view.format)]),
         Picture(charts.ladder_spec(e), frames.ladder_tables(run, count, view.moment)),

@@ -6,7 +6,7 @@ import pytest
 
 from stability.engine.registry import Registry
 from stability.engine.runs import ProductRun, Run
-from stability.page.lost_update_sentences import lost_update_sentences
+from stability.page.lost_update_sentences import sentences_about_lost_updates
 from stability.page.pieces import Picture, paragraphs
 from stability.page.product_sections import PRODUCT_SECTIONS
 from stability.page.sections import TOO_LARGE, TRAIN_SECTIONS, OpenSection, Section
@@ -124,7 +124,7 @@ BFLOAT16 = replace(
 def test_the_section_of_formats_says_what_rounding_took_of_weights_and_of_gains(normalization):
     run = Run(replace(BFLOAT16, normalization=normalization)).train()
     last = run.measurements[-1]
-    (sentence,) = lost_update_sentences(run, len(run.measurements), 3)
+    (sentence,) = sentences_about_lost_updates(run, len(run.measurements), 3)
     weights = share_in_words(last.lost_updates.mean())
     assert f"rounding took {weights} of the update of the weights before step 3" in sentence
     if normalization == "none":
@@ -139,10 +139,12 @@ def test_the_section_of_formats_says_what_rounding_took_of_weights_and_of_gains(
 
 def test_nothing_is_said_of_updates_before_the_first_or_where_hardly_any_is_lost():
     run = Run(BFLOAT16).train()
-    assert not lost_update_sentences(run, 4, 0)
-    assert not lost_update_sentences(Run(replace(BFLOAT16, precision="float32")).train(), 4, 3)
+    assert not sentences_about_lost_updates(run, 4, 0)
+    assert not sentences_about_lost_updates(
+        Run(replace(BFLOAT16, precision="float32")).train(), 4, 3
+    )
 
 
 def test_replicates_that_lose_their_numbers_leave_the_sentence_to_the_others():
     run = Run(replace(BFLOAT16, schemes=("normal:1e6", "he_normal"), normalization="rms")).train()
-    assert all("nan" not in sentence for sentence in lost_update_sentences(run, 4, 3))
+    assert all("nan" not in sentence for sentence in sentences_about_lost_updates(run, 4, 3))
