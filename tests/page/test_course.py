@@ -11,6 +11,7 @@ from stability.course.claims import ClaimReading
 from stability.course.lessons import PANELS, Lesson, all_lessons
 from stability.engine.cost import product_cost
 from stability.frames import DEPTH_PANELS, TRAINING_PANELS
+from stability.i18n import LANGUAGES, _, speaking
 from stability.page.benches import open_figures
 from stability.page.cards import claim_html
 from stability.page.course_page import (
@@ -79,9 +80,25 @@ def test_a_lesson_asks_then_shows_its_run_its_words_and_its_claim_with_numbers(l
     assert {"bands", "growth", "cells"} & set(charts(at))
     assert "<b>Measured here:</b>" in cards(at)
     assert visit(at).page.record == lesson.page.record
+    for code in LANGUAGES:
+        read_in(code, lesson)
 
 
-FIRST, SECOND, *_, LAST = all_lessons()
+def read_in(code: str, lesson: Lesson) -> None:
+    """See that a lesson, answered rightly, shows its run and its claim in this language, too."""
+    twin = all_lessons(code)[lesson.key]
+    number = str(1 + twin.options.index(twin.answer))
+    at = page(lesson=lesson.key, answer=number, lang=code)
+    for paragraph in twin.prose.split("\n\n"):
+        assert paragraph in words(at)
+    with speaking(code):
+        assert _("**✓ Right: {answer}.**").partition("{")[0] in words(at)
+        assert f"<b>{_('Measured here:')}</b>" in cards(at)
+    assert not at.warning
+    assert {"bands", "growth", "cells"} & set(charts(at))
+
+
+FIRST, SECOND, *_rest, LAST = all_lessons()
 
 
 def test_the_list_names_every_lesson_and_what_was_answered():
