@@ -28,8 +28,11 @@ class Record:
     computed: ClassVar[str] = N_("run")  # what is computed of it
 
     def __post_init__(self) -> None:
+        values, defaults = vars(self), self.field_defaults()
         for name, knob in self.field_knobs().items():
-            value = getattr(self, name)
+            value = values[name]
+            if value is defaults[name]:  # most are, and a default is canonical
+                continue
             try:
                 object.__setattr__(self, name, knob.check(value))  # the canonical value
             except ValueError as error:
@@ -72,13 +75,20 @@ class Record:
         return {f.name: f.metadata["knob"] for f in fields(cls) if "knob" in f.metadata}
 
     @classmethod
+    @cache
+    def field_defaults(cls) -> dict[str, Any]:
+        """The defaults of the fields with a knob by name."""
+        return {f.name: f.default for f in fields(cls) if "knob" in f.metadata}
+
+    @classmethod
     def knobs(cls) -> dict[str, Knob]:
         """The knobs of all settings by name: those of the fields, unless a field is a record."""
         return cls.field_knobs()
 
     def settings(self) -> dict[str, Any]:
         """The values of all settings by name."""
-        return {name: getattr(self, name) for name in self.field_knobs()}
+        values = vars(self)
+        return {name: values[name] for name in self.field_knobs()}
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:

@@ -12,8 +12,11 @@ from stability.page.settings import settings_matching
 from stability.records.choice_list import MOST_ENTRIES, MOST_TEXT, ChoiceList
 from stability.records.experiment import Experiment
 from stability.records.knobs import Choice, Flag, Integer, Real, setting
+from stability.records.pasted_network import PastedNetwork
 from stability.records.product import Product
 from stability.records.record import VERSION, Record
+from stability.records.sweep import Sweep
+from stability.records.view import View
 
 FRUITS = {"apple": 1, "pear": 2, "fig": 3}
 
@@ -162,6 +165,13 @@ def test_a_record_shows_only_what_differs_from_its_defaults():
     assert repr(Basket()) == "Basket()"
     assert repr(Basket(many=4, inside="apple")) == "Basket(many=4, inside=('apple',))"
     assert eval(repr(Basket(best="fig"))) == Basket(best="fig")
+
+
+@pytest.mark.parametrize("record", [Experiment, Product, Sweep, View, PastedNetwork, Basket])
+def test_every_default_is_legal_and_canonical_so_that_a_record_need_not_check_it(record):
+    for name, knob in record.field_knobs().items():
+        default = record.field_defaults()[name]
+        assert (knob.check(default), type(knob.check(default))) == (default, type(default)), name
 
 
 def test_every_field_of_a_record_carries_its_knob_in_order():
