@@ -76,7 +76,7 @@ class Family:
 
     @cached_property
     def rate_factors(self) -> tuple[Tensor, Tensor] | None:
-        """What the learning rates of matrices and vectors are multiplied by, float64 `(L, S)` each.
+        """The factors of the learning rates of matrices and vectors, float64 `(L, S)` each.
 
         None where no scheme has learning rates of its own.
         """
