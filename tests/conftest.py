@@ -87,20 +87,29 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: -seconds.get(item.nodeid.partition("::")[0], float("inf")))
 
 
-@pytest.fixture
-def shared_maps(tmp_path_factory, monkeypatch) -> Iterator[None]:
-    """Each cell of the course's maps is trained once for all files of this session."""
+@pytest.fixture(scope="session")
+def maps_file(tmp_path_factory) -> Path:
+    """The cache of both processes, for the cells of the course's maps."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    monkeypatch.setenv("STABILITY_CACHE", str(folder / "maps.sqlite"))
+    return folder / "maps.sqlite"
+
+
+@pytest.fixture
+def shared_maps(maps_file: Path, monkeypatch) -> Iterator[None]:
+    """Each cell of the course's maps is trained once for all files of this session."""
+    monkeypatch.setenv("STABILITY_CACHE", str(maps_file))
     yield
     CACHE_OF_CELLS.close()
 
 
 @pytest.fixture(scope="session")
-def one_server() -> Iterator[Server]:
-    """The server of all files: tests that must not meet train with seeds of their own."""
-    with served() as server:
+def one_server(maps_file: Path) -> Iterator[Server]:
+    """The server of all files: tests that must not meet train with seeds of their own.
+
+    The maps of the course, a minute of training, it shares with the tests of the lessons.
+    """
+    with served(STABILITY_CACHE=str(maps_file)) as server:
         yield server
 
 

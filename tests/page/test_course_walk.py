@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from stability.course.lessons import Lesson, all_lessons
-from stability.i18n import LANGUAGES, _, html_language, speaking
+from stability.i18n import ENGLISH, LANGUAGES, _, html_language, speaking
 
 pytestmark = pytest.mark.browser
 
@@ -17,28 +17,39 @@ A_WHOLE_MAP = 300_000
 def test_a_student_walks_the_whole_course(page, server, code):
     """Each lesson asks, is answered by a click, shows its run and its claim, which holds, and leads
     to the next.
+
+    In a language other than English, each lesson asks, and every fifth is answered: what the others
+    show then, formulas and claims, their twins share, and tests of the page without a browser read.
     """
     with speaking(code):
         lessons = all_lessons()
+        answered = [*lessons][:: -1 if code == ENGLISH else -5]  # the last one, too
         page.goto(f"{server.url}?bench=course&lang={code}")
         first, *_rest, last = lessons
         page.evaluate("window.visited = true")
         page.get_by_role("link", name=lessons[first].topic).click()
         for lesson in lessons.values():
-            answer(page, lesson)
+            until_asked(page, lesson)
+            if lesson.key in answered:
+                answer(page, lesson)
             if lesson.key != last:
                 page.get_by_role("link", name=_("Next →")).click()
         expect(page.get_by_role("link", name=_("Next →"))).to_have_count(0)
         expect(page.get_by_text(_("**The end of the course.**").strip("*"))).to_be_visible()
-        look_back(page, len(lessons))
+        look_back(page, len(answered), len(lessons))
 
 
-def answer(page: Page, lesson: Lesson) -> None:
-    """Answer a lesson rightly, and see that its claim holds."""
+def until_asked(page: Page, lesson: Lesson) -> None:
+    """See that a lesson asks, and shows nothing yet."""
     page.wait_for_url(f"**/?lesson={lesson.key}&*")
     expect(page.locator("html")).to_have_attribute("lang", html_language())
     expect(page.locator("canvas")).to_have_count(0)
     expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_role("button", name=lesson.answer, exact=True)).to_be_visible()
+
+
+def answer(page: Page, lesson: Lesson) -> None:
+    """Answer a lesson rightly, and see that its claim holds."""
     page.get_by_role("button", name=lesson.answer, exact=True).click()
     expect(page.get_by_text(_("Measured here:"))).to_be_visible(timeout=A_WHOLE_MAP)
     right = _("**✓ Right: {answer}.**").partition("{")[0].strip("* ")
@@ -48,14 +59,15 @@ def answer(page: Page, lesson: Lesson) -> None:
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
-def look_back(page: Page, count: int) -> None:
-    """See in the list that all lessons are answered, after a reload too, and forget them."""
+def look_back(page: Page, answered: int, count: int) -> None:
+    """See in the list which lessons are answered, after a reload too, and forget them."""
     said = _("{answered} of {all} answered, {right} right.")
     page.get_by_role("link", name=_("All lessons")).click()
-    expect(page.get_by_role("img", name=_("answered right"))).to_have_count(count)
+    expect(page.get_by_role("img", name=_("answered right"))).to_have_count(answered)
     assert page.evaluate("window.visited"), "without a page load"
     page.reload()
-    expect(page.get_by_text(said.format(answered=count, all=count, right=count))).to_be_visible()
+    right = said.format(answered=answered, all=count, right=answered)
+    expect(page.get_by_text(right)).to_be_visible()
     page.get_by_role("button", name=_("Forget them")).click()
     expect(page.get_by_text(said.format(answered=0, all=count, right=0))).to_be_visible()
 
