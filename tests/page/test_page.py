@@ -236,7 +236,7 @@ def extremes(name: str, knob: knobs.Knob) -> list:
 )
 def test_a_control_reaches_both_ends_of_what_is_legal(name):
     # One small network, so that even the largest width, batch or depth takes little.
-    small = {"schemes": "xavier_normal", "depth": "2", "features": "2", "steps": "2"}
+    small = {"schemes": "xavier_normal", "depth": "3", "features": "2", "steps": "2"}
     at = opened(**small, **others_with_effect(name))
     for value in extremes(name, SETTINGS[name]):
         at = sound(widget(at, name).set_value(value).run())
