@@ -55,6 +55,7 @@ NO_WORDS = {"table.pytorch", "table.kind", "table.looks_like", "table.layer", "c
 NAMES = {
     "Stability", "CSV", "Parquet", "JSON", "PNG", "SVG", "inf", "NaN", "float", "bf", "Leaky",
     "ReLU", "Sequential", "None", "True", "False", "true", "false",
+    "abs", "log",  # functions of exact claims
     *LANGUAGES.values(), *LAYER_KINDS,
 }  # fmt: skip
 
