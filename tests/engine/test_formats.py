@@ -514,7 +514,7 @@ def test_small_weights_stall_in_float16_and_learn_in_bfloat16_and_with_loss_scal
         depth=7,
         width=32,
         optimizer="lars",
-        learning_rate=4,
+        learning_rate=2,
         replicates=2,
     )
     late = {}
