@@ -41,13 +41,14 @@ def require_edge_of_chaos(settings: OtherSettings) -> Iterator[Disagreement]:
 
 
 def require_known_scaling(settings: OtherSettings) -> Iterator[Disagreement]:
-    if not OPTIMIZERS[settings["optimizer"]].scaling:
+    optimizer = settings.get("optimizer")  # of a pasted network it is not known
+    if optimizer and not OPTIMIZERS[optimizer].scaling:
         sentence = _(
             "optimizer must be one of {known} for the scheme mup, whose table has no rates for "
             "others, not {optimizer}"
         )
         known = ", ".join(key for key, row in OPTIMIZERS.items() if row.scaling)
-        yield sentence.format(known=known, optimizer=settings["optimizer"]), "optimizer", "adam"
+        yield sentence.format(known=known, optimizer=optimizer), "optimizer", "adam"
 
 
 @lru_cache(maxsize=1024)

@@ -24,7 +24,7 @@ PREFERRED_STYLE = {  # of a family: relatives share one
     "normal": 2, "uniform": 2, "truncated_normal": 2,
     "orthogonal": 3, "lsuv": 3, "looks_linear": 3,
     "pytorch": 4, "lecun_normal": 5, "lecun_uniform": 5,
-    "scaled_normal": 6, "critical": 6, "unit_gain": 6, "siren": 6,
+    "scaled_normal": 6, "critical": 6, "unit_gain": 6, "siren": 6, "mup": 6,
     "zeros": 7, "constant": 7, "identity": 7, "zero_hadamard": 7, "sparse": 7, "fixup": 7,
 }  # fmt: skip
 SPARE_STYLES = 6, 4, 5, 7, 3, 2, 1, 0  # those of the families that are seen most stand last
