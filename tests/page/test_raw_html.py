@@ -12,7 +12,7 @@ from stability.page.safe_text import escape_markdown, sentence_html
 
 ROOT = Path(__file__).parents[2]
 SINKS = {  # by file and function
-    ("app.py", "draw_page"): "the style sheet, which is a file, and a greeting, which is a constant",
+    ("app.py", "draw_page"): "the style sheet, a file, and a greeting, a constant",
     ("benches.py", "open_claim"): "sentences about a lesson's claim, each escaped",
     ("network_bench.py", "frequent_pieces"): "findings of a pasted network, each escaped",
     ("network_bench.py", "notebook_elements"): "a constant",
