@@ -9,7 +9,7 @@ import torch
 
 PURPOSES = (
     "data", "batches", "dropout", "normal", "uniform", "truncated_normal", "orthogonal", "sparse",
-    "biases", "labels",
+    "biases", "labels", "metainit",
 )  # fmt: skip
 MASK = 2**64 - 1
 

@@ -33,6 +33,9 @@ class Scheme(Entry):
     that of its weights is multiplied by, `vector_rate` that of its biases and of what a
     normalization trains; both take the value last. `scaling` is that of the optimizer.
 
+    `meta_steps(value)` is over how many steps the norms of the weights are learned before training;
+    see `metainit`.
+
     `other_names` are what people call it besides its key and its label; see `scheme_names`.
 
     `pytorch` is a template of the lines that do the same to an nn.Linear `layer`; see
@@ -51,6 +54,7 @@ class Scheme(Entry):
     usual_values: tuple[float, float] = (0.01, 1.0)
     needs: Callable[[OtherSettings], Iterator[Disagreement]] = lambda settings: iter(())
     adjust: Callable[[Tensor], float] | None = None
+    meta_steps: Callable[..., int] | None = None
     matrix_rate: Callable[..., float] | None = None
     vector_rate: Callable[..., float] | None = None
     other_names: tuple[str, ...] = ()

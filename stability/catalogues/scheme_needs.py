@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from stability.catalogues.activations import ACTIVATIONS, Activation, activation_with
 from stability.catalogues.mean_field import critical_sigma_w2
+from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.scheme_entry import Disagreement, OtherSettings
 from stability.i18n import _
@@ -49,6 +50,15 @@ def require_known_scaling(settings: OtherSettings) -> Iterator[Disagreement]:
         )
         known = ", ".join(key for key, row in OPTIMIZERS.items() if row.scaling)
         yield sentence.format(known=known, optimizer=optimizer), "optimizer", "adam"
+
+
+def require_many_digits(settings: OtherSettings) -> Iterator[Disagreement]:
+    if PRECISIONS[settings["precision"]].is_rounded:
+        sentence = _(
+            "precision must be float32 or float64 for the scheme metainit, which takes "
+            "derivatives of derivatives, not {precision}"
+        )
+        yield sentence.format(precision=settings["precision"]), "precision", "float32"
 
 
 @lru_cache(maxsize=1024)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from stability.catalogues import scheme_needs
 from stability.catalogues.draws import TRUNCATED_STD
 from stability.catalogues.entry import catalogue
 from stability.catalogues.scheme_entry import Scheme
@@ -19,7 +20,6 @@ from stability.catalogues.scheme_names import (
     plain_name,
     split_value,
 )
-from stability.catalogues.scheme_needs import require_edge_of_chaos, require_known_scaling
 from stability.catalogues.scheme_weights import (
     critical_variance,
     he_variance,
@@ -155,6 +155,19 @@ SCHEMES = catalogue(
         "# then, layer by layer: z is its output on a batch",
     ),
     Scheme(
+        key="metainit", label="MetaInit", source="Dauphin & Schoenholz 2019, algorithm 1",
+        formula=r"\min_{\|W_l\|} \frac{1}{n} \Big\| \frac{g - Hg}{g \pm \epsilon} - 1 \Big\|_1",
+        other_names=("meta init", "metainit learned"),
+        summary="LeCun's weights, whose norms are then learned on random examples, until a step "
+        "along the gradient changes it little.",
+        value=30.0, value_name="number of steps", low=0.0, integer_value=True,
+        usual_values=(10.0, 100.0),
+        weights=lambda layer, draws, steps: draws.normal * layer.fan_in**-0.5,
+        meta_steps=int, needs=scheme_needs.require_many_digits,
+        pytorch='nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")\n{bias}\n'
+        "# then {value} steps on the norms of all layers; the paper's appendix has the program",
+    ),
+    Scheme(
         key="unit_gain", label="Unit gain", source="He et al. 2015, for any activation",
         formula=r"\mathrm{Var}\,W = 1 / (n_{in} \, E \phi(z)^2), \quad z \sim N(0, 1)",
         summary="Keeps the forward second moment at 1, whatever the activation: He for ReLU, and a "
@@ -170,7 +183,8 @@ SCHEMES = catalogue(
         summary="Weights and a learning rate for each layer, so that one rate suits networks of "
         "every width: that which is best at the base width.",
         value=64.0, value_name="base width", low=1.0, integer_value=True,
-        usual_values=(16.0, 1024.0), variance=mup_variance, needs=require_known_scaling,
+        usual_values=(16.0, 1024.0), variance=mup_variance,
+        needs=scheme_needs.require_known_scaling,
         matrix_rate=mup_matrix_rate, vector_rate=mup_vector_rate,
         pytorch="nn.init.normal_(layer.weight, std={sigma_w} / layer.in_features ** 0.5)\n"
         "# but for the first layer: std=1 / layer.in_features ** 0.5; the last: smaller by\n"
@@ -196,7 +210,8 @@ SCHEMES = catalogue(
         formula=r"\mathrm{Var}\,W = \sigma_w^2 / n_{in} \text{ where } \chi_1 = \sigma_w^2 \, E \phi'(u)^2 = 1",  # noqa: E501
         other_names=("edge of chaos",),
         summary="Stands on the edge of chaos: two inputs neither merge nor fly apart, and the "
-        "gradient keeps its size.", variance=critical_variance, needs=require_edge_of_chaos,
+        "gradient keeps its size.",
+        variance=critical_variance, needs=scheme_needs.require_edge_of_chaos,
         pytorch="nn.init.normal_(layer.weight, std={sigma_w} / layer.in_features ** 0.5)\n{bias}",
     ),
     Scheme(

@@ -19,6 +19,7 @@ from stability.catalogues.optimizers import OptimizerState
 from stability.engine.drawing import dropout_masks
 from stability.engine.family import Family
 from stability.engine.input_grid import INPUT_GRIDS
+from stability.engine.learned_norms import learn_norms
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.losses import accuracies
 from stability.engine.measurement import Measurement
@@ -76,6 +77,7 @@ def begin_training(
     data = e.dataset_row.load(e.samples, e.features, e.noise, e.seed, e.number_format.dtype)
     data = Data(*(getattr(data, field.name).to(device) for field in fields(Data)))
     stack.adjust(data.x[first])
+    learn_norms(stack)
     return stack, data, chain([first], batches)
 
 

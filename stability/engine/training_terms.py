@@ -18,6 +18,7 @@ Terms = Mapping[str, float]
 CALLS: Terms = {
     "draw": 10,
     "drawn matrix": 0.18,
+    "learned layer": 7,
     "block": 7.6,
     "layer": 1,
     "matrix": 0.0076,
@@ -31,6 +32,7 @@ CALLS: Terms = {
 }
 OPERATIONS: Terms = {
     "drawn weight": 640,
+    "learned product": 35,
     "product": 0.15,
     "orthogonalized": 0.12,
     "weight": 20,
@@ -172,12 +174,23 @@ def in_single_precision(e: Experiment, terms: Terms) -> Terms:
 
 def draw_calls(e: Experiment) -> Terms:
     """Return the calls before the first step."""
-    return {"draw": 1, "drawn matrix": e.network_count * e.depth}
+    return {
+        "draw": 1,
+        "drawn matrix": e.network_count * e.depth,
+        "learned layer": max(meta_steps(e)) * e.depth,
+    }
 
 
 def draw_operations(e: Experiment) -> Terms:
     """Return the operations before the first step."""
-    return {"drawn weight": weight_count(e)}
+    weights = weight_count(e) / e.network_count
+    steps = e.replicates * sum(meta_steps(e))
+    return {"drawn weight": weight_count(e), "learned product": 6 * weights * e.batch * steps}
+
+
+def meta_steps(e: Experiment) -> list[int]:
+    """Return over how many steps each scheme learns the norms of its weights."""
+    return [row.meta_steps(*row.arguments) if row.meta_steps else 0 for row in e.scheme_rows]
 
 
 def sum_of_terms(terms: Terms, weights: Terms) -> float:

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 from stability.catalogues.draws import Draws, Layer
+from stability.catalogues.metainit import MOMENTUM, RATE, SMALLEST_GRADIENT
 from stability.engine.forward_stack import ADJUST_ROUNDS
 from stability.records.experiment import Experiment
 from stability.script.parts import Parts, expression, variable
@@ -22,6 +23,30 @@ with torch.no_grad():
                     break
                 layer.weight *= factor
         h = block(h)"""
+META = """step = None  # no dropout
+model.double()
+velocities = [0.0] * len(layers)
+for meta_step in range({steps}):
+    random = generator(SEED, "metainit", step=meta_step)
+    inputs = torch.randn({shape}, generator=random, dtype=torch.float64)
+    targets = {targets}
+    parameters = list(model.parameters())
+    gradients = torch.autograd.grad(
+        F.{loss}(model(inputs), targets), parameters, create_graph=True
+    )
+    half = sum(g.square().sum() for g in gradients) / 2
+    products = torch.autograd.grad(half, parameters, create_graph=True)
+    quotient = 0
+    for g, hg in zip(gradients, products):
+        epsilon = torch.where(g >= 0, {epsilon}, -{epsilon})
+        quotient = quotient + ((g - hg) / (g + epsilon) - 1).abs().sum()
+    quotient = quotient / sum(p.numel() for p in parameters)
+    slopes = torch.autograd.grad(quotient, [layer.weight for layer in layers])
+    for n, (layer, slope) in enumerate(zip(layers, slopes)):
+        weight = layer.weight.data
+        velocities[n] = {momentum} * velocities[n] - {rate} * (weight * slope).sum().sign()
+        if norm := weight.norm():
+            weight *= (1 + velocities[n] / norm).clamp(min=0.5){back}"""
 WHOLE_BLOCKS = {"parts": "for layer in block.modules()", "part": "block"}
 # A layer within a branch is adjusted before its sum with the residual connection.
 PARTS_OF_BLOCKS = {
@@ -140,9 +165,29 @@ def unknown_layer(parts: Parts) -> tuple[Layer, Draws]:
     return layer, Draws(variable("SEED"), 0, layer)
 
 
+def meta_lines(parts: Parts) -> str:
+    """Return the loop in which MetaInit learns the norms of the weights, in float64."""
+    e, row = parts.experiment, parts.experiment.dataset_row
+    if e.normalization_row.has_shift and e.depth > 1:
+        raise NotPlain(f"third derivatives of torch's {e.normalization_row.label} are wrong")
+    targets = f"torch.randint({row.classes}, ({e.batch},), generator=random)"
+    loss = "cross_entropy"
+    if not row.classes:
+        loss = "mse_loss"
+        targets = f"torch.randn({e.batch}, {row.outputs}, generator=random, dtype=torch.float64)"
+    return META.format(
+        steps=parts.row.meta_steps(*parts.row.arguments) if parts.row.meta_steps else 0,
+        shape=f"{e.batch}, {e.layers[0].fan_in}", targets=targets, loss=loss, rate=RATE,
+        momentum=MOMENTUM, epsilon=SMALLEST_GRADIENT,
+        back="" if parts.is_double else "\nmodel.float()",
+    )  # fmt: skip
+
+
 def adjust_lines(parts: Parts) -> list[str]:
     """Return the lines by which a scheme adjusts its weights to the first batch."""
     e = parts.experiment
+    if parts.row.meta_steps:
+        return [meta_lines(parts)]
     if not parts.row.adjust:
         return []
     adjust = parts.definitions.function(parts.row.adjust)

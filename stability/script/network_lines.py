@@ -16,7 +16,7 @@ DROPOUT = '''class Dropout(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, h):
+    def forward(self, h):{always}
         random = generator(SEED, "dropout", layer=self.layer, step=step)
         kept = torch.rand(h.shape, generator=random, dtype=torch.float32) >= {share}
         mask = kept{cast} / (1 - {share})
@@ -108,7 +108,9 @@ def residual_class(parts: Parts) -> str:
 
 
 def dropout_class(parts: Parts) -> str:
+    no_step = "\n        if step is None:\n            return h"
     return DROPOUT.format(
+        always=no_step if parts.row.meta_steps else "",
         share=exact_number(parts.experiment.dropout),
         cast=".float()" if parts.is_rounded else ".to(h.dtype)",
         rounded=parts.cast if parts.is_rounded else "",

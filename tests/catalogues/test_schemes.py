@@ -152,6 +152,7 @@ def test_only_schemes_whose_entries_are_not_drawn_alike_promise_no_variance():
         "lsuv",
         "fixup",
         "zero_hadamard",
+        "metainit",
     }
 
 

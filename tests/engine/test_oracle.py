@@ -55,7 +55,7 @@ EQUAL_UNITS = (
     "identity",
     "zero_hadamard",
 )  # softmax and norms cancel what they send: a test of their own
-PARTICULAR = "critical", "fixup", "mup"  # they do not go with every row
+PARTICULAR = "critical", "fixup", "mup", "metainit"  # they do not go with every row
 ROWS = {  # those that are missing: below, and in the tests of the catalogue
     # Sorted: the cases do not depend on the order of the menu.
     "schemes": [key for key in sorted(SCHEMES) if key not in (*EQUAL_UNITS, *PARTICULAR)],

@@ -71,7 +71,16 @@ DRAWN = (
     ),
     ("sparse:40", "siren", "geometric", "mup:100"),
 )
-ABSENT = ("constant", "zeros", "identity", "looks_linear", "lsuv", "fixup", "zero_hadamard")
+ABSENT = (
+    "constant",
+    "zeros",
+    "identity",
+    "looks_linear",
+    "lsuv",
+    "fixup",
+    "zero_hadamard",
+    "metainit",
+)
 FIELDS = "signal", "signal_gradient"
 
 NARROW, LAYERS, SEEDS = (
