@@ -15,7 +15,14 @@ from stability.records.page import Page
 from stability.records.view import View
 from stability.text import join_sentences
 
-plain_program = lru_cache(maxsize=32)(script.pytorch)  # a few dozen milliseconds each
+
+@lru_cache(maxsize=32)  # a few dozen milliseconds each
+def plain_program(e: Experiment, scheme: str) -> str:
+    """Return the program of a scheme; where there is none, a comment that says why."""
+    try:
+        return script.pytorch(e, scheme)
+    except ValueError as reason:
+        return f"# {reason}\n"
 
 
 def program_pieces(e: Experiment, view: View) -> list[Piece]:
