@@ -53,12 +53,13 @@ def require_known_scaling(settings: OtherSettings) -> Iterator[Disagreement]:
 
 
 def require_many_digits(settings: OtherSettings) -> Iterator[Disagreement]:
-    if PRECISIONS[settings["precision"]].is_rounded:
+    precision = settings.get("precision")  # of a pasted network it is not known
+    if precision and PRECISIONS[precision].is_rounded:
         sentence = _(
             "precision must be float32 or float64 for the scheme metainit, which takes "
             "derivatives of derivatives, not {precision}"
         )
-        yield sentence.format(precision=settings["precision"]), "precision", "float32"
+        yield sentence.format(precision=precision), "precision", "float32"
 
 
 @lru_cache(maxsize=1024)

@@ -22,7 +22,7 @@ PREFERRED_STYLE = {  # of a family: relatives share one
     "he_normal": 0, "he_uniform": 0, "he_fan_out": 0,
     "xavier_normal": 1, "xavier_uniform": 1, "geometric": 1,
     "normal": 2, "uniform": 2, "truncated_normal": 2,
-    "orthogonal": 3, "lsuv": 3, "looks_linear": 3,
+    "orthogonal": 3, "lsuv": 3, "metainit": 3, "looks_linear": 3,
     "pytorch": 4, "lecun_normal": 5, "lecun_uniform": 5,
     "scaled_normal": 6, "critical": 6, "unit_gain": 6, "siren": 6, "mup": 6,
     "zeros": 7, "constant": 7, "identity": 7, "zero_hadamard": 7, "sparse": 7, "fixup": 7,

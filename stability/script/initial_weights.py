@@ -169,7 +169,7 @@ def meta_lines(parts: Parts) -> str:
     """Return the loop in which MetaInit learns the norms of the weights, in float64."""
     e, row = parts.experiment, parts.experiment.dataset_row
     if e.normalization_row.has_shift and e.depth > 1:
-        raise NotPlain(f"third derivatives of torch's {e.normalization_row.label} are wrong")
+        raise NotPlain(f"of {e.normalization_row.label}, MetaInit in torch.nn comes to other norms")
     targets = f"torch.randint({row.classes}, ({e.batch},), generator=random)"
     loss = "cross_entropy"
     if not row.classes:
