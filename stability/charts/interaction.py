@@ -29,7 +29,7 @@ EDGE = 6  # pixels beside the first and last mark
 UNTOUCHED = {"at": None, "brush": None, "zoom": None, "step_shown": "", "alone": "", "whole": False}
 SHARED_PARAMETERS = {"step_shown": page_layout.SHARED_STEP, "alone": page_layout.SHARED_SCHEME}
 CLICK = 6  # pixels: what moves less is a click, not a drag
-LETTER_WIDTH = 7  # pixels of a title's letter
+LETTER_WIDTH, WIDE_LETTER = 6, 13  # pixels of a title's letter at most, and of a Chinese one
 
 BEGIN, END = (vega_names.x_in_pixels(f"brush[{end}]") for end in (0, 1))
 DRAGGED = f"brush && abs({END} - {BEGIN}) > {CLICK}"
@@ -77,6 +77,10 @@ EVENTS: dict[str, list[tuple[Any, str]]] = {  # pairs of events and the expressi
     "whole": [("text:click", f"{ON_WORDS} ? !whole : whole")],
     "alone": [("text:click", f"datum && datum.scheme ? {TOGGLED} : alone")],
 }
+ENDING_WIDTH = (  # as `title_width` counts
+    f"{LETTER_WIDTH} * length(ending) + "
+    f"{WIDE_LETTER - LETTER_WIDTH} * length(replace(ending, /[ -~]/g, ''))"
+)
 AT_POINTER = {"step": N_("step {number}"), "layer": N_("layer {number}")}
 ENDINGS = {"step": N_(", step {number}"), "layer": N_(", layer {number}")}  # of titles
 SIZES = (
@@ -103,8 +107,8 @@ def derived_parameters(panels: Sequence[str], along: str) -> dict[str, str]:
     return DERIVED_PARAMETERS | {
         "axis_ends": f"length(data('limits')) ? {rows} : {otherwise}",
         # Of a title: the room for its own words, how it ends, and what is left without them.
-        "free": f"isNumber(at) ? beside - {needed + 2 * LETTER_WIDTH} : room",
         "ending": f"isNumber(at) ? {with_number(_(ENDINGS[along]), 'at')} : {at_rest}",
+        "free": f"isNumber(at) ? beside - {needed + 2 * LETTER_WIDTH} : room - ({ENDING_WIDTH})",
         "no_title": f"isNumber(at) && beside >= {needed} ? {with_number(here, 'at')} : '\u00a0'",
     }
 
@@ -254,5 +258,6 @@ def title_at_pointer(title: str) -> alt.ExprRef:
 
 
 def title_width(text: str) -> int:
-    """Return the pixels that a title takes at most; a Chinese letter is as wide as two others."""
-    return LETTER_WIDTH * sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+    """Return the pixels that a title takes at most."""
+    is_wide = (east_asian_width(letter) in "WF" for letter in text)
+    return sum(WIDE_LETTER if wide else LETTER_WIDTH for wide in is_wide)

@@ -1,6 +1,7 @@
 """Charts ask for nothing that frames do not give, are built once a kind, and hold still."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from stability import charts, frames
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
-from stability.charts.interaction import with_interaction, with_step_shown
+from stability.charts.interaction import title_width, with_interaction, with_step_shown
 from stability.charts.maps import with_cells_to_click
 from stability.charts.run_styles import PIN_SHADE
 from stability.charts.shortening import plain_channel, shortened
@@ -26,6 +27,7 @@ from stability.engine.input_grid import GRID_REACH
 from stability.engine.products import log10_norms_by_factor
 from stability.engine.runs import Run
 from stability.frames.arrow import LOG_QUANTITIES
+from stability.i18n import LANGUAGES, _, speaking
 from stability.records.experiment import Experiment
 from stability.records.map_quantities import QUANTITIES
 from stability.records.product import Product
@@ -277,11 +279,37 @@ def test_a_chart_with_data_is_complete_and_leaves_the_original_as_it_was(name):
 @pytest.mark.parametrize("name", FIRST_OF_EACH_NAME)
 def test_what_the_page_sends_can_be_drawn(name):
     case = CASES[name]
-    datasets = {key: table.to_pylist() for key, table in case.tables.items()}
-    spec = json.loads(json.dumps(case.spec() | {"datasets": datasets}))
+    assert drawn(case.spec(), case.tables).count("<path") > 10
+
+
+def drawn(spec: dict, tables: dict[str, pa.Table], **of_panels) -> str:
+    """The picture of what the page sends, as SVG."""
+    datasets = {key: table.to_pylist() for key, table in tables.items()}
+    spec = json.loads(json.dumps(spec | {"datasets": datasets}))
     for signal in spec["config"].get("signals", ()):
         signal.pop("bind", None)  # to an element of the page
-    assert vl_convert.vegalite_to_svg(spec).count("<path") > 10
+    for panel in spec["vconcat"]:
+        panel |= of_panels
+    return vl_convert.vegalite_to_svg(spec)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_title_says_as_much_as_fits_its_panel_and_its_ending_is_never_cut_off(code):
+    run, lengths = finished("one layer"), []
+    for width in (300, 360, 520):
+        with speaking(code):
+            end = _(", last step")
+            spec = charts.depth_spec(run.experiment)
+            picture = drawn(spec, frames.depth_tables(run), width=width)
+        said = [text for text in re.findall(">([^<>]+)</text>", picture) if text.endswith(end)]
+        assert len(said) == len(spec["vconcat"])
+        assert all(title_width(text) <= width for text in said)
+        lengths.append(sum(map(len, said)))
+    assert lengths[0] < lengths[1] <= lengths[2]
+
+
+def test_a_chinese_letter_is_as_wide_as_it_is_high():
+    assert title_width("各层（对数），") == 7 * title_width("层") > 2 * title_width("the log")
 
 
 def test_lines_and_marks_have_the_colours_and_shapes_of_their_schemes(case):
@@ -446,7 +474,7 @@ def test_only_the_last_panel_of_many_has_the_legend_and_the_axis_below():
 
 def test_colours_of_distinct_units_go_from_one_unit_to_all_of_them():
     built = charts.symmetry_spec(EXPERIMENTS["classes"])
-    for unit, _ in units(built):
+    for unit, _data in units(built):
         scale = unit["encoding"]["color"].get("scale")
         if scale:
             assert (scale["domain"], scale["range"]) == ([1, {"expr": "units"}], "ramp")
