@@ -8,9 +8,10 @@ import pandas as pd
 
 from stability.course.claim_indices import IndexKind
 from stability.course.claim_prefix import PendingError, StreamPrefix
+from stability.frames.maps import axis_label
 from stability.i18n import _
 from stability.records.sweep import Sweep, sweep_axis
-from stability.text import exact_number, number, parse_number, quote
+from stability.text import exact_number, lower_first, number, parse_number, quote
 from stability.theory.trainability import fixed_points_on, survival_scale, why_no_theory
 
 PLACES = "first", "middle", "last"
@@ -48,7 +49,7 @@ def axis_index(noun: str, letter: str) -> AxisIndex:
     def phrase(sweep: Sweep, place: int) -> str:
         value = getattr(sweep, f"{letter}_values")[place]
         return _(" at {setting} {value}").format(
-            setting=_(getattr(sweep, letter)), value=exact_number(value)
+            setting=lower_first(axis_label(sweep, letter)), value=exact_number(value)
         )
 
     return AxisIndex(noun, PLACES, phrase, letter=letter)

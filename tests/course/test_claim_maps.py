@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stability.course.claims import parse_claim
+from stability.i18n import speaking
 from stability.records.experiment import Experiment
 from stability.records.sweep import Sweep
 
@@ -72,9 +73,14 @@ def test_a_claim_waits_for_the_cells_of_which_it_speaks():
     assert parse_claim("learns_up_to[1] == 22").describe(cells, 4).holds is None
 
 
-def test_a_claim_says_which_column_it_means():
-    text = parse_claim("learns_up_to[1.4] > 2").describe(MapOfLosses()).text
-    assert "largest value upward that learns at scheme_value 1.5: 17" in text
+def test_a_claim_says_which_column_it_means_by_the_name_of_the_setting():
+    claim = parse_claim("learns_up_to[1.4] > 2")
+    assert "upward that learns at sigma_w 1.5: 17" in claim.describe(MapOfLosses()).text
+    best = parse_claim("best_across[12] > 0").describe(MapOfLosses()).text
+    assert "at depth 12" in best
+    with speaking("zh"):
+        best = parse_claim("best_across[12] > 0").describe(MapOfLosses()).text
+    assert "（深度为12）" in best
 
 
 @pytest.mark.parametrize(
