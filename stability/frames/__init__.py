@@ -38,6 +38,7 @@ from stability.frames.tidy import (
     describe_standing,
     layers,
     summary_frame,
+    summary_in_words,
 )
 from stability.frames.training import (
     LOSS_TOP,
@@ -93,6 +94,7 @@ __all__ = [
     "singular_tables",
     "step_frame",
     "summary_frame",
+    "summary_in_words",
     "symmetry_frame",
     "symmetry_tables",
     "training_tables",

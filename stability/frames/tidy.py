@@ -141,15 +141,13 @@ def prediction_table(prediction: Prediction) -> pa.Table:
 def summary_frame(run: Run) -> pd.DataFrame:
     """Return the outcome of a finished run, a row for each scheme, medians over the replicates.
 
-    Columns: settings (those that are not the defaults), scheme, verdict (a word), learned (how many
-    of the replicates, as text), start (the held-out loss at step 0, over that of guessing), loss,
-    test_accuracy, first_gradient and last_gradient (signal gradient of the first and the last layer
-    at step 0), diverged (the step, or null), seconds (of the whole run).
+    Columns: verdict (its word, untranslated), learned (how many of the replicates), start (the
+    held-out loss at step 0, over that of guessing), loss, test_accuracy, first_gradient and
+    last_gradient (signal gradient of the first and the last layer at step 0), diverged (the step,
+    or null), seconds (of the whole run).
     """
     e, first, last = run.experiment, run.measurements[0], run.measurements[-1]
-    changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
     test_accuracy = stack_masked([last], "test_loss", "test_accuracy")[1]
-    words = [e.knobs()[name].label_with_value(value) for name, value in changed.items()]
     verdicts = current_verdicts(run, len(run.measurements))
     breaks = [(scheme, event.step) for (scheme, _replicate), event in run.breaks.items()]
     diverged = [
@@ -158,15 +156,8 @@ def summary_frame(run: Run) -> pd.DataFrame:
     ]
     return pd.DataFrame(
         {
-            "settings": _(", ").join(words) or _("defaults"),
-            "scheme": [row.title for row in e.scheme_rows],
-            "verdict": [_(verdict.word) for verdict in verdicts],
-            "learned": [
-                _("{count} of {all}").format(
-                    count=verdict.evidence.learned_replicates, all=e.replicates
-                )
-                for verdict in verdicts
-            ],
+            "verdict": [verdict.word for verdict in verdicts],
+            "learned": [verdict.evidence.learned_replicates for verdict in verdicts],
             "start": median_of_finite(first.test_loss) / e.dataset_row.guessing_loss,
             "loss": median_of_finite(last.loss),
             "test_accuracy": median_of_finite(test_accuracy[0]),
@@ -176,6 +167,26 @@ def summary_frame(run: Run) -> pd.DataFrame:
             "seconds": run.seconds,
         }
     )
+
+
+def summary_in_words(e: Experiment, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return an experiment's `summary_frame` in the reader's language.
+
+    Columns: settings (those that are not the defaults), scheme (its title), and those of the
+    summary, of which verdict and learned are text.
+    """
+    changed = replace(e, schemes=Experiment().schemes).differences(Experiment())
+    words = [e.knobs()[name].label_with_value(value) for name, value in changed.items()]
+    learned = _("{count} of {all}")
+    named = {
+        "settings": _(", ").join(words) or _("defaults"),
+        "scheme": [row.title for row in e.scheme_rows],
+    }
+    in_words = summary.assign(
+        verdict=summary["verdict"].map(_),
+        learned=[learned.format(count=count, all=e.replicates) for count in summary["learned"]],
+    )
+    return pd.DataFrame(named).join(in_words)
 
 
 def describe_standing(run: Run, count: int, scheme: str) -> str:

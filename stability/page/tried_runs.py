@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
+from stability.frames import summary_in_words
 from stability.page.links import spell_link
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -13,8 +14,11 @@ History = Mapping[Experiment, pd.DataFrame]  # summaries of finished trainings, 
 
 
 def tried_table(history: History) -> tuple[pd.DataFrame, list[Experiment]]:
-    """Return all summaries as one table, the newest first, and the owner of each row."""
-    newest_first = [*history.items()][::-1]
+    """Return all summaries as one table, the newest first, and the owner of each row.
+
+    Its words are those of the reader's language, which may have been another at the time.
+    """
+    newest_first = [(e, summary_in_words(e, rows)) for e, rows in [*history.items()][::-1]]
     owners = [owner for owner, rows in newest_first for _ in range(len(rows))]
     return pd.concat([rows for _, rows in newest_first], ignore_index=True), owners
 

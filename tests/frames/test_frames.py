@@ -637,6 +637,7 @@ def test_a_run_kept_behind_that_has_not_begun_has_columns_and_no_rows():
 def test_a_summary_has_a_row_for_each_scheme_with_the_numbers_of_the_last_step(name):
     run = finished(name)
     rows, last = frames.summary_frame(run), run.measurements[-1]
+    rows = frames.summary_in_words(run.experiment, rows)
     assert list(rows["scheme"]) == [row.title for row in run.experiment.scheme_rows]
     assert rows["loss"].to_numpy() == pytest.approx(np.median(last.loss, axis=1), nan_ok=True)
     first, guessing = run.measurements[0].test_loss, run.experiment.dataset_row.guessing_loss

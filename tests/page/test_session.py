@@ -1,6 +1,7 @@
 """Every touch of a control changes the session, and the address with it."""
 
 import io
+import re
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from stability import frames
 from stability.course.lessons import all_lessons
 from stability.engine.runs import Run
+from stability.i18n import speaking
 from stability.page.links import read_link as read
 from stability.page.links import spell_link
 from stability.page.session import MOST_NOTES, MOST_TRIED, Session
-from stability.page.tried_runs import tried_csv
+from stability.page.tried_runs import tried_csv, tried_table
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import NEWEST_STEP
@@ -174,3 +176,17 @@ def test_what_was_tried_is_saved_with_all_settings_and_a_link_the_newest_first()
         assert (page.experiment, notes) == (replace(first, seed=seed), [])
     session.pin(first)
     assert session.page.pins == (first,)
+
+
+def test_what_was_tried_is_listed_in_the_language_of_now():
+    session = opened()
+    assert session.remember_run(Run(Experiment(schemes="he_normal", depth=2, steps=2)).train())
+    english, _owners = tried_table(session.history)
+    with speaking("zh"):
+        chinese, _owners = tried_table(session.history)
+    assert english.loc[0, "settings":"learned"].tolist() == [
+        "depth 2, steps 2", "He (normal)", "stalled", "0 of 1",
+    ]  # fmt: skip
+    for words in chinese.loc[0, ["settings", "verdict", "learned"]]:
+        assert not re.search("[A-Za-z]", words), words
+    assert chinese["loss"].equals(english["loss"])
