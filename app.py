@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from stability import page_layout
 from stability.course.lessons import Lesson
@@ -28,7 +29,6 @@ from stability.page.server import Server, prepare_first_visit
 from stability.page.session import Session
 from stability.records.choice_list import ChoiceList
 from stability.records.knobs import Knob
-from stability.records.view import BENCH_LINKS
 from stability.text import join_sentences
 from stability.theory.prediction import predict
 
@@ -56,7 +56,10 @@ def main() -> None:
     # A touch starts a new thread while the former one still ends: a widget may meet "dictionary
     # changed size". It is rare; without `runner.fastReruns` a touch would wait for a training step.
     session = st.session_state.setdefault("session", Session())
-    session.follow_link(st.query_params.to_dict(), st.context.url or "", st.context.locale)
+    here, request = st.context, get_script_run_ctx()
+    went_back = bool(request and request.is_history_navigation)
+    query = st.query_params.to_dict()
+    session.follow_link(query, here.url or "", here.locale, went_back=went_back)
     with TURNS.turn(session, end_if_left):
         draw_page(session)
 
@@ -177,12 +180,7 @@ def draw_pieces(*pieces: Element | Picture) -> None:
 def bench_tabs(session: Session) -> None:
     st.session_state["nav"] = "course" if session.lesson else session.page.view.bench
     st.segmented_control(
-        _("Bench"),
-        list(BENCH_LINKS),
-        format_func=lambda key: BENCH_LINKS[key].label,
-        key="nav",
-        label_visibility="collapsed",
-        required=not session.lesson,
+        **widgets.bench_choice(session),
         on_change=lambda: session.open_bench(st.session_state["nav"] or "course"),
     )
     st.popover(_("Words"), icon=":material/menu_book:").markdown(glossary_markdown())

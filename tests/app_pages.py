@@ -1,11 +1,15 @@
 """The page without a browser, for the tests that look at it."""
 
 import re
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
+from unittest.mock import patch
 
 from chart_data import tables
 from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import AppTest
 
 from stability.page import links
@@ -30,6 +34,14 @@ def component_manager() -> BidiComponentManager:
     manager = BidiComponentManager()
     manager.discover_and_register_components(start_file_watching=False)
     return manager
+
+
+@contextmanager
+def went_back() -> Iterator[None]:
+    """Let pages run as if Back or Forward had been pressed, of which AppTest knows nothing."""
+    name = "streamlit.testing.v1.local_script_runner.RerunData"
+    with patch(name, partial(RerunData, is_history_navigation=True)):
+        yield
 
 
 def page(**link: str) -> AppTest:

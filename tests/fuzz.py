@@ -88,7 +88,8 @@ def show(at: AppTest, query: dict[str, str]) -> AppTest:
     at.query_params.clear()
     for name, text in query.items():
         at.query_params[name] = text
-    return app_pages.sound(at.run())
+    with app_pages.went_back():
+        return app_pages.sound(at.run())
 
 
 def play(random: Random, touches: int = 8) -> None:

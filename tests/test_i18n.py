@@ -119,7 +119,7 @@ def test_the_link_decides_before_the_browser_and_english_is_spoken_otherwise():
         session.follow_link(link, browser=browser)
         assert (language.get(), session.notes) == (spoken, [])
         assert session.link.get("lang", "") == link.get("lang", "")[:2]
-    session.follow_link({"lang": "klingon"})
+    session.follow_link({"lang": "klingon"}, went_back=True)
     assert "klingon" in session.notes[0]
     assert "lang" not in session.link
 

@@ -72,13 +72,11 @@ def neighbours(values: tuple[float, ...], place: int) -> tuple[float, ...]:
 def cancel_map(session: Session) -> None:
     """Stop computing the map for this visitor; what is computed stays."""
     session.cancelled = session.page.sweep.with_any_quantity()
-    session.keep_page()
 
 
 def resume_map(session: Session) -> None:
     """Go on computing the map."""
     session.cancelled = None
-    session.keep_page()
 
 
 def is_cancelled(session: Session) -> bool:

@@ -139,7 +139,7 @@ def with_code(sentence: str) -> str:
 def network_buttons(session: Session) -> list[Element]:
     """Return the buttons beneath the text: examples, and the way to the Train bench."""
     network = session.page.network
-    pieces = [button("Diagnose", "stethoscope", session.keep_page, "diagnose", type="primary")]
+    pieces = [button("Diagnose", "stethoscope", lambda: None, "diagnose", type="primary")]
     for index, (label, text) in enumerate(EXAMPLES.items()):
         press = partial(session.change_setting, "architecture", text)
         pieces.append(button(label, "", press, f"example_{index}", type="tertiary"))

@@ -53,7 +53,6 @@ class Session:
         self.cancelled: Sweep | None = None  # the map whose computing this visitor has stopped
         self.spoken = ""  # the language of the link or of the switch; "": the browser's
         self._written: dict[str, str] | None = None  # what the address was last known to spell
-        self._touched = False  # a control was, since the address was read: then the controls win
 
     # The link
 
@@ -63,16 +62,21 @@ class Session:
         return spell_link(self.page) | ({"lang": self.spoken} if self.spoken else {})
 
     def follow_link(
-        self, query: Mapping[str, str], address: str = "", browser: str | None = None
+        self,
+        query: Mapping[str, str],
+        address: str = "",
+        browser: str | None = None,
+        *,
+        went_back: bool = False,
     ) -> None:
-        """Show the page of the query, if it was just opened or changed by Back and Forward.
+        """Show the page of the query, if it was just opened, or reached by Back or Forward.
 
-        The address is what stands before the query in a link; the browser's locale says which
-        language is spoken if the link does not.
+        Any other request may still send the query of the page before along. The address is what
+        stands before the query in a link; the browser's locale says which language is spoken if
+        the link does not.
         """
         self.address = address
-        touched, self._touched = self._touched, False
-        is_new = self._written is None or not (touched or query == self._written)
+        is_new = self._written is None or went_back
         if is_new:
             self.spoken, rest, notes = read_language(query)
         language.set(self.spoken or reader_language(browser))
@@ -80,7 +84,6 @@ class Session:
             self._written = dict(query)
             page, more = read_link(rest)
             self.show_page(page.with_hidden_records(self.page), [*notes, *more])
-            self._touched = False
 
     def link_to_write(self) -> dict[str, str] | None:
         """Return the query to write to the address; None if the address opens this page already.
@@ -162,17 +165,13 @@ class Session:
         """Show this page."""
         if page.record != self.page.record:
             self.changed_at = self.changed_at[1], time.monotonic()
-        self._touched, self.page, self.notes = True, page, first_few(notes, MOST_NOTES)
+        self.page, self.notes = page, first_few(notes, MOST_NOTES)
         self.chosen_schemes = page.experiment.schemes if chosen is None else tuple(chosen)
 
     def choose_language(self, code: str) -> None:
         """Speak this language, in the link, too."""
         self.spoken = code
         self.show_page(self.page, chosen=self.chosen_schemes)
-
-    def keep_page(self) -> None:
-        """Keep the page, although the address may still be that of the page before."""
-        self._touched = True
 
     # Callbacks: settings
 

@@ -32,7 +32,7 @@ from stability.records.experiment import Experiment
 from stability.records.knobs import Knob
 from stability.records.page import Page
 from stability.records.sweep import Sweep
-from stability.records.view import View
+from stability.records.view import BENCH_LINKS, View
 
 
 def search_field() -> dict[str, Any]:
@@ -40,6 +40,15 @@ def search_field() -> dict[str, Any]:
     return {
         "label": _("Find"), "placeholder": _("Find a setting: lr, bf16 …"), "type": "search",
         "live": True, "label_visibility": "collapsed", "icon": ":material/search:",
+    }  # fmt: skip
+
+
+def bench_choice(session: Session) -> dict[str, Any]:
+    """Return the arguments of the choice of a bench."""
+    return {
+        "label": _("Bench"), "label_visibility": "collapsed", "key": "nav",
+        "options": list(BENCH_LINKS), "format_func": lambda key: BENCH_LINKS[key].label,
+        "required": not session.lesson,
     }  # fmt: skip
 
 

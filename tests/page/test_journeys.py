@@ -55,13 +55,11 @@ def test_a_new_visitor_understands_changes_compares_and_shares_in_at_most_five_c
 # A teacher
 
 
-def large(page: Page) -> bool:
-    return (
-        page.evaluate(
-            "parseFloat("
-            "getComputedStyle(document.querySelector('.card, .st-key-lesson p')).fontSize)"
-        )
-        >= 18
+def until_large(page: Page) -> None:
+    """Wait until the words are as large as a room needs them."""
+    page.wait_for_function(
+        "parseFloat("
+        "getComputedStyle(document.querySelector('.card, .st-key-lesson p')).fontSize) >= 18"
     )
 
 
@@ -77,7 +75,7 @@ def test_keys_walk_through_a_lesson_and_to_the_next_before_a_room(page, server):
     page.goto(f"{server.url}?lesson={FIRST.key}&view=present")
     expect(page.get_by_text(FIRST.question[:20])).to_be_visible()
     expect(page.get_by_test_id("stSidebar")).to_have_count(0)
-    assert large(page)
+    until_large(page)
     expect(page.get_by_role("button", name=FIRST.options[0])).to_be_visible()
     press(page, "Space", "Show me")
     expect(page.get_by_text("The answer:")).to_be_visible()

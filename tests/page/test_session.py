@@ -80,9 +80,18 @@ def test_back_brings_the_earlier_page_although_the_controls_still_show_the_later
     session.enter_value("depth", 7)
     session.follow_link({})
     later = session.link_to_write()
-    session.follow_link({})
+    session.follow_link({}, went_back=True)
     assert session.page == Page()
-    session.follow_link(later)
+    session.follow_link(later, went_back=True)
+    assert session.page.experiment.depth == 7
+
+
+def test_a_request_that_was_on_its_way_does_not_bring_the_earlier_page_back():
+    session = opened()
+    session.enter_value("depth", 7)
+    session.follow_link({})
+    session.link_to_write()
+    session.follow_link({})  # sent before the browser heard of the new address
     assert session.page.experiment.depth == 7
 
 
