@@ -57,6 +57,7 @@ class Renderer:
         self.button_column = button_column
         self.scene = look.bench.scene(look)
         self._elements: dict[Hashable, Any] = {}
+        self._words: dict[Hashable, Element] = {}  # text that stands there, and is not sent again
         self._drawn_at = self._occasional_at = -OCCASIONAL
         self._count = 0  # of measurements at the last draw, and at the last of all that is slow
         self._occasional_count = 0
@@ -157,6 +158,7 @@ class Renderer:
             self._say(*WAITING)
             for slot in (Slot.LEFT, Slot.RIGHT):
                 self._elements[slot] = self.containers[slot].empty()
+                self._words.pop(slot, None)
 
     def _say(self, title: str, sentence: str) -> None:
         """Say something in the place of the cards, or of what a bench without cards has there."""
@@ -173,6 +175,10 @@ class Renderer:
             return
         if isinstance(piece, ButtonTable):
             piece = self._with_buttons(piece)
+        if isinstance(piece, Element) and isinstance(piece.content, str):
+            if self._words.get(key) == piece:
+                return
+            self._words[key] = piece
         if key not in self._elements:
             self._elements[key] = self._container(key, piece)
         presenting = self.look.page.view.is_presenter_view

@@ -73,6 +73,18 @@ def test_every_piece_is_drawn_where_it_was_drawn_before():
     }
 
 
+def test_text_that_stands_there_already_is_not_sent_again():
+    renderer, log = renderer_of()
+    for _ in range(3):
+        renderer.draw(2, at_rest=True)
+        words, charts = (
+            [name for name, kind in log if kind == method] for method in ("html", "vega_lite_chart")
+        )
+        log.clear()
+    assert not words
+    assert len(charts) == 2
+
+
 def test_between_two_slow_draws_only_what_is_quick_is_drawn():
     renderer, log = renderer_of("numbers")
     renderer.draw(1)
