@@ -140,8 +140,10 @@ def sidebar(session: Session, parts: Containers) -> None:
         return
     controls(session, settings.main_settings(session.page))
     for group, (folded, changed) in settings.folded_groups(session.page).items():
-        with st.expander(settings.group_label(group, changed), key=f"more_{group}"):
-            controls(session, folded)
+        options: Any = {"key": page_layout.group_key(group), "on_change": "rerun"}
+        with st.expander(settings.group_label(group, changed), **options) as container:
+            if container.open:  # as most of all controls stand here
+                controls(session, folded)
 
 
 def controls(session: Session, shown: Mapping[str, Knob]) -> None:

@@ -66,6 +66,11 @@ def setting_key(name: str) -> str:
     return f"{SETTING}_{name}"
 
 
+def group_key(group: str) -> str:
+    """Return the key of the folded settings of a group; Streamlit keeps there if it is open."""
+    return f"group_{group}"
+
+
 def undo_key(name: str) -> str:
     """Return the key of the button that restores a setting's default."""
     return f"undo_{name}"

@@ -12,8 +12,10 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import AppTest
 
+from stability import page_layout
 from stability.page import links
 from stability.records.experiment import Experiment
+from stability.records.view import BENCH_LINKS
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
 SMALL = {
@@ -23,6 +25,10 @@ SMALL = {
     "batch": "8",
     "steps": "5",
 }  # trains in a blink
+
+
+RECORDS = [link.record for link in BENCH_LINKS.values() if link.record]
+GROUPS = {knob.group for record in RECORDS for knob in record.knobs().values()}
 
 
 @cache
@@ -44,13 +50,20 @@ def went_back() -> Iterator[None]:
         yield
 
 
-def page(**link: str) -> AppTest:
-    """The page at this very link, run to its end."""
+def unopened(**link: str) -> AppTest:
+    """The page at this very link before it runs, with all groups of settings unfolded."""
     at = AppTest.from_file(str(APP), default_timeout=120)
     at._bidi_component_manager = component_manager()
+    for group in GROUPS:
+        at.session_state[page_layout.group_key(group)] = True
     for name, text in link.items():
         at.query_params[name] = text
-    return sound(at.run())
+    return at
+
+
+def page(**link: str) -> AppTest:
+    """The page at this very link, run to its end."""
+    return sound(unopened(**link).run())
 
 
 def opened(**link: str) -> AppTest:

@@ -5,7 +5,6 @@ from functools import cache
 
 import pytest
 from app_pages import (
-    APP,
     SMALL,
     cards,
     charts,
@@ -17,6 +16,7 @@ from app_pages import (
     query,
     sound,
     state,
+    unopened,
 )
 from chart_data import curve, tables
 from hypothesis import given, settings
@@ -25,6 +25,7 @@ from small_runs import counting
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Multiselect
 
+from stability import page_layout
 from stability.catalogues import schemes
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import scheme_title
@@ -62,14 +63,7 @@ def view(at: AppTest) -> dict[str, str]:
 
 
 def widget(at: AppTest, name: str):
-    kinds = (
-        "multiselect",
-        "selectbox",
-        "slider",
-        "select_slider",
-        "number_input",
-        "toggle",
-    )  # folded ones too
+    kinds = ("multiselect", "selectbox", "slider", "select_slider", "number_input", "toggle")
     return next(
         element for kind in kinds for element in at.sidebar.get(kind) if element.key == name
     )
@@ -89,7 +83,7 @@ def progress(at: AppTest) -> str:
 
 
 def test_the_first_visit_trains_three_schemes_to_three_fates_and_says_so():
-    at = sound(AppTest.from_file(str(APP), default_timeout=120).run())
+    at = page()
     assert state(at) == Experiment()
     assert progress(at) == "300"
     he, xavier, normal = (curve(charts(at)["bands"], scheme) for scheme in Experiment().schemes)
@@ -101,7 +95,7 @@ def test_the_first_visit_trains_three_schemes_to_three_fates_and_says_so():
 
 
 def test_an_address_that_says_nothing_stays_as_it_is():
-    assert dict(AppTest.from_file(str(APP), default_timeout=120).run().query_params) == {}
+    assert query(page()) == {}
 
 
 def test_both_charts_are_there_and_carry_every_scheme_and_layer():
@@ -170,6 +164,17 @@ def keys(part) -> set[str]:
     return {element.key for kind in kinds for element in part.get(kind)}
 
 
+def test_the_controls_of_a_folded_group_are_drawn_once_it_is_unfolded():
+    at = unopened(**SMALL)
+    at.session_state[page_layout.group_key("Data")] = False
+    at = sound(at.run())
+    folded = {group.label.partition(",")[0]: keys(group) for group in at.sidebar.expander}
+    assert folded.pop("Data") == set()
+    assert all(folded.values())
+    at.session_state[page_layout.group_key("Data")] = True
+    assert "features" in keys(sound(at.run()).sidebar)
+
+
 def test_a_search_shows_what_speaks_of_it_and_nothing_else():
     at = sound(opened().sidebar.text_input[0].set_value("batch norm").run())
     assert keys(at.sidebar) == {"normalization"}
@@ -197,10 +202,7 @@ def test_the_default_of_a_learning_rate_is_that_of_its_optimizer():
 @pytest.mark.parametrize("name", ["depth", "noise", "residual", "schemes"])
 def test_a_changed_setting_is_marked_and_its_button_brings_the_default_back(name):
     changed = {"depth": "4", "noise": "0.5", "residual": "true", "schemes": "he_normal"}
-    at = AppTest.from_file(str(APP), default_timeout=120)
-    at.query_params["steps"] = "5"
-    at.query_params[name] = changed[name]
-    at = sound(at.run())
+    at = page(**{"steps": "5", name: changed[name]})
     undo = {button.key: button for button in at.button if (button.key or "").startswith("undo_")}
     assert set(undo) == {f"undo_{name}", "undo_steps"}
     group = SETTINGS[name].group
@@ -407,9 +409,7 @@ def test_any_link_opens_a_page_with_curves_or_the_course(link):
 
 
 def test_a_key_given_twice_opens_a_page():
-    at = AppTest.from_file(str(APP), default_timeout=120)
-    for name, text in SMALL.items():
-        at.query_params[name] = text
+    at = unopened(**SMALL)
     at.query_params["depth"] = ["4", "5"]
     assert state(sound(at.run())).depth == 5
 
@@ -499,10 +499,7 @@ def test_a_link_whose_every_bad_value_falls_back_to_its_default_says_so_instead_
 
 def test_a_run_that_failed_can_be_tried_again():
     with counting(fails_before=2) as counted:
-        at = AppTest.from_file(str(APP), default_timeout=120)
-        for name, text in (SMALL | {"seed": "77"}).items():
-            at.query_params[name] = text
-        at = sound(at.run())
+        at = opened(seed="77")
         assert "no room" in at.error[0].value
         counted.fails_before = None
         at = press(at, "Try again")
