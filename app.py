@@ -73,8 +73,7 @@ def draw_page(session: Session) -> None:
     if not presenting:
         with st.sidebar:
             sidebar(session, parts)
-    if link := session.link_to_write():
-        st.query_params.from_dict(link)
+    session.write_link(st.query_params.from_dict)
     server = st.cache_resource(make_server, show_spinner=_("Getting ready …"))()
     with st.container(**CENTRED, horizontal_alignment="distribute", key=page_layout.TOP):
         st.html(cards.heading_html(session.greeting), width="content")

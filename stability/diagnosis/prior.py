@@ -31,10 +31,11 @@ AFTER_FIRST_STEP: dict[str, Any] = {
 def ranked_changes(e: Experiment, scheme: str) -> tuple[tuple[str, Remedy], ...]:
     """Return the key and the remedy of each single change of a network, the likeliest cure first.
 
-    That costs as much as a dozen steps of a run, and is remembered. For large networks, whose
-    steps take long, it is the order of the rows.
+    That costs as much as a dozen steps of one replicate, and is remembered. For large networks,
+    whose steps take long, it is the order of the rows.
     """
     changes = list(single_changes(e, scheme))
+    e = replace(e, replicates=1)
     if e.depth * e.width * (e.width + e.batch) > MOST_NUMBERS:
         return tuple(changes)
     starts = tuple(remedy.scheme for _, remedy in changes if remedy.scheme)

@@ -3,7 +3,7 @@
 import math
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -85,16 +85,17 @@ class Session:
             page, more = read_link(rest)
             self.show_page(page.with_hidden_records(self.page), [*notes, *more])
 
-    def link_to_write(self) -> dict[str, str] | None:
-        """Return the query to write to the address; None if the address opens this page already.
+    def write_link(self, write: Callable[[Mapping[str, str]], object]) -> None:
+        """Write the link to the address, unless the address opens this page already.
 
-        Writing it again would add an entry to the history, and Back would go nowhere.
+        Writing it again would add an entry to the history, and Back would go nowhere. If `write`
+        raises, as it does when the visitor has gone on, nothing is taken as written.
         """
         spoken, rest, _notes = read_language(self._written or {})
-        if (spoken, spell_link(read_link(rest)[0])) == (self.spoken, spell_link(self.page)):
-            return None
-        self._written = self.link
-        return self._written
+        if (spoken, spell_link(read_link(rest)[0])) != (self.spoken, spell_link(self.page)):
+            link = self.link
+            write(link)
+            self._written = link
 
     # What is shown
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,13 @@ def opened(**query: str) -> Session:
     session = Session()
     session.follow_link(query)
     return session
+
+
+def written_link(session: Session) -> dict[str, str] | None:
+    """The link that is written to the address; None if none is."""
+    links = []
+    session.write_link(links.append)
+    return links[0] if links else None
 
 
 TOUCHES = {
@@ -64,7 +72,7 @@ def test_after_any_touches_the_address_spells_the_page_and_opens_it_elsewhere(na
     for name in names:
         TOUCHES[name](session)
         session.follow_link(address)  # the browser sends the address of before along
-        address = session.link_to_write() or address
+        address = written_link(session) or address
         page, notes = read(address)
         assert (spell_link(page), notes) == (session.link, [])
         # where nothing is on the table
@@ -72,14 +80,14 @@ def test_after_any_touches_the_address_spells_the_page_and_opens_it_elsewhere(na
         assert page.view.open_section == session.page.view.open_section
     elsewhere = opened(**address)
     assert elsewhere.link == session.link
-    assert elsewhere.link_to_write() is None
+    assert written_link(elsewhere) is None
 
 
 def test_back_brings_the_earlier_page_although_the_controls_still_show_the_later_one():
     session = opened()
     session.enter_value("depth", 7)
     session.follow_link({})
-    later = session.link_to_write()
+    later = written_link(session)
     session.follow_link({}, went_back=True)
     assert session.page == Page()
     session.follow_link(later, went_back=True)
@@ -90,9 +98,22 @@ def test_a_request_that_was_on_its_way_does_not_bring_the_earlier_page_back():
     session = opened()
     session.enter_value("depth", 7)
     session.follow_link({})
-    session.link_to_write()
+    assert written_link(session)
     session.follow_link({})  # sent before the browser heard of the new address
     assert session.page.experiment.depth == 7
+
+
+def test_a_link_that_could_not_be_written_is_written_by_the_next_run():
+    def gone_on(_link: object) -> None:
+        raise InterruptedError
+
+    session = opened()
+    session.enter_value("depth", 7)
+    with pytest.raises(InterruptedError):
+        session.write_link(gone_on)
+    session.follow_link({})
+    assert written_link(session) == session.link
+    assert written_link(session) is None
 
 
 def test_a_step_stays_when_settings_change_and_ends_with_the_bench():
