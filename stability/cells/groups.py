@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 from stability.cells.outcome import Outcome, outcomes_of_run
+from stability.engine.blocks import BLOCK_NUMBERS
 from stability.engine.family import Family, family_shape
 from stability.engine.runs import Run
-from stability.engine.training import BLOCK_NUMBERS
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import evenly_spread_steps
 from stability.records.sweep import Sweep

@@ -8,9 +8,10 @@ from itertools import islice, pairwise
 from typing import TypeVar
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
+from stability.engine.blocks import BLOCK_NUMBERS
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
-from stability.engine.training import BLOCK_NUMBERS, measure
+from stability.engine.training import measure
 from stability.engine.training_terms import (
     CALLS,
     OPERATIONS,

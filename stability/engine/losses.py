@@ -16,10 +16,14 @@ def keep(result: Tensor) -> Tensor:
 
 @dataclass(eq=False)
 class Losses:
-    """The mean losses `(N,)`; `by_output(scale)` is the gradient of each, times its scale."""
+    """The mean losses `(N,)`; `by_output(scale)` is the gradient of each, times its scale.
+
+    `accuracy` is the share of examples classified right; NaN for regression.
+    """
 
     mean: Tensor
     by_output: Callable[[Tensor], Tensor]  # (N,) to (N, batch, outputs)
+    accuracy: Tensor  # (N,)
 
 
 def losses_with_gradients(output: Tensor, y: Tensor, rounded: Rounding = keep) -> Losses:
@@ -43,7 +47,8 @@ def squared_errors(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
         of_each = rounded(rounded(scale.to(errors)) / errors[0].numel())
         return 2 * errors * of_each.view(-1, 1, 1)
 
-    return Losses(rounded(rounded(errors.square()).mean(dim=(1, 2))), by_output)
+    mean = rounded(rounded(errors.square()).mean(dim=(1, 2)))
+    return Losses(mean, by_output, torch.full_like(mean, math.nan))
 
 
 def cross_entropies(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
@@ -51,7 +56,8 @@ def cross_entropies(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
 
     With the few classes before the many examples, torch takes a tenth of the time.
     """
-    log_probabilities = output.mT.contiguous().log_softmax(dim=1)  # (N, classes, batch)
+    logits = output.mT.contiguous()  # (N, classes, batch)
+    log_probabilities = logits.log_softmax(dim=1)
     right = y.expand(len(output), 1, -1)  # (N, 1, batch)
 
     def by_output(scale: Tensor) -> Tensor:
@@ -61,19 +67,16 @@ def cross_entropies(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
         return by_logits.mT.contiguous()
 
     of_each = rounded(-log_probabilities.gather(1, right).squeeze(1))
-    return Losses(rounded(of_each.mean(dim=1)), by_output)
+    return Losses(rounded(of_each.mean(dim=1)), by_output, accuracies(logits, right))
 
 
-def accuracies(output: Tensor, y: Tensor) -> Tensor:
-    """Return the share of examples classified right, `(N,)`; NaN for regression.
+def accuracies(logits: Tensor, right: Tensor) -> Tensor:
+    """Return how often, of logits `(N, classes, batch)`, that of the right class is the largest.
 
-    Of equal outputs the first one counts as the answer; NaN is never right.
+    Float64 `(N,)` from classes `(N, 1, batch)`. Of equal logits the first one counts as the answer;
+    NaN is never right.
     """
-    if y.is_floating_point():
-        return torch.full((len(output),), math.nan, device=output.device)
-    logits = output.mT.contiguous()  # (N, classes, batch)
-    largest = logits.amax(dim=1, keepdim=True)
-    right = logits.gather(1, y.expand(len(output), 1, -1)) == largest
-    if ((logits == largest).sum(dim=1) > 1).any():
-        right &= (output.argmax(dim=2) == y).unsqueeze(1)
-    return right.double().mean(dim=(1, 2))
+    is_largest = logits == logits.amax(dim=1, keepdim=True)
+    if is_largest.count_nonzero() != right.numel():  # some are equal, or NaN
+        is_largest &= is_largest.cumsum(dim=1) == 1
+    return is_largest.gather(1, right).double().mean(dim=(1, 2))

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stability.catalogues.number_formats import at_least_float32
 from stability.engine.forward_stack import ForwardStack
 from stability.engine.losses import Losses, losses_with_gradients
 from stability.engine.parameters import per_network, vector_of_layer
@@ -62,7 +63,7 @@ class Stack(ForwardStack):
             of_weights, of_biases = layers[index - 1]  # (N, fan_out, fan_in), (N, fan_out)
             self._store(torch.bmm, delta.mT, passed.inputs[index - 1], out=of_weights)
             self._store(torch.sum, delta, 1, out=of_biases)
-            norms.add(of_weights)
+            norms.add(at_least_float32(of_weights))
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
                 by_stream = around.pop(index - 1, None)
@@ -77,7 +78,7 @@ class Stack(ForwardStack):
     ) -> BackwardPass:
         """Return the pass of these stored gradients, with norms of weights from the last layer."""
         for vectors in stored.parameters[len(self.weights) :]:
-            norms.add_stack(vectors, (-1,))
+            norms.add_stack(vectors, (2,))
         of_all = norms.values() / scale  # (layers, N)
         of_weights = of_all[: self.experiment.depth].flip(0)
         norm = norms_of_any_size(of_all.T.contiguous().unsqueeze(0))[0]  # summed alike for any N
@@ -158,7 +159,9 @@ class Stack(ForwardStack):
 
     def _store(self, operation: Callable[..., Tensor], *operands: Any, out: Tensor) -> None:
         """Write the result of an operation, rounded, into a tensor of stored gradients."""
-        if out.dtype == self.experiment.number_format.compute_dtype:
+        if not self.rounds:
+            operation(*operands, out=out)
+        elif out.dtype == self.experiment.number_format.compute_dtype:
             self.round_to_format(operation(*operands, out=out))
         else:
             out.copy_(operation(*operands))

@@ -158,7 +158,8 @@ class Parameters:
     def to_compute_dtype(self, tensor: Tensor) -> Tensor:
         """Round a stored tensor to the number format, and cast it to the dtype of computing."""
         row = self.experiment.number_format
-        return tensor.to(row.dtype).to(row.compute_dtype)
+        rounded = tensor.to(row.dtype)
+        return rounded.to(row.compute_dtype) if self.rounds else rounded
 
     def round_to_format(self, tensor: Tensor) -> Tensor:
         """Round the result of an operation to the format in place, and later its gradient likewise.

@@ -1,7 +1,7 @@
 """The computation of a Measurement from one forward and backward pass over all networks."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,8 +65,7 @@ class LayerWatch(Watch):
 
     def quantities(self, scale: Tensor) -> dict[str, Tensor]:
         """Return the profiles `(L, N)` or `(L-1, N)` of all layers."""
-        entries = [[self.batch * width] for width in self._widths]
-        root = torch.tensor(entries, dtype=torch.float64, device=scale.device).sqrt()  # (L, 1)
+        root = roots(self.batch, tuple(self._widths), scale.device)  # (L, 1)
         signal, gradient = torch.split(self._norms.values(), len(root))
         found = {
             "signal": signal / root,
@@ -77,17 +76,27 @@ class LayerWatch(Watch):
         if not self._slopes:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
         nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
-        flats = self._flat or [self.batch - slopes for slopes in self._slopes]
-        saturated = means_by_layer(flats) / self.batch
-        dead = means_by_layer([slopes == 0 for slopes in self._slopes])
+        slopes = [*stacks_of_one_shape(self._slopes)]  # (k, N, width)
+        counts = stacks_of_one_shape(self._flat) if self._flat else (self.batch - s for s in slopes)
+        saturated = means_by_layer(counts) / self.batch
+        dead = means_by_layer(stack == 0 for stack in slopes)
         nan_or_0 = torch.where(nan, math.nan, 0.0)
         return found | {"saturated": saturated + nan_or_0, "dead": dead + nan_or_0}
 
 
-def means_by_layer(of_units: Sequence[Tensor]) -> Tensor:
-    """Return the means over the units of `(N, width)`, from the last layer's back: `(L-1, N)`."""
-    stacks = stacks_of_one_shape(of_units)  # (k, N, width)
-    return torch.cat([stack.double().mean(dim=2) for stack in stacks]).flip(0)
+@lru_cache(maxsize=64)
+def roots(batch: int, widths: Sequence[int], device: torch.device) -> Tensor:
+    """Return the square roots of the numbers in each layer, float64 `(L, 1)`."""
+    entries = [[batch * width] for width in widths]
+    return torch.tensor(entries, dtype=torch.float64, device=device).sqrt()
+
+
+def means_by_layer(of_units: Iterable[Tensor]) -> Tensor:
+    """Return the means over the units of stacks `(k, N, width)`, from the last one's end back.
+
+    That is `(L-1, N)`, from the first layer on.
+    """
+    return torch.cat([stack.double().mean(dim=2) for stack in of_units]).flip(0)
 
 
 def count_flat(phi: Activation, slope: Tensor) -> Tensor:
@@ -203,11 +212,12 @@ class Found:
         """Yield each quantity as an array `(N, ...)`: all but the snapshots in one transfer."""
         count = len(self.networks)
         small = {n: value for n, value in self.quantities.items() if n not in SNAPSHOTS}
-        rows = torch.cat([value.double().view(-1, count) for value in small.values()])
-        table, first = rows.T.cpu().numpy(), 0
+        rows = torch.cat([value.reshape(-1, count) for value in small.values()])
+        table, first = rows.double().cpu().numpy().T, 0
         for name, value in small.items():
-            last = first + value.numel() // count
-            yield name, table[:, first:last].reshape(count, *value.shape[:-1])
+            shape = value.shape[:-1]
+            last = first + math.prod(shape)
+            yield name, table[:, first:last].reshape(count, *shape)
             first = last
         for name in self.quantities.keys() & SNAPSHOTS:
             yield name, self.quantities[name].movedim(-1, 0).cpu().numpy()
@@ -222,19 +232,23 @@ def build_measurement(
     that depends on their parameters is NaN, and none of their answers is right.
     """
     arrays = dict(missing_arrays(e, schemes))
-    if e.dataset_row.classes:
+    count = arrays["loss"].size  # of networks
+    if e.dataset_row.classes and sum(len(part.networks) for part in parts) < count:
         names = ["accuracy"] + ["test_accuracy"] * (step in sampled_steps(e.steps))
         arrays |= {name: np.zeros_like(arrays[name]) for name in names}
     for part in parts:
-        networks = part.networks.numpy()
         for name, values in part.to_numpy():
-            if not arrays[name].flags.writeable:
-                arrays[name] = np.array(arrays[name])
+            missing = arrays[name]
+            if len(part.networks) == count:  # all, in their order
+                arrays[name] = np.array(values, missing.dtype, order="C").reshape(missing.shape)
+                continue
+            if not missing.flags.writeable:
+                arrays[name] = np.array(missing)
+            networks = part.networks.numpy()
             if name == "learned_outputs":  # of the first replicates, (S, points, outputs)
                 first = networks[networks % e.replicates == 0]
                 arrays[name][first // e.replicates] = values
             else:
-                count = arrays["loss"].size  # of networks
                 rows = arrays[name].reshape(count, *values.shape[1:])  # a view
                 rows[networks] = values
     return Measurement(step, **arrays)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ def norms(stack: Tensor) -> Tensor:
     entries count as such.
     """
     collected = Norms()
-    collected.add_stack(stack, tuple(range(2 - stack.dim(), 0)))
+    collected.add_stack(stack, tuple(range(2, stack.dim())))
     return collected.values()
 
 
@@ -32,28 +32,37 @@ class Norms:
 
     def __init__(self, keeps: bool = True) -> None:
         self.keeps = keeps
+        self._layers: list[Tensor] = []  # (N, rows, columns)
+        self._of_layers: list[Tensor] = []  # (N,)
         self._stacks: list[Tensor] = []  # (k, N, ...)
-        self._plain: list[Tensor] = []  # (k, N)
+        self._of_stacks: list[Tensor] = []  # (k, N)
 
     def add(self, layer: Tensor) -> None:
-        """Take the norms of `(N, rows, columns)`."""
-        self.add_stack(layer.unsqueeze(0))
+        """Take the norms of `(N, rows, columns)`, in at least float32."""
+        plain = vector_norm(layer, dim=(1, 2))
+        if self.keeps:
+            self._layers.append(layer)
+        elif is_any_doubtful(plain):
+            plain = settle(plain.unsqueeze(0), [layer])[0]
+        self._of_layers.append(plain)
 
-    def add_stack(self, stack: Tensor, axes: tuple[int, ...] = (-2, -1)) -> None:
+    def add_stack(self, stack: Tensor, axes: tuple[int, ...] = (2, 3)) -> None:
         """Take the norms of `(k, N, ...)` over these axes, of all k layers at once."""
         stack = at_least_float32(stack)
         plain = vector_norm(stack, dim=axes)
         if self.keeps:
             self._stacks.append(stack)
         elif is_any_doubtful(plain):
-            plain = settle(plain, [stack])
-        self._plain.append(plain)
+            plain = settle(plain, stack.unbind())
+        self._of_stacks.append(plain)
 
     def values(self) -> Tensor:
-        """Return the norms of all layers in their order, float64 `(layers, N)`."""
-        if self.keeps:
-            return settle(torch.cat(self._plain), self._stacks)
-        return torch.cat([plain.double() for plain in self._plain])
+        """Return the norms of all layers, then those of all stacks, float64 `(layers, N)`."""
+        found = [torch.stack(self._of_layers)] if self._of_layers else []
+        plain = torch.cat(found + self._of_stacks)
+        if self.keeps and is_any_doubtful(plain):
+            return settle(plain, [*self._layers, *chain.from_iterable(self._stacks)])
+        return plain.double()
 
 
 def smallest_plain(dtype: torch.dtype) -> float:
@@ -69,13 +78,12 @@ def is_any_doubtful(plain: Tensor) -> bool:
     return not (smallest.item() >= smallest_plain(plain.dtype) and largest.item() < math.inf)
 
 
-def settle(plain: Tensor, stacks: Sequence[Tensor]) -> Tensor:
+def settle(plain: Tensor, layers: Sequence[Tensor]) -> Tensor:
     """Return these norms `(layers, N)` in float64, those near the ends of the range taken anew."""
     doubtful = (plain < smallest_plain(plain.dtype)) | (plain == math.inf)
     result = plain.double()
     if doubtful.any():
         networks = doubtful.any(dim=0).nonzero().flatten()
-        layers = (layer for stack in stacks for layer in stack)
         chosen = [layer.index_select(0, networks).flatten(1) for layer in layers]
         exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(chosen)])
         old, which = (values.index_select(1, networks) for values in (result, doubtful))
@@ -88,8 +96,9 @@ def norms_of_any_size(rows: Tensor) -> Tensor:
     if rows.dtype != torch.float64:
         plain: Tensor = vector_norm(rows.double(), dim=2)
         return plain
-    largest = rows.abs().amax(dim=2, keepdim=True)
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1)
+    scale: Tensor = vector_norm(rows, math.inf, dim=2, keepdim=True)  # the largest
+    if is_any_doubtful(scale):
+        scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
     scaled: Tensor = vector_norm(rows / scale, dim=2)
     return scaled * scale.squeeze(2)
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
+from stability.engine.blocks import BLOCK_NUMBERS
 from stability.engine.input_grid import INPUT_GRIDS
-from stability.engine.training import BLOCK_NUMBERS
 from stability.records.experiment import Experiment
 
 Terms = Mapping[str, float]

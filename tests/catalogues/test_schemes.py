@@ -15,8 +15,9 @@ import torch
 from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.draws import Draws, Layer
 from stability.catalogues.schemes import SCHEMES, parse_scheme
+from stability.engine.blocks import outputs
 from stability.engine.network import Stack
-from stability.engine.training import Training, batch_indices, draw_stack_and_data, outputs
+from stability.engine.training import Training, batch_indices, draw_stack_and_data
 from stability.records.experiment import Experiment
 
 FAR = torch.linspace(-30, 30, 600_001, dtype=torch.float64)  # steps of 1e-4  # steps of 1e-4

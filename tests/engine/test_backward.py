@@ -12,10 +12,11 @@ from stability.catalogues.activations import ACTIVATIONS
 from stability.catalogues.datasets import DATASETS
 from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
-from stability.engine import training
+from stability.engine import blocks, training
+from stability.engine.blocks import Block
 from stability.engine.losses import losses_with_gradients
 from stability.engine.measurement import Measurement
-from stability.engine.training import Block, draw_stack_and_data, first_batch, measure
+from stability.engine.training import draw_stack_and_data, first_batch, measure
 from stability.records.experiment import Experiment
 
 SMALL = {"depth": 5, "width": 12, "features": 7, "samples": 64, "batch": 15, "steps": 3, "seed": 1}
@@ -116,8 +117,8 @@ def test_no_number_depends_on_blocks_and_on_memory_that_is_used_again(
     )
     whole = list(islice(measure(e), 6))
     for block, large in product((400, 10**6), (0, 10**6)):
-        monkeypatch.setattr(training, "BLOCK_NUMBERS", {"cpu": block})
-        monkeypatch.setattr(training, "LARGE_LAYER", large)
+        monkeypatch.setattr(blocks, "BLOCK_NUMBERS", {"cpu": block})
+        monkeypatch.setattr(blocks, "LARGE_LAYER", large)
         assert all(map(equal, whole, measure(e)))
 
 

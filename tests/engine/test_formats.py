@@ -326,7 +326,7 @@ def test_loss_scaling_is_that_of_torchs_own_scaler_skipped_steps_among_them(opti
     """From a scale of 2^24 the first steps overflow; masters follow those of float16 products in
     another order.
     """
-    monkeypatch.setattr("stability.engine.training.INITIAL_SCALE", 2.0**24)
+    monkeypatch.setattr("stability.engine.blocks.INITIAL_SCALE", 2.0**24)
     e = Experiment(
         schemes=("he_normal",),
         precision="float16_scaled",
@@ -351,7 +351,7 @@ def test_a_skipped_step_moves_nothing_and_is_no_break(monkeypatch):
     """Neither weights nor what Adam knows: after skips the network goes on as one that started
     then.
     """
-    monkeypatch.setattr("stability.engine.training.INITIAL_SCALE", 2.0**30)
+    monkeypatch.setattr("stability.engine.blocks.INITIAL_SCALE", 2.0**30)
     e = Experiment(
         schemes=("he_normal", "normal:1"),
         precision="float16_scaled",

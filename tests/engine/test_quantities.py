@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.catalogues.activations import ACTIVATIONS
-from stability.engine.losses import accuracies, mean_losses
+from stability.engine.losses import losses_with_gradients, mean_losses
 from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS
 from stability.engine.passes import ForwardPass
 from stability.engine.quantities import (
@@ -398,17 +398,18 @@ def test_losses_and_accuracy_are_means_over_the_batch():
         right = (
             sum(int(row.argmax() == y) for row, y in zip(output[network], classes, strict=True)) / 5
         )
-        assert accuracies(output, classes)[network].item() == pytest.approx(right)
+        found = losses_with_gradients(output, classes).accuracy[network]
+        assert found.item() == pytest.approx(right)
         squares = (output[network] - values).square()
         assert mean_losses(output, values)[network].item() == pytest.approx(
             squares.mean().item(), rel=1e-6
         )
-    assert accuracies(output, values).isnan().all()
+    assert losses_with_gradients(output, values).accuracy.isnan().all()
 
 
 def test_an_output_with_nan_in_it_is_never_right():
     output = torch.tensor([[[1.0, 0.0], [math.nan, math.nan], [0.0, math.nan], [0.0, 1.0]]])
-    assert accuracies(output, torch.tensor([0, 0, 1, 0])).item() == 0.25
+    assert losses_with_gradients(output, torch.tensor([0, 0, 1, 0])).accuracy.item() == 0.25
 
 
 def test_arrays_are_arranged_with_schemes_outermost_then_replicates_then_layers():

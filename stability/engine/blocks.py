@@ -1,0 +1,196 @@
+"""A block of networks that train together: of it, what one layer computes fits in the cache."""
+
+from collections.abc import Sequence
+from copy import copy
+
+import torch
+from torch import Tensor
+
+from stability.catalogues.datasets import Data
+from stability.catalogues.number_formats import at_least_float32
+from stability.catalogues.optimizers import OptimizerState
+from stability.engine.input_grid import INPUT_GRIDS
+from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
+from stability.engine.network import Stack
+from stability.engine.parameters import per_network, rate_of_layers, rate_over
+from stability.engine.passes import BackwardPass
+from stability.engine.quantities import Found, LayerWatch, sampled_profiles, sampled_snapshots
+from stability.engine.scaled_norms import norms
+from stability.engine.stored_steps import StoredSteps
+from stability.records.step_sampling import sampled_steps
+
+# Numbers that one layer computes for a block of networks, four bytes each: half a megabyte fits in
+# the cache of a processor; a GPU is the faster the more it has to do at once.
+BLOCK_NUMBERS = {"cpu": 2**17}
+BLOCK_NUMBERS_ELSEWHERE = 2**26
+STEP_NUMBERS = 2**16  # that the optimizer changes at once, beside as many of each of its means
+LARGE_LAYER = 2**16  # numbers, beyond which a layer leaves the cache before the next one is done
+
+
+class Block:
+    """Networks that train together, with the state of the optimizer and of loss scaling."""
+
+    def __init__(self, stack: Stack, snapshots: bool, ends_only: bool = False):
+        e, count = stack.experiment, len(stack.networks)
+        self.stack, self.snapshots = stack, snapshots
+        self.steps_of_units = {0, e.steps} if ends_only else range(e.steps + 1)
+        # The memory of a large layer is used again at once. Not on a GPU, where the look at a
+        # number that this takes costs more.
+        numbers = count * e.batch * max(layer.fan_out for layer in e.layers)
+        self.is_large = stack.device.type == "cpu" and numbers > LARGE_LAYER
+        scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
+        self.scale = torch.full((count,), scale, dtype=torch.float64, device=stack.device)
+        self.good_steps = torch.zeros(count, dtype=torch.int64, device=stack.device)
+        # Norms of the last step, (L, N).
+        self.update = torch.zeros(e.depth, count, dtype=torch.float64, device=stack.device)
+        self.weight = torch.cat([norms(weights) for weights in stack.weights])  # (L, N)
+        self.lost: dict[str, Tensor] = {}  # shares of the last step; before sampled steps
+        self.ended: Tensor | None = None  # in the last step
+        # The optimizer takes as many layers at once as fit in the cache.
+        self.layers_at_once = [
+            max(1, min(STEP_NUMBERS, block_numbers(stack)) // max(1, parameter[:1].numel()))
+            for parameter in stack.parameters
+        ]
+        self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
+
+    @torch.inference_mode(False)
+    @torch.no_grad()  # on every thread
+    def measure_and_update(
+        self, step: int, x: Tensor, y: Tensor, masks: Sequence[Tensor], data: Data
+    ) -> Found:
+        """Measure on the batch x, y, then update unless `step` is the last."""
+        stack, e = self.stack, self.stack.experiment
+        sampled, units = step in sampled_steps(e.steps), step in self.steps_of_units
+        keep = (sampled and units) or not self.is_large
+        watch = LayerWatch(e.phi, keep, units)
+        passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
+        losses = stack.losses(passed.output, y)
+        backward = stack.backward(passed, losses, self.scale, watch, keep)
+        found = {
+            "loss": losses.mean,
+            "accuracy": losses.accuracy,
+            "gradient_norm": backward.norm,
+            "weight_gradient": backward.weight_norms,
+            "weight": self.weight,
+            "update": self.update,
+            **watch.quantities(self.scale),
+        }
+        if e.number_format.scales_loss:
+            found["scale"] = self.scale
+        if sampled:
+            found |= self._held_out(data)
+        if sampled and units:
+            found |= sampled_profiles(passed)
+            if self.snapshots:
+                found |= sampled_snapshots(passed, backward) | self._learned_outputs()
+        found |= self.lost
+        self.ended = self._ended(losses.mean, passed.output)
+        if step < e.steps:
+            following = step + 1
+            counts_lost = following in sampled_steps(e.steps) and following in self.steps_of_units
+            self._update(step, backward, counts_lost)
+        return Found(stack.networks, found)
+
+    def _ended(self, loss: Tensor, output: Tensor) -> Tensor | None:
+        """Return which networks have ended; None if none has.
+
+        What depends on a network is NaN for ever once each layer's weights have NaN, and all of the
+        output is: each z has NaN, so each delta, and so each step.
+        """
+        if not loss.isnan().any():
+            return None
+        ended = self.weight.isnan().all(dim=0) & output.isnan().all(dim=(1, 2))
+        return ended if ended.any() else None
+
+    def _held_out(self, data: Data) -> dict[str, Tensor]:
+        """Measure on the held-out examples."""
+        losses = self.stack.losses(outputs(self.stack, data.x_test), data.y_test)
+        return {"test_loss": losses.mean, "test_accuracy": losses.accuracy}
+
+    def _learned_outputs(self) -> dict[str, Tensor]:
+        """Return the function that has been learned, where it can be drawn."""
+        stack, e = self.stack, self.stack.experiment
+        row = e.dataset_row
+        grid = row.scaling.scale_inputs(INPUT_GRIDS[row.plotted_dimensions].to(stack.device))
+        if not len(grid):
+            return {}
+        # Batch norm: by statistics of the grid.
+        learned = outputs(stack.first_replicates(), grid)  # (schemes, points, outputs)
+        return {"learned_outputs": at_least_float32(learned).movedim(0, -1)}
+
+    def _update(self, step: int, backward: BackwardPass, counts_lost: bool) -> None:
+        """Clip the gradient of each network and take the optimizer's step, with weight decay."""
+        stack, e = self.stack, self.stack.experiment
+        overflowed = ~backward.norm.isfinite() if e.number_format.scales_loss else None
+        decay, clip, epsilon = map(stack.rate, ("weight_decay", "clip", "epsilon"))
+        clipping = clipping_factors(backward.norm, clip)
+        steps = StoredSteps(e.number_format, not self.is_large, counts_lost)
+        each = stack.parameters, backward.parameters, self.layers_at_once, self.states
+        parameters = zip(*each, stack.learning_rates(step), strict=True)
+        for index, (parameter, gradient, at_once, states, rate) in enumerate(parameters):
+            is_matrix = index < len(stack.weights)
+            rule = e.optimizer_row.step_for(is_matrix, is_matrix and stack.group_is_hidden[index])
+            if overflowed is not None:
+                rule = skip_overflowed(rule, overflowed)
+            pull = rate_over(decay, parameter) if is_matrix else 0.0
+            more = pull, e.momentum, rate_over(epsilon, parameter)
+            parts = zip(*(torch.split(t, at_once) for t in (parameter, gradient)), strict=True)
+            for number, (layers, slopes) in enumerate(parts):
+                if clipping is not None:
+                    slopes = slopes * per_network(clipping.to(slopes), slopes)
+                of_part = rate_of_layers(rate, slice(number * at_once, (number + 1) * at_once))
+                change = rule(layers, slopes, states.setdefault(number, {}), of_part, *more)
+                if is_matrix:
+                    steps.add(layers, change)
+                else:
+                    steps.add_vectors(layers, change, any(parameter is g for g in stack.gains))
+        self.update, self.weight = steps.norms()
+        self.lost = steps.lost_shares()
+        if overflowed is not None:
+            self.scale, self.good_steps = next_scale(self.scale, self.good_steps, overflowed)
+
+    def without_ended(self) -> "Block | None":
+        """Return the block without the networks that have ended; None if all have."""
+        if self.ended is None:
+            return self
+        left = (~self.ended).nonzero().flatten()
+        if not len(left):
+            return None
+        other = copy(self)
+        other.stack = self.stack.select(left)
+        other.ended = None
+        other.scale, other.good_steps = self.scale[left], self.good_steps[left]
+        other.update, other.weight = self.update[:, left], self.weight[:, left]
+        other.lost = {name: shares[:, left] for name, shares in self.lost.items()}
+        other.states = [
+            {number: select_networks(state, left) for number, state in states.items()}
+            for states in self.states
+        ]
+        return other
+
+
+def clipping_factors(norm: Tensor, clip: float | Tensor) -> Tensor | None:
+    """Return what gradients of this norm `(N,)` are multiplied by, as by clip_grad_norm_ of torch.
+
+    None where `clip` is 0, for all networks alike.
+    """
+    if not (isinstance(clip, Tensor) or clip):
+        return None
+    return ((norm + 1e-6).reciprocal() * clip).clamp(max=1)
+
+
+def outputs(stack: Stack, x: Tensor) -> Tensor:
+    """Return the outputs `(N, examples, outputs)` of all networks, a few of them at a time."""
+    parts = stack.in_blocks(len(x), block_numbers(stack))
+    found = [stack.select(part).forward(x).output for part in parts]
+    return (
+        torch.cat(found) if found else x.new_empty(0, len(x), stack.experiment.dataset_row.outputs)
+    )
+
+
+def block_numbers(stack: Stack) -> int:
+    return BLOCK_NUMBERS.get(stack.device.type, BLOCK_NUMBERS_ELSEWHERE)
+
+
+def select_networks(state: OptimizerState, networks: Tensor) -> OptimizerState:
+    return {n: v[:, networks] if isinstance(v, Tensor) else v for n, v in state.items()}
