@@ -48,7 +48,7 @@ def require_known_scaling(settings: OtherSettings) -> Iterator[Disagreement]:
             "optimizer must be one of {known} for the scheme mup, whose table has no rates for "
             "others, not {optimizer}"
         )
-        known = ", ".join(key for key, row in OPTIMIZERS.items() if row.scaling)
+        known = _(", ").join(key for key, row in OPTIMIZERS.items() if row.scaling)
         yield sentence.format(known=known, optimizer=optimizer), "optimizer", "adam"
 
 

@@ -251,7 +251,7 @@ def parse_scheme(text: str) -> Scheme:
     if (key := key_of_name(name)) is None:
         near = "".join(nearest_keys(name, NAMES, most=1))
         hint = _(" (did you mean {near}?)").format(near=near) if near else ""
-        raise ValueError(_("one of {rows}").format(rows=", ".join(SCHEMES)) + hint)
+        raise ValueError(_("one of {rows}").format(rows=_(", ").join(SCHEMES)) + hint)
     row = SCHEMES[key]
     if spelled is None:
         return row

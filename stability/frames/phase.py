@@ -97,12 +97,13 @@ def scheme_label_table(e: Experiment, diagram: PhaseDiagram) -> pa.Table:
             points.setdefault(key, point)
     keys = sorted(names)
     rows = np.array([points[key] for key in keys]).reshape(-1, 2)
+    comma = _(", ")
     shares = rows[:, 0] / diagram.most_sigma_w2
     return arrow_table(
         {
             "sigma_w2": rows[:, 0],
             "sigma_b2": rows[:, 1],
-            "text": pa.array([", ".join(dict.fromkeys(names[key])) for key in keys], pa.string()),
+            "text": pa.array([comma.join(dict.fromkeys(names[key])) for key in keys], pa.string()),
             "row": [index % LABEL_ROWS for index in range(len(keys))],
             "side": np.select([shares < 0.2, shares > 0.75], [1, -1], 0),
         }

@@ -36,7 +36,7 @@ def read_language(query: Mapping[str, str]) -> tuple[str, dict[str, str], list[s
     if not code or code in LANGUAGES:
         return code, rest, []
     sentence = _("{language} is no language of this page, which speaks {languages}.")
-    known = ", ".join(LANGUAGES)
+    known = _(", ").join(LANGUAGES)
     return "", rest, [sentence.format(language=quote(query["lang"]), languages=known)]
 
 

@@ -67,7 +67,7 @@ def map_notes(sweep: Sweep, is_whole: bool) -> Element:
 def map_in_words(sweep: Sweep) -> str:
     """Return the main settings of a map in a few words."""
     x, y = (lower_first(axis_title(sweep, letter)) for letter in "xy")
-    return f"{sweep.base.phi.label}, {x} × {y}"
+    return _(", ").join([sweep.base.phi.label, f"{x} × {y}"])
 
 
 def map_progress(look: Any, remark: str) -> str:

@@ -173,7 +173,7 @@ def layer_pieces(stream: Any, view: View, count: int) -> list[Piece]:
 
 def diagnosis_table(frame: pd.DataFrame, headings: Mapping[str, Any]) -> Element:
     """Return a table of the columns that have a heading."""
-    formats = [", ".join(map(_, names.split(", "))) for names in frame["leaves"]]
+    formats = [_(", ").join(map(_, names.split(", "))) for names in frame["leaves"]]
     return data_table(frame.assign(leaves=formats)[[*headings]], headings)
 
 

@@ -91,7 +91,8 @@ def group_label(group: str, changed: int) -> str:
 def experiment_in_words(e: Experiment) -> str:
     """Return the main settings of an Experiment in a few words."""
     rate = e.knobs()["learning_rate"].spell(e.learning_rate)
-    return f"{e.phi.label}, {e.depth} × {e.width}, {e.optimizer_row.label} {rate}"
+    words = e.phi.label, f"{e.depth} × {e.width}", f"{e.optimizer_row.label} {rate}"
+    return _(", ").join(words)
 
 
 def settings_matching(knobs: Mapping[str, Knob], words: str) -> dict[str, Knob]:

@@ -86,4 +86,4 @@ class ChoiceList(Knob):
         return join_words([self.entry_title(entry) for entry in value])
 
     def legal_values(self) -> str:
-        return _("1 to {most} of {rows}").format(most=self.most, rows=", ".join(self.rows))
+        return _("1 to {most} of {rows}").format(most=self.most, rows=_(", ").join(self.rows))

@@ -202,7 +202,11 @@ class Choice(Knob):
         if isinstance(value, str) and key in self.rows:
             return key
         reason = _(self.absent.get(key, ""))
-        hint = f" ({reason.rstrip('.')})" if reason else did_you_mean(key, self.rows)
+        hint = (
+            _(" ({reason})").format(reason=reason.rstrip(".。"))
+            if reason
+            else did_you_mean(key, self.rows)
+        )
         raise ValueError(self.legal_values() + hint)
 
     @property
@@ -216,7 +220,7 @@ class Choice(Knob):
         return _(row) if isinstance(row, str) else getattr(row, "label", value)
 
     def legal_values(self) -> str:
-        return _("one of {rows}").format(rows=", ".join(filter(None, self.rows)))
+        return _("one of {rows}").format(rows=_(", ").join(filter(None, self.rows)))
 
 
 def setting(
