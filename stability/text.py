@@ -116,6 +116,11 @@ def join_sentences(*sentences: str) -> str:
     return text
 
 
+def behind_label(label: str, text: str) -> str:
+    """Return a text behind the label of what it describes."""
+    return _("{label}: {text}").format(label=label, text=text)
+
+
 def first_few(sentences: Sequence[str], most: int) -> list[str]:
     """Return so many of the sentences at most, and how many more there are."""
     left = len(sentences) - most

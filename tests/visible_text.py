@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,6 +12,14 @@ from chart_data import tables
 from chart_specs import nodes
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
+from translate import read_catalogue, sentences
+
+from stability import catalogues
+from stability.catalogues.schedules import SCHEDULES
+from stability.course.lessons import all_lessons
+from stability.i18n import LANGUAGES
+from stability.records.experiment import Experiment
+from stability.records.view import BENCH_LINKS, View
 
 Place = str
 # Fields of messages to the browser that are no text: keys, kinds, formats, code.
@@ -26,6 +35,9 @@ NO_TEXT_OF_COMPONENTS = {
 }  # fmt: skip
 READ_ATTRIBUTES = {"title", "alt", "placeholder", "aria-label", "data-remark"}
 CODE_TAGS = {"code", "pre", "style", "script", "annotation"}
+LATIN_WORD = re.compile("[A-Za-z]{2,}")
+NO_WORDS = re.compile(r"#[0-9a-f]{6}|concat_\w+")  # colours, and names that Vega gives
+PUNCTUATION_OF_ENGLISH = re.compile(r"[\u4e00-\u9fff] ?[,;:?!](?!\d)|[,;:?!] ?[\u4e00-\u9fff]")
 EMPTY_TAGS = {"br", "img", "hr", "input", "path", "line", "circle", "rect"}
 
 
@@ -35,6 +47,43 @@ def texts_of_page(at: AppTest) -> Iterator[tuple[Place, str]]:
         message = getattr(node, "proto", None)
         if isinstance(message, Message):
             yield from texts_of_message(type(message).__name__, message)
+
+
+def texts_left_in_english(at: AppTest, code: str) -> Iterator[str]:
+    """Yield Latin words that no translation has, and English punctuation, each with its place."""
+    known = latin_words_in_translations(code)
+    for place, text in texts_of_page(at):
+        for word in {*LATIN_WORD.findall(NO_WORDS.sub(" ", text))} - known:
+            yield f"{place}: {word} in {text[:200]!r}"
+        for found in PUNCTUATION_OF_ENGLISH.finditer(text):
+            yield f"{place}: {found[0]!r} in {text[:200]!r}"
+
+
+@cache
+def latin_words_in_translations(code: str) -> set[str]:
+    """The Latin words in the translated sentences and lessons: names, and words of code."""
+    texts = [text for message in read_catalogue(code) for text in sentences(message)[1]]
+    texts += [*known_names(), *LANGUAGES.values(), "abs log"]  # functions of exact claims
+    for lesson in all_lessons(code).values():
+        texts += [lesson.title, lesson.topic, lesson.question, *lesson.options, lesson.prose]
+        texts += [*lesson.discussion, *lesson.discussion.values()]
+    return {word for text in texts for word in LATIN_WORD.findall(text)}
+
+
+@cache
+def known_names() -> list[str]:
+    """Keys as links spell them, and papers; the longest first, as one may hold another."""
+    rows = [
+        row
+        for catalogue in (
+            catalogues.SCHEMES, catalogues.ACTIVATIONS, catalogues.DATASETS, catalogues.OPTIMIZERS,
+            catalogues.NORMALIZATIONS, SCHEDULES,
+        )
+        for row in catalogue.values()
+    ]  # fmt: skip
+    keys = {row.key for row in rows} | {*Experiment.knobs(), *View.knobs(), *BENCH_LINKS}
+    keys |= {section for link in BENCH_LINKS.values() for section in link.sections}
+    return sorted(keys | {row.source for row in rows}, key=len, reverse=True)
 
 
 def tree_nodes(node: Any) -> Iterator[Any]:

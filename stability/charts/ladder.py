@@ -13,6 +13,7 @@ from stability.engine.rounding_shares import FORMATS_BY_RANGE
 from stability.frames.ladder import position_on_ladder
 from stability.i18n import N_, _
 from stability.records.experiment import Experiment
+from stability.text import behind_label
 
 ROW_HEIGHT = 14  # pixels of one format
 WAYS = N_("forward"), N_("backward")
@@ -91,7 +92,7 @@ def format_axis(name: str) -> alt.Y:
 def state_blocks(base: alt.Chart, is_last: bool) -> alt.Chart:
     """Draw neighbouring layers whose numbers are in the same state as one block."""
     labels = {
-        state: json.dumps(f"{sign}: {_(state)}" if sign else _(state))
+        state: json.dumps(behind_label(sign, _(state)) if sign else _(state))
         for state, (_colour, sign) in FORMAT_STATES.items()
     }
     label = channels.value_by_case("datum.label", labels)

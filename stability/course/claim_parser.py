@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from stability.i18n import _
 from stability.text import parse_number, quote
 
 COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[..., Any]]] = {
@@ -92,7 +93,9 @@ class Comparison:
     def holds(self, value_of: Callable[[Quantity], Any]) -> NDArray[np.bool_]:
         """Return True where the whole chain is true. A comparison with NaN is false."""
         pairs = pairwise(side.value(value_of) for side in self.sides)
-        links = [compare(*pair) for (_, compare), pair in zip(self.comparisons, pairs, strict=True)]
+        links = [
+            compare(*pair) for (_sign, compare), pair in zip(self.comparisons, pairs, strict=True)
+        ]
         return np.asarray(np.logical_and.reduce(np.broadcast_arrays(*links)))
 
     def in_words(
@@ -100,8 +103,8 @@ class Comparison:
     ) -> str:
         """Return the comparison in words; `total_of` gives the value of a calculated side."""
         words = ""
-        for (sign, _), side in zip([("", None), *self.comparisons], self.sides, strict=True):
-            total = f" (= {total_of(side)})" if side.is_calculated else ""
+        for (sign, _compare), side in zip([("", None), *self.comparisons], self.sides, strict=True):
+            total = _(" (= {total})").format(total=total_of(side)) if side.is_calculated else ""
             words += f" {sign} {side.in_words(phrase_of)}{total}"
         return words.strip()
 

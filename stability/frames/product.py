@@ -11,7 +11,7 @@ from stability.frames.arrow import arrow_table, hide_unplottable
 from stability.i18n import N_, _
 from stability.probes.product_singular_values import measured_exponents, singular_bounds
 from stability.records.product import Product
-from stability.text import join_words, number, power_of_ten, superscript_powers
+from stability.text import behind_label, join_words, number, power_of_ten, superscript_powers
 from stability.theory.product_law import (
     FORMAT_RANGES,
     LN10,
@@ -151,7 +151,7 @@ def healing_tables(product: Product) -> dict[str, pa.Table]:
     exact = np.empty(0) if exponents is None else TYPICAL_FACTORS * exponents[:1] / LN10
     height = np.clip(exact, -FURTHEST_DECADES, FURTHEST_DECADES)
     label = _("size {n}, sigma {sigma}").format(n=product.n, sigma=number(product.sigma, 4))
-    texts = [f"{label}: {superscript_powers(power_of_ten(power))}" for power in exact]
+    texts = [behind_label(label, superscript_powers(power_of_ten(power))) for power in exact]
     here = {"n": np.full(len(exact), product.n), "height": height}
     here |= {"text": pa.array(texts, pa.string())}
     limits = rounded_range(np.array([-FURTHEST_DECADES, 2.0, *height]), 5.0)

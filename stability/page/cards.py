@@ -27,7 +27,7 @@ from stability.frames.tidy import describe_standing
 from stability.i18n import N_, _
 from stability.page.safe_text import sentence_html
 from stability.records.experiment import Experiment
-from stability.text import capitalize_first, lower_first, percent, rough_number
+from stability.text import behind_label, capitalize_first, lower_first, percent, rough_number
 
 MOST_SENTENCES = 3  # of a claim in sight
 MOST_STOPS = 30  # colours of one strip
@@ -78,7 +78,8 @@ def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str
     The reason is cut to the height of the card; whoever clicks it sees all of it.
     """
     colour, (headline, reason) = css_colour(style), headline_and_reason(verdict)
-    meaning = escape(f"{_(verdict.word)}: {_(EXPLANATIONS[verdict.word])}", quote=True)
+    meaning = behind_label(_(verdict.word), _(EXPLANATIONS[verdict.word]))
+    symbol = f"<span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span>"
     rest = " · ".join(map(sentence_html, sentences))
     if verdict.forecast:
         note = _(FORECAST_NOTE).format(share=percent(LEARNING_COMES_TRUE))
@@ -86,7 +87,7 @@ def card_html(verdict: Verdict, style: int, strips: str, sentences: Sequence[str
         rest = f"<i title='{escape(note, quote=True)}'>{word}</i> · {rest}"
     return (
         f"<div class='card' style='border-color: {colour}'>"
-        f"<h2 title='{meaning}'><span style='color: {colour}'>{SCHEME_SYMBOLS[style]}</span> "
+        f"<h2 title='{escape(meaning, quote=True)}'>{symbol} "
         f"{sentence_html(headline)}</h2>{strips}"
         f"<p tabindex='0'>{sentence_html(reason)}</p><p class='less'>{rest}</p></div>"
     )

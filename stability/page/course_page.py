@@ -9,7 +9,7 @@ from stability.frames.maps import axis_title
 from stability.i18n import N_, _
 from stability.page.links import broken_lesson_sentences
 from stability.page.prose import COURSE_END, COURSE_INTRODUCTION, MARKS_NOTE
-from stability.page.safe_text import escape_markdown
+from stability.page.safe_text import escape_markdown, keep_punctuation
 from stability.records.experiment import Experiment
 from stability.records.product import Product
 from stability.records.sweep import Sweep
@@ -142,11 +142,11 @@ def answer_feedback(lesson: Lesson, choice: str) -> tuple[str, str]:
     paragraphs = [lesson.prose]
     if is_right is False:
         option = lesson.options[int(choice) - 1]
-        said = _("**You said “{option}”.**").format(option=option)
-        paragraphs.insert(0, f"{said} {lesson.discussion[option]}")
+        said = _("**You said “{option}”.** {why}")
+        paragraphs.insert(0, said.format(option=option, why=lesson.discussion[option]))
     if not neighbouring_lessons(lesson.key)[1]:
         paragraphs.append(_("**The end of the course.**") + " " + _(COURSE_END))
-    return verdict.format(answer=answer), "\n\n".join(paragraphs)
+    return verdict.format(answer=answer), keep_punctuation("\n\n".join(paragraphs))
 
 
 def experiment_line(lesson: Lesson) -> str:

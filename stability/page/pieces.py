@@ -14,6 +14,7 @@ from stability.i18n import _, language, speaking
 from stability.page.safe_text import escape_markdown, sentences_html
 from stability.page.session import Session
 from stability.page.table_headings import headings_in_language, spell_numbers
+from stability.text import behind_label
 
 
 class Slot(Enum):
@@ -76,7 +77,7 @@ def paragraphs(sentences: Iterable[str]) -> Element:
 
 def formula(title: str, latex: str) -> Element:
     """Return LaTeX behind the name of what it describes."""
-    return Element("markdown", f"{escape_markdown(title)}: ${latex}$")
+    return Element("markdown", behind_label(escape_markdown(title), f"${latex}$"))
 
 
 def data_table(rows: pd.DataFrame, headings: Mapping[str, Any], **options: Any) -> Element:

@@ -9,21 +9,32 @@ REPLACED = (
     r"(?i)https?(?=:)|www(?=\.)|@|:(?=[\w/+-]+:)"
     r"|(?<!\S)<(?=->(?!\S))|(?<!\S)[-<>~](?=[->=](?!\S))"
 )
+FORMULA_AND_PUNCTUATION = r"(?<!\\)\$([^$]+)\$([，。；：、！？）”]+)"
 
 
 def sentence_html(sentence: str) -> str:
-    """Return a sentence as HTML: `10^-12.5` with a raised power, and no line break within 3e-5."""
+    """Return a sentence as HTML: raised powers of ten, and no line break in 3e-5 or 8 %."""
 
     def raise_power(power: re.Match[str]) -> str:
         return f"<sup>{power[1].replace('-', '−')}</sup>"
 
     sentence = re.sub(r"(?<=\d)e-(?=\d)", "e−", sentence)
+    sentence = re.sub(r"(?<=\d) (?=%)", "\u00a0", sentence)
     return re.sub(r"\^(-?[\d.]*\d)", raise_power, escape(sentence))
 
 
 def sentences_html(sentences: Iterable[str]) -> str:
     """Return sentences as paragraphs of HTML."""
     return "".join(f"<p class='said'>{sentence_html(sentence)}</p>" for sentence in sentences)
+
+
+def keep_punctuation(markdown: str) -> str:
+    """Return Markdown in which no line begins with the Chinese punctuation after a formula.
+
+    A browser may break a line beside a formula, whatever stands there; only what is within it stays
+    with its last letter. There it has the size of the text.
+    """
+    return re.sub(FORMULA_AND_PUNCTUATION, r"$\1{\\footnotesize\\text{\2}}$", markdown)
 
 
 def escape_markdown(text: str) -> str:

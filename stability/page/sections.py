@@ -32,6 +32,7 @@ from stability.probes.costs import gain_probe, row_probe, singular_value_probe, 
 from stability.records.experiment import Experiment
 from stability.records.page import Page
 from stability.records.view import View
+from stability.text import behind_label
 from stability.theory.mean_field_table import mean_field_frame, variance_equation
 from stability.theory.overflow import format_exit_sentences
 
@@ -215,7 +216,7 @@ def theory_pieces(e: Experiment, view: View) -> list[Piece]:
     notes = zip(rows["scheme"], rows.pop("note"), strict=True)
     return [
         data_table(rows, table_headings.THEORY_HEADINGS),
-        paragraphs([f"{title}: {note}" for title, note in notes if note]),
+        paragraphs([behind_label(title, note) for title, note in notes if note]),
         paragraphs([prose.THEORY_NOTE]),
         *(formula(scheme_title(scheme), latex) for scheme, latex in equations.items() if latex),
     ]

@@ -12,15 +12,17 @@ from stability.records.map_quantities import QUANTITIES
 from stability.records.sweep import Sweep
 from stability.text import number, percent, typographic_minus
 
-# Formats of numbers as the page's sentences spell them: of any size, and shares.
-SPELLED, SHARE = "spelled", "share"
+# Formats of numbers as the page's sentences spell them: of any size, shares, and rounded ones.
+SPELLED, SHARE, WHOLE = "spelled", "share", "whole"
 TYPES: Mapping[str, Mapping[str, Any]] = {
     SPELLED: {"type": "number"},
     SHARE: {"type": "number", "min_value": 0, "max_value": 1},
+    WHOLE: {"type": "number", "step": 1},
 }
 SPELLINGS: Mapping[str, Callable[[float], str]] = {
     SPELLED: lambda value: typographic_minus(number(value)),
     SHARE: percent,
+    WHOLE: "{:.0f}".format,
 }
 
 
@@ -143,7 +145,7 @@ THEORY_HEADINGS = {
     "phase": column("Phase",
         help="Ordered: inputs merge. Chaotic: they fly apart. On the edge: neither"),
     "chi_1": column("χ₁", SPELLED, "By how much a layer multiplies a squared gradient"),
-    "reach": column("Reach", "%.0f layers",
+    "reach": column("Reach (layers)", WHOLE,
         "To which depth information survives: a scale, not a wall"),
     "q": column("q*", SPELLED, "The variance of z that a deep network settles at"),
     "sigma_b": column("σ_b", SPELLED, "Standard deviation of the biases"),

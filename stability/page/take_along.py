@@ -186,9 +186,10 @@ def table_buttons(
         text: str = table().assign(link=link).to_csv(index=False)
         return text
 
+    of_format = _("{label}, {format}")
     return [
-        download(f"{label}, CSV", f"{name}.csv", make_csv),
-        download(f"{label}, Parquet", f"{name}.parquet", make_parquet),
+        download(of_format.format(label=label, format="CSV"), f"{name}.csv", make_csv),
+        download(of_format.format(label=label, format="Parquet"), f"{name}.parquet", make_parquet),
     ]
 
 

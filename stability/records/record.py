@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from stability.catalogues.scheme_entry import Disagreement
 from stability.i18n import N_, _
 from stability.records.knobs import Knob, refusal_sentence
-from stability.text import quote
+from stability.text import behind_label, quote
 
 VERSION = "1"  # of links; the defaults of a version never change once it is released
 
@@ -137,7 +137,7 @@ class Record:
                     instead = _("{sentence}; {used} is used instead.")
                     notes.append(instead.format(sentence=sentence, used=used or _("nothing")))
                 else:
-                    notes += [f"{name}: {sentence}" for sentence in sentences]
+                    notes += [behind_label(name, sentence) for sentence in sentences]
                     if settings[name] != kept:
                         cls.let_followers_go(name, settings)
             elif name != "v":

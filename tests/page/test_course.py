@@ -6,12 +6,13 @@ import pytest
 from app_pages import cards, charts, look_closer, notices, page, press, query
 from small_maps import SMALL_MAP
 from streamlit.testing.v1 import AppTest
+from visible_text import texts_left_in_english
 
 from stability.course.claims import ClaimReading
 from stability.course.lessons import PANELS, Lesson, all_lessons
 from stability.engine.cost import product_cost
 from stability.frames import DEPTH_PANELS, TRAINING_PANELS
-from stability.i18n import LANGUAGES, _, speaking
+from stability.i18n import ENGLISH, LANGUAGES, _, speaking
 from stability.page.benches import open_figures
 from stability.page.cards import claim_html
 from stability.page.course_page import (
@@ -22,7 +23,7 @@ from stability.page.course_page import (
     neighbour_links,
 )
 from stability.page.links import read_link
-from stability.page.safe_text import escape_markdown
+from stability.page.safe_text import escape_markdown, keep_punctuation
 from stability.page.sections import TRAIN_SECTIONS
 from stability.page.session import Session
 from stability.records.product import Product
@@ -85,12 +86,15 @@ def test_a_lesson_asks_then_shows_its_run_its_words_and_its_claim_with_numbers(l
 
 
 def read_in(code: str, lesson: Lesson) -> None:
-    """See that a lesson, answered rightly, shows its run and its claim in this language, too."""
+    """See that a lesson, answered rightly, shows its run and that its claim holds, in words of this
+    language alone.
+    """
     twin = all_lessons(code)[lesson.key]
     number = str(1 + twin.options.index(twin.answer))
     at = page(lesson=lesson.key, answer=number, lang=code)
-    for paragraph in twin.prose.split("\n\n"):
+    for paragraph in keep_punctuation(twin.prose).split("\n\n"):
         assert paragraph in words(at)
+    assert code == ENGLISH or not list(texts_left_in_english(at, code))
     with speaking(code):
         assert _("**✓ Right: {answer}.**").partition("{")[0] in words(at)
         assert f"<b>{_('Measured here:')}</b>" in cards(at)

@@ -6,21 +6,17 @@ programs. Generated programs are English, down to their comments, as all of Pyth
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 from app_pages import SMALL, page
 from pseudo_language import CODE, PseudoTranslations, marked, pseudo_language
 from streamlit.testing.v1 import AppTest
-from visible_text import literals, text_of_markup, texts_of_page
+from visible_text import known_names, literals, text_of_markup, texts_of_page
 
-from stability import catalogues
-from stability.catalogues.schedules import SCHEDULES
 from stability.course.lessons import all_lessons
 from stability.i18n import LANGUAGES
 from stability.modules.layer_kinds import LAYER_KINDS
-from stability.records.experiment import Experiment
-from stability.records.view import BENCH_LINKS, View
+from stability.records.view import BENCH_LINKS
 
 pytestmark = pytest.mark.page
 MAP = SMALL | {"bench": "map", "x_cells": "3", "y_cells": "3", "y_range": "2,4"}
@@ -58,22 +54,6 @@ NAMES = {
     "abs", "log",  # functions of exact claims
     *LANGUAGES.values(), *LAYER_KINDS,
 }  # fmt: skip
-
-
-@cache
-def known_names() -> list[str]:
-    """Keys as links spell them, and papers; the longest first, as one may hold another."""
-    rows = [
-        row
-        for catalogue in (
-            catalogues.SCHEMES, catalogues.ACTIVATIONS, catalogues.DATASETS, catalogues.OPTIMIZERS,
-            catalogues.NORMALIZATIONS, SCHEDULES,
-        )
-        for row in catalogue.values()
-    ]  # fmt: skip
-    keys = {row.key for row in rows} | {*Experiment.knobs(), *View.knobs(), *BENCH_LINKS}
-    keys |= {section for link in BENCH_LINKS.values() for section in link.sections}
-    return sorted(keys | {row.source for row in rows}, key=len, reverse=True)
 
 
 def unmarked_words(at: AppTest) -> Iterator[str]:

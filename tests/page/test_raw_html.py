@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stability.page.components import COMPONENTS
-from stability.page.safe_text import escape_markdown, sentence_html
+from stability.page.safe_text import escape_markdown, keep_punctuation, sentence_html
 
 ROOT = Path(__file__).parents[2]
 SINKS = {  # by file and function
@@ -83,3 +83,14 @@ def test_streamlit_replaces_nothing_in_a_text_that_somebody_wrote(text):
 
 def test_what_can_be_copied_from_a_sentence_stays_as_it_is():
     assert escape_markdown("normal:0.02, he-normal").replace("\\", "") == "normal:0.02, he-normal"
+
+
+def test_no_line_breaks_before_a_percent_sign_or_within_an_exponent():
+    assert sentence_html("8 % of 3e-5") == "8\u00a0% of 3e−5"
+
+
+def test_the_punctuation_after_a_formula_stands_within_it_since_a_line_may_break_beside_it():
+    text = "取$n_{in}$，或$1/n$。它花了\\$5，不是$6"
+    kept = "取$n_{in}{\\footnotesize\\text{，}}$或$1/n{\\footnotesize\\text{。}}$它花了\\$5，不是$6"
+    assert keep_punctuation(text) == kept
+    assert keep_punctuation("At $n$, and $m$.") == "At $n$, and $m$.", "where none breaks"
