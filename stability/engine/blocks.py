@@ -53,8 +53,7 @@ class Block:
         ]
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
 
-    @torch.inference_mode(False)
-    @torch.no_grad()  # on every thread
+    @torch.inference_mode()  # on every thread
     def measure_and_update(
         self, step: int, x: Tensor, y: Tensor, masks: Sequence[Tensor], data: Data
     ) -> Found:

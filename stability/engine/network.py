@@ -150,12 +150,13 @@ class Stack(ForwardStack):
             return row.backward(gradient, normalized, passed.saved[place])
         return self._backward_by_autograd(gradient, start)
 
+    @torch.inference_mode(False)
     @torch.enable_grad()
     def _backward_by_autograd(self, gradient: Tensor, z: Tensor) -> Tensor:
         """Return the gradient by z of a normalization that brings no `backward`."""
-        start = z.detach().requires_grad_()
+        start = z.clone().requires_grad_()  # autograd keeps no tensor of inference mode
         u = self.experiment.normalization_row.apply(start)
-        return torch.autograd.grad(u, start, gradient)[0]
+        return torch.autograd.grad(u, start, gradient.clone())[0]
 
     def _store(self, operation: Callable[..., Tensor], *operands: Any, out: Tensor) -> None:
         """Write the result of an operation, rounded, into a tensor of stored gradients."""
