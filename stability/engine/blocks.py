@@ -23,7 +23,7 @@ from stability.records.step_sampling import sampled_steps
 # the cache of a processor; a GPU is the faster the more it has to do at once.
 BLOCK_NUMBERS = {"cpu": 2**17}
 BLOCK_NUMBERS_ELSEWHERE = 2**26
-STEP_NUMBERS = 2**16  # that the optimizer changes at once, beside as many of each of its means
+STEP_NUMBERS = 2**17  # that the optimizer changes at once, beside as many of each of its means
 LARGE_LAYER = 2**16  # numbers, beyond which a layer leaves the cache before the next one is done
 
 

@@ -64,7 +64,7 @@ def training_bytes(e: Experiment) -> int:
     Those that it keeps, the gradients and steps of as many weights, and what the blocks that train
     at once compute for a batch, or a part of them for the held-out set or the input grid.
     """
-    cores, block = available_cores(), BLOCK_NUMBERS["cpu"]
+    cores, block = max(2, available_cores()), BLOCK_NUMBERS["cpu"]  # one thread: twice the block
     widest = max(layer.fan_out for layer in e.layers)
     layer = e.batch * widest  # numbers of one network
     at_once = min(e.network_count * layer, cores * max(block, layer))

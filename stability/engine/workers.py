@@ -39,7 +39,8 @@ class Workers:
     """The choice of one run between one thread and several."""
 
     def __init__(self) -> None:
-        self.seconds = {1: 0.0} | {_most_at_once: 0.0}  # of a step, of late; 0 if not yet tried
+        self.most = _most_at_once
+        self.seconds = {1: 0.0} | {self.most: 0.0}  # of a step, of late; 0 if not yet tried
         self.steps = 0
 
     def map(
