@@ -13,7 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from colour_vision import APART, READERS, contrast, lab, linear
 from local_server import ROOT
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from stability.charts import palette
 from stability.charts.channels import INK
@@ -60,11 +61,30 @@ GRAVE = {"serious", "critical"}
 OF_COLOURS = ["color-contrast", "link-in-text-block"]  # the rules of axe that a theme decides
 
 
+# What Back and Forward do.
+GO = """(query) => {
+  history.pushState({}, "", "?" + query);
+  dispatchEvent(new PopStateEvent("popstate"));
+}"""
+
+
 def open_page(page: Page, server, query: str) -> Page:
     """Everything is drawn, and nothing runs any more."""
     page.goto(f"{server.url}?{query}")
     still(page)
     return page
+
+
+def follow(page: Page, line: WebSocket, query: str) -> None:
+    """The same page at another link, in half the time that a page takes to load."""
+    with line.expect_event("framereceived", ends_a_run):
+        page.evaluate(GO, query)
+    page.evaluate("() => new Promise(requestAnimationFrame)")  # the message has been read
+    still(page)
+
+
+def ends_a_run(message: bytes) -> bool:
+    return ForwardMsg.FromString(message).WhichOneof("type") == "script_finished"
 
 
 def still(page: Page) -> None:
@@ -86,21 +106,20 @@ def grave_findings(page: Page, **options) -> Iterator[str]:
                 yield f"{violation['id']}: {node['target']} {node['failureSummary']}"
 
 
-@pytest.mark.parametrize("width", [1400, 400])
-def test_axe_finds_nothing_serious_in_any_state(page, server, width):
-    """Light, and then with what depends on colours dark. At 400 pixels, where the sidebar is
-    folded, only what stands there in another way than at 1400.
+def test_axe_finds_nothing_serious_in_any_state(page, server):
+    """Light; dark, what depends on colours; and at 400 pixels, where the sidebar is folded, what
+    stands there in another way than at 1400.
     """
-    page.set_viewport_size({"width": width, "height": 1000})
     found = {}
-    for name, query in STATES.items():
-        if width == 400 and "," in name:
-            continue
-        page.emulate_media(color_scheme="light", reduced_motion="reduce")  # nothing is half faded
-        open_page(page, server, query)
-        found[name, "light"] = list(grave_findings(page))
-        in_dark(page)
-        found[name, "dark"] = list(grave_findings(page, runOnly=OF_COLOURS))
+    with page.expect_websocket() as line:
+        open_page(page, server, "")
+    rounds = {(1400, "light"): {}, (1400, "dark"): {"runOnly": OF_COLOURS}, (400, "dark"): {}}
+    for (width, theme), options in rounds.items():
+        look(page, width, theme)
+        for name, query in STATES.items():
+            if width == 1400 or "," not in name:
+                follow(page, line.value, query)
+                found[name, width, theme] = list(grave_findings(page, **options))
     assert {state: findings for state, findings in found.items() if findings} == {}
 
 
@@ -114,11 +133,14 @@ def test_the_language_of_the_page_is_named_to_those_who_read_it_aloud(page, serv
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
 
 
-def in_dark(page: Page) -> None:
-    """The open page in its dark colours."""
-    page.emulate_media(color_scheme="dark")
-    expect(page.locator(".stApp")).to_have_css("background-color", rgb("dark"))
-    still(page)
+def look(page: Page, width: int, theme: str) -> None:
+    """Show the open page at a width and in the colours of a theme."""
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # nothing is half faded
+    expect(page.locator(".stApp")).to_have_css("background-color", rgb(theme))
+    folded = page.get_by_test_id("stExpandSidebarButton")
+    if page.get_by_test_id("stSidebar").count():
+        expect(folded).to_have_count(1 if width == 400 else 0)
 
 
 def rgb(theme: str) -> str:
@@ -205,10 +227,11 @@ def test_behind_a_button_of_every_chart_is_its_table(page, server, query):
 
 
 def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(page, server):
+    with page.expect_websocket() as line:
+        open_page(page, server, SMALL)
     for key in BENCH_LINKS["train"].sections:
-        open_page(page, server, f"{SMALL}&dataset=moons&section={key}")
+        follow(page, line.value, f"{SMALL}&dataset=moons&section={key}")
         expect(page.get_by_test_id("stVegaLiteChart").nth(1)).to_be_visible()
-        still(page)
         charts = page.locator("[role=graphics-document]")
         names = [charts.nth(index).get_attribute("aria-label") for index in range(charts.count())]
         assert len(names) == len(set(names)) == page.get_by_test_id("stVegaLiteChart").count()
