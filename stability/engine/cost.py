@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import TypeVar
 
@@ -46,6 +47,7 @@ class Cost:
     bytes: int
 
 
+@lru_cache(maxsize=1024)
 def training_cost(e: Experiment) -> Cost:
     """Return the cost of a training run in which no network ends early."""
     steps, samples = e.steps + 1, min(SAMPLED_STEPS, e.steps + 1)
