@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from colour_vision import APART, READERS, contrast, lab, linear
+from conftest import PATIENCE
 from local_server import ROOT
 from PIL import Image
 from playwright.sync_api import Page, WebSocket, expect
@@ -77,7 +78,7 @@ def open_page(page: Page, server, query: str) -> Page:
 
 def follow(page: Page, line: WebSocket, query: str) -> None:
     """The same page at another link, in half the time that a page takes to load."""
-    with line.expect_event("framereceived", ends_a_run):
+    with line.expect_event("framereceived", ends_a_run, timeout=4 * PATIENCE):
         page.evaluate(GO, query)
     page.evaluate("() => new Promise(requestAnimationFrame)")  # the message has been read
     still(page)

@@ -44,8 +44,14 @@ def until_asked(page: Page, lesson: Lesson) -> None:
     page.wait_for_url(f"**/?lesson={lesson.key}&*")
     expect(page.locator("html")).to_have_attribute("lang", html_language())
     expect(page.locator("canvas")).to_have_count(0)
-    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    until_still(page)
     expect(page.get_by_role("button", name=lesson.answer, exact=True)).to_be_visible()
+
+
+def until_still(page: Page) -> None:
+    """Wait until the script has ended, and each chart is painted."""
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator(".stVegaLiteChart:not(:has(canvas))")).to_have_count(0)
 
 
 def answer(page: Page, lesson: Lesson) -> None:
@@ -57,6 +63,7 @@ def answer(page: Page, lesson: Lesson) -> None:
     expect(page.locator("canvas").first).to_be_visible()
     expect(page.locator(".katex-error")).to_have_count(0)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    until_still(page)  # a chart that is still laid out moves what is about to be clicked
 
 
 def look_back(page: Page, answered: int, count: int) -> None:
