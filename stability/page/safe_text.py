@@ -32,9 +32,11 @@ def keep_punctuation(markdown: str) -> str:
     """Return Markdown in which no line begins with the Chinese punctuation after a formula.
 
     A browser may break a line beside a formula, whatever stands there; only what is within it stays
-    with its last letter. There it has the size of the text.
+    with its last letter. There it has the size of the text. A space of no width keeps apart what
+    the next formula begins with: two dollars would begin a formula of another kind.
     """
-    return re.sub(FORMULA_AND_PUNCTUATION, r"$\1{\\footnotesize\\text{\2}}$", markdown)
+    kept = re.sub(FORMULA_AND_PUNCTUATION, r"$\1{\\footnotesize\\text{\2}}$", markdown)
+    return kept.replace("}}$$", "}}$\u200b$")
 
 
 def escape_markdown(text: str) -> str:

@@ -93,4 +93,5 @@ def test_the_punctuation_after_a_formula_stands_within_it_since_a_line_may_break
     text = "取$n_{in}$，或$1/n$。它花了\\$5，不是$6"
     kept = "取$n_{in}{\\footnotesize\\text{，}}$或$1/n{\\footnotesize\\text{。}}$它花了\\$5，不是$6"
     assert keep_punctuation(text) == kept
+    assert keep_punctuation("$n$、$m$") == "$n{\\footnotesize\\text{、}}$\u200b$m$"
     assert keep_punctuation("At $n$, and $m$.") == "At $n$, and $m$.", "where none breaks"
