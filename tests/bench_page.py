@@ -41,7 +41,7 @@ const note = (name, condition) => {{
 }};
 const has = (selector) => document.querySelector(selector) !== null;
 const look = () => {{
-  const rows = bands(), last = rows.length ? rows[rows.length - 1].step : 0;
+  const last = Math.max(0, ...bands().map((row) => row.step));
   const changed = start() !== window.before;
   note("heading", () => has(".heading h1"));
   note("widgets", () => has("[data-testid=stSidebar] [data-testid=stSlider]"));

@@ -23,7 +23,7 @@ def place() -> Iterator[Hall]:
 def finished_curves(query: str):
     """The curves that a visitor must hold at the end, computed here."""
     run = Run(Experiment.from_query(dict(parse_qsl(query)))[0])
-    return frames.curve_table(run, len(list(run)))
+    return frames.training_tables(run.train())["bands"]
 
 
 def test_thirty_visitors_of_one_link_cost_one_run_and_all_receive_it(place):

@@ -42,7 +42,7 @@ class Visit:
     @property
     def last_step(self) -> int:
         """The last step of the newest curves, -1 without any."""
-        return self.bands["step"].to_pylist()[-1] if self.chart else -1
+        return max(self.bands["step"].to_pylist()) if self.chart else -1
 
     @property
     def seconds(self) -> float:

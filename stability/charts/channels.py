@@ -31,6 +31,7 @@ DERIVED = {
     PANEL_WIDTH: f"{PANEL_ENDS}[1]",
 }
 SCHEME_INDEX = "indexof(schemes, datum.scheme)"
+SCHEME_TITLE = f"names[{SCHEME_INDEX}]"  # of a run's chart
 SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
 AT_POWER = "test(/^1.0+e/, format(datum.value, '.9e'))"  # of ten
 POWERS_OF_TEN = (
@@ -135,7 +136,7 @@ def shared_axis(along: str, labelled: bool = True, **more: Any) -> alt.Axis:
     """Return the horizontal axis of stacked panels; only the last one is labelled."""
     words: dict[str, Any] = {}
     if labelled:
-        label = f"datum.index == 0 ? '{_(along)} ' + datum.label : datum.label"
+        label = f"(datum.index ? '' : '{_(along)} ') + datum.label"
         words = {"labelExpr": label, "labelFlush": True}
     return alt.Axis(labels=labelled, ticks=labelled, **words, **more)
 

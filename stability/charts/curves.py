@@ -151,8 +151,7 @@ def heat_map(kind: RunKind) -> alt.LayerSpec:
         y2=alt.Y2("top"),
         fill=alt.Fill("power:Q", scale=scale, legend=legend),
         tooltip=[
-            *channels.tooltips("layer:N", "step:N"),
-            alt.Tooltip("words:N", title=_("value")),
+            *channels.tooltips("layer:N", "step:N", "value:N"),
             alt.Tooltip("ratio:N", title=_("relative size")),
         ],
     )
@@ -167,7 +166,7 @@ def heat_rows() -> alt.Chart:
     bins = alt.LookupData(
         data=alt.NamedData("bins"), key="bin", fields=["step", "until", "entrance"]
     )
-    numbers = "datum.value", "pow(10, datum.power)"
+    numbers = "datum.relative * (datum.entrance || 1)", "datum.relative"
     exact_zero, not_finite = repr(_("exactly 0")), repr(_("not finite"))
     value, ratio = (f"format({number}, '.2~g')" for number in numbers)
     rows = panels.data_set("heat").transform_window(row="row_number()")
@@ -176,8 +175,8 @@ def heat_rows() -> alt.Chart:
         layer="(datum.row - 1) % depth + 1",
         bottom="datum.layer - 0.5",
         top="datum.layer + 0.5",
-        power="(log(datum.value) - log(datum.entrance)) / LN10",
-        words=f"isValid(datum.value) ? datum.value ? {value} : {exact_zero} : {not_finite}",
+        power="datum.entrance ? log(datum.relative) / LN10 : NaN",
+        value=f"isValid(datum.relative) ? datum.relative ? {value} : {exact_zero} : {not_finite}",
         ratio=f"isFinite(datum.power) ? {ratio} : ''",
     )
 

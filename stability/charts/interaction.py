@@ -7,7 +7,6 @@ over, `zoom` the one that fills the panels, `step_shown` the step of the profile
 scheme that stands alone; `whole` is true where the axes show what leaves those of the living, too.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from stability.charts.shortening import shortened
 from stability.charts.spec_cache import Spec
 from stability.charts.vega_names import POINTER_IN_PANEL, POINTER_X
 from stability.frames.run_panels import panel_heights
+from stability.frames.tidy import AFTER_EVERY_STEP
 from stability.i18n import N_, _
 
 EDGE = 6  # pixels beside the first and last mark
@@ -37,7 +37,8 @@ WINDOW_WIDTH = "window_width"  # in pixels; a signal, too, since it changes
 DERIVED_PARAMETERS = {
     # Which pair of rows of `limits` holds the axes, and which labels fit them: see `frames.axes`.
     "axes_shown": "alone ? 2 + indexof(schemes, alone) : whole ? 1 : 0",
-    "step_drawn": "step_shown ? toNumber(step_shown) : 1e9",  # the newest, where none was chosen
+    # The newest, where none was chosen.
+    "step_drawn": f"step_shown ? toNumber(step_shown) : {AFTER_EVERY_STEP}",
     WINDOW_WIDTH: "windowSize()[0]",
     # In windows of these widths the page leaves room for the names of lines, beside the panels.
     "names_fit": f"{WINDOW_WIDTH} >= {page_layout.REM * page_layout.NAMED_LINES_TWO_COLUMNS} || "
@@ -99,7 +100,7 @@ def derived_parameters(panels: Sequence[str], along: str) -> dict[str, str]:
     """Return the parameters of a run's chart that follow from others, as expressions."""
     # Without rows from 1 to 10: no number has no extent.
     names = [name for name in panels if name not in ("accuracy", "heat")]
-    otherwise = json.dumps([dict.fromkeys(names, end) for end in (1, 10)])
+    otherwise = str([dict.fromkeys(names, end) for end in (1, 10)])
     rows = "slice(data('limits'), 2 * axes_shown, 2 * axes_shown + 2)"
     here, needed = _(AT_POINTER[along]), title_width(_(AT_POINTER[along]).format(number=100))
     step_shown = with_number(_(ENDINGS["step"]), "step_shown")
@@ -231,7 +232,7 @@ def pointer_rules(along: str, **mark: Any) -> list[alt.Chart]:
 
 def readings(rows: alt.Chart, format: str) -> list[alt.Chart]:
     """Write the values of these rows beside the title, each after its scheme's mark."""
-    symbols = rows.mark_text(style=["reading", "symbol_of_reading"])
+    symbols = rows.mark_text(style=["reading", "sign_of_reading"])
     more: dict[str, Any]
     more = {"text": alt.ExprRef(channels.reading("value", format))} if format == "%" else {}
     return [symbols.encode(color=channels.colour()), rows.mark_text(style="reading", **more)]

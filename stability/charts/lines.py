@@ -54,6 +54,7 @@ def fill_run_chart(
         "depth": e.depth,
         "steps": e.steps,
         "guessing": e.dataset_row.guessing_loss,
+        "names": [row.title for row in e.scheme_rows],
     }
     return Filling(kind, parameters | channels.scheme_parameters(e) | more)
 
@@ -97,7 +98,7 @@ def line_panel(
     x = line_axis(along, labelled=name == kind.panels[-1])
     y = channels.y(name, scale, height_axis(format))
     value_tip = alt.Tooltip(f"{name}:Q", format=format or ".3~e", title=_(UNITS[name]))
-    tips = [*channels.tooltips("scheme:N", f"{along}:Q"), value_tip]
+    tips = [*channels.tooltips("scheme:N", f"{along}:N"), value_tip]
     rows = panels.data_set("bands" if along == "step" else "profiles")
     rows = interaction.keep_step_shown(rows, along)
     layers = [*interaction.guides(along), *behind]
@@ -190,7 +191,7 @@ def line_names(name: str, along: str, scale: alt.Scale) -> list[alt.Chart]:
     base = panels.data_set("ends")
     base = base.transform_filter(f"datum.axes == axes_shown && isValid(datum.{name})")
     base = interaction.keep_step_shown(base, along).encode(y=channels.y(name, scale))
-    symbol = base.mark_text(style=["name", "symbol_of_name"])
+    symbol = base.mark_text(style=["name", "sign_of_name"])
     return [symbol.encode(color=channels.colour()), base.mark_text(style="name")]
 
 

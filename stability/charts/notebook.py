@@ -1,6 +1,5 @@
 """Charts with their data, for notebooks and export."""
 
-import json
 from collections.abc import Mapping
 
 import altair as alt
@@ -45,13 +44,13 @@ def with_data(chart: alt.VConcatChart, tables: Mapping[str, pa.Table]) -> alt.VC
     """Return a chart with its data, a legend, and the colours that the page has from its theme."""
     complete = chart.configure_range(diverging=list(DIVERGING_LIGHT), ramp=list(SEQUENTIAL))
     complete.datasets = {name: table.to_pylist() for name, table in tables.items()}
-    names = {row["scheme"]: row["text"] for row in complete.datasets.get("ends", [])}
-    titles = f"{json.dumps(names)}[datum.label] || datum.label"
+    has_names = any(parameter.name == "names" for parameter in complete.params)
+    title = "names[indexof(schemes, datum.label)]" if has_names else "datum.label"
     # A legend is drawn only where all layers of a panel agree on it.
     for layer in complete.vconcat[0].layer:
         encoding = layer.encoding if layer.encoding is not alt.Undefined else alt.Encoding()
         for channel in (encoding.color, encoding.shape):
             if (field := getattr(channel, "shorthand", "")) in ("scheme:N", "class:N"):
-                words = titles if field == "scheme:N" else alt.Undefined
+                words = title if field == "scheme:N" else alt.Undefined
                 channel.legend = alt.Legend(title=None, symbolOpacity=1, labelExpr=words)
     return complete

@@ -47,7 +47,7 @@ def stack(
     chart = alt.VConcatChart(
         bounds="flush",
         spacing=TITLE_HEIGHT,
-        padding={"left": 0, "right": 8, "top": 0, "bottom": 6},
+        padding={"right": 8, "bottom": 6},
         description=description,
         usermeta={"embedOptions": {"renderer": "canvas"}},
         resolve=alt.Resolve(scale=alt.ScaleResolveMap(color="independent", shape="independent")),

@@ -34,7 +34,12 @@ def dimmed(opacity: float = 1.0) -> dict[str, str]:
 
 def rows_from_top(first: int) -> str:
     """Return the expression of a height in pixels: of the first row of words, or of `datum.row`."""
-    return f"({first} + {ROW_HEIGHT} * datum.row) * enlarged"
+    return f"{pixels_from_top(first)} * enlarged"
+
+
+def pixels_from_top(first: int) -> str:
+    """Return `rows_from_top` where nothing is enlarged."""
+    return f"({first} + {ROW_HEIGHT} * datum.row)"
 
 
 def name_at(dx: int, text: str) -> dict[str, Any]:
@@ -70,20 +75,21 @@ STYLES: dict[str, dict[str, Any]] = {
         "fontWeight": "bold",
         "opacity": 1,
         "text": by_row(channels.reading("value")),
-        "x": by_row(f"{LEFT_OF_READING} + {SYMBOL_WIDTH} * enlarged"),
+        "x": by_row(LEFT_OF_READING),
+        "dx": SYMBOL_WIDTH,
     },
-    "symbol_of_reading": {"text": by_row(channels.SCHEME_SYMBOL), "x": by_row(LEFT_OF_READING)},
+    "sign_of_reading": {"text": by_row(channels.SCHEME_SYMBOL), "dx": 0},
     "name": {"align": "left", "cursor": "pointer", "limit": page_layout.LINE_NAME_WIDTH - 8}
-    | name_at(20, "datum.text"),
-    "symbol_of_name": name_at(7, channels.SCHEME_SYMBOL),
+    | name_at(20, channels.SCHEME_TITLE),
+    "sign_of_name": name_at(7, channels.SCHEME_SYMBOL),
     "beyond": {
         "align": "right",
         "baseline": by_row("datum.top ? 'top' : 'bottom'"),
         "cursor": "pointer",
         "x": by_row(f"{channels.PANEL_WIDTH} - 3"),
         "y": by_row(
-            f"datum.top ? {rows_from_top(3)} : "
-            f"heights[datum.quantity] * enlarged - {rows_from_top(3)}"
+            f"(datum.top ? {pixels_from_top(3)} : "
+            f"heights[datum.quantity] - {pixels_from_top(3)}) * enlarged"
         ),
     },
     "outline": {"stroke": by_row("background"), "strokeJoin": "round", "strokeWidth": 4},

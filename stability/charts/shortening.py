@@ -17,6 +17,7 @@ INHERITED = "data", "transform", "encoding"
 SHARED = "color", "shape"  # the scales of schemes
 DEFAULTS = ("type", "nominal"), ("title", None), ("legend", None)  # as the configuration has them
 NO_TOOLTIP = ("tooltip", None)  # as the configuration of all charts says
+NEEDLESS = "resolve", "$schema"  # nothing but the page reads the spec
 ONE_ROW = {"sequence": {"start": 0, "stop": 1}}  # of layers that name no data
 
 
@@ -33,7 +34,7 @@ def shortened(spec: Spec) -> Spec:
         panel["encoding"] = {
             key: value for key, value in panel["encoding"].items() if of_schemes.get(key) != value
         }
-    whole = {key: value for key, value in spec.items() if key != "resolve"}
+    whole = {key: value for key, value in spec.items() if key not in NEEDLESS}
     return whole | {
         "vconcat": panels,
         "config": short_config(spec["config"], panels, ranges),
@@ -111,6 +112,8 @@ def plain_channel(definition: Any, axis: Mapping[str, Any]) -> Any:
     if not isinstance(definition, dict):
         return definition
     kept = {key: value for key, value in definition.items() if (key, value) not in DEFAULTS}
+    if (kept.get("scale") or {}).get("type") == "log":  # which says that it is of numbers
+        kept.pop("type", None)
     own = {key: value for key, value in kept.pop("axis", {}).items() if axis.get(key) != value}
     return kept | ({"axis": own} if own else {})
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from stability.i18n import N_
 
-FLOAT32 = np.finfo(np.float32)
 NOT_FINITE = N_("not finite")
 DEPTH_QUANTITIES = "signal", "signal_gradient", "weight_gradient"
 GAINS = "variance", "forward", "backward", "predicted_forward", "predicted_backward"
@@ -53,14 +52,17 @@ def table_of_rows(columns: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.
     return pa.table({column.name: pa.array(values, column.type) for column, values in cells})
 
 
-def in_few_bytes(values: Any) -> Any:
-    """Return an array of float64 in float32, unless its numbers leave that range."""
-    if not isinstance(values, np.ndarray) or values.dtype != np.float64:
+def in_few_bytes(values: Any, shorter: type[np.floating] = np.float32) -> Any:
+    """Return an array of floats in a shorter type, unless its numbers leave the range of that."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+        return values
+    limits = np.finfo(shorter)
+    if values.itemsize <= limits.dtype.itemsize:
         return values
     sizes = np.abs(values[values != 0])
-    if ((sizes < FLOAT32.smallest_normal) | (sizes > FLOAT32.max)).any():  # never true of NaN
+    if ((sizes < limits.smallest_normal) | (sizes > limits.max)).any():  # never true of NaN
         return values
-    return values.astype(np.float32)
+    return values.astype(shorter)
 
 
 def in_smallest_type(numbers: Any, largest: int) -> np.ndarray:

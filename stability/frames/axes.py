@@ -21,7 +21,7 @@ from stability.text import number, typographic_minus
 BEYOND_COLUMNS = pa.schema(
     {
         "quantity": pa.string(), "beyond": pa.string(), "top": pa.bool_(),
-        "row": pa.int64(), "since": pa.int64(), "until": pa.int64(),
+        "row": pa.int16(), "since": pa.int16(), "until": pa.int16(),
     }
 )  # fmt: skip
 RARE = 0.05  # of the steps: one bad step does not set an axis

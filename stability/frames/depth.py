@@ -87,7 +87,8 @@ def depth_tables(
 def theory_table(e: Experiment) -> pa.Table:
     """Return the `prediction_table` of what charts draw of it."""
     exact = prediction_table(predict(e))
-    keys = {name: exact[name].combine_chunks() for name in ("scheme", "layer")}
+    layer = in_smallest_type(exact["layer"].to_numpy(), e.depth)
+    keys = {"scheme": exact["scheme"].combine_chunks(), "layer": layer}
     drawn = [f"{name}{end}" for name in FORETOLD_PANELS for end in ("", "_low", "_high")]
     return chart_table(keys | {name: exact[name].to_numpy() for name in drawn})
 

@@ -18,7 +18,7 @@ def foretold_tables(e: Experiment) -> dict[str, pa.Table]:
     ends = log_axis_limits(FORETOLD_PANELS, theory).to_pydict()
     # One pair of ends for every choice of axes: nothing leaves them.
     limits = {name: pair * (len(e.schemes) + 2) for name, pair in ends.items()}
-    since = np.full(theory.num_rows, -1)
+    since = np.full(theory.num_rows, -1, np.int16)
     lines = theory.append_column("since", pa.array(since))
     lines = lines.append_column("until", pa.array(since + AFTER_EVERY_STEP + 2))
     return {

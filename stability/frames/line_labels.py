@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stability.catalogues.schemes import scheme_title
 from stability.frames.arrow import LOG_QUANTITIES, chart_table, in_smallest_type, repeated_texts
 from stability.frames.axes import Limits
 from stability.records.experiment import Experiment
@@ -26,7 +25,7 @@ def label_table(
     """Return where the labels of lines stand, given the last values `(S,)` of each quantity.
 
     There may be several of these, one after another: for each the labels on every choice of axes in
-    `limits`. `heights`: of the panels in pixels. Columns: scheme, text, axes, and for each quantity
+    `limits`. `heights`: of the panels in pixels. Columns: scheme, axes, and for each quantity
     the value on its axis at which the label stands; null where a line has no end, and where not all
     labels fit. Axes are 0 for those of the living schemes, 1 where everything is shown, and from 2
     on where a scheme stands alone, on its own.
@@ -52,7 +51,6 @@ def label_keys(schemes: tuple[str, ...], count: int) -> Mapping[str, Any]:
     indices = np.arange(len(choices) * count) % len(schemes)
     return {
         "scheme": repeated_texts(schemes, indices),
-        "text": repeated_texts(list(map(scheme_title, schemes)), indices),
         "axes": pa.array(in_smallest_type(count * choices, 2 + len(schemes))),
     }
 

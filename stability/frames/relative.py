@@ -19,3 +19,14 @@ def entrance(quantity: str, values: np.ndarray) -> np.ndarray:
     """Return the values `(...)` of the layer where they enter; NaN where one is 0 or not finite."""
     start = values[..., 0 if quantity == "signal" else -1]
     return np.where(np.isfinite(start) & (start != 0), start, np.nan)
+
+
+def divided_by(values: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Return sizes by layer `(..., L)` over `start`, or as they are where that is NaN.
+
+    A size stays a number, and only 0 becomes 0.
+    """
+    limits = np.finfo(float)
+    with np.errstate(over="ignore", under="ignore"):
+        relative = values / np.where(np.isnan(start), 1.0, start)[..., None]
+    return np.where(values > 0, np.clip(relative, limits.smallest_normal, limits.max), relative)

@@ -20,7 +20,7 @@ from stability.text import number, percent
 from stability.theory.prediction import Prediction
 
 CURVE_QUANTITIES = "loss", "accuracy", "test_loss", "test_accuracy", "gradient_norm", "scale"
-AFTER_EVERY_STEP = 10**9
+AFTER_EVERY_STEP = 32_000  # two bytes a row
 # Most points of a line and bins of a heat map: a browser draws all of them each time.
 MOST_LINE_POINTS, MOST_BINS = 100, 60
 

@@ -14,6 +14,7 @@ from stability.frames.arrow import (
     LOG_QUANTITIES,
     arrow_table,
     chart_table,
+    in_few_bytes,
     in_smallest_type,
     log_axis_limits,
     scheme_columns,
@@ -30,7 +31,7 @@ from stability.frames.axes import (
 from stability.frames.format_limits import format_limit_table
 from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_ends, pinned_tables
-from stability.frames.relative import entrance
+from stability.frames.relative import divided_by, entrance
 from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
@@ -65,8 +66,8 @@ def training_tables(
     """Return the tables of a training chart without its heat map, after `count` measurements (all).
 
     `bands`, `held_out`, `marks`, `ends` (labels), `beyond`, `rules` at the limits of `format`,
-    `limits`; with pinned runs `pinned`, with loss scaling `skipped`. `panels` are those drawn, the
-    lead first, and only their tables come; `log_loss`: the axis of the loss is logarithmic.
+    `limits`; with pinned runs `pinned`, with loss scaling `skipped`. Only those of the `panels`, of
+    which the first leads, are made; `log_loss`: the axis of the loss is logarithmic.
     """
     count = count or len(run.measurements)
     e, newest, lines = run.experiment, run.measurements[count - 1], curve_table(run, count)
@@ -75,15 +76,15 @@ def training_tables(
     limits = curve_limits(run, ends, behind, log_loss)
     marks, held_out = divergence_marks(divergence_remarks(run, count)), held_out_table(run, count)
     tables = behind | {
-        "bands": lines,
-        "held_out": without_zeros(held_out) if log_loss else held_out,
+        "bands": without_empty_ends(lines),
+        "held_out": without_empty_ends(held_out),
         "marks": marks,
         "ends": curve_labels(e, lines, limits, panels, log_loss),
         "rules": format_limit_table(e, newest, {"gradient_norm": limits["gradient_norm"]}, format),
         "beyond": curves_beyond(e, ends, limits, behind, marks.num_rows),
     }
     if log_loss:
-        tables |= {name: without_zeros(tables[name]) for name in ("bands", *behind)}
+        tables |= {name: without_zeros(tables[name]) for name in ("bands", "held_out", *behind)}
     if e.number_format.scales_loss:
         tables["skipped"] = skipped_steps(run, count)
         scales = log_axis_limits(("scale",), lines)["scale"].to_pylist()
@@ -94,6 +95,18 @@ def training_tables(
         if PANELS_OF_TABLES.get(name, set(panels)) & set(panels)
     }
     return drawn | {"limits": arrow_table(limits)}
+
+
+def without_empty_ends(lines: pa.Table) -> pa.Table:
+    """Return lines by scheme without the rows that follow the last number of each."""
+    curves = [column for column in lines.columns if pa.types.is_floating(column.type)]
+    schemes = len(pc.unique(lines["scheme"]))
+    numbers = np.stack([column.is_valid().to_numpy() for column in curves])  # of any quantity
+    has_number = numbers.any(axis=0).reshape(schemes, -1)
+    if has_number[:, -1].all():
+        return lines
+    kept = np.maximum.accumulate(has_number[:, ::-1], axis=1)[:, ::-1]
+    return lines.filter(pa.array(kept.ravel()))
 
 
 def without_zeros(lines: pa.Table) -> pa.Table:
@@ -109,7 +122,7 @@ def without_zeros(lines: pa.Table) -> pa.Table:
 def curve_limits(
     run: Run, ends: Mapping[str, np.ndarray], behind: Mapping[str, pa.Table], log_loss: bool
 ) -> dict[str, list[float]]:
-    """Return the limits of the axes of loss, accuracy and gradient norm, in pairs, as in `axes`."""
+    """Return the limits of the axes of loss and gradient norm, in pairs, as in `axes`."""
     e, living = run.experiment, living_schemes(run)
     limits: dict[str, list[float]] = {}
     for name, by_step in ends.items():
@@ -121,7 +134,7 @@ def curve_limits(
         else:
             by_step, everything = (np.where(v > 0, v, math.nan) for v in (by_step, everything))
             limits[name] = axis_choices(usual_ends(by_step), everything, living)
-    return limits | {"accuracy": [0.0, 1.0] * (len(e.schemes) + 2)}
+    return limits
 
 
 def curve_ends(e: Experiment, lines: pa.Table, name: str) -> np.ndarray:
@@ -137,13 +150,15 @@ def curves_beyond(
     behind: Mapping[str, pa.Table],
     marks: int,
 ) -> pa.Table:
-    """Return the `beyond_table` of the curves, below the marks where schemes diverge."""
+    """Return the `beyond_table` of all steps, below the marks where schemes diverge."""
     extremes = {
         name: np.stack([np.fmin.reduce(low, axis=1), np.fmax.reduce(high, axis=1)])[..., None]
         for name, (low, high) in ends.items()
     }
     always = [(-1, AFTER_EVERY_STEP + 1)]
-    return beyond_table(e, extremes, limits, always, {"loss": marks}, pinned_ends(behind, BEYOND))
+    ends_behind = pinned_ends(behind, BEYOND)
+    rows = beyond_table(e, extremes, limits, always, {"loss": marks}, ends_behind)
+    return rows.drop_columns(["since", "until"])
 
 
 def curve_table(run: Run, count: int) -> pa.Table:
@@ -193,6 +208,7 @@ def curve_labels(
 ) -> pa.Table:
     """Return the `label_table` of the newest values of the schemes whose loss is finite."""
     heights = panel_heights(panels_shown(e, panels, TRAINING_PANELS))
+    limits = {**limits, "accuracy": [0.0, 1.0] * (len(e.schemes) + 2)}  # an axis of all runs
     names = [name for name in heights if name in limits]
     points = lines.num_rows // len(e.schemes)
     newest = {name: lines[name].to_numpy()[points - 1 :: points] for name in ("loss", *names)}
@@ -212,9 +228,9 @@ def divergence_marks(remarks: Sequence[Remark]) -> pa.Table:
     return arrow_table(
         {
             "scheme": [remark.scheme for remark in ends],
-            "step": [remark.step for remark in ends],
+            "step": np.array([remark.step for remark in ends], np.int16),
             "text": [remark.label for remark in ends],
-            "row": list(range(len(ends))),
+            "row": np.arange(len(ends), dtype=np.int8),
         }
     )
 
@@ -236,10 +252,11 @@ def heat_tables(
 ) -> dict[str, pa.Table]:
     """Return one quantity of one scheme, layer by step, after `count` measurements (all).
 
-    `heat`: value (the median over the replicates; null where it is not finite) of one layer after
-    another, at one step after another: their order says which. `bins`: bin (from 0), step (where it
-    begins; there are at most MOST_BINS), until (the step before which it ends), entrance (the value
-    at the layer where the quantity enters, to divide by; null where nothing can be divided by it).
+    `heat`: relative (the median over the replicates, divided by the entrance of its bin where there
+    is one; null where it is not finite) of one layer after another, at one step after another:
+    their order says which. Three digits are right. `bins`: bin (from 0), step (where it begins;
+    there are at most MOST_BINS), until (the step before which it ends), entrance (the value at the
+    layer where the quantity enters; null where nothing can be divided by it).
     """
     e, count = run.experiment, count or len(run.measurements)
     kept = sorted(run.profile_steps)
@@ -255,4 +272,6 @@ def heat_tables(
         "until": in_smallest_type(ends, e.steps + 1),
         "entrance": entrance(quantity, value),
     }
-    return {"heat": chart_table({"value": value.ravel()}), "bins": chart_table(bins)}
+    relative = divided_by(value, bins["entrance"]).ravel()
+    heat = {"relative": in_few_bytes(relative, np.float16)}
+    return {"heat": chart_table(heat), "bins": chart_table(bins)}

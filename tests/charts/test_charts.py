@@ -448,7 +448,7 @@ def test_a_notebook_gets_a_complete_chart_of_a_run_in_one_call():
     for complete in (charts.training(run), charts.depth(run)):
         assert complete.to_dict()["datasets"]["limits"]
     heated = charts.training(run, "zeros", "weight_gradient").to_dict()
-    assert 0 in {row["value"] for row in heated["datasets"]["heat"]}
+    assert 0 in {row["relative"] for row in heated["datasets"]["heat"]}
     with pytest.raises(ValueError, match="nothing yet"):
         charts.depth(Run(e))
 

@@ -435,7 +435,7 @@ def test_first_steps_that_are_skipped_are_no_divergence_to_verdicts_cards_strips
         assert "".join(card_htmls(run, count, found, {})).count("class='strip'") == 4
         marks = frames.training_tables(run, count, {}, "")["marks"]
         assert "diverged" not in str(marks.to_pylist())
-        heat = frames.heat_tables(run, e.schemes[0], "signal_gradient", count)["heat"]["value"]
+        heat = frames.heat_tables(run, e.schemes[0], "signal_gradient", count)["heat"]["relative"]
         assert 0 < heat.null_count < len(heat), "some are not finite"
     taken = next(m for m in run.measurements if np.isfinite(m.gradient_norm[0]).all())
     ratio = np.divide(*taken.signal_gradient[0, 0, [0, -2]])  # of the hidden layers

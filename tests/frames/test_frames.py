@@ -20,6 +20,8 @@ from stability.engine.runs import Run
 from stability.frames import CURVE_QUANTITIES, MOST_BINS, MOST_LINE_POINTS, arrow
 from stability.frames.arrow import DEPTH_QUANTITIES, LOG_QUANTITIES
 from stability.frames.axes import usual_ends
+from stability.frames.relative import divided_by
+from stability.frames.training import without_empty_ends
 from stability.records.experiment import Experiment
 from stability.records.view import HEAT_MAP_QUANTITIES
 
@@ -373,15 +375,45 @@ def test_a_heat_map_shows_a_median_over_the_replicates_and_says_in_words_what_ha
     for index, scheme in enumerate(e.schemes):
         for quantity in HEAT_MAP_QUANTITIES:
             tables = frames.heat_tables(run, scheme, quantity)
-            rows = iter(tables["heat"]["value"].to_pylist())
+            rows = iter(tables["heat"]["relative"].to_pylist())
             for bin in tables["bins"].to_pylist():
                 measured = getattr(run.measurements[bin["step"]], quantity)[index]  # (R, L)
-                values = [next(rows) for _ in range(e.depth)]
-                for value, of_layer in zip(values, measured.T, strict=True):
-                    finite = of_layer[np.isfinite(of_layer)]
-                    middle = np.median(finite) if len(finite) else None
-                    assert (value,) == approx((middle,))
-                assert bin["entrance"] == (values[0 if quantity == "signal" else -1] or None)
+                middles = []
+                for of_layer in measured.T:
+                    finite, relative = of_layer[np.isfinite(of_layer)], next(rows)
+                    middles.append(float(np.median(finite)) if len(finite) else None)
+                    assert (relative is None) == (middles[-1] is None)
+                    value = (relative or 0) * (bin["entrance"] or 1)
+                    assert value == pytest.approx(middles[-1] or 0, rel=1e-3), "three digits"
+                start = middles[0 if quantity == "signal" else -1]
+                assert (bin["entrance"],) == approx((start or None,))
+
+
+def test_no_size_in_a_heat_map_becomes_zero_or_infinite_by_being_compared():
+    relative = divided_by(np.array([[1e-200, 0.0, 1e200]] * 3), np.array([1e150, math.nan, 1e-150]))
+    assert (relative[:, 1] == 0).all()
+    assert (relative[:, [0, 2]] > 0).all()
+    assert np.isfinite(relative).all()
+    assert relative[1].tolist() == [1e-200, 0, 1e200], "nothing to compare with"
+
+
+def test_a_line_ends_at_its_last_number_and_keeps_what_is_missing_before():
+    lines = {"scheme": ["a"] * 4 + ["b"] * 4, "step": [0, 1, 2, 3] * 2}
+    loss = pa.array([1.0, None, 2.0, None, None, 5.0, 6.0, 7.0])
+    drawn = without_empty_ends(pa.table(lines | {"loss": loss}))
+    assert drawn["loss"].to_pylist() == [1.0, None, 2.0, None, 5.0, 6.0, 7.0]
+    run = finished("three fates")
+    sent, whole = (
+        table.to_pylist()
+        for table in (
+            frames.training_tables(run)["bands"],
+            frames.curve_table(run, len(run.measurements)),
+        )
+    )
+    numbers = "loss", "accuracy", "gradient_norm"
+    left_out = [row for row in whole if row not in sent]
+    assert left_out
+    assert all(row[name] is None for row in left_out for name in numbers)
 
 
 def test_layers_are_compared_with_the_one_where_a_quantity_enters():
@@ -412,7 +444,7 @@ def test_one_bad_step_and_one_sick_scheme_set_no_axis():
 
 def test_zeros_are_said_in_the_heat_map_and_missing_from_every_logarithm():
     run = finished("replicates")
-    heat = frames.heat_tables(run, "zeros", "signal")["heat"]["value"].to_numpy()
+    heat = frames.heat_tables(run, "zeros", "signal")["heat"]["relative"].to_numpy()
     assert (heat.reshape(-1, run.experiment.depth)[:, :4] == 0).all()
     profiles = frames.profile_table(run, len(run.measurements)).to_pandas()
     assert profiles[(profiles.scheme == "zeros") & (profiles.layer < 5)].signal.isna().all()
@@ -551,7 +583,7 @@ def test_of_replicates_that_are_not_all_finite_pictures_and_sentences_show_those
     )
     assert frames.training_tables(run)["bands"]["loss"].to_pylist()[-1] == 1.5
     assert frames.summary_frame(run).loss.tolist() == [1.5]
-    assert frames.heat_tables(run, "he_normal", "signal")["heat"]["value"].null_count == 0
+    assert frames.heat_tables(run, "he_normal", "signal")["heat"]["relative"].null_count == 0
 
 
 @cache

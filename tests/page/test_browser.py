@@ -38,11 +38,9 @@ def experiment(query: str) -> Experiment:
 @lru_cache
 def final_rows(e: Experiment) -> tuple[list[dict], list[dict]]:
     """The rows that both charts hold at the end, computed here."""
-    run = Run(e)
-    count = len(list(run))
-    return frames.curve_table(run, count).to_pylist(), frames.depth_tables(run, replay=True)[
-        "profiles"
-    ].to_pylist()
+    run = Run(e).train()
+    curves, profiles = frames.training_tables(run), frames.depth_tables(run, replay=True)
+    return curves["bands"].to_pylist(), profiles["profiles"].to_pylist()
 
 
 def until_shown(page: Page, e: Experiment) -> None:
