@@ -10,6 +10,7 @@ little. It is this machine's; ratios hold on most.
 """
 
 import gc
+import json
 import logging
 import os
 import statistics
@@ -278,6 +279,7 @@ def drawing(quick: bool) -> Iterator[Line]:
         streamlit.session_state.turns = bench.draws(
             streamlit.session_state.count, streamlit.empty()
         )
+        streamlit.session_state.sizes = bench.message_sizes()
 
     at = AppTest.from_function(script, default_timeout=300)
     at.session_state["count"] = 5 if quick else 25
@@ -289,6 +291,10 @@ def drawing(quick: bool) -> Iterator[Line]:
     yield Line("a draw of the training chart: tables, bytes, message", training, "ms", at_most=2)
     yield Line("a draw of the depth chart: tables, bytes, message", depth, "ms", at_most=2)
     yield Line("  the heat map's table, once a second", heat, "ms", at_most=2)
+    yield Line(
+        "the message of the training chart", at.session_state.sizes[:1], "bytes", at_most=30e3
+    )
+    yield Line("the message of the depth chart", at.session_state.sizes[1:], "bytes", at_most=30e3)
     yield Line("  the training chart built and sent anew by st.altair_chart", anew, "ms")
 
 
@@ -316,6 +322,23 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
         lambda: frames.heat_tables(run, e.schemes[0], "signal"),
         anew,
     )
+
+
+def message_sizes() -> list[int]:
+    """Bytes of the specs and tables of the training chart and of the depth chart."""
+    e = Experiment()
+    run = Run(e).train()
+    heat = frames.heat_tables(run, e.schemes[0], "signal")
+    pictures = (
+        Picture(
+            charts.training_spec(e, e.schemes[0], "signal"), frames.training_tables(run) | heat
+        ),
+        Picture(charts.depth_spec(e), frames.depth_tables(run)),
+    )
+    return [
+        len(json.dumps(picture.spec)) + sum(map(len, picture.datasets.values()))
+        for picture in pictures
+    ]
 
 
 def page(**link: str) -> AppTest:

@@ -100,11 +100,11 @@ def training_tables(
 def without_empty_ends(lines: pa.Table) -> pa.Table:
     """Return lines by scheme without the rows that follow the last number of each."""
     curves = [column for column in lines.columns if pa.types.is_floating(column.type)]
-    schemes = len(pc.unique(lines["scheme"]))
-    numbers = np.stack([column.is_valid().to_numpy() for column in curves])  # of any quantity
-    has_number = numbers.any(axis=0).reshape(schemes, -1)
-    if has_number[:, -1].all():
+    if not all(column.null_count for column in curves):
         return lines
+    missing = np.logical_and.reduce([np.isnan(column.to_numpy()) for column in curves])
+    schemes = len(lines["scheme"].chunk(0).dictionary)
+    has_number = ~missing.reshape(schemes, -1)
     kept = np.maximum.accumulate(has_number[:, ::-1], axis=1)[:, ::-1]
     return lines.filter(pa.array(kept.ravel()))
 

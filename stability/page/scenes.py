@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from stability import charts, frames
@@ -64,7 +65,9 @@ class TrainScene:
         spec = charts.training_spec(run.record, scheme, *shown)
         tables = frames.training_tables(run, count, pinned, view.format, panels, is_log)
         if "heat" in panels:
-            tables |= frames.heat_tables(run, scheme, view.heat_quantity, slow_count)
+            asked = scheme, view.heat_quantity, slow_count
+            make_heat = partial(frames.heat_tables, run, *asked)  # fewer times than the curves
+            tables |= self.look.shared_pieces(("heat", *asked), make_heat)
         return Picture(spec, tables)
 
     def depth_picture(self, panels: Sequence[str], count: int) -> Picture:

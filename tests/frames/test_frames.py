@@ -398,7 +398,7 @@ def test_no_size_in_a_heat_map_becomes_zero_or_infinite_by_being_compared():
 
 
 def test_a_line_ends_at_its_last_number_and_keeps_what_is_missing_before():
-    lines = {"scheme": ["a"] * 4 + ["b"] * 4, "step": [0, 1, 2, 3] * 2}
+    lines = arrow.scheme_columns(("a", "b"), step=np.arange(4))
     loss = pa.array([1.0, None, 2.0, None, None, 5.0, 6.0, 7.0])
     drawn = without_empty_ends(pa.table(lines | {"loss": loss}))
     assert drawn["loss"].to_pylist() == [1.0, None, 2.0, None, 5.0, 6.0, 7.0]
