@@ -15,6 +15,8 @@ from stability.text import number, percent, rough_number
 FAR = 10.0  # times too large or too small: a factor of 100 on what a step does
 OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of one sign
 MOSTLY = 0.75  # of the labels: with fewer wrong ones a network can still learn
+LARGE_EPSILON = 0.01  # larger than nearly all entries of the gradients that training meets
+SAFE_EPSILON = 1e-4  # that float16 holds with all its digits
 ONE_SIDED = 0.5  # standard deviations: from here on two weights of three have one sign
 
 
@@ -118,6 +120,17 @@ def endless_warmup(e: Experiment) -> str:
     return clause.format(steps=e.steps, share=percent(e.rate_factor(e.steps - 1)))
 
 
+def large_epsilon(e: Experiment) -> str:
+    """Return that the optimizer divides by its epsilon, and hardly by the gradient's size."""
+    if not e.optimizer_row.has_epsilon or e.epsilon < LARGE_EPSILON:
+        return ""
+    clause = _(
+        "{optimizer} divides each gradient by its usual size plus an epsilon of {epsilon}, which "
+        "is far more than that size: the steps are much smaller than the learning rate says"
+    )
+    return clause.format(optimizer=e.optimizer_row.label, epsilon=number(e.epsilon))
+
+
 FAULTS = (
     Fault(
         key="scaled inputs", label="Scale the inputs", clause=unscaled_inputs,
@@ -142,6 +155,10 @@ FAULTS = (
     Fault(
         key="no warm-up", label="Leave out the warm-up", clause=endless_warmup,
         repair={"warmup": 0},
+    ),
+    Fault(
+        key="small epsilon", label="Make epsilon small", clause=large_epsilon,
+        repair={"epsilon": SAFE_EPSILON},
     ),
 )  # fmt: skip
 

@@ -81,6 +81,23 @@ def test_what_is_nan_without_being_infinite_first_is_not_called_an_overflow():
         assert not re.search("overflow|too large", finding(experiment).sentence)
 
 
+@pytest.mark.parametrize("settings", [
+    {"activation": "tanh", "schemes": ("xavier_normal",), "depth": 10},
+    {"optimizer": "rmsprop", "epsilon": 0.1},
+])  # fmt: skip
+def test_an_epsilon_larger_than_the_gradients_is_named_and_a_small_one_cures(settings):
+    e = replace(small(optimizer="adam", learning_rate=0.001), epsilon=1.0)
+    e = replace(e, **settings)
+    for verdict in (likely(e), finding(e)):
+        assert verdict.word in ("stalled", "slow")
+        assert f"plus an epsilon of {e.epsilon:g}, which is far more" in verdict.sentence
+        assert verdict.remedy.label == "Make epsilon small"
+        assert "eps=0.0001" in verdict.remedy.pytorch
+    assert finding(treated(e, e.schemes[0], verdict.remedy)).word == "learns"
+    learns = finding(replace(e, epsilon=1.0, learning_rate=0.1, optimizer="adam"))
+    assert "epsilon" not in learns.sentence
+
+
 UNSCALED = {
     "pixels": {"input_scale": 77.0, "input_offset": 0.4},
     "small": {"input_scale": 0.001},
