@@ -10,6 +10,11 @@ import pyarrow as pa
 
 from stability.i18n import N_
 
+FLOAT_RANGES = {  # the least and the largest normal number of a type, and its bytes
+    type: (float(limits.smallest_normal), float(limits.max), limits.dtype.itemsize)
+    for type in (np.float16, np.float32)
+    for limits in (np.finfo(type),)
+}
 NOT_FINITE = N_("not finite")
 DEPTH_QUANTITIES = "signal", "signal_gradient", "weight_gradient"
 GAINS = "variance", "forward", "backward", "predicted_forward", "predicted_backward"
@@ -56,11 +61,11 @@ def in_few_bytes(values: Any, shorter: type[np.floating] = np.float32) -> Any:
     """Return an array of floats in a shorter type, unless its numbers leave the range of that."""
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         return values
-    limits = np.finfo(shorter)
-    if values.itemsize <= limits.dtype.itemsize:
+    least, most, size = FLOAT_RANGES[shorter]
+    if values.itemsize <= size:
         return values
     sizes = np.abs(values[values != 0])
-    if ((sizes < limits.smallest_normal) | (sizes > limits.max)).any():  # never true of NaN
+    if ((sizes < least) | (sizes > most)).any():  # never true of NaN
         return values
     return values.astype(shorter)
 

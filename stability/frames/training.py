@@ -104,9 +104,10 @@ def without_empty_ends(lines: pa.Table) -> pa.Table:
         return lines
     missing = np.logical_and.reduce([np.isnan(column.to_numpy()) for column in curves])
     schemes = len(lines["scheme"].chunk(0).dictionary)
-    has_number = ~missing.reshape(schemes, -1)
-    kept = np.maximum.accumulate(has_number[:, ::-1], axis=1)[:, ::-1]
-    return lines.filter(pa.array(kept.ravel()))
+    points = len(missing) // schemes
+    kept = np.where(missing, 0, np.arange(len(missing)) % points + 1).reshape(schemes, -1).max(1)
+    parts = [lines.slice(points * index, length) for index, length in enumerate(kept.tolist())]
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def without_zeros(lines: pa.Table) -> pa.Table:
