@@ -240,7 +240,9 @@ def build_measurement(
         for name, values in part.to_numpy():
             missing = arrays[name]
             if len(part.networks) == count:  # all, in their order
-                arrays[name] = np.array(values, missing.dtype, order="C").reshape(missing.shape)
+                # Not a view, which would keep a second object for each array of each step.
+                arrays[name] = np.empty(missing.shape, missing.dtype)
+                arrays[name][...] = values.reshape(missing.shape)
                 continue
             if not missing.flags.writeable:
                 arrays[name] = np.array(missing)
