@@ -30,8 +30,9 @@ class Optimizer(Entry):
     All tensors are `(layers, N, ...)`. `matrix_step` replaces `step` for weight matrices,
     `hidden_step` for those of hidden layers. `learning_rate` is typical for the networks of this
     page. With `has_momentum` the rule averages gradients, `beta` being what it keeps of the past;
-    with `has_epsilon` it divides, and `eps` keeps it from dividing by 0. An optimizer that
-    torch.optim has behaves as it does there, with the same defaults.
+    with `has_epsilon` it divides, and `eps` keeps it from dividing by 0. With `divides_decay` the
+    weight decay enters the gradient that it divides. An optimizer that torch.optim has behaves as
+    it does there, with the same defaults.
 
     `scaling` says how a step grows with the gradient: `sgd` as it does, `adam` not at all. Schemes
     with learning rates for each layer have rules for these two.
@@ -45,6 +46,7 @@ class Optimizer(Entry):
     hidden_step: StepRule | None = None
     has_momentum: bool = False
     has_epsilon: bool = False
+    divides_decay: bool = False
     scaling: str = ""
     pytorch: str = ""
 
@@ -247,7 +249,7 @@ OPTIMIZERS = catalogue(
         formula=r"W \leftarrow W - \eta \, \hat m / (\sqrt{\hat v} + 10^{-8})",
         summary="Divides by the gradient's own size, so it forgives gradients that shrink evenly, "
         "until they are zero.", step=adam, learning_rate=0.001,
-        scaling="adam", has_momentum=True, has_epsilon=True,
+        scaling="adam", has_momentum=True, has_epsilon=True, divides_decay=True,
         pytorch=construct("Adam", "{betas}{eps}"),
     ),
     Optimizer(
@@ -262,7 +264,7 @@ OPTIMIZERS = catalogue(
         key="rmsprop", label="RMSprop", source="Tieleman & Hinton 2012; torch.optim.RMSprop",
         formula=r"v \leftarrow 0.99 \, v + 0.01 \, g^2, \quad W \leftarrow W - \eta \, g / (\sqrt v + 10^{-8})",  # noqa: E501
         summary="Divides by a running RMS of the gradient, with a memory of about a hundred steps.",
-        step=rmsprop, learning_rate=0.0005, has_epsilon=True, scaling="adam",
+        step=rmsprop, learning_rate=0.0005, has_epsilon=True, divides_decay=True, scaling="adam",
         pytorch=construct("RMSprop", "{eps}"),
     ),
     Optimizer(

@@ -68,27 +68,40 @@ def find_lost_updates(evidence: Evidence) -> Finding | None:
         "last place of the weights."
     ).format(format=row.label, share=share_in_words(seen.lost_updates))
     sentence = join_sentences(sentence, as_sentence(loss_course(evidence)))
-    word = "slow" if evidence.is_slow else "stalled"
-    return Finding(word, sentence, seen.lost_updates, ({"precision": "float32"},))
+    return Finding(word_of(evidence), sentence, seen.lost_updates, ({"precision": "float32"},))
 
 
 def find_decay(evidence: Evidence) -> Finding | None:
-    """Return the finding of a weight decay that outweighs the gradient: the weights fade."""
+    """Return the finding of a weight decay that outweighs the gradient.
+
+    The weights fade; or the optimizer, which divides both by their common size, takes steps that
+    follow the decay alone, and are too small to fade the weights within the run.
+    """
     e, seen = evidence.experiment, evidence.end
     if not seen or not e.weight_decay or evidence.learns:
         return None
     left = 10 ** (seen.log_weight - evidence.start.log_weight)
-    if not left < FADED:
+    pull = 10**evidence.start.log_decay_pull
+    decay = number(e.weight_decay)
+    if left < FADED:
+        share = percent(left) if left >= 0.005 else _("less than 1 %")
+        sentence = _(
+            "Weight decay outweighs the gradient: by step {step} a decay of {decay} has shrunk the "
+            "weights to {share} of their first size."
+        ).format(step=seen.step, decay=decay, share=share)
+    elif e.optimizer_row.divides_decay and pull >= 1:
+        sentence = _(
+            "Weight decay outweighs the gradient: at the start a decay of {decay} pulls at the "
+            "weights {pull} times as strongly, and {optimizer} divides both by their common size."
+        ).format(decay=decay, pull=number(pull), optimizer=e.optimizer_row.label)
+    else:
         return None
-    sentence = _(
-        "Weight decay outweighs the gradient: by step {step} a decay of {decay} has shrunk the "
-        "weights to {share} of their first size."
-    )
-    share = percent(left) if left >= 0.005 else _("less than 1 %")
-    sentence = sentence.format(step=seen.step, decay=number(e.weight_decay), share=share)
     sentence = join_sentences(sentence, as_sentence(loss_course(evidence)))
-    word = "slow" if evidence.is_slow else "stalled"
-    return Finding(word, sentence, left, ({"weight_decay": 0.0},))
+    return Finding(word_of(evidence), sentence, left, ({"weight_decay": 0.0},))
+
+
+def word_of(evidence: Evidence) -> str:
+    return "slow" if evidence.is_slow else "stalled"
 
 
 def unclipped(evidence: Evidence) -> tuple[Mapping[str, float], ...]:

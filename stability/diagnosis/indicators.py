@@ -57,6 +57,7 @@ class Indicators:
     symmetric_layers: int  # hidden layers, from the first on, whose units are all copies of one
     lost_updates: float  # mean share of the last step that rounding took; NaN where unknown
     log_weight: float  # the norms of all layers' weights, as their geometric mean
+    log_decay_pull: float  # weight decay times a layer's weights over its gradient, likewise
     clipped_share: float  # what clipping leaves of the gradient; 1 where it leaves all
     log_predicted_drop: float  # predicted drop of the loss in all steps, over the loss
     log_weakest_layer_drop: float  # the same of the layer with the smallest drop
@@ -119,7 +120,7 @@ def scheme_indicators(
             "readout_is_zero": seen["weight"][:, -1] == 0,
             "lost_updates": seen["lost_updates"].mean(axis=1),
             "log_weight": bounded_log10(seen["weight"]).mean(axis=1),
-            "clipped_share": clipped_shares(family, seen["gradient_norm"]),
+            **setting_indicators(family, seen),
             **hidden_unit_indicators(e, seen, measurement),
             **predicted_drops(family, seen),
         }
@@ -175,6 +176,16 @@ def predicted_drops(family: Family, seen: dict[str, np.ndarray]) -> dict[str, np
         "log_predicted_drop": bounded_log10(total.sum(axis=1)),
         "log_weakest_layer_drop": bounded_log10(total.min(axis=1)),
         "log_step_drop": bounded_log10(drops[-1].sum(axis=1)),
+    }
+
+
+def setting_indicators(family: Family, seen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the indicators of what weight decay and clipping do beside the gradient."""
+    decay = np.array([own.weight_decay for own, _ in family.members])[:, None]
+    pull = decay * seen["weight"] / seen["weight_gradient"]  # (S, L)
+    return {
+        "log_decay_pull": bounded_log10(pull).mean(axis=1),
+        "clipped_share": clipped_shares(family, seen["gradient_norm"]),
     }
 
 

@@ -350,6 +350,24 @@ def test_a_decay_that_outweighs_the_gradient_is_named_and_left_out(settings):
 
 
 @pytest.mark.parametrize("settings", [
+    {"weight_decay": 0.3, "optimizer": "adam"},
+    {"weight_decay": 0.1, "optimizer": "adam", "activation": "tanh", "schemes": ("xavier_normal",)},
+])  # fmt: skip
+def test_a_decay_that_an_optimizer_divides_with_the_gradient_is_named_before_the_weights_fade(
+    settings,
+):
+    e = small(depth=8, steps=200, learning_rate=0.001, **settings)
+    verdict, first = finding(e), finished(e).measurements[0]
+    pull = e.weight_decay * first.weight[0, 0] / first.weight_gradient[0, 0]
+    assert (
+        f"pulls at the weights {number(pull.prod() ** (1 / e.depth))} times as" in verdict.sentence
+    )
+    assert verdict.remedy.settings == (("weight_decay", 0.0),)
+    assert finding(replace(e, weight_decay=0.0)).word == "learns"
+    assert "decay" not in finding(replace(e, optimizer="adamw", weight_decay=0.3)).sentence
+
+
+@pytest.mark.parametrize("settings", [
     {"clip": 1e-4}, {"clip": 0.001, "optimizer": "momentum", "learning_rate": 0.002},
 ])  # fmt: skip
 def test_a_clip_that_leaves_next_to_nothing_of_the_gradient_is_named_and_left_out(settings):
