@@ -9,7 +9,7 @@ from typing import Any
 
 from stability.catalogues.number_formats import FORMATS
 from stability.catalogues.optimizers import OPTIMIZERS
-from stability.diagnosis.faults import FAULTS, SAFE_EPSILON
+from stability.diagnosis.faults import FAULTS
 from stability.diagnosis.remedies import (
     Remedy,
     have_similar_variance,
@@ -18,6 +18,7 @@ from stability.diagnosis.remedies import (
 )
 from stability.records.experiment import Experiment
 
+SAFE_EPSILON = 1e-4  # that float16 holds with all its digits
 PLAIN_WIDTH, PLAIN_DEPTH = 64, 10  # of a network that most settings train
 
 

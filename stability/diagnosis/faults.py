@@ -16,7 +16,7 @@ FAR = 10.0  # times too large or too small: a factor of 100 on what a step does
 OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of one sign
 MOSTLY = 0.75  # of the labels: with fewer wrong ones a network can still learn
 LARGE_EPSILON = 0.01  # larger than nearly all entries of the gradients that training meets
-SAFE_EPSILON = 1e-4  # that float16 holds with all its digits
+SMALL_EPSILON = 1e-6  # that no format rounds to 0
 ONE_SIDED = 0.5  # standard deviations: from here on two weights of three have one sign
 
 
@@ -158,7 +158,7 @@ FAULTS = (
     ),
     Fault(
         key="small epsilon", label="Make epsilon small", clause=large_epsilon,
-        repair={"epsilon": SAFE_EPSILON},
+        repair={"epsilon": SMALL_EPSILON},
     ),
 )  # fmt: skip
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import torch
 
+from stability.diagnosis.changes import SAFE_EPSILON
 from stability.diagnosis.clauses import break_count, is_clipped_hard, loss_course
 from stability.diagnosis.evidence import Evidence
-from stability.diagnosis.faults import SAFE_EPSILON
 from stability.diagnosis.finding import Finding
 from stability.diagnosis.reasons import as_sentence
 from stability.i18n import _

@@ -92,7 +92,7 @@ def test_an_epsilon_larger_than_the_gradients_is_named_and_a_small_one_cures(set
         assert verdict.word in ("stalled", "slow")
         assert f"plus an epsilon of {e.epsilon:g}, which is far more" in verdict.sentence
         assert verdict.remedy.label == "Make epsilon small"
-        assert "eps=0.0001" in verdict.remedy.pytorch
+        assert verdict.remedy.settings == (("epsilon", 1e-6),)
     assert finding(treated(e, e.schemes[0], verdict.remedy)).word == "learns"
     learns = finding(replace(e, epsilon=1.0, learning_rate=0.1, optimizer="adam"))
     assert "epsilon" not in learns.sentence
