@@ -63,8 +63,8 @@ class Visitor:
         visit = Visit(parse_qs(query).get("seed", ["0"])[-1])
         self.visits.append(visit)
         self.is_done.clear()
-        request = BackMsg(rerun_script=ClientState(query_string=query))
-        await self.socket.send(request.SerializeToString())
+        state = ClientState(query_string=query, is_history_navigation=len(self.visits) > 1)
+        await self.socket.send(BackMsg(rerun_script=state).SerializeToString())
         return visit
 
     async def listen(self) -> None:
