@@ -5,12 +5,14 @@ from playwright.sync_api import Page, expect
 
 from stability.course.lessons import Lesson, all_lessons
 from stability.i18n import ENGLISH, LANGUAGES, _, html_language, speaking
+from stability.page.course_page import neighbour_links
 
 pytestmark = pytest.mark.browser
 
 # Milliseconds. A lesson on the Map trains 36 experiments before it says what was measured: about
 # 15 s alone, over a minute where other tests share the two cores.
 A_WHOLE_MAP = 300_000
+LONG_AT_REST = 1000  # after so long the script has heard of a step that is shown
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -46,6 +48,9 @@ def until_asked(page: Page, lesson: Lesson) -> None:
     expect(page.locator("canvas")).to_have_count(0)
     until_still(page)
     expect(page.get_by_role("button", name=lesson.answer, exact=True)).to_be_visible()
+    for link in neighbour_links(lesson.key):  # those of the lesson before stand there a while
+        shown = page.get_by_role("link", name=link["label"])
+        expect(shown).to_have_attribute("href", link["href"])
 
 
 def until_still(page: Page) -> None:
@@ -118,6 +123,25 @@ def test_back_and_forward_walk_through_lessons(page, server):
     expect(page.get_by_role("button", name=first.options[0], exact=True)).to_be_visible()
     page.go_forward()
     expect(page.get_by_role("button", name=second.options[0], exact=True)).to_be_visible()
+
+
+def test_what_plays_in_a_lesson_ends_with_it(page, server):
+    """Nothing of its playback reaches the server any more, where a click would be lost over it."""
+    sent, lessons = [], all_lessons()
+    page.on("websocket", lambda line: line.on("framesent", lambda frame: sent.append(frame)))
+    page.goto(f"{server.url}?lesson=bfloat16-range")  # its run is shown at step 0
+    answer(page, lessons["bfloat16-range"])
+    page.get_by_label("Speed").select_option("Slow")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("link", name="Next →").click()
+    until_asked(page, lessons["epsilon"])  # shown after its last step
+    before = len(sent)
+    answer(page, lessons["epsilon"])
+    page.wait_for_timeout(LONG_AT_REST)
+    assert len(sent) == before + 1
+    expect(page.get_by_role("slider", name="The step shown")).to_have_value(
+        str(lessons["epsilon"].page.experiment.steps)
+    )
 
 
 def test_a_swap_of_two_units_leaves_the_output_where_it_was(page, server):

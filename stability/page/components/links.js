@@ -23,7 +23,10 @@ export default function draw({ parentElement, data, setTriggerValue }) {
   for (const [key, mark] of Object.entries(data.marks))
     if (mark !== "seen" || !(key in marks)) marks[key] = mark;
   if (Object.keys(data.marks).length) keepMarks(marks);
-  const isCourse = data.kind === "course";
+  const isCourse = data.kind === "course", nav = parentElement.querySelector("nav");
+  const shown = JSON.stringify(isCourse ? [data, marks] : [data.sections, data.label]);
+  if (nav.shown === shown) return;  // a link that is being pressed stays
+  nav.shown = shown;
 
   const line = ({ key, label, href, detail, title }) => {
     const link = element("a", { href, textContent: label });
@@ -42,7 +45,6 @@ export default function draw({ parentElement, data, setTriggerValue }) {
   const sections = data.sections.map(({ title, links }) => element("section", {},
     element("h2", { textContent: title }), element("ul", {}, ...links.map(line))));
 
-  const nav = parentElement.querySelector("nav");
   nav.className = data.kind;
   nav.ariaLabel = data.label;
   nav.replaceChildren(element("div", { className: "sections" }, ...sections));

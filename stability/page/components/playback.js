@@ -23,7 +23,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   }
   player.received = data.moment;
   show(player);
-  return () => setTimeout(() => { if (!root.isConnected) disconnect(player); });
+  return () => setTimeout(() => { if (!root.isConnected) leave(player); });
 }
 
 function connect(player) {
@@ -50,6 +50,13 @@ function listening(player) {
 function disconnect(player) {
   player.listening?.abort();
   player.observer?.disconnect();
+}
+
+// The page of this component has gone: nothing plays on, and no step of it is told any more.
+function leave(player) {
+  disconnect(player);
+  stop(player);
+  clearTimeout(player.sending);
 }
 
 // How far the run has come, as the server writes it beside this component.

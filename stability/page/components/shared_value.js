@@ -10,9 +10,11 @@ function sharedValue(key, root) {
   return {
     get value() { return element.value ?? ""; },
     set(value) { element.value = value; element.dispatchEvent(new Event(key)); },
+    // Until it is called again, or the root has left the page, which the element may outlive.
     onChange(listener) {
       element.removeEventListener(key, root[key]);
-      element.addEventListener(key, root[key] = listener);
+      const heard = () => root.isConnected ? listener() : element.removeEventListener(key, heard);
+      element.addEventListener(key, root[key] = heard);
     },
   };
 }
