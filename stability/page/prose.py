@@ -72,8 +72,8 @@ BOUNDS_NOTE = N_(
     "the product of their smallest. These bounds are dashed."
 )
 GREETING = N_(
-    "Three copies of one network, alike except for their first weights. Change a setting or press "
-    "a remedy: all three train again."
+    "Three copies of one network with different first weights. Change a setting or press a remedy: "
+    "all train again."
 )
 WAITING = N_("Others train before you"), N_("Your curves appear here as soon as it is your turn.")
 STARTING = N_("Training begins"), N_("The first curves appear here in a moment.")
