@@ -47,7 +47,8 @@ const look = () => {{
   note("widgets", () => has("[data-testid=stSidebar] [data-testid=stSlider]"));
   note("curve", () => changed && last > 0);
   if (changed && last > 0 && seen.lengths?.at(-1) !== last) (seen.lengths ??= []).push(last);
-  note("end", () => changed && last === 300 && document.body.innerText.includes("300 of 300"));
+  const trained = document.querySelector("[data-trained]")?.dataset.trained;
+  note("end", () => changed && last === 300 && trained === "300");
   requestAnimationFrame(look);
 }};
 requestAnimationFrame(look);
