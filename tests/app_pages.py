@@ -10,7 +10,8 @@ from unittest.mock import patch
 from chart_data import tables
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.scriptrunner import RerunData
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from stability import page_layout
 from stability.page import links
@@ -27,6 +28,8 @@ SMALL = {
 }  # trains in a blink
 
 
+# Else each run of a page compiles app.py anew.
+local_script_runner.ScriptCache = cache(ScriptCache)
 RECORDS = [link.record for link in BENCH_LINKS.values() if link.record]
 GROUPS = {knob.group for record in RECORDS for knob in record.knobs().values()}
 

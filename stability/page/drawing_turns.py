@@ -35,13 +35,14 @@ class DrawingTurns:
 
     Within a rank who waits longest comes first; who changes a setting while waiting keeps that
     place. After a restless visitor's page nothing is drawn for restless ones for as long as that
-    took, so that runs go on beside them.
+    took, if somebody else's run is computed: so it goes on beside them.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[Turn] = []
         self._drawing: dict[int, Turn] = {}  # by thread: one, or more if one takes long
+        self._computing: list[Turn] = []  # paused, while what they draw is computed
         self._restless_from = 0.0  # the moment from which restless visitors may draw
 
     @contextmanager
@@ -60,7 +61,13 @@ class DrawingTurns:
     def paused(self) -> Iterator[None]:
         """Let others draw inside the block, if it is this thread's turn; then draw on."""
         before = self._release()
-        yield
+        if before:
+            self._computing.append(before)
+        try:
+            yield
+        finally:
+            if before:
+                self._computing.remove(before)
         if before:  # an exception is followed by another run, or by a sentence
             self._take(Turn(before.session, before.go_on, DRAWS_ON, time.monotonic()))
 
@@ -89,9 +96,13 @@ class DrawingTurns:
 
     def _first(self, now: float) -> Turn | None:
         """Return the turn that comes next, of those that may be taken now."""
-        resting = now < self._restless_from
-        waiting = [turn for turn in self._waiting if not (resting and turn.rank == RESTLESS)]
+        waiting = [turn for turn in self._waiting if not self._rests(turn, now)]
         return min(waiting, key=lambda turn: (turn.rank, turn.since), default=None)
+
+    def _rests(self, turn: Turn, now: float) -> bool:
+        """Return True for a restless visitor while others' runs are to go on."""
+        others = any(one.session is not turn.session for one in [*self._computing])
+        return others and turn.rank == RESTLESS and now < self._restless_from
 
     def _patience(self, turn: Turn) -> float:
         pause = self._restless_from - time.monotonic()
