@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from stability.diagnosis.evidence import HEALTHY_DECADES, HIGH_START, Evidence
 from stability.diagnosis.indicators import Indicators
+from stability.diagnosis.remedies import FAST
 from stability.i18n import N_, _, ngettext
 from stability.text import exact_number, number, percent, rough_number
 
@@ -141,7 +142,7 @@ def overshoot(evidence: Evidence) -> str:
         )
         return clause.format(times=rough_number(10**step_drop))
     times_typical = e.learning_rate / e.optimizer_row.learning_rate
-    if times_typical < 3:
+    if times_typical < FAST:
         return ""
     clause = _("the learning rate is {times} times the typical one of {optimizer}")
     return clause.format(times=rough_number(times_typical), optimizer=e.optimizer_row.label)

@@ -17,6 +17,7 @@ OFF_CENTRE = 3.0  # standard deviations: all but one input of a thousand are of 
 MOSTLY = 0.75  # of the labels: with fewer wrong ones a network can still learn
 LARGE_EPSILON = 0.01  # larger than nearly all entries of the gradients that training meets
 SMALL_EPSILON = 1e-6  # that no format rounds to 0
+LARGE_BIASES = 3.0  # standard deviations, beside signals of about 1
 ONE_SIDED = 0.5  # standard deviations: from here on two weights of three have one sign
 
 
@@ -86,6 +87,17 @@ def shifted_weights(e: Experiment) -> str:
     )
 
 
+def large_biases(e: Experiment) -> str:
+    """Return that the first biases are far larger than what the weights make of the inputs."""
+    if e.bias_std < LARGE_BIASES:
+        return ""
+    clause = _(
+        "the first biases have a standard deviation of {size}, and drown what comes from the "
+        "inputs, whose size is about 1"
+    )
+    return clause.format(size=number(e.bias_std))
+
+
 def harmful_output(e: Experiment) -> str:
     """Return what the function behind the last layer does before the loss."""
     row, classes = e.output_row, e.dataset_row.classes
@@ -143,6 +155,10 @@ FAULTS = (
     Fault(
         key="centred weights", label="Draw the weights around 0", clause=shifted_weights,
         repair={"weight_mean": 0.0},
+    ),
+    Fault(
+        key="zero biases", label="Start the biases at 0", clause=large_biases,
+        repair={"bias_std": 0.0},
     ),
     Fault(
         key="raw output", label="Leave out the output activation", clause=harmful_output,

@@ -41,6 +41,7 @@ from stability.diagnosis.reasons import (
     divergence_cause,
     from_the_start,
     level_start,
+    only_steps_are_to_blame,
     overcome,
     reason_sentences,
 )
@@ -117,7 +118,7 @@ def starting_disease(evidence: Evidence) -> str:
 
 def find_divergence(evidence: Evidence) -> Finding | None:
     """Return the finding of training that left the range of numbers or did harm."""
-    cause = divergence_cause(evidence)
+    cause, long_steps = divergence_cause(evidence), only_steps_are_to_blame(evidence)
     if not evidence.end:
         chance = evidence.outlook.diverged
         if not chance > max(evidence.outlook.learns, evidence.outlook.stalled):
@@ -126,17 +127,17 @@ def find_divergence(evidence: Evidence) -> Finding | None:
         if chance > 0.5:
             sentence = _("It will probably diverge: {odds}.")
         sentence = join_sentences(sentence.format(odds=odds(chance)), cause)
-        return Finding("diverged", sentence, chance)
+        return Finding("diverged", sentence, chance, needs_shorter_steps=long_steps)
     if not evidence.did_harm:
         return None
-    if not evidence.breaks:
-        sentence = _("It diverged: {course}.").format(course=loss_course(evidence))
-        sentence = join_sentences(sentence, learned_share(evidence), cause)
-        return Finding("diverged", sentence, evidence.relative_loss)
-    step, where = evidence.breaks[0].step, break_count(evidence)
-    sentence = _("It diverged at step {step}{where}: {what}.")
-    sentence = sentence.format(step=step, where=where, what=break_clause(evidence))
-    return Finding("diverged", join_sentences(sentence, learned_share(evidence), cause), step)
+    sentence = _("It diverged: {course}.").format(course=loss_course(evidence))
+    number = evidence.relative_loss
+    if evidence.breaks:
+        number, where = evidence.breaks[0].step, break_count(evidence)
+        sentence = _("It diverged at step {step}{where}: {what}.")
+        sentence = sentence.format(step=number, where=where, what=break_clause(evidence))
+    sentence = join_sentences(sentence, learned_share(evidence), cause)
+    return Finding("diverged", sentence, number, needs_shorter_steps=long_steps)
 
 
 def find_symmetry(evidence: Evidence, seen: Indicators) -> Finding | None:
@@ -251,9 +252,8 @@ def disease(
     if seen is evidence.end and seen is not evidence.start:
         sentence = _("By step {step} {lead}: {reason}.")
     sentence = capitalize_first(sentence.format(step=seen.step, lead=lead, reason=reason))
-    course = as_sentence(loss_course(evidence))
-    sentence = join_sentences(sentence, course, learned_share(evidence))
-    return Finding(word, sentence, number, reason=reason)
+    course = as_sentence(loss_course(evidence)), learned_share(evidence)
+    return Finding(word, join_sentences(sentence, *course), number, reason=reason)
 
 
 def find_stall(evidence: Evidence) -> Finding:

@@ -89,13 +89,17 @@ def divergence_cause(evidence: Evidence) -> str:
         return from_the_start(factor_clause(start, growing(start)))
     if cause := high_start(evidence):
         return as_sentence(cause)
-    steps = overshoot(evidence)
-    if is_healthy(start) and steps:
+    if only_steps_are_to_blame(evidence):
         healthy = _("The start is healthy, but {steps}.")
         if evidence.end:
             healthy = _("The start was healthy, but {steps}.")
-        return healthy.format(steps=steps)
-    return as_sentence(steps)
+        return healthy.format(steps=overshoot(evidence))
+    return as_sentence(overshoot(evidence))
+
+
+def only_steps_are_to_blame(evidence: Evidence) -> bool:
+    """Return True if the steps are too long for a network that starts well."""
+    return is_healthy(evidence.start) and not high_start(evidence) and bool(overshoot(evidence))
 
 
 def from_the_start(clause: str) -> str:

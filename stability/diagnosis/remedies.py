@@ -13,6 +13,7 @@ from stability.records.experiment_settings import MOST_SCHEMES
 from stability.records.knobs import Number
 from stability.text import lower_first
 
+FAST = 3.0  # times the typical rate of an optimizer
 SAME_VARIANCE = 0.1  # relative; schemes that differ by less make equivalent networks
 
 
@@ -78,6 +79,20 @@ def settings_remedy(e: Experiment, **settings: Any) -> Remedy:
 def scheme_remedy(e: Experiment, key: str) -> Remedy:
     """Return the remedy that adds this scheme."""
     return Remedy(scheme=key, pytorch=scheme_lines(e, key), before=e)
+
+
+def shortens_steps(e: Experiment, remedy: Remedy) -> bool:
+    """True if the remedy makes steps shorter, or the gradients that they follow less noisy.
+
+    A rate far above the typical one is to come near to that.
+    """
+    changes, fast = dict(remedy.settings), FAST * e.optimizer_row.learning_rate
+    if "optimizer" in changes:  # another one comes with its typical rate
+        return True
+    if "learning_rate" in changes:
+        return bool(changes["learning_rate"] < min(e.learning_rate, fast))
+    calms = changes.get("batch", 0) > e.batch or changes.get("clip", 0) > 0
+    return calms and e.learning_rate < fast
 
 
 def have_similar_variance(e: Experiment, *texts: str) -> bool:

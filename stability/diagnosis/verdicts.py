@@ -15,7 +15,12 @@ from stability.diagnosis.finding import Finding
 from stability.diagnosis.findings import decide
 from stability.diagnosis.prior import PATIENCE, ranked_changes
 from stability.diagnosis.reasons import as_sentence
-from stability.diagnosis.remedies import Remedy, have_similar_variance, settings_remedy
+from stability.diagnosis.remedies import (
+    Remedy,
+    have_similar_variance,
+    settings_remedy,
+    shortens_steps,
+)
 from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.engine.training import measure
@@ -121,6 +126,8 @@ def first_suggestion(evidence: Evidence, finding: Finding) -> Remedy | None:
             return remedy
     for change, remedy in ranked_changes(e, evidence.scheme):
         if finding.needs_other_start and not remedy.scheme:
+            continue
+        if finding.needs_shorter_steps and not shortens_steps(e, remedy):
             continue
         if change == PATIENCE and not evidence.is_falling:
             continue

@@ -17,6 +17,7 @@ from stability.diagnosis.verdicts import Verdict
 from stability.records.experiment import Experiment
 from stability.text import number
 
+HE = Experiment(schemes=("he_normal",))
 ADAM_IN_FLOAT16 = Experiment(schemes=("he_normal",), depth=10, steps=60, optimizer="adam",
                              precision="float16", learning_rate=0.001)  # fmt: skip
 
@@ -96,6 +97,40 @@ def test_an_epsilon_larger_than_the_gradients_is_named_and_a_small_one_cures(set
     assert finding(treated(e, e.schemes[0], verdict.remedy)).word == "learns"
     learns = finding(replace(e, epsilon=1.0, learning_rate=0.1, optimizer="adam"))
     assert "epsilon" not in learns.sentence
+
+
+@pytest.mark.parametrize("settings", [
+    {"depth": 10},
+    {"depth": 10, "activation": "tanh", "bias_std": 3.0, "schemes": ("xavier_normal",)},
+    {"depth": 4, "dataset": "sine"},
+])  # fmt: skip
+def test_biases_that_drown_the_inputs_are_named_and_to_start_them_at_0_cures(settings):
+    e = replace(HE, **{"bias_std": 10.0, **settings})
+    verdict = finding(e)
+    assert f"The first biases have a standard deviation of {e.bias_std:g}," in verdict.sentence
+    assert verdict.remedy.label == "Start the biases at 0"
+    assert finding(treated(e, e.schemes[0], verdict.remedy)).word == "learns"
+    learns = finding(replace(e, bias_std=0.5))
+    assert "biases" not in learns.sentence
+
+
+LONG_STEPS = {
+    "one example": ({"depth": 10, "batch": 1, "learning_rate": 0.1}, {"learning_rate"}),
+    "fast": ({"depth": 5, "learning_rate": 1.0}, {"learning_rate"}),
+    "a line": ({"depth": 3, "learning_rate": 0.5, "dataset": "sine"}, {"learning_rate"}),
+    "momentum": ({"depth": 6, "learning_rate": 0.3, "optimizer": "momentum"}, {"learning_rate"}),
+}
+
+
+@pytest.mark.parametrize("name", LONG_STEPS)
+def test_where_only_the_steps_are_too_long_the_remedy_makes_them_shorter_and_cures(name):
+    settings, changed = LONG_STEPS[name]
+    e = replace(HE, **settings)
+    verdict = finding(e)
+    assert verdict.word == "diverged"
+    assert "The start was healthy, but" in verdict.sentence
+    assert changed <= {key for key, _value in verdict.remedy.settings}
+    assert finding(treated(e, e.schemes[0], verdict.remedy)).word == "learns"
 
 
 UNSCALED = {
@@ -310,7 +345,7 @@ def test_biases_may_hold_the_signal_up_while_what_differs_between_examples_is_go
 def test_where_the_start_was_healthy_divergence_is_put_down_to_the_size_of_the_steps():
     verdict = finding(small(learning_rate=20.0))
     assert "The start was healthy, but a step is too long" in verdict.sentence
-    assert dict(verdict.remedy.settings).keys() == {"learning_rate"}
+    assert dict(verdict.remedy.settings)["learning_rate"] <= 0.02
     sick = finding(small(schemes=("normal:1",), depth=20))
     assert sick.word == "diverged"
     assert "healthy" not in sick.sentence

@@ -39,7 +39,7 @@ SICK = (
     Experiment(weight_mean=1.7, first_gain=3.0, readout_gain=0.5, output_activation="softmax",
                warmup=1000),
     Experiment(dataset="teacher", target_scale=100.0, target_offset=-1.0),
-    Experiment(label_noise=1.0, optimizer="adam", epsilon=0.1),
+    Experiment(label_noise=1.0, optimizer="adam", epsilon=0.1, bias_std=3.0),
     Experiment(residual=True, branch_layers=2, branch_scale="learned", normalization="layer",
                norm_position="after"),
     Experiment(taper=8.0, normalization="layer", depth=101, width=1024),
