@@ -245,6 +245,30 @@ def test_the_slider_runs_through_the_training_without_the_server_and_never_by_it
     until(finished_page, DEPTH, "step_shown", "55")
 
 
+# Steps back, clicks shortly before the server would hear of that, and waits until it has. Returns
+# the milliseconds between; nothing if this machine was too slow for it.
+CLICKED = """async () => {
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const page = document.querySelector(".stApp"), send = WebSocket.prototype.send;
+  const sent = new Promise((done) => {
+    WebSocket.prototype.send = function (data) { done(performance.now()); send.call(this, data); };
+  });
+  const began = performance.now();
+  page.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
+  await pause(150);
+  page.click();
+  const clicked = performance.now();
+  const waited = await sent - clicked;
+  return clicked - began < 280 ? waited : null;
+}"""
+
+
+def test_the_server_hears_of_a_step_a_while_after_a_click_which_would_be_lost_else(finished_page):
+    waits = [finished_page.evaluate(CLICKED) for _ in range(5)]
+    assert all(wait is None or wait > 250 for wait in waits)
+    finished_page.wait_for_url("**moment=55*")
+
+
 def test_a_link_opens_at_its_moment(page, server):
     page.goto(f"{server.url}?{QUERY}&moment=20")
     expect(page.get_by_text("step 20 of 60", exact=True)).to_be_visible()

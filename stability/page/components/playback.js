@@ -37,6 +37,7 @@ function connect(player) {
   shown.onChange(() => moved(player));
   document.addEventListener("keydown", (event) => hear(player, event), { signal });
   document.addEventListener("pointerdown", () => { player.pointed = true; }, { signal });
+  document.addEventListener("click", () => tellAtRest(player), { signal, capture: true });
   player.observer = new MutationObserver(() => show(player));
   player.observer.observe(document.querySelector(".st-key-" + data.shared),
     { subtree: true, childList: true, attributes: true, attributeFilter: ["data-trained", "data-remark"] });
@@ -151,9 +152,18 @@ function moved(player) {
   if (player.timer !== null && player.shown.value !== player.own) stop(player);
   show(player);
   clearTimeout(player.sending);
-  if (player.timer !== null) return;
+  player.sending = undefined;
+  if (player.timer === null) tellAtRest(player, true);
+}
+
+// The script hears of the step that is shown, after a while without another, and without a click:
+// Streamlit drops a press that another message follows before its script has begun.
+function tellAtRest(player, isNew = false) {
+  if (!isNew && player.sending === undefined) return;  // there is nothing to tell
+  clearTimeout(player.sending);
   player.sending = setTimeout(() => {
     const step = player.shown.value;
+    player.sending = undefined;
     if (step === player.last_told) return;
     player.last_told = step;
     player.told.push(step);
