@@ -11,11 +11,12 @@ from stability.catalogues.number_formats import at_least_float32
 from stability.catalogues.optimizers import OptimizerState
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
+from stability.engine.losses import Losses
 from stability.engine.network import Stack
 from stability.engine.parameters import per_network, rate_of_layers, rate_over
-from stability.engine.passes import BackwardPass
+from stability.engine.passes import BackwardPass, ForwardPass
 from stability.engine.quantities import Found, LayerWatch, sampled_profiles, sampled_snapshots
-from stability.engine.scaled_norms import norms
+from stability.engine.scaled_norms import Norms, norms
 from stability.engine.stored_steps import StoredSteps
 from stability.records.step_sampling import sampled_steps
 
@@ -38,6 +39,7 @@ class Block:
         # number that this takes costs more.
         numbers = count * e.batch * max(layer.fan_out for layer in e.layers)
         self.is_large = stack.device.type == "cpu" and numbers > LARGE_LAYER
+        self.trusts = True  # that no norm is near the ends of the range
         scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
         self.scale = torch.full((count,), scale, dtype=torch.float64, device=stack.device)
         self.good_steps = torch.zeros(count, dtype=torch.int64, device=stack.device)
@@ -58,13 +60,9 @@ class Block:
         self, step: int, x: Tensor, y: Tensor, masks: Sequence[Tensor], data: Data
     ) -> Found:
         """Measure on the batch x, y, then update unless `step` is the last."""
-        stack, e = self.stack, self.stack.experiment
+        e = self.stack.experiment
         sampled, units = step in sampled_steps(e.steps), step in self.steps_of_units
-        keep = (sampled and units) or not self.is_large
-        watch = LayerWatch(e.phi, keep, units)
-        passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
-        losses = stack.losses(passed.output, y)
-        backward = stack.backward(passed, losses, self.scale, watch, keep)
+        passed, losses, backward, of_layers = self._pass(step, x, y, masks, sampled and units)
         found = {
             "loss": losses.mean,
             "accuracy": losses.accuracy,
@@ -72,7 +70,7 @@ class Block:
             "weight_gradient": backward.weight_norms,
             "weight": self.weight,
             "update": self.update,
-            **watch.quantities(self.scale),
+            **of_layers,
         }
         if e.number_format.scales_loss:
             found["scale"] = self.scale
@@ -88,7 +86,28 @@ class Block:
             following = step + 1
             counts_lost = following in sampled_steps(e.steps) and following in self.steps_of_units
             self._update(step, backward, counts_lost)
-        return Found(stack.networks, found)
+        return Found(self.stack.networks, found)
+
+    def _pass(
+        self, step: int, x: Tensor, y: Tensor, masks: Sequence[Tensor], keep: bool
+    ) -> tuple[ForwardPass, Losses, BackwardPass, dict[str, Tensor]]:
+        """Pass forward and back, and measure each layer.
+
+        Nobody looks at a norm before the end while those of the step before were far from the ends
+        of the range. If one of this step is not, the pass is made again: it gives the same numbers.
+        """
+        stack, e, trusts = self.stack, self.stack.experiment, self.trusts
+        keep = keep or not (trusts or self.is_large)
+        norms = Norms(keep, looks=not trusts)
+        watch = LayerWatch(e.phi, norms, step in self.steps_of_units)
+        passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
+        losses = stack.losses(passed.output, y)
+        backward = stack.backward(passed, losses, self.scale, watch, keep)
+        of_layers = watch.quantities(self.scale)
+        self.trusts = not norms.any_doubtful
+        if trusts and norms.any_doubtful and not keep:
+            return self._pass(step, x, y, masks, keep)
+        return passed, losses, backward, of_layers
 
     def _ended(self, loss: Tensor, output: Tensor) -> Tensor | None:
         """Return which networks have ended; None if none has.

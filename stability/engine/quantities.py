@@ -31,14 +31,15 @@ HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 class LayerWatch(Watch):
     """Measures each layer of a pass while its tensors lie in the cache.
 
-    Without `units`, single units are not looked at: `saturated` and `dead` are missing.
+    Without `units`, single units are not looked at: `saturated` and `dead` are missing. The norms
+    are of z by layer, then of delta from the last layer to the first.
     """
 
-    def __init__(self, phi: Activation, keeps: bool = True, units: bool = True):
+    def __init__(self, phi: Activation, norms: Norms | None = None, units: bool = True):
         self.phi, self.units = phi, units
         self.batch = 0
         self._widths: list[int] = []
-        self._norms = Norms(keeps)  # of z by layer, then of delta from the last layer to the first
+        self._norms = norms or Norms()
         # Of hidden layers, from the last one to the first.
         self._slopes: list[Tensor] = []  # of units, summed over the batch, (N, width)
         self._flat: list[Tensor] = []  # number of entries with a slope near 0, (N, width)

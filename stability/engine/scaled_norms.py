@@ -27,11 +27,13 @@ class Norms:
 
     Squares leave the range long before the numbers do. So norms near the ends of the range are
     computed again from the same numbers, all in one go at the end; or at once, with `keeps` False,
-    so that the memory of a layer may be used again.
+    so that the memory of a layer may be used again. Without `keeps` and `looks` nothing is computed
+    again: then `any_doubtful` says, after `values`, that some norms may be wrong.
     """
 
-    def __init__(self, keeps: bool = True) -> None:
-        self.keeps = keeps
+    def __init__(self, keeps: bool = True, looks: bool = True) -> None:
+        self.keeps, self.looks = keeps, looks
+        self.any_doubtful = False  # near the ends of the range
         self._layers: list[Tensor] = []  # (N, rows, columns)
         self._of_layers: list[Tensor] = []  # (N,)
         self._stacks: list[Tensor] = []  # (k, N, ...)
@@ -42,7 +44,8 @@ class Norms:
         plain = vector_norm(layer, dim=(1, 2))
         if self.keeps:
             self._layers.append(layer)
-        elif is_any_doubtful(plain):
+        elif self.looks and is_any_doubtful(plain):
+            self.any_doubtful = True
             plain = settle(plain.unsqueeze(0), [layer])[0]
         self._of_layers.append(plain)
 
@@ -52,7 +55,8 @@ class Norms:
         plain = vector_norm(stack, dim=axes)
         if self.keeps:
             self._stacks.append(stack)
-        elif is_any_doubtful(plain):
+        elif self.looks and is_any_doubtful(plain):
+            self.any_doubtful = True
             plain = settle(plain, stack.unbind())
         self._of_stacks.append(plain)
 
@@ -60,8 +64,10 @@ class Norms:
         """Return the norms of all layers, then those of all stacks, float64 `(layers, N)`."""
         found = [torch.stack(self._of_layers)] if self._of_layers else []
         plain = torch.cat(found + self._of_stacks)
-        if self.keeps and is_any_doubtful(plain):
-            return settle(plain, [*self._layers, *chain.from_iterable(self._stacks)])
+        if (self.keeps or not self.looks) and is_any_doubtful(plain):
+            self.any_doubtful = True
+            if self.keeps:
+                return settle(plain, [*self._layers, *chain.from_iterable(self._stacks)])
         return plain.double()
 
 

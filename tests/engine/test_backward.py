@@ -122,6 +122,20 @@ def test_no_number_depends_on_blocks_and_on_memory_that_is_used_again(
         assert all(map(equal, whole, measure(e)))
 
 
+@pytest.mark.parametrize("large", [0, 10**6])
+def test_a_pass_whose_norms_leave_the_range_is_made_again_with_the_same_numbers(large, monkeypatch):
+    """The networks diverge within a few steps, and until then nobody looks at their norms."""
+    more = {"learning_rate": 10.0, "dataset": "teacher", "dropout": 0.2, "steps": 400}
+    e = Experiment(schemes=SCHEMES, **SMALL | more)
+    monkeypatch.setattr(blocks, "LARGE_LAYER", large)
+    trusting = list(islice(measure(e), 10))
+    never = property(lambda block: False, lambda block, value: None)
+    monkeypatch.setattr(Block, "trusts", never, raising=False)
+    assert all(map(equal, trusting, measure(e)))
+    assert np.isfinite(trusting[0].loss).all()
+    assert not np.isfinite(trusting[-1].loss).any()
+
+
 @pytest.mark.parametrize("settings", [{}, {"optimizer": "momentum", "dropout": 0.2}])
 @pytest.mark.parametrize("depth", [1, 2, 6])
 def test_networks_that_have_ended_leave_and_nobody_sees_it(depth, settings, monkeypatch):
