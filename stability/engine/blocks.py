@@ -33,12 +33,13 @@ class Block:
 
     def __init__(self, stack: Stack, snapshots: bool, ends_only: bool = False):
         e, count = stack.experiment, len(stack.networks)
-        self.stack, self.snapshots = stack, snapshots
+        self.stack, self.snapshots = stack.keep_views(), snapshots
         self.steps_of_units = {0, e.steps} if ends_only else range(e.steps + 1)
         # The memory of a large layer is used again at once. Not on a GPU, where the look at a
         # number that this takes costs more.
         numbers = count * e.batch * max(layer.fan_out for layer in e.layers)
         self.is_large = stack.device.type == "cpu" and numbers > LARGE_LAYER
+        self.gradients = stack.mapped(torch.empty_like).keep_views()
         self.trusts = True  # that no norm is near the ends of the range
         scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
         self.scale = torch.full((count,), scale, dtype=torch.float64, device=stack.device)
@@ -102,7 +103,7 @@ class Block:
         watch = LayerWatch(e.phi, norms, step in self.steps_of_units)
         passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
         losses = stack.losses(passed.output, y)
-        backward = stack.backward(passed, losses, self.scale, watch, keep)
+        backward = stack.backward(passed, losses, self.scale, watch, keep, self.gradients)
         of_layers = watch.quantities(self.scale)
         self.trusts = not norms.any_doubtful
         if trusts and norms.any_doubtful and not keep:
@@ -152,8 +153,7 @@ class Block:
                 rule = skip_overflowed(rule, overflowed)
             pull = rate_over(decay, parameter) if is_matrix else 0.0
             more = pull, e.momentum, rate_over(epsilon, parameter)
-            parts = zip(*(torch.split(t, at_once) for t in (parameter, gradient)), strict=True)
-            for number, (layers, slopes) in enumerate(parts):
+            for number, (layers, slopes) in enumerate(split_alike(parameter, gradient, at_once)):
                 if clipping is not None:
                     slopes = slopes * per_network(clipping.to(slopes), slopes)
                 of_part = rate_of_layers(rate, slice(number * at_once, (number + 1) * at_once))
@@ -175,7 +175,8 @@ class Block:
         if not len(left):
             return None
         other = copy(self)
-        other.stack = self.stack.select(left)
+        other.stack = self.stack.select(left).keep_views()
+        other.gradients = other.stack.mapped(torch.empty_like).keep_views()
         other.ended = None
         other.scale, other.good_steps = self.scale[left], self.good_steps[left]
         other.update, other.weight = self.update[:, left], self.weight[:, left]
@@ -185,6 +186,13 @@ class Block:
             for states in self.states
         ]
         return other
+
+
+def split_alike(parameter: Tensor, gradient: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
+    """Return parts of both tensors, of so many layers each."""
+    if len(parameter) <= size:
+        return [(parameter, gradient)]
+    return [*zip(torch.split(parameter, size), torch.split(gradient, size), strict=True)]
 
 
 def clipping_factors(norm: Tensor, clip: float | Tensor) -> Tensor | None:

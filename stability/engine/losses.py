@@ -76,7 +76,8 @@ def accuracies(logits: Tensor, right: Tensor) -> Tensor:
     Float64 `(N,)` from classes `(N, 1, batch)`. Of equal logits the first one counts as the answer;
     NaN is never right.
     """
-    is_largest = logits == logits.amax(dim=1, keepdim=True)
-    if is_largest.count_nonzero() != right.numel():  # some are equal, or NaN
-        is_largest &= is_largest.cumsum(dim=1) == 1
+    largest = logits.amax(dim=1, keepdim=True)
+    is_largest = torch.eq(logits, largest, out=torch.empty_like(logits))  # 0 and 1: no boolean
+    if (is_largest.sum(dim=1) != 1).any():  # some are equal, or NaN
+        is_largest *= is_largest.cumsum(dim=1) == 1
     return is_largest.gather(1, right).double().mean(dim=(1, 2))

@@ -39,14 +39,15 @@ class Stack(ForwardStack):
         scale: Tensor,
         watch: Watch = NOBODY,
         keep: bool = True,
+        stored: "Stack | None" = None,
     ) -> BackwardPass:
         """Return the gradients of the losses, each multiplied by its `scale` `(N,)` on the way.
 
         With delta = dL/dz of a layer, dL/dW = delta^T input and dL/db = the sum of delta over the
         batch. The layer below receives delta W, and its activation multiplies that by phi'(u).
-        `stored_z` of the result is empty unless `keep`.
+        `stored_z` of the result is empty unless `keep`. The gradients are written into `stored`.
         """
-        e, stored = self.experiment, self.mapped(torch.empty_like)
+        e, stored = self.experiment, stored or self.mapped(torch.empty_like)
         layers, deltas, norms = stored.layers(), [], Norms()
         around: dict[int, Tensor] = {}  # gradients that pass around a branch, by where it starts
         # Slopes of 0 and 1 leave numbers of the format.

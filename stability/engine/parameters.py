@@ -6,6 +6,7 @@ hidden ones, the last. Where widths fall, each layer has a shape and so a tensor
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import copy
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Self
 
@@ -16,6 +17,14 @@ from stability.catalogues.draws import Layer
 from stability.engine.drawing import draw_layer
 from stability.engine.family import Family
 from stability.records.experiment import Experiment
+
+
+@dataclass(frozen=True, eq=False)
+class KeptViews:
+    """What `Parameters.layers` and `Parameters.computing_layers` return."""
+
+    layers: list[tuple[Tensor, Tensor]]
+    computing_layers: list[tuple[Tensor, Tensor, Tensor]]
 
 
 class Parameters:
@@ -31,6 +40,7 @@ class Parameters:
         self.device = device
         self.rounds = experiment.number_format.is_rounded
         self.networks = torch.arange(self.family.network_count)
+        self._kept: KeptViews | None = None
         layers, norm = experiment.layers, experiment.normalization_row
         self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
         self.biases: list[Tensor] = []  # (layers, N, fan_out)
@@ -96,6 +106,7 @@ class Parameters:
     def mapped(self, change: Callable[[Tensor], Tensor], **settings: Any) -> Self:
         """Return a stack of the changed parameters, its experiment with these settings replaced."""
         other = copy(self)
+        other._kept = None
         if settings:
             other.family = self.family.replaced(**settings)
             other.experiment = other.family.shared
@@ -133,6 +144,8 @@ class Parameters:
 
     def layers(self) -> list[tuple[Tensor, Tensor]]:
         """Return weights `(N, fan_out, fan_in)` and biases `(N, fan_out)` by layer, detached."""
+        if self._kept:
+            return self._kept.layers
         weights = [matrix for group in self.weights for matrix in group.detach()]
         biases = [vector for group in self.biases for vector in group.detach()]
         return list(zip(weights, biases, strict=True))
@@ -140,18 +153,28 @@ class Parameters:
     def with_layers(self, layers: Sequence[tuple[Tensor, Tensor]]) -> Self:
         """Return a stack of these weights and biases, as from `layers`; all else is shared."""
         other = copy(self)
+        other._kept = None
         other.networks = torch.arange(len(layers[0][0]))
         other.weights = [weights.unsqueeze(0) for weights, _ in layers]
         other.biases = [biases.unsqueeze(0) for _, biases in layers]
         other.group_is_hidden = [not layer.is_end for layer in self.experiment.layers]
         return other
 
-    def computing_layers(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield W, its transpose and b `(N, 1, fan_out)` of each layer, to compute with."""
+    def computing_layers(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Return W, its transpose and b `(N, 1, fan_out)` of each layer, to compute with."""
+        if self._kept and not self.rounds:
+            return self._kept.computing_layers
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
         for group, vectors in zip(self.weights, self.biases, strict=True):
             weights, biases = self.to_compute_dtype(group), self.to_compute_dtype(vectors)
             parts = weights, weights.mT, biases.unsqueeze(2)
-            yield from zip(*(part.unbind() for part in parts), strict=True)
+            found += zip(*(part.unbind() for part in parts), strict=True)
+        return found
+
+    def keep_views(self) -> Self:
+        """Make the views of all layers once and for all: from now on tensors change in place."""
+        self._kept = KeptViews(self.layers(), [] if self.rounds else self.computing_layers())
+        return self
 
     # Numbers of the format
 
