@@ -17,7 +17,8 @@ OptimizerState = dict[str, Any]
 # then each network takes the very step that it would take by its number alone.
 Rate = float | Tensor
 # Of a parameter, its gradient, the state, the learning rate, the weight decay, the momentum, and
-# what is added before a division. A rule that has no use for one of them ignores it.
+# what is added before a division. A rule that has no use for one of them ignores it. The step may
+# take the memory of the gradient.
 StepRule = Callable[[Tensor, Tensor, OptimizerState, Rate, Rate, Rate, Rate], Tensor]
 
 USUAL_MOMENTUM, USUAL_EPSILON = 0.9, 1e-8  # the defaults of torch.optim
@@ -130,7 +131,7 @@ def update_velocity(grad: Tensor, state: OptimizerState, beta: Rate) -> Tensor:
 def sgd(
     param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
 ) -> Tensor:
-    return times(add_weight_decay(param, grad, decay), -lr)
+    return times_(add_weight_decay(param, grad, decay), -lr)
 
 
 def momentum(
@@ -143,7 +144,7 @@ def nesterov(
     param: Tensor, grad: Tensor, state: OptimizerState, lr: Rate, decay: Rate, beta: Rate, eps: Rate
 ) -> Tensor:
     grad = add_weight_decay(param, grad, decay)
-    return times(grad + beta * update_velocity(grad, state, beta), -lr)
+    return times_(grad + beta * update_velocity(grad, state, beta), -lr)
 
 
 def adam(

@@ -61,7 +61,7 @@ class LayerWatch(Watch):
         self._slopes.append(slope.sum(dim=1))
         if not phi.slope_is_0_or_1:
             self._flat.append(count_flat(phi, slope))
-        if u is not None:
+        if u is not None and self._norms.settles:  # else NaN shows in the norm of the next z
             self._nan.append(u.amax(dim=(1, 2)).isnan())
 
     def quantities(self, scale: Tensor) -> dict[str, Tensor]:
@@ -76,14 +76,16 @@ class LayerWatch(Watch):
             return found
         if not self._slopes:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
-        nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
         slopes = [*stacks_of_one_shape(self._slopes)]  # (k, N, width)
         counts = stacks_of_one_shape(self._flat) if self._flat else (self.batch - s for s in slopes)
         saturated = means_by_layer(counts) / self.batch
         # As 0 and 1, here and below: what is boolean takes several times as long.
         dead = means_by_layer(torch.eq(s, 0, out=torch.empty_like(s)) for s in slopes)
-        nan_or_0 = torch.where(nan, math.nan, 0.0)
-        return found | {"saturated": saturated + nan_or_0, "dead": dead + nan_or_0}
+        if self._norms.any_doubtful:
+            nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
+            nan_or_0 = torch.where(nan, math.nan, 0.0)
+            saturated, dead = saturated + nan_or_0, dead + nan_or_0
+        return found | {"saturated": saturated, "dead": dead}
 
 
 @lru_cache(maxsize=64)

@@ -39,6 +39,11 @@ class Norms:
         self._stacks: list[Tensor] = []  # (k, N, ...)
         self._of_stacks: list[Tensor] = []  # (k, N)
 
+    @property
+    def settles(self) -> bool:
+        """True if `values` are right even near the ends of the range."""
+        return self.keeps or self.looks
+
     def add(self, layer: Tensor) -> None:
         """Take the norms of `(N, rows, columns)`, in at least float32."""
         plain = vector_norm(layer, dim=(1, 2))
@@ -64,7 +69,7 @@ class Norms:
         """Return the norms of all layers, then those of all stacks, float64 `(layers, N)`."""
         found = [torch.stack(self._of_layers)] if self._of_layers else []
         plain = torch.cat(found + self._of_stacks)
-        if (self.keeps or not self.looks) and is_any_doubtful(plain):
+        if (self.keeps or not self.settles) and is_any_doubtful(plain):
             self.any_doubtful = True
             if self.keeps:
                 return settle(plain, [*self._layers, *chain.from_iterable(self._stacks)])
