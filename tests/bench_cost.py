@@ -104,6 +104,9 @@ def design() -> list[Experiment]:
             found += [calm(**size | {name: key}) for key in rows if key != default]
         found += [calm(**size | {"dropout": 0.2}), calm(**size | {"residual": True})]
         found += [calm(**size | {"dataset": "spirals"}), calm(**size | {"features": 512})]
+        tapered = [size | {"taper": 4.0, "depth": depth} for depth in (10, 40)]
+        found += [calm(**e, normalization=row) for e in tapered for row in ("none", "layer")]
+        found += [calm(**e, optimizer="adam") for e in tapered]
     wide = ({"width": 512, "batch": 4}, {"width": 256, "batch": 64}, {"width": 400, "batch": 256})
     found += [calm(**size, depth=5, optimizer="muon") for size in wide]
     steps = 1000  # so that step 1 is not sampled

@@ -146,6 +146,8 @@ class Block:
         steps = StoredSteps(e.number_format, not self.is_large, counts_lost)
         each = stack.parameters, backward.parameters, self.layers_at_once, self.states
         parameters = zip(*each, stack.learning_rates(step), strict=True)
+        first_gain = len(stack.weights) + len(stack.biases)
+        gains = range(first_gain, first_gain + len(stack.gains))
         for index, (parameter, gradient, at_once, states, rate) in enumerate(parameters):
             is_matrix = index < len(stack.weights)
             rule = e.optimizer_row.step_for(is_matrix, is_matrix and stack.group_is_hidden[index])
@@ -161,7 +163,7 @@ class Block:
                 if is_matrix:
                     steps.add(layers, change)
                 else:
-                    steps.add_vectors(layers, change, any(parameter is g for g in stack.gains))
+                    steps.add_vectors(layers, change, index in gains)
         self.update, self.weight = steps.norms()
         self.lost = steps.lost_shares()
         if overflowed is not None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stability.catalogues.number_formats import at_least_float32
 from stability.engine.drawing import dropout_masks
-from stability.engine.parameters import Parameters, vector_of_layer
+from stability.engine.parameters import Parameters
 from stability.engine.passes import NOBODY, ForwardPass, Watch
 
 ADJUST_ROUNDS = 10  # of rescaling one layer
@@ -117,10 +117,10 @@ class ForwardStack(Parameters):
 
     def _shift_by_gain(self, u: Tensor, index: int) -> Tensor:
         if self.gains:
-            gain = self.to_compute_dtype(vector_of_layer(self.gains, index - 1))
+            gain = self.to_compute_dtype(self.gain(index - 1))
             u = self.round_to_format(u * gain.unsqueeze(1))
         if self.shifts:
-            shift = self.to_compute_dtype(vector_of_layer(self.shifts, index - 1))
+            shift = self.to_compute_dtype(self.shift(index - 1))
             u = self.round_to_format(u + shift.unsqueeze(1))
         return u
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from stability.catalogues.number_formats import at_least_float32
 from stability.engine.forward_stack import ForwardStack
 from stability.engine.losses import Losses, losses_with_gradients
-from stability.engine.parameters import per_network, vector_of_layer
+from stability.engine.parameters import per_network
 from stability.engine.passes import NOBODY, BackwardPass, ForwardPass, Watch
 from stability.engine.scaled_norms import Norms, norms_of_any_size
 
@@ -140,12 +140,10 @@ class Stack(ForwardStack):
             return gradient
         gradient = self.round_to_format(gradient)
         if gradients.shifts:
-            by_shift = vector_of_layer(gradients.shifts, place)
-            self._store(torch.sum, gradient, 1, out=by_shift)
+            self._store(torch.sum, gradient, 1, out=gradients.shift(place))
         if self.gains:
-            of_gain = vector_of_layer(gradients.gains, place)
-            self._store(torch.sum, gradient * normalized, 1, out=of_gain)
-            by_gain = self.to_compute_dtype(vector_of_layer(self.gains, place)).unsqueeze(1)
+            self._store(torch.sum, gradient * normalized, 1, out=gradients.gain(place))
+            by_gain = self.to_compute_dtype(self.gain(place)).unsqueeze(1)
             gradient = self.round_to_format(gradient * by_gain)
         if row.backward:
             return row.backward(gradient, normalized, passed.saved[place])

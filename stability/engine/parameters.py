@@ -7,7 +7,7 @@ hidden ones, the last. Where widths fall, each layer has a shape and so a tensor
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Self
 
 import torch
@@ -21,10 +21,12 @@ from stability.records.experiment import Experiment
 
 @dataclass(frozen=True, eq=False)
 class KeptViews:
-    """What `Parameters.layers` and `Parameters.computing_layers` return."""
+    """What `layers`, `computing_layers`, `gain` and `shift` of Parameters return, by layer."""
 
     layers: list[tuple[Tensor, Tensor]]
     computing_layers: list[tuple[Tensor, Tensor, Tensor]]
+    gains: list[Tensor]
+    shifts: list[Tensor]
 
 
 class Parameters:
@@ -173,8 +175,18 @@ class Parameters:
 
     def keep_views(self) -> Self:
         """Make the views of all layers once and for all: from now on tensors change in place."""
-        self._kept = KeptViews(self.layers(), [] if self.rounds else self.computing_layers())
+        computing = [] if self.rounds else self.computing_layers()
+        gains, shifts = ([*chain.from_iterable(stacks)] for stacks in (self.gains, self.shifts))
+        self._kept = KeptViews(self.layers(), computing, gains, shifts)
         return self
+
+    def gain(self, index: int) -> Tensor:
+        """Return the gains `(N, width)` of hidden layer `index`, counted from 0, if it has any."""
+        return self._kept.gains[index] if self._kept else vector_of_layer(self.gains, index)
+
+    def shift(self, index: int) -> Tensor:
+        """Return the shifts, as `gain` does."""
+        return self._kept.shifts[index] if self._kept else vector_of_layer(self.shifts, index)
 
     # Numbers of the format
 

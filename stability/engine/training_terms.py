@@ -6,11 +6,12 @@ on small matrices of float64, seven times as long as one in a large product of f
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.blocks import BLOCK_NUMBERS
 from stability.engine.input_grid import INPUT_GRIDS
+from stability.engine.parameters import groups_of_layers
 from stability.records.experiment import Experiment
 
 Terms = Mapping[str, float]
@@ -19,13 +20,16 @@ CALLS: Terms = {
     "draw": 10,
     "drawn matrix": 0.18,
     "learned layer": 7,
-    "block": 7.6,
+    "block": 5.2,
     "layer": 1,
+    "tensor": 0.4,
+    "divided tensor": 0.35,
     "matrix": 0.0076,
     "normalized layer": 1.1,
     "rounded layer": 0.26,
     "mask": 0.15,
-    "sample": 10,
+    "sample": 1,
+    "sampled shape": 4.5,
     "sampled layer": 0.3,
     "sampled matrix": 0.11,
     "held-out layer": 0.15,
@@ -95,12 +99,26 @@ def unit_count(e: Experiment) -> int:
     return e.network_count * sum(layer.fan_out for layer in e.layers)
 
 
+def shape_count(e: Experiment) -> int:
+    """Return how many tensors hold the weights: one for neighbouring layers of one shape."""
+    return sum(1 for _ in groups_of_layers(e.layers))
+
+
+def tensor_count(e: Experiment) -> int:
+    """Return how many tensors hold all parameters."""
+    row, learned = e.normalization_row, e.branch_scale_row.is_learned and bool(e.shortcuts)
+    widths = sum(1 for _ in groupby(e.hidden_widths))
+    return 2 * shape_count(e) + widths * (row.has_gain + row.has_shift) + learned
+
+
 def step_calls(e: Experiment) -> Terms:
     """Return how often one step calls what, whatever the size of its tensors."""
     blocks, hidden = blocks_of(e, e.batch), e.depth - 1
     row = e.number_format
     return {
-        "block": blocks,  # the loss, the optimizer
+        "block": blocks,  # the loss
+        "tensor": blocks * tensor_count(e),  # of parameters: its update and norms
+        "divided tensor": blocks * tensor_count(e) * e.optimizer_row.has_epsilon,
         "layer": blocks * e.depth,
         "matrix": e.network_count * e.depth,  # one of the matrices that a call multiplies
         "normalized layer": blocks * hidden * row_is_used(e),
@@ -143,6 +161,7 @@ def sample_calls(e: Experiment) -> Terms:
     blocks = blocks_of(e, e.batch)
     return {
         "sample": 1,
+        "sampled shape": blocks * shape_count(e),
         "sampled layer": blocks * e.depth,
         "sampled matrix": e.network_count * e.depth,
         "held-out layer": blocks_of(e, HELD_OUT_EXAMPLES) * e.depth,

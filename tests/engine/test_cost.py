@@ -155,6 +155,13 @@ def test_operations_of_one_step_are_at_least_those_of_its_products():
     assert least <= training_cost(e).operations <= 8 * least
 
 
+@pytest.mark.parametrize("normalization", ["none", "layer"])
+def test_layers_of_ever_other_shapes_cost_calls_as_each_has_tensors_of_its_own(normalization):
+    e = Experiment(depth=30, width=64, batch=16, normalization=normalization)
+    calls, of_tapered = training_cost(e).calls, training_cost(replace(e, taper=4.0)).calls
+    assert 1.3 * calls < of_tapered < 5 * calls
+
+
 def test_this_machine_has_a_speed():
     speed = measure_speed()
     assert 0 < speed.operation < speed.call < math.inf
