@@ -67,9 +67,8 @@ class Stack(ForwardStack):
             norms.add(at_least_float32(of_weights))
             if index > 1:
                 by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
-                by_stream = around.pop(index - 1, None)
                 by_z = self._backward_through_hidden(
-                    index - 1, by_h, by_stream, passed, stored, watch
+                    index - 1, by_h, around.pop(index - 1, None), passed, stored, watch
                 )
                 delta = by_z if exact else self.round_to_format(by_z)
         return self._unscale(stored, norms, deltas[::-1], scale)
