@@ -21,7 +21,7 @@ from stability.records.experiment import Experiment
 
 @dataclass(frozen=True, eq=False)
 class KeptViews:
-    """What `layers`, `computing_layers`, `gain` and `shift` of Parameters return, by layer."""
+    """The tensors that `layers`, `computing_layers`, `gain` and `shift` return, by layer."""
 
     layers: list[tuple[Tensor, Tensor]]
     computing_layers: list[tuple[Tensor, Tensor, Tensor]]
