@@ -174,7 +174,7 @@ def random_experiments(speed: Speed, seed: int = 7) -> Iterator[Experiment]:
         settings = {name: random.choice(list(rows)) for name, rows in ROWS.items()}
         for name, knob in Experiment.knobs().items():
             if isinstance(knob, Integer) and name != "seed":
-                low, high = np.log([knob.low, knob.high])
+                low, high = np.log([max(1, knob.low), knob.high])
                 settings[name] = round(float(np.exp(random.uniform(low, high))))
         chosen = random.choice(list(SCHEMES), size=random.integers(1, 9), replace=False)
         settings |= {"schemes": tuple(map(str, chosen)), "residual": bool(random.integers(2))}
