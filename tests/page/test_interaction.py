@@ -3,6 +3,7 @@ a stretch zoomed into.
 """
 
 import re
+import time
 from functools import cache
 
 import pytest
@@ -224,12 +225,14 @@ def test_the_slider_runs_through_the_training_without_the_server_and_never_by_it
 ):
     slider = finished_page.get_by_role("slider", name="The step shown")
     assert signal(finished_page, DEPTH, "step_shown") == ""
-    before, seen = len(message_sizes), []
+    before, seen, pauses = len(message_sizes), [], []
     slider.focus()
-    for _ in range(5):  # faster than what is sent waits
+    for _ in range(5):  # faster than what is sent waits, unless this machine is busy
+        pressed = time.monotonic()
         finished_page.keyboard.press("ArrowLeft")
         seen.append(signal(finished_page, DEPTH, "step_shown"))
-    assert len(message_sizes) == before
+        pauses.append(time.monotonic() - pressed)
+    assert len(message_sizes) <= before + sum(pause > 0.2 for pause in pauses)
     until_painted(finished_page)
     assert seen == ["59", "58", "57", "56", "55"]
     assert {row["step"] for row in profile_rows(finished_page)} == {55}
