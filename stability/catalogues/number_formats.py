@@ -1,5 +1,6 @@
 """Number formats, and those in which a network can be trained."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,8 @@ from torch import Tensor
 
 from stability.catalogues.entry import Entry, catalogue
 from stability.i18n import Translated
+
+MOST_SQUARES = 2**40  # that are ever added up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,13 @@ class Format(Entry):
         torch's own 16-bit matrix products, which are summed in float32, too.
         """
         return torch.float32 if self.itemsize < 4 else self.dtype
+
+    @property
+    def squares_fit(self) -> bool:
+        """True if the square of no number leaves the range in which results are computed."""
+        limits = torch.finfo(self.compute_dtype)
+        most = self.largest_finite**2 if self.is_rounded else math.inf
+        return self.smallest_subnormal**2 > limits.tiny and most < limits.max / MOST_SQUARES
 
     @property
     def is_rounded(self) -> bool:

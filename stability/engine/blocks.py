@@ -99,7 +99,7 @@ class Block:
         """
         stack, e, trusts = self.stack, self.stack.experiment, self.trusts
         keep = keep or not (trusts or self.is_large)
-        norms = Norms(keep, looks=not trusts)
+        norms = Norms(keep, looks=not trusts, squares_fit=e.number_format.squares_fit)
         watch = LayerWatch(e.phi, norms, step in self.steps_of_units)
         passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
         losses = stack.losses(passed.output, y)

@@ -48,7 +48,7 @@ class Stack(ForwardStack):
         `stored_z` of the result is empty unless `keep`. The gradients are written into `stored`.
         """
         e, stored = self.experiment, stored or self.mapped(torch.empty_like)
-        layers, deltas, norms = stored.layers(), [], Norms()
+        layers, deltas, norms = stored.layers(), [], Norms(squares_fit=e.number_format.squares_fit)
         around: dict[int, Tensor] = {}  # gradients that pass around a branch, by where it starts
         # Slopes of 0 and 1 leave numbers of the format.
         exact = e.phi.slope_is_0_or_1 and not e.residual and not self.gains
@@ -119,8 +119,8 @@ class Stack(ForwardStack):
             by_h = self._backward_through_norm(place, by_h, h, passed, gradients)
             by_h = self.round_to_format(by_h)
         slope = phi.dphi(u, h)
-        watch.slopes(slope, None if u is z else u)
         gradient = phi.backward(by_h, u, h, slope)
+        watch.slopes(slope, None if u is z else u)
         if by_stream is not None and position.on_stream and u is not z:
             gradient, by_stream = self.round_to_format(gradient) + by_stream, None
         if not position.follows_activation:

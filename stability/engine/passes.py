@@ -57,7 +57,10 @@ class Watch:
         """See the gradient by z of the next layer on the way back."""
 
     def slopes(self, slope: Tensor, u: Tensor | None) -> None:
-        """See phi'(u) of the next hidden layer on the way back, and u where it is not z."""
+        """See phi'(u) of the next hidden layer on the way back, and u where it is not z.
+
+        Nobody needs the slopes any more: their memory may be used.
+        """
 
 
 NOBODY = Watch()

@@ -56,11 +56,11 @@ class LayerWatch(Watch):
     def slopes(self, slope: Tensor, u: Tensor | None) -> None:
         if not self.units:
             return
-        phi = self.phi
-        slope = at_least_float32(slope if phi.is_monotone else slope.abs())
-        self._slopes.append(slope.sum(dim=1))
-        if not phi.slope_is_0_or_1:
-            self._flat.append(count_flat(phi, slope))
+        size = slope if self.phi.is_monotone else slope.abs_()
+        self._slopes.append(size.sum(dim=1))
+        if not self.phi.slope_is_0_or_1:
+            limit = SATURATION_SLOPE * self.phi.max_slope
+            self._flat.append(torch.lt(size, limit, out=size).sum(dim=1))  # as 0 and 1
         if u is not None and self._norms.settles:  # else NaN shows in the norm of the next z
             self._nan.append(u.amax(dim=(1, 2)).isnan())
 
@@ -101,12 +101,6 @@ def means_by_layer(counts: Iterable[Tensor]) -> Tensor:
     That is `(L-1, N)`, from the first layer on. Sums of counts are exact.
     """
     return torch.cat([stack.sum(dim=2).double() / stack.shape[2] for stack in counts]).flip(0)
-
-
-def count_flat(phi: Activation, slope: Tensor) -> Tensor:
-    """Count the slopes `(N, batch, width)` near 0 of each unit: `(N, width)`."""
-    flat = torch.lt(slope, SATURATION_SLOPE * phi.max_slope, out=torch.empty_like(slope))
-    return flat.sum(dim=1)
 
 
 def sampled_profiles(passed: ForwardPass) -> dict[str, Tensor]:

@@ -29,10 +29,12 @@ class Norms:
     computed again from the same numbers, all in one go at the end; or at once, with `keeps` False,
     so that the memory of a layer may be used again. Without `keeps` and `looks` nothing is computed
     again: then `any_doubtful` says, after `values`, that some norms may be wrong.
+
+    Where `squares_fit`, no square leaves the range, and small norms are right.
     """
 
-    def __init__(self, keeps: bool = True, looks: bool = True) -> None:
-        self.keeps, self.looks = keeps, looks
+    def __init__(self, keeps: bool = True, looks: bool = True, squares_fit: bool = False) -> None:
+        self.keeps, self.looks, self._squares_fit = keeps, looks, squares_fit
         self.any_doubtful = False  # near the ends of the range
         self._layers: list[Tensor] = []  # (N, rows, columns)
         self._of_layers: list[Tensor] = []  # (N,)
@@ -49,7 +51,7 @@ class Norms:
         plain = vector_norm(layer, dim=(1, 2))
         if self.keeps:
             self._layers.append(layer)
-        elif self.looks and is_any_doubtful(plain):
+        elif self.looks and self._is_any_doubtful(plain):
             self.any_doubtful = True
             plain = settle(plain.unsqueeze(0), [layer])[0]
         self._of_layers.append(plain)
@@ -60,7 +62,7 @@ class Norms:
         plain = vector_norm(stack, dim=axes)
         if self.keeps:
             self._stacks.append(stack)
-        elif self.looks and is_any_doubtful(plain):
+        elif self.looks and self._is_any_doubtful(plain):
             self.any_doubtful = True
             plain = settle(plain, stack.unbind())
         self._of_stacks.append(plain)
@@ -69,11 +71,14 @@ class Norms:
         """Return the norms of all layers, then those of all stacks, float64 `(layers, N)`."""
         found = [torch.stack(self._of_layers)] if self._of_layers else []
         plain = torch.cat(found + self._of_stacks)
-        if (self.keeps or not self.settles) and is_any_doubtful(plain):
+        if (self.keeps or not self.settles) and self._is_any_doubtful(plain):
             self.any_doubtful = True
             if self.keeps:
                 return settle(plain, [*self._layers, *chain.from_iterable(self._stacks)])
         return plain.double()
+
+    def _is_any_doubtful(self, plain: Tensor) -> bool:
+        return is_any_doubtful(plain, 0.0 if self._squares_fit else smallest_plain(plain.dtype))
 
 
 def smallest_plain(dtype: torch.dtype) -> float:
@@ -84,9 +89,10 @@ def smallest_plain(dtype: torch.dtype) -> float:
     return math.sqrt(torch.finfo(dtype).tiny) * 1e3
 
 
-def is_any_doubtful(plain: Tensor) -> bool:
+def is_any_doubtful(plain: Tensor, least: float) -> bool:
+    """Return True if any of these norms is NaN, infinite, or below the least that is right."""
     smallest, largest = torch.aminmax(plain)
-    return not (smallest.item() >= smallest_plain(plain.dtype) and largest.item() < math.inf)
+    return not (smallest.item() >= least and largest.item() < math.inf)
 
 
 def settle(plain: Tensor, layers: Sequence[Tensor]) -> Tensor:
@@ -108,7 +114,7 @@ def norms_of_any_size(rows: Tensor) -> Tensor:
         plain: Tensor = vector_norm(rows.double(), dim=2)
         return plain
     scale: Tensor = vector_norm(rows, math.inf, dim=2, keepdim=True)  # the largest
-    if is_any_doubtful(scale):
+    if is_any_doubtful(scale, smallest_plain(scale.dtype)):
         scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
     scaled: Tensor = vector_norm(rows / scale, dim=2)
     return scaled * scale.squeeze(2)

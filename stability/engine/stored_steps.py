@@ -19,7 +19,8 @@ class StoredSteps:
 
     def __init__(self, number_format: Format, keeps: bool, counts_lost: bool) -> None:
         self._is_rounded, self._counts_lost = number_format.is_rounded, counts_lost
-        self._updates, self._weights = Norms(keeps), Norms()
+        fit = number_format.squares_fit and number_format.weight_dtype == number_format.dtype
+        self._updates, self._weights = Norms(keeps, squares_fit=fit), Norms(squares_fit=fit)
         self._lost: list[Tensor] = []  # (k, N)
         self._lost_of_gains: list[Tensor] = []  # (k, N)
 
@@ -58,7 +59,7 @@ class StoredSteps:
 def difference(before: Tensor, after: Tensor) -> Tensor:
     """Return by how much stored weights moved, in at least float32; infinite ones that stay: 0."""
     moved = at_least_float32(after) - at_least_float32(before)
-    return moved.masked_fill_(after == before, 0.0)
+    return moved if moved.sum().isfinite() else moved.masked_fill_(after == before, 0.0)
 
 
 def lost_share(before: Tensor, after: Tensor, step: Tensor) -> Tensor:
