@@ -210,7 +210,7 @@ def clipping_factors(norm: Tensor, clip: float | Tensor) -> Tensor | None:
 def outputs(stack: Stack, x: Tensor) -> Tensor:
     """Return the outputs `(N, examples, outputs)` of all networks, a few of them at a time."""
     parts = stack.in_blocks(len(x), block_numbers(stack))
-    found = [stack.select(part).forward(x).output for part in parts]
+    found = [stack.select(part).forward(x, overwrite=True).output for part in parts]
     return (
         torch.cat(found) if found else x.new_empty(0, len(x), stack.experiment.dataset_row.outputs)
     )

@@ -151,13 +151,16 @@ def spread_by_layer(passed: ForwardPass) -> Tensor:
 def spreads(z: Tensor) -> Tensor:
     """Return the RMS of z `(k, N, batch, width)` minus each unit's mean over the batch, `(k, N)`.
 
-    At unit size in float64, so that no sum overflows, and from the first example on: the digits
-    that all examples share are gone before the mean is rounded.
+    In float64, where no square of float32 leaves the range; numbers of float64 at unit size. And
+    from the first example on: the digits that all examples share are gone before the mean is
+    rounded.
     """
-    z = z.double()
-    largest = z.abs().amax(dim=(2, 3), keepdim=True)
-    scale = torch.where(largest > 0, largest, 1)
-    centred = z / scale
+    if z.dtype == torch.float64:
+        largest = z.abs().amax(dim=(2, 3), keepdim=True)
+        scale = torch.where(largest > 0, largest, 1)
+        centred = z / scale
+    else:
+        scale, centred = z.new_ones(1, 1, 1, 1), z.double()
     centred -= centred[:, :, :1].clone()
     centred -= centred.mean(dim=2, keepdim=True)
     unit: Tensor = norms(centred) / z[0, 0].numel() ** 0.5

@@ -49,6 +49,13 @@ PARTS = {
 SMALL = {"depth": 4, "width": 8, "features": 5, "samples": 64, "batch": 16, "steps": 6, "seed": 3}
 
 
+@pytest.mark.parametrize("row", PRECISIONS.values(), ids=lambda row: row.key)
+def test_squares_fit_where_neither_the_smallest_nor_the_largest_leaves_the_range(row):
+    ends = torch.tensor([row.smallest_subnormal, row.largest_finite], dtype=row.compute_dtype)
+    smallest, largest = ends.square().tolist()
+    assert row.squares_fit == (smallest > 1e-30 and math.isfinite(largest))
+
+
 @pytest.mark.parametrize("key", FORMATS)
 def test_the_limits_follow_from_the_bits_of_exponent_and_fraction(key):
     row, (exponent, fraction, largest) = FORMATS[key], PARTS[key]
