@@ -178,27 +178,38 @@ def distinct_units(z: Tensor) -> Tensor:
 
     Units are copies if they differ nowhere on the batch by more than COPY_TOLERANCE. Copies have
     close projections onto any vector, so a unit whose projection has no close neighbour is
-    distinct. The others are few, or copies of few: count one, remove it and its copies, repeat.
-    The vector has few entries: the more, the more units are close by chance.
+    distinct. The others are few, or copies of few. The vector has few entries: the more, the more
+    units are close by chance.
     """
     rms = (norms(z) / z[0, 0].numel() ** 0.5).to(z)
-    units = z.mT / torch.where(rms > 0, rms, 1)[..., None, None]  # (k, N, width, batch)
+    scale = torch.where(rms > 0, rms, 1)[..., None, None]
     random = generator(0, "normal")
-    entries = min(units.shape[-1], PROJECTED_EXAMPLES)
-    projection = torch.randn(entries, generator=random, dtype=torch.float32).to(units)
-    projected, order = (units[..., :entries] @ projection).sort(dim=2)
+    entries = min(z.shape[2], PROJECTED_EXAMPLES)
+    projection = torch.randn(entries, generator=random, dtype=torch.float32).to(z)
+    projected, order = ((z[:, :, :entries] / scale).mT @ projection).sort(dim=2)  # (k, N, width)
     # Projections of copies differ by no more than this, rounding included.
     near = projected.diff(dim=2) <= 2 * COPY_TOLERANCE * projection.abs().sum()
     alone = ~(F.pad(near, (1, 0)) | F.pad(near, (0, 1)))
     count = alone.double().sum(dim=2)
     left = torch.empty_like(alone).scatter_(2, order, ~alone)  # units that are not yet counted
-    while left.any():
-        leader = left.to(torch.uint8).argmax(dim=2)[..., None, None]
-        leading = units.gather(2, leader.expand(-1, -1, 1, units.shape[-1]))
-        copies = (units - leading).abs().amax(dim=3) <= COPY_TOLERANCE
-        count += left.any(dim=2)
-        left &= ~copies.scatter(2, leader[..., 0], True)
+    layers = left.any(dim=2)  # of networks, in which there are such units
+    count[layers] += distinct_among(z[layers].mT / scale[layers], left[layers])
     return count + torch.where(rms.isfinite(), 0.0, math.nan)
+
+
+def distinct_among(units: Tensor, left: Tensor) -> Tensor:
+    """Return how many units `(layers, width, batch)` differ, `(layers,)`, of those that are `left`.
+
+    Count one, remove it and its copies, repeat.
+    """
+    count = torch.zeros(len(units), dtype=torch.float64, device=units.device)
+    while left.any():
+        leader = left.to(torch.uint8).argmax(dim=1)[:, None, None]
+        leading = units.gather(1, leader.expand(-1, 1, units.shape[2]))
+        copies = (units - leading).abs().amax(dim=2) <= COPY_TOLERANCE
+        count += left.any(dim=1)
+        left = left & ~copies.scatter(1, leader[..., 0], True)
+    return count
 
 
 @dataclass(eq=False)
