@@ -250,7 +250,7 @@ def toolbar(server: Server, session: Session) -> DeltaGenerator:
             progress = st.container()
             if session.opens_run and session.page.view.bench_link.plays:
                 server.components[key](
-                    data=playback_data(session.page, idle),
+                    data=playback_data(session.page, idle, session.links_followed),
                     key=key,
                     on_moment_change=lambda: report(key, "moment", session.show_step),
                 )

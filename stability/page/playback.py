@@ -16,8 +16,11 @@ from stability.records.page import Page
 from stability.records.view import NEWEST_STEP
 
 
-def playback_data(page: Page, idle: bool) -> dict[str, Any]:
-    """Return the data of the component; it is disabled while it is `idle`, without a run."""
+def playback_data(page: Page, idle: bool, links_followed: int) -> dict[str, Any]:
+    """Return the data of the component; it is disabled while it is `idle`, without a run.
+
+    A link that was followed sets the step whatever the browser shows by then.
+    """
     start = _("back to the untrained networks, paused")
     if not page.view.bench_link.trains:
         start = _("back to the first matrix, paused")
@@ -26,6 +29,7 @@ def playback_data(page: Page, idle: bool) -> dict[str, Any]:
         "last": page.last_step,
         "stride": step_stride(page),
         "moment": "" if page.view.moment >= page.last_step else str(page.view.moment),
+        "linksFollowed": links_followed,
         "shared": page_layout.SHARED_STEP,
         "idle": idle,
         "help": {

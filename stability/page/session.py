@@ -33,18 +33,16 @@ MOST_TRIED = 100  # experiments in the list of those tried; the oldest are forgo
 
 
 class Session:
-    """The page, its notes, and the experiments tried before.
-
-    `chosen_schemes` are those on chips: none, or some that are illegal with the other settings.
-    """
+    """The page, its notes, and the experiments tried before."""
 
     def __init__(self) -> None:
         self.opened_at = time.monotonic()
         self.changed_at = -math.inf, -math.inf  # the last two times that the settings changed
         self.waits_since: float | None = None  # to be drawn
         self.page = Page()
-        self.chosen_schemes = self.page.experiment.schemes
+        self.chosen_schemes = self.page.experiment.schemes  # on chips; may be none, or illegal
         self.notes: list[str] = []
+        self.links_followed = 0  # the first, and those reached by Back and Forward
         self.address = ""  # of this page, without a query
         self.shows_run = False  # False where the page has no cards and curves yet
         # Summaries of the experiments that were trained to their end, oldest first.
@@ -81,6 +79,7 @@ class Session:
             self.spoken, rest, notes = read_language(query)
         language.set(self.spoken or reader_language(browser))
         if is_new:
+            self.links_followed += 1
             self._written = dict(query)
             page, more = read_link(rest)
             self.show_page(page.with_hidden_records(self.page), [*notes, *more])
@@ -134,9 +133,8 @@ class Session:
     def greeting(self) -> str:
         """The sentence beside the name of the page: the first visit is told what to do."""
         view = self.page.view
-        trains = view.bench_link.trains and not view.is_presenter_view
-        is_first = trains and self.is_fresh and not self.notes
-        return _(GREETING if is_first else PROMISE)
+        is_first = view.bench_link.trains and self.is_fresh and not self.notes
+        return _(GREETING if is_first and not view.is_presenter_view else PROMISE)
 
     @property
     def lacks_schemes(self) -> bool:
@@ -191,19 +189,19 @@ class Session:
             try:
                 self.change_setting(name, knob.check(value))
             except ValueError as legal:
-                refusal = refusal_sentence(name, value, legal)
-                notes = [_("{refusal}; it was left out.").format(refusal=refusal)]
-                self.show_page(self.page, notes, self.chosen_schemes)
+                note = _("{refusal}; it was left out.")
+                note = note.format(refusal=refusal_sentence(name, value, legal))
+                self.show_page(self.page, [note], self.chosen_schemes)
 
     def _open_section(self, key: str) -> None:
         """Open a section of "Look closer", at the step at which it has most to show."""
         view, starts = self.page.view, SECTIONS_OF_THE_START
         if key in starts and view.moment == NEWEST_STEP:
-            view = replace(view, moment=0)
+            self._change_view(section=key, moment=0)
         elif view.section in starts and key not in starts and view.moment == 0:
-            view = replace(view, moment=NEWEST_STEP)
-        view = replace(view, section=key)
-        self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
+            self._change_view(section=key, moment=NEWEST_STEP)
+        else:
+            self._change_view(section=key)
 
     def _enter_schemes(self, name: str, knob: ChoiceList, chips: Sequence[str]) -> None:
         taken, notes = knob.legal_entries(chips)
@@ -234,8 +232,7 @@ class Session:
 
     def find_cure(self, scheme: str) -> None:
         """Open the search for a cure of this scheme; it begins after the last step."""
-        view = replace(self.page.view, section="cure", cure_scheme=scheme)
-        self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
+        self._change_view(section="cure", cure_scheme=scheme)
 
     def close_section(self) -> None:
         """Close the open section of "Look closer", and stop what is computed for it."""
@@ -253,8 +250,8 @@ class Session:
 
     def unpin(self, experiment: Experiment) -> None:
         """Drop a pinned experiment."""
-        pins = tuple(pin for pin in self.page.pins if pin != experiment)
-        self.show_page(replace(self.page, pins=pins), chosen=self.chosen_schemes)
+        rest = tuple(pin for pin in self.page.pins if pin != experiment)
+        self.show_page(replace(self.page, pins=rest), chosen=self.chosen_schemes)
 
     def apply_remedy(self, remedy: Remedy, sick: str) -> None:
         """Try a remedy: a scheme comes beside the sick one; a setting pins the present run."""
@@ -280,8 +277,7 @@ class Session:
 
     def open_bench(self, bench: str) -> None:
         """Show another bench, or the list of lessons; what is set on the benches stays."""
-        view = replace(self.page.view, bench=bench, lesson="", answer="", moment=NEWEST_STEP)
-        self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
+        self._change_view(bench=bench, lesson="", answer="", moment=NEWEST_STEP)
 
     def open_lesson(self, key: str) -> None:
         """Show a lesson, from its question; without a key the list of all of them."""
@@ -294,6 +290,10 @@ class Session:
         """Take an answer to the lesson's question: an option's number from 1, or "shown"."""
         self.answers[self.page.view.lesson] = choice
         self.change_setting("answer", choice)
+
+    def _change_view(self, **changes: Any) -> None:
+        view = replace(self.page.view, **changes)
+        self.show_page(replace(self.page, view=view), chosen=self.chosen_schemes)
 
     def _show_in_this_view(self, page: Page, **changes: Any) -> None:
         view = replace(page.view, view=self.page.view.view, **changes)

@@ -15,13 +15,14 @@ export default function ({ parentElement, data, setTriggerValue }) {
   // The page was opened so, or went back, or took the nearest step; not what it repeats.
   const repeated = player.told.indexOf(data.moment);
   player.told.splice(0, repeated + 1);
-  if (player.received !== data.moment && repeated < 0) {
+  const isNew = player.received !== data.moment && repeated < 0;
+  if (isNew || player.linksFollowed !== data.linksFollowed) {
     player.told = [];
     player.last_told = data.moment;
     stop(player);
     player.shown.set(data.moment);
   }
-  player.received = data.moment;
+  Object.assign(player, { received: data.moment, linksFollowed: data.linksFollowed });
   show(player);
   return () => setTimeout(() => { if (!root.isConnected) leave(player); });
 }
