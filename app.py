@@ -94,9 +94,9 @@ def draw_page(session: Session) -> None:
 def main_area(server: Server, session: Session, parts: Containers) -> None:
     """Draw the current run from its verdicts on, or say why it cannot be shown."""
     settings_above(session)
-    trains = session.page.view.bench_link.trains
-    cards_above = held_container(st, page_layout.VERDICTS, horizontal=True) if trains else None
-    containers = {**parts, Slot.CARDS: cards_above or st.container()}
+    trains, schemes = session.page.view.bench_link.trains, len(session.chosen_schemes)
+    above = held_container(st, page_layout.VERDICTS, schemes, horizontal=True) if trains else None
+    containers = {**parts, Slot.CARDS: above or st.container()}
     containers[Slot.PROGRESS] = toolbar(server, session)
     pinned_runs(server, session)
     message, fits = st.empty(), server.fits(session.page.record)  # as in `notices`

@@ -88,8 +88,8 @@ STYLES: dict[str, dict[str, Any]] = {
         "cursor": "pointer",
         "x": by_row(f"{channels.PANEL_WIDTH} - 3"),
         "y": by_row(
-            f"(datum.top ? {pixels_from_top(3)} : "
-            f"heights[datum.quantity] - {pixels_from_top(3)}) * enlarged"
+            f"(datum.top ? {pixels_from_top(5)} : "
+            f"heights[datum.quantity] - {pixels_from_top(5)}) * enlarged"
         ),
     },
     "outline": {"stroke": by_row("background"), "strokeJoin": "round", "strokeWidth": 4},

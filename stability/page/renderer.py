@@ -40,7 +40,6 @@ CODE_BUTTON: Mapping[str, Any] = {"type": "tertiary", "icon": ":material/code:"}
 # A browser that has just opened the page still loads the parts that draw it, and puts that off for
 # as long as new curves come in quickly. So for these seconds they come once a second.
 LOADING = 3.0
-PLACE_HTML = "<i></i>"  # hidden by the style sheet
 
 
 class Renderer:
@@ -263,10 +262,13 @@ class Renderer:
         return f"{name}_{self._buttons_drawn}"
 
 
-def held_container(parent: Any, key: str, **options: Any) -> Any:
-    """Return a container that keeps its room while it is empty: an unseen child holds it."""
+def held_container(parent: Any, key: str, parts: int = 1, **options: Any) -> Any:
+    """Return a container that keeps its room while it is empty: an unseen child holds it.
+
+    The style sheet may give it more room for more `parts`.
+    """
     container = parent.container(key=key, **options)
-    container.html(PLACE_HTML)
+    container.html(f"<i data-parts='{parts}'></i>")
     return container
 
 
