@@ -25,7 +25,7 @@ from stability.page.pieces import Element, Picture, Slot
 from stability.page.playback import playback_data
 from stability.page.renderer import Renderer, draw_piece, held_container
 from stability.page.safe_text import escape_markdown
-from stability.page.server import Server, prepare_first_visit
+from stability.page.server import Server, prepare_server
 from stability.page.session import Session
 from stability.records.choice_list import ChoiceList
 from stability.records.knobs import Knob
@@ -41,7 +41,7 @@ CENTRED: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
 @asynccontextmanager
 async def prepare(_: st.App) -> AsyncIterator[None]:
     """Make ready what the first visitor would wait for, before the server answers anybody."""
-    prepare_first_visit()
+    prepare_server()
     if not st.get_option("server.headless"):  # Streamlit opens it for scripts only
         webbrowser.open(f"http://localhost:{st.get_option('server.port')}")
     yield

@@ -8,28 +8,27 @@ from functools import partial
 from typing import Any
 
 import app
-from stability.engine import runs
 from stability.engine.measurement import Measurement
+from stability.engine.streams import Stretch
+from stability.engine.training_process import RunApart
 from stability.page import server
 from stability.records.experiment import Experiment
 
 
 def counting(measure: Callable) -> Callable:
     def measure_and_count(experiment: Experiment, **how: Any) -> Iterator[Measurement]:
-        for measurement in measure(experiment, **how):
+        for found in measure(experiment, **how):
             with open(os.environ["COUNTED"], "ab") as file:
-                file.write(b".")
-            yield measurement
+                file.write(b"." * (len(found) if isinstance(found, Stretch) else 1))
+            yield found
 
-    measure_and_count.is_counted = True
-    return measure_and_count
+    return staticmethod(measure_and_count)
 
 
 if __name__ == "__main__":
-    if not hasattr(
-        runs.measure, "is_counted"
-    ):  # this script is run again for every visitor and every touch
-        runs.measure = counting(runs.measure)
+    if not hasattr(RunApart, "is_counted"):  # this script runs again at every touch of a visitor
+        RunApart.source, RunApart.is_counted = counting(RunApart.source), True
+        server.prepare_server()
         if most := os.environ.get("KEPT_BYTES"):
             server.Registry = partial(server.Registry, most_bytes=int(most))
     app.main()

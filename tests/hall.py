@@ -33,17 +33,36 @@ class Hall:
         return self.count_file.stat().st_size
 
     @property
+    def processes(self) -> list[Path]:
+        """The server and its children, in /proc."""
+        server = str(self.server.pid)
+        found = [path for path in Path("/proc").glob("[0-9]*") if parent_of(path) == server]
+        return [Path("/proc") / server, *found]
+
+    @property
     def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.server.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:13])) / TICKS
+        return sum(sum(map(int, stat_of(path)[11:13])) for path in self.processes) / TICKS
 
     def megabytes(self, name: str = "VmRSS") -> float:
-        """The memory of the process; VmHWM: its peak since `forget_peak`."""
-        lines = Path(f"/proc/{self.server.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+        """The memory of the processes; VmHWM: their peaks since `forget_peak`."""
+        lines = [line for path in self.processes for line in (path / "status").open()]
+        return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
     def forget_peak(self) -> None:
-        Path(f"/proc/{self.server.pid}/clear_refs").write_text("5")
+        for path in self.processes:
+            (path / "clear_refs").write_text("5")
+
+
+def stat_of(process: Path) -> list[str]:
+    """The fields of a process from its state on; none if it has ended."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def parent_of(process: Path) -> str:
+    return "".join(stat_of(process)[1:2])
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from stability.cells.cell import Cell
 from stability.cells.computation import cells_in_steps
 from stability.cells.map_cost import sampled_values
 from stability.engine.cost import state_bytes
-from stability.engine.runs import Stream
+from stability.engine.streams import Stream
 from stability.i18n import LazySentence
 from stability.records.experiment import Experiment
 from stability.records.sweep import Sweep

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stability.engine.runs import Stream
+from stability.engine.streams import Stream
 from stability.i18n import _
 
 

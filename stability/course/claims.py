@@ -19,7 +19,7 @@ from stability.course.claim_quantities import CLAIM_QUANTITIES, ClaimQuantity
 from stability.course.claim_sentences import ClaimSentence, Field, parse_sentence
 from stability.engine.registry import Probe
 from stability.engine.replicates import median_of_finite
-from stability.engine.runs import Stream
+from stability.engine.streams import Stream
 from stability.i18n import _
 from stability.text import capitalize_first, did_you_mean, number, quote, typographic_minus
 

@@ -7,7 +7,8 @@ from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.remedies import Remedy
 from stability.diagnosis.trials import MOST_PAIRS, Cure, SickNetwork, search_cures
 from stability.engine.cost import state_bytes
-from stability.engine.runs import PROFILE_BYTES, Stream
+from stability.engine.runs import PROFILE_BYTES
+from stability.engine.streams import Stream
 from stability.i18n import _
 from stability.records.experiment import Experiment
 

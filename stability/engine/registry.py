@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stability.engine.cost import Cost
-from stability.engine.runs import Stream
+from stability.engine.streams import Stream
 from stability.i18n import N_
 
 AnyStream = Stream[Any, Any]

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from stability.catalogues.schemes import parse_scheme
 from stability.charts.network_profiles import module_profiles
 from stability.engine.cost import Cost
-from stability.engine.runs import Stream
+from stability.engine.streams import Stream
 from stability.i18n import N_, Translated, _, cache_by_language
 from stability.modules.built_network import PYTORCH_START, build_network, standard_inputs
 from stability.modules.diagnosis import diagnose, marks_of

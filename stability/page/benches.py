@@ -17,6 +17,7 @@ from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost, nearest_that_fits, product_cost, training_cost
 from stability.engine.registry import AnyStream
 from stability.engine.runs import ProductRun, Run
+from stability.engine.training_process import RunApart
 from stability.i18n import _, language, ngettext
 from stability.modules.pasted_diagnosis import PastedDiagnosis, diagnosis_cost, why_not_diagnosed
 from stability.page.cards import claim_html
@@ -84,7 +85,7 @@ NOTHING = (np.array([math.nan]),)  # measured of a product, whose law is known a
 
 BENCHES: Mapping[type, Bench] = {
     Experiment: Bench(
-        stream=Run,
+        stream=RunApart,
         cost=training_cost,
         shrinkable=("steps", "replicates", "width", "depth", "batch"),
         scene=TrainScene,

@@ -13,6 +13,7 @@ from stability.diagnosis.trials import SickNetwork
 from stability.engine.cost import Cost, Speed, describe_refusal, measure_speed
 from stability.engine.process_settings import configure_process
 from stability.engine.registry import Probe, Registry
+from stability.engine.training_process import start_training_process
 from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
@@ -187,6 +188,13 @@ def most_seconds(record: BenchRecord) -> float:
     """Return the most seconds that computing a record may take on this page."""
     gives_way = BENCHES[type(record)].stream.gives_way
     return MOST_LONG_SECONDS if gives_way else MOST_SECONDS
+
+
+def prepare_server() -> None:
+    """Make ready what the first visitor would wait for, and the process that trains."""
+    if available_cores() > 1:
+        start_training_process()
+    prepare_first_visit()
 
 
 @cache

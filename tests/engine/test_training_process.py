@@ -1,0 +1,115 @@
+"""The process that trains: its measurements are those of this one, and its end is survived."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from stability.engine import training_process
+from stability.engine.failures import RunError
+from stability.engine.runs import Run
+from stability.engine.training_process import RunApart, TrainingAhead, start_training_process
+from stability.records.experiment import Experiment
+
+SMALL = Experiment(depth=4, width=8, samples=64, batch=16, steps=30)
+LONG = Experiment(depth=4, width=8, samples=64, batch=16, steps=5000)
+SECONDS = 60  # at most, until something happens that is waited for
+
+
+@pytest.fixture(scope="module", autouse=True)
+def process() -> Iterator[None]:
+    start_training_process().join(SECONDS)
+    yield
+    until_started()
+    training_process._process.shutdown()
+    training_process._process = None
+
+
+def until_started() -> None:
+    for thread in threading.enumerate():
+        if thread.name == training_process.START:
+            thread.join(SECONDS)
+    assert training_process._process
+
+
+def same(run: Run, other: Run) -> bool:
+    return len(run.measurements) == len(other.measurements) and all(
+        np.array_equal(getattr(one, field.name), getattr(another, field.name), equal_nan=True)
+        for one, another in zip(run.measurements, other.measurements, strict=True)
+        for field in fields(one)
+        if getattr(one, field.name) is not None
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"schemes": "normal:9", "replicates": 2, "optimizer": "adam"},
+        {"precision": "float16_scaled", "dropout": 0.2, "normalization": "layer"},
+    ],
+)
+def test_a_run_is_bitwise_the_same_in_either_process(settings):
+    e = Experiment(**SMALL.settings() | settings)
+    assert same(RunApart(e).train(), Run(e).train())
+
+
+def test_what_the_engine_raises_there_is_raised_here():
+    with pytest.raises(RunError, match=r"step 0: .*nowhere"):
+        RunApart(SMALL, device="nowhere").train()
+    assert RunApart(SMALL).train().finished
+
+
+def test_a_training_rests_soon_after_nobody_asks_for_more_and_goes_on_when_asked():
+    training = TrainingAhead(LONG)
+    count = len(training.measurements())
+    with training._changed:
+        assert training._changed.wait_for(lambda: not training._is_computing, SECONDS)
+        ahead = len(training._ready)
+    assert count + ahead < LONG.steps
+    assert training.measurements()[0].step == count
+
+
+def test_a_run_whose_process_was_killed_says_so_and_goes_on_in_another_one():
+    run, process = RunApart(LONG), training_process._process
+    run.advance(0.1)
+    os.kill(process._process.pid, signal.SIGKILL)
+    with pytest.raises(RunError, match="the process that trains it has ended"):
+        run.train()
+    assert len(run.measurements) <= LONG.steps
+    until_started()
+    assert training_process._process is not process
+    short = RunApart(SMALL)
+    assert run.advance(0.1) is None
+    assert same(short.train(), Run(SMALL).train())
+    alone = Run(LONG)
+    alone.measurement_at(len(run.measurements) - 1)
+    assert [m.loss.tolist() for m in run.measurements] == [
+        m.loss.tolist() for m in alone.measurements
+    ]
+
+
+STARTS = """
+import os, signal
+from stability.engine import training_process
+training_process.start_training_process().join()
+print(training_process._process._process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_process_ends_with_the_one_that_started_it_even_if_that_is_killed():
+    ended = subprocess.run([sys.executable, "-c", STARTS], capture_output=True, text=True)
+    try:
+        line = os.pidfd_open(int(ended.stdout))
+    except ProcessLookupError:
+        return  # it is gone already
+    assert select.select([line], [], [], SECONDS)[0]
+    os.close(line)
