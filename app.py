@@ -19,9 +19,9 @@ from stability.page.components import COMPONENTS
 from stability.page.controls import draw_control, draw_controls
 from stability.page.css import page_css
 from stability.page.drawing_turns import TURNS
-from stability.page.first_paint import FIRST_PAINT
 from stability.page.glossary_text import glossary_markdown
 from stability.page.pieces import Element, Picture, Slot
+from stability.page.places import MIDDLEWARE
 from stability.page.playback import playback_data
 from stability.page.renderer import Renderer, draw_piece, held_container
 from stability.page.safe_text import escape_markdown
@@ -346,4 +346,4 @@ def show(server: Server, session: Session, containers: Containers) -> None:
 if __name__ == "__main__":
     main()
 else:  # `streamlit run` finds it here, and imports all of the above before it answers
-    app = st.App(__file__, lifespan=prepare, middleware=FIRST_PAINT)
+    app = st.App(__file__, lifespan=prepare, middleware=MIDDLEWARE)

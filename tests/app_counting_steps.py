@@ -1,10 +1,9 @@
 """app.py with the engine's steps counted, for `streamlit run`: each one appends a byte to the file
-that COUNTED names. KEPT_BYTES limits the bytes of the runs that the server keeps.
+that COUNTED names.
 """
 
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import app
@@ -29,6 +28,4 @@ if __name__ == "__main__":
     if not hasattr(RunApart, "is_counted"):  # this script runs again at every touch of a visitor
         RunApart.source, RunApart.is_counted = counting(RunApart.source), True
         server.prepare_server()
-        if most := os.environ.get("KEPT_BYTES"):
-            server.Registry = partial(server.Registry, most_bytes=int(most))
     app.main()

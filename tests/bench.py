@@ -50,14 +50,15 @@ from stability.catalogues import correlation_deficit, gaussian_moments, mean_fie
 from stability.catalogues.activations import ACTIVATIONS  # noqa: E402
 from stability.catalogues.number_formats import PRECISIONS  # noqa: E402
 from stability.diagnosis.verdicts import verdicts_before_training  # noqa: E402
-from stability.engine import quantities, registry, runs, training  # noqa: E402
+from stability.engine import quantities, runs, training  # noqa: E402
 from stability.engine.input_grid import INPUT_GRIDS  # noqa: E402
 from stability.engine.measurement import Measurement  # noqa: E402
 from stability.engine.process_settings import configure_process  # noqa: E402
-from stability.engine.registry import Registry  # noqa: E402
 from stability.engine.rounding_shares import SHARES_SHAPE  # noqa: E402
 from stability.engine.runs import Run  # noqa: E402
 from stability.engine.training import batch_indices, measure  # noqa: E402
+from stability.page import server  # noqa: E402
+from stability.page.limits import Limits  # noqa: E402
 from stability.page.pieces import Picture  # noqa: E402
 from stability.page.renderer import draw_piece  # noqa: E402
 from stability.randomness import generator  # noqa: E402
@@ -313,15 +314,15 @@ def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
         chart = charts.with_data(charts.training_chart(*asked), frames.training_tables(run) | heat)
         place.altair_chart(chart)
 
-    return in_turns(
+    drawn = in_turns(  # as on the page, where nothing is built anew between two draws
         turns,
         lambda: draw_piece(
             place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)
         ),
         lambda: draw_piece(place, Picture(charts.depth_spec(e), frames.depth_tables(run))),
         lambda: frames.heat_tables(run, e.schemes[0], "signal"),
-        anew,
     )
+    return [(*some, *one) for some, one in zip(drawn, in_turns(turns, anew), strict=True)]
 
 
 def message_sizes() -> list[int]:
@@ -490,7 +491,7 @@ def memory(quick: bool) -> Iterator[Line]:
     if not Path("/proc/self/statm").exists():
         return
     st.cache_resource.clear()
-    with replaced(registry, "Registry", partial(Registry, most_bytes=2**20)):
+    with replaced(server, "LIMITS", Limits(kept_bytes=2**20)):
         at = page(depth="5", width="16", steps="20", samples="64", batch="16")
         for _ in range(5 if quick else 30):
             new_seed(at)

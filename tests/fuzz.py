@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from stability.course.lessons import all_lessons
 from stability.page.control_arguments import setting_controls
+from stability.page.limits import Limits
 from stability.page.links import read_language, read_link, spell_link
 from stability.page.settings import page_knobs
 from stability.records.experiment import Experiment
@@ -78,8 +79,8 @@ def check_link(query: dict[str, str]) -> Page:
 def small_limits() -> Iterator[None]:
     """Let the page refuse what takes more than a moment."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("MOST_SECONDS", "MOST_LONG_SECONDS"):
-            patch.setattr(f"stability.page.server.{name}", MOST_SECONDS)
+        limits = Limits(run_seconds=MOST_SECONDS, long_seconds=MOST_SECONDS)
+        patch.setattr("stability.page.server.LIMITS", limits)
         yield
 
 

@@ -39,7 +39,7 @@ async def rerun(place: Hall, times: int) -> list[tuple[float, int, int]]:
 
 def main(times: int = 1000) -> None:
     """Print the counts, and by how much memory grew in the second half."""
-    with hall(KEPT_BYTES=str(KEPT_BYTES)) as place:
+    with hall(STABILITY_KEPT_BYTES=str(KEPT_BYTES)) as place:
         found = asyncio.run(rerun(place, times))
     (middle, *_), (last, *_) = found[len(found) // 2], found[-1]
     print(f"in the second half memory changed by {last / middle - 1:+.1%}")

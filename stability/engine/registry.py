@@ -58,8 +58,8 @@ class Registry:
     and after each longer one that follows, a stream goes to the end of the queue; one that gives
     way does so after each advance. A stream that had no turn yet comes before those that had. While
     a step takes long, one more stream advances. A stream without readers leaves the queue and can
-    be resumed. When the streams take more than `most_bytes`, the least recently opened ones without
-    readers are dropped.
+    be resumed. When the streams take more than `most_bytes`, or are more than `most_streams`, the
+    least recently opened ones without readers are dropped.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class Registry:
         slots: int = 1,
         soon: float = SOON,
         at_once: float = AT_ONCE,
+        most_streams: int = 10_000,
     ):
+        self.most_streams = most_streams
         self.most_bytes, self.slots, self.soon, self.at_once = most_bytes, slots, soon, at_once
         self._stream_types: dict[type, Callable[[Any], AnyStream]] = {**stream_types}
         self._stream_types[Probe] = Computation
@@ -90,15 +92,19 @@ class Registry:
             self._streams[record] = stream
             self._streams.move_to_end(record)
             self._count_bytes(stream)
-            if self.total_bytes > self.most_bytes:
+            if not self._has_room:
                 self._drop_oldest(stream)
             return stream
 
+    @property
+    def _has_room(self) -> bool:
+        return self.total_bytes <= self.most_bytes and len(self._streams) <= self.most_streams
+
     def _drop_oldest(self, opened: AnyStream) -> None:
-        """Drop streams without readers, but for this one, until the others fit in memory."""
+        """Drop streams without readers, but for this one, until there is room for the others."""
         others = [s for s in self._streams.values() if s is not opened and not self._readers[s]]
         for other in others:
-            if self.total_bytes <= self.most_bytes:
+            if self._has_room:
                 break
             del self._streams[other.record]
             self.total_bytes -= self._bytes.pop(other)

@@ -18,6 +18,7 @@ from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
 from stability.page.drawing_turns import TURNS
+from stability.page.limits import LIMITS
 from stability.page.map_session import is_cancelled
 from stability.page.renderer import FREQUENT
 from stability.page.sections import OpenSection
@@ -27,9 +28,6 @@ from stability.records.experiment import Experiment
 from stability.records.view import BenchRecord, View
 from stability.theory.prediction import predict
 
-# The most that one run may take on this page; the library knows no such limit.
-MOST_SECONDS, MOST_BYTES = 60, 2 * 2**30
-MOST_LONG_SECONDS = 600  # of a map, or of a search for a cure, which give way to all others
 DRAWS_A_SECOND = 50  # for all visitors together
 UNCHANGED = 1.0  # seconds between two draws of a page on which nothing is new, as while it waits
 # Seconds that a run waits before it queues behind others, if its visitor keeps changing settings.
@@ -42,13 +40,19 @@ class Server:
     def __init__(self, components: Mapping[str, Callable[..., Any]]):
         self.components = components
         streams = {kind: bench.stream for kind, bench in BENCHES.items()}
-        self.registry = Registry({**streams, SickNetwork: CureSearch})
+        self.registry = Registry(
+            {**streams, SickNetwork: CureSearch},
+            LIMITS.kept_bytes,
+            LIMITS.trainings,
+            most_streams=LIMITS.kept_runs,
+        )
         self.shared_pieces = SharedPieces()
         self.speed = prepare_first_visit()
 
-    def affords(self, cost: Cost, most_seconds: float = MOST_SECONDS) -> bool:
+    def affords(self, cost: Cost, most_seconds: float = 0) -> bool:
         """Return True if this takes neither too long nor too much memory here."""
-        return self.speed.seconds(cost) <= most_seconds and cost.bytes <= MOST_BYTES
+        most_seconds = most_seconds or LIMITS.run_seconds
+        return self.speed.seconds(cost) <= most_seconds and cost.bytes <= LIMITS.run_bytes
 
     def fits(self, record: BenchRecord) -> bool:
         """Return True if a run of these settings is affordable."""
@@ -63,7 +67,7 @@ class Server:
         """Return the nearest settings that fit, what they change, and a sentence that refuses."""
         bench = BENCHES[type(record)]
         nearest = bench.nearest(record, self.fits, bench.shrinkable)
-        limits = self.speed, most_seconds(record), MOST_BYTES
+        limits = self.speed, most_seconds(record), LIMITS.run_bytes
         if not self.fits(nearest):
             nearest = record
         return nearest, *describe_refusal(record, nearest, bench.cost(record), *limits)
@@ -108,11 +112,12 @@ class Server:
             sick = section.section.search(run, look.page.view)
             if not sick:
                 return None
-            if self.registry.opened(sick) or self.affords(sick.cost, MOST_LONG_SECONDS):
+            if self.registry.opened(sick) or self.affords(sick.cost, LIMITS.long_seconds):
                 section.search = look.searches[sick.scheme] = self.registry.open(sick)
             else:
+                limits = LIMITS.long_seconds, LIMITS.run_bytes
                 section.refusal = cure_section.search_refusal(
-                    self.speed.seconds(sick.cost), sick.cost.bytes, MOST_LONG_SECONDS, MOST_BYTES
+                    self.speed.seconds(sick.cost), sick.cost.bytes, *limits
                 )
         return section.search
 
@@ -172,7 +177,7 @@ class Server:
         Short ones may take longer than that, since others use the machine as well.
         """
         cost = record.cost if isinstance(record, Probe) else BENCHES[type(record)].cost(record)
-        return max(MOST_SECONDS, 2 * self.speed.seconds(cost))
+        return max(LIMITS.run_seconds, 2 * self.speed.seconds(cost))
 
     def _until_calm(self, between_steps: Callable[[], object]) -> Generator[int, None, None]:
         """Wait a moment while others compute: a visitor who goes on has not taken their time."""
@@ -187,7 +192,7 @@ class Server:
 def most_seconds(record: BenchRecord) -> float:
     """Return the most seconds that computing a record may take on this page."""
     gives_way = BENCHES[type(record)].stream.gives_way
-    return MOST_LONG_SECONDS if gives_way else MOST_SECONDS
+    return LIMITS.long_seconds if gives_way else LIMITS.run_seconds
 
 
 def prepare_server() -> None:

@@ -15,6 +15,7 @@ from stability.diagnosis.remedies import Remedy
 from stability.engine.registry import AnyStream
 from stability.engine.runs import Run
 from stability.i18n import _, language, reader_language
+from stability.page.limits import LIMITS
 from stability.page.links import lesson_start, read_language, read_link, spell_link
 from stability.page.playback import step_to_show
 from stability.page.prose import GREETING, PROMISE
@@ -29,7 +30,6 @@ from stability.text import first_few
 
 RESTLESS = 2.0  # seconds between two changes of the settings, after which more are likely to come
 MOST_NOTES = 12  # shown at once
-MOST_TRIED = 100  # experiments in the list of those tried; the oldest are forgotten
 
 
 class Session:
@@ -154,7 +154,7 @@ class Session:
         is_new = run.experiment not in self.history
         if is_new:
             self.history[run.experiment] = frames.summary_frame(run)
-            for oldest in list(self.history)[:-MOST_TRIED]:
+            for oldest in list(self.history)[: -LIMITS.tried]:
                 del self.history[oldest]
         return is_new
 

@@ -22,6 +22,7 @@ from stability.page.course_page import (
     lessons_by_section,
     neighbour_links,
 )
+from stability.page.limits import Limits
 from stability.page.links import read_link
 from stability.page.safe_text import escape_markdown, keep_punctuation
 from stability.page.sections import TRAIN_SECTIONS
@@ -244,7 +245,8 @@ def test_a_new_seed_draws_other_matrices():
 
 
 def test_a_product_that_takes_too_long_is_refused_with_what_fits(monkeypatch):
-    monkeypatch.setattr("stability.page.server.MOST_SECONDS", 0.1)  # what fits is computed here
+    # What fits is computed here.
+    monkeypatch.setattr("stability.page.server.LIMITS", Limits(run_seconds=0.1))
     asked = Product(n=256, count=1000, replicates=1000)
     at = page(bench="product", n="256", count="1000", replicates="1000")
     assert charts(at)["growth"]["median"].to_pylist() == [None], "the law alone"

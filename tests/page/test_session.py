@@ -14,9 +14,10 @@ from stability import frames
 from stability.course.lessons import all_lessons
 from stability.engine.runs import Run
 from stability.i18n import speaking
+from stability.page.limits import LIMITS
 from stability.page.links import read_link as read
 from stability.page.links import spell_link
-from stability.page.session import MOST_NOTES, MOST_TRIED, Session
+from stability.page.session import MOST_NOTES, Session
 from stability.page.tried_runs import tried_csv, tried_table
 from stability.records.experiment import Experiment
 from stability.records.page import Page
@@ -187,7 +188,7 @@ def test_a_link_of_nonsense_has_a_few_notes_and_the_oldest_of_many_experiments_a
     assert len(session.notes) == MOST_NOTES + 1
     assert session.notes[-1] == f"And {1000 - MOST_NOTES} more."
     run = Run(Experiment(schemes=("he_normal",), depth=2, width=4, steps=2)).train()
-    older = [replace(run.experiment, seed=seed) for seed in range(1, MOST_TRIED + 1)]
+    older = [replace(run.experiment, seed=seed) for seed in range(1, LIMITS.tried + 1)]
     session.history = dict.fromkeys(older, frames.summary_frame(run))
     assert session.remember_run(run)
     assert [*session.history] == [*older[1:], run.experiment]
