@@ -45,7 +45,8 @@ class Hall:
 
     def megabytes(self, name: str = "VmRSS") -> float:
         """The memory of the processes; VmHWM: their peaks since `forget_peak`."""
-        lines = [line for path in self.processes for line in (path / "status").open()]
+        texts = [(path / "status").read_text() for path in self.processes]
+        lines = "".join(texts).splitlines()
         return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
     def forget_peak(self) -> None:
