@@ -1,7 +1,6 @@
-"""Whose page is drawn next: one at a time, as the threads of an interpreter slow each other down.
+"""Whose page is drawn next: one at a time, as threads that draw share one interpreter.
 
-A thread that trains gives the interpreter away at every operation, and waits to get it back for as
-long as others draw: beside three of them a step takes twenty times as long, beside one three times.
+Two pages that are drawn at once are both ready when the second of them could have been.
 """
 
 import threading
@@ -34,16 +33,13 @@ class DrawingTurns:
     """Turns at drawing: of pages that are drawn already, then of calm visitors, then of restless.
 
     Within a rank who waits longest comes first; who changes a setting while waiting keeps that
-    place. After a restless visitor's page nothing is drawn for restless ones for as long as that
-    took, if somebody else's run is computed: so it goes on beside them.
+    place.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[Turn] = []
         self._drawing: dict[int, Turn] = {}  # by thread: one, or more if one takes long
-        self._computing: list[Turn] = []  # paused, while what they draw is computed
-        self._restless_from = 0.0  # the moment from which restless visitors may draw
 
     @contextmanager
     def turn(self, session: Session, go_on: GoOn) -> Iterator[None]:
@@ -61,13 +57,7 @@ class DrawingTurns:
     def paused(self) -> Iterator[None]:
         """Let others draw inside the block, if it is this thread's turn; then draw on."""
         before = self._release()
-        if before:
-            self._computing.append(before)
-        try:
-            yield
-        finally:
-            if before:
-                self._computing.remove(before)
+        yield
         if before:  # an exception is followed by another run, or by a sentence
             self._take(Turn(before.session, before.go_on, DRAWS_ON, time.monotonic()))
 
@@ -76,7 +66,7 @@ class DrawingTurns:
             self._waiting.append(turn)
         try:
             while not self._begins(turn):
-                turn.begins.wait(self._patience(turn))
+                turn.begins.wait(LOOK_UP)
                 turn.go_on()
         finally:
             with self._lock:
@@ -89,28 +79,18 @@ class DrawingTurns:
         with self._lock:
             turn.begins.clear()
             nobody_draws = all(now - one.taken_at > LONG_TURN for one in self._drawing.values())
-            begins = nobody_draws and turn is self._first(now)
+            begins = nobody_draws and turn is self._first()
             if begins:
                 turn.taken_at, self._drawing[threading.get_ident()] = now, turn
             return begins
 
-    def _first(self, now: float) -> Turn | None:
-        """Return the turn that comes next, of those that may be taken now."""
-        waiting = [turn for turn in self._waiting if not self._rests(turn, now)]
-        return min(waiting, key=lambda turn: (turn.rank, turn.since), default=None)
-
-    def _rests(self, turn: Turn, now: float) -> bool:
-        """Return True for a restless visitor while others' runs are to go on."""
-        others = any(one.session is not turn.session for one in [*self._computing])
-        return others and turn.rank == RESTLESS and now < self._restless_from
-
-    def _patience(self, turn: Turn) -> float:
-        pause = self._restless_from - time.monotonic()
-        return min(LOOK_UP, pause) if turn.rank == RESTLESS and pause > 0 else LOOK_UP
+    def _first(self) -> Turn | None:
+        """Return the turn that comes next."""
+        return min(self._waiting, key=lambda turn: (turn.rank, turn.since), default=None)
 
     def _call_next(self) -> None:
         with self._lock:
-            first = self._first(time.monotonic())
+            first = self._first()
         if first:
             first.begins.set()
 
@@ -118,9 +98,6 @@ class DrawingTurns:
         """End the turn of this thread. Returns it, None if it had none."""
         with self._lock:
             turn = self._drawing.pop(threading.get_ident(), None)
-            if turn and turn.rank == RESTLESS:
-                now = time.monotonic()
-                self._restless_from = now + now - turn.taken_at
         self._call_next()
         return turn
 

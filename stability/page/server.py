@@ -197,8 +197,7 @@ def most_seconds(record: BenchRecord) -> float:
 
 def prepare_server() -> None:
     """Make ready what the first visitor would wait for, and the process that trains."""
-    if available_cores() > 1:
-        start_training_process()
+    start_training_process()
     prepare_first_visit()
 
 

@@ -1,6 +1,5 @@
 """One page is drawn at a time: in what order, and what happens to those who leave."""
 
-import math
 import threading
 
 import pytest
@@ -56,21 +55,6 @@ def test_others_are_drawn_while_a_page_computes_and_then_it_is_drawn_on():
             start(turns, "other", Session(), order).join(10)
         order.append("again")
     assert order == ["other", "again"]
-
-
-def test_after_a_restless_visitor_others_compute_for_a_while_and_nobody_waits_without_them():
-    turns, session = DrawingTurns(), restless_session()
-    turns._restless_from = math.inf  # somebody restless has just been drawn
-    with turns.turn(session, nothing):
-        pass  # at once
-    turns._restless_from, order = math.inf, []
-    with turns.turn(Session(), nothing), turns.paused():
-        thread = start(turns, "restless", session, order)
-        start(turns, "calm", Session(), order).join(10)
-        assert order == ["calm"]
-        turns._restless_from = 0.0
-        thread.join(10)
-    assert order == ["calm", "restless"]
 
 
 def test_who_leaves_while_waiting_is_waited_for_by_nobody_and_keeps_the_place_of_a_change():
