@@ -41,7 +41,12 @@ class Hall:
 
     @property
     def cpu_seconds(self) -> float:
-        return sum(sum(map(int, stat_of(path)[11:13])) for path in self.processes) / TICKS
+        return sum(map(seconds_of, self.processes))
+
+    @property
+    def training_seconds(self) -> float:
+        """The CPU seconds of the server's children: of the process that trains."""
+        return sum(map(seconds_of, self.processes[1:]))
 
     def megabytes(self, name: str = "VmRSS") -> float:
         """The memory of the processes; VmHWM: their peaks since `forget_peak`."""
@@ -60,6 +65,10 @@ def stat_of(process: Path) -> list[str]:
         return (process / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def seconds_of(process: Path) -> float:
+    return sum(map(int, stat_of(process)[11:13])) / TICKS
 
 
 def parent_of(process: Path) -> str:

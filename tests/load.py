@@ -177,13 +177,13 @@ def half_open(place: Hall, count: int) -> list[Row]:
 
 
 def seconds_to_rest(place: Hall, most: float = 40.0) -> float:
-    """Wait until the engine has made no step for a second. Returns when the last one was made."""
+    """Wait until the engine has done nothing for a second. Returns when it last did."""
     start = last = time.monotonic()
-    steps = place.steps
+    before = place.steps, place.training_seconds
     while (now := time.monotonic()) - last < 1 and now - start < most:
         time.sleep(0.05)
-        if place.steps != steps:
-            steps, last = place.steps, time.monotonic()
+        if (found := (place.steps, place.training_seconds)) != before:
+            before, last = found, time.monotonic()
     return last - start
 
 
