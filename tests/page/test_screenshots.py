@@ -136,7 +136,8 @@ def crowd(state: str, look: tuple[int, str], visitor, server) -> Iterator[None]:
         yield
         return
     other = visitor.new_page()
-    other.goto(f"{server.url}?{LONG}&seed=70{LOOKS.index(look)}")
+    longer = LONG.replace("depth=10", "depth=50")
+    other.goto(f"{server.url}?{longer}&seed=70{LOOKS.index(look)}")
     other.wait_for_function("newest() > 0")
     yield
     other.close()
