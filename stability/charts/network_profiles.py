@@ -68,7 +68,7 @@ def profile(
     base = alt.Chart(shown, title=heading).encode(
         x=alt.X("label:N", sort=labels, scale=alt.Scale(domain=labels), axis=axis),
         y=alt.Y(f"{name}:Q", title=None,
-                scale=alt.Scale(type="log", zero=False), axis=alt.Axis(format="~e", tickCount=5)),
+                scale=alt.Scale(type="log"), axis=alt.Axis(format="~e", tickCount=5)),
         tooltip=[alt.Tooltip("label:N", title=_("layer")),
                  *channels.tooltips(f"{name}:Q .3g", "finding:N")],
     )  # fmt: skip

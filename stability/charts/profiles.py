@@ -20,8 +20,10 @@ from stability.records.experiment import Experiment
 from stability.text import join_words
 
 PROFILE_TITLES = {
-    "signal": N_("Signal by layer: RMS of z (log, dashed: theory)"),
-    "signal_gradient": N_("Signal gradient by layer: RMS of dL/dz (log, dashed: theory)"),
+    "signal": N_("Signal by layer (dashed: theory at step 0, solid: RMS of z, log)"),
+    "signal_gradient": N_(
+        "Signal gradient by layer (dashed: theory at step 0, solid: RMS of dL/dz, log)"
+    ),
     "weight_gradient": N_("Weight gradient by layer: norm of dL/dW (log)"),
 }
 

@@ -39,7 +39,7 @@ def heading(text: str) -> alt.Title:
 
 
 def log_scaled(name: str) -> alt.Y:
-    scale = alt.Scale(type="log", zero=False)
+    scale = alt.Scale(type="log")
     return alt.Y(f"{name}:Q", title=None, scale=scale, axis=alt.Axis(format="~e", tickCount=5))
 
 

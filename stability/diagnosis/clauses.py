@@ -106,10 +106,9 @@ def factor_clause(seen: Indicators, trend: Trend) -> str:
         clause = _("each hidden layer multiplies the {quantity} by {factor}")
         return clause.format(quantity=quantity, factor=factor)
     clause = _(
-        "each hidden layer multiplies the {quantity} by {factor}, and {count} in a row by {total}"
+        "each hidden layer multiplies the {quantity} by {factor}, from end to end by {total}"
     )
-    total = rough_number(10**trend.decades)
-    return clause.format(quantity=quantity, factor=factor, count=seen.transitions, total=total)
+    return clause.format(quantity=quantity, factor=factor, total=rough_number(10**trend.decades))
 
 
 def break_clause(evidence: Evidence) -> str:

@@ -235,8 +235,8 @@ def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
     reason = factor_clause(seen, trend)
     flat = 0 < seen.log_weight_gradient < 1 and seen.log_signal < -HEALTHY_DECADES
     if flat and not seen.still_layers:
-        although = _("{reason}, although the weight gradients are about equal in all layers")
-        reason = although.format(reason=reason)
+        hidden = _("{reason}; the weight gradients, about equal in all layers, do not show it")
+        reason = hidden.format(reason=reason)
     what = _("the {quantity} vanishes").format(quantity=_(trend.name))
     return disease(evidence, seen, "vanishing", what, reason, trend.factor)
 

@@ -15,6 +15,7 @@ from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.text import capitalize_first, join_sentences, number
 
+SMALL_LOSS = 0.1  # of that of guessing: gradients are as small
 PLATEAU = 0.03  # a loss that is nearer to that of the best linear fit stands on its plateau
 
 
@@ -79,7 +80,10 @@ def level_start(evidence: Evidence) -> str:
     sentence = _(
         "At the start each hidden layer multiplies the gradient by {factor}: it keeps its size."
     )
-    return sentence.format(factor=number(seen.gradient_factor))
+    by_now = _("By now it is small, as the loss is.")
+    has_ended = evidence.end and evidence.relative_loss < SMALL_LOSS
+    sentence = sentence.format(factor=number(seen.gradient_factor))
+    return join_sentences(sentence, *([by_now] if has_ended else []))
 
 
 def divergence_cause(evidence: Evidence) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stability.catalogues.schemes import scheme_title
 from stability.diagnosis.nonfinite import Remark, divergence_remarks
 from stability.engine.replicates import median_of_finite
 from stability.engine.runs import Run
@@ -43,6 +44,7 @@ from stability.frames.tidy import (
 )
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
+from stability.text import behind_label
 
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 BEYOND = "loss", "gradient_norm"  # what may leave its axis
@@ -230,7 +232,7 @@ def divergence_marks(remarks: Sequence[Remark]) -> pa.Table:
         {
             "scheme": [remark.scheme for remark in ends],
             "step": np.array([remark.step for remark in ends], np.int16),
-            "text": [remark.label for remark in ends],
+            "text": [behind_label(scheme_title(one.scheme), one.label) for one in ends],
             "row": np.arange(len(ends), dtype=np.int8),
         }
     )

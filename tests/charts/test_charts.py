@@ -296,7 +296,7 @@ def drawn(spec: dict, tables: dict[str, pa.Table], **of_panels) -> str:
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_title_says_as_much_as_fits_its_panel_and_its_ending_is_never_cut_off(code):
     run, lengths = finished("one layer"), []
-    for width in (300, 360, 520):
+    for width in (250, 420, 640):
         with speaking(code):
             end = _(", last step")
             spec = charts.depth_spec(run.experiment)

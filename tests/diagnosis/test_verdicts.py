@@ -102,7 +102,7 @@ def test_extreme_experiments_have_verdicts_in_good_english(e):
         assert verdict.word in EXPLANATIONS
         assert not BADLY_SPELLED.search(verdict.sentence), verdict.sentence
         if e.depth <= 2:
-            assert not re.search("each (hidden )?layer|in a row", verdict.sentence), verdict
+            assert not re.search("each (hidden )?layer|end to end", verdict.sentence), verdict
         if e.depth == 1:
             assert "hidden units" not in verdict.sentence
             assert verdict.word not in ("symmetric", "dead", "saturated")
@@ -155,7 +155,7 @@ def test_the_factor_of_a_hidden_layer_is_the_geometric_mean_over_the_hidden_laye
     gradient = finished(e).measurements[0].signal_gradient[0, 0, :-1]
     factor = math.exp(np.mean([math.log(a / b) for a, b in pairwise(gradient)]))
     assert finding(e).number == pytest.approx(factor, rel=1e-9)
-    said = rf"each hidden layer multiplies the gradient by {number(factor)}, and 10 in a row by"
+    said = rf"each hidden layer multiplies the gradient by {number(factor)}, from end to end by"
     assert said in finding(e).sentence
 
 
