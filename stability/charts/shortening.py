@@ -112,7 +112,8 @@ def plain_channel(definition: Any, axis: Mapping[str, Any]) -> Any:
     if not isinstance(definition, dict):
         return definition
     kept = {key: value for key, value in definition.items() if (key, value) not in DEFAULTS}
-    if (kept.get("scale") or {}).get("type") == "log":  # which says that it is of numbers
+    is_log = (kept.get("scale") or {}).get("type") == "log"
+    if is_log and "datum" not in kept:  # a log scale says of a field that it is of numbers
         kept.pop("type", None)
     own = {key: value for key, value in kept.pop("axis", {}).items() if axis.get(key) != value}
     return kept | ({"axis": own} if own else {})

@@ -282,6 +282,15 @@ def test_what_the_page_sends_can_be_drawn(name):
     assert drawn(case.spec(), case.tables).count("<path") > 10
 
 
+@pytest.mark.parametrize("dataset", ["blobs", "sine"])
+def test_a_loss_on_a_logarithmic_axis_can_be_drawn(dataset):
+    e = Experiment(schemes=("he_normal", "normal:1"), depth=3, width=8, steps=9, dataset=dataset)
+    run, heat = Run(e).train(), (e.schemes[0], "signal")
+    spec = charts.training_spec(e, *heat, log_loss=True)
+    tables = frames.training_tables(run, log_loss=True) | frames.heat_tables(run, *heat)
+    assert drawn(spec, tables).count("<path") > 10
+
+
 def drawn(spec: dict, tables: dict[str, pa.Table], **of_panels) -> str:
     """The picture of what the page sends, as SVG."""
     datasets = {key: table.to_pylist() for key, table in tables.items()}
