@@ -46,7 +46,7 @@ NOTE_EXPLODES_FROM_ABOVE = N_(
     "from below it they do not."
 )
 NOTE_EVERY_Q_FIXED = N_(
-    "Every q is a fixed point: it stays what the first layer makes it, sigma_w2 + sigma_b2."
+    "Every q is a fixed point: it stays what the first layer makes it, σw² + σb²."
 )
 NOTE_UNSTABLE = N_("The network starts on an unstable fixed point: rounding drives it away.")
 

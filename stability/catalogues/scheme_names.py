@@ -19,7 +19,7 @@ DISTRIBUTIONS = {
     "uniform": rf"(?:u|uniform)\s*\(\s*-\s*({NUMBER})\s*,\s*\1\s*\)",
 }
 HAN = r"[\u4e00-\u9fff]"  # a Chinese letter: a number may follow it at once
-NAME_AND_VALUE = rf"(.+?)(?:[\s(=]+|(?<={HAN}))({NUMBER})\s*\)?"
+NAME_AND_VALUE = rf"(.+?)(?:[\s(=_]+|(?<={HAN}))({NUMBER})\s*\)?"
 LIBRARIES = r"^(?:(?:torch|jax|tf|keras|nn|init|initializers) )+| init(?:iali[sz](?:ation|er))?$"
 
 

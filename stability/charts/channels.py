@@ -35,7 +35,8 @@ SCHEME_TITLE = f"names[{SCHEME_INDEX}]"  # of a run's chart
 SCHEME_SYMBOL = f"symbols[{SCHEME_INDEX}]"  # the mark of a row's scheme, as text
 AT_POWER = "test(/^1.0+e/, format(datum.value, '.9e'))"  # of ten
 POWERS_OF_TEN = (
-    f"{AT_POWER} ? datum.value == 1 ? '1' : replace(format(datum.value, '.0e'), '+', '') : ''"
+    f"{AT_POWER} ? datum.value == 1 ? '1' : "
+    "replace(replace(format(datum.value, '.0e'), '+', ''), '-', '−') : ''"
 )
 POWERS_AXIS: dict[str, Any] = {  # labels and grid lines at powers of ten alone
     "gridOpacity": {"condition": {"test": AT_POWER, "value": 1}, "value": 0},

@@ -115,6 +115,10 @@ def break_clause(evidence: Evidence) -> str:
     """Return where the first of the replicates left the range of numbers."""
     event = evidence.breaks[0]
     if not event.layer:
+        if event.value == "inf" and not event.step:
+            clause = _("the loss overflows ({value}), as the outputs are about {size}")
+            size = rough_number(10**evidence.start.log_output)
+            return clause.format(value=event.value, size=size)
         clause = _("the loss is {value}, though every layer is still finite")
         return clause.format(value=event.value)
     clause = _("the {quantity} of layer {layer} is not a number ({value})")

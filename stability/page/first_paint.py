@@ -15,6 +15,12 @@ from stability.page.css import page_css, sidebar_css
 
 STREAMLIT_TITLE, TITLE = b"<title>Streamlit</title>", b"<title>Stability</title>"
 END_OF_HEAD = b"</head>"
+# Streamlit opens the sidebar as it was left, on a phone, too, where it covers the page.
+FOLDED_ON_PHONES = (
+    "<script>try { if (innerWidth < 768) Object.keys(localStorage).filter((key) => "
+    "key.startsWith('stSidebarCollapsed')).forEach((key) => localStorage.removeItem(key)); } "
+    "catch { /* no storage: nothing was left open */ }</script>"
+)
 # Of the file as it was: what is served differs from it.
 HEADERS_OF_FILE = {"content-length", "accept-ranges", "last-modified", "etag"}
 
@@ -31,7 +37,7 @@ class StyledFromTheFirstPaint(BaseHTTPMiddleware):
         body = b"".join([bytes(part) async for part in parts])
         query = request.query_params
         has_sidebar = query.get("view") != "present" and query.get("embed") != "true"
-        styles = page_css(False) + (sidebar_css() if has_sidebar else "")
+        styles = FOLDED_ON_PHONES + page_css(False) + (sidebar_css() if has_sidebar else "")
         body = body.replace(STREAMLIT_TITLE, TITLE).replace(
             END_OF_HEAD, styles.encode() + END_OF_HEAD
         )

@@ -177,7 +177,7 @@ def unpin_buttons(session: Session, fits: Callable[[Experiment], bool]) -> list[
     """Return a button for each pin, which drops it; on a bench without pins none."""
     page, buttons = session.page, []
     for index, pin in enumerate(page.pins if page.view.bench_link.trains else ()):
-        label = page.change_from_pin(pin)
+        label = page.pin_label(pin)
         if not fits(pin):
             label = _("{label} (too large here: not drawn)").format(label=label)
         press = partial(session.unpin, pin)

@@ -170,16 +170,6 @@ class Page:
         words = [settings[name].label_with_value(value) for name, value in differing]
         return _(", ").join(words) or _("this run")
 
-    def change_from_pin(self, pin: Experiment) -> str:
-        """Return what changed since a pin: `depth 30 → 10, activation Tanh → ReLU`."""
-        settings = pin.knobs()
-        differing = self.experiment.differences(pin).items()
-        words = [
-            f"{settings[name].label_with_value(getattr(pin, name))} → {settings[name].title(value)}"
-            for name, value in differing
-        ]
-        return _(", ").join(words) or _("this run")
-
 
 def read_pin_settings(query: Mapping[str, str]) -> tuple[list[dict[str, str]], list[str]]:
     """Return the settings of each pin in a link, and sentences on keys that spell no pin.

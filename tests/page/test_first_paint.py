@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
 from stability.page.css import page_css, sidebar_css
-from stability.page.first_paint import StyledFromTheFirstPaint
+from stability.page.first_paint import FOLDED_ON_PHONES, StyledFromTheFirstPaint
 
 PAGE = "<html><head><title>Streamlit</title></head><body>x</body></html>"
 
@@ -28,9 +28,9 @@ def served(answer: Response, query: str = "") -> Response:
     return asyncio.run(StyledFromTheFirstPaint(app).dispatch(request, call_next))
 
 
-def test_the_head_of_a_page_has_its_title_and_styles():
+def test_the_head_of_a_page_has_its_title_styles_and_script():
     answer = served(HTMLResponse(PAGE, headers={"etag": "of the file"}))
-    styles = page_css(False) + sidebar_css()
+    styles = FOLDED_ON_PHONES + page_css(False) + sidebar_css()
     head = f"<head><title>Stability</title>{styles}</head>"
     assert answer.body.decode() == f"<html>{head}<body>x</body></html>"
     assert int(answer.headers["content-length"]) == len(answer.body)
