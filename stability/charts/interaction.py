@@ -109,7 +109,8 @@ def derived_parameters(panels: Sequence[str], along: str) -> dict[str, str]:
         "axis_ends": f"length(data('limits')) ? {rows} : {otherwise}",
         # Of a title: the room for its own words, how it ends, and what is left without them.
         "ending": f"isNumber(at) ? {with_number(_(ENDINGS[along]), 'at')} : {at_rest}",
-        "free": f"isNumber(at) ? beside - {needed + 2 * LETTER_WIDTH} : room - ({ENDING_WIDTH})",
+        "free": f"isNumber(at) ? beside - {needed + 2 * LETTER_WIDTH} : "
+        f"room + (names_fit ? {page_layout.LINE_NAME_WIDTH} : 0) - ({ENDING_WIDTH})",
         "no_title": f"isNumber(at) && beside >= {needed} ? {with_number(here, 'at')} : '\u00a0'",
     }
 

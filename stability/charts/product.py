@@ -116,7 +116,7 @@ def keyed(line: alt.Chart, kind: int, has_law: bool) -> alt.Chart:
     names, colours, dashes = zip(*LINE_KINDS[: None if has_law else 1], strict=True)
     spoken = {name: json.dumps(_(name)) for name in names[1:]}
     label = channels.value_by_case("datum.label", {names[0]: "measured"} | spoken, "datum.label")
-    columns = alt.ExprRef(f"{channels.PANEL_WIDTH} < 480 ? 1 : 3")
+    columns = alt.ExprRef(f"{channels.PANEL_WIDTH} < 740 ? 1 : 3")
     look: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 500, "labelLimit": 0}
     legend = alt.Legend(**panels.BELOW, **look, columns=columns, labelExpr=label)
     encoding = (
