@@ -133,7 +133,7 @@ def measure_apart(*arguments: Any, **how: Any) -> Iterator[Measurement | Stretch
     global _process
     process = _process
     if not process:
-        yield from measure(*arguments, **how)
+        yield from Run.source(*arguments, **how)
         return
     try:
         training = process.training(*arguments, **how)
