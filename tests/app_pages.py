@@ -12,6 +12,7 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest, local_script_runner
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from stability import page_layout
 from stability.page import links
@@ -30,6 +31,20 @@ SMALL = {
 
 # Else each run of a page compiles app.py anew.
 local_script_runner.ScriptCache = cache(ScriptCache)
+give_up_waiting = local_script_runner.require_widgets_deltas
+
+
+def wait_for_the_end(runner: LocalScriptRunner, timeout: float) -> None:
+    """Wait until the script has ended. Raises RuntimeError if it has not in time.
+
+    Streamlit looks for that a thousand times a second, and each look holds the script up.
+    """
+    runner._script_thread.join(timeout)
+    if runner._script_thread.is_alive():
+        give_up_waiting(runner, timeout=0)
+
+
+local_script_runner.require_widgets_deltas = wait_for_the_end
 RECORDS = [link.record for link in BENCH_LINKS.values() if link.record]
 GROUPS = {knob.group for record in RECORDS for knob in record.knobs().values()}
 

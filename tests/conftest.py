@@ -5,6 +5,7 @@ no cache, Hypothesis without a clock, and a browser on a server of their own.
 import gc
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partialmethod
@@ -42,6 +43,9 @@ window.rows = {ROWS_JS};
 window.newest = () => Math.max(-1, ...(rows('bands') ?? []).map((row) => row.step));
 """
 
+# What pytest makes of the assertions of all files is kept, whatever the environment says of
+# bytecode: it takes each process longer than everything else before the first test.
+sys.dont_write_bytecode = False
 torch.set_num_threads(1)
 os.environ["STABILITY_CACHE"] = "off"  # no test finds what another one, or its user, has computed
 expect.set_options(timeout=PATIENCE)

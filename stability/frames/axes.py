@@ -127,7 +127,7 @@ def stretches(words: Sequence[str], steps: Sequence[tuple[int, int]]) -> list[tu
 
 
 def axis_number(value: float) -> str:
-    """Return a number as axes spell it: 0.02, 350, 1e15."""
-    if 1e-3 <= abs(value) < 1e4:
+    """Return a number as axes spell it: 0, 0.02, 350, 1e15."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
         return number(value, 2)
     return typographic_minus(f"1e{round(np.log10(value))}")

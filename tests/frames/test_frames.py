@@ -19,7 +19,7 @@ from stability.engine.measurement import PROFILES, Measurement
 from stability.engine.runs import Run
 from stability.frames import CURVE_QUANTITIES, MOST_BINS, MOST_LINE_POINTS, arrow
 from stability.frames.arrow import DEPTH_QUANTITIES, LOG_QUANTITIES
-from stability.frames.axes import usual_ends
+from stability.frames.axes import axis_number, usual_ends
 from stability.frames.relative import divided_by
 from stability.frames.training import without_empty_ends
 from stability.records.experiment import Experiment
@@ -440,6 +440,11 @@ def test_one_bad_step_and_one_sick_scheme_set_no_axis():
     assert usual_ends(spiked)[1, 0] == 1
     spiked[1, 0, -1] = 1e3
     assert usual_ends(spiked)[1, 0] == 1e3, "the newest step is always seen"
+
+
+def test_what_leaves_an_axis_is_spelled_as_axes_spell_it_exact_zeros_too():
+    ends = 0.0, 0.02, 350.0, 1e15, 2e-9
+    assert [axis_number(value) for value in ends] == ["0", "0.02", "350", "1e15", "1e−9"]
 
 
 def test_zeros_are_said_in_the_heat_map_and_missing_from_every_logarithm():
