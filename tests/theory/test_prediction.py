@@ -31,7 +31,6 @@ from stability.engine.measurement import Measurement
 from stability.engine.process_settings import configure_process
 from stability.engine.training import Training, batch_indices, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
-from stability.records.step_sampling import SAMPLED_STEPS, evenly_spread_steps
 from stability.theory.prediction import (
     BAND_PERCENTILES,
     MONTE_CARLO_SAMPLES,
@@ -91,13 +90,11 @@ NARROW, LAYERS, SEEDS = (
 
 
 def start(e: Experiment) -> Measurement:
-    """The first batch, measured as at a step at which what takes longest, held-out examples above
-    all, is left out.
+    """The first batch, measured as at a step after the last, where what takes longest, held-out
+    examples and the update above all, is left out.
     """
-    e = replace(e, steps=2 * SAMPLED_STEPS)
     training = Training(*draw_stack_and_data(e))
-    between = min(set(range(e.steps)) - evenly_spread_steps(e.steps, SAMPLED_STEPS))
-    return training.measure_and_update(between, next(batch_indices(e)))
+    return training.measure_and_update(e.steps + 1, next(batch_indices(e)))
 
 
 def squares(e: Experiment) -> tuple[np.ndarray, np.ndarray]:
