@@ -353,6 +353,8 @@ def count_distinct_units(z: Tensor) -> float:
     """
     units = (z.detach().double() / (root_mean_square(z) or 1)).T  # (width, batch)
     alike = torch.cdist(units, units, p=torch.inf) <= 1e-5
+    if not alike.fill_diagonal_(False).any():
+        return float(len(units))
     counted: list[int] = []
     for unit in range(len(units)):
         if not alike[unit, counted].any():

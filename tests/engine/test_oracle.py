@@ -252,11 +252,16 @@ def largest_error(found: object, expected: object, floor: float = 0.0) -> float:
     inf and NaN.
     """
     a, b = flat_array(found), flat_array(expected)
-    finite = np.isfinite(b)
-    if (np.isfinite(a) != finite).any():
-        return math.inf
-    off = np.abs(a[finite] - b[finite]).max(initial=0.0) - floor
-    largest = np.abs(b[finite]).max(initial=0.0)
+    assert a.shape == b.shape
+    with np.errstate(invalid="ignore"):
+        off, largest = np.abs(a - b).max(initial=0.0), np.abs(b).max(initial=0.0)
+    if not (math.isfinite(off) and math.isfinite(largest)):
+        finite = np.isfinite(b)
+        if (np.isfinite(a) != finite).any():
+            return math.inf
+        off = np.abs(a[finite] - b[finite]).max(initial=0.0)
+        largest = np.abs(b[finite]).max(initial=0.0)
+    off -= floor
     return 0.0 if off <= 0 else off / largest if largest else math.inf
 
 
