@@ -212,13 +212,17 @@ def require_size(text: str, layer: LayerText, size: Any) -> None:
 
 @lru_cache(maxsize=1024)
 def try_layer(name: str, arguments: tuple[tuple[str, type, Any], ...], fan_in: int) -> int:
-    """Build and call a layer without memory for its numbers. Returns how many parameters it has.
+    """Build and call a layer without memory for a matrix. Returns how many parameters it has.
 
     Arguments have their types beside them, since 1 and True are equal.
     """
-    with torch.device("meta"), torch.no_grad():
-        module = LAYER_KINDS[name].make(**{name: value for name, _, value in arguments})
-        module(torch.empty(2, fan_in))
+    kind = LAYER_KINDS[name]
+    # Most are called where they take little memory: torch imports its compiler, for two seconds,
+    # before it calls anything without. Those that draw would change what others draw after them.
+    with torch.device("meta" if kind.is_linear or kind.is_random else "cpu"), torch.no_grad():
+        module = kind.make(**{name: value for name, _, value in arguments})
+        if not kind.is_linear:  # which takes whatever has its size
+            module(torch.zeros(2, fan_in))
     return sum(parameter.numel() for parameter in module.parameters())
 
 
