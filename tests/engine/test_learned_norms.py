@@ -51,7 +51,7 @@ def plain_quotient(plain: PlainNetwork, x: Tensor, y: Tensor) -> float:
 
     flat = torch.cat([p.flatten() for p in named.values()]).requires_grad_()
     g = torch.autograd.grad(loss_of(flat), flat)[0]
-    hg = hessian(loss_of, flat.detach()) @ g
+    hg = hessian(loss_of, flat.detach(), vectorize=True) @ g
     epsilon = 1e-5 * (2 * (g >= 0).double() - 1)
     return ((g - hg) / (g + epsilon) - 1).abs().mean().item()
 
