@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import pytest
 
@@ -33,7 +33,7 @@ from stability.records.view import BENCH_LINKS
 TRAIN_FIGURES = *PANELS["train"], *BENCH_LINKS["train"].sections
 NO_BENCH = "a lesson opens a bench, neither the course nor another lesson"
 FRONT_MATTER = "a lesson begins with front matter between two lines +++"
-STREAMS = {Experiment: Run, Product: ProductRun, Sweep: MapRun}
+STREAMS = {Experiment: partial(Run, snapshots=False), Product: ProductRun, Sweep: MapRun}
 COSTS = {Experiment: training_cost, Product: product_cost, Sweep: sweep_cost}
 MOST_SECONDS = {Experiment: 3, Product: 3, Sweep: 20}
 SPEED = Speed(

@@ -328,7 +328,8 @@ def late_losses(seed: int) -> list[float]:
         steps=300,
         seed=seed,
     )
-    late = [measurement.loss[:, 0] for measurement in measure(e) if measurement.step > e.steps - 20]
+    run = measure(e, snapshots=False, ends_only=True)
+    late = [measurement.loss[:, 0] for measurement in run if measurement.step > e.steps - 20]
     return (np.mean(late, axis=0) / e.dataset_row.guessing_loss).tolist()
 
 
