@@ -105,6 +105,8 @@ def find_slow_learning(evidence: Evidence) -> Finding | None:
     if not likely.learns + likely.slow > 0.5:
         return None
     sentence = _("It may learn: {odds}, and {slow}.")
+    if likely.slow > 0.5:
+        sentence = _("It will probably learn slowly: {slow}, and {odds}.")
     sentence = sentence.format(odds=odds(likely.learns), slow=odds(likely.slow, THAT_LEARN_SLOWLY))
     return Finding("slow", join_sentences(sentence, reason_sentences(evidence)), likely.slow)
 
@@ -183,8 +185,7 @@ def find_dead_units(evidence: Evidence, seen: Indicators) -> Finding | None:
     """Return the finding of a layer that passes next to nothing on, in any of the replicates."""
     if not seen.dead_replicates:
         return None
-    replicates = evidence.experiment.replicates
-    share = share_in_words(seen.dead)
+    replicates, share = evidence.experiment.replicates, share_in_words(seen.dead)
     if not seen.dead >= DEAD:
         share = _("{share} or more").format(share=percent(DEAD))
     reason = _("{share} of the units of layer {layer} are off for every example of the batch")
@@ -213,8 +214,8 @@ def find_saturation(evidence: Evidence, seen: Indicators) -> Finding | None:
         activation=evidence.experiment.phi.label,
         factor=factor_clause(seen, trend),
     )
-    what = _("its units are saturated")
-    return disease(evidence, seen, "saturated", what, reason, seen.saturated)
+    lead, share = _("its units are saturated"), seen.saturated
+    return disease(evidence, seen, "saturated", lead, reason, share)
 
 
 def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
@@ -222,9 +223,8 @@ def find_explosion(evidence: Evidence, seen: Indicators) -> Finding | None:
     trend = growing(seen)
     if not trend.decades > HEALTHY_DECADES:
         return None
-    reason = factor_clause(seen, trend)
     what = _("the {quantity} explodes").format(quantity=_(trend.name))
-    return disease(evidence, seen, "exploding", what, reason, trend.factor)
+    return disease(evidence, seen, "exploding", what, factor_clause(seen, trend), trend.factor)
 
 
 def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
