@@ -178,7 +178,7 @@ def test_a_layer_under_the_pointer_is_seen_in_all_profiles(finished_page):
     until(finished_page, DEPTH, "at", 3)
     titles = {text for text in words(finished_page, DEPTH) if text.endswith(", layer 3")}
     assert titles == {
-        "Signal by layer: RMS of z (log), layer 3",
+        "Signal by layer, layer 3",
         "Signal gradient by layer, layer 3",
         "Weight gradient by layer, layer 3",
     }, "without what there is no room for"
