@@ -79,7 +79,9 @@ def browser() -> str:
     is_named = os.environ.get("CHROMIUM") or shutil.which(HEADLESS)
     if not is_named and hasattr(os, "geteuid") and os.geteuid() == 0:
         try:
-            run("apt-get", "update") or run("apt-get", "install", "-y", HEADLESS)
+            run("apt-get", "update")
+            if run("apt-get", "install", "-y", HEADLESS) and not chromium():
+                run("apt-get", "install", "-y", "chromium")
         except FileNotFoundError:
             print("no apt-get here")
     return chromium() or playwrights_own()
