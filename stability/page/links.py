@@ -49,10 +49,10 @@ def broken_lesson_sentences() -> dict[str, str]:
 def read_lesson_link(lesson: Lesson, query: Mapping[str, str]) -> tuple[Page, list[str]]:
     """Return the page of a lesson with the changes of its link, and such sentences."""
     rest, notes, most = dict(query), [], len(lesson.options)
-    if "bench" in rest:
-        bench = quote(rest.pop("bench"))
+    bench = rest.pop("bench", "course").strip()
+    if bench != "course":  # where lessons stand
         left_out = _("A lesson has its own bench, so {bench} was left out.")
-        notes.append(left_out.format(bench=bench))
+        notes.append(left_out.format(bench=quote(bench)))
     page, more = Page.from_query(rest, lesson_start(lesson.key))
     answer = page.view.answer
     if answer.isdecimal() and int(answer) > most:
