@@ -18,7 +18,7 @@ STREAM_BYTES = 30_000  # of any stream besides its measurements: its record and 
 COMPUTATION_BYTES = 4096  # of a finished computation, whose result the function caches
 # Seconds until a reader is first shown what it follows. A run that ends within the second is shown
 # once, at its end, and does not flicker past.
-SOON, AT_ONCE = 0.1, 0.3
+SOON, AT_ONCE = 0.06, 0.3
 # Seconds of computing until a stream lets those who wait have their turn. The first turn ends when
 # there is something to see, so that many who come together all see it soon; the others are longer
 # than most runs.

@@ -33,13 +33,18 @@ MOST_AT_ONCE = 8  # trainings that compute; the others wait
 
 
 class TrainingAhead:
-    """An experiment that is trained here, for a thread of another process to ask for."""
+    """An experiment that is trained here, for a thread of another process to ask for.
+
+    Threads that train slow each other down: ahead of questions trains only whoever was asked last.
+    """
+
+    last_asked: "TrainingAhead | None" = None  # of all
 
     def __init__(self, *arguments: Any, **how: Any):
         self._source = measure(*arguments, **how)
         self._ready: list[Measurement] = []
         self._changed = threading.Condition()
-        self._until = 0.0  # it computes until then, by the monotonic clock
+        self._answers_at = 0.0  # it computes until then at least, by the monotonic clock
         self._is_computing = self._is_over = False
         self._failure: Exception | None = None
 
@@ -48,7 +53,7 @@ class TrainingAhead:
         raised.
         """
         with self._changed:
-            self._until = time.monotonic() + ANSWER + AHEAD
+            self._answers_at, TrainingAhead.last_asked = time.monotonic() + ANSWER, self
             if not (self._is_computing or self._is_over):
                 self._is_computing = True
                 trainers().submit(self._compute)
@@ -66,8 +71,12 @@ class TrainingAhead:
                 if found:
                     self._ready.append(found)
                 self._is_over = not found
-                self._is_computing = bool(found) and time.monotonic() < self._until
+                self._is_computing = bool(found) and time.monotonic() < self._ends_at
                 self._changed.notify_all()
+
+    @property
+    def _ends_at(self) -> float:
+        return self._answers_at + (AHEAD if TrainingAhead.last_asked is self else 0.0)
 
     def _next(self) -> Measurement | None:
         try:

@@ -77,6 +77,18 @@ def test_a_training_rests_soon_after_nobody_asks_for_more_and_goes_on_when_asked
     assert training.measurements()[0].step == count
 
 
+def test_only_the_training_that_was_asked_last_goes_on_by_itself(monkeypatch):
+    monkeypatch.setattr(training_process, "AHEAD", 3600.0)
+    first, last = TrainingAhead(LONG), TrainingAhead(LONG)
+    first.measurements()
+    last.measurements()
+    with first._changed:
+        assert first._changed.wait_for(lambda: not first._is_computing, SECONDS)
+        assert not first._is_over
+    assert TrainingAhead.last_asked is last
+    first.measurements()  # so that the last one rests
+
+
 def test_a_run_whose_process_was_killed_says_so_and_goes_on_in_another_one():
     run, process = RunApart(LONG), training_process._process
     run.advance(0.1)
