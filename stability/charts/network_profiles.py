@@ -11,7 +11,7 @@ from stability.text import join_words
 
 TITLES = {
     "signal": N_("Signal by layer: RMS of its output (log)"),
-    "signal_gradient": N_("Signal gradient by layer: RMS of dL/d(output), of one example (log)"),
+    "signal_gradient": N_("Signal gradient by layer: RMS of dL/d(output) (log)"),
     "weight_gradient": N_("Weight gradient by layer: norm of dL/dW (log)"),
 }
 ProfilesChart = alt.VConcatChart
