@@ -127,6 +127,10 @@ def beyond_style() -> dict[str, Any]:
     return STYLES["beyond"] | {"text": by_row(words)}
 
 
+# A title may reach over the names of lines, where there is room for these.
+TITLE_LIMIT = f"{channels.PANEL_WIDTH} + (names_fit ? {page_layout.LINE_NAME_WIDTH} * enlarged : 0)"
+
+
 def run_config(has_pins: bool) -> dict[str, Any]:
     """Return what the configuration of a run's chart has more than that of others."""
     return {
@@ -142,5 +146,5 @@ def run_config(has_pins: bool) -> dict[str, Any]:
         | {"beyond": beyond_style()}
         | (PIN_STYLES if has_pins else {})
         | {"powers": channels.POWERS_AXIS},
-        "title": {"offset": TITLE_OFFSET},
+        "title": {"offset": TITLE_OFFSET, "limit": {"expr": TITLE_LIMIT}},
     }
