@@ -25,6 +25,7 @@ CHROMIUMS = HEADLESS, "chromium", "chromium-browser", "google-chrome", "google-c
 CHROMIUM_ARGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--font-render-hinting=none",  # letters as wide as in a window
 ]
 
 
