@@ -14,12 +14,13 @@ trained in both processes. The type checker, a single process, works beside them
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
-from local_server import CHROMIUMS, ROOT, chromium
+from local_server import CHROMIUMS, HEADLESS, ROOT, chromium
 
 ENVIRONMENT = ROOT / ".venv-tests"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -74,10 +75,13 @@ def prepare() -> None:
 
 
 def browser() -> str:
-    """The path of a Chromium: one here, else the system's package, else Playwright's own."""
-    if not chromium() and hasattr(os, "geteuid") and os.geteuid() == 0:
+    """The path of a Chromium: the system's package, one here, else Playwright's own."""
+    is_named = os.environ.get("CHROMIUM") or shutil.which(HEADLESS)
+    if not is_named and hasattr(os, "geteuid") and os.geteuid() == 0:
         try:
-            run("apt-get", "update") or run("apt-get", "install", "-y", "chromium")
+            run("apt-get", "update")
+            if run("apt-get", "install", "-y", HEADLESS) and not chromium():
+                run("apt-get", "install", "-y", "chromium")
         except FileNotFoundError:
             print("no apt-get here")
     return chromium() or playwrights_own()
