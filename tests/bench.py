@@ -15,6 +15,7 @@ import logging
 import os
 import statistics
 import sys
+import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ from chart_data import ROWS_JS, VIEWS_JS  # noqa: E402
 from local_server import CHROMIUM_ARGS, chromium, served  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 from streamlit.delta_generator import DeltaGenerator  # noqa: E402
+from streamlit.runtime.scriptrunner import add_script_run_ctx  # noqa: E402
 from streamlit.testing.v1 import AppTest  # noqa: E402
 from torch import Tensor  # noqa: E402
 
@@ -274,55 +276,56 @@ def bare_products(p: Product) -> Tensor:
 
 def drawing(quick: bool) -> Iterator[Line]:
     def script():
-        import bench
         import streamlit
+        from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-        streamlit.session_state.turns = bench.draws(
-            streamlit.session_state.count, streamlit.empty()
-        )
-        streamlit.session_state.sizes = bench.message_sizes()
+        streamlit.session_state.context = get_script_run_ctx()
 
-    at = AppTest.from_function(script, default_timeout=300)
-    at.session_state["count"] = 5 if quick else 25
-    at.run()
-    assert not at.exception, at.exception
-    training, depth, heat, anew = (
-        [1e3 * turn[which] for turn in at.session_state.turns] for which in range(4)
-    )
+    # Drawn in this thread, as another one would look every millisecond if the script has ended.
+    at = sound(AppTest.from_function(script).run())
+    add_script_run_ctx(threading.current_thread(), at.session_state["context"])
+    turns, sizes = draws(5 if quick else 25, st.empty()), message_sizes()
+    training, depth, heat, anew = ([1e3 * turn[which] for turn in turns] for which in range(4))
     yield Line("a draw of the training chart: tables, bytes, message", training, "ms", at_most=2)
     yield Line("a draw of the depth chart: tables, bytes, message", depth, "ms", at_most=2)
     yield Line("  the heat map's table, once a second", heat, "ms", at_most=2)
-    yield Line(
-        "the message of the training chart", at.session_state.sizes[:1], "bytes", at_most=30e3
-    )
-    yield Line("the message of the depth chart", at.session_state.sizes[1:], "bytes", at_most=30e3)
+    yield Line("the message of the training chart", sizes[:1], "bytes", at_most=30e3)
+    yield Line("the message of the depth chart", sizes[1:], "bytes", at_most=30e3)
     yield Line("  the training chart built and sent anew by st.altair_chart", anew, "ms")
 
 
 def draws(turns: int, place: DeltaGenerator) -> list[tuple[float, ...]]:
     """Seconds of: the training chart, the depth chart, the heat map's table, and the training chart
-    the usual way.
+    the usual way. At each turn a run has come a step further.
     """
     e = Experiment()
-    run = Run(e)
-    list(run)
-    heat = frames.heat_tables(run, e.schemes[0], "signal")
+    run = Run(e).train()
     asked = e, e.schemes[0], "signal"
+    heat = frames.heat_tables(run, *asked[1:])
     charts.training_spec(*asked), charts.depth_spec(e)
+    counts = [iter(range(e.steps - turns, e.steps)) for _ in range(4)]
 
-    def anew():
-        chart = charts.with_data(charts.training_chart(*asked), frames.training_tables(run) | heat)
-        place.altair_chart(chart)
+    def training_picture() -> Picture:
+        tables = frames.training_tables(run, next(counts[0])) | heat
+        return Picture(charts.training_spec(*asked), tables)
 
+    def depth_picture() -> Picture:
+        return Picture(charts.depth_spec(e), frames.depth_tables(run, next(counts[1])))
+
+    def anew() -> None:
+        tables = frames.training_tables(run, next(counts[3])) | heat
+        place.altair_chart(charts.with_data(charts.training_chart(*asked), tables))
+
+    gc.collect()
+    gc.freeze()  # as on the server, where all modules are loaded before
     drawn = in_turns(  # as on the page, where nothing is built anew between two draws
         turns,
-        lambda: draw_piece(
-            place, Picture(charts.training_spec(*asked), frames.training_tables(run) | heat)
-        ),
-        lambda: draw_piece(place, Picture(charts.depth_spec(e), frames.depth_tables(run))),
-        lambda: frames.heat_tables(run, e.schemes[0], "signal"),
+        lambda: draw_piece(place, training_picture()),
+        lambda: draw_piece(place, depth_picture()),
+        lambda: frames.heat_tables(run, *asked[1:], count=next(counts[2])),
     )
-    return [(*some, *one) for some, one in zip(drawn, in_turns(turns, anew), strict=True)]
+    built = in_turns(turns, anew)
+    return [(*some, *one) for some, one in zip(drawn, built, strict=True)]
 
 
 def message_sizes() -> list[int]:

@@ -201,7 +201,7 @@ def first_taken_step(run: Run, count: int, scheme: int) -> int:
         return 0
     for measurement in run.measurements[: min(count, MOST_HALVINGS + 1)]:
         taken = np.isfinite(measurement.gradient_norm[scheme]).all()
-        if taken and measurement.signal is not None:
+        if taken and measurement.has_profiles:
             return measurement.step
     return 0
 

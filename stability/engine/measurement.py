@@ -53,6 +53,11 @@ class Measurement:
     # Outputs of the first replicates on the input grid, (S, points, outputs).
     learned_outputs: Snapshot
 
+    @property
+    def has_profiles(self) -> bool:
+        """True unless a run has dropped them."""
+        return self.signal is not None
+
 
 CURVES = tuple(field.name for field in fields(Measurement) if field.type is Curve)
 PROFILES = tuple(field.name for field in fields(Measurement) if field.type is Profile)

@@ -87,8 +87,11 @@ class Run(Stream[Experiment | Family, Measurement]):
 
     def newest_profiles(self, count: int) -> Measurement:
         """Return the newest of the first `count` measurements that has profiles."""
-        steps = reversed(range(min(count, len(self.measurements))))
-        return next(m for m in map(self.measurements.__getitem__, steps) if m.signal is not None)
+        for step in range(min(count, len(self.measurements)) - 1, -1, -1):
+            measurement = self.measurements[step]  # another thread may drop its profiles meanwhile
+            if measurement.has_profiles:
+                return measurement
+        raise IndexError(f"no measurement yet of {count}")
 
     def snapshot(self, count: int, step: int) -> Measurement:
         """Return the newest of the first `count` measurements, up to `step`, with snapshots."""

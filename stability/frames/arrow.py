@@ -15,6 +15,7 @@ FLOAT_RANGES = {  # the least and the largest normal number of a type, and its b
     for type in (np.float16, np.float32)
     for limits in (np.finfo(type),)
 }
+STREAM_OPTIONS = pa.ipc.IpcWriteOptions()  # else each stream asks the environment for them
 NOT_FINITE = N_("not finite")
 DEPTH_QUANTITIES = "signal", "signal_gradient", "weight_gradient"
 GAINS = "variance", "forward", "backward", "predicted_forward", "predicted_backward"
@@ -49,7 +50,8 @@ def chart_table(columns: Mapping[str, Any]) -> pa.Table:
     return arrow_table({name: in_few_bytes(values) for name, values in columns.items()})
 
 
-def table_of_rows(columns: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.Table:
+@lru_cache(maxsize=256)  # words at axes rarely change from one draw to the next
+def table_of_rows(columns: pa.Schema, rows: tuple[tuple[object, ...], ...]) -> pa.Table:
     """Return an Arrow table of these rows, of which there may be none."""
     if not rows:
         return columns.empty_table()
@@ -96,7 +98,7 @@ def scheme_column(schemes: tuple[str, ...], count: int) -> pa.Array:
 def to_arrow_bytes(table: pa.Table) -> bytes:
     """Return a table as the stream of bytes that a browser reads."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
+    with pa.ipc.new_stream(sink, table.schema, options=STREAM_OPTIONS) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
 

@@ -13,11 +13,13 @@ import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
 from stability.engine.runs import Run
-from stability.frames.arrow import log_ends, log_limits, range_columns, table_of_rows
+from stability.frames.arrow import log_ends, log_limits, range_columns
 from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.text import number, typographic_minus
 
+# What leaves an axis (the quantity and the words), if at its top, in which row from that edge, and
+# from which step shown until which.
 BEYOND_COLUMNS = pa.schema(
     {
         "quantity": pa.string(), "beyond": pa.string(), "top": pa.bool_(),
@@ -25,6 +27,7 @@ BEYOND_COLUMNS = pa.schema(
     }
 )  # fmt: skip
 RARE = 0.05  # of the steps: one bad step does not set an axis
+BeyondRow = tuple[str, str, bool, int, int, int]
 Limits = Mapping[str, Sequence[float]]  # of each quantity the ends of its axes, in pairs
 
 
@@ -77,20 +80,20 @@ def axis_pair(limits: Limits, name: str, choice: int = 0) -> tuple[float, float]
     return limits[name][2 * choice], limits[name][2 * choice + 1]
 
 
-def beyond_table(
+def beyond_rows(
     e: Experiment,
     ends: Mapping[str, np.ndarray],
     limits: Limits,
     steps: Sequence[tuple[int, int]],
     rows_before: Mapping[str, int],
     pinned: Mapping[str, np.ndarray],
-) -> pa.Table:
+) -> list[BeyondRow]:
     """Return what leaves the axis of the living, in words such as "↑ Normal 1: to 1e15".
 
-    `ends` are those of each step shown, `(2, S, steps)`; `steps` when each is shown. Columns:
-    quantity, beyond (the words), top, row (from the edge), since, until.
+    `ends` are those of each step shown, `(2, S, steps)`; `steps` when each is shown. Each row has
+    the BEYOND_COLUMNS.
     """
-    rows: list[tuple[object, ...]] = []
+    rows: list[BeyondRow] = []
     leaves = _("{mark} {name}: to {value}")
     names = [*(scheme_title(scheme) for scheme in e.schemes), _("pinned")]
     for quantity, by_step in ends.items():
@@ -112,7 +115,7 @@ def beyond_table(
                 for text, since, until in stretches(words, steps):
                     rows.append((quantity, text, bool(side), row, since, until))
                 row += 1
-    return table_of_rows(BEYOND_COLUMNS, rows)
+    return rows
 
 
 def stretches(words: Sequence[str], steps: Sequence[tuple[int, int]]) -> list[tuple[str, int, int]]:

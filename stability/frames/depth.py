@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stability.engine.measurement import Measurement
 from stability.engine.runs import Run
 from stability.frames.arrow import (
     DEPTH_QUANTITIES,
@@ -16,11 +15,13 @@ from stability.frames.arrow import (
     hide_unplottable,
     in_smallest_type,
     repeated_texts,
+    table_of_rows,
 )
 from stability.frames.axes import (
+    BEYOND_COLUMNS,
     Limits,
     axis_choices,
-    beyond_table,
+    beyond_rows,
     ends_by_step,
     living_schemes,
     usual_ends,
@@ -66,19 +67,19 @@ def depth_tables(
     )
     # The axes hold the replayed steps, so that they never shrink.
     replayed = profile_ends(run, steps)
-    limits = profile_limits(run, replayed, theory, behind)
+    limits = profile_limits(run, replayed, behind)
     ends, times = replayed, steps
     if not replay:
         at = steps.index(newest)
         ends, times = {name: end[..., at : at + 1] for name, end in replayed.items()}, [newest]
+    behind_ends = pinned_ends(behind, DEPTH_QUANTITIES)
+    beyond = beyond_rows(e, ends, limits, shown_between(times), {}, behind_ends)
     return behind | {
         "profiles": shown,
         "theory": theory,
         "rules": format_limit_table(e, run.measurements[count - 1], limits, format),
         "limits": arrow_table(limits),
-        "beyond": beyond_table(
-            e, ends, limits, shown_between(times), {}, pinned_ends(behind, DEPTH_QUANTITIES)
-        ),
+        "beyond": table_of_rows(BEYOND_COLUMNS, tuple(beyond)),
         "ends": profile_labels(e, shown, limits, panels),
     }
 
@@ -93,17 +94,24 @@ def theory_table(e: Experiment) -> pa.Table:
     return chart_table(keys | {name: exact[name].to_numpy() for name in drawn})
 
 
+@lru_cache(maxsize=64)
+def theory_ends(e: Experiment) -> Mapping[str, np.ndarray]:
+    """Return the least and the largest prediction of each quantity, `(2, S)`; NaN without any."""
+    theory, shape = theory_table(e), (len(e.schemes), 1, e.depth)
+    none = dict.fromkeys(DEPTH_QUANTITIES, np.full((2, len(e.schemes)), np.nan))
+    return none | {name: ends_by_step(theory, name, shape)[..., 0] for name in FORETOLD_PANELS}
+
+
 def profile_limits(
-    run: Run, ends: Mapping[str, np.ndarray], theory: pa.Table, behind: Mapping[str, pa.Table]
+    run: Run, ends: Mapping[str, np.ndarray], behind: Mapping[str, pa.Table]
 ) -> dict[str, list[float]]:
     """Return the limits of the axes of all profiles, given their `profile_ends`."""
     e, living, limits = run.experiment, living_schemes(run), {}
-    for name, measured in ends.items():
-        predicted = np.full((2, len(e.schemes)), np.nan)
-        if name in FORETOLD_PANELS:
-            predicted = ends_by_step(theory, name, (len(e.schemes), 1, e.depth))[..., 0]
-        usual = usual_ends(measured)
-        both = np.stack([np.fmin(usual[0], predicted[0]), np.fmax(usual[1], predicted[1])])
+    usual = usual_ends(np.concatenate(list(ends.values()), axis=1))
+    usual_of_each = np.split(usual, len(ends), axis=1)
+    for (name, measured), (low, high) in zip(ends.items(), usual_of_each, strict=True):
+        predicted = theory_ends(e)[name]
+        both = np.stack([np.fmin(low, predicted[0]), np.fmax(high, predicted[1])])
         others = [table[name].to_numpy() for table in behind.values()]
         everything = np.concatenate([measured.ravel(), predicted.ravel(), *others])
         limits[name] = axis_choices(both, everything, living)
@@ -112,15 +120,14 @@ def profile_limits(
 
 def profile_ends(run: Run, steps: Sequence[int]) -> dict[str, np.ndarray]:
     """Return the least and the largest value of the profiles at each step, `(2, S, steps)`."""
-    shown = profiles_at(run, steps)
-    measurements = list({id(m): m for m in shown}.values())
-    rows = {id(m): row for row, m in enumerate(measurements)}
-    row = np.array([rows[id(m)] for m in shown]).reshape(len(steps), -1).T  # (S, steps)
-    scheme = np.arange(len(row))[:, None]
-    values = np.array([[getattr(m, name) for m in measurements] for name in DEPTH_QUANTITIES])
+    counts, indices = np.unique(counts_of_profiles(run, steps), return_inverse=True)
+    found = [run.newest_profiles(count) for count in counts.tolist()]
+    values = np.array([[getattr(m, name) for m in found] for name in DEPTH_QUANTITIES])
     values = hide_unplottable(DEPTH_QUANTITIES[0], values)  # (3, n, S, R, L), all on log axes
     extremes = np.stack([end.reduce(values, axis=(3, 4)) for end in (np.fmin, np.fmax)], axis=1)
-    return dict(zip(DEPTH_QUANTITIES, extremes[:, :, row, scheme], strict=True))
+    index = indices.reshape(len(steps), -1).T  # (S, steps)
+    scheme = np.arange(len(index))[:, None]
+    return dict(zip(DEPTH_QUANTITIES, extremes[:, :, index, scheme], strict=True))
 
 
 def shown_between(steps: Sequence[int]) -> list[tuple[int, int]]:
@@ -147,7 +154,8 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
     until), marked; median, `_low` and `_high` of DEPTH_QUANTITIES.
     """
     e, steps = run.experiment, steps or [count - 1]
-    schemes, depth, shown = len(e.schemes), e.depth, profiles_at(run, steps)
+    schemes, depth = len(e.schemes), e.depth
+    shown = [run.newest_profiles(count) for count in counts_of_profiles(run, steps).flat]
     layer = np.tile(in_smallest_type(range(1, depth + 1), depth), len(shown))
     begins, ends = zip(*shown_between(steps), strict=True)
     since = in_smallest_type(begins, e.steps)
@@ -161,18 +169,16 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
         "marked": (layer - 1) % max(1, depth // 6) == 0,
     }
     for name in DEPTH_QUANTITIES:
-        values = np.stack([getattr(m, name)[index % schemes] for index, m in enumerate(shown)])
-        by_layer = np.moveaxis(values, -1, 0)  # (L, steps x S, R)
+        values = np.array([getattr(m, name)[index % schemes] for index, m in enumerate(shown)])
+        by_layer = values.transpose(2, 0, 1)  # (L, steps x S, R)
         columns |= median_and_range_columns(name, by_layer)
     return chart_table(columns)
 
 
-def profiles_at(run: Run, steps: Sequence[int]) -> list[Measurement]:
-    """Return for each step, and at each for every scheme, its newest profiles until then."""
+def counts_of_profiles(run: Run, steps: Sequence[int]) -> np.ndarray:
+    """Return `(steps, S)`: of how many measurements the newest profiles are shown at each step."""
     last = run.counts_before_divergence(max(steps) + 1)
-    counts = [min(step + 1, until) for step in steps for until in last]
-    newest = {until: run.newest_profiles(until) for until in set(counts)}
-    return [newest[until] for until in counts]
+    return np.asarray(np.minimum(np.array(steps)[:, None] + 1, last))
 
 
 def profile_labels(
@@ -185,8 +191,8 @@ def profile_labels(
         for name in panels
     }
     steps = [dict(zip(ends, values, strict=True)) for values in zip(*ends.values(), strict=True)]
-    labels = label_table(e, steps, limits, panel_heights(panels))
-    for name in ("since", "until"):
-        of_lines = profiles[name].to_numpy()[last][::schemes]
-        labels = labels.append_column(name, pa.array(of_lines.repeat(3 * schemes)))
-    return labels
+    shown = {
+        name: profiles[name].to_numpy()[last][::schemes].repeat(3 * schemes)
+        for name in ("since", "until")
+    }
+    return label_table(e, steps, limits, panel_heights(panels), shown=shown)

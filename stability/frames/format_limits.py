@@ -65,7 +65,7 @@ def limits_on_axes(
             share = (math.log10(height) - bottom) / (top - bottom)
             room = LABEL_ROOM if end == "smallest" else 1 - LABEL_ROOM
             rows.append((quantity, height, words, share > room))
-    return table_of_rows(LIMIT_COLUMNS, rows)
+    return table_of_rows(LIMIT_COLUMNS, tuple(rows))
 
 
 def stored_unit(e: Experiment, newest: Measurement, quantity: str) -> float:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,15 @@ def label_table(
     limits: Limits,
     heights: Mapping[str, int],
     log_axes: Collection[str] = LOG_QUANTITIES,
+    shown: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> pa.Table:
     """Return where the labels of lines stand, given the last values `(S,)` of each quantity.
 
     There may be several of these, one after another: for each the labels on every choice of axes in
-    `limits`. `heights`: of the panels in pixels. Columns: scheme, axes, and for each quantity
-    the value on its axis at which the label stands; null where a line has no end, and where not all
-    labels fit. Axes are 0 for those of the living schemes, 1 where everything is shown, and from 2
-    on where a scheme stands alone, on its own.
+    `limits`. `heights`: of the panels in pixels. Columns: scheme, axes, for each quantity the value
+    on its axis at which the label stands, null where a line has no end, and where not all labels
+    fit; and those of `shown`. Axes are 0 for those of the living schemes, 1 where everything is
+    shown, and from 2 on where a scheme stands alone, on its own.
     """
     columns = dict(label_keys(e.schemes, len(last)))
     for name in last[0] if last else ():
@@ -41,7 +43,7 @@ def label_table(
             own = zip(values, pairs[2:], strict=True)
             heights_of_all += [min(max(value, low), high) for value, (low, high) in own]
         columns[name] = np.array(heights_of_all)
-    return chart_table(columns)
+    return chart_table({**columns, **shown})
 
 
 @lru_cache(maxsize=256)

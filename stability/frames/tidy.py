@@ -54,7 +54,7 @@ def layers(source: Run | Prediction) -> pd.DataFrame:
         keys = {"kind": "theory", "scheme": schemes, "replicate": 0, "step": 0}
         predicted = {name: frame.get(name, math.nan) for name in PROFILES}
         return pd.DataFrame(keys | {"layer": frame["layer"]} | predicted)
-    measurements = [m for m in list(source.measurements) if m.signal is not None]
+    measurements = [m for m in list(source.measurements) if m.has_profiles]
     depth = source.experiment.depth
     columns = key_columns(source.experiment, measurements, layer=range(1, depth + 1))
     for name in PROFILES:
@@ -95,16 +95,22 @@ def stack_masked(
     return losses, np.where(np.isfinite(losses), accuracies, math.nan)
 
 
-def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Return median and range over the replicates of `(points, S, R)`, schemes outermost.
+def median_and_range_lines(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return median and range over the replicates of `(points, S, R)`, each as `(S, points)`.
 
     Values that an axis cannot show are left out. One replicate has no range.
     """
     values = hide_unplottable(name, values)
     if values.shape[2] == 1:
-        return {name: values[..., 0].T.ravel()}
+        return {name: values[..., 0].T}
     found = zip(("", "_low", "_high"), median_and_range(values, axis=2), strict=True)
-    return {name + end: column.T.ravel() for end, column in found}
+    return {name + end: column.T for end, column in found}
+
+
+def median_and_range_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return `median_and_range_lines`, one scheme after another."""
+    lines = median_and_range_lines(name, values)
+    return {name: line.ravel() for name, line in lines.items()}
 
 
 def runs_of_equal_values(values: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:

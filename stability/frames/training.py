@@ -17,14 +17,14 @@ from stability.frames.arrow import (
     chart_table,
     in_few_bytes,
     in_smallest_type,
-    log_axis_limits,
-    scheme_columns,
+    log_limits,
+    table_of_rows,
 )
 from stability.frames.axes import (
+    BEYOND_COLUMNS,
     Limits,
     axis_choices,
-    beyond_table,
-    ends_by_step,
+    beyond_rows,
     linear_choices,
     living_schemes,
     usual_ends,
@@ -34,20 +34,23 @@ from stability.frames.line_labels import label_table
 from stability.frames.pinned import NO_PINS, Pinned, pinned_ends, pinned_tables
 from stability.frames.relative import divided_by, entrance
 from stability.frames.run_panels import TRAINING_PANELS, panel_heights, panels_shown
+from stability.frames.scheme_lines import SchemeLines
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
     MOST_BINS,
     MOST_LINE_POINTS,
-    median_and_range_columns,
+    median_and_range_lines,
     stack_masked,
     stack_measurements,
 )
+from stability.i18n import cache_by_language
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 from stability.text import behind_label
 
 LOSS_TOP = 2  # times the loss of guessing: where the axis of the loss ends
 BEYOND = "loss", "gradient_norm"  # what may leave its axis
+BEYOND_OF_CURVES = pa.schema(list(BEYOND_COLUMNS)[:-2])  # which are shown at all times
 # Tables that only some panels draw: a chart complains of one that it does not know.
 PANELS_OF_TABLES = {
     "held_out": {"loss", "accuracy"},
@@ -72,14 +75,14 @@ def training_tables(
     which the first leads, are made; `log_loss`: the axis of the loss is logarithmic.
     """
     count = count or len(run.measurements)
-    e, newest, lines = run.experiment, run.measurements[count - 1], curve_table(run, count)
+    e, newest, lines = run.experiment, run.measurements[count - 1], curve_lines(run, count)
     behind = pinned_tables(run, pinned, curve_table)
-    ends = {name: curve_ends(e, lines, name) for name in BEYOND}
+    ends = {name: lines.range(name) for name in BEYOND}
     limits = curve_limits(run, ends, behind, log_loss)
-    marks, held_out = divergence_marks(divergence_remarks(run, count)), held_out_table(run, count)
+    marks = divergence_marks(tuple(divergence_remarks(run, count)))
     tables = behind | {
-        "bands": without_empty_ends(lines),
-        "held_out": without_empty_ends(held_out),
+        "bands": lines.table(to_last_number=True),
+        "held_out": held_out_lines(run, count).table(to_last_number=True),
         "marks": marks,
         "ends": curve_labels(e, lines, limits, panels, log_loss),
         "rules": format_limit_table(e, newest, {"gradient_norm": limits["gradient_norm"]}, format),
@@ -89,27 +92,13 @@ def training_tables(
         tables |= {name: without_zeros(tables[name]) for name in ("bands", "held_out", *behind)}
     if e.number_format.scales_loss:
         tables["skipped"] = skipped_steps(run, count)
-        scales = log_axis_limits(("scale",), lines)["scale"].to_pylist()
-        limits["scale"] = scales * (len(e.schemes) + 2)
+        limits["scale"] = log_limits(lines.range("scale").ravel()) * (len(e.schemes) + 2)
     drawn = {
         name: table
         for name, table in tables.items()
         if PANELS_OF_TABLES.get(name, set(panels)) & set(panels)
     }
     return drawn | {"limits": arrow_table(limits)}
-
-
-def without_empty_ends(lines: pa.Table) -> pa.Table:
-    """Return lines by scheme without the rows that follow the last number of each."""
-    curves = [column for column in lines.columns if pa.types.is_floating(column.type)]
-    if not all(column.null_count for column in curves):
-        return lines
-    missing = np.logical_and.reduce([np.isnan(column.to_numpy()) for column in curves])
-    schemes = len(lines["scheme"].chunk(0).dictionary)
-    points = len(missing) // schemes
-    kept = np.where(missing, 0, np.arange(len(missing)) % points + 1).reshape(schemes, -1).max(1)
-    parts = [lines.slice(points * index, length) for index, length in enumerate(kept.tolist())]
-    return pa.concat_tables(parts).combine_chunks()
 
 
 def without_zeros(lines: pa.Table) -> pa.Table:
@@ -140,12 +129,6 @@ def curve_limits(
     return limits
 
 
-def curve_ends(e: Experiment, lines: pa.Table, name: str) -> np.ndarray:
-    """Return the range of a quantity at each step, `(2, S, steps)`."""
-    schemes = len(e.schemes)
-    return ends_by_step(lines, name, (schemes, lines.num_rows // schemes, 1))
-
-
 def curves_beyond(
     e: Experiment,
     ends: Mapping[str, np.ndarray],
@@ -153,15 +136,15 @@ def curves_beyond(
     behind: Mapping[str, pa.Table],
     marks: int,
 ) -> pa.Table:
-    """Return the `beyond_table` of all steps, below the marks where schemes diverge."""
+    """Return the `beyond_rows` of all steps, below the marks where schemes diverge."""
     extremes = {
         name: np.stack([np.fmin.reduce(low, axis=1), np.fmax.reduce(high, axis=1)])[..., None]
         for name, (low, high) in ends.items()
     }
     always = [(-1, AFTER_EVERY_STEP + 1)]
     ends_behind = pinned_ends(behind, BEYOND)
-    rows = beyond_table(e, extremes, limits, always, {"loss": marks}, ends_behind)
-    return rows.drop_columns(["since", "until"])
+    rows = beyond_rows(e, extremes, limits, always, {"loss": marks}, ends_behind)
+    return table_of_rows(BEYOND_OF_CURVES, tuple(row[:-2] for row in rows))
 
 
 def curve_table(run: Run, count: int) -> pa.Table:
@@ -172,23 +155,28 @@ def curve_table(run: Run, count: int) -> pa.Table:
     gradient_norm and, with loss scaling, scale the median over the replicates, and their range in
     `_low` and `_high`.
     """
+    return curve_lines(run, count).table()
+
+
+def curve_lines(run: Run, count: int) -> SchemeLines:
+    """Return the lines of a `curve_table`."""
     e = run.experiment
     stride = math.ceil((e.steps + 1) / (MOST_LINE_POINTS - 1))  # the newest makes one more
     steps = [*range(0, count - 1, stride), count - 1]
-    columns = scheme_columns(
-        e.schemes,
-        step=in_smallest_type(steps, e.steps),
-        until=in_smallest_type([*steps[1:], AFTER_EVERY_STEP], AFTER_EVERY_STEP),
-        marked=np.array(steps) % (stride * max(1, MOST_LINE_POINTS // 6)) == 0,
-    )
+    keys = {
+        "step": in_smallest_type(steps, e.steps),
+        "until": in_smallest_type([*steps[1:], AFTER_EVERY_STEP], AFTER_EVERY_STEP),
+        "marked": np.array(steps) % (stride * max(1, MOST_LINE_POINTS // 6)) == 0,
+    }
     measurements = [run.measurements[step] for step in steps]
     losses, accuracies = stack_masked(measurements, "loss", "accuracy")
     curves = {"loss": losses, "accuracy": accuracies}
     for name in ("gradient_norm", "scale") if e.number_format.scales_loss else ("gradient_norm",):
         curves[name] = stack_measurements(measurements, name)
-    for name, values in curves.items():
-        columns |= median_and_range_columns(name, values)
-    return chart_table(columns)
+    values: dict[str, np.ndarray] = {}
+    for name, curve in curves.items():
+        values |= median_and_range_lines(name, curve)
+    return SchemeLines(e.schemes, keys, values)
 
 
 def held_out_table(run: Run, count: int) -> pa.Table:
@@ -196,33 +184,39 @@ def held_out_table(run: Run, count: int) -> pa.Table:
 
     Columns: scheme, step, loss, accuracy.
     """
+    return held_out_lines(run, count).table()
+
+
+def held_out_lines(run: Run, count: int) -> SchemeLines:
+    """Return the lines of a `held_out_table`."""
     e = run.experiment
     steps = [step for step in sorted(sampled_steps(e.steps)) if step < count]
     measurements = [run.measurements[step] for step in steps]
-    columns = scheme_columns(e.schemes, step=in_smallest_type(steps, e.steps))
     curves = stack_masked(measurements, "test_loss", "test_accuracy")
-    for name, values in zip(("loss", "accuracy"), curves, strict=True):
-        columns[name] = median_and_range_columns(name, values)[name]
-    return chart_table(columns)
+    values = {
+        name: median_and_range_lines(name, curve)[name]
+        for name, curve in zip(("loss", "accuracy"), curves, strict=True)
+    }
+    return SchemeLines(e.schemes, {"step": in_smallest_type(steps, e.steps)}, values)
 
 
 def curve_labels(
-    e: Experiment, lines: pa.Table, limits: Limits, panels: Sequence[str], log_loss: bool
+    e: Experiment, lines: SchemeLines, limits: Limits, panels: Sequence[str], log_loss: bool
 ) -> pa.Table:
     """Return the `label_table` of the newest values of the schemes whose loss is finite."""
     heights = panel_heights(panels_shown(e, panels, TRAINING_PANELS))
     limits = {**limits, "accuracy": [0.0, 1.0] * (len(e.schemes) + 2)}  # an axis of all runs
     names = [name for name in heights if name in limits]
-    points = lines.num_rows // len(e.schemes)
-    newest = {name: lines[name].to_numpy()[points - 1 :: points] for name in ("loss", *names)}
-    last = {name: np.where(np.isfinite(newest["loss"]), newest[name], math.nan) for name in names}
+    ended = np.isnan(lines.values["loss"][:, -1])
+    last = {name: np.where(ended, math.nan, lines.values[name][:, -1]) for name in names}
     logs = LOG_QUANTITIES | {"loss"} if log_loss else LOG_QUANTITIES
     if log_loss and "loss" in last:
         last["loss"] = np.where(last["loss"] > 0, last["loss"], math.nan)
     return label_table(e, [{name: last[name].tolist() for name in names}], limits, heights, logs)
 
 
-def divergence_marks(remarks: Sequence[Remark]) -> pa.Table:
+@cache_by_language(maxsize=256)  # a scheme diverges once
+def divergence_marks(remarks: tuple[Remark, ...]) -> pa.Table:
     """Return the marks where lines end, one below another.
 
     Columns: scheme, step, text, row (from the top of the panel).

@@ -21,7 +21,7 @@ from stability.frames import CURVE_QUANTITIES, MOST_BINS, MOST_LINE_POINTS, arro
 from stability.frames.arrow import DEPTH_QUANTITIES, LOG_QUANTITIES
 from stability.frames.axes import axis_number, usual_ends
 from stability.frames.relative import divided_by
-from stability.frames.training import without_empty_ends
+from stability.frames.scheme_lines import SchemeLines
 from stability.records.experiment import Experiment
 from stability.records.view import HEAT_MAP_QUANTITIES
 
@@ -398,9 +398,9 @@ def test_no_size_in_a_heat_map_becomes_zero_or_infinite_by_being_compared():
 
 
 def test_a_line_ends_at_its_last_number_and_keeps_what_is_missing_before():
-    lines = arrow.scheme_columns(("a", "b"), step=np.arange(4))
-    loss = pa.array([1.0, None, 2.0, None, None, 5.0, 6.0, 7.0])
-    drawn = without_empty_ends(pa.table(lines | {"loss": loss}))
+    loss = np.array([[1.0, math.nan, 2.0, math.nan], [math.nan, 5.0, 6.0, 7.0]])
+    lines = SchemeLines(("a", "b"), {"step": np.arange(4)}, {"loss": loss})
+    drawn = lines.table(to_last_number=True)
     assert drawn["loss"].to_pylist() == [1.0, None, 2.0, None, 5.0, 6.0, 7.0]
     run = finished("three fates")
     sent, whole = (
@@ -473,7 +473,7 @@ def test_a_run_that_broke_at_once_still_has_axes_and_a_profile_up_to_the_break()
 
 def test_marks_stand_where_lines_end_one_below_another(run):
     for count in counts(run):
-        rows = frames.divergence_marks(nonfinite_remarks(run, count)).to_pylist()
+        rows = frames.divergence_marks(tuple(nonfinite_remarks(run, count))).to_pylist()
         first = {}
         for (scheme, _), event in run.breaks.items():
             if event.step < count:
