@@ -6,9 +6,11 @@ matrices of the measured norms, so a new optimizer needs no code here.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from stability.catalogues.optimizers import OptimizerState
 from stability.engine.family import Family
@@ -208,32 +210,27 @@ def loss_drops(family: Family, gradient: np.ndarray, weight: np.ndarray) -> np.n
     ).T
     entries = np.array([layer.fan_in * layer.fan_out for layer in e.layers])
     sizes = torch.tensor(np.stack([gradient, weight]) / np.sqrt(entries)).mT[..., None, None]
-    noise = torch.randn(
-        (2, 1, 1, SAMPLE_SIDE, SAMPLE_SIDE), generator=generator(0, "normal"), dtype=torch.float64
-    )
-    unit = noise / noise.square().mean(dim=(-2, -1), keepdim=True).sqrt()
-    slopes, weights = sizes * unit  # (L, S, SAMPLE_SIDE, SAMPLE_SIDE) each
+    slopes, weights = sizes * sample_matrices()  # (L, S, SAMPLE_SIDE, SAMPLE_SIDE) each
     drops = torch.empty(TRIAL_STEPS, *slopes.shape[:2], dtype=torch.float64)
     factors = family.rate_factors
     rates = (rate * (factors[0] if factors else torch.ones(e.depth, 1)))[..., None, None]
-    is_hidden = torch.zeros(e.depth, dtype=torch.bool)
-    is_hidden[1:-1] = True
-    for hidden in (False, True):
-        layers = is_hidden == hidden
-        if not layers.any():
-            continue
-        rule = e.optimizer_row.step_for(True, hidden)
+    hidden = range(1, e.depth - 1)
+    rules = [e.optimizer_row.step_for(True, layer in hidden) for layer in range(e.depth)]
+    for rule in set(rules):
+        layers = [layer for layer, other in enumerate(rules) if other is rule]
+        grad, weight_of, rate_of = slopes[layers], weights[layers], rates[layers]
         state: OptimizerState = {}
         for trial in range(TRIAL_STEPS):
-            grad = slopes[layers].clone()
-            step = rule(
-                weights[layers],
-                grad,
-                state,
-                rates[layers],
-                0.0,
-                e.momentum,
-                per_network(epsilon, grad),
-            )
-            drops[trial, layers] = -(step * slopes[layers]).sum(dim=(-2, -1))
+            passed, epsilons = grad.clone(), per_network(epsilon, grad)
+            step = rule(weight_of, passed, state, rate_of, 0.0, e.momentum, epsilons)
+            drops[trial, layers] = -(step * grad).sum(dim=(-2, -1))
     return np.asarray(drops.mT.numpy() * entries / SAMPLE_SIDE**2)
+
+
+@cache
+def sample_matrices() -> Tensor:
+    """Return normal matrices of RMS 1 that stand for a layer's slopes and weights."""
+    noise = torch.randn(
+        (2, 1, 1, SAMPLE_SIDE, SAMPLE_SIDE), generator=generator(0, "normal"), dtype=torch.float64
+    )
+    return noise / noise.square().mean(dim=(-2, -1), keepdim=True).sqrt()

@@ -1,8 +1,9 @@
-"""Trainings in a process of their own.
+"""Trainings in processes of their own.
 
 The threads that draw pages share one interpreter, and a step of training among them takes several
 times as long. In another process it neither waits for them nor slows them down, uses another core,
-and if memory runs out, the pages stay.
+and if memory runs out, the pages stay. A further process starts when a training begins while all
+are asked for others.
 """
 
 import os
@@ -10,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import get_context, parent_process
 from multiprocessing.managers import BaseManager
@@ -98,24 +99,75 @@ class TrainingProcess(BaseManager):
 
 
 TrainingProcess.register("training", TrainingAhead)
-_process: TrainingProcess | None = None  # None while there is none, or it does not answer yet
 
 
-def start_training_process() -> threading.Thread:
-    """Start the process, in the background; until it answers, experiments are trained here.
+class TrainingProcesses:
+    """The processes of this program that train: none until the first one answers."""
 
-    Returns the thread that waits for its answer.
+    def __init__(self, most: int = 1):
+        self.most = most
+        self._asked: dict[TrainingProcess, int] = {}  # of how many trainings, at this moment
+        self._starting = 0
+        self._lock = threading.Lock()
+
+    def start(self) -> threading.Thread:
+        """Start one more, in the background. Returns the thread that waits for its answer."""
+        with self._lock:
+            self._starting += 1
+        thread = threading.Thread(target=self._start, name=START, daemon=True)
+        thread.start()
+        return thread
+
+    def _start(self) -> None:
+        process = TrainingProcess(ctx=get_context("spawn"))
+        try:
+            process.start(_prepare)
+        finally:
+            with self._lock:
+                self._starting -= 1
+        self._asked[process] = 0
+
+    def least_asked(self) -> TrainingProcess | None:
+        """Return the process for a new training, or None; start one more if all are busy."""
+        with self._lock:
+            process = min(self._asked, key=self._asked.__getitem__, default=None)
+            is_free = not process or not self._asked[process]
+            has_room = len(self._asked) + self._starting < self.most
+        if has_room and not is_free:
+            self.start()
+        return process
+
+    @contextmanager
+    def asking(self, process: TrainingProcess) -> Iterator[None]:
+        """Ask a process; if it has ended, the first to notice starts another one."""
+        self._count(process, 1)
+        try:
+            yield
+        except (EOFError, ConnectionError):
+            with self._lock:
+                is_news = self._asked.pop(process, None) is not None
+            if is_news:
+                self.start()
+            raise
+        finally:
+            self._count(process, -1)
+
+    def _count(self, process: TrainingProcess, change: int) -> None:
+        with self._lock:
+            if process in self._asked:
+                self._asked[process] += change
+
+
+PROCESSES = TrainingProcesses()
+
+
+def start_training_process(most: int = 1) -> threading.Thread:
+    """Start the first of up to `most` training processes, in the background.
+
+    Until it answers, experiments are trained here. Returns the thread that waits for its answer.
     """
-    thread = threading.Thread(target=_start, name=START, daemon=True)
-    thread.start()
-    return thread
-
-
-def _start() -> None:
-    global _process
-    process = TrainingProcess(ctx=get_context("spawn"))
-    process.start(_prepare)
-    _process = process
+    PROCESSES.most = most
+    return PROCESSES.start()
 
 
 def _prepare() -> None:
@@ -135,29 +187,30 @@ def _end_with_parent() -> None:
 
 
 def measure_apart(*arguments: Any, **how: Any) -> Iterator[Measurement | Stretch]:
-    """Yield what `measure` yields, from the training process if there is one.
+    """Yield what `measure` yields, from a training process if there is one.
 
     Raises what `measure` raises, and RuntimeError if the process ends meanwhile; a new one starts.
     """
-    global _process
-    process = _process
+    process = PROCESSES.least_asked()
     if not process:
         yield from Run.source(*arguments, **how)
         return
     try:
-        training = process.training(*arguments, **how)
-        while found := training.measurements():
+        with PROCESSES.asking(process):
+            training = process.training(*arguments, **how)
+        while True:
+            with PROCESSES.asking(process):
+                found = training.measurements()
+            if not found:
+                return
             yield Stretch(found)
     except (EOFError, ConnectionError) as end:
-        if process is _process:
-            _process = None
-            start_training_process()
         reason = _("the process that trains it has ended, perhaps for want of memory")
         raise RuntimeError(reason) from end
 
 
 class RunApart(Run):
-    """A run that is trained in the training process."""
+    """A run that is trained in a training process."""
 
     @staticmethod
     def source(*arguments: Any, **how: Any) -> Iterator[Measurement | Stretch]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from stability.engine.workers import available_cores
+
 try:
     import resource
 except ImportError:  # no such limits on Windows
@@ -23,7 +25,7 @@ class Limits:
     run_bytes: int = 2 * 2**30
     # The estimated cost of a map, or of a search for a cure, which give way to all others.
     long_seconds: float = 600
-    trainings: int = 1  # at once; the others wait for their turn
+    trainings: int = 2  # at once, if there are as many processors; the others wait for their turn
     kept_runs: int = 2000  # in memory; the least recently opened go first
     kept_bytes: int = 2**29
     visitors: int = 500  # at once
@@ -46,6 +48,11 @@ class Limits:
 
 
 LIMITS = Limits.of(os.environ)
+
+
+def trainings_at_once() -> int:
+    """Return how many trainings run at once: the limit, but one a processor at most."""
+    return min(LIMITS.trainings, available_cores())
 
 
 def most_visitors() -> int:

@@ -18,7 +18,7 @@ from stability.engine.workers import allow_workers, available_cores
 from stability.page import cure_section
 from stability.page.benches import BENCHES, Look, open_claim, open_figures, open_section
 from stability.page.drawing_turns import TURNS
-from stability.page.limits import LIMITS
+from stability.page.limits import LIMITS, trainings_at_once
 from stability.page.map_session import is_cancelled
 from stability.page.renderer import FREQUENT
 from stability.page.sections import OpenSection
@@ -43,7 +43,7 @@ class Server:
         self.registry = Registry(
             {**streams, SickNetwork: CureSearch},
             LIMITS.kept_bytes,
-            LIMITS.trainings,
+            trainings_at_once(),
             most_streams=LIMITS.kept_runs,
         )
         self.shared_pieces = SharedPieces()
@@ -196,8 +196,8 @@ def most_seconds(record: BenchRecord) -> float:
 
 
 def prepare_server() -> None:
-    """Make ready what the first visitor would wait for, and the process that trains."""
-    start_training_process()
+    """Make ready what the first visitor would wait for, and the first process that trains."""
+    start_training_process(trainings_at_once())
     prepare_first_visit()
 
 

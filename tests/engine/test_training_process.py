@@ -15,7 +15,13 @@ import pytest
 from stability.engine import training_process
 from stability.engine.failures import RunError
 from stability.engine.runs import Run
-from stability.engine.training_process import RunApart, TrainingAhead, start_training_process
+from stability.engine.training_process import (
+    PROCESSES,
+    RunApart,
+    TrainingAhead,
+    TrainingProcess,
+    start_training_process,
+)
 from stability.records.experiment import Experiment
 
 SMALL = Experiment(depth=4, width=8, samples=64, batch=16, steps=30)
@@ -27,16 +33,18 @@ SECONDS = 60  # at most, until something happens that is waited for
 def process() -> Iterator[None]:
     start_training_process().join(SECONDS)
     yield
-    until_started()
-    training_process._process.shutdown()
-    training_process._process = None
+    for one in until_started():
+        one.shutdown()
+    PROCESSES._asked.clear()
 
 
-def until_started() -> None:
+def until_started() -> list[TrainingProcess]:
+    """The processes, once all answer."""
     for thread in threading.enumerate():
         if thread.name == training_process.START:
             thread.join(SECONDS)
-    assert training_process._process
+    assert PROCESSES._asked
+    return list(PROCESSES._asked)
 
 
 def same(run: Run, other: Run) -> bool:
@@ -90,14 +98,13 @@ def test_only_the_training_that_was_asked_last_goes_on_by_itself(monkeypatch):
 
 
 def test_a_run_whose_process_was_killed_says_so_and_goes_on_in_another_one():
-    run, process = RunApart(LONG), training_process._process
+    run, [process] = RunApart(LONG), until_started()
     run.advance(0.1)
     os.kill(process._process.pid, signal.SIGKILL)
     with pytest.raises(RunError, match="the process that trains it has ended"):
         run.train()
     assert len(run.measurements) <= LONG.steps
-    until_started()
-    assert training_process._process is not process
+    assert process not in until_started()
     short = RunApart(SMALL)
     assert run.advance(0.1) is None
     assert same(short.train(), Run(SMALL).train())
@@ -108,11 +115,31 @@ def test_a_run_whose_process_was_killed_says_so_and_goes_on_in_another_one():
     ]
 
 
+def test_a_second_process_starts_when_the_first_is_busy_and_no_third(monkeypatch):
+    monkeypatch.setattr(PROCESSES, "most", 2)
+    [first] = until_started()
+    assert PROCESSES.least_asked() is first
+    assert until_started() == [first], "one that rests is enough"
+    with PROCESSES.asking(first):
+        assert PROCESSES.least_asked() is first, "until the second one answers"
+        _, second = until_started()
+        assert PROCESSES.least_asked() is second
+        with PROCESSES.asking(second):
+            assert PROCESSES.least_asked() in (first, second)
+            assert until_started() == [first, second]
+    run, alone = RunApart(SMALL), Run(SMALL)
+    with PROCESSES.asking(first):
+        assert same(run.train(), alone.train())
+    second.shutdown()
+    del PROCESSES._asked[second]
+
+
 STARTS = """
 import os, signal
-from stability.engine import training_process
-training_process.start_training_process().join()
-print(training_process._process._process.pid, flush=True)
+from stability.engine.training_process import PROCESSES, start_training_process
+start_training_process().join()
+[process] = PROCESSES._asked
+print(process._process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
