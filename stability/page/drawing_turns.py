@@ -30,7 +30,8 @@ class Turn:
 
 
 class DrawingTurns:
-    """Turns at drawing: of pages that are drawn already, then of calm visitors, then of restless.
+    """Turns at drawing: of pages of calm visitors that are drawn already, then of calm visitors
+    who come, then of restless ones.
 
     Within a rank who waits longest comes first; who changes a setting while waiting keeps that
     place.
@@ -59,7 +60,8 @@ class DrawingTurns:
         before = self._release()
         yield
         if before:  # an exception is followed by another run, or by a sentence
-            self._take(Turn(before.session, before.go_on, DRAWS_ON, time.monotonic()))
+            rank = RESTLESS if before.rank == RESTLESS else DRAWS_ON
+            self._take(Turn(before.session, before.go_on, rank, time.monotonic()))
 
     def _take(self, turn: Turn) -> None:
         with self._lock:

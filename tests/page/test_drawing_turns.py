@@ -57,6 +57,37 @@ def test_others_are_drawn_while_a_page_computes_and_then_it_is_drawn_on():
     assert order == ["other", "again"]
 
 
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [(Session(), ["drawn on", "newcomer"]), (restless_session(), ["newcomer", "drawn on"])],
+    ids=["calm", "restless"],
+)
+def test_a_restless_page_is_drawn_on_after_those_who_have_seen_nothing_yet(session, expected):
+    turns, order = DrawingTurns(), []
+    is_paused, goes_on = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        with turns.turn(session, nothing):
+            with turns.paused():
+                is_paused.set()
+                goes_on.wait(10)
+            order.append("drawn on")
+
+    threads = [threading.Thread(target=draw)]
+    threads[0].start()
+    assert is_paused.wait(10)
+    newcomer = restless_session()
+    newcomer.waits_since = 1.0
+    with turns.turn(Session(), nothing):
+        goes_on.set()
+        threads.append(start(turns, "newcomer", newcomer, order))
+        while len(turns._waiting) < len(threads):
+            assert all(thread.is_alive() for thread in threads)
+    for thread in threads:
+        thread.join(10)
+    assert order == expected
+
+
 def test_who_leaves_while_waiting_is_waited_for_by_nobody_and_keeps_the_place_of_a_change():
     turns, session, order = DrawingTurns(), Session(), []
 
