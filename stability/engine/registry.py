@@ -25,6 +25,9 @@ SOON, AT_ONCE = 0.06, 0.3
 FIRST_TURN, LATER_TURN = SOON, 2.0
 # Seconds of a step, which nothing interrupts, after which another stream may advance beside it.
 LONG_STEP = 1.0
+# Of the streams that were left before their end, so many keep the state for their next step; the
+# others keep what they have measured, and come to that step again.
+MOST_PAUSED = 16
 OUTRAN = N_("stopped, as it takes far longer than was foreseen")
 
 
@@ -82,6 +85,7 @@ class Registry:
         self.total_bytes = 0
         self._readers: Counter[AnyStream] = Counter()
         self._queue: list[AnyStream] = []
+        self._paused: OrderedDict[AnyStream, None] = OrderedDict()  # whose readers have left
         self._turn_ends: dict[AnyStream, float] = {}  # of those in the queue, by their own seconds
         self._changed = threading.Condition()  # a queue position may have changed
 
@@ -107,6 +111,7 @@ class Registry:
             if self._has_room:
                 break
             del self._streams[other.record]
+            self._paused.pop(other, None)
             self.total_bytes -= self._bytes.pop(other)
 
     def opened(self, record: Hashable) -> Any:
@@ -121,17 +126,27 @@ class Registry:
             self._readers[stream] += 1
             if stream not in self._queue:
                 self._enter_queue(stream)
+            self._paused.pop(stream, None)
         try:
             yield
         finally:
-            with self._changed:
-                self._readers[stream] -= 1
-                self._count_bytes(stream)
-                if not self._readers[stream]:
-                    del self._readers[stream]
-                    del self._turn_ends[stream]
-                    self._queue.remove(stream)
-                    self._changed.notify_all()
+            if forgotten := self._leave(stream):
+                forgotten.release()
+
+    def _leave(self, stream: AnyStream) -> AnyStream | None:
+        """End one reading. Returns the stream whose state is not kept any more, if there is one."""
+        with self._changed:
+            self._readers[stream] -= 1
+            self._count_bytes(stream)
+            if self._readers[stream]:
+                return None
+            del self._readers[stream]
+            del self._turn_ends[stream]
+            self._queue.remove(stream)
+            self._changed.notify_all()
+            if not stream.is_over:
+                self._paused[stream] = None
+            return self._paused.popitem(last=False)[0] if len(self._paused) > MOST_PAUSED else None
 
     def _enter_queue(self, stream: AnyStream) -> None:
         """Put a stream behind all others, or before those that had a turn if it had none."""

@@ -95,6 +95,15 @@ class Stream(Generic[Record, Yielded]):
         with self._lock:
             self.stopped, self._source = reason, None
 
+    def release(self) -> None:
+        """Give up the state for the next step, unless a thread is computing it.
+
+        Who goes on computes all steps again up to that one.
+        """
+        if self._lock.acquire(blocking=False):
+            self._source = None
+            self._lock.release()
+
     def _pull(self) -> None:
         """Compute up to the next value of the source, or the next values.
 

@@ -22,7 +22,7 @@ from small_runs import counting, in_threads, small
 from stability.engine.cost import Cost
 from stability.engine.failures import RunError
 from stability.engine.process_settings import configure_process
-from stability.engine.registry import OUTRAN, STREAM_BYTES, Probe, Registry
+from stability.engine.registry import MOST_PAUSED, OUTRAN, STREAM_BYTES, Probe, Registry
 from stability.engine.runs import Run
 from stability.records.experiment import Experiment
 
@@ -260,6 +260,21 @@ class SlowRun(Run):
     def _pull(self) -> None:
         super()._pull()
         self.seconds = float(len(self.measurements))
+
+
+def test_of_many_runs_that_were_left_only_the_last_ones_keep_their_state_and_all_can_go_on():
+    registry = registry_of_runs()
+    runs = [registry.open(small(seed=seed)) for seed in range(MOST_PAUSED + 3)]
+    for run in runs:
+        with closing(registry.follow(run, 3, 0.0)) as positions:
+            assert next(positions) == 0
+    kept = [run._source is not None for run in runs]
+    assert kept == [False] * 3 + [True] * MOST_PAUSED
+    for run in (runs[0], runs[-1]):
+        count = len(run.measurements)
+        assert 0 < count < small().steps
+        losses = [m.loss.tolist() for m in run.train().measurements]
+        assert losses == [m.loss.tolist() for m in Run(run.experiment)]
 
 
 def test_long_runs_take_turns_and_who_has_had_none_comes_before_those_that_had():
