@@ -37,11 +37,11 @@ def rough_number(value: float) -> str:
 
 
 def exact_number(value: float) -> str:
-    """Return the shortest text that reads back as this number: 1, 0.02, 1e-12, 3.5e14."""
+    """Return the shortest text that reads back as this number: 1, 0.02, 1e-5, 3.5e14."""
     text = repr(value)
     if text.endswith("000000.0") or "e+" in text:
         text = str(Decimal(text).normalize()).lower().replace("+", "")
-    return text.removesuffix(".0")
+    return text.removesuffix(".0").replace("e-0", "e-")
 
 
 def power_of_ten(exponent: float) -> str:

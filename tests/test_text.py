@@ -66,6 +66,12 @@ def test_an_exact_number_reads_back_as_the_same_number(value):
     assert not text.exact_number(value).endswith(".0")
 
 
+def test_a_small_exact_number_has_no_empty_digit_in_its_power():
+    assert [text.exact_number(value) for value in (1e-5, 2.5e-7, -1e-12)] == [
+        "1e-5", "2.5e-7", "-1e-12",
+    ]  # fmt: skip
+
+
 def test_a_large_exact_number_is_a_power_of_ten_not_a_row_of_zeros():
     exact = [text.exact_number(value) for value in (3.5e14, -1e6, 1234567.0, 999999.0, math.inf)]
     assert exact == ["3.5e14", "-1e6", "1234567", "999999", "inf"]

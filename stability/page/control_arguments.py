@@ -14,6 +14,7 @@ from stability.records.knobs import Choice, Flag, Integer, Knob, Number, Real
 from stability.records.page import Page
 from stability.records.pasted_network import PastedText
 from stability.records.sweep_axis import Interval, SweepAxis
+from stability.text import typographic_minus
 
 MOST_LINES = 11  # of a text in sight
 
@@ -123,7 +124,9 @@ def setting_widget(knob: Knob, value: Any) -> tuple[str, dict[str, Any]]:
             return "toggle", {}
         case Number(log=True) | Real(steps=[_, *_]):
             stops = knob.slider_stops(value)
-            return "select_slider", {"options": stops, "format_func": knob.spell}
+            return "select_slider", {
+                "options": stops, "format_func": lambda stop: typographic_minus(knob.spell(stop)),
+            }  # fmt: skip
         case Real():
             bounds = {"min_value": float(knob.low), "max_value": float(knob.high)}
             return "number_input", bounds | {"step": 0.05, "format": "%g"}
