@@ -121,9 +121,10 @@ def shared_maps(maps_file: Path, monkeypatch) -> Iterator[None]:
 def one_server(maps_file: Path) -> Iterator[Server]:
     """The server of all files: tests that must not meet train with seeds of their own.
 
-    The maps of the course, a minute of training, it shares with the tests of the lessons.
+    The maps of the course, a minute of training, it shares with the tests of the lessons. One
+    training runs at a time, however many processors there are: who waits sees a place.
     """
-    with served(STABILITY_CACHE=str(maps_file)) as server:
+    with served(STABILITY_CACHE=str(maps_file), STABILITY_TRAININGS="1") as server:
         yield server
 
 
