@@ -130,7 +130,10 @@ def restless(place: Hall, count: int, seconds: int) -> list[Row]:
     row.visits = [one.visits[-1] for one in people]
     count_lost(row, 200)
     made = [one for someone in people for one in someone.visits]
+    last_change = max(one.opened for one in row.visits)
+    ends = [one.opened + (one.end or float("inf")) - last_change for one in row.visits]
     row.remarks += [
+        f"all were done {max(ends):.1f} s after the last change of all",
         f"{sum(one.draws > 0 for one in made)} of {len(made)} changes drawn, "
         f"{sum(len(one.errors) for one in made)} errors; the row is that of the last changes",
         f"memory from {early:.0f} MB after a quarter to {place.megabytes():.0f} MB at the end",

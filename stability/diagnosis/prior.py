@@ -14,6 +14,7 @@ from stability.diagnosis.indicators import Indicators, scheme_indicators
 from stability.diagnosis.remedies import Remedy
 from stability.engine.measurement import Measurement
 from stability.engine.training import measure
+from stability.engine.training_process import call_apart
 from stability.records.experiment import Experiment
 
 PATIENCE = "steps"  # the change that only trains on
@@ -31,13 +32,19 @@ AFTER_FIRST_STEP: dict[str, Any] = {
 def ranked_changes(e: Experiment, scheme: str) -> tuple[tuple[str, Remedy], ...]:
     """Return the key and the remedy of each single change of a network, the likeliest cure first.
 
-    That costs as much as a dozen steps of one replicate, and is remembered. For large networks,
-    whose steps take long, it is the order of the rows.
+    That costs as much as a dozen steps of one replicate, apart if it can be, and is remembered. For
+    large networks, whose steps take long, it is the order of the rows.
     """
+    changes = dict(single_changes(e, scheme))
+    is_quick = e.depth * e.width * (e.width + e.batch) <= MOST_NUMBERS
+    order = call_apart(order_by_promise, e, scheme) if is_quick else changes
+    return tuple((change, changes[change]) for change in order)
+
+
+def order_by_promise(e: Experiment, scheme: str) -> list[str]:
+    """Return the keys of the single changes of a network, the likeliest cure first."""
     changes = list(single_changes(e, scheme))
     e = replace(e, replicates=1)
-    if e.depth * e.width * (e.width + e.batch) > MOST_NUMBERS:
-        return tuple(changes)
     starts = tuple(remedy.scheme for _, remedy in changes if remedy.scheme)
     promise = {}
     for change, remedy in changes:
@@ -48,7 +55,8 @@ def ranked_changes(e: Experiment, scheme: str) -> tuple[tuple[str, Remedy], ...]
             stack = replace(e, schemes=starts) if remedy.scheme else together
             start = indicators_at_start(stack)[stack.schemes.index(changed.schemes[0])]
             promise[change] = outlook_from_start(changed, start).learns - RELUCTANCE[change]
-    return tuple(sorted(changes, key=lambda change: promise.get(change[0], -1.0), reverse=True))
+    keys = [change for change, _ in changes]
+    return sorted(keys, key=lambda change: promise.get(change, -1.0), reverse=True)
 
 
 @lru_cache(maxsize=128)

@@ -16,7 +16,7 @@ from functools import cache
 from multiprocessing import get_context, parent_process
 from multiprocessing.managers import BaseManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stability.engine.measurement import Measurement
 from stability.engine.process_settings import configure_process
@@ -26,6 +26,7 @@ from stability.engine.training import measure
 from stability.engine.workers import allow_workers, available_cores
 from stability.i18n import _
 
+Returned = TypeVar("Returned")
 # Seconds between two answers, and for how long a training goes on without being asked for more: it
 # is computed while a page is drawn, and ends soon after everybody has left.
 ANSWER, AHEAD = 0.04, 0.25
@@ -87,6 +88,16 @@ class TrainingAhead:
             return None
 
 
+class CallHere:
+    """A call of a function in this process, for a thread of another one."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any):
+        self._function, self._arguments = function, arguments
+
+    def result(self) -> Any:
+        return self._function(*self._arguments)
+
+
 @cache
 def trainers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="training")
@@ -96,9 +107,11 @@ class TrainingProcess(BaseManager):
     """The process, which lives as long as the one that started it."""
 
     training: Callable[..., TrainingAhead]
+    call: Callable[..., CallHere]
 
 
 TrainingProcess.register("training", TrainingAhead)
+TrainingProcess.register("call", CallHere)
 
 
 class TrainingProcesses:
@@ -207,6 +220,16 @@ def measure_apart(*arguments: Any, **how: Any) -> Iterator[Measurement | Stretch
     except (EOFError, ConnectionError) as end:
         reason = _("the process that trains it has ended, perhaps for want of memory")
         raise RuntimeError(reason) from end
+
+
+def call_apart(function: Callable[..., Returned], *arguments: Any) -> Returned:
+    """Return what a function of a module returns, called in a training process if there is one."""
+    process = PROCESSES.least_asked()
+    if process:
+        with suppress(EOFError, ConnectionError), PROCESSES.asking(process):
+            found: Returned = process.call(function, *arguments).result()
+            return found
+    return function(*arguments)
 
 
 class RunApart(Run):

@@ -15,6 +15,7 @@ from stability.charts import enlarge
 from stability.i18n import _
 from stability.page.benches import Look
 from stability.page.cards import waiting_html
+from stability.page.drawing_turns import TURNS
 from stability.page.pieces import (
     ButtonTable,
     Cards,
@@ -105,7 +106,9 @@ class Renderer:
             self._occasional_amounts, self._occasional_count = self._amounts, count
             self._draw_all(count)
             if at_rest or not is_first:
-                self._draw_each(self._shared("last_pieces", count))
+                with TURNS.paused():  # another process may find them
+                    last = self._shared("last_pieces", count)
+                self._draw_each(last)
         elif before != self._amounts:
             self._draw_each(self._shared("frequent_pieces", count, self._occasional_count))
 

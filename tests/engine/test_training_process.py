@@ -1,5 +1,6 @@
 """The process that trains: its measurements are those of this one, and its end is survived."""
 
+import math
 import os
 import select
 import signal
@@ -20,6 +21,7 @@ from stability.engine.training_process import (
     RunApart,
     TrainingAhead,
     TrainingProcess,
+    call_apart,
     start_training_process,
 )
 from stability.records.experiment import Experiment
@@ -113,6 +115,17 @@ def test_a_run_whose_process_was_killed_says_so_and_goes_on_in_another_one():
     assert [m.loss.tolist() for m in run.measurements] == [
         m.loss.tolist() for m in alone.measurements
     ]
+
+
+def test_a_function_is_called_there_and_raises_here():
+    assert call_apart(os.getpid) == until_started()[0]._process.pid
+    with pytest.raises(ValueError, match="math domain error"):
+        call_apart(math.sqrt, -1.0)
+
+
+def test_a_function_is_called_here_where_no_process_answers(monkeypatch):
+    monkeypatch.setattr(PROCESSES, "_asked", {})
+    assert call_apart(os.getpid) == os.getpid()
 
 
 def test_a_second_process_starts_when_the_first_is_busy_and_no_third(monkeypatch):
