@@ -141,9 +141,14 @@ class TrainingProcesses:
         self._asked[process] = 0
 
     def least_asked(self) -> TrainingProcess | None:
-        """Return the process for a new training, or None; start one more if all are busy."""
+        """Return the process for a new training, or None; start one more if all are busy.
+
+        Of those that are asked alike it is the one that was returned longest ago.
+        """
         with self._lock:
             process = min(self._asked, key=self._asked.__getitem__, default=None)
+            if process:
+                self._asked[process] = self._asked.pop(process)  # now the last
             is_free = not process or not self._asked[process]
             has_room = len(self._asked) + self._starting < self.most
         if has_room and not is_free:
