@@ -80,7 +80,7 @@ def level_start(evidence: Evidence) -> str:
     sentence = _(
         "At the start each hidden layer multiplies the gradient by {factor}: it keeps its size."
     )
-    by_now = _("By now it is small, as the loss is.")
+    by_now = _("By now all gradients are small, as the loss is.")
     has_ended = evidence.end and evidence.relative_loss < SMALL_LOSS
     sentence = sentence.format(factor=number(seen.gradient_factor))
     return join_sentences(sentence, *([by_now] if has_ended else []))
