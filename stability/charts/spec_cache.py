@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import altair as alt
 from altair.utils.schemapi import debug_mode
 
-from stability.i18n import language
+from stability.i18n import cache_by_language, language
 
 Asked = ParamSpec("Asked")
 Kind = TypeVar("Kind", bound=Hashable)
@@ -52,6 +52,7 @@ def chart_and_spec(
             chart.description = filling.description
         return chart
 
+    @cache_by_language(maxsize=64)  # asked for at each draw
     def spec(*args: Asked.args, **kwargs: Asked.kwargs) -> Spec:
         filling = fill(*args, **kwargs)
         key = language.get(), filling.kind
