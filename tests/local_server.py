@@ -26,7 +26,6 @@ CHROMIUM_ARGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--font-render-hinting=none",  # letters as wide as in a window
-    "--site-per-process",  # as in a window; else a tab that a link opens crashes without one
 ]
 
 

@@ -13,6 +13,11 @@ pytestmark = pytest.mark.browser
 # 15 s alone, over a minute where other tests share the two cores.
 A_WHOLE_MAP = 300_000
 LONG_AT_REST = 1000  # after so long the script has heard of a step that is shown
+# The last that hears of a click notes if anybody has taken it from the browser, and takes it.
+CATCH_CLICK = """() => addEventListener("click", (click) => {
+  window.isLeftToTheBrowser = !click.defaultPrevented;
+  click.preventDefault();
+})"""
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -101,15 +106,23 @@ def test_a_lesson_is_a_link_that_another_browser_opens_as_it_was_left(page, serv
     elsewhere.close()
 
 
-def test_a_link_to_a_lesson_opens_in_a_tab_of_its_own(page, server):
+def test_a_click_for_a_tab_of_its_own_is_left_to_the_browser(page, server):
+    """Only what this page has to say of the click is tested: the headless shell of Chromium crashes
+    in every few tabs that a link opens.
+    """
     page.goto(f"{server.url}?bench=course")
     lesson = next(iter(all_lessons().values()))
-    with page.context.expect_page() as opened:
-        page.get_by_role("link", name=lesson.topic).click(modifiers=["ControlOrMeta"])
-    tab = opened.value
+    link = page.get_by_role("link", name=lesson.topic)
+    expect(link).to_be_visible()
+    page.evaluate(CATCH_CLICK)
+    link.click(modifiers=["ControlOrMeta"])
+    assert page.evaluate("window.isLeftToTheBrowser") is True
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert "bench=course" in page.url
+    tab = page.context.new_page()
+    tab.goto(link.evaluate("link => link.href"))
     expect(tab.get_by_text(lesson.question[:20])).to_be_visible()
     assert f"lesson={lesson.key}" in tab.url
-    assert "bench=course" in page.url
     tab.close()
 
 
