@@ -146,7 +146,7 @@ class Run(Stream[Experiment | Family, Measurement]):
         return int((scalars + profiles + snapshots + state) * self._times)
 
 
-def steps_with_profiles(e: Experiment, profile_bytes: int = PROFILE_BYTES) -> set[int]:
+def steps_with_profiles(e: Experiment, profile_bytes: int = PROFILE_BYTES) -> frozenset[int]:
     """Return the steps at which a run keeps profiles: all, or as many as fit, evenly spread."""
     if e.number_format.scales_loss:  # the loss scales of all steps need part of the space
         profile_bytes -= e.steps * array_bytes(e.network_count)

@@ -32,8 +32,9 @@ def format_limit_table(
     its numbers, as stored, is at the limit: stored gradients are those of the mean loss times the
     loss scale, and the rule for weight gradients is exact for a hidden layer.
     """
+    units = stored_units(e, newest)
     axes = tuple(
-        (name, stored_unit(e, newest, name), axis_pair(bounds, name), axis_pair(bounds, name, 1))
+        (name, units.get(name, 1.0), axis_pair(bounds, name), axis_pair(bounds, name, 1))
         for name in bounds
     )
     return limits_on_axes(FORMATS[format] if format else e.number_format, axes)
@@ -45,8 +46,8 @@ def limits_on_axes(
 ) -> pa.Table:
     """Return a `format_limit_table`.
 
-    Of each quantity come its name, its `stored_unit`, and the ends of the axis of the living and of
-    the one that shows everything.
+    Of each quantity come its name, its entry of `stored_units`, and the ends of the axis of the
+    living and of the one that shows everything.
     """
     ends = {
         "largest": row.largest_finite,
@@ -68,13 +69,13 @@ def limits_on_axes(
     return table_of_rows(LIMIT_COLUMNS, tuple(rows))
 
 
-def stored_unit(e: Experiment, newest: Measurement, quantity: str) -> float:
-    """Return the measured value of a quantity whose numbers, as stored, have an RMS of 1."""
+def stored_units(e: Experiment, newest: Measurement) -> dict[str, float]:
+    """Return the measured value of each kind of gradient whose numbers, as stored, have RMS 1."""
     hidden = e.layers[min(1, e.depth - 1)]
     parameters = sum(layer.fan_out * (layer.fan_in + 1) for layer in e.layers)
-    sizes = {
-        "signal_gradient": e.batch,
-        "weight_gradient": math.sqrt(hidden.fan_in * hidden.fan_out),
-        "gradient_norm": math.sqrt(parameters),
+    scale = float(newest.scale.max())
+    return {
+        "signal_gradient": e.batch / scale,
+        "weight_gradient": math.sqrt(hidden.fan_in * hidden.fan_out) / scale,
+        "gradient_norm": math.sqrt(parameters) / scale,
     }
-    return sizes[quantity] / float(newest.scale.max()) if quantity in sizes else 1.0

@@ -14,7 +14,7 @@ from stability.charts import palette
 from stability.engine.network import Stack
 from stability.engine.rounding_shares import FORMATS_BY_RANGE, OUTCOMES, TENSOR_KINDS
 from stability.engine.runs import Run
-from stability.frames.format_limits import stored_unit
+from stability.frames.format_limits import stored_units
 from stability.frames.ladder import position_on_ladder
 from stability.page import probe_sentences
 from stability.page.pieces import Element, Picture
@@ -272,7 +272,7 @@ def test_a_rule_stands_where_a_format_ends_and_only_inside_of_its_axis(format):
         table = tables["rules"].to_pandas()
         for name in names:
             low, high = tables["limits"][name].to_pylist()[2:4]  # where everything is shown
-            unit = stored_unit(run.experiment, run.measurements[6], name)
+            unit = stored_units(run.experiment, run.measurements[6]).get(name, 1.0)
             ends = [
                 end * unit
                 for end in (row.largest_finite, row.smallest_normal, row.smallest_subnormal)
@@ -295,9 +295,9 @@ def test_what_stands_at_a_rule_is_made_of_numbers_of_that_size(name):
         "weight_gradient": hidden.norm().item(),
         "gradient_norm": math.sqrt(count),
     }
-    assert stored_unit(e, m, name) == pytest.approx(expected[name])
+    assert stored_units(e, m)[name] == pytest.approx(expected[name])
     scaled = replace(m, scale=m.scale * 1024)
-    assert stored_unit(e, scaled, name) == pytest.approx(expected[name] / 1024)
+    assert stored_units(e, scaled)[name] == pytest.approx(expected[name] / 1024)
 
 
 def test_kinds_and_fates_are_those_that_the_ladder_knows():
