@@ -33,6 +33,13 @@ def hide_unplottable(name: str, values: np.ndarray) -> np.ndarray:
     return np.where(shown, values, math.nan)
 
 
+def hide_unplottable_rows(names: Sequence[str], values: np.ndarray) -> np.ndarray:
+    """Return the rows of an array, a quantity each, as `hide_unplottable` returns one."""
+    above = np.array([0.0 if name in LOG_QUANTITIES else -math.inf for name in names])
+    shown = np.isfinite(values) & (values > above.reshape(-1, *[1] * (values.ndim - 1)))
+    return np.where(shown, values, math.nan)
+
+
 def arrow_table(columns: Mapping[str, Any]) -> pa.Table:
     """Return an Arrow table of these columns; NaN becomes null."""
     arrays = {
@@ -72,6 +79,16 @@ def in_few_bytes(values: Any, shorter: type[np.floating] = np.float32) -> Any:
     return values.astype(shorter)
 
 
+def rows_in_few_bytes(names: Sequence[str], values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the rows of an array by name, each `in_few_bytes`.
+
+    They are checked together, since numbers rarely leave the range.
+    """
+    short = in_few_bytes(values)
+    rows = short if short is not values else map(in_few_bytes, values)
+    return dict(zip(names, rows, strict=True))
+
+
 def in_smallest_type(numbers: Any, largest: int) -> np.ndarray:
     """Return integers, of which none is larger than `largest`, in the smallest type."""
     return np.asarray(numbers, dtype=np.min_scalar_type(-largest))
@@ -79,7 +96,13 @@ def in_smallest_type(numbers: Any, largest: int) -> np.ndarray:
 
 def repeated_texts(texts: Sequence[str], indices: np.ndarray) -> pa.Array:
     """Return the texts at these indices, each of them stored once."""
-    return pa.DictionaryArray.from_arrays(indices.astype(np.int8), pa.array(list(texts)))
+    return pa.DictionaryArray.from_arrays(indices.astype(np.int8), text_array(tuple(texts)))
+
+
+@lru_cache(maxsize=256)
+def text_array(texts: tuple[str, ...]) -> pa.Array:
+    """Return an Arrow array of texts, which rarely change from one draw to the next."""
+    return pa.array(texts, pa.string())
 
 
 def scheme_columns(schemes: Sequence[str], **columns: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ each of these choices, in this order: the living schemes, everything, each schem
 makes the table last: until then the limits are lists of numbers, by quantity.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from stability.catalogues.schemes import scheme_title
 from stability.engine.runs import Run
-from stability.frames.arrow import log_ends, log_limits, range_columns
+from stability.frames.arrow import log_ends
 from stability.i18n import _
 from stability.records.experiment import Experiment
 from stability.text import number, typographic_minus
@@ -26,32 +27,33 @@ BEYOND_COLUMNS = pa.schema(
         "row": pa.int16(), "since": pa.int16(), "until": pa.int16(),
     }
 )  # fmt: skip
+SIGNS = np.array([1, -1])[:, None, None]  # of lower and of upper ends: then the least counts
 RARE = 0.05  # of the steps: one bad step does not set an axis
 BeyondRow = tuple[str, str, bool, int, int, int]
 Limits = Mapping[str, Sequence[float]]  # of each quantity the ends of its axes, in pairs
 
 
-def ends_by_step(rows: pa.Table, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the least and the largest value of a quantity, `(2, S, steps)`; NaN without any.
+def outermost(ends: np.ndarray) -> np.ndarray:
+    """Return the least and the largest number along the last axis of ends `(Q, 2, ...)`.
 
-    The rows are those of `shape`, `(S, steps, layers)` in order.
+    That axis is gone; NaN where there is no number.
     """
-    low, high = (column.reshape(shape) for column in range_columns(rows, name))
-    if shape[-1] == 1:
-        return np.stack([low[..., 0], high[..., 0]])
-    return np.stack([np.fmin.reduce(low, axis=-1), np.fmax.reduce(high, axis=-1)])
+    found = np.empty(ends.shape[:-1])
+    np.fmin.reduce(ends[:, 0], axis=-1, out=found[:, 0])
+    np.fmax.reduce(ends[:, 1], axis=-1, out=found[:, 1])
+    return found
 
 
 def usual_ends(by_step: np.ndarray) -> np.ndarray:
-    """Return the ends `(2, S)` of `(2, S, steps)`, without the rare steps that stand out.
+    """Return the ends `(Q, 2, S)` of `(Q, 2, S, steps)`, without the rare steps that stand out.
 
     The first and the newest step always count.
     """
-    values = np.concatenate([by_step[0], -by_step[1]])  # (2 x S, steps): of all the least counts
-    rare = (RARE * np.isfinite(values).sum(axis=1)).astype(int)
-    usual = np.sort(values, axis=1)[np.arange(len(values)), rare]
-    low, high = np.fmin(np.fmin(usual, values[:, 0]), values[:, -1]).reshape(2, -1)
-    return np.stack([low, -high])
+    lines = (by_step * SIGNS).reshape(-1, by_step.shape[-1])  # (Q x 2 x S, steps)
+    rare = (RARE * np.isfinite(lines).sum(axis=1)).astype(int)
+    usual = np.sort(lines, axis=1)[np.arange(len(lines)), rare]
+    ends = np.fmin(np.fmin(usual, lines[:, 0]), lines[:, -1])
+    return np.asarray(ends.reshape(by_step.shape[:-1]) * SIGNS[..., 0])
 
 
 def living_schemes(run: Run) -> np.ndarray:
@@ -61,17 +63,24 @@ def living_schemes(run: Run) -> np.ndarray:
     return living if living.any() else ~living
 
 
-def axis_choices(usual: np.ndarray, all_values: np.ndarray, living: np.ndarray) -> list[float]:
-    """Return the log axes of a quantity, by the ends `(2, S)` of each scheme, as pairs in a row."""
-    pairs = [log_limits(usual[:, living].ravel()), log_limits(all_values)]
-    pairs += [log_ends(low, high) for low, high in usual.T.tolist()]
-    return [end for pair in pairs for end in pair]
+def ends_of_choices(usual: np.ndarray, everything: np.ndarray, living: np.ndarray) -> np.ndarray:
+    """Return the ends of the numbers on each choice of axes, `(Q, 2, 2 + S)`.
+
+    `usual` are those of each scheme `(Q, 2, S)`, `everything` of all numbers `(Q, 2)`.
+    """
+    of_living = outermost(usual[..., living])
+    return np.concatenate([of_living[..., None], everything[..., None], usual], axis=2)
 
 
-def linear_choices(top: float, usual: np.ndarray, all_values: np.ndarray) -> list[float]:
-    """Return axes from 0, up to `top` for the living, as `axis_choices` does."""
-    largest = np.fmax.reduce(all_values, axis=None)
-    tops = [top, np.fmax(top, largest), *np.fmin(np.fmax(top / 8, usual[1]), 1e300)]
+def log_choices(ends: np.ndarray) -> list[float]:
+    """Return the log axes of a quantity, by the ends `(2, 2 + S)` of its numbers, as pairs."""
+    return [end for low, high in ends.T.tolist() for end in log_ends(low, high)]
+
+
+def linear_choices(top: float, ends: np.ndarray) -> list[float]:
+    """Return axes from 0, up to `top` for the living, as `log_choices` does."""
+    _, largest, *alone = ends[1].tolist()
+    tops = [top, np.fmax(top, largest), *np.fmin(np.fmax(top / 8, alone), 1e300)]
     return [end for high in tops for end in (0.0, float(high))]
 
 
@@ -86,35 +95,29 @@ def beyond_rows(
     limits: Limits,
     steps: Sequence[tuple[int, int]],
     rows_before: Mapping[str, int],
-    pinned: Mapping[str, np.ndarray],
 ) -> list[BeyondRow]:
     """Return what leaves the axis of the living, in words such as "↑ Normal 1: to 1e15".
 
-    `ends` are those of each step shown, `(2, S, steps)`; `steps` when each is shown. Each row has
-    the BEYOND_COLUMNS.
+    `ends` are those of each step shown, `(2, S, steps)`, of pinned runs behind the schemes; `steps`
+    when each is shown. Each row has the BEYOND_COLUMNS.
     """
     rows: list[BeyondRow] = []
     leaves = _("{mark} {name}: to {value}")
     names = [*(scheme_title(scheme) for scheme in e.schemes), _("pinned")]
     for quantity, by_step in ends.items():
         low, high = axis_pair(limits, quantity)
-        if quantity in pinned:
-            behind = np.broadcast_to(pinned[quantity][:, None, None], (2, 1, len(steps)))
-            by_step = np.concatenate([by_step, behind], axis=1)
         for side, mark in ((1, "↑"), (0, "↓")):
             row = rows_before.get(quantity, 0) * side
-            values = by_step[side]
-            outside = values > high if side else values < low
-            for line in np.flatnonzero(outside.any(axis=1)).tolist():
+            for name, values in zip(names, by_step[side].tolist(), strict=False):
                 words = [
-                    leaves.format(mark=mark, name=names[line], value=axis_number(value))
-                    if out
+                    leaves.format(mark=mark, name=name, value=axis_number(value))
+                    if (value > high if side else value < low)
                     else ""
-                    for value, out in zip(values[line], outside[line].tolist(), strict=True)
+                    for value in values
                 ]
                 for text, since, until in stretches(words, steps):
                     rows.append((quantity, text, bool(side), row, since, until))
-                row += 1
+                row += any(words)
     return rows
 
 
@@ -133,4 +136,4 @@ def axis_number(value: float) -> str:
     """Return a number as axes spell it: 0, 0.02, 350, 1e15."""
     if value == 0 or 1e-3 <= abs(value) < 1e4:
         return number(value, 2)
-    return typographic_minus(f"1e{round(np.log10(value))}")
+    return typographic_minus(f"1e{round(math.log10(value))}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,16 +13,19 @@ from stability.frames.arrow import (
     chart_table,
     hide_unplottable,
     in_smallest_type,
+    range_columns,
     repeated_texts,
+    rows_in_few_bytes,
     table_of_rows,
 )
 from stability.frames.axes import (
     BEYOND_COLUMNS,
     Limits,
-    axis_choices,
     beyond_rows,
-    ends_by_step,
+    ends_of_choices,
     living_schemes,
+    log_choices,
+    outermost,
     usual_ends,
 )
 from stability.frames.format_limits import format_limit_table
@@ -33,7 +35,7 @@ from stability.frames.run_panels import DEPTH_PANELS, FORETOLD_PANELS, panel_hei
 from stability.frames.tidy import (
     AFTER_EVERY_STEP,
     MOST_BINS,
-    median_and_range_columns,
+    median_and_range_rows,
     prediction_table,
 )
 from stability.records.experiment import Experiment
@@ -66,20 +68,18 @@ def depth_tables(
         run, pinned, lambda kept, until: profile_table(kept, min(until, step_shown + 1))
     )
     # The axes hold the replayed steps, so that they never shrink.
-    replayed = profile_ends(run, steps)
-    limits = profile_limits(run, replayed, behind)
-    ends, times = replayed, steps
+    ends, behind_ends = profile_ends(run, steps), pinned_ends(behind, DEPTH_QUANTITIES)
+    limits = profile_limits(run, ends, behind_ends)
+    times = steps if replay else [newest]
     if not replay:
-        at = steps.index(newest)
-        ends, times = {name: end[..., at : at + 1] for name, end in replayed.items()}, [newest]
-    behind_ends = pinned_ends(behind, DEPTH_QUANTITIES)
-    beyond = beyond_rows(e, ends, limits, shown_between(times), {}, behind_ends)
+        ends = ends[..., [steps.index(newest)]]
+    beyond = profiles_beyond(e, ends, behind_ends, limits, times)
     return behind | {
         "profiles": shown,
         "theory": theory,
         "rules": format_limit_table(e, run.measurements[count - 1], limits, format),
         "limits": arrow_table(limits),
-        "beyond": table_of_rows(BEYOND_COLUMNS, tuple(beyond)),
+        "beyond": beyond,
         "ends": profile_labels(e, shown, limits, panels),
     }
 
@@ -95,39 +95,53 @@ def theory_table(e: Experiment) -> pa.Table:
 
 
 @lru_cache(maxsize=64)
-def theory_ends(e: Experiment) -> Mapping[str, np.ndarray]:
-    """Return the least and the largest prediction of each quantity, `(2, S)`; NaN without any."""
-    theory, shape = theory_table(e), (len(e.schemes), 1, e.depth)
-    none = dict.fromkeys(DEPTH_QUANTITIES, np.full((2, len(e.schemes)), np.nan))
-    return none | {name: ends_by_step(theory, name, shape)[..., 0] for name in FORETOLD_PANELS}
+def theory_ends(e: Experiment) -> np.ndarray:
+    """Return the least and the largest prediction of DEPTH_QUANTITIES, `(Q, 2, S)`."""
+    ends = np.full((len(DEPTH_QUANTITIES), 2, len(e.schemes), e.depth), np.nan)
+    for quantity, name in zip(ends, DEPTH_QUANTITIES, strict=True):
+        if name in FORETOLD_PANELS:
+            columns = range_columns(theory_table(e), name)
+            quantity[:] = np.reshape(columns, quantity.shape)
+    return outermost(ends)
 
 
-def profile_limits(
-    run: Run, ends: Mapping[str, np.ndarray], behind: Mapping[str, pa.Table]
-) -> dict[str, list[float]]:
-    """Return the limits of the axes of all profiles, given their `profile_ends`."""
-    e, living, limits = run.experiment, living_schemes(run), {}
-    usual = usual_ends(np.concatenate(list(ends.values()), axis=1))
-    usual_of_each = np.split(usual, len(ends), axis=1)
-    for (name, measured), (low, high) in zip(ends.items(), usual_of_each, strict=True):
-        predicted = theory_ends(e)[name]
-        both = np.stack([np.fmin(low, predicted[0]), np.fmax(high, predicted[1])])
-        others = [table[name].to_numpy() for table in behind.values()]
-        everything = np.concatenate([measured.ravel(), predicted.ravel(), *others])
-        limits[name] = axis_choices(both, everything, living)
-    return limits
+def profile_limits(run: Run, ends: np.ndarray, behind_ends: np.ndarray) -> dict[str, list[float]]:
+    """Return the limits of the axes of all profiles, given the `profile_ends`.
+
+    `behind_ends` are those of pinned runs.
+    """
+    predicted = theory_ends(run.experiment)
+    usual = outermost(np.concatenate([usual_ends(ends)[..., None], predicted[..., None]], axis=3))
+    everything = outermost(np.concatenate([outermost(ends), predicted, behind_ends], axis=2))
+    choices = ends_of_choices(usual, everything, living_schemes(run))
+    return {name: log_choices(one) for name, one in zip(DEPTH_QUANTITIES, choices, strict=True)}
 
 
-def profile_ends(run: Run, steps: Sequence[int]) -> dict[str, np.ndarray]:
-    """Return the least and the largest value of the profiles at each step, `(2, S, steps)`."""
-    counts, indices = np.unique(counts_of_profiles(run, steps), return_inverse=True)
-    found = [run.newest_profiles(count) for count in counts.tolist()]
+def profile_ends(run: Run, steps: Sequence[int]) -> np.ndarray:
+    """Return the ends of the profiles of DEPTH_QUANTITIES at each step, `(Q, 2, S, steps)`."""
+    before_break = run.counts_before_divergence(max(steps) + 1)
+    counts = [*(step + 1 for step in steps), *before_break]
+    found = [run.newest_profiles(count) for count in counts]
     values = np.array([[getattr(m, name) for m in found] for name in DEPTH_QUANTITIES])
-    values = hide_unplottable(DEPTH_QUANTITIES[0], values)  # (3, n, S, R, L), all on log axes
-    extremes = np.stack([end.reduce(values, axis=(3, 4)) for end in (np.fmin, np.fmax)], axis=1)
-    index = indices.reshape(len(steps), -1).T  # (S, steps)
-    scheme = np.arange(len(index))[:, None]
-    return dict(zip(DEPTH_QUANTITIES, extremes[:, :, index, scheme], strict=True))
+    # The numbers of a profile first, as many short rows are reduced slowly: (R x L, Q, n, S).
+    values = np.ascontiguousarray(np.moveaxis(values.reshape(*values.shape[:3], -1), -1, 0))
+    values = hide_unplottable(DEPTH_QUANTITIES[0], values)  # all on log axes
+    low, high = (end.reduce(values, axis=0) for end in (np.fmin, np.fmax))
+    index, scheme = np.arange(len(steps)), np.arange(len(before_break))[:, None]
+    is_before = np.array(steps) < np.array(before_break)[:, None]
+    index = np.where(is_before, index, len(steps) + scheme)  # (S, steps)
+    return np.array([low, high])[:, :, index, scheme].swapaxes(0, 1)
+
+
+def profiles_beyond(
+    e: Experiment, ends: np.ndarray, behind_ends: np.ndarray, limits: Limits, steps: Sequence[int]
+) -> pa.Table:
+    """Return the `beyond_rows` of profiles at these steps."""
+    behind = np.broadcast_to(behind_ends[..., None], (*behind_ends.shape, len(steps)))
+    lines = np.concatenate([ends, behind], axis=2)
+    by_quantity = dict(zip(DEPTH_QUANTITIES, lines, strict=True))
+    rows = beyond_rows(e, by_quantity, limits, shown_between(steps), {})
+    return table_of_rows(BEYOND_COLUMNS, tuple(rows))
 
 
 def shown_between(steps: Sequence[int]) -> list[tuple[int, int]]:
@@ -156,23 +170,34 @@ def profile_table(run: Run, count: int, steps: Sequence[int] = ()) -> pa.Table:
     e, steps = run.experiment, steps or [count - 1]
     schemes, depth = len(e.schemes), e.depth
     shown = [run.newest_profiles(count) for count in counts_of_profiles(run, steps).flat]
-    layer = np.tile(in_smallest_type(range(1, depth + 1), depth), len(shown))
     begins, ends = zip(*shown_between(steps), strict=True)
     since = in_smallest_type(begins, e.steps)
     until = in_smallest_type(ends, AFTER_EVERY_STEP + 1)
-    columns: dict[str, Any] = {
-        "scheme": repeated_texts(e.schemes, np.arange(len(layer)) // depth % schemes),
-        "layer": layer,
+    keys = profile_keys(e.schemes, depth, len(steps))
+    columns = {
+        "scheme": keys["scheme"],
+        "layer": keys["layer"],
         "step": np.repeat(in_smallest_type([m.step for m in shown], e.steps), depth),
         "since": np.repeat(since, schemes * depth),
         "until": np.repeat(until, schemes * depth),
-        "marked": (layer - 1) % max(1, depth // 6) == 0,
+        "marked": keys["marked"],
     }
-    for name in DEPTH_QUANTITIES:
-        values = np.array([getattr(m, name)[index % schemes] for index, m in enumerate(shown)])
-        by_layer = values.transpose(2, 0, 1)  # (L, steps x S, R)
-        columns |= median_and_range_columns(name, by_layer)
-    return chart_table(columns)
+    schemes_shown = [(m, index % schemes) for index, m in enumerate(shown)]
+    drawn = [[getattr(m, name)[i] for m, i in schemes_shown] for name in DEPTH_QUANTITIES]
+    names, values = median_and_range_rows(DEPTH_QUANTITIES, np.array(drawn), axis=2)
+    return arrow_table(columns | rows_in_few_bytes(names, values.reshape(len(names), -1)))
+
+
+@lru_cache(maxsize=64)
+def profile_keys(schemes: tuple[str, ...], depth: int, steps: int) -> Mapping[str, pa.Array]:
+    """Return the columns of a `profile_table` that are the same for all runs of this size."""
+    row = np.arange(steps * len(schemes) * depth)
+    layer = row % depth
+    return {
+        "scheme": repeated_texts(schemes, row // depth % len(schemes)),
+        "layer": pa.array(in_smallest_type(layer + 1, depth)),
+        "marked": pa.array(layer % max(1, depth // 6) == 0),
+    }
 
 
 def counts_of_profiles(run: Run, steps: Sequence[int]) -> np.ndarray:
@@ -186,11 +211,9 @@ def profile_labels(
 ) -> pa.Table:
     """Return the labels at the ends of these profiles, as `label_table`, with since and until."""
     schemes, last = len(e.schemes), slice(e.depth - 1, None, e.depth)
-    ends = {
-        name: profiles[name].to_numpy()[last].astype(float).reshape(-1, schemes).tolist()
-        for name in panels
-    }
-    steps = [dict(zip(ends, values, strict=True)) for values in zip(*ends.values(), strict=True)]
+    ends = np.array([profiles[name].to_numpy()[last] for name in panels], float)
+    by_step = ends.reshape(len(panels), -1, schemes).swapaxes(0, 1).tolist()
+    steps = [dict(zip(panels, values, strict=True)) for values in by_step]
     shown = {
         name: profiles[name].to_numpy()[last][::schemes].repeat(3 * schemes)
         for name in ("since", "until")

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stability.frames.arrow import GAINS, arrow_table, hide_unplottable, log_limits, range_columns
-from stability.frames.tidy import median_and_range_columns
+from stability.frames.tidy import median_and_range_rows
 from stability.i18n import N_, _, cache_by_language
 from stability.probes.first_layer_gain import measure_first_layer_gain
 from stability.records.experiment import Experiment
@@ -51,8 +51,8 @@ def gain_table(e: Experiment) -> pa.Table:
     """Return the measured and the predicted gains; the columns of `gains` in `gain_tables`."""
     found = measure_first_layer_gain(e)
     columns = {"scheme": np.array(e.schemes)}
-    for name in GAINS[:3]:
-        columns |= median_and_range_columns(name, getattr(found, name)[None])
+    measured = np.array([getattr(found, name) for name in GAINS[:3]])  # (3, S, R)
+    columns |= dict(zip(*median_and_range_rows(GAINS[:3], measured, axis=2), strict=True))
     for name in GAINS[3:]:
         columns[name] = hide_unplottable(name, getattr(found, name))
     return arrow_table(columns)

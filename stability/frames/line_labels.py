@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stability.frames.arrow import LOG_QUANTITIES, chart_table, in_smallest_type, repeated_texts
+from stability.frames.arrow import (
+    LOG_QUANTITIES,
+    arrow_table,
+    in_smallest_type,
+    repeated_texts,
+    rows_in_few_bytes,
+)
 from stability.frames.axes import Limits
 from stability.records.experiment import Experiment
 
@@ -32,8 +38,9 @@ def label_table(
     fit; and those of `shown`. Axes are 0 for those of the living schemes, 1 where everything is
     shown, and from 2 on where a scheme stands alone, on its own.
     """
-    columns = dict(label_keys(e.schemes, len(last)))
-    for name in last[0] if last else ():
+    names = list(last[0]) if last else []
+    rows = []
+    for name in names:
         pairs = list(zip(limits[name][::2], limits[name][1::2], strict=True))
         distance, is_log = LABEL_HEIGHT / heights[name], name in log_axes
         heights_of_all: list[float] = []
@@ -42,8 +49,9 @@ def label_table(
                 heights_of_all += label_heights(values, low, high, distance, is_log)
             own = zip(values, pairs[2:], strict=True)
             heights_of_all += [min(max(value, low), high) for value, (low, high) in own]
-        columns[name] = np.array(heights_of_all)
-    return chart_table({**columns, **shown})
+        rows.append(heights_of_all)
+    columns = rows_in_few_bytes(names, np.array(rows))
+    return arrow_table({**label_keys(e.schemes, len(last)), **columns, **shown})
 
 
 @lru_cache(maxsize=256)

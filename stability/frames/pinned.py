@@ -35,13 +35,16 @@ def pinned_tables(
     return {"pinned": pa.concat_tables(tables, promote_options="default")}  # some lack `scale`
 
 
-def pinned_ends(behind: Mapping[str, pa.Table], names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the least and the largest value of each quantity of all pinned runs, `(2,)`."""
-    ends = {}
+def pinned_ends(behind: Mapping[str, pa.Table], names: Sequence[str]) -> np.ndarray:
+    """Return the least and the largest value of each quantity of all pinned runs, `(Q, 2, 1)`.
+
+    The last axis is 0 long without pinned runs.
+    """
+    ends = np.empty((len(names), 2, len(behind)))
     for table in behind.values():
-        for name in names:
+        for quantity, name in zip(ends, names, strict=True):
             values = np.append(table[name].to_numpy(), np.nan)
-            ends[name] = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
+            quantity[:, 0] = np.fmin.reduce(values), np.fmax.reduce(values)
     return ends
 
 

@@ -1,7 +1,7 @@
 """The tables of the training chart: lines by step, labels and marks at their ends, the heat map."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,12 @@ from stability.frames.arrow import (
 from stability.frames.axes import (
     BEYOND_COLUMNS,
     Limits,
-    axis_choices,
     beyond_rows,
+    ends_of_choices,
     linear_choices,
     living_schemes,
+    log_choices,
+    outermost,
     usual_ends,
 )
 from stability.frames.format_limits import format_limit_table
@@ -39,8 +41,8 @@ from stability.frames.tidy import (
     AFTER_EVERY_STEP,
     MOST_BINS,
     MOST_LINE_POINTS,
-    median_and_range_lines,
-    stack_masked,
+    median_and_range_rows,
+    stack_curves,
     stack_measurements,
 )
 from stability.i18n import cache_by_language
@@ -77,8 +79,8 @@ def training_tables(
     count = count or len(run.measurements)
     e, newest, lines = run.experiment, run.measurements[count - 1], curve_lines(run, count)
     behind = pinned_tables(run, pinned, curve_table)
-    ends = {name: lines.range(name) for name in BEYOND}
-    limits = curve_limits(run, ends, behind, log_loss)
+    ends, behind_ends = lines.ends(BEYOND), pinned_ends(behind, BEYOND)
+    limits = curve_limits(run, ends, behind_ends, log_loss)
     marks = divergence_marks(tuple(divergence_remarks(run, count)))
     tables = behind | {
         "bands": lines.table(to_last_number=True),
@@ -86,13 +88,13 @@ def training_tables(
         "marks": marks,
         "ends": curve_labels(e, lines, limits, panels, log_loss),
         "rules": format_limit_table(e, newest, {"gradient_norm": limits["gradient_norm"]}, format),
-        "beyond": curves_beyond(e, ends, limits, behind, marks.num_rows),
+        "beyond": curves_beyond(e, ends, behind_ends, limits, marks.num_rows),
     }
     if log_loss:
         tables |= {name: without_zeros(tables[name]) for name in ("bands", "held_out", *behind)}
     if e.number_format.scales_loss:
         tables["skipped"] = skipped_steps(run, count)
-        limits["scale"] = log_limits(lines.range("scale").ravel()) * (len(e.schemes) + 2)
+        limits["scale"] = log_limits(lines.ends(["scale"]).ravel()) * (len(e.schemes) + 2)
     drawn = {
         name: table
         for name, table in tables.items()
@@ -112,38 +114,31 @@ def without_zeros(lines: pa.Table) -> pa.Table:
 
 
 def curve_limits(
-    run: Run, ends: Mapping[str, np.ndarray], behind: Mapping[str, pa.Table], log_loss: bool
+    run: Run, ends: np.ndarray, behind_ends: np.ndarray, log_loss: bool
 ) -> dict[str, list[float]]:
-    """Return the limits of the axes of loss and gradient norm, in pairs, as in `axes`."""
-    e, living = run.experiment, living_schemes(run)
-    limits: dict[str, list[float]] = {}
-    for name, by_step in ends.items():
-        others = [*pinned_ends(behind, (name,)).values()]
-        everything = np.concatenate([by_step.ravel(), *others])
-        if name == "loss" and not log_loss:
-            top = LOSS_TOP * e.dataset_row.guessing_loss
-            limits[name] = linear_choices(top, usual_ends(by_step), everything)
-        else:
-            by_step, everything = (np.where(v > 0, v, math.nan) for v in (by_step, everything))
-            limits[name] = axis_choices(usual_ends(by_step), everything, living)
-    return limits
+    """Return the limits of the axes of loss and gradient norm, in pairs, as in `axes`.
+
+    `ends` are those of BEYOND at all steps, `behind_ends` those of pinned runs.
+    """
+    if log_loss:
+        ends, behind_ends = (np.where(v > 0, v, math.nan) for v in (ends, behind_ends))
+    everything = outermost(np.concatenate([outermost(ends), behind_ends], axis=2))
+    loss, gradient_norm = ends_of_choices(usual_ends(ends), everything, living_schemes(run))
+    top = LOSS_TOP * run.experiment.dataset_row.guessing_loss
+    return {
+        "loss": log_choices(loss) if log_loss else linear_choices(top, loss),
+        "gradient_norm": log_choices(gradient_norm),
+    }
 
 
 def curves_beyond(
-    e: Experiment,
-    ends: Mapping[str, np.ndarray],
-    limits: Limits,
-    behind: Mapping[str, pa.Table],
-    marks: int,
+    e: Experiment, ends: np.ndarray, behind_ends: np.ndarray, limits: Limits, marks: int
 ) -> pa.Table:
     """Return the `beyond_rows` of all steps, below the marks where schemes diverge."""
-    extremes = {
-        name: np.stack([np.fmin.reduce(low, axis=1), np.fmax.reduce(high, axis=1)])[..., None]
-        for name, (low, high) in ends.items()
-    }
+    lines = np.concatenate([outermost(ends), behind_ends], axis=2)[..., None]
     always = [(-1, AFTER_EVERY_STEP + 1)]
-    ends_behind = pinned_ends(behind, BEYOND)
-    rows = beyond_rows(e, extremes, limits, always, {"loss": marks}, ends_behind)
+    by_quantity = dict(zip(BEYOND, lines, strict=True))
+    rows = beyond_rows(e, by_quantity, limits, always, {"loss": marks})
     return table_of_rows(BEYOND_OF_CURVES, tuple(row[:-2] for row in rows))
 
 
@@ -169,14 +164,11 @@ def curve_lines(run: Run, count: int) -> SchemeLines:
         "marked": np.array(steps) % (stride * max(1, MOST_LINE_POINTS // 6)) == 0,
     }
     measurements = [run.measurements[step] for step in steps]
-    losses, accuracies = stack_masked(measurements, "loss", "accuracy")
-    curves = {"loss": losses, "accuracy": accuracies}
-    for name in ("gradient_norm", "scale") if e.number_format.scales_loss else ("gradient_norm",):
-        curves[name] = stack_measurements(measurements, name)
-    values: dict[str, np.ndarray] = {}
-    for name, curve in curves.items():
-        values |= median_and_range_lines(name, curve)
-    return SchemeLines(e.schemes, keys, values)
+    quantities = ["loss", "accuracy", "gradient_norm"]
+    quantities += ["scale"] if e.number_format.scales_loss else []
+    curves = stack_curves(measurements, quantities)
+    names, values = median_and_range_rows(quantities, curves, axis=3)  # (rows, steps, S)
+    return SchemeLines(e.schemes, keys, names, values.swapaxes(1, 2))
 
 
 def held_out_table(run: Run, count: int) -> pa.Table:
@@ -192,12 +184,10 @@ def held_out_lines(run: Run, count: int) -> SchemeLines:
     e = run.experiment
     steps = [step for step in sorted(sampled_steps(e.steps)) if step < count]
     measurements = [run.measurements[step] for step in steps]
-    curves = stack_masked(measurements, "test_loss", "test_accuracy")
-    values = {
-        name: median_and_range_lines(name, curve)[name]
-        for name, curve in zip(("loss", "accuracy"), curves, strict=True)
-    }
-    return SchemeLines(e.schemes, {"step": in_smallest_type(steps, e.steps)}, values)
+    curves = stack_curves(measurements, ("test_loss", "test_accuracy"))
+    values = median_of_finite(curves, axis=3).swapaxes(1, 2)
+    keys = {"step": in_smallest_type(steps, e.steps)}
+    return SchemeLines(e.schemes, keys, ("loss", "accuracy"), values)
 
 
 def curve_labels(
@@ -207,11 +197,10 @@ def curve_labels(
     heights = panel_heights(panels_shown(e, panels, TRAINING_PANELS))
     limits = {**limits, "accuracy": [0.0, 1.0] * (len(e.schemes) + 2)}  # an axis of all runs
     names = [name for name in heights if name in limits]
-    ended = np.isnan(lines.values["loss"][:, -1])
-    last = {name: np.where(ended, math.nan, lines.values[name][:, -1]) for name in names}
-    logs = LOG_QUANTITIES | {"loss"} if log_loss else LOG_QUANTITIES
+    loss, logs = lines.newest("loss"), LOG_QUANTITIES | {"loss"} if log_loss else LOG_QUANTITIES
+    last = {name: np.where(np.isnan(loss), math.nan, lines.newest(name)) for name in names}
     if log_loss and "loss" in last:
-        last["loss"] = np.where(last["loss"] > 0, last["loss"], math.nan)
+        last["loss"] = np.where(loss > 0, loss, math.nan)
     return label_table(e, [{name: last[name].tolist() for name in names}], limits, heights, logs)
 
 

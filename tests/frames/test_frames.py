@@ -399,7 +399,7 @@ def test_no_size_in_a_heat_map_becomes_zero_or_infinite_by_being_compared():
 
 def test_a_line_ends_at_its_last_number_and_keeps_what_is_missing_before():
     loss = np.array([[1.0, math.nan, 2.0, math.nan], [math.nan, 5.0, 6.0, 7.0]])
-    lines = SchemeLines(("a", "b"), {"step": np.arange(4)}, {"loss": loss})
+    lines = SchemeLines(("a", "b"), {"step": np.arange(4)}, ("loss",), loss[None])
     drawn = lines.table(to_last_number=True)
     assert drawn["loss"].to_pylist() == [1.0, None, 2.0, None, 5.0, 6.0, 7.0]
     run = finished("three fates")
@@ -435,11 +435,11 @@ def test_one_bad_step_and_one_sick_scheme_set_no_axis():
     assert whole_low <= low < high < whole_high
     words = [row for row in tables["beyond"].to_pylist() if row["quantity"] == "signal"]
     assert [row["beyond"].partition(":")[0] for row in words] == ["↑ Normal 30"]
-    spiked = np.ones((2, 1, 100))
-    spiked[1, 0, 50] = 1e12
-    assert usual_ends(spiked)[1, 0] == 1
-    spiked[1, 0, -1] = 1e3
-    assert usual_ends(spiked)[1, 0] == 1e3, "the newest step is always seen"
+    spiked = np.ones((1, 2, 1, 100))
+    spiked[0, 1, 0, 50] = 1e12
+    assert usual_ends(spiked)[0, 1, 0] == 1
+    spiked[0, 1, 0, -1] = 1e3
+    assert usual_ends(spiked)[0, 1, 0] == 1e3, "the newest step is always seen"
 
 
 def test_what_leaves_an_axis_is_spelled_as_axes_spell_it_exact_zeros_too():
