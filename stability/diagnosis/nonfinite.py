@@ -6,8 +6,8 @@ import numpy as np
 
 from stability.diagnosis.evidence import breaks_of_scheme
 from stability.engine.measurement import Measurement
-from stability.engine.runs import Run
-from stability.i18n import N_, _
+from stability.engine.runs import Break, Run
+from stability.i18n import N_, _, cache_by_language
 from stability.text import join_sentences, layer_range
 
 ZERO_AT = {
@@ -57,7 +57,16 @@ def divergence_remark(run: Run, count: int, index: int, shown: int) -> Remark | 
     breaks = breaks_of_scheme(run, count, index)
     if not breaks:
         return None
-    event, replicates = breaks[0], run.experiment.replicates
+    e = run.experiment
+    return describe_divergence(e.schemes[index], breaks, e.replicates, shown)
+
+
+@cache_by_language(maxsize=256)  # each draw asks for the same
+def describe_divergence(
+    scheme: str, breaks: tuple[Break, ...], replicates: int, shown: int
+) -> Remark:
+    """Return the remark on a scheme with these breaks, the earliest first."""
+    event = breaks[0]
     fields = {
         "value": event.value,
         "step": event.step,
@@ -77,7 +86,7 @@ def divergence_remark(run: Run, count: int, index: int, shown: int) -> Remark | 
     happened = happened.format(reason=reason.format(**fields), **fields)
     profiles, label = _("Profiles: step {step}.").format(step=shown), label.format(**fields)
     text = join_sentences(happened, profiles)
-    return Remark(run.experiment.schemes[index], text, event.step, label, True, profiles)
+    return Remark(scheme, text, event.step, label, True, profiles)
 
 
 def zero_remark(run: Run, measurement: Measurement, index: int) -> Remark | None:
