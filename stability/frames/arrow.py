@@ -73,8 +73,8 @@ def in_few_bytes(values: Any, shorter: type[np.floating] = np.float32) -> Any:
     least, most, size = FLOAT_RANGES[shorter]
     if values.itemsize <= size:
         return values
-    sizes = np.abs(values[values != 0])
-    if ((sizes < least) | (sizes > most)).any():  # never true of NaN
+    sizes = np.abs(values)
+    if (((sizes < least) & (sizes > 0)) | (sizes > most)).any():  # never true of NaN
         return values
     return values.astype(shorter)
 

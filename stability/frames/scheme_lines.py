@@ -26,23 +26,21 @@ class SchemeLines:
 
         With `to_last_number` each line ends there, and keeps what is missing before.
         """
-        _, schemes, steps = self.values.shape
-        rows = self.rows_to_last_number() if to_last_number else np.arange(schemes * steps)
-        scheme, step = np.divmod(rows, steps)
+        _, *rows = self.values.shape
+        shown = self.has_number_from_here() if to_last_number else np.ones(rows, bool)
+        scheme, step = shown.nonzero()
         columns = {"scheme": repeated_texts(self.schemes, scheme)}
         columns |= {name: key[step] for name, key in self.keys.items()}
-        values = self.values.reshape(-1, schemes * steps)[:, rows]
-        return arrow_table(columns | rows_in_few_bytes(self.names, values))
+        return arrow_table(columns | rows_in_few_bytes(self.names, self.values[:, scheme, step]))
 
-    def rows_to_last_number(self) -> np.ndarray:
-        """Return the indices of the rows up to the last number of each line."""
+    def has_number_from_here(self) -> np.ndarray:
+        """Return `(S, steps)`, True where a line has a number at this step or at a later one."""
         has_number = ~np.isnan(self.values).all(axis=0)
-        before_one = np.logical_or.accumulate(has_number[:, ::-1], axis=1)[:, ::-1]
-        return np.flatnonzero(before_one)
+        return np.asarray(np.logical_or.accumulate(has_number[:, ::-1], axis=1)[:, ::-1])
 
-    def newest(self, name: str) -> np.ndarray:
-        """Return the last values of a quantity, `(S,)`."""
-        return np.asarray(self.values[self.names.index(name), :, -1])
+    def newest(self) -> dict[str, np.ndarray]:
+        """Return the last values of each quantity, `(S,)`."""
+        return dict(zip(self.names, self.values[..., -1], strict=True))
 
     def ends(self, names: Sequence[str]) -> np.ndarray:
         """Return the least and the largest value of quantities, `(len(names), 2, S, steps)`."""

@@ -197,11 +197,12 @@ def curve_labels(
     heights = panel_heights(panels_shown(e, panels, TRAINING_PANELS))
     limits = {**limits, "accuracy": [0.0, 1.0] * (len(e.schemes) + 2)}  # an axis of all runs
     names = [name for name in heights if name in limits]
-    loss, logs = lines.newest("loss"), LOG_QUANTITIES | {"loss"} if log_loss else LOG_QUANTITIES
-    last = {name: np.where(np.isnan(loss), math.nan, lines.newest(name)) for name in names}
-    if log_loss and "loss" in last:
-        last["loss"] = np.where(loss > 0, loss, math.nan)
-    return label_table(e, [{name: last[name].tolist() for name in names}], limits, heights, logs)
+    newest, logs = lines.newest(), LOG_QUANTITIES | {"loss"} if log_loss else LOG_QUANTITIES
+    ended = np.isnan(newest["loss"])
+    if log_loss:
+        newest["loss"] = np.where(newest["loss"] > 0, newest["loss"], math.nan)
+    last = {name: np.where(ended, math.nan, newest[name]).tolist() for name in names}
+    return label_table(e, [last], limits, heights, logs)
 
 
 @cache_by_language(maxsize=256)  # a scheme diverges once
