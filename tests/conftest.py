@@ -33,6 +33,7 @@ PATIENCE = (
 )
 WIDE = {"width": 1400, "height": 1000}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
+PARTS = {"browser", "page", "load", "process", "case"}  # what is in none is a unit test
 SECONDS = Path(__file__).with_name("seconds.json")  # what each file took when it was measured
 # Vega says so of a chart that it was still making when the page was left. That the places which it
 # looks for are there on a page that stays, the tests of what moves together show.
@@ -66,6 +67,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):  # in the process that hears of all tests
         config.pluginmanager.register(Reports(config))
+
+
+def pytest_itemcollected(item):
+    if PARTS.isdisjoint(mark.name for mark in item.iter_markers()):
+        item.add_marker("unit")
 
 
 def pytest_collection_finish():

@@ -121,6 +121,7 @@ def test_everything_that_the_tests_import_is_pinned():
         assert {canonicalize_name(home) for home in homes[module]} & set(locked), module
 
 
+@pytest.mark.process
 def test_the_wheel_holds_every_file_of_the_library(tmp_path):
     """Built from the files that git tracks, so that nothing which merely lies about gets in."""
     for name in tracked("."):

@@ -19,6 +19,7 @@ def verdict_of(e: Experiment) -> Verdict:
     return current_verdicts(Run(e, snapshots=False, ends_only=True).train(), e.steps + 1)[0]
 
 
+@pytest.mark.case
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[1][:60])
 def test_the_page_says_of_a_question_what_the_readme_says_and_its_remedies_cure(row):
     question, link, said = row

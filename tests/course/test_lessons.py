@@ -84,6 +84,7 @@ def check_claim(lesson: str, settings: Experiment | Product | Sweep) -> tuple[li
 
 
 @LESSONS
+@pytest.mark.case
 @pytest.mark.usefixtures("shared_maps")
 def test_the_claim_is_true_of_each_of_three_replicates(lesson):
     true, reading = check_claim(lesson.key, lesson.page.record)
@@ -91,6 +92,7 @@ def test_the_claim_is_true_of_each_of_three_replicates(lesson):
 
 
 @LESSONS
+@pytest.mark.case
 @pytest.mark.usefixtures("shared_maps")
 def test_the_claim_is_false_of_each_of_three_replicates_beside_it(lesson):
     true, reading = check_claim(lesson.key, lesson.counterexample.record)

@@ -17,6 +17,7 @@ from stability.diagnosis.verdicts import Verdict
 from stability.records.experiment import Experiment
 from stability.text import number
 
+pytestmark = pytest.mark.case
 HE = Experiment(schemes=("he_normal",))
 ADAM_IN_FLOAT16 = Experiment(schemes=("he_normal",), depth=10, steps=60, optimizer="adam",
                              precision="float16", learning_rate=0.001)  # fmt: skip

@@ -108,6 +108,7 @@ def cures(e: Experiment, sick: Verdict) -> bool:
     return finished(changed).verdicts()[0].word == "learns"
 
 
+@pytest.mark.case
 @pytest.mark.parametrize(("key", "expectation"), EXPECTATIONS)
 def test_what_is_measured_and_said_of_a_real_network_is_right(key, expectation):
     e = experiment(key)

@@ -333,6 +333,7 @@ def late_losses(seed: int) -> list[float]:
     return (np.mean(late, axis=0) / e.dataset_row.guessing_loss).tolist()
 
 
+@pytest.mark.case
 def test_he_learns_thirty_relu_layers_where_xavier_small_weights_and_the_default_stall():
     """He et al. 2015, sec. 2.2 and fig. 3, in this engine, for at least 4 of 5 seeds.
 

@@ -26,6 +26,7 @@ from stability.engine.training_process import (
 )
 from stability.records.experiment import Experiment
 
+pytestmark = pytest.mark.process
 SMALL = Experiment(depth=4, width=8, samples=64, batch=16, steps=30)
 LONG = Experiment(depth=4, width=8, samples=64, batch=16, steps=5000)
 SECONDS = 60  # at most, until something happens that is waited for

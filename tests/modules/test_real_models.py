@@ -5,6 +5,8 @@ from real_models import MODELS, classified_images, torchvision_models
 
 from stability import diagnose
 
+pytestmark = pytest.mark.case
+
 
 @pytest.mark.parametrize("build", MODELS, ids=lambda build: build.__name__)
 def test_a_model_of_torchvision_is_healthy_at_its_default_start(build):

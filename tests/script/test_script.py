@@ -53,6 +53,7 @@ def test_a_program_has_the_learning_rate_of_each_layer(settings, optimizer, tmp_
     assert distance_from_engine(e, run_here(program(e), tmp_path)) < 1e-4
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("index", ALONE)
 def test_a_program_runs_alone_in_an_empty_folder(index, tmp_path):
     e = CASES[index]
