@@ -20,9 +20,9 @@ from stability.records.experiment import Experiment
 from stability.text import join_words
 
 PROFILE_TITLES = {
-    "signal": N_("Signal by layer (dashed: theory at step 0, solid: RMS of z, log)"),
+    "signal": N_("Signal by layer (dashed: theory at the start, solid: RMS of z, log)"),
     "signal_gradient": N_(
-        "Signal gradient by layer (dashed: theory at step 0, solid: RMS of dL/dz, log)"
+        "Signal gradient by layer (dashed: theory at the start, solid: RMS of dL/dz, log)"
     ),
     "weight_gradient": N_("Weight gradient by layer: norm of dL/dW (log)"),
 }

@@ -84,8 +84,8 @@ def describe_divergence(
     if replicates > 1:
         happened = _("{count} of {replicates} replicates diverged: {reason}")
     happened = happened.format(reason=reason.format(**fields), **fields)
-    profiles, label = _("Profiles: step {step}.").format(step=shown), label.format(**fields)
-    text = join_sentences(happened, profiles)
+    profiles = _("By layer, step {step} is shown.").format(step=shown)
+    text, label = join_sentences(happened, profiles), label.format(**fields)
     return Remark(scheme, text, event.step, label, True, profiles)
 
 
