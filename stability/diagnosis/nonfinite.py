@@ -84,7 +84,7 @@ def describe_divergence(
     if replicates > 1:
         happened = _("{count} of {replicates} replicates diverged: {reason}")
     happened = happened.format(reason=reason.format(**fields), **fields)
-    profiles = _("By layer, step {step} is shown.").format(step=shown)
+    profiles = _("By layer: step {step}.").format(step=shown)
     text, label = join_sentences(happened, profiles), label.format(**fields)
     return Remark(scheme, text, event.step, label, True, profiles)
 

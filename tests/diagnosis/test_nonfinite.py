@@ -113,7 +113,7 @@ def test_a_scheme_that_diverged_names_the_step_that_its_profiles_show(run):
     for index, scheme in enumerate(run.experiment.schemes):
         for text in of(run, last, scheme, diverged=True):
             shown = run.newest_profiles(run.counts_before_divergence(last)[index]).step
-            assert text.endswith(f"By layer, step {shown} is shown.")
+            assert text.endswith(f"By layer: step {shown}.")
 
 
 def zero_layers(run: Run, scheme: str, name: str, step: int) -> list[int]:
