@@ -235,8 +235,8 @@ def find_vanishing(evidence: Evidence, seen: Indicators) -> Finding | None:
     reason = factor_clause(seen, trend)
     flat = 0 < seen.log_weight_gradient < 1 and seen.log_signal < -HEALTHY_DECADES
     if flat and not seen.still_layers:
-        hidden = _("{reason}; the weight gradients hide it, as the signal shrinks the other way")
-        reason = hidden.format(reason=reason)
+        even = _("{reason}; yet weight gradients look even, as signals shrink toward the output")
+        reason = even.format(reason=reason)
     what = _("the {quantity} vanishes").format(quantity=_(trend.name))
     return disease(evidence, seen, "vanishing", what, reason, trend.factor)
 

@@ -263,14 +263,14 @@ def test_flat_weight_gradients_are_said_to_look_alike_and_zeros_are_not():
     fading = likely(small(schemes=("xavier_normal",), depth=20, width=32))
     assert fading.word == "vanishing"
     assert fading.sentence.endswith(
-        "; the weight gradients hide it, as the signal shrinks the other way."
+        "; yet weight gradients look even, as signals shrink toward the output."
     )
     for scheme in ("zeros", "normal:1e-30", "constant"):
         for verdict in (likely(small(schemes=(scheme,))), finding(small(schemes=(scheme,)))):
-            assert "hide it" not in verdict.sentence, verdict
+            assert "look even" not in verdict.sentence, verdict
     vanished = small(schemes=("normal:0.01",), depth=20, width=32, precision="float16")
     assert (finished(vanished).measurements[0].weight_gradient[0, 0] == 0).any()
-    assert "hide it" not in finding(vanished).sentence
+    assert "look even" not in finding(vanished).sentence
 
 
 def test_fixup_is_no_disease():
