@@ -1,6 +1,7 @@
 """The cost of a map before it is computed, and the nearest map that costs less."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import product
 
@@ -20,6 +21,7 @@ from stability.records.sweep import Sweep
 from stability.records.sweep_axis import SCHEME_VALUE
 
 SAMPLED_VALUES = 6  # of an axis, ends included: costs change smoothly between them
+PERCENTS = range(100, 0, -5)  # of the columns and rows of a map, for one that costs less
 FEWEST_CELLS = 8  # a side: a coarser map shows little, so steps are lowered before that
 
 
@@ -86,13 +88,18 @@ def nearest_map(sweep: Sweep, fits: Callable[[Sweep], bool], shrinkable: Sequenc
 
     If even a coarse map does not fit, it is lowered in the `shrinkable` settings, too.
     """
-    for percent in range(100, 0, -5):
-        cells = {
-            name: min(most, max(FEWEST_CELLS, most * percent // 100))
-            for name, most in (("x_cells", sweep.x_cells), ("y_cells", sweep.y_cells))
-        }
-        coarser = replace_and_mend(sweep, cells)
-        if fits(coarser):
-            return coarser
+    first = bisect_left(PERCENTS, True, key=lambda percent: fits(coarser_map(sweep, percent)))
+    coarser = coarser_map(sweep, PERCENTS[min(first, len(PERCENTS) - 1)])
+    if first < len(PERCENTS):
+        return coarser
     free = [name for name in shrinkable if name not in (sweep.x, sweep.y)]
     return nearest_that_fits(coarser, fits, free)
+
+
+def coarser_map(sweep: Sweep, percent: int) -> Sweep:
+    """Return the map with this share of its columns and rows, but for the fewest that show much."""
+    cells = {
+        name: min(most, max(FEWEST_CELLS, most * percent // 100))
+        for name, most in (("x_cells", sweep.x_cells), ("y_cells", sweep.y_cells))
+    }
+    return replace_and_mend(sweep, cells)

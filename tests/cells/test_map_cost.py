@@ -3,7 +3,9 @@
 from dataclasses import replace
 from itertools import product
 
-from stability.cells.map_cost import sweep_cost
+import pytest
+
+from stability.cells.map_cost import coarser_map, nearest_map, sweep_cost
 from stability.engine.cost import training_cost
 from stability.records.sweep import FIRST_BASE, Sweep
 
@@ -27,3 +29,21 @@ def test_cells_of_different_shape_cost_what_they_cost_alone():
     assert abs(found.calls - sum(cost.calls for cost in alone)) <= len(alone)
     assert found.operations == sum(cost.operations for cost in alone)
     assert found.bytes == max(cost.bytes for cost in alone)
+
+
+@pytest.mark.parametrize("most_calls", [1e4, 1e5, 3e5, 1e6, 1e9])
+def test_the_nearest_map_has_the_largest_share_of_cells_that_fits(most_calls):
+    sweep = Sweep(replace(FIRST_BASE, depth=10), x="width", y="seed", x_cells=60, y_cells=30)
+
+    def fits(tried: Sweep) -> bool:
+        return sweep_cost(tried).calls <= most_calls
+
+    shares = [coarser_map(sweep, percent) for percent in range(100, 0, -5)]
+    largest = next((tried for tried in shares if fits(tried)), None)
+    nearest = nearest_map(sweep, fits, ["steps"])
+    if largest:
+        assert nearest == largest
+    else:
+        assert fits(nearest)
+        assert (nearest.x_cells, nearest.y_cells) == (shares[-1].x_cells, shares[-1].y_cells)
+        assert nearest.base.steps < sweep.base.steps
