@@ -447,7 +447,9 @@ def test_without_a_scheme_a_sentence_stands_where_the_curves_were(page, server):
 # Looks
 
 
-@pytest.mark.parametrize(("width", "theme"), [(400, "dark"), (900, "light"), (1400, "dark")])
+@pytest.mark.parametrize(
+    ("width", "theme"), [(400, "dark"), (900, "light"), (1400, "dark"), (1920, "light")]
+)
 def test_nothing_is_wider_than_the_window(page, server, width, theme):
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
