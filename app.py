@@ -23,7 +23,7 @@ from stability.page.glossary_text import glossary_markdown
 from stability.page.pieces import Element, Picture, Slot
 from stability.page.places import MIDDLEWARE
 from stability.page.playback import playback_data
-from stability.page.renderer import Renderer, draw_piece, held_container
+from stability.page.renderer import Renderer, draw_piece, held_cards, held_container
 from stability.page.safe_text import escape_markdown
 from stability.page.server import Server, prepare_server
 from stability.page.session import Session
@@ -32,7 +32,7 @@ from stability.records.knobs import Knob
 from stability.text import join_sentences
 from stability.theory.prediction import predict
 
-Containers = dict[Slot, DeltaGenerator]
+Containers = dict[Slot, Any]  # elements of the page; that of the cards is a list of them
 # Streamlit looks, at every access to its state, whether the visitor has left or gone on.
 end_if_left = partial(st.session_state.get, "session")
 CENTRED: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
@@ -94,9 +94,8 @@ def draw_page(session: Session) -> None:
 def main_area(server: Server, session: Session, parts: Containers) -> None:
     """Draw the current run from its verdicts on, or say why it cannot be shown."""
     settings_above(session)
-    trains, schemes = session.page.view.bench_link.trains, len(session.chosen_schemes)
-    above = held_container(st, page_layout.VERDICTS, schemes, horizontal=True) if trains else None
-    containers = {**parts, Slot.CARDS: above or st.container()}
+    trains = session.page.view.bench_link.trains
+    containers = {**parts, Slot.CARDS: held_cards(st, session) if trains else st.container()}
     containers[Slot.PROGRESS] = toolbar(server, session)
     pinned_runs(server, session)
     message, fits = st.empty(), server.fits(session.page.record)  # as in `notices`

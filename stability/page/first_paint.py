@@ -1,7 +1,8 @@
-"""Styles in the head of the page that Streamlit serves, so that nothing moves once it is drawn.
+"""Styles in the page that Streamlit serves, so that nothing moves once it is drawn.
 
 What the script sends arrives when Streamlit's own code is loaded, and some of it later still. Until
-then the page would stand in other places: without its styles, and without its sidebar.
+then the page would stand in other places: without its styles, and without its sidebar. They stand
+at the end of the body, since Streamlit's own styles come to the end of the head.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from stability.page.css import page_css, sidebar_css
 
 STREAMLIT_TITLE, TITLE = b"<title>Streamlit</title>", b"<title>Stability</title>"
-END_OF_HEAD = b"</head>"
+END_OF_BODY = b"</body>"
 # Streamlit opens the sidebar as it was left, on a phone, too, where it covers the page.
 FOLDED_ON_PHONES = (
     "<script>try { if (innerWidth < 768) Object.keys(localStorage).filter((key) => "
@@ -26,10 +27,10 @@ HEADERS_OF_FILE = {"content-length", "accept-ranges", "last-modified", "etag"}
 
 
 class StyledFromTheFirstPaint(BaseHTTPMiddleware):
-    """Adds the page's title and its styles to the head of every HTML page that is served."""
+    """Adds the page's title and its styles to every HTML page that is served."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
-        """Return what the server returns; HTML with the styles in its head."""
+        """Return what the server returns; HTML with the styles in it."""
         response = await call_next(request)
         if not response.headers.get("content-type", "").startswith("text/html"):
             return response
@@ -39,7 +40,7 @@ class StyledFromTheFirstPaint(BaseHTTPMiddleware):
         has_sidebar = query.get("view") != "present" and query.get("embed") != "true"
         styles = FOLDED_ON_PHONES + page_css(False) + (sidebar_css() if has_sidebar else "")
         body = body.replace(STREAMLIT_TITLE, TITLE).replace(
-            END_OF_HEAD, styles.encode() + END_OF_HEAD
+            END_OF_BODY, styles.encode() + END_OF_BODY
         )
         headers = {k: v for k, v in response.headers.items() if k not in HEADERS_OF_FILE}
         return Response(body, response.status_code, headers)

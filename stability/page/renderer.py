@@ -34,6 +34,7 @@ from stability.page.session import Session
 from stability.page.take_along import section_downloads
 from stability.records.experiment_settings import MOST_SCHEMES
 
+BLANK_CARD = "<div class='card waiting'></div>"
 CARD_BUTTONS = 2  # at most, of one card: a remedy, and the search for a cure
 FREQUENT, OCCASIONAL = 0.25, 1.0  # seconds between draws of the curves, and of all that is slow
 DOWNLOAD_ROW: Mapping[str, Any] = {"horizontal": True, "vertical_alignment": "center"}
@@ -64,7 +65,6 @@ class Renderer:
         self._amounts: Sequence[int] = ()  # as the counts
         self._occasional_amounts: Sequence[int] = ()
         self._says_waiting = self._has_downloads = False
-        self._places_without_card: dict[int, Any] = {}
         # Each button stands in a container of its own, which can be emptied alone.
         self._card_buttons: dict[int, list[Any]] = {}
         self._code_places: dict[int, Any] = {}  # of the button that opens a card's code
@@ -165,8 +165,11 @@ class Renderer:
     def _say(self, title: str, sentence: str) -> None:
         """Say something in the place of the cards, or of what a bench without cards has there."""
         text = waiting_html(_(title), _(sentence))
-        has_cards = self.look.page.view.bench_link.trains
-        self._draw(Slot.CARDS, Cards((text,)) if has_cards else html(text))
+        if self.look.page.view.bench_link.trains:
+            blank = [BLANK_CARD] * (len(self.containers[Slot.CARDS]) - 1)
+            self._draw(Slot.CARDS, Cards((text, *blank)))
+        else:
+            self._draw(Slot.CARDS, html(text))
 
     def _draw(self, key: Hashable, piece: Piece) -> None:
         if isinstance(piece, tuple):
@@ -200,26 +203,19 @@ class Renderer:
         return self._elements[row]
 
     def _draw_cards(self, piece: Cards) -> None:
-        """Draw the cards, the first time in containers of their own.
-
-        Places without a card are emptied at once, or those of the run before would stand there.
-        """
-        cards, htmls = self.containers[Slot.CARDS], piece.htmls
-        for index, text in enumerate(htmls):
+        """Draw the cards, each in its container, and make places for their buttons once."""
+        # Not strict: the chips may have changed since the containers were made.
+        cards = zip(self.containers[Slot.CARDS], piece.htmls, strict=False)
+        for index, (card, text) in enumerate(cards):
             key = "card", index
             if key in self._elements:
                 self._draw(key, html(text))
                 continue
-            place = self._places_without_card.pop(index, cards)
-            card = place.container(key=page_layout.card_key(index))
             self._elements[key] = draw_piece(card, html(text))
             if not self.look.page.view.is_presenter_view:  # which has no code
                 self._code_places[index] = card.container(key=page_layout.card_code_key(index))
             row = card.container(horizontal=True, gap="xsmall")
             self._card_buttons[index] = [row.empty() for _ in range(CARD_BUTTONS)]
-        if not self._places_without_card:
-            rest = range(len(htmls), MOST_SCHEMES)
-            self._places_without_card = {index: cards.empty() for index in rest}
         for index, text in enumerate(piece.code):
             if index not in self._card_code:  # until then the card says that training begins
                 button = self._code_places[index].popover(
@@ -265,14 +261,25 @@ class Renderer:
         return f"{name}_{self._buttons_drawn}"
 
 
-def held_container(parent: Any, key: str, parts: int = 1, **options: Any) -> Any:
-    """Return a container that keeps its room while it is empty: an unseen child holds it.
-
-    The style sheet may give it more room for more `parts`.
-    """
-    container = parent.container(key=key, **options)
-    container.html(f"<i data-parts='{parts}'></i>")
+def held_container(parent: Any, key: str) -> Any:
+    """Return a container that keeps its room while it is empty: an unseen child holds it."""
+    container = parent.container(key=key)
+    container.html("<i></i>")
     return container
+
+
+def held_cards(parent: Any, session: Session) -> list[Any]:
+    """Return the containers of the cards of all schemes, which keep their room while empty.
+
+    The places of the others are emptied at once, or cards of the run before would stand there.
+    """
+    chosen = session.chosen_schemes
+    count = len({*chosen, *session.page.experiment.schemes}) if chosen else 0
+    cards = parent.container(horizontal=True, key=page_layout.VERDICTS)
+    containers = [held_container(cards, page_layout.card_key(index)) for index in range(count)]
+    for _index in range(count, MOST_SCHEMES):
+        cards.empty()
+    return containers
 
 
 def draw_piece(container: Any, piece: Element | Picture, presenting: bool = False) -> Any:

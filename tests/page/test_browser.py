@@ -470,6 +470,24 @@ def test_nothing_is_wider_than_the_window(page, server, width, theme):
     assert beside or left["y"] + left["height"] <= right["y"], "no chart covers the other"
 
 
+COUNT_SHIFTS = """window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.shifts += entry.value;
+}).observe({ type: "layout-shift", buffered: true });"""
+
+
+@pytest.mark.parametrize("size", [(400, 850), (800, 1000), (1280, 720), (1400, 900), (1920, 1080)])
+def test_nothing_jumps_while_the_page_opens_and_the_first_run_is_trained(page, server, size):
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.add_init_script(COUNT_SHIFTS)
+    page.goto(f"{server.url}?seed={size[0]}")  # which nobody trained yet
+    expect(page.locator(".card", has_text="last batch")).to_have_count(3)
+    expect(page.get_by_text("step 300 of 300", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Find a cure").first).to_be_visible()
+    # 0.1 is where the Web Vitals begin to call a page unsteady.
+    assert page.evaluate("shifts") <= 0.05
+
+
 def pixels(page: Page, chart: int, colour: str) -> int:
     """Count the pixels of a chart that have exactly this colour."""
     return page.evaluate(

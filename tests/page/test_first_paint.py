@@ -1,4 +1,4 @@
-"""The head of the page as it is served, before any script has run."""
+"""The page as it is served, before any script has run."""
 
 import asyncio
 
@@ -28,11 +28,11 @@ def served(answer: Response, query: str = "") -> Response:
     return asyncio.run(StyledFromTheFirstPaint(app).dispatch(request, call_next))
 
 
-def test_the_head_of_a_page_has_its_title_styles_and_script():
+def test_a_page_has_its_title_and_styles_after_what_streamlit_adds_to_the_head():
     answer = served(HTMLResponse(PAGE, headers={"etag": "of the file"}))
     styles = FOLDED_ON_PHONES + page_css(False) + sidebar_css()
-    head = f"<head><title>Stability</title>{styles}</head>"
-    assert answer.body.decode() == f"<html>{head}<body>x</body></html>"
+    head, body = "<head><title>Stability</title></head>", f"<body>x{styles}</body>"
+    assert answer.body.decode() == f"<html>{head}{body}</html>"
     assert int(answer.headers["content-length"]) == len(answer.body)
     assert "etag" not in answer.headers, "or a browser would keep the page of another version"
 

@@ -22,7 +22,7 @@ SINKS = {  # by file and function
     ("renderer.py", "_draw_downloads"): "the words of a row, escaped",
     ("renderer.py", "_say"): "constants",
     ("renderer.py", "_draw_cards"): "cards, whose titles and sentences are escaped",
-    ("renderer.py", "held_container"): "a count",
+    ("renderer.py", "held_container"): "a constant",
     ("scenes.py", "occasional_pieces"): "drawings of numbers, and sentences, each escaped",
 }
 HOSTILE = '<img src=x onerror="alert(1)"> & <script>'

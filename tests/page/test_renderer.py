@@ -5,7 +5,7 @@ import math
 from stability.engine.runs import Run
 from stability.page.benches import Look, open_claim, open_section
 from stability.page.pieces import Picture, Slot, html
-from stability.page.renderer import LOADING, Renderer, draw_piece
+from stability.page.renderer import LOADING, Renderer, draw_piece, held_cards
 from stability.page.session import Session
 from stability.records.experiment import Experiment
 from stability.records.experiment_settings import MOST_SCHEMES
@@ -50,7 +50,8 @@ def renderer_of(
         claim=open_claim(None, page, lambda cost: True),
     )
     log: list[tuple[str, str]] = []
-    containers = {slot: Container(slot.name, log) for slot in Slot}
+    containers: dict = {slot: Container(slot.name, log) for slot in Slot}
+    containers[Slot.CARDS] = [Container("CARDS", log) for _ in experiment.schemes]
     session = Session()
     session.opened_at = opened_at
     return Renderer(containers, look, session, lambda key, press: {}), log
@@ -66,7 +67,7 @@ def test_every_piece_is_drawn_where_it_was_drawn_before():
     assert {name for name, _ in log} == {
         "PROGRESS/html",
         "NETWORK/html",
-        "CARDS/container/html",
+        "CARDS/html",
         "LEFT/vega_lite_chart",
         "RIGHT/vega_lite_chart",
         "SECTION/dataframe",
@@ -109,18 +110,22 @@ def test_remedies_stand_on_cards_and_are_drawn_only_where_they_changed():
     renderer.draw(4, at_rest=True)
     buttons = [name for name, kind in log if kind == "button"]
     assert buttons
-    assert all(name.startswith("CARDS/container/container/empty") for name in buttons)
+    assert all(name.startswith("CARDS/container/empty") for name in buttons)
     log.clear()
     renderer.draw(4, at_rest=True)
     assert not [name for name, kind in log if kind == "button"]
 
 
-def test_each_scheme_has_a_card_and_the_other_places_are_emptied_once():
-    renderer, log = renderer_of()
-    for count in (1, 2):
-        renderer.draw(count, at_rest=True)
-    made = [kind for name, kind in log if name == "CARDS"]
-    assert made == ["container"] * len(E.schemes) + ["empty"] * (MOST_SCHEMES - len(E.schemes))
+def test_each_scheme_has_a_place_that_is_held_and_the_other_places_are_emptied():
+    log: list[tuple[str, str]] = []
+    session = Session()
+    held = held_cards(Container("page", log), session)
+    count = len(session.chosen_schemes)
+    assert len(held) == count
+    made = [kind for name, kind in log if name == "page/container"]
+    assert made == ["container"] * count + ["empty"] * (MOST_SCHEMES - count)
+    session.chosen_schemes = ()
+    assert held_cards(Container("page", log), session) == []
 
 
 def test_who_waits_is_told_once_and_old_curves_go():
@@ -130,9 +135,9 @@ def test_who_waits_is_told_once_and_old_curves_go():
         renderer.draw(0, queue_position=1)
     emptied = [name for name, _ in log if name in ("LEFT", "RIGHT")]
     assert emptied == ["LEFT", "RIGHT"]
-    said = log.count(("CARDS/container", "html"))
+    said = log.count(("CARDS", "html"))
     renderer.draw(0)
-    assert log.count(("CARDS/container", "html")) == said == 1
+    assert log.count(("CARDS", "html")) == said == len(E.schemes), "the others are blank"
 
 
 def test_small_pictures_stand_in_one_row_that_wraps():
