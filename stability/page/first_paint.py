@@ -2,7 +2,7 @@
 
 What the script sends arrives when Streamlit's own code is loaded, and some of it later still. Until
 then the page would stand in other places: without its styles, and without its sidebar. They stand
-at the end of the body, since Streamlit's own styles come to the end of the head.
+between Streamlit's own styles, which come to the end of the head, and those of the script.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from stability.page.css import page_css, sidebar_css
 
 STREAMLIT_TITLE, TITLE = b"<title>Streamlit</title>", b"<title>Stability</title>"
-END_OF_BODY = b"</body>"
+BODY = b"<body>"
 # Streamlit opens the sidebar as it was left, on a phone, too, where it covers the page.
 FOLDED_ON_PHONES = (
     "<script>try { if (innerWidth < 768) Object.keys(localStorage).filter((key) => "
@@ -39,9 +39,7 @@ class StyledFromTheFirstPaint(BaseHTTPMiddleware):
         query = request.query_params
         has_sidebar = query.get("view") != "present" and query.get("embed") != "true"
         styles = FOLDED_ON_PHONES + page_css(False) + (sidebar_css() if has_sidebar else "")
-        body = body.replace(STREAMLIT_TITLE, TITLE).replace(
-            END_OF_BODY, styles.encode() + END_OF_BODY
-        )
+        body = body.replace(STREAMLIT_TITLE, TITLE).replace(BODY, BODY + styles.encode())
         headers = {k: v for k, v in response.headers.items() if k not in HEADERS_OF_FILE}
         return Response(body, response.status_code, headers)
 

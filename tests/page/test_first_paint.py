@@ -31,7 +31,7 @@ def served(answer: Response, query: str = "") -> Response:
 def test_a_page_has_its_title_and_styles_after_what_streamlit_adds_to_the_head():
     answer = served(HTMLResponse(PAGE, headers={"etag": "of the file"}))
     styles = FOLDED_ON_PHONES + page_css(False) + sidebar_css()
-    head, body = "<head><title>Stability</title></head>", f"<body>x{styles}</body>"
+    head, body = "<head><title>Stability</title></head>", f"<body>{styles}x</body>"
     assert answer.body.decode() == f"<html>{head}{body}</html>"
     assert int(answer.headers["content-length"]) == len(answer.body)
     assert "etag" not in answer.headers, "or a browser would keep the page of another version"
