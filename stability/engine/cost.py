@@ -133,21 +133,25 @@ def measure_speed(clock: Callable[[], float] = time.perf_counter) -> Speed:
     schemes, steps = ("he_normal",), 1000
     narrow = Experiment(schemes=schemes, depth=30, width=2, features=2, batch=2, steps=steps)
     wide = Experiment(schemes=schemes, depth=4, width=128, features=128, batch=256, steps=steps)
-    narrow_seconds, wide_seconds = time_step(narrow, clock), time_step(wide, clock)
+    narrow_seconds, wide_seconds = time_steps((narrow, wide), clock)
     call = narrow_seconds / sum_of_terms(step_calls(narrow), CALLS)
     left = wide_seconds - call * sum_of_terms(step_calls(wide), CALLS)
     left = max(left, wide_seconds / 4)
     return Speed(call, left / sum_of_terms(step_operations(wide), OPERATIONS))
 
 
-def time_step(e: Experiment, clock: Callable[[], float]) -> float:
-    """Return the seconds of a step that others did not delay: one of the fastest of a few.
+def time_steps(experiments: Sequence[Experiment], clock: Callable[[], float]) -> list[float]:
+    """Return the seconds of a step of each that others did not delay: one of the fastest of many.
 
-    The machine may be busy when a server starts, and idle for all the time after.
+    The machine may be busy when a server starts, and idle for all the time after. So they take
+    turns, and none has the quiet moments alone.
     """
-    times = [clock() for _ in islice(measure(e), 40)]
-    steps = sorted(after - before for before, after in pairwise(times))
-    return steps[len(steps) // 10]
+    steps: list[list[float]] = [[] for _ in experiments]
+    for _turn in range(4):
+        for e, taken in zip(experiments, steps, strict=True):
+            times = [clock() for _ in islice(measure(e), 11)]
+            taken += [after - before for before, after in pairwise(times)]
+    return [sorted(taken)[len(taken) // 10] for taken in steps]
 
 
 def nearest_that_fits(

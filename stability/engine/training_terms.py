@@ -17,70 +17,79 @@ from stability.records.experiment import Experiment
 Terms = Mapping[str, float]
 
 CALLS: Terms = {
-    "draw": 10,
-    "drawn matrix": 0.18,
-    "learned layer": 7,
-    "block": 5.2,
+    "draw": 12,
+    "drawn matrix": 0.52,
+    "learned layer": 13,
+    "learned normalized layer": 31,
+    "block": 9.6,
     "layer": 1,
-    "tensor": 0.4,
-    "divided tensor": 0.35,
-    "matrix": 0.0076,
-    "normalized layer": 1.1,
-    "rounded layer": 0.26,
-    "mask": 0.15,
-    "sample": 1,
-    "sampled shape": 4.5,
-    "sampled layer": 0.3,
-    "sampled matrix": 0.11,
-    "held-out layer": 0.15,
+    "tensor": 0.38,
+    "divided tensor": 0.52,
+    "matrix": 0.028,
+    "normalized layer": 2.1,
+    "rounded layer": 1.6,
+    "mask": 0.65,
+    "sample": 5.3,
+    "sampled shape": 7.7,
+    "sampled matrix": 0.2,
+    "adjusted layer": 8,
+    "held-out normalized layer": 2.3,
+    "held-out rounded layer": 1.9,
 }
 OPERATIONS: Terms = {
-    "drawn weight": 640,
-    "learned product": 35,
+    "drawn weight": 260,
+    "learned product": 0.37,
+    "learned weight": 1800,
+    "learned unit": 1700,
+    "logit": 43,
+    "held-out logit": 65,
     "product": 0.15,
-    "orthogonalized": 0.12,
-    "weight": 20,
-    "weight out of cache": 69,
-    "rounded weight": 140,
-    "optimizer sgd": 10,
-    "activation relu": 89,
-    "normalization none": 0,
-    "dropout": 54,
-    "residual": 25,
-    "rounded": 85,
-    "activation linear": 43,
-    "activation sigmoid": 120,
-    "activation tanh": 110,
-    "activation hardtanh": 170,
-    "activation softsign": 200,
-    "activation erf": 150,
-    "activation leaky_relu": 190,
-    "activation leaky_relu_0.2": 220,
-    "activation elu": 180,
-    "activation selu": 280,
-    "activation gelu": 220,
-    "activation silu": 170,
-    "activation mish": 510,
-    "activation softplus": 150,
-    "activation sine": 170,
-    "normalization batch": 220,
-    "normalization layer": 230,
-    "normalization rms": 180,
-    "optimizer momentum": 15,
-    "optimizer nesterov": 74,
-    "optimizer adam": 100,
-    "optimizer adamw": 60,
-    "optimizer rmsprop": 73,
-    "optimizer lars": 52,
-    "optimizer muon": 470,
-    "held-out product": 0.1,
-    "held-out unit": 46,
-    "sampled": 900,
-    "sampled weight": 330,
+    "orthogonalized": 0.16,
+    "weight": 2.1,
+    "weight out of cache": 21,
+    "rounded weight": 46,
+    "optimizer sgd": 0,
+    "activation relu": 11,
+    "normalization none": 11,
+    "dropout": 29,
+    "residual": 20,
+    "rounded": 14,
+    "activation linear": 2.2,
+    "activation sigmoid": 16,
+    "activation tanh": 41,
+    "activation hardtanh": 25,
+    "activation softsign": 37,
+    "activation erf": 47,
+    "activation leaky_relu": 53,
+    "activation leaky_relu_0.2": 49,
+    "activation elu": 52,
+    "activation selu": 100,
+    "activation gelu": 33,
+    "activation silu": 32,
+    "activation mish": 130,
+    "activation softplus": 43,
+    "activation sine": 71,
+    "normalization batch": 71,
+    "normalization layer": 81,
+    "normalization rms": 53,
+    "optimizer momentum": 25,
+    "optimizer nesterov": 20,
+    "optimizer adam": 45,
+    "optimizer adamw": 46,
+    "optimizer rmsprop": 60,
+    "optimizer lars": 23,
+    "optimizer muon": 92,
+    "held-out product": 0.17,
+    "sampled": 120,
+    "sampled weight": 73,
+    "drawn input": 390,
+    "adjusted unit": 290,
+    "held-out activation": 0.37,
+    "held-out normalized": 18,
 }
 CACHED_WEIGHTS = 2**18  # of all networks: more of them leave the cache before they are used again
 # Of a row without a measured weight.
-AVERAGES: Terms = {"activation": 170.0, "normalization": 210.0, "optimizer": 70.0}
+AVERAGES: Terms = {"activation": 70.0, "normalization": 50.0, "optimizer": 50.0}
 
 
 def blocks_of(e: Experiment, examples: int, networks: int | None = None) -> int:
@@ -99,6 +108,11 @@ def unit_count(e: Experiment) -> int:
     return e.network_count * sum(layer.fan_out for layer in e.layers)
 
 
+def hidden_unit_count(e: Experiment) -> int:
+    """Return how many hidden units all networks have."""
+    return e.network_count * sum(e.hidden_widths)
+
+
 def shape_count(e: Experiment) -> int:
     """Return how many tensors hold the weights: one for neighbouring layers of one shape."""
     return sum(1 for _ in groups_of_layers(e.layers))
@@ -114,7 +128,6 @@ def tensor_count(e: Experiment) -> int:
 def step_calls(e: Experiment) -> Terms:
     """Return how often one step calls what, whatever the size of its tensors."""
     blocks, hidden = blocks_of(e, e.batch), e.depth - 1
-    row = e.number_format
     return {
         "block": blocks,  # the loss
         "tensor": blocks * tensor_count(e),  # of parameters: its update and norms
@@ -122,7 +135,7 @@ def step_calls(e: Experiment) -> Terms:
         "layer": blocks * e.depth,
         "matrix": e.network_count * e.depth,  # one of the matrices that a call multiplies
         "normalized layer": blocks * hidden * row_is_used(e),
-        "rounded layer": blocks * e.depth * (row.dtype != row.compute_dtype),
+        "rounded layer": blocks * e.depth * rounds(e),
         "mask": e.replicates * hidden * (e.dropout > 0),
     }
 
@@ -131,12 +144,15 @@ def row_is_used(e: Experiment) -> bool:
     return e.normalization_row.has_gain
 
 
+def rounds(e: Experiment) -> bool:
+    """Return if numbers are rounded to a format that is not computed in."""
+    return e.number_format.dtype != e.number_format.compute_dtype
+
+
 def step_operations(e: Experiment) -> Terms:
     """Return how many numbers one step computes, by what is done to them."""
     weights, numbers = weight_count(e), unit_count(e) * e.batch
-    hidden = e.network_count * sum(e.hidden_widths) * e.batch
-    row, orthogonalizes = e.number_format, e.optimizer_row.hidden_step is not None
-    rounds = row.dtype != row.compute_dtype
+    hidden, orthogonalizes = hidden_unit_count(e) * e.batch, e.optimizer_row.hidden_step is not None
     orthogonalized = sum(n * m * min(n, m) for n, m in pairwise(e.hidden_widths))
     found = {
         "product": 6 * weights * e.batch,  # once forward, twice back, two operations a weight
@@ -144,27 +160,28 @@ def step_operations(e: Experiment) -> Terms:
         "orthogonalized": 30 * e.network_count * orthogonalized * orthogonalizes,
         "weight": weights,  # its gradient, norms and update
         "weight out of cache": max(0, weights - CACHED_WEIGHTS),
-        "rounded weight": weights * rounds,
+        "rounded weight": weights * rounds(e),
         f"optimizer {e.optimizer}": weights,
+        "logit": e.network_count * e.layers[-1].fan_out * e.batch,  # the loss, and its gradient
         f"activation {e.activation}": numbers,  # there, back, and measured
         f"normalization {e.normalization}": hidden,
         "dropout": hidden * (e.dropout > 0),
         # Added; and times the scale, on both ways.
         "residual": hidden * e.residual * (1 if e.branch_factor == 1 else 3),
-        "rounded": numbers * rounds,
+        "rounded": numbers * rounds(e),
     }
     return in_single_precision(e, found)
 
 
 def sample_calls(e: Experiment) -> Terms:
     """Return the calls that a sampled step adds."""
-    blocks = blocks_of(e, e.batch)
+    held_out = blocks_of(e, HELD_OUT_EXAMPLES)
     return {
         "sample": 1,
-        "sampled shape": blocks * shape_count(e),
-        "sampled layer": blocks * e.depth,
+        "sampled shape": blocks_of(e, e.batch) * shape_count(e),
         "sampled matrix": e.network_count * e.depth,
-        "held-out layer": blocks_of(e, HELD_OUT_EXAMPLES) * e.depth,
+        "held-out normalized layer": held_out * (e.depth - 1) * row_is_used(e),
+        "held-out rounded layer": held_out * e.depth * rounds(e),
     }
 
 
@@ -175,11 +192,14 @@ def sample_operations(e: Experiment) -> Terms:
     """
     points = len(e.schemes) * len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
     examples = HELD_OUT_EXAMPLES + points / e.network_count
-    weights, units = weight_count(e), unit_count(e)
+    hidden, weights = hidden_unit_count(e) * examples, weight_count(e)
     found = {
         "held-out product": 2 * weights * examples,
-        "held-out unit": units * examples,
-        "sampled": units * e.batch,  # histograms, distinct units, rounding shares
+        "held-out logit": e.network_count * e.layers[-1].fan_out * examples,
+        # In operations of a step, which has its way back, too.
+        "held-out activation": hidden * weight_of(f"activation {e.activation}", OPERATIONS),
+        "held-out normalized": hidden * row_is_used(e),
+        "sampled": unit_count(e) * e.batch,  # histograms, distinct units, rounding shares
         "sampled weight": weights,  # the rounding shares of its gradient
     }
     return in_single_precision(e, found)
@@ -196,7 +216,9 @@ def draw_calls(e: Experiment) -> Terms:
     return {
         "draw": 1,
         "drawn matrix": e.network_count * e.depth,
+        "adjusted layer": e.depth * adjusts(e),
         "learned layer": max(meta_steps(e)) * e.depth,
+        "learned normalized layer": max(meta_steps(e)) * (e.depth - 1) * row_is_used(e),
     }
 
 
@@ -204,7 +226,19 @@ def draw_operations(e: Experiment) -> Terms:
     """Return the operations before the first step."""
     weights = weight_count(e) / e.network_count
     steps = e.replicates * sum(meta_steps(e))
-    return {"drawn weight": weight_count(e), "learned product": 6 * weights * e.batch * steps}
+    return {
+        "drawn weight": weight_count(e),
+        "drawn input": (e.samples + HELD_OUT_EXAMPLES) * e.features,
+        "adjusted unit": unit_count(e) * e.batch * adjusts(e),
+        "learned product": 6 * weights * e.batch * steps,
+        "learned weight": weights * steps,
+        "learned unit": unit_count(e) / e.network_count * e.batch * steps,
+    }
+
+
+def adjusts(e: Experiment) -> bool:
+    """Return if a scheme lets all networks see a batch before the first step."""
+    return any(row.adjust for row in e.scheme_rows)
 
 
 def meta_steps(e: Experiment) -> list[int]:

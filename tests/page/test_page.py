@@ -542,7 +542,7 @@ def test_what_needs_a_run_is_off_where_there_is_none(link, off):
 
 
 def test_a_run_of_too_many_steps_shows_its_start_until_the_refused_setting_is_undone():
-    at = opened(depth="60", width="64", steps="5000", replicates="4")
+    at = opened(depth="100", width="64", steps="5000", replicates="4")
     assert "It fits with steps" in notices(at)
     assert progress(at) == "0"
     assert set(charts(at)["bands"]["step"].to_pylist()) == {0}
