@@ -162,6 +162,8 @@ def visitor(browser_profile: Path, server: Server) -> Iterator[BrowserContext]:
         )  # fmt: skip
         context.set_default_timeout(PATIENCE)
         context.add_init_script(EYES)
+        # While a tab is open on the server, the process that shows its pages goes on.
+        context.new_page().goto(f"{server.url}_stcore/health")
         yield context
         context.close()
 

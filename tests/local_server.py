@@ -26,6 +26,7 @@ CHROMIUM_ARGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--font-render-hinting=none",  # letters as wide as in a window
+    "--process-per-site",  # tabs share what has been read and compiled of the page's scripts
 ]
 
 
