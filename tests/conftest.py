@@ -25,13 +25,12 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from tab import PATIENCE, Tab
 
 from stability.cells.outcome_cache import CACHE_OF_CELLS
 
-PATIENCE = (
-    60_000  # milliseconds until something is called missing; nothing waits so long on purpose
-)
 WIDE = {"width": 1400, "height": 1000}
+WITHOUT_CHARTS = "bench=course"
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 PARTS = {"browser", "page", "load", "process", "case"}  # what is in none is a unit test
 SECONDS = Path(__file__).with_name("seconds.json")  # what each file took when it was measured
@@ -177,7 +176,17 @@ def browser(visitor: BrowserContext) -> Browser:
 @pytest.fixture
 def page(visitor: BrowserContext) -> Iterator[Page]:
     """A new tab. Whatever a test does, the browser must have nothing to complain about."""
-    page, complaints = visitor.new_page(), []
+    page = visitor.new_page()
+    complaints = complaints_about(page)
+    yield page
+    assert page.get_by_test_id("stException").count() == 0
+    page.close()
+    assert complaints == []
+
+
+def complaints_about(page: Page) -> list[str]:
+    """The list to which is added whatever the browser complains about."""
+    complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
     def hear(message: ConsoleMessage) -> None:
@@ -185,7 +194,28 @@ def page(visitor: BrowserContext) -> Iterator[Page]:
             complaints.append(message.text)
 
     page.on("console", hear)
-    yield page
-    assert page.get_by_test_id("stException").count() == 0
-    page.close()
-    assert complaints == []
+    return complaints
+
+
+@pytest.fixture(scope="module")
+def one_tab(visitor: BrowserContext, server: Server) -> tuple[Tab, list[str]]:
+    """The tab of all tests of a file that only follow links, and the browser's complaints."""
+    tab = Tab(visitor.new_page())
+    complaints = complaints_about(tab.page)
+    tab.open(f"{server.url}?{WITHOUT_CHARTS}")
+    return tab, complaints
+
+
+@pytest.fixture
+def tab(one_tab: tuple[Tab, list[str]]) -> Iterator[Tab]:
+    """A tab as wide and as bright as a new one, for a test that begins with a link."""
+    tab, complaints = one_tab
+    tab.page.set_viewport_size(WIDE)
+    tab.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    tab.page.mouse.move(0, 0)
+    yield tab
+    assert tab.page.get_by_test_id("stException").count() == 0
+    tab.follow(WITHOUT_CHARTS)  # nothing trains on, and charts are gone with all that was done
+    found = complaints[:]
+    complaints.clear()
+    assert found == []

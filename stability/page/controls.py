@@ -13,6 +13,8 @@ from stability.page.safe_text import escape_markdown
 from stability.page.session import Session
 from stability.page.settings import axis_sentence
 
+ENTERED = "entered_values"  # what a visitor gave each widget last, while it still shows that
+
 
 def draw_control(
     container: Any, state: MutableMapping[str, Any], session: Session, name: str, key: str = ""
@@ -25,14 +27,20 @@ def draw_control(
     if not parts:
         container.caption(escape_markdown(axis_sentence(session.page, name)))
     row = container.container(horizontal=True) if len(parts) > 1 else container
+    entered = state.setdefault(ENTERED, {})
 
     @speaking(language.get())  # not yet set where Streamlit calls it
     def enter(field: str, found: Control) -> None:
+        entered[field] = state[field]
         session.enter_value(name, found.whole(state[field]))
 
     for part, found in parts.items():
         field = f"{key or name}{part}"
-        state[field] = found.value
+        # Whatever is set is sent to the browser, where the visitor may have gone on meanwhile: a
+        # slider that is dragged would jump back. What the visitor has given the browser knows.
+        if field not in state or field not in entered or entered[field] != found.value:
+            entered.pop(field, None)
+            state[field] = found.value
         draw = getattr(row, found.widget)
         draw(key=field, on_change=partial(enter, field, found), **found.arguments)
 

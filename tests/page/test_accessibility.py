@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from colour_vision import APART, READERS, contrast, lab, linear
-from conftest import PATIENCE
 from local_server import ROOT
 from PIL import Image
-from playwright.sync_api import Page, WebSocket, expect
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from playwright.sync_api import Page, expect
+from tab import still
 
 from stability.charts import palette
 from stability.charts.channels import INK
@@ -69,42 +68,6 @@ FIND = """async ([options, grave]) => {
 OF_COLOURS = ["color-contrast", "link-in-text-block"]  # the rules of axe that a theme decides
 
 
-# What Back and Forward do.
-GO = """(query) => {
-  history.pushState({}, "", "?" + query);
-  dispatchEvent(new PopStateEvent("popstate"));
-}"""
-
-
-def open_page(page: Page, server, query: str) -> Page:
-    """Everything is drawn, and nothing runs any more."""
-    page.goto(f"{server.url}?{query}")
-    still(page)
-    return page
-
-
-def follow(page: Page, line: WebSocket, query: str) -> None:
-    """The same page at another link, in half the time that a page takes to load."""
-    with line.expect_event("framereceived", ends_a_run, timeout=4 * PATIENCE):
-        page.evaluate(GO, query)
-    page.evaluate("() => new Promise(requestAnimationFrame)")  # the message has been read
-    still(page)
-
-
-def ends_a_run(message: bytes) -> bool:
-    return ForwardMsg.FromString(message).WhichOneof("type") == "script_finished"
-
-
-def still(page: Page) -> None:
-    expect(page.get_by_role("heading", name="Stability")).to_be_visible()
-    page.wait_for_function(
-        """() => document.querySelector(".stApp").dataset.testScriptState === "notRunning"
-          && !document.querySelector(
-            "[data-testid=stSkeleton], [data-stale=true], .stVegaLiteChart:not(:has(canvas))"
-          )"""
-    )
-
-
 def grave_findings(page: Page, **options) -> Iterator[str]:
     """The findings of axe-core that are serious or worse, and not allowed for a reason."""
     if not page.evaluate("'axe' in window"):
@@ -123,30 +86,28 @@ def lasting_findings(page: Page, **options) -> list[str]:
     return [finding for finding in grave_findings(page, **options) if finding in found]
 
 
-def test_axe_finds_nothing_serious_in_any_state(page, server):
+def test_axe_finds_nothing_serious_in_any_state(tab):
     """Light; dark, what depends on colours; and at 400 pixels, where the sidebar is folded, what
     stands there in another way than at 1400.
     """
     found = {}
-    with page.expect_websocket() as line:
-        open_page(page, server, "")
     rounds = {(1400, "light"): {}, (1400, "dark"): {"runOnly": OF_COLOURS}, (400, "dark"): {}}
     for (width, theme), options in rounds.items():
-        look(page, width, theme)
+        look(tab.page, width, theme)
         for name, query in STATES.items():
             if width == 1400 or "," not in name:
-                follow(page, line.value, query)
+                page = tab.follow(query)
                 found[name, width, theme] = lasting_findings(page, **options)
     assert {state: findings for state, findings in found.items() if findings} == {}
 
 
 def test_the_language_of_the_page_is_named_to_those_who_read_it_aloud(page, server):
-    open_page(page, server, SMALL)
+    page.goto(f"{server.url}?{SMALL}")
     expect(page.locator("html")).to_have_attribute("lang", "en")
     page.get_by_role("button", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
     expect(page.get_by_role("button", name="中文")).to_have_count(0)
-    open_page(page, server, "bench=course&lang=zh")
+    page.goto(f"{server.url}?bench=course&lang=zh")
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
 
 
@@ -188,7 +149,8 @@ def role_and_name(page: Page) -> tuple[str, str]:
 
 
 def test_every_control_is_reached_by_the_key_tab_and_has_a_name(page, server):
-    open_page(page, server, SMALL)
+    page.goto(f"{server.url}?{SMALL}")
+    still(page)
     reached = []
     while len(reached) < 200 and (not reached or reached[-1][0] != "body"):
         page.keyboard.press("Tab")
@@ -226,8 +188,8 @@ def test_every_control_is_reached_by_the_key_tab_and_has_a_name(page, server):
 @pytest.mark.parametrize(
     "query", [SMALL, f"{SMALL}&section=singular_values", f"{FEW}&section=healing"]
 )
-def test_behind_a_button_of_every_chart_is_its_table(page, server, query):
-    open_page(page, server, query)
+def test_behind_a_button_of_every_chart_is_its_table(tab, query):
+    page = tab.follow(query)
     charts = page.get_by_test_id("stVegaLiteChart")
     expect(charts.last).to_be_visible()
     count = charts.count()
@@ -243,11 +205,9 @@ def test_behind_a_button_of_every_chart_is_its_table(page, server, query):
     expect(charts).to_have_count(1)
 
 
-def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(page, server):
-    with page.expect_websocket() as line:
-        open_page(page, server, SMALL)
+def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(tab):
     for key in BENCH_LINKS["train"].sections:
-        follow(page, line.value, f"{SMALL}&dataset=moons&section={key}")
+        page = tab.follow(f"{SMALL}&dataset=moons&section={key}")
         expect(page.get_by_test_id("stVegaLiteChart").nth(1)).to_be_visible()
         charts = page.locator("[role=graphics-document]")
         names = [charts.nth(index).get_attribute("aria-label") for index in range(charts.count())]
@@ -264,9 +224,9 @@ def test_every_chart_has_a_name_of_its_own_and_words_that_say_what_it_shows(page
 # Stillness
 
 
-def test_nothing_moves_by_itself_for_those_who_ask_for_less_motion(page, server):
-    page.emulate_media(reduced_motion="reduce")
-    open_page(page, server, SMALL)
+def test_nothing_moves_by_itself_for_those_who_ask_for_less_motion(tab):
+    tab.page.emulate_media(reduced_motion="reduce")
+    page = tab.follow(SMALL)
     longest = page.evaluate(
         """() => Math.max(...[...document.querySelectorAll("*")].flatMap((element) => {
           const { transitionDuration, animationDuration } = getComputedStyle(element);
@@ -280,12 +240,12 @@ def test_nothing_moves_by_itself_for_those_who_ask_for_less_motion(page, server)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_colours_on_a_picture_of_the_page_stay_apart_for_every_reader(page, server, theme):
+def test_the_colours_on_a_picture_of_the_page_stay_apart_for_every_reader(tab, theme):
     """A picture of the training chart with eight schemes, seen with each kind of cones missing."""
     eight = "he_normal,xavier_normal,normal:0.5,orthogonal,pytorch,lecun_normal,he_uniform,zeros"
     e = Experiment(schemes=tuple(eight.split(",")))
-    page.emulate_media(color_scheme=theme)
-    open_page(page, server, f"{SMALL}&schemes={eight}".replace("steps=12", "steps=60"))
+    tab.page.emulate_media(color_scheme=theme)
+    page = tab.follow(f"{SMALL}&schemes={eight}".replace("steps=12", "steps=60"))
     taken = np.asarray(
         Image.open(io.BytesIO(page.locator(".st-key-left_chart").screenshot())).convert("RGB")
     )

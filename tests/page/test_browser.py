@@ -8,9 +8,10 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from conftest import EYES, PATIENCE, WIDE
+from conftest import EYES, WIDE
 from local_server import ROOT, Server
 from playwright.sync_api import Page, expect
+from tab import PATIENCE
 
 from stability import frames
 from stability.charts import palette
@@ -19,7 +20,7 @@ from stability.records.experiment import Experiment
 
 pytestmark = pytest.mark.browser
 SMALL = "depth=6&width=16&features=8&samples=256&batch=16&steps=60"  # done in a blink
-LONGER = SMALL.replace("steps=60", "steps=3000")  # some seconds, of any machine
+LONGER = SMALL.replace("steps=60", "steps=1500")  # a second or more, of any machine
 # still training whatever a test does
 LONG = "v=1&schemes=he_normal,xavier_normal&depth=10&width=32&steps=5000"
 
@@ -128,8 +129,8 @@ def test_the_charts_stay_in_place_while_they_grow(page, server):
     assert page.evaluate(places) == before, "a new canvas is a flicker, another size a jump"
 
 
-def test_the_charts_are_never_gone_when_something_is_changed(page, server):
-    open_page(page, server, f"{SMALL}&seed=16")
+def test_the_charts_are_never_gone_when_something_is_changed(tab):
+    page = tab.follow(f"{SMALL}&seed=16")
     until_shown(page, experiment(f"{SMALL}&seed=16"))
     selector = "[data-testid=stVegaLiteChart]"
     expect(page.locator(selector)).to_have_count(2)
@@ -198,16 +199,17 @@ def test_a_slider_dragged_while_it_trains_ends_with_the_last_state(page, server)
             "() => new Promise(requestAnimationFrame)"
         )  # the browser has seen this place
     page.mouse.up()
+    dragged = int(thumb.input_value())
+    assert dragged > 20
     for key in ["ArrowRight", "ArrowLeft"] * 5 + ["ArrowRight"] * 2:
         thumb.press(key)
-    depth = int(thumb.input_value())
-    assert depth > 20
+    depth = dragged + 2  # no touch is lost over what the server sends meanwhile
     until_shown(page, experiment(f"{SMALL}&seed=14&steps=400&depth={depth}"))
     assert not page.evaluate("queued"), "a run of one's own that was left is nobody else's"
 
 
-def test_a_refused_run_offers_the_nearest_that_fits_and_takes_it(page, server):
-    page.goto(f"{server.url}?depth=40&width=128&steps=5000&replicates=4&seed=15")
+def test_a_refused_run_offers_the_nearest_that_fits_and_takes_it(tab):
+    page = tab.follow("depth=40&width=128&steps=5000&replicates=4&seed=15")
     offer = page.get_by_role("button", name=re.compile("^Use "))
     offer.click()
     page.wait_for_function("rows('bands')")
@@ -255,8 +257,8 @@ def test_going_back_after_reload_still_works(page, server):
     until_shown(page, experiment(f"{SMALL}&seed=23"))
 
 
-def test_a_change_after_going_back_is_taken(page, server):
-    open_page(page, server, f"{SMALL}&seed=24")
+def test_a_change_after_going_back_is_taken(tab):
+    page = tab.follow(f"{SMALL}&seed=24")
     until_shown(page, experiment(f"{SMALL}&seed=24"))
     page.get_by_role("slider", name="Depth").press("ArrowRight")
     until_shown(page, experiment(f"{SMALL}&seed=24".replace("depth=6", "depth=7")))
@@ -334,9 +336,9 @@ def test_pinned_and_changed_the_link_shows_a_second_browser_the_same_two_picture
     elsewhere.close()
 
 
-def test_a_row_of_what_was_tried_opens_its_settings_again(page, server):
+def test_a_row_of_what_was_tried_opens_its_settings_again(tab):
     query = f"{SMALL}&seed=35&schemes=he_normal"
-    open_page(page, server, query)
+    page = tab.follow(query)
     until_shown(page, experiment(query))
     choose(page, "Activation", "Tanh")
     until_shown(page, experiment(f"{query}&activation=tanh"))
@@ -350,9 +352,9 @@ def test_a_row_of_what_was_tried_opens_its_settings_again(page, server):
     until_shown(page, experiment(query))
 
 
-def test_a_search_for_a_cure_grows_gives_way_to_a_slider_and_its_rows_can_be_applied(page, server):
+def test_a_search_for_a_cure_grows_gives_way_to_a_slider_and_its_rows_can_be_applied(tab):
     sick = "schemes=normal:0.001&depth=8&width=32&features=8&samples=256&batch=32&steps=150"
-    open_page(page, server, f"{sick}&seed=36")
+    page = tab.follow(f"{sick}&seed=36")
     expect(page.get_by_text("step 150 of 150", exact=True)).to_be_visible()
     press(page, "Find a cure")
     progress = page.get_by_text(re.compile(r"^Normal 0\.001: \d+ of \d+ changes tried"))
@@ -373,14 +375,14 @@ def test_a_search_for_a_cure_grows_gives_way_to_a_slider_and_its_rows_can_be_app
 
 
 @pytest.mark.parametrize("comma", [",", "%2C"])
-def test_both_spellings_of_a_comma_open(page, server, comma):
-    open_page(page, server, f"schemes=he_normal{comma}zeros&{SMALL}&seed=27")
+def test_both_spellings_of_a_comma_open(tab, comma):
+    page = tab.follow(f"schemes=he_normal{comma}zeros&{SMALL}&seed=27")
     until_shown(page, experiment(f"schemes=he_normal,zeros&{SMALL}&seed=27"))
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
-def test_a_broken_link_opens_with_one_notice_in_plain_text(page, server):
-    page.goto(f"{server.url}?{SMALL}&seed=28&activation=**reluu**[x](y)<b>&wings=%00%FF&width=9999")
+def test_a_broken_link_opens_with_one_notice_in_plain_text(tab):
+    page = tab.follow(f"{SMALL}&seed=28&activation=**reluu**[x](y)<b>&wings=%00%FF&width=9999")
     notice = page.get_by_test_id("stAlert")
     expect(notice).to_have_count(1)
     for text in ("**reluu**[x](y)<b>", "wings", "9999"):
@@ -399,9 +401,9 @@ def test_a_notice_that_goes_leaves_nothing_behind(page, server):
     assert page.get_by_test_id("stVegaLiteChart").count() == 2
 
 
-def test_a_broken_link_puts_no_link_of_its_own_on_the_page(page, server):
+def test_a_broken_link_puts_no_link_of_its_own_on_the_page(tab):
     targets = "activation=http://127.0.0.1/&optimizer=www.example.org&dataset=someone@example.org"
-    page.goto(f"{server.url}?{SMALL}&seed=28&{targets}")
+    page = tab.follow(f"{SMALL}&seed=28&{targets}")
     notice = page.get_by_test_id("stAlert")
     for word in ("activation", "optimizer", "dataset"):
         expect(notice).to_contain_text(word)
@@ -411,8 +413,8 @@ def test_a_broken_link_puts_no_link_of_its_own_on_the_page(page, server):
 # Controls
 
 
-def test_a_scheme_typed_by_hand_becomes_a_chip_that_stays(page, server):
-    open_page(page, server, f"{SMALL}&seed=31&schemes=he_normal")
+def test_a_scheme_typed_by_hand_becomes_a_chip_that_stays(tab):
+    page = tab.follow(f"{SMALL}&seed=31&schemes=he_normal")
     page.get_by_role("combobox", name="Initializations").fill("normal:0.02")
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
@@ -424,8 +426,8 @@ def test_a_scheme_typed_by_hand_becomes_a_chip_that_stays(page, server):
     until_shown(page, experiment(f"{SMALL}&seed=31&schemes=normal:0.02,zeros"))
 
 
-def test_a_bad_entry_is_named_and_the_other_chips_stay(page, server):
-    open_page(page, server, f"{SMALL}&seed=32&schemes=he_normal")
+def test_a_bad_entry_is_named_and_the_other_chips_stay(tab):
+    page = tab.follow(f"{SMALL}&seed=32&schemes=he_normal")
     page.get_by_role("combobox", name="Initializations").fill("he_norml")
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
@@ -435,8 +437,8 @@ def test_a_bad_entry_is_named_and_the_other_chips_stay(page, server):
     assert address(page).schemes == ("he_normal",)
 
 
-def test_without_a_scheme_a_sentence_stands_where_the_curves_were(page, server):
-    open_page(page, server, f"{SMALL}&seed=33")
+def test_without_a_scheme_a_sentence_stands_where_the_curves_were(tab):
+    page = tab.follow(f"{SMALL}&seed=33")
     press(page, "Clear all")
     expect(page.get_by_test_id("stAlert")).to_contain_text("initialization")
     expect(page.locator("canvas")).to_have_count(0)
@@ -450,10 +452,10 @@ def test_without_a_scheme_a_sentence_stands_where_the_curves_were(page, server):
 @pytest.mark.parametrize(
     ("width", "theme"), [(400, "dark"), (900, "light"), (1400, "dark"), (1920, "light")]
 )
-def test_nothing_is_wider_than_the_window(page, server, width, theme):
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=theme)
-    page.goto(f"{server.url}?{SMALL}&replicates=2&seed=41")
+def test_nothing_is_wider_than_the_window(tab, width, theme):
+    tab.page.set_viewport_size({"width": width, "height": 800})
+    tab.page.emulate_media(color_scheme=theme)
+    page = tab.follow(f"{SMALL}&replicates=2&seed=41")
     page.wait_for_function("rows('bands') && rows('profiles')")
     expect(page.locator("canvas")).to_have_count(2)
     widths = (
@@ -508,18 +510,18 @@ def pixels(page: Page, chart: int, colour: str) -> int:
     )
 
 
-def test_every_scheme_is_drawn_in_its_colour_in_both_charts(page, server):
+def test_every_scheme_is_drawn_in_its_colour_in_both_charts(tab):
     query = f"{SMALL}&seed=43&schemes=he_normal,xavier_normal,orthogonal,normal:0.1"
-    open_page(page, server, query)
+    page = tab.follow(query)
     until_shown(page, experiment(query))
     for index in palette.scheme_style_indices(experiment(query).schemes).values():
         for chart in (0, 1):
             assert pixels(page, chart, palette.SCHEME_COLOURS[index]) > 100
 
 
-def test_exact_zeros_are_grey_in_the_heat_map_and_not_blank(page, server):
+def test_exact_zeros_are_grey_in_the_heat_map_and_not_blank(tab):
     query = f"{SMALL}&seed=44&schemes=zeros"
-    open_page(page, server, query)
+    page = tab.follow(query)
     until_shown(page, experiment(query))
     share = 5 / 6  # all layers but the last one
     assert (
@@ -527,8 +529,8 @@ def test_exact_zeros_are_grey_in_the_heat_map_and_not_blank(page, server):
     )  # of a map 120 high and at least 300 wide
 
 
-def test_the_charts_have_names_for_those_who_hear_the_page(page, server):
-    open_page(page, server, f"{SMALL}&seed=42")
+def test_the_charts_have_names_for_those_who_hear_the_page(tab):
+    page = tab.follow(f"{SMALL}&seed=42")
     for name in ("Training:", "Through the depth:"):
         expect(page.get_by_label(name).first).to_be_visible()
 

@@ -39,13 +39,10 @@ def message_sizes() -> list[int]:
 
 
 @pytest.fixture
-def finished_page(page, server, message_sizes) -> Page:
+def finished_page(tab, message_sizes) -> Page:
     """A finished run, all of whose steps have arrived."""
-    page.on(
-        "websocket",
-        lambda socket: socket.on("framesent", lambda frame: message_sizes.append(len(frame))),
-    )
-    page.goto(f"{server.url}?{QUERY}")
+    tab.lines[-1].on("framesent", lambda frame: message_sizes.append(len(frame)))
+    page = tab.follow(QUERY)
     expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
     page.wait_for_function(
         "views().length == 2 && new Set(rows('profiles').map((row) => row.since)).size > 40"
@@ -356,8 +353,8 @@ def place_of_words(page: Page, chart: int, words: str) -> tuple[float, float]:
     return x, y
 
 
-def test_an_axis_holds_the_living_and_a_click_on_what_leaves_it_shows_everything(page, server):
-    page.goto(f"{server.url}?{QUERY.replace('xavier_normal', 'normal:30')}&depth=24")
+def test_an_axis_holds_the_living_and_a_click_on_what_leaves_it_shows_everything(tab):
+    page = tab.follow(f"{QUERY.replace('xavier_normal', 'normal:30')}&depth=24")
     expect(page.get_by_text("step 60 of 60", exact=True)).to_be_visible()
     page.wait_for_function("views().length == 2 && views()[1].signal('whole') === false")
     until_painted(page)

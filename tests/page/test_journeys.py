@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from conftest import EYES, PATIENCE, WIDE
+from conftest import EYES, WIDE
 from playwright.sync_api import Locator, Page, expect
+from tab import PATIENCE
 
 from stability.course.lessons import all_lessons
 from stability.page.prose import GREETING

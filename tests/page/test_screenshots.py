@@ -12,10 +12,10 @@ from itertools import cycle, product
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE
 from local_server import ROOT, Server, served
 from PIL import Image
 from playwright.sync_api import Page, expect
+from tab import PATIENCE
 
 pytestmark = pytest.mark.browser
 DOCS = ROOT / "docs"
