@@ -37,8 +37,10 @@ def draw_control(
     for part, found in parts.items():
         field = f"{key or name}{part}"
         # Whatever is set is sent to the browser, where the visitor may have gone on meanwhile: a
-        # slider that is dragged would jump back. What the visitor has given the browser knows.
-        if field not in state or field not in entered or entered[field] != found.value:
+        # slider that is dragged would jump back. What the visitor has given the browser knows, but
+        # for the title of what was typed.
+        is_known = field in state and field in entered and entered[field] == found.value
+        if not is_known or found.arguments.get("accept_new_options"):
             entered.pop(field, None)
             state[field] = found.value
         draw = getattr(row, found.widget)
