@@ -17,6 +17,7 @@ from app_pages import (
     sound,
     state,
     unopened,
+    went_back,
 )
 from chart_data import curve, tables
 from hypothesis import given, settings
@@ -327,6 +328,24 @@ def test_without_a_scheme_the_page_says_what_to_do_and_goes_on_when_one_comes():
     at = sound(chips(at, "Orthogonal 1"))
     assert state(at).schemes == ("orthogonal",)
     assert not at.info
+
+
+def test_what_a_visitor_gave_a_control_is_not_sent_back_until_something_else_sets_it():
+    """A slider that is dragged while the server draws would jump back to an earlier value."""
+    at = opened()
+    link, is_sent = query(at), lambda: at.slider(key="depth").proto.set_value
+    assert is_sent()
+    at.slider(key="depth").set_value(5).run()
+    assert (at.slider(key="depth").value, is_sent()) == (5, False)
+    press(at, "New seed")
+    assert (at.slider(key="depth").value, is_sent()) == (5, False)
+    for name, text in link.items():
+        at.query_params[name] = text
+    with went_back():
+        sound(at.run())
+    assert (at.slider(key="depth").value, is_sent()) == (3, True)
+    typed = at.multiselect(key="schemes").set_value(["he_normal", "normal:0.02"]).run()
+    assert typed.multiselect(key="schemes").proto.set_value, "the title of what was typed"
 
 
 def test_other_controls_work_while_no_scheme_is_chosen():
