@@ -32,7 +32,7 @@ from stability.cells.outcome_cache import CACHE_OF_CELLS
 WIDE = {"width": 1400, "height": 1000}
 WITHOUT_CHARTS = "bench=course"
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
-PARTS = {"browser", "page", "load", "process", "case"}  # what is in none is a unit test
+PARTS = {"browser", "page", "load", "process", "case", "fuzz"}  # what is in none is a unit test
 SECONDS = Path(__file__).with_name("seconds.json")  # what each file took when it was measured
 # Vega says so of a chart that it was still making when the page was left. That the places which it
 # looks for are there on a page that stays, the tests of what moves together show.

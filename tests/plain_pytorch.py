@@ -2,9 +2,11 @@
 written as a textbook would.
 """
 
+import math
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from lars import Lars
@@ -198,7 +200,9 @@ class PlainNetwork(nn.Module):
         )
         found["spread"] = [root_mean_square(z.double() - z.double().mean(0)) for z in self.z]
         for z, u in zip(self.z, self.u, strict=False):
-            slope, own = (derivative(phi, one).abs() for one in (u.detach().double(), u.detach()))
+            own = derivative(phi, u.detach()).abs()
+            exact = u.dtype == torch.float64
+            slope = own if exact else derivative(phi, u.detach().double()).abs()
             lost = torch.nan if u.isnan().any() else 0.0
             found["saturated"].append(
                 (slope < 0.005 * steepest_slope(phi)).double().mean().item() + lost
@@ -336,10 +340,10 @@ def steepest_slope(phi: Callable[[Tensor], Tensor]) -> Tensor:
 
 def norm(tensor: Tensor) -> float:
     """The 2-norm in float64, scaled: squares of some of these networks leave even float64."""
-    entries = tensor.detach().double().flatten()
-    largest = entries.abs().max()
-    scale = largest if 0 < largest < torch.inf else 1.0
-    return float((entries / scale).norm() * scale)
+    entries = tensor.detach().double().numpy().ravel()
+    largest = float(np.abs(entries).max())
+    scale = largest if 0 < largest < math.inf else 1.0
+    return float(np.linalg.norm(entries / scale)) * scale
 
 
 def root_mean_square(tensor: Tensor) -> float:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 seeds = st.integers(0, 2**32 - 1)
 
 
+@pytest.mark.fuzz
 @given(seeds)
 @settings(max_examples=100)
 def test_any_link_opens_a_page_whose_own_link_opens_the_same(seed):

@@ -235,6 +235,7 @@ def test_mup_is_unit_gain_but_for_its_last_layer_whose_variance_falls_with_the_s
     assert math.isclose(mup.weight_variance(last), expected, rel_tol=1e-12)
 
 
+@pytest.mark.case
 @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.005), ("sgd", 0.1)])
 def test_with_mup_outputs_move_as_far_at_every_width_and_with_unit_gain_they_do_not(
     optimizer, rate

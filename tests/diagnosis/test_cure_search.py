@@ -16,6 +16,7 @@ from stability.engine.registry import Registry
 from stability.engine.runs import Run
 from stability.records.experiment import Experiment
 
+pytestmark = pytest.mark.case
 SICK = small(
     schemes=("he_normal", "normal:0.001"),
     depth=3,

@@ -134,6 +134,7 @@ def test_a_scheme_as_a_remedy_stands_beside_the_sick_one_or_in_its_place_where_a
     assert remedy.apply(full, "normal:0.02").schemes == expected
 
 
+@pytest.mark.case
 @pytest.mark.parametrize("e", [
     small(learning_rate=1e-5),
     small(learning_rate=20.0),
@@ -153,6 +154,7 @@ def test_remedies_after_one_another_cure(e):
     assert finding(e).word == "learns", finding(e)
 
 
+@pytest.mark.case
 @pytest.mark.parametrize(("key", "settings"), [
     ("warm-up", {"optimizer": "adam", "learning_rate": 0.1, "normalization": "layer"}),
     ("cosine", {"learning_rate": 0.3}),

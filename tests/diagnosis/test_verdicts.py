@@ -20,6 +20,7 @@ from stability.engine.runs import Run
 from stability.records.experiment import Experiment
 from stability.text import number
 
+pytestmark = pytest.mark.case
 ARRAYS = [field.name for field in fields(Measurement)][1:]
 BADLY_SPELLED = re.compile(r"e[-+]0|\de\+|\bnan\b|\.\.|  | ,|\b1 layers|\b1 in a row|\b0 of|None")
 

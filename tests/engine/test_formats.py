@@ -466,6 +466,7 @@ def test_the_largest_of_many_normal_numbers_is_half_of_the_time_below_its_median
         assert abs(below - 0.5) < 5 * 0.5 / 4000**0.5
 
 
+@pytest.mark.case
 @pytest.mark.parametrize("seed", range(10))
 def test_weights_of_variance_four_over_n_overflow_in_float16_where_foreseen(seed):
     e = Experiment(
@@ -510,6 +511,7 @@ def test_where_nothing_is_predicted_nothing_leaves():
     assert (found.forward, found.backward) == (None, None)
 
 
+@pytest.mark.case
 def test_small_weights_stall_in_float16_and_learn_in_bfloat16_and_with_loss_scaling():
     """LARS asks for a direction alone.
 

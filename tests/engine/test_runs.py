@@ -3,6 +3,7 @@
 import gc
 import math
 import random
+import time
 import weakref
 from dataclasses import fields, replace
 from itertools import islice, product
@@ -115,6 +116,9 @@ def test_where_networks_broke_can_be_read_while_others_break():
             elif run.measurements:
                 assert len(run.counts_before_divergence(len(run.measurements))) == 4
                 nonfinite_remarks(run, len(run.measurements))
+                time.sleep(
+                    0.001
+                )  # who looks without a pause takes the interpreter from the training
         return len(run.breaks)
 
     assert len(set(in_threads(4, reader))) == 1

@@ -149,6 +149,7 @@ def errors(ratios: np.ndarray) -> np.ndarray:
     return means.std(axis=1, ddof=1) / np.sqrt(means.shape[1])
 
 
+@pytest.mark.case
 @pytest.mark.parametrize(("features", "width"), [*SIZES, (2, 40)])
 def test_forward_the_mean_square_grows_by_fan_in_times_the_variance(features, width):
     """Exact in the mean: within 4 standard errors, and these below 5%."""
@@ -158,6 +159,7 @@ def test_forward_the_mean_square_grows_by_fan_in_times_the_variance(features, wi
     assert (np.abs(forward.mean(axis=1) - 1) < 4 * errors(forward)).all()
 
 
+@pytest.mark.case
 @pytest.mark.parametrize(("features", "width"), SIZES)
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_backward_the_mean_square_grows_by_fan_out_times_the_variance(features, width, activation):
@@ -169,6 +171,7 @@ def test_backward_the_mean_square_grows_by_fan_out_times_the_variance(features, 
     assert (np.abs(backward.mean(axis=1) - 1) < 4 * errors(backward) + 0.06).all()
 
 
+@pytest.mark.case
 def test_backward_the_law_is_exact_for_a_delta_that_knows_nothing_of_the_weights():
     """With two inputs slopes depend so much on W_1 that the mean lies below.
 
@@ -205,6 +208,7 @@ def test_backward_the_law_is_exact_for_a_delta_that_knows_nothing_of_the_weights
     assert (np.abs(other.mean(axis=1) - 1) < 4 * errors(other)).all()
 
 
+@pytest.mark.case
 @pytest.mark.parametrize(
     "settings", [{}, {"dataset": "teacher", "activation": "linear"}, {"features": 256, "width": 32}]
 )

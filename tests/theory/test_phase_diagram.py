@@ -83,6 +83,7 @@ SIMULATED = [
 ]  # fmt: skip
 
 
+@pytest.mark.case
 @pytest.mark.parametrize(("key", "sigma_w2", "sigma_b2"), SIMULATED)
 def test_wide_random_networks_settle_where_theory_says(key, sigma_w2, sigma_b2):
     """Two inputs go through 8 networks of 50 layers of 400 units; each network counts once.
