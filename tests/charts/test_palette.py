@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stability.catalogues.schemes import SCHEMES
 from stability.charts import palette
+from stability.diagnosis.words import EXPLANATIONS
 from stability.records.experiment_settings import MOST_SCHEMES
 
 COLOURS = {"light": palette.SCHEME_COLOURS, "dark": palette.DARK_SCHEME_COLOURS}
@@ -44,6 +45,11 @@ def test_every_family_has_a_style_and_the_first_of_relatives_keeps_it():
     assert set(palette.PREFERRED_STYLE.values()) == set(range(MOST_SCHEMES))
     first = palette.scheme_style_indices(("he_uniform", "normal:0.01", "normal:1", "he_normal"))
     assert first == {"he_uniform": 6, "normal:0.01": 4, "normal:1": 2, "he_normal": 0}
+
+
+def test_every_verdict_has_a_colour_of_its_own_on_a_map():
+    assert palette.VERDICT_COLOURS.keys() == EXPLANATIONS.keys()
+    assert len({*palette.VERDICT_COLOURS.values()}) == len(EXPLANATIONS)
 
 
 def test_there_is_a_colour_a_shape_and_a_symbol_for_every_scheme_that_fits_in_one_picture():
