@@ -35,6 +35,7 @@ def sweep_cost(sweep: Sweep) -> Cost:
         calls=round(cells * sum(cost.calls for cost in costs)),
         operations=round(cells * sum(cost.operations for cost in costs)),
         bytes=max(cost.bytes for cost in costs),
+        products=round(cells * sum(cost.products for cost in costs)),
     )
 
 
@@ -57,6 +58,7 @@ def cost_of_cell(e: Experiment, alike: int) -> Cost:
     return Cost(
         calls=math.ceil(own + (alone.calls - own) * blocks / cells),
         operations=alone.operations,
+        products=alone.products,
         bytes=alone.bytes + (cells - 1) * state_bytes(e),
     )
 

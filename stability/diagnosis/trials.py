@@ -66,11 +66,12 @@ class SickNetwork:
         """The cost of all single changes and, as if none cured, of pairs like the costliest."""
         costs = [training_cost(self.stack(group)[0]) for group in self.groups]
         most = [max((getattr(cost, name) for cost in costs), default=0)
-                for name in ("calls", "operations", "bytes")]  # fmt: skip
+                for name in ("calls", "operations", "bytes", "products")]  # fmt: skip
         return Cost(
             calls=sum(cost.calls for cost in costs) + MOST_PAIRS * most[0],
             operations=sum(cost.operations for cost in costs) + MOST_PAIRS * most[1],
             bytes=most[2],
+            products=sum(cost.products for cost in costs) + MOST_PAIRS * most[3],
         )
 
     def stack(self, remedies: Sequence[Remedy]) -> tuple[Experiment, list[Experiment]]:

@@ -3,10 +3,12 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, pairwise
 from typing import TypeVar
+
+import numpy as np
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.blocks import BLOCK_NUMBERS
@@ -14,13 +16,14 @@ from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, repli
 from stability.engine.training import measure
 from stability.engine.training_terms import (
     CALLS,
-    OPERATIONS,
     draw_calls,
     draw_operations,
+    repeated_terms,
     sample_calls,
     sample_operations,
     step_calls,
     step_operations,
+    sum_of_operations,
     sum_of_terms,
     weight_count,
 )
@@ -40,24 +43,25 @@ Settings = TypeVar("Settings", bound=Record)
 
 @dataclass(frozen=True)
 class Cost:
-    """Layer `calls` from Python, `operations` on numbers, and the peak memory in `bytes`."""
+    """Layer `calls` from Python, `operations` on numbers, and the peak memory in `bytes`.
+
+    `products` are the operations in products of matrices, if they are counted apart.
+    """
 
     calls: int
     operations: int
     bytes: int
+    products: int = 0
 
 
 @lru_cache(maxsize=1024)
 def training_cost(e: Experiment) -> Cost:
     """Return the cost of a training run in which no network ends early."""
-    steps, samples = e.steps + 1, min(SAMPLED_STEPS, e.steps + 1)
-    calls = sum_of_terms(draw_calls(e), CALLS)
-    calls += steps * sum_of_terms(step_calls(e), CALLS)
-    calls += samples * sum_of_terms(sample_calls(e), CALLS)
-    operations = sum_of_terms(draw_operations(e), OPERATIONS)
-    operations += steps * sum_of_terms(step_operations(e), OPERATIONS)
-    operations += samples * sum_of_terms(sample_operations(e), OPERATIONS)
-    return Cost(calls=math.ceil(calls), operations=math.ceil(operations), bytes=training_bytes(e))
+    times = 1, e.steps + 1, min(SAMPLED_STEPS, e.steps + 1)
+    calls = repeated_terms(times, draw_calls(e), step_calls(e), sample_calls(e))
+    numbers = repeated_terms(times, draw_operations(e), step_operations(e), sample_operations(e))
+    operations, products = map(math.ceil, sum_of_operations(numbers))
+    return Cost(math.ceil(sum_of_terms(calls, CALLS)), operations, training_bytes(e), products)
 
 
 def training_bytes(e: Experiment) -> int:
@@ -125,29 +129,49 @@ def state_bytes(e: Experiment) -> int:
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds per layer call and per operation, on one machine."""
+    """Seconds per layer call, per operation, and per operation in products, on one machine."""
 
     call: float
     operation: float
+    product: float
 
     def seconds(self, cost: Cost) -> float:
         """Return the seconds that this cost takes, within a factor of about one and a half."""
-        return self.call * cost.calls + self.operation * cost.operations
+        on_numbers = self.operation * cost.operations + self.product * cost.products
+        return self.call * cost.calls + on_numbers
 
 
 def measure_speed(clock: Callable[[], float] = time.perf_counter) -> Speed:
-    """Time a deep narrow network, dominated by calls, and a shallow wide one, by operations.
+    """Time steps of three networks, each of which one of the three speeds decides.
 
-    That takes about a second. Their steps are two equations for the two speeds.
+    That takes about a second.
     """
-    schemes, steps = ("he_normal",), 1000
-    narrow = Experiment(schemes=schemes, depth=30, width=2, features=2, batch=2, steps=steps)
-    wide = Experiment(schemes=schemes, depth=4, width=128, features=128, batch=256, steps=steps)
-    narrow_seconds, wide_seconds = time_steps((narrow, wide), clock)
-    call = narrow_seconds / sum_of_terms(step_calls(narrow), CALLS)
-    left = wide_seconds - call * sum_of_terms(step_calls(wide), CALLS)
-    left = max(left, wide_seconds / 4)
-    return Speed(call, left / sum_of_terms(step_operations(wide), OPERATIONS))
+    return solve_speeds(lambda experiments: time_steps(experiments, clock))
+
+
+def solve_speeds(step_seconds: Callable[[Sequence[Experiment]], Sequence[float]]) -> Speed:
+    """Return the speeds by which steps take as long as `step_seconds` says of some experiments.
+
+    A deep narrow network is dominated by calls, narrow ones of many examples by operations, and a
+    shallow wide one by products: three equations for three speeds.
+    """
+    common = Experiment(schemes=("he_normal",), depth=4, steps=1000)
+    narrow = replace(common, depth=30, width=2, features=2, batch=2)
+    many = replace(common, width=32, batch=512, samples=512, replicates=8, activation="gelu")
+    wide = replace(common, width=128, features=128, batch=256)
+    experiments = narrow, many, wide
+    seconds = step_seconds(experiments)
+    amounts = [
+        (sum_of_terms(step_calls(e), CALLS), *sum_of_operations(step_operations(e)))
+        for e in experiments
+    ]
+    # Should others delay one of the three: each takes a quarter of its own network's time at least.
+    least = [
+        taken / row[index] / 4
+        for index, (taken, row) in enumerate(zip(seconds, amounts, strict=True))
+    ]
+    found = np.linalg.solve(amounts, seconds).tolist()
+    return Speed(*map(max, found, least))
 
 
 def time_steps(experiments: Sequence[Experiment], clock: Callable[[], float]) -> list[float]:

@@ -2,10 +2,12 @@
 
 Amounts follow from the settings. Weights are measured: `python tests/bench.py cost` fits and prints
 them. Calls count in calls of one layer by one block of networks; an operation takes as long as that
-on small matrices of float64, seven times as long as one in a large product of float32.
+on small matrices of float64, seven times as long as one in a large product of float32. Products are
+counted apart, as some processors are twice as fast in them as others that do all else alike; the
+weights are the geometric mean of those found on two kinds of processor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
@@ -17,75 +19,77 @@ from stability.records.experiment import Experiment
 Terms = Mapping[str, float]
 
 CALLS: Terms = {
-    "draw": 12,
+    "draw": 11,
     "drawn matrix": 0.52,
     "learned layer": 13,
-    "learned normalized layer": 31,
-    "block": 9.6,
+    "learned normalized layer": 32,
+    "block": 9.1,
     "layer": 1,
-    "tensor": 0.38,
-    "divided tensor": 0.52,
-    "matrix": 0.028,
-    "normalized layer": 2.1,
-    "rounded layer": 1.6,
-    "mask": 0.65,
-    "sample": 5.3,
+    "tensor": 0.43,
+    "divided tensor": 0.53,
+    "matrix": 0.027,
+    "normalized layer": 2,
+    "rounded layer": 1.4,
+    "mask": 0.76,
+    "sample": 3,
     "sampled shape": 7.7,
     "sampled matrix": 0.2,
-    "adjusted layer": 8,
+    "adjusted layer": 8.3,
     "held-out normalized layer": 2.3,
-    "held-out rounded layer": 1.9,
+    "held-out rounded layer": 2.5,
 }
 OPERATIONS: Terms = {
-    "drawn weight": 260,
-    "learned product": 0.37,
-    "learned weight": 1800,
-    "learned unit": 1700,
-    "logit": 43,
-    "held-out logit": 65,
-    "product": 0.15,
-    "orthogonalized": 0.16,
-    "weight": 2.1,
-    "weight out of cache": 21,
-    "rounded weight": 46,
+    "drawn weight": 230,
+    "learned weight": 1400,
+    "learned unit": 1500,
+    "logit": 24,
+    "held-out logit": 51,
+    "weight": 2.6,
+    "weight out of cache": 18,
+    "rounded weight": 53,
     "optimizer sgd": 0,
     "activation relu": 11,
     "normalization none": 11,
-    "dropout": 29,
-    "residual": 20,
-    "rounded": 14,
-    "activation linear": 2.2,
-    "activation sigmoid": 16,
-    "activation tanh": 41,
-    "activation hardtanh": 25,
-    "activation softsign": 37,
-    "activation erf": 47,
-    "activation leaky_relu": 53,
-    "activation leaky_relu_0.2": 49,
-    "activation elu": 52,
-    "activation selu": 100,
-    "activation gelu": 33,
-    "activation silu": 32,
-    "activation mish": 130,
-    "activation softplus": 43,
-    "activation sine": 71,
-    "normalization batch": 71,
+    "dropout": 24,
+    "residual": 22,
+    "rounded": 16,
+    "activation linear": 2.5,
+    "activation sigmoid": 17,
+    "activation tanh": 34,
+    "activation hardtanh": 27,
+    "activation softsign": 33,
+    "activation erf": 35,
+    "activation leaky_relu": 55,
+    "activation leaky_relu_0.2": 46,
+    "activation elu": 42,
+    "activation selu": 95,
+    "activation gelu": 35,
+    "activation silu": 31,
+    "activation mish": 120,
+    "activation softplus": 40,
+    "activation sine": 58,
+    "normalization batch": 80,
     "normalization layer": 81,
-    "normalization rms": 53,
-    "optimizer momentum": 25,
-    "optimizer nesterov": 20,
+    "normalization rms": 50,
+    "optimizer momentum": 18,
+    "optimizer nesterov": 15,
     "optimizer adam": 45,
-    "optimizer adamw": 46,
-    "optimizer rmsprop": 60,
-    "optimizer lars": 23,
-    "optimizer muon": 92,
-    "held-out product": 0.17,
-    "sampled": 120,
-    "sampled weight": 73,
-    "drawn input": 390,
-    "adjusted unit": 290,
-    "held-out activation": 0.37,
-    "held-out normalized": 18,
+    "optimizer adamw": 42,
+    "optimizer rmsprop": 52,
+    "optimizer lars": 25,
+    "optimizer muon": 98,
+    "sampled": 160,
+    "sampled weight": 72,
+    "drawn input": 330,
+    "adjusted unit": 240,
+    "held-out activation": 0.49,
+    "held-out normalized": 22,
+}
+PRODUCTS: Terms = {  # of matrices: two operations a multiply-add
+    "product": 0.15,
+    "held-out product": 0.22,
+    "learned product": 0.43,
+    "orthogonalized": 0.15,
 }
 CACHED_WEIGHTS = 2**18  # of all networks: more of them leave the cache before they are used again
 # Of a row without a measured weight.
@@ -246,9 +250,22 @@ def meta_steps(e: Experiment) -> list[int]:
     return [row.meta_steps(*row.arguments) if row.meta_steps else 0 for row in e.scheme_rows]
 
 
+def repeated_terms(times: Sequence[int], *parts: Terms) -> Terms:
+    """Return the amounts of all parts, each so many times; no term is in two of them."""
+    pairs = zip(times, parts, strict=True)
+    return {name: count * amount for count, part in pairs for name, amount in part.items()}
+
+
 def sum_of_terms(terms: Terms, weights: Terms) -> float:
     """Return the sum of all amounts, each times its weight."""
     return sum(amount * weight_of(name, weights) for name, amount in terms.items() if amount)
+
+
+def sum_of_operations(terms: Terms) -> tuple[float, float]:
+    """Return the operations of these terms on numbers alone, and those in products of matrices."""
+    products = {name: terms[name] for name in terms if name in PRODUCTS}
+    others = {name: terms[name] for name in terms if name not in PRODUCTS}
+    return sum_of_terms(others, OPERATIONS), sum_of_terms(products, PRODUCTS)
 
 
 def weight_of(name: str, weights: Terms) -> float:
