@@ -17,7 +17,7 @@ from stability.records.experiment import Experiment
 from stability.records.map_quantities import QUANTITIES
 from stability.records.sweep import FIRST_BASE, Sweep
 
-TINY = replace(FIRST_BASE, depth=4, width=8, features=6, samples=64, batch=16, steps=16)
+TINY = replace(FIRST_BASE, depth=4, width=8, features=6, samples=64, batch=16, steps=25)
 SWEEPS = [
     Sweep(TINY, x_cells=3, y_range=(1, 7), y_cells=3),
     Sweep(replace(TINY, replicates=3, optimizer="adam", clip=0.1, dropout=0.2),

@@ -334,16 +334,14 @@ def farthest(found: object, expected: object) -> float:
 def unequal(trained: Trained) -> list[tuple]:
     """(name, step, scheme, layer, error) of every array that differs from plain PyTorch's.
 
-    All at the first step; at the last one, where the weights have been updated, the last of them.
+    At the first step and at the last, where the weights have been updated.
     """
     e, data, wrong = trained.e, trained.data, []
     references = {n: PlainNetwork(trained.stack, n) for n in chosen_networks(e)}
     exact = references_in_float64(e)
     tolerance = TOLERANCE[e.precision] * (BATCH_NORM if e.normalization == "batch" else 1)
     for step in (trained.steps[0], trained.steps[-1]):
-        looked_at = references if step.number == 0 else [*references][-1:]
-        for n in looked_at:
-            plain = references[n]
+        for n, plain in references.items():
             plain.load(step.before)
             expected = plain.measure(data, step.batch, step.number)
             floors = cancellation_floors(plain, expected)
