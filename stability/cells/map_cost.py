@@ -11,12 +11,12 @@ from stability.engine.cost import (
     nearest_that_fits,
     replace_and_mend,
     state_bytes,
+    training_calls,
     training_cost,
 )
 from stability.engine.family import PER_NETWORK
-from stability.engine.training_terms import CALLS, blocks_of, draw_calls, sample_calls, step_calls
+from stability.engine.training_terms import CALLS, blocks_of, sum_of_terms
 from stability.records.experiment import Experiment
-from stability.records.step_sampling import sampled_steps
 from stability.records.sweep import Sweep
 from stability.records.sweep_axis import SCHEME_VALUE
 
@@ -65,17 +65,8 @@ def cost_of_cell(e: Experiment, alike: int) -> Cost:
 
 def calls_of_matrices(e: Experiment) -> float:
     """Return the part of the calls of a training run that is in proportion to its networks."""
-    counted = (
-        (1, draw_calls(e)),
-        (e.steps + 1, step_calls(e)),
-        (len(sampled_steps(e.steps)), sample_calls(e)),
-    )
-    return sum(
-        times * amount * CALLS[name]
-        for times, terms in counted
-        for name, amount in terms.items()
-        if name.endswith("matrix")
-    )
+    calls = training_calls(e)
+    return sum_of_terms({name: calls[name] for name in calls if name.endswith("matrix")}, CALLS)
 
 
 def sampled_values(values: Sequence[float]) -> list[float]:

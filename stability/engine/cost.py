@@ -16,15 +16,16 @@ from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, repli
 from stability.engine.training import measure
 from stability.engine.training_terms import (
     CALLS,
+    Terms,
     draw_calls,
     draw_operations,
-    repeated_terms,
     sample_calls,
     sample_operations,
     step_calls,
     step_operations,
     sum_of_operations,
     sum_of_terms,
+    terms_of_training,
     weight_count,
 )
 from stability.engine.workers import available_cores
@@ -33,7 +34,6 @@ from stability.records.experiment import Experiment
 from stability.records.knobs import Integer
 from stability.records.product import Product
 from stability.records.record import Record
-from stability.records.step_sampling import SAMPLED_STEPS
 from stability.text import duration, join_sentences, join_words, number
 
 OPERATIONS_OF_A_DRAW = 800  # take as long as drawing a number and normalizing its product
@@ -57,11 +57,15 @@ class Cost:
 @lru_cache(maxsize=1024)
 def training_cost(e: Experiment) -> Cost:
     """Return the cost of a training run in which no network ends early."""
-    times = 1, e.steps + 1, min(SAMPLED_STEPS, e.steps + 1)
-    calls = repeated_terms(times, draw_calls(e), step_calls(e), sample_calls(e))
-    numbers = repeated_terms(times, draw_operations(e), step_operations(e), sample_operations(e))
+    numbers = terms_of_training(e, draw_operations, step_operations, sample_operations)
     operations, products = map(math.ceil, sum_of_operations(numbers))
-    return Cost(math.ceil(sum_of_terms(calls, CALLS)), operations, training_bytes(e), products)
+    calls = math.ceil(sum_of_terms(training_calls(e), CALLS))
+    return Cost(calls, operations, training_bytes(e), products)
+
+
+def training_calls(e: Experiment) -> Terms:
+    """Return how often a training run calls what."""
+    return terms_of_training(e, draw_calls, step_calls, sample_calls)
 
 
 def training_bytes(e: Experiment) -> int:

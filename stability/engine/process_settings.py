@@ -23,8 +23,8 @@ def configure_process(threads: int = 1) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     # glibc returns each freed activation to the system and requests it again at the next step,
     # which costs more than the arithmetic: M_MMAP_THRESHOLD (-3) and M_TRIM_THRESHOLD (-1) of
-    # mallopt(3) let it keep up to 1 GiB. M_ARENA_MAX (-8): all threads keep it in two places, not
-    # each in its own, or a process whose threads train in turns would hold many times as much.
+    # mallopt(3) let it keep up to 1 GiB. M_ARENA_MAX (-8): threads share two heaps, not
+    # one each, as each keeps its peak: a process that trains for many visitors holds a tenth less.
     libc = ctypes.CDLL(ctypes.util.find_library("c"))
     if hasattr(libc, "gnu_get_libc_version"):
         libc.mallopt(-3, 2**30)

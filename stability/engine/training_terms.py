@@ -7,7 +7,7 @@ counted apart, as some processors are twice as fast in them as others that do al
 weights are the geometric mean of those found on two kinds of processor.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import groupby, pairwise
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
@@ -15,8 +15,10 @@ from stability.engine.blocks import BLOCK_NUMBERS
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.parameters import groups_of_layers
 from stability.records.experiment import Experiment
+from stability.records.step_sampling import sampled_steps
 
 Terms = Mapping[str, float]
+Count = Callable[[Experiment], Terms]
 
 CALLS: Terms = {
     "draw": 11,
@@ -250,10 +252,10 @@ def meta_steps(e: Experiment) -> list[int]:
     return [row.meta_steps(*row.arguments) if row.meta_steps else 0 for row in e.scheme_rows]
 
 
-def repeated_terms(times: Sequence[int], *parts: Terms) -> Terms:
-    """Return the amounts of all parts, each so many times; no term is in two of them."""
-    pairs = zip(times, parts, strict=True)
-    return {name: count * amount for count, part in pairs for name, amount in part.items()}
+def terms_of_training(e: Experiment, draw: Count, step: Count, sample: Count) -> Terms:
+    """Return the amounts of a training run, of which each part has terms of its own."""
+    parts = (1, draw(e)), (e.steps + 1, step(e)), (len(sampled_steps(e.steps)), sample(e))
+    return {name: times * amount for times, part in parts for name, amount in part.items()}
 
 
 def sum_of_terms(terms: Terms, weights: Terms) -> float:

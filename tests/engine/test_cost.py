@@ -26,7 +26,15 @@ from stability.engine.cost import (
     state_bytes,
     training_cost,
 )
-from stability.engine.training_terms import PRODUCTS
+from stability.engine.training_terms import (
+    PRODUCTS,
+    draw_calls,
+    draw_operations,
+    sample_calls,
+    sample_operations,
+    step_calls,
+    step_operations,
+)
 from stability.records.experiment import Experiment
 from stability.records.knobs import Integer
 from stability.records.product import Product
@@ -131,6 +139,16 @@ def test_one_scheme_more_costs_more_and_so_do_more_digits(e, scheme):
 @given(experiments())
 def test_what_is_held_at_once_does_not_depend_on_how_long_it_takes(e):
     assert training_cost(e).bytes == training_cost(replace(e, steps=5000)).bytes >= state_bytes(e)
+
+
+@FEW
+@given(experiments())
+def test_drawing_steps_and_sampled_steps_have_terms_of_their_own(e):
+    for parts in (
+        (draw_calls(e), step_calls(e), sample_calls(e)),
+        (draw_operations(e), step_operations(e), sample_operations(e)),
+    ):
+        assert len(set().union(*parts)) == sum(map(len, parts))
 
 
 @FEW
