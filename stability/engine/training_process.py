@@ -18,6 +18,7 @@ from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stability.engine.computing_turns import ComputingTurns
 from stability.engine.measurement import Measurement
 from stability.engine.process_settings import configure_process
 from stability.engine.runs import Run
@@ -32,12 +33,14 @@ Returned = TypeVar("Returned")
 ANSWER, AHEAD = 0.04, 0.25
 START = "start of the training process"
 MOST_AT_ONCE = 8  # trainings that compute; the others wait
+TURNS = ComputingTurns()
 
 
 class TrainingAhead:
     """An experiment that is trained here, for a thread of another process to ask for.
 
-    Threads that train slow each other down: ahead of questions trains only whoever was asked last.
+    Threads that train slow each other down: they take turns, and ahead of questions trains
+    only whoever was asked last.
     """
 
     last_asked: "TrainingAhead | None" = None  # of all
@@ -67,14 +70,23 @@ class TrainingAhead:
             return ready
 
     def _compute(self) -> None:
-        while self._is_computing:
-            found = self._next()
-            with self._changed:
-                if found:
-                    self._ready.append(found)
-                self._is_over = not found
-                self._is_computing = bool(found) and time.monotonic() < self._ends_at
+        goes_on = True
+        while goes_on:
+            with TURNS.turn() as turn:
+                while goes_on and not turn.is_over:
+                    goes_on = self._step()
+
+    def _step(self) -> bool:
+        """Make one step. Returns False if it was the last one, until somebody asks for more."""
+        found = self._next()
+        with self._changed:
+            if found:
+                self._ready.append(found)
+            self._is_over = not found
+            self._is_computing = goes_on = bool(found) and time.monotonic() < self._ends_at
+            if not goes_on or len(self._ready) == 1:  # what somebody may wait for
                 self._changed.notify_all()
+        return goes_on  # not _is_computing, which is another thread's from here on
 
     @property
     def _ends_at(self) -> float:
@@ -95,7 +107,8 @@ class CallHere:
         self._function, self._arguments = function, arguments
 
     def result(self) -> Any:
-        return self._function(*self._arguments)
+        with TURNS.turn():
+            return self._function(*self._arguments)
 
 
 @cache
