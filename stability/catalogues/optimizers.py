@@ -38,7 +38,8 @@ class Optimizer(Entry):
     `scaling` says how a step grows with the gradient: `sgd` as it does, `adam` not at all. Schemes
     with learning rates for each layer have rules for these two.
 
-    `pytorch` is a template of the lines that make it, with the fields of `pytorch_lines`.
+    `pytorch` is a template of the lines that make it, with the fields of `pytorch_lines`. Where
+    torch.optim has none that takes all parameters it is advice, and a program gets the rules.
     """
 
     step: StepRule
@@ -50,6 +51,11 @@ class Optimizer(Entry):
     divides_decay: bool = False
     scaling: str = ""
     pytorch: str = ""
+
+    @property
+    def is_in_torch(self) -> bool:
+        """True if its lines make an `optimizer` of torch.optim for all parameters alike."""
+        return self.pytorch.startswith("optimizer = torch.optim.")
 
     def step_for(self, matrix: bool, hidden: bool) -> StepRule:
         """Return the rule for one tensor of parameters."""

@@ -18,7 +18,7 @@ LONG_TURN = 0.1  # seconds of computing after which others compute beside it
 
 
 @dataclass(eq=False)
-class Turn:
+class ComputingTurn:
     """The claim of a thread to compute, and since when it does, by the monotonic clock."""
 
     since: float = math.inf
@@ -34,13 +34,13 @@ class ComputingTurns:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._waiting: deque[Turn] = deque()
-        self._computing: set[Turn] = set()  # one, or more if one takes long
+        self._waiting: deque[ComputingTurn] = deque()
+        self._computing: set[ComputingTurn] = set()  # one, or more if one takes long
 
     @contextmanager
-    def turn(self) -> Iterator[Turn]:
+    def turn(self) -> Iterator[ComputingTurn]:
         """Wait until it is this thread's turn, which lasts as long as the block."""
-        turn = Turn()
+        turn = ComputingTurn()
         with self._changed:
             self._waiting.append(turn)
             while turn is not self._waiting[0] or not self._is_free:

@@ -15,6 +15,7 @@ from stability.modules.finding import ModuleFinding
 from stability.modules.module_repair import repair
 from stability.modules.safekeeping import untouched
 from stability.modules.tensors import call_module
+from stability.text import number
 
 OPTIMIZERS: tuple[Callable[[list[nn.Parameter]], torch.optim.Optimizer], ...] = (
     lambda parameters: torch.optim.SGD(parameters, lr=0.01, momentum=0.9),
@@ -58,15 +59,15 @@ class TriedRemedy:
         """The outcome in words."""
         if self.error:
             return _("not tried: {reason}").format(reason=self.error)
-        without = f"{self.without:.3g}"
+        without = number(self.without)
         if self.in_other_units:
             without = _("from {first} to {last}, in other units").format(
-                first=f"{self.first_without:.3g}", last=without
+                first=number(self.first_without), last=without
             )
         sentence = _("tried: the loss goes from {first} to {last}; without: {without}")
         if self.last < 0.99 * self.first:
             sentence = _("tried: the loss falls from {first} to {last}; without: {without}")
-        return sentence.format(first=f"{self.first:.3g}", last=f"{self.last:.3g}", without=without)
+        return sentence.format(first=number(self.first), last=number(self.last), without=without)
 
 
 class TriedRemedies(tuple[TriedRemedy, ...]):

@@ -92,8 +92,8 @@ def edge_sentence(e: Experiment) -> str:
             )
         return where.format(network=network, sigma_w2=number(edge))
     why = _("{network} has no edge of chaos: where χ₁ is 1, signals run to 0 or to infinity.")
-    least = _("It has one from about σb² = {sigma_b2:.1g} on.")
-    least = least.format(sigma_b2=line_b.min()) if len(line_b) else ""
+    least = _("It has one from about σb² = {sigma_b2} on.")
+    least = least.format(sigma_b2=number(line_b.min(), 1)) if len(line_b) else ""
     return join_sentences(why.format(network=network), least)
 
 

@@ -57,12 +57,11 @@ def scaled_line(name: str, columns: str, scale: float, offset: float, cast: str)
 
 
 def has_own_rules(parts: Parts) -> bool:
-    """Return True if torch.optim has no such optimizer, or if each rounding of a step counts.
+    """Return True if torch.optim lacks such an optimizer, or if each rounding of a step counts.
 
     The optimizers of torch.optim round in another order, which shows where weights have 16 bits.
     """
-    row = parts.experiment.optimizer_row
-    return bool(row.matrix_step or row.hidden_step or parts.stores_rounded)
+    return not parts.experiment.optimizer_row.is_in_torch or parts.stores_rounded
 
 
 def optimizer_section(parts: Parts) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from dataclasses import replace
 
 import pytest
 from script_cases import (
@@ -50,6 +51,14 @@ def test_a_program_prints_the_curve_of_the_engine(index, tmp_path):
 def test_a_program_has_the_learning_rate_of_each_layer(settings, optimizer, tmp_path):
     more = {"schemes": ("mup:8",), "optimizer": optimizer, "learning_rate": 0.002}
     e = Experiment(**SIZE | {"depth": 5, "activation": "tanh"} | more | settings)
+    assert distance_from_engine(e, run_here(program(e), tmp_path)) < 1e-4
+
+
+def test_a_program_has_the_rule_of_an_optimizer_that_torch_lacks(tmp_path, monkeypatch):
+    e = Experiment(**SIZE | {"optimizer": "nesterov", "learning_rate": 0.01, "weight_decay": 0.02})
+    row = replace(e.optimizer_row, pytorch="# torch.optim has no such optimizer.")
+    monkeypatch.setattr(Experiment, "optimizer_row", row)
+    assert "def nesterov(" in program(e)
     assert distance_from_engine(e, run_here(program(e), tmp_path)) < 1e-4
 
 
