@@ -81,7 +81,7 @@ class Stack(ForwardStack):
             norms.add_stack(vectors, (2,))
         of_all = norms.values() / scale  # (layers, N)
         of_weights = of_all[: self.experiment.depth].flip(0)
-        norm = norms_of_any_size(of_all.T.contiguous().unsqueeze(0))[0]  # summed alike for any N
+        norm = norms_of_any_size(of_all.T.contiguous())  # summed alike for any N
         parameters = stored.parameters
         if self.experiment.number_format.scales_loss:
             parameters = [g / per_network(scale.to(g), g) for g in parameters]

@@ -98,26 +98,32 @@ def is_any_doubtful(plain: Tensor, least: float) -> bool:
 def settle(plain: Tensor, layers: Sequence[Tensor]) -> Tensor:
     """Return these norms `(layers, N)` in float64, those near the ends of the range taken anew."""
     doubtful = (plain < smallest_plain(plain.dtype)) | (plain == math.inf)
-    result = plain.double()
-    if doubtful.any():
-        networks = doubtful.any(dim=0).nonzero().flatten()
-        chosen = [layer.index_select(0, networks).flatten(1) for layer in layers]
-        exact = torch.cat([norms_of_any_size(stack) for stack in stacks_of_one_shape(chosen)])
-        old, which = (values.index_select(1, networks) for values in (result, doubtful))
-        result[:, networks] = torch.where(which, exact, old)
+    result, networks = plain.double(), doubtful.any(dim=0)
+    rows = doubtful.any(dim=1).nonzero().flatten()
+    if not len(rows):
+        return result
+    chosen = [layers[row] for row in rows.tolist()]
+    if 2 * networks.sum() > len(networks):  # a copy takes longer than the norms of all
+        networks = torch.ones_like(networks)
+    else:
+        chosen = [layer[networks] for layer in chosen]
+    exact = torch.stack([norms_of_any_size(layer) for layer in chosen])
+    places = rows.unsqueeze(1), networks.nonzero().flatten()
+    result[places] = torch.where(doubtful[places], exact, result[places])
     return result
 
 
-def norms_of_any_size(rows: Tensor) -> Tensor:
-    """Return the norms of `(k, N, entries)` for entries of any size, float64 `(k, N)`."""
+def norms_of_any_size(layer: Tensor) -> Tensor:
+    """Return the norms of `(N, ...)` over the further axes, for entries of any size: float64."""
+    rows = layer.flatten(1)
     if rows.dtype != torch.float64:
-        plain: Tensor = vector_norm(rows.double(), dim=2)
+        plain: Tensor = vector_norm(rows, dim=1, dtype=torch.float64)
         return plain
-    scale: Tensor = vector_norm(rows, math.inf, dim=2, keepdim=True)  # the largest
+    scale: Tensor = rows.abs().amax(dim=1, keepdim=True)
     if is_any_doubtful(scale, smallest_plain(scale.dtype)):
         scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
-    scaled: Tensor = vector_norm(rows / scale, dim=2)
-    return scaled * scale.squeeze(2)
+    scaled: Tensor = vector_norm(rows / scale, dim=1)
+    return scaled * scale.squeeze(1)
 
 
 def stacks_of_one_shape(tensors: Sequence[Tensor], most_numbers: int = 2**18) -> Iterator[Tensor]:
