@@ -2,7 +2,7 @@
 
 A quiet machine helps. By name alone come `settings --against ANOTHER_CHECKOUT`, `cells`, which
 starts a cluster of two workers, and `cost`, which fits the weights of
-`stability/engine/training_terms.py`. `table --write` puts its table into the README.
+`stability/engine/term_weights.py`. `table --write` puts its table into the README.
 
 What is compared runs side by side in this one process, in turns, on one thread; medians over the
 turns, their range behind. Time is processor time, so that other programs on the machine count

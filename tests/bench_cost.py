@@ -1,4 +1,4 @@
-"""The weights of `stability/engine/training_terms.py`, fitted: section `cost`.
+"""The weights of `stability/engine/term_weights.py`, fitted: section `cost`.
 
 Times a designed set of experiments, each with one setting unlike its neighbours, fits all weights
 to their ordinary and their sampled steps, and prints them; then the errors of training_cost, as
@@ -22,7 +22,7 @@ from stability.catalogues.normalizations import NORMALIZATIONS
 from stability.catalogues.number_formats import PRECISIONS
 from stability.catalogues.optimizers import OPTIMIZERS
 from stability.catalogues.schemes import SCHEMES
-from stability.engine import training_terms
+from stability.engine import term_weights, training_terms
 from stability.engine.cost import Speed, measure_speed, training_cost
 from stability.engine.learned_norms import learned_factors
 from stability.engine.training import measure
@@ -51,14 +51,14 @@ RANDOM, CHECKED = 60, 20  # experiments to fit the weights to, and others to che
 
 def cost(quick: bool) -> Iterator[Line]:
     found = fit_all(design()[:: 5 if quick else 1])
-    call, product = found["layer"], found["product"] / training_terms.PRODUCTS["product"]
+    call, product = found["layer"], found["product"] / term_weights.PRODUCTS["product"]
     # Of activation and normalization none of the networks that measure_speed times.
     usual = "activation relu", "normalization none"
-    weights = sum(training_terms.OPERATIONS[name] for name in usual)
+    weights = sum(term_weights.OPERATIONS[name] for name in usual)
     operation = sum(found[name] for name in usual) / weights
     for name, value in found.items():
-        in_products = name in training_terms.PRODUCTS
-        unit = call if name in training_terms.CALLS else product if in_products else operation
+        in_products = name in term_weights.PRODUCTS
+        unit = call if name in term_weights.CALLS else product if in_products else operation
         print(f'    "{name}": {float(f"{value / unit:.2g}"):g},')
     yield Line("a layer call", [1e6 * call], "us")
     yield Line("an operation", [1e12 * operation], "ps")
@@ -124,7 +124,7 @@ def design() -> list[Experiment]:
             default = getattr(Experiment(), name)
             found += [calm(**size | {name: key}) for key in rows if key != default]
         found += [calm(**size | {"dropout": 0.2}), calm(**size | {"residual": True})]
-        for scheme in ("lsuv", "metainit", "orthogonal", "zero_hadamard"):
+        for scheme in ("lsuv", "metainit", "orthogonal", "zero_hadamard", "zeros"):
             found.append(calm(**size | {"schemes": (scheme,), "replicates": 4}))
         found += [calm(**size | {"dataset": "spirals"}), calm(**size | {"features": 512})]
         tapered = [size | {"taper": 4.0, "depth": depth} for depth in (10, 40)]
@@ -133,6 +133,7 @@ def design() -> list[Experiment]:
     learned = (
         {"width": 8, "depth": 40}, {"width": 256, "batch": 4}, {"width": 100, "depth": 20},
         {"width": 8, "normalization": "layer"}, {"width": 40, "depth": 4, "normalization": "batch"},
+        {"width": 8, "depth": 1}, {"width": 64, "depth": 6, "activation": "mish"},
     )  # fmt: skip
     found += [calm(**{"batch": 64} | size, schemes=("metainit",)) for size in learned]
     many = {"classes": 100, "samples": 512, "depth": 3, "replicates": 4}

@@ -15,7 +15,8 @@ from stability.engine.cost import (
     training_cost,
 )
 from stability.engine.family import PER_NETWORK
-from stability.engine.training_terms import CALLS, blocks_of, sum_of_terms
+from stability.engine.term_weights import CALLS, sum_of_terms
+from stability.engine.training_terms import blocks_of
 from stability.records.experiment import Experiment
 from stability.records.sweep import Sweep
 from stability.records.sweep_axis import SCHEME_VALUE

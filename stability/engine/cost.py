@@ -13,18 +13,15 @@ import numpy as np
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
 from stability.engine.blocks import BLOCK_NUMBERS
 from stability.engine.products import NUMBERS_PER_GROUP, numbers_per_draw, replicate_groups
+from stability.engine.term_weights import CALLS, Terms, sum_of_operations, sum_of_terms
 from stability.engine.training import measure
 from stability.engine.training_terms import (
-    CALLS,
-    Terms,
     draw_calls,
     draw_operations,
     sample_calls,
     sample_operations,
     step_calls,
     step_operations,
-    sum_of_operations,
-    sum_of_terms,
     terms_of_training,
     weight_count,
 )

@@ -1,101 +1,25 @@
-"""The terms of the cost of a training step, counted, and the weight of each.
-
-Amounts follow from the settings. Weights are measured: `python tests/bench.py cost` fits and prints
-them. Calls count in calls of one layer by one block of networks; an operation takes as long as that
-on small matrices of float64, seven times as long as one in a large product of float32. Products are
-counted apart, as some processors are twice as fast in them as others that do all else alike; the
-weights are the geometric mean of those found on two kinds of processor.
+"""The terms of the cost of a training run: how often it calls what, and what it does to how many
+numbers. They follow from the settings; `term_weights` says what each costs.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from itertools import groupby, pairwise
 
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
+from stability.catalogues.scheme_entry import Scheme
 from stability.engine.blocks import BLOCK_NUMBERS
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.parameters import groups_of_layers
+from stability.engine.scaled_norms import smallest_plain
+from stability.engine.term_weights import OPERATIONS, Terms, weight_of
 from stability.records.experiment import Experiment
 from stability.records.step_sampling import sampled_steps
 
-Terms = Mapping[str, float]
 Count = Callable[[Experiment], Terms]
 
-CALLS: Terms = {
-    "draw": 11,
-    "drawn matrix": 0.52,
-    "learned layer": 13,
-    "learned normalized layer": 32,
-    "block": 9.1,
-    "layer": 1,
-    "tensor": 0.43,
-    "divided tensor": 0.53,
-    "matrix": 0.027,
-    "normalized layer": 2,
-    "rounded layer": 1.4,
-    "mask": 0.76,
-    "sample": 3,
-    "sampled shape": 7.7,
-    "sampled matrix": 0.2,
-    "adjusted layer": 8.3,
-    "held-out normalized layer": 2.3,
-    "held-out rounded layer": 2.5,
-}
-OPERATIONS: Terms = {
-    "drawn weight": 230,
-    "learned weight": 1400,
-    "learned unit": 1500,
-    "logit": 24,
-    "held-out logit": 51,
-    "weight": 2.6,
-    "weight out of cache": 18,
-    "rounded weight": 53,
-    "optimizer sgd": 0,
-    "activation relu": 11,
-    "normalization none": 11,
-    "dropout": 24,
-    "residual": 22,
-    "rounded": 16,
-    "activation linear": 2.5,
-    "activation sigmoid": 17,
-    "activation tanh": 34,
-    "activation hardtanh": 27,
-    "activation softsign": 33,
-    "activation erf": 35,
-    "activation leaky_relu": 55,
-    "activation leaky_relu_0.2": 46,
-    "activation elu": 42,
-    "activation selu": 95,
-    "activation gelu": 35,
-    "activation silu": 31,
-    "activation mish": 120,
-    "activation softplus": 40,
-    "activation sine": 58,
-    "normalization batch": 80,
-    "normalization layer": 81,
-    "normalization rms": 50,
-    "optimizer momentum": 18,
-    "optimizer nesterov": 15,
-    "optimizer adam": 45,
-    "optimizer adamw": 42,
-    "optimizer rmsprop": 52,
-    "optimizer lars": 25,
-    "optimizer muon": 98,
-    "sampled": 160,
-    "sampled weight": 72,
-    "drawn input": 330,
-    "adjusted unit": 240,
-    "held-out activation": 0.49,
-    "held-out normalized": 22,
-}
-PRODUCTS: Terms = {  # of matrices: two operations a multiply-add
-    "product": 0.15,
-    "held-out product": 0.22,
-    "learned product": 0.43,
-    "orthogonalized": 0.15,
-}
+ZEROS = "zeros"  # the scheme
 CACHED_WEIGHTS = 2**18  # of all networks: more of them leave the cache before they are used again
-# Of a row without a measured weight.
-AVERAGES: Terms = {"activation": 70.0, "normalization": 50.0, "optimizer": 50.0}
 
 
 def blocks_of(e: Experiment, examples: int, networks: int | None = None) -> int:
@@ -143,7 +67,34 @@ def step_calls(e: Experiment) -> Terms:
         "normalized layer": blocks * hidden * row_is_used(e),
         "rounded layer": blocks * e.depth * rounds(e),
         "mask": e.replicates * hidden * (e.dropout > 0),
+        "settled layer": blocks * e.depth * (vanishing_schemes(e) > 0),
     }
+
+
+def vanishing_schemes(e: Experiment) -> int:
+    """Return of how many schemes gradients are so near 0 that their norms are taken twice.
+
+    Whether others come there by training, nobody knows before.
+    """
+    return sum(vanishes(e, row) for row in e.scheme_rows)
+
+
+def vanishes(e: Experiment, row: Scheme) -> bool:
+    """Return True if no weight differs from 0, or if variances let the gradient vanish on its way.
+
+    A normalization keeps its size, and so does a shortcut.
+    """
+    if row.key == ZEROS:
+        return True
+    if e.residual or row_is_used(e):
+        return False
+    variances = [row.weight_variance(layer) or 1 / layer.fan_out for layer in e.layers[1:]]
+    slope = e.phi.max_slope
+    factors = [
+        slope * math.sqrt(layer.fan_out * variance)
+        for layer, variance in zip(e.layers[1:], variances, strict=True)
+    ]
+    return math.prod(factors) < smallest_plain(e.number_format.compute_dtype)
 
 
 def row_is_used(e: Experiment) -> bool:
@@ -175,6 +126,7 @@ def step_operations(e: Experiment) -> Terms:
         # Added; and times the scale, on both ways.
         "residual": hidden * e.residual * (1 if e.branch_factor == 1 else 3),
         "rounded": numbers * rounds(e),
+        "settled": numbers / len(e.schemes) * vanishing_schemes(e),
     }
     return in_single_precision(e, found)
 
@@ -223,6 +175,7 @@ def draw_calls(e: Experiment) -> Terms:
         "draw": 1,
         "drawn matrix": e.network_count * e.depth,
         "adjusted layer": e.depth * adjusts(e),
+        "learned step": max(meta_steps(e)),
         "learned layer": max(meta_steps(e)) * e.depth,
         "learned normalized layer": max(meta_steps(e)) * (e.depth - 1) * row_is_used(e),
     }
@@ -232,6 +185,7 @@ def draw_operations(e: Experiment) -> Terms:
     """Return the operations before the first step."""
     weights = weight_count(e) / e.network_count
     steps = e.replicates * sum(meta_steps(e))
+    hidden = sum(e.hidden_widths) * e.batch * steps
     return {
         "drawn weight": weight_count(e),
         "drawn input": (e.samples + HELD_OUT_EXAMPLES) * e.features,
@@ -239,6 +193,8 @@ def draw_operations(e: Experiment) -> Terms:
         "learned product": 6 * weights * e.batch * steps,
         "learned weight": weights * steps,
         "learned unit": unit_count(e) / e.network_count * e.batch * steps,
+        "learned normalized unit": hidden * row_is_used(e),
+        "learned activation": hidden * weight_of(f"activation {e.activation}", OPERATIONS),
     }
 
 
@@ -256,20 +212,3 @@ def terms_of_training(e: Experiment, draw: Count, step: Count, sample: Count) ->
     """Return the amounts of a training run, of which each part has terms of its own."""
     parts = (1, draw(e)), (e.steps + 1, step(e)), (len(sampled_steps(e.steps)), sample(e))
     return {name: times * amount for times, part in parts for name, amount in part.items()}
-
-
-def sum_of_terms(terms: Terms, weights: Terms) -> float:
-    """Return the sum of all amounts, each times its weight."""
-    return sum(amount * weight_of(name, weights) for name, amount in terms.items() if amount)
-
-
-def sum_of_operations(terms: Terms) -> tuple[float, float]:
-    """Return the operations of these terms on numbers alone, and those in products of matrices."""
-    products = {name: terms[name] for name in terms if name in PRODUCTS}
-    others = {name: terms[name] for name in terms if name not in PRODUCTS}
-    return sum_of_terms(others, OPERATIONS), sum_of_terms(products, PRODUCTS)
-
-
-def weight_of(name: str, weights: Terms) -> float:
-    """Return the measured weight of a term; that of an average row where it has none."""
-    return weights[name] if name in weights else AVERAGES[name.partition(" ")[0]]

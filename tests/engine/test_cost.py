@@ -26,8 +26,8 @@ from stability.engine.cost import (
     state_bytes,
     training_cost,
 )
+from stability.engine.term_weights import PRODUCTS
 from stability.engine.training_terms import (
-    PRODUCTS,
     draw_calls,
     draw_operations,
     sample_calls,
