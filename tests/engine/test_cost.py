@@ -90,15 +90,16 @@ def as_numbers(found: Cost) -> list[int]:
 @FEW
 @given(e=experiments(), data=st.data())
 def test_no_size_makes_a_run_cheaper(name, e, data):
+    """But the more outputs a network has, the fewer hidden layers compute at once, in less memory:
+    a block holds fewer networks.
+    """
     more = data.draw(st.integers(getattr(e, name), int(Experiment.knobs()[name].high)))
     assume(name != "batch" or more <= e.samples)
     larger = replace(e, **{name: more + more % 2 if name == "width" else more})
-    assert all(
-        a <= b
-        for a, b in zip(
-            as_numbers(training_cost(e)), as_numbers(training_cost(larger)), strict=True
-        )
-    )
+    before, after = training_cost(e), training_cost(larger)
+    if name == "classes":
+        after = replace(after, bytes=max(before.bytes, after.bytes))
+    assert all(a <= b for a, b in zip(as_numbers(before), as_numbers(after), strict=True))
     assert state_bytes(e) <= state_bytes(larger)
 
 
