@@ -49,13 +49,13 @@ class Bench:
     in the order in which that hurts least. The scene makes the pieces above the sections:
     `frequent_pieces(count, slow_count)` are drawn several times a second; what is slow or moves
     little, `occasional_pieces(count)`, once a second and at rest, the last time of `slow_count`;
-    `last_pieces(count)` follow these, since they take long when they are first made, but not at the
-    first draw. They are made once for all who look at the same. `searchable(record)` names the
-    searches whose results it shows, by scheme. Of a run that costs too much, `start(record)` is the
-    short one that costs as much as the state before the first step, and `foretold(record)` a
-    picture that costs nothing. `obstacle(record)` says why nothing can be computed,
-    `words(record)` are the settings in a few words, of which a presenter changes those `presented`.
-    `buttons(session)` stand above all that is shown.
+    `last_pieces(count)` follow these at the end, and while a long run still trains, since they take
+    long when they are first made. They are made once for all who look at the same.
+    `searchable(record)` names the searches whose results it shows, by scheme. Of a run that costs
+    too much, `start(record)` is the short one that costs as much as the state before the first
+    step, and `foretold(record)` a picture that costs nothing. `obstacle(record)` says why nothing
+    can be computed, `words(record)` are the settings in a few words, of which a presenter changes
+    those `presented`. `buttons(session)` stand above all that is shown.
 
     Records of one `computed(record)` share a stream. `blank(record)` is shown until it has its
     first measurement, and `progress(look, count, remark)` is HTML that says how far it has come.

@@ -3,6 +3,7 @@
 A container is what Streamlit calls a delta generator; nothing here needs to know more about it.
 """
 
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
@@ -42,6 +43,9 @@ CODE_BUTTON: Mapping[str, Any] = {"type": "tertiary", "icon": ":material/code:"}
 # A browser that has just opened the page still loads the parts that draw it, and puts that off for
 # as long as new curves come in quickly. So for these seconds they come once a second.
 LOADING = 3.0
+# Seconds after which a run that still trains gets the pieces that are made last: others wait for
+# its end, which these would delay.
+LASTING = 3.0
 
 
 class Renderer:
@@ -60,6 +64,7 @@ class Renderer:
         self._elements: dict[Hashable, Any] = {}
         self._words: dict[Hashable, Element] = {}  # text that stands there, and is not sent again
         self._drawn_at = self._occasional_at = -OCCASIONAL
+        self._first_drawn_at = math.inf
         self._count = 0  # of measurements at the last draw, and at the last of all that is slow
         self._occasional_count = 0
         self._amounts: Sequence[int] = ()  # as the counts
@@ -102,10 +107,11 @@ class Renderer:
         before, self._amounts = self._amounts, self.look.amounts(count)
         is_due = now - self._occasional_at >= OCCASIONAL
         if at_rest or (is_due and self._occasional_amounts != self._amounts):
-            is_first, self._occasional_at = self._occasional_at < 0, now
+            self._first_drawn_at = min(self._first_drawn_at, now)
+            self._occasional_at = now
             self._occasional_amounts, self._occasional_count = self._amounts, count
             self._draw_all(count)
-            if at_rest or not is_first:
+            if at_rest or now - self._first_drawn_at >= LASTING:
                 with TURNS.paused():  # another process may find them
                     last = self._shared("last_pieces", count)
                 self._draw_each(last)
