@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -370,8 +371,8 @@ class Clocked:
     def __init__(self):
         self.inside, self.began, self.ended = 0.0, 0.0, 0.0
 
-    def __call__(self, experiment: Experiment) -> Iterator[Measurement]:
-        stream = measure(experiment)
+    def __call__(self, *arguments: Any, **how: Any) -> Iterator[Measurement]:
+        stream = measure(*arguments, **how)
         while True:
             start = time.process_time()
             measurement = next(stream, None)
