@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from lars import Lars
 from muon import Muon
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import (
     CosineAnnealingLR,
@@ -92,7 +93,9 @@ class PlainNetwork(nn.Module):
         e = self.e = stack.experiment
         self.n, self.dtype = n, e.number_format.dtype
         sizes = [(layer.fan_in, layer.fan_out) for layer in e.layers]
-        self.linears = nn.ModuleList(nn.Linear(*size, dtype=self.dtype) for size in sizes)
+        self.linears = nn.ModuleList(
+            skip_init(nn.Linear, *size, dtype=self.dtype) for size in sizes
+        )
         self.scales = nn.ParameterList(branch_scale(e) for _ in branches(e))
         widths = [fan_out for _, fan_out in sizes[:-1]]
         self.norms = nn.ModuleList(NORM[e.normalization](n).to(self.dtype) for n in widths)
@@ -317,10 +320,15 @@ def unstack(tensors: list[Tensor], n: int) -> list[Tensor]:
 
 def phi_of(e: Experiment) -> Callable[[Tensor], Tensor]:
     if e.activation == "leaky_relu":
-        return lambda u: F.leaky_relu(u, e.slope)
+        return leak(e.slope)
     if e.activation == "sine":
         return wave(e.w0)
     return PHI.get(e.activation, getattr(F, e.activation, None))
+
+
+@cache
+def leak(slope: float) -> Callable[[Tensor], Tensor]:
+    return lambda u: F.leaky_relu(u, slope)
 
 
 @cache
@@ -368,7 +376,6 @@ def count_distinct_units(z: Tensor) -> float:
 
 def histogram(u: Tensor) -> Tensor:
     """Shares of u below -8, in 64 bins of a quarter, and above 8."""
-    edges = torch.cat([torch.arange(-32, 33) / 4, torch.tensor([torch.inf])])
-    below = (u.detach().double().flatten()[:, None] < edges).sum(dim=0)
-    below[-1] = u.numel()
-    return below.diff(prepend=torch.zeros(1, dtype=torch.int64)) / u.numel()
+    edges = [-np.inf, *np.arange(-32, 33) / 4, np.inf]
+    counts, _ = np.histogram(u.detach().double().numpy(), edges)
+    return torch.from_numpy(counts / u.numel()).float()

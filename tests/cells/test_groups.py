@@ -47,6 +47,7 @@ def first_step_below_half(e: Experiment, losses: list[float]) -> float:
     return np.inf
 
 
+@pytest.mark.case
 @pytest.mark.parametrize("sweep", SWEEPS, ids=lambda sweep: f"{sweep.x} {sweep.y}")
 def test_a_cell_is_what_its_experiment_comes_to_when_it_is_measured_alone(sweep):
     cells = list(compute(sweep))

@@ -8,9 +8,9 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from conftest import EYES, WIDE
 from local_server import ROOT, Server
 from playwright.sync_api import Page, expect
+from shared_fixtures import EYES, WIDE
 from tab import PATIENCE
 
 from stability import frames

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from conftest import EYES, WIDE
 from playwright.sync_api import Locator, Page, expect
+from shared_fixtures import EYES, WIDE
 from tab import PATIENCE
 
 from stability.course.lessons import all_lessons
