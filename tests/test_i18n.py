@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, replace
 
 import pytest
+from source_trees import nodes_of
 from translate import ROOT, catalogues, differing, untranslated
 
 from stability.i18n import (
@@ -51,7 +52,7 @@ def test_no_sentence_is_marked_within_an_f_string_where_extraction_does_not_see_
     hidden = [
         f"{path.relative_to(ROOT)}:{call.lineno}"
         for path in [ROOT / "app.py", *(ROOT / "stability").rglob("*.py")]
-        for string in ast.walk(ast.parse(path.read_text("utf-8")))
+        for string in nodes_of(path)
         if isinstance(string, ast.JoinedStr)
         for call in ast.walk(string)
         if isinstance(call, ast.Call)

@@ -2,11 +2,11 @@
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from source_trees import imported, nodes_of, tree
 
 ROOT = Path(__file__).parents[1]
 # A file imports from its own package and from lines above its package's; packages on one line do
@@ -45,26 +45,9 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def nodes() -> Iterator[tuple[Path, ast.AST]]:
     """Every node of every file, with the file."""
-    return ((path, node) for path in FILES for node in ast.walk(tree(path)))
-
-
-def imported(path: Path) -> set[str]:
-    """Full names of all that a file imports, anywhere in it: `a.b` of `from a import b` too."""
-    found = set()
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}: imports are written in full"
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return ((path, node) for path in FILES for node in nodes_of(path))
 
 
 def functions(path: Path) -> dict[str, int]:
@@ -72,7 +55,7 @@ def functions(path: Path) -> dict[str, int]:
     kinds = ast.FunctionDef, ast.AsyncFunctionDef
     return {
         node.name: node.end_lineno - node.lineno + 1
-        for node in ast.walk(tree(path))
+        for node in nodes_of(path)
         if isinstance(node, kinds)
     }
 

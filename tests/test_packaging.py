@@ -1,6 +1,5 @@
 """The installed packages: the page's lock, the library's bounds, and the wheel."""
 
-import ast
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from source_trees import imported
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -49,12 +49,7 @@ def extra(name: str) -> set[str]:
 
 def third_party(*paths: Path) -> set[str]:
     """Top-level modules that files import and that neither Python nor this project brings."""
-    found = set()
-    for path in paths:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) else []
-            found |= {name.split(".")[0] for name in names}
+    found = {name.partition(".")[0] for path in paths for name in imported(path)}
     return found - set(sys.stdlib_module_names) - OWN
 
 

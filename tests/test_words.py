@@ -4,7 +4,8 @@ import ast
 from collections import defaultdict
 from itertools import chain
 
-from test_layers import FILES, MODULES, module_of, nodes, package_of, relative, tree
+from source_trees import nodes_of, tree
+from test_layers import FILES, MODULES, module_of, nodes, package_of, relative
 
 # Names that mean the same in two packages, or so much to a reader that both deserve them.
 # The public Run adds verdicts to the engine's; an Outcome is that of a cell, or of a tried remedy.
@@ -63,7 +64,7 @@ def test_names_are_words_that_the_field_knows():
 
 def names_in(path) -> set[str]:
     """All names that a file defines or uses."""
-    nodes = list(ast.walk(tree(path)))
+    nodes = nodes_of(path)
     return set(
         chain(
             (node.name for node in nodes if isinstance(node, DEFINITIONS)),

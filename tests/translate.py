@@ -19,6 +19,7 @@ from string import Formatter
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
+from source_trees import nodes_of
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYWORDS = {
@@ -56,10 +57,9 @@ def extracted() -> Catalog:
         ):
             path = (folder / name).relative_to(ROOT).as_posix()
             found.add(message, locations=[(path, None)], auto_comments=comments)
-    trees = {path: ast.parse(path.read_text("utf-8")) for path in sources()}
-    fields_of_rows = translated_fields(trees.values())
-    for path, tree in trees.items():
-        for message in chain(texts_of_rows(tree, fields_of_rows), texts_in_braces(tree)):
+    fields_of_rows = translated_fields(sources())
+    for path in sources():
+        for message in chain(texts_of_rows(path, fields_of_rows), texts_in_braces(path)):
             found.add(message, locations=[(path.relative_to(ROOT).as_posix(), None)])
     return found
 
@@ -68,14 +68,14 @@ def sources() -> list[Path]:
     return [*sorted((ROOT / "stability").rglob("*.py")), ROOT / "app.py"]
 
 
-def translated_fields(trees: Iterable[ast.Module]) -> dict[str, list[str]]:
+def translated_fields(paths: Iterable[Path]) -> dict[str, list[str]]:
     """The fields of each class that has translated ones, in order; and those of MAKERS.
 
     Only a name that some class translates is looked for in the calls.
     """
     classes: dict[str, list[str]] = {}
     translated: set[str] = set()
-    for node in chain.from_iterable(map(ast.walk, trees)):
+    for node in chain.from_iterable(map(nodes_of, paths)):
         if isinstance(node, ast.ClassDef):
             own = [line for line in node.body if isinstance(line, ast.AnnAssign)]
             names = {ast.unparse(line.target): ast.unparse(line.annotation) for line in own}
@@ -89,10 +89,10 @@ def translated_fields(trees: Iterable[ast.Module]) -> dict[str, list[str]]:
     }
 
 
-def texts_of_rows(tree: ast.Module, rows: Mapping[str, list[str]]) -> Iterator[str]:
+def texts_of_rows(path: Path, rows: Mapping[str, list[str]]) -> Iterator[str]:
     """The texts that are given to translated fields, by name anywhere or by position in a row."""
     translated = set(chain.from_iterable(rows.values())) - {""}
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call):
             positions = rows.get(ast.unparse(node.func), [])
             given = [value for name, value in zip(positions, node.args, strict=False) if name]
@@ -102,9 +102,9 @@ def texts_of_rows(tree: ast.Module, rows: Mapping[str, list[str]]) -> Iterator[s
                     yield value.value
 
 
-def texts_in_braces(tree: ast.Module) -> Iterator[str]:
+def texts_in_braces(path: Path) -> Iterator[str]:
     """The texts that are marked by `_` within an f-string, where Babel does not look."""
-    for text in (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)):
+    for text in (node for node in nodes_of(path) if isinstance(node, ast.JoinedStr)):
         for node in ast.walk(text):
             match node:
                 case ast.Call(ast.Name("_"), [ast.Constant(str(message))]):

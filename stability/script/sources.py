@@ -25,15 +25,23 @@ def parsed(path: str) -> tuple[list[str], ast.Module]:
     return text.splitlines(), ast.parse(text)
 
 
+@cache
+def definitions_in(path: str) -> list[ast.FunctionDef | ast.Lambda]:
+    """Return all functions and lambdas of a file."""
+    nodes = ast.walk(parsed(path)[1])
+    return [node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda)]
+
+
 def syntax(function: FunctionType) -> ast.FunctionDef | ast.Lambda:
     """Return the definition of a function in its file."""
     code = function.__code__
     spans = list(code.co_positions())
-    for node in ast.walk(parsed(code.co_filename)[1]):
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
-            if code.co_firstlineno in {node.lineno, *(d.lineno for d in node.decorator_list)}:
+    for node in definitions_in(code.co_filename):
+        if isinstance(node, ast.FunctionDef):
+            starts = {node.lineno, *(decorator.lineno for decorator in node.decorator_list)}
+            if node.name == code.co_name and code.co_firstlineno in starts:
                 return node
-        elif isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
+        elif node.lineno == code.co_firstlineno:
             body = node.body
             span = body.lineno, body.end_lineno, body.col_offset, body.end_col_offset
             if span in spans:

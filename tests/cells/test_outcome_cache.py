@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_layers import MODULES, imported, module_of, package_of
+from source_trees import imported
+from test_layers import MODULES, module_of, package_of
 
 from stability.cells import outcome_cache, versions
 from stability.cells.outcome import Outcome
