@@ -39,6 +39,7 @@ from bench_diagnose import diagnosis  # noqa: E402
 from bench_engine import table  # noqa: E402
 from bench_lines import Line, in_turns, steps  # noqa: E402
 from bench_map import maps  # noqa: E402
+from bench_peaks import peaks  # noqa: E402
 from bench_settings import scaling, settings  # noqa: E402
 from chart_data import ROWS_JS, VIEWS_JS  # noqa: E402
 from local_server import CHROMIUM_ARGS, chromium, served  # noqa: E402
@@ -535,6 +536,7 @@ SECTIONS = (
     clicking,
     hovering,
     memory,
+    peaks,
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A block of networks that train together: of it, what one layer computes fits in the cache."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 
 import torch
@@ -122,9 +122,15 @@ class Block:
         return ended if ended.any() else None
 
     def _held_out(self, data: Data) -> dict[str, Tensor]:
-        """Measure on the held-out examples."""
-        losses = self.stack.losses(outputs(self.stack, data.x_test), data.y_test)
-        return {"test_loss": losses.mean, "test_accuracy": losses.accuracy}
+        """Measure on the held-out examples, a few networks at a time."""
+        losses = [
+            part.losses(part.forward(data.x_test, overwrite=True).output, data.y_test)
+            for part in parts_that_fit(self.stack, len(data.x_test))
+        ]
+        return {
+            "test_loss": torch.cat([part.mean for part in losses]),
+            "test_accuracy": torch.cat([part.accuracy for part in losses]),
+        }
 
     def _learned_outputs(self) -> dict[str, Tensor]:
         """Return the function that has been learned, where it can be drawn."""
@@ -209,11 +215,17 @@ def clipping_factors(norm: Tensor, clip: float | Tensor) -> Tensor | None:
 
 def outputs(stack: Stack, x: Tensor) -> Tensor:
     """Return the outputs `(N, examples, outputs)` of all networks, a few of them at a time."""
-    parts = stack.in_blocks(len(x), block_numbers(stack))
-    found = [stack.select(part).forward(x, overwrite=True).output for part in parts]
+    found = [part.forward(x, overwrite=True).output for part in parts_that_fit(stack, len(x))]
     return (
         torch.cat(found) if found else x.new_empty(0, len(x), stack.experiment.dataset_row.outputs)
     )
+
+
+def parts_that_fit(stack: Stack, examples: int) -> Iterator[Stack]:
+    """Yield all networks, a few at a time: what one layer computes of so many examples fits in the
+    cache.
+    """
+    return (stack.select(part) for part in stack.in_blocks(examples, block_numbers(stack)))
 
 
 def block_numbers(stack: Stack) -> int:

@@ -49,7 +49,9 @@ class Parameters:
         self.group_is_hidden: list[bool] = []
         for group in groups_of_layers(layers):
             self.group_is_hidden.append(not group[0].is_end)
-            weights, biases = zip(*(draw_layer(self.family, layer) for layer in group), strict=True)
+            # Cast layer by layer: drawn in float64, all of them take more memory than training.
+            drawn = (map(self._stored, draw_layer(self.family, layer)) for layer in group)
+            weights, biases = zip(*drawn, strict=True)
             self.weights.append(self._leaf(torch.stack(weights)))
             self.biases.append(self._leaf(torch.stack(biases)))
         widths = [(len([*equal]), width) for width, equal in groupby(experiment.hidden_widths)]
@@ -61,7 +63,10 @@ class Parameters:
         self.scales = [self._leaf(zeros)] if learned else []  # (branches, N, 1)
 
     def _leaf(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, self.experiment.number_format.weight_dtype).requires_grad_()
+        return self._stored(tensor).requires_grad_()
+
+    def _stored(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, self.experiment.number_format.weight_dtype)
 
     @property
     def parameters(self) -> list[Tensor]:
