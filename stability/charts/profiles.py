@@ -52,7 +52,7 @@ def build_depth(kind: RunKind) -> alt.VConcatChart:
     drawn = []
     for name in kind.panels:
         scale, behind = channels.chosen_scale(name), format_limits(name)
-        if name != "weight_gradient":  # without a prediction
+        if name in FORETOLD_PANELS:
             behind += theory_layers(name, scale)
         drawn.append(line_panel(kind, _(PROFILE_TITLES[name]), name, "layer", scale, behind))
     names = join_words([_(PROFILE_NAMES[name]) for name in kind.panels])
