@@ -54,6 +54,7 @@ def until_shown(page: Page, e: Experiment) -> None:
             arg=[name, expected],
         )
     expect(page.get_by_text(f"step {e.steps} of {e.steps}", exact=True)).to_be_visible()
+    expect(page.get_by_role("combobox", name="Activation")).to_have_value(e.phi.label)
     assert address(page) == e
     assert controls(page) == (e.depth, e.phi.label, e.optimizer_row.label)
 
