@@ -4,7 +4,7 @@
 networks; an operation takes as long as that on small matrices of float64, seven times as long as
 one in a large product of float32. Products are counted apart, as some processors are twice as fast
 in them as others that do all else alike; the weights are the geometric mean of those found on two
-kinds of processor.
+kinds of processor, but for what is learned or settled, which was timed on one.
 """
 
 from collections.abc import Mapping
