@@ -83,6 +83,7 @@ class Block:
                 found |= sampled_snapshots(passed, backward) | self._learned_outputs()
         found |= self.lost
         self.ended = self._ended(losses.mean, passed.output)
+        self._look_for_tiny(found)
         if step < e.steps:
             following = step + 1
             counts_lost = following in sampled_steps(e.steps) and following in self.steps_of_units
@@ -120,6 +121,16 @@ class Block:
             return None
         ended = self.weight.isnan().all(dim=0) & output.isnan().all(dim=(1, 2))
         return ended if ended.any() else None
+
+    def _look_for_tiny(self, found: dict[str, Tensor]) -> None:
+        """Find out which products of the next step are tiny."""
+        stack, e = self.stack, self.stack.experiment
+        if stack.device.type != "cpu" or e.number_format.compute_dtype != torch.float32:
+            return
+        sizes = {"weights": found["weight_gradient"]}
+        if not self.trusts:  # else z and delta are not tiny
+            sizes |= {"z": found["signal"], "delta": found["signal_gradient"] / e.batch}
+        stack.tiny = stack.tiny.of_sizes(sizes)
 
     def _held_out(self, data: Data) -> dict[str, Tensor]:
         """Measure on the held-out examples, a few networks at a time."""

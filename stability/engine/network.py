@@ -61,17 +61,25 @@ class Stack(ForwardStack):
             if index in e.shortcuts:
                 around[e.shortcuts[index]] = delta
                 delta = self._backward_through_scale(index, delta, passed, stored)
-            of_weights, of_biases = layers[index - 1]  # (N, fan_out, fan_in), (N, fan_out)
-            self._store(torch.bmm, delta.mT, passed.inputs[index - 1], out=of_weights)
-            self._store(torch.sum, delta, 1, out=of_biases)
+            of_weights = self._store_layer(index, delta, passed, *layers[index - 1])
             norms.add(at_least_float32(of_weights))
             if index > 1:
-                by_h = torch.bmm(delta, passed.weights[index - 1])  # (N, batch, fan_in)
+                multiply = self.tiny.bmm("delta", index - 1)
+                by_h = multiply(delta, passed.weights[index - 1])  # (N, batch, fan_in)
                 by_z = self._backward_through_hidden(
                     index - 1, by_h, around.pop(index - 1, None), passed, stored, watch
                 )
                 delta = by_z if exact else self.round_to_format(by_z)
         return self._unscale(stored, norms, deltas[::-1], scale)
+
+    def _store_layer(
+        self, index: int, delta: Tensor, passed: ForwardPass, of_weights: Tensor, of_biases: Tensor
+    ) -> Tensor:
+        """Store the gradients by W `(N, fan_out, fan_in)` and b `(N, fan_out)`; return the first."""
+        multiply = self.tiny.bmm("weights", index)
+        self._store(multiply, delta.mT, passed.inputs[index - 1], out=of_weights)
+        self._store(torch.sum, delta, 1, out=of_biases)
+        return of_weights
 
     def _unscale(
         self, stored: "Stack", norms: Norms, deltas: list[Tensor], scale: Tensor

@@ -16,6 +16,7 @@ from torch import Tensor
 from stability.catalogues.draws import Layer
 from stability.engine.drawing import draw_layer
 from stability.engine.family import Family
+from stability.engine.tiny_products import NONE_TINY
 from stability.records.experiment import Experiment
 
 
@@ -42,6 +43,7 @@ class Parameters:
         self.device = device
         self.rounds = experiment.number_format.is_rounded
         self.networks = torch.arange(self.family.network_count)
+        self.tiny = NONE_TINY
         self._kept: KeptViews | None = None
         layers, norm = experiment.layers, experiment.normalization_row
         self.weights: list[Tensor] = []  # (layers, N, fan_out, fan_in)
@@ -129,6 +131,7 @@ class Parameters:
         """Return some of the networks, without autograd; a slice shares memory with this stack."""
         other = self.mapped(lambda group: group.detach()[:, chosen])
         other.networks = self.networks[chosen.cpu() if isinstance(chosen, Tensor) else chosen]
+        other.tiny = self.tiny.select(chosen)
         return other
 
     def first_replicates(self) -> Self:
@@ -160,7 +163,7 @@ class Parameters:
     def with_layers(self, layers: Sequence[tuple[Tensor, Tensor]]) -> Self:
         """Return a stack of these weights and biases, as from `layers`; all else is shared."""
         other = copy(self)
-        other._kept = None
+        other._kept, other.tiny = None, NONE_TINY
         other.networks = torch.arange(len(layers[0][0]))
         other.weights = [weights.unsqueeze(0) for weights, _ in layers]
         other.biases = [biases.unsqueeze(0) for _, biases in layers]

@@ -98,27 +98,23 @@ def is_any_doubtful(plain: Tensor, least: float) -> bool:
 def settle(plain: Tensor, layers: Sequence[Tensor]) -> Tensor:
     """Return these norms `(layers, N)` in float64, those near the ends of the range taken anew."""
     doubtful = (plain < smallest_plain(plain.dtype)) | (plain == math.inf)
-    result, networks = plain.double(), doubtful.any(dim=0)
+    result, networks = plain.double(), doubtful.any(dim=0).nonzero().flatten().tolist()
     rows = doubtful.any(dim=1).nonzero().flatten()
-    if not len(rows):
+    if not networks:
         return result
-    chosen = [layers[row] for row in rows.tolist()]
-    if 2 * networks.sum() > len(networks):  # a copy takes longer than the norms of all
-        networks = torch.ones_like(networks)
-    else:
-        chosen = [layer[networks] for layer in chosen]
-    exact = torch.stack([norms_of_any_size(layer) for layer in chosen])
-    places = rows.unsqueeze(1), networks.nonzero().flatten()
-    result[places] = torch.where(doubtful[places], exact, result[places])
+    # From the first to the last: a copy of those alone takes longer than the norms of some more.
+    some = slice(networks[0], networks[-1] + 1)
+    exact = torch.stack([norms_of_any_size(layers[row][some]) for row in rows.tolist()])
+    result[rows, some] = torch.where(doubtful[rows, some], exact, result[rows, some])
     return result
 
 
 def norms_of_any_size(layer: Tensor) -> Tensor:
     """Return the norms of `(N, ...)` over the further axes, for entries of any size: float64."""
-    rows = layer.flatten(1)
-    if rows.dtype != torch.float64:
-        plain: Tensor = vector_norm(rows, dim=1, dtype=torch.float64)
+    if layer.dtype != torch.float64:
+        plain: Tensor = vector_norm(layer, dim=tuple(range(1, layer.dim())), dtype=torch.float64)
         return plain
+    rows = layer.flatten(1)
     scale: Tensor = rows.abs().amax(dim=1, keepdim=True)
     if is_any_doubtful(scale, smallest_plain(scale.dtype)):
         scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
