@@ -75,7 +75,7 @@ class Stack(ForwardStack):
     def _store_layer(
         self, index: int, delta: Tensor, passed: ForwardPass, of_weights: Tensor, of_biases: Tensor
     ) -> Tensor:
-        """Store the gradients by W `(N, fan_out, fan_in)` and b `(N, fan_out)`; return the first."""
+        """Store the gradients by weights and biases; return those by weights."""
         multiply = self.tiny.bmm("weights", index)
         self._store(multiply, delta.mT, passed.inputs[index - 1], out=of_weights)
         self._store(torch.sum, delta, 1, out=of_biases)
