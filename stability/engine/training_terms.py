@@ -3,10 +3,16 @@ numbers. They follow from the settings; `term_weights` says what each costs.
 """
 
 import math
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby, pairwise
 
+import torch
+
+from stability.catalogues.activations import Activation
 from stability.catalogues.datasets import HELD_OUT_EXAMPLES
+from stability.catalogues.draws import Layer
 from stability.catalogues.scheme_entry import Scheme
 from stability.engine.blocks import BLOCK_NUMBERS
 from stability.engine.input_grid import INPUT_GRIDS
@@ -67,34 +73,45 @@ def step_calls(e: Experiment) -> Terms:
         "normalized layer": blocks * hidden * row_is_used(e),
         "rounded layer": blocks * e.depth * rounds(e),
         "mask": e.replicates * hidden * (e.dropout > 0),
-        "settled layer": blocks * e.depth * (vanishing_schemes(e) > 0),
+        "settled layer": blocks * e.depth * (extreme_schemes(e) > 0),
     }
 
 
-def vanishing_schemes(e: Experiment) -> int:
-    """Return of how many schemes gradients are so near 0 that their norms are taken twice.
+def extreme_schemes(e: Experiment) -> int:
+    """Return of how many schemes norms are so near an end of the range that they are taken twice.
 
     Whether others come there by training, nobody knows before.
     """
-    return sum(vanishes(e, row) for row in e.scheme_rows)
+    return sum(is_extreme(e, row) for row in e.scheme_rows)
 
 
-def vanishes(e: Experiment, row: Scheme) -> bool:
-    """Return True if no weight differs from 0, or if variances let the gradient vanish on its way.
+def is_extreme(e: Experiment, row: Scheme) -> bool:
+    """Return True if no weight differs from 0, or if weights let the gradient vanish.
 
-    A normalization keeps its size, and so does a shortcut.
+    Or if their mean lets it explode, with which units die; without a mean the networks end, which
+    then cost nothing. A normalization keeps the gradient's size, and so does a shortcut.
     """
     if row.key == ZEROS:
         return True
     if e.residual or row_is_used(e):
         return False
-    variances = [row.weight_variance(layer) or 1 / layer.fan_out for layer in e.layers[1:]]
-    slope = e.phi.max_slope
-    factors = [
-        slope * math.sqrt(layer.fan_out * variance)
-        for layer, variance in zip(e.layers[1:], variances, strict=True)
-    ]
-    return math.prod(factors) < smallest_plain(e.number_format.compute_dtype)
+    slope = slope_near_0(e.phi)
+    growth = sum(log_growth(row, layer, slope) for layer in e.layers[1:])
+    limit = math.log(smallest_plain(e.number_format.compute_dtype))
+    return growth < limit or (growth > -limit / 2 and e.weight_mean != 0)
+
+
+def log_growth(row: Scheme, layer: Layer, slope: float) -> float:
+    """Return the logarithm of the factor by which a gradient grows on its way back."""
+    variance = row.weight_variance(replace(layer, mean=0.0)) or 1 / layer.fan_out
+    square = layer.fan_out * variance * (1 + layer.fan_in * layer.mean**2)
+    return math.log(max(slope**2 * square, sys.float_info.min)) / 2
+
+
+def slope_near_0(phi: Activation) -> float:
+    """Return the root mean square of phi' for small u of both signs."""
+    u = torch.tensor([-1e-3, 1e-3])
+    return float(phi.dphi(u, phi.phi(u)).square().mean().sqrt())
 
 
 def row_is_used(e: Experiment) -> bool:
@@ -126,7 +143,7 @@ def step_operations(e: Experiment) -> Terms:
         # Added; and times the scale, on both ways.
         "residual": hidden * e.residual * (1 if e.branch_factor == 1 else 3),
         "rounded": numbers * rounds(e),
-        "settled": numbers / len(e.schemes) * vanishing_schemes(e),
+        "settled": numbers / len(e.schemes) * extreme_schemes(e),
     }
     return in_single_precision(e, found)
 
