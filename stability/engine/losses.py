@@ -63,11 +63,30 @@ def cross_entropies(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
     def by_output(scale: Tensor) -> Tensor:
         of_each = rounded(rounded(scale.to(output)) / len(y)).view(-1, 1, 1)
         minus_one = output.new_full((1, 1, 1), -1).expand(right.shape)
-        by_logits = log_probabilities.exp().scatter_add_(1, right, minus_one).mul_(of_each)
+        by_logits = exp_of_each(log_probabilities)
+        by_logits = by_logits.scatter_add_(1, right, minus_one).mul_(of_each)
         return by_logits.mT.contiguous()
 
     of_each = rounded(-log_probabilities.gather(1, right).squeeze(1))
     return Losses(rounded(of_each.mean(dim=1)), by_output, accuracies(logits, right))
+
+
+def exp_of_each(x: Tensor) -> Tensor:
+    """Return e^x of each network, `(N, classes, batch)`, for x <= 0.
+
+    By way of float64 where some result is no ordinary number of float32, for which torch takes a
+    hundred times as long.
+    """
+    if x.dtype != torch.float32:
+        return x.exp()
+    least = math.log(torch.finfo(x.dtype).tiny)
+    far = x.amin(dim=(1, 2)) < least  # (N,)
+    if not far.any():
+        return x.exp()
+    found = torch.empty_like(x)
+    found[~far] = x[~far].exp()
+    found[far] = x[far].double().clamp_(min=2 * least).exp_().to(x.dtype)  # e to that is 0
+    return found
 
 
 def accuracies(logits: Tensor, right: Tensor) -> Tensor:

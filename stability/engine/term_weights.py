@@ -51,6 +51,7 @@ OPERATIONS: Terms = {
     "residual": 22,
     "rounded": 16,
     "settled": 37,
+    "settled weight": 14,
     "activation linear": 2.5,
     "activation sigmoid": 17,
     "activation tanh": 34,

@@ -32,8 +32,11 @@ class TinyProducts:
 
     def of_sizes(self, sizes: Mapping[str, Tensor]) -> "TinyProducts":
         """Return those of these sizes `(L, N)`, in float64; a product that is 0 is not tiny."""
-        masks = {name: (size > 0) & (size < LEAST) for name, size in sizes.items()}
-        masks = {name: mask for name, mask in masks.items() if mask.any()}
+        stacked = torch.stack([*sizes.values()])
+        tiny = (stacked > 0) & (stacked < LEAST)
+        if not tiny.any():
+            return NONE_TINY
+        masks = dict(zip(sizes, tiny, strict=True))
         if masks.keys() == self._masks.keys() and all(
             torch.equal(mask, self._masks[name]) for name, mask in masks.items()
         ):
@@ -46,11 +49,11 @@ class TinyProducts:
 
     def bmm(self, name: str, index: int) -> Multiply:
         """Return what takes these products of layer `index` as `torch.bmm` does."""
-        return self._in_runs(torch.bmm, name, index)
+        return self._in_runs(torch.bmm, name, index) if self._runs else torch.bmm
 
     def baddbmm(self, name: str, index: int) -> Multiply:
         """Return what takes these products of layer `index` as `torch.baddbmm` does."""
-        return self._in_runs(torch.baddbmm, name, index)
+        return self._in_runs(torch.baddbmm, name, index) if self._runs else torch.baddbmm
 
     def _in_runs(self, plain: Multiply, name: str, index: int) -> Multiply:
         found = self._runs[name][index - 1] if name in self._runs else None

@@ -86,12 +86,12 @@ def extreme_schemes(e: Experiment) -> int:
 
 
 def is_extreme(e: Experiment, row: Scheme) -> bool:
-    """Return True if no weight differs from 0, or if weights let the gradient vanish.
+    """Return True if weights of a layer are all 0, or if they let the gradient vanish.
 
     Or if their mean lets it explode, with which units die; without a mean the networks end, which
     then cost nothing. A normalization keeps the gradient's size, and so does a shortcut.
     """
-    if row.key == ZEROS:
+    if row.key == ZEROS or not all(layer.gain for layer in e.layers):
         return True
     if e.residual or row_is_used(e):
         return False
@@ -144,6 +144,7 @@ def step_operations(e: Experiment) -> Terms:
         "residual": hidden * e.residual * (1 if e.branch_factor == 1 else 3),
         "rounded": numbers * rounds(e),
         "settled": numbers / len(e.schemes) * extreme_schemes(e),
+        "settled weight": weights / len(e.schemes) * extreme_schemes(e),
     }
     return in_single_precision(e, found)
 
