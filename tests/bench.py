@@ -1,8 +1,9 @@
 """The promises of speed and memory, measured: `python tests/bench.py [sections] [--quick]`.
 
 A quiet machine helps. By name alone come `settings --against ANOTHER_CHECKOUT`, `cells`, which
-starts a cluster of two workers, and `cost`, which fits the weights of
-`stability/engine/term_weights.py`. `table --write` puts its table into the README.
+starts a cluster of two workers, `cost`, which fits the weights of
+`stability/engine/term_weights.py`, and `extremes`, a quarter of an hour of experiments.
+`table --write` puts its table into the README.
 
 What is compared runs side by side in this one process, in turns, on one thread; medians over the
 turns, their range behind. Time is processor time, so that other programs on the machine count
@@ -37,6 +38,7 @@ from bench_cells import cells  # noqa: E402
 from bench_cost import cost  # noqa: E402
 from bench_diagnose import diagnosis  # noqa: E402
 from bench_engine import table  # noqa: E402
+from bench_extremes import extremes  # noqa: E402
 from bench_lines import Line, in_turns, steps  # noqa: E402
 from bench_map import maps  # noqa: E402
 from bench_peaks import peaks  # noqa: E402
@@ -88,6 +90,7 @@ def main(arguments: list[str]) -> int:
         "table": partial(table, write=options.write),
         "cells": cells,
         "cost": cost,
+        "extremes": extremes,
         "settings": partial(settings, against=options.against),
     }
     broken = 0
@@ -101,7 +104,7 @@ def main(arguments: list[str]) -> int:
 
 def parsed(arguments: list[str]) -> Namespace:
     parser = ArgumentParser(description="The promises of speed and memory, measured.")
-    names = [part.__name__ for part in SECTIONS] + ["settings", "cells", "cost"]
+    names = [part.__name__ for part in SECTIONS] + ["settings", "cells", "cost", "extremes"]
     parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="fewer turns")
     parser.add_argument("--write", action="store_true", help="put the table into the README")
