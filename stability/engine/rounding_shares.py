@@ -82,9 +82,9 @@ def shares_by_outcome(passed: ForwardPass, backward: BackwardPass) -> Tensor:
     of_weights = [gradient for group in backward.stored_weights for gradient in group]
     kinds = [*passed.h, passed.z[-1]], backward.stored_z, of_weights
     tensors = [at_least_float32(tensor).flatten(1) for kind in kinds for tensor in kind]
-    # Tensors of equal size go together: fewer, larger kernels.
+    # Tensors of equal size go together, as many as fit in the cache: fewer, larger kernels.
     order = sorted(range(len(tensors)), key=lambda index: tensors[index].shape[1])
-    stacks = stacks_of_one_shape([tensors[index] for index in order], most_numbers=2**20)
+    stacks = stacks_of_one_shape([tensors[index] for index in order], most_numbers=2**17)
     reached = torch.cat([count_reaching(stack.abs()) for stack in stacks], dim=1)  # (C, k, N)
     reached = reached[:, torch.tensor(order, device=reached.device).argsort()]
     numbers = torch.tensor([tensor.shape[1] for tensor in tensors], device=reached.device)

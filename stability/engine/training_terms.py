@@ -140,6 +140,7 @@ def step_operations(e: Experiment) -> Terms:
         f"activation {e.activation}": numbers,  # there, back, and measured
         f"normalization {e.normalization}": hidden,
         "dropout": hidden * (e.dropout > 0),
+        "drawn mask": hidden / len(e.schemes) * (e.dropout > 0),  # the same for all schemes
         # Added; and times the scale, on both ways.
         "residual": hidden * e.residual * (1 if e.branch_factor == 1 else 3),
         "rounded": numbers * rounds(e),
