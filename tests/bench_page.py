@@ -43,6 +43,7 @@ const has = (selector) => document.querySelector(selector) !== null;
 const look = () => {{
   const last = Math.max(0, ...bands().map((row) => row.step));
   const changed = start() !== window.before;
+  note("skeleton", () => has("#first-look, .heading h1"));
   note("heading", () => has(".heading h1"));
   note("widgets", () => has("[data-testid=stSidebar] [data-testid=stSlider]"));
   note("curve", () => changed && last > 0);
@@ -85,10 +86,11 @@ def cold_start(quick: bool) -> Iterator[Line]:
             second.append(open_page().evaluate("seen"))
     yield Line("from the command, and a browser's start, until the server answers", ready, "s")
     for visits, what, goals in (
-        (first, "a cold server", (1, 3, 4, None)),
-        (second, "a warm server", (None,) * 4),
+        (first, "a cold server", (1, None, 3, 4, None)),
+        (second, "a warm server", (None,) * 5),
     ):
-        for name, goal in zip(("heading", "widgets", "curve", "end"), goals, strict=True):
+        names = "skeleton", "heading", "widgets", "curve", "end"
+        for name, goal in zip(names, goals, strict=True):
             values = [1e-3 * seen[name] for seen in visits]
             yield Line(f"{what}: from the address to the {name}", values, "s", at_most=goal)
 

@@ -39,6 +39,12 @@ def sidebar_css() -> str:
     return f"<style>{sheet('sidebar')}</style>"
 
 
+@cache
+def first_look_css(font: str) -> str:
+    """Return styles of what is seen before the page is there, with its font at this address."""
+    return f"<style>{Template(sheet('first_look')).substitute(FONT=font)}</style>"
+
+
 def sheet(name: str) -> str:
     """Return the text of one of the style sheets."""
     return (files(components) / f"{name}.css").read_text(encoding="utf-8")

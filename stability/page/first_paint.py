@@ -3,8 +3,12 @@
 What the script sends arrives when Streamlit's own code is loaded, and some of it later still. Until
 then the page would stand in other places: without its styles, and without its sidebar. They stand
 between Streamlit's own styles, which come to the end of the head, and those of the script.
+
+Loading that code takes a second, in which the window would be white. The first look is a picture of
+the page until then: its heading, where it will stand, and the ground of page and sidebar.
 """
 
+import re
 from typing import Any
 
 from starlette.middleware import Middleware
@@ -12,7 +16,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stability.page.css import page_css, sidebar_css
+from stability.page.css import first_look_css, page_css, sidebar_css
 
 STREAMLIT_TITLE, TITLE = b"<title>Streamlit</title>", b"<title>Stability</title>"
 BODY = b"<body>"
@@ -22,6 +26,23 @@ FOLDED_ON_PHONES = (
     "key.startsWith('stSidebarCollapsed')).forEach((key) => localStorage.removeItem(key)); } "
     "catch { /* no storage: nothing was left open */ }</script>"
 )
+# Until something of the page itself can be read. The sidebar may have been folded or widened.
+FIRST_LOOK = """<div id="first-ground"></div><div id="first-look" aria-hidden="true">Stability</div>
+<script>{
+  const parts = ["first-ground", "first-look"].map((id) => document.getElementById(id));
+  const stored = (start) => {
+    try { return Object.entries(localStorage).find(([key]) => key.startsWith(start))?.[1]; }
+    catch { /* no storage */ }
+  };
+  const width = stored("stSidebarCollapsed") === "true" ? 0 : stored("sidebarWidth") ?? 300;
+  for (const part of parts) part.style.setProperty("--sidebar", `${width}px`);
+  new MutationObserver((_, observer) => {
+    if (!document.querySelector(".heading, .stAlert")) return;
+    observer.disconnect();
+    for (const part of parts) part.remove();
+  }).observe(document.body, { childList: true, subtree: true });
+}</script>"""
+FONT = re.compile(rb'href="([^"]+/SourceSansVF-Upright[^"]+)"')  # as the page loads it beforehand
 # Of the file as it was: what is served differs from it.
 HEADERS_OF_FILE = {"content-length", "accept-ranges", "last-modified", "etag"}
 
@@ -38,7 +59,10 @@ class StyledFromTheFirstPaint(BaseHTTPMiddleware):
         body = b"".join([bytes(part) async for part in parts])
         query = request.query_params
         has_sidebar = query.get("view") != "present" and query.get("embed") != "true"
-        styles = FOLDED_ON_PHONES + page_css(False) + (sidebar_css() if has_sidebar else "")
+        styles = FOLDED_ON_PHONES + page_css(False)
+        if has_sidebar:
+            font = FONT.search(body)
+            styles += sidebar_css() + first_look_css(font[1].decode() if font else "") + FIRST_LOOK
         body = body.replace(STREAMLIT_TITLE, TITLE).replace(BODY, BODY + styles.encode())
         headers = {k: v for k, v in response.headers.items() if k not in HEADERS_OF_FILE}
         return Response(body, response.status_code, headers)
