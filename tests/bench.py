@@ -59,6 +59,7 @@ from stability.diagnosis.verdicts import verdicts_before_training  # noqa: E402
 from stability.engine import quantities, runs, training  # noqa: E402
 from stability.engine.input_grid import INPUT_GRIDS  # noqa: E402
 from stability.engine.measurement import Measurement  # noqa: E402
+from stability.engine.passes import ForwardPass  # noqa: E402
 from stability.engine.process_settings import configure_process  # noqa: E402
 from stability.engine.rounding_shares import SHARES_SHAPE  # noqa: E402
 from stability.engine.runs import Run  # noqa: E402
@@ -123,7 +124,9 @@ def shares(quick: bool) -> Iterator[Line]:
     over all of them.
     """
     e, real = Experiment(), quantities.shares_by_outcome
-    nothing = torch.full((e.depth, *SHARES_SHAPE, e.network_count), np.nan)
+
+    def nothing(passed: ForwardPass, *_: object) -> Tensor:
+        return torch.full((e.depth, *SHARES_SHAPE, len(passed.output)), np.nan)
 
     def step_with(count: Callable, step: int) -> Callable[[], object]:
         def work():
@@ -133,7 +136,7 @@ def shares(quick: bool) -> Iterator[Line]:
         return work
 
     trained, batch = training.Training(*training.draw_stack_and_data(e)), next(batch_indices(e))
-    works = step_with(real, 0), step_with(lambda *tensors: nothing, 0), step_with(real, 1)
+    works = step_with(real, 0), step_with(nothing, 0), step_with(real, 1)
     turns = in_turns(20 if quick else 60, *works)[1:]
     taken = len(sampled_steps(e.steps))
     added = [
