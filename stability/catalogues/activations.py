@@ -26,6 +26,10 @@ silu_backward = torch.ops.aten.silu_backward
 mish_backward = torch.ops.aten.mish_backward
 
 
+# Of a gradient by h, u, h and the slopes: the gradient by u, in place.
+ThroughPhi = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
 def multiply_by_slope(gradient: Tensor, u: Tensor, h: Tensor, slope: Tensor) -> Tensor:
     return gradient.mul_(slope)
 
@@ -51,7 +55,7 @@ class Activation(Entry):
 
     phi: Callable[[Tensor], Tensor]
     dphi: Callable[[Tensor, Tensor], Tensor]
-    backward: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = multiply_by_slope
+    backward: ThroughPhi = multiply_by_slope
     overwrite: Callable[[Tensor], Tensor] | None = None
     max_slope: float = 1.0
     is_monotone: bool = True

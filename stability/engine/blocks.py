@@ -104,7 +104,10 @@ class Block:
         watch = LayerWatch(e.phi, norms, step in self.steps_of_units)
         passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
         losses = stack.losses(passed.output, y)
-        backward = stack.backward(passed, losses, self.scale, watch, keep, self.gradients)
+        finite = not norms.settles  # or else the pass is made again
+        backward = stack.backward(
+            passed, losses, self.scale, watch, keep, self.gradients, finite
+        )
         of_layers = watch.quantities(self.scale)
         self.trusts = not norms.any_doubtful
         if trusts and norms.any_doubtful and not keep:
@@ -181,7 +184,7 @@ class Block:
                     steps.add(layers, change)
                 else:
                     steps.add_vectors(layers, change, index in gains)
-        self.update, self.weight = steps.norms()
+        self.update, self.weight = steps.norms(len(stack.networks))
         self.lost = steps.lost_shares()
         if overflowed is not None:
             self.scale, self.good_steps = next_scale(self.scale, self.good_steps, overflowed)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stability.catalogues.activations import ThroughPhi, multiply_by_slope
 from stability.catalogues.number_formats import at_least_float32
 from stability.engine.forward_stack import ForwardStack
 from stability.engine.losses import Losses, losses_with_gradients
@@ -40,18 +41,22 @@ class Stack(ForwardStack):
         watch: Watch = NOBODY,
         keep: bool = True,
         stored: "Stack | None" = None,
+        finite: bool = False,
     ) -> BackwardPass:
         """Return the gradients of the losses, each multiplied by its `scale` `(N,)` on the way.
 
         With delta = dL/dz of a layer, dL/dW = delta^T input and dL/db = the sum of delta over the
         batch. The layer below receives delta W, and its activation multiplies that by phi'(u).
         `stored_z` of the result is empty unless `keep`. The gradients are written into `stored`.
+        `finite` is quicker where no gradient is infinite; of such a one it makes NaN.
         """
         e, stored = self.experiment, stored or self.mapped(torch.empty_like)
-        layers, deltas, norms = stored.layers(), [], Norms(squares_fit=e.number_format.squares_fit)
+        layers, stacks, deltas = stored.layers(), stored.stacked_weights(), []
+        norms = Norms(squares_fit=e.number_format.squares_fit)
         around: dict[int, Tensor] = {}  # gradients that pass around a branch, by where it starts
         # Slopes of 0 and 1 leave numbers of the format.
         exact = e.phi.slope_is_0_or_1 and not e.residual and not self.gains
+        through_phi = multiply_by_slope if finite and e.phi.slope_is_0_or_1 else e.phi.backward
         delta = self.round_to_format(losses.by_output(scale))  # (N, batch, outputs)
         delta = self.round_to_format(e.output_row.backward(delta, passed.output))
         for index in range(e.depth, 0, -1):
@@ -61,34 +66,34 @@ class Stack(ForwardStack):
             if index in e.shortcuts:
                 around[e.shortcuts[index]] = delta
                 delta = self._backward_through_scale(index, delta, passed, stored)
-            of_weights = self._store_layer(index, delta, passed, *layers[index - 1])
-            norms.add(at_least_float32(of_weights))
+            self._store_layer(index, delta, passed, *layers[index - 1])
+            if index in stacks:
+                norms.add_stack(stacks[index])
             if index > 1:
                 multiply = self.tiny.bmm("delta", index - 1)
                 by_h = multiply(delta, passed.weights[index - 1])  # (N, batch, fan_in)
                 by_z = self._backward_through_hidden(
-                    index - 1, by_h, around.pop(index - 1, None), passed, stored, watch
+                    index - 1, by_h, around.pop(index - 1, None), passed, stored, watch, through_phi
                 )
                 delta = by_z if exact else self.round_to_format(by_z)
         return self._unscale(stored, norms, deltas[::-1], scale)
 
     def _store_layer(
         self, index: int, delta: Tensor, passed: ForwardPass, of_weights: Tensor, of_biases: Tensor
-    ) -> Tensor:
-        """Store the gradients by weights and biases; return those by weights."""
+    ) -> None:
+        """Store the gradients by weights and biases."""
         multiply = self.tiny.bmm("weights", index)
         self._store(multiply, delta.mT, passed.inputs[index - 1], out=of_weights)
         self._store(torch.sum, delta, 1, out=of_biases)
-        return of_weights
 
     def _unscale(
         self, stored: "Stack", norms: Norms, deltas: list[Tensor], scale: Tensor
     ) -> BackwardPass:
-        """Return the pass of these stored gradients, with norms of weights from the last layer."""
+        """Return the pass of these stored gradients, with norms of weights from the last stack."""
         for vectors in stored.parameters[len(self.weights) :]:
             norms.add_stack(vectors, (2,))
-        of_all = norms.values() / scale  # (layers, N)
-        of_weights = of_all[: self.experiment.depth].flip(0)
+        of_all = norms.values(len(scale), from_last=True) / scale  # (layers, N)
+        of_weights = of_all[-self.experiment.depth :]
         norm = norms_of_any_size(of_all.T.contiguous())  # summed alike for any N
         parameters = stored.parameters
         if self.experiment.number_format.scales_loss:
@@ -112,6 +117,7 @@ class Stack(ForwardStack):
         passed: ForwardPass,
         gradients: "Stack",
         watch: Watch,
+        through_phi: ThroughPhi,
     ) -> Tensor:
         """Return the gradient by z of hidden layer `index`, `(N, batch, width)` as all of these.
 
@@ -127,7 +133,7 @@ class Stack(ForwardStack):
             by_h = self._backward_through_norm(place, by_h, h, passed, gradients)
             by_h = self.round_to_format(by_h)
         slope = phi.dphi(u, h)
-        gradient = phi.backward(by_h, u, h, slope)
+        gradient = through_phi(by_h, u, h, slope)
         watch.slopes(slope, None if u is z else u)
         if by_stream is not None and position.on_stream and u is not z:
             gradient, by_stream = self.round_to_format(gradient) + by_stream, None

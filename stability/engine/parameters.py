@@ -19,12 +19,18 @@ from stability.engine.family import Family
 from stability.engine.tiny_products import NONE_TINY
 from stability.records.experiment import Experiment
 
+STACK_NUMBERS = 2**17  # four bytes each: what one look at several layers may take of the cache
+
 
 @dataclass(frozen=True, eq=False)
 class KeptViews:
-    """The tensors that `layers`, `computing_layers`, `gain` and `shift` return, by layer."""
+    """The tensors that `layers`, `computing_layers`, `gain` and `shift` return, by layer.
+
+    And those that `stacked_weights` returns.
+    """
 
     layers: list[tuple[Tensor, Tensor]]
+    stacked_weights: dict[int, Tensor]
     computing_layers: list[tuple[Tensor, Tensor, Tensor]]
     gains: list[Tensor]
     shifts: list[Tensor]
@@ -160,6 +166,21 @@ class Parameters:
         biases = [vector for group in self.biases for vector in group.detach()]
         return list(zip(weights, biases, strict=True))
 
+    def stacked_weights(self) -> dict[int, Tensor]:
+        """Return the weights of neighbouring layers together, by the number of the first of them.
+
+        These are `(k, N, fan_out, fan_in)`, detached, of as many layers as fit in the cache.
+        """
+        if self._kept:
+            return self._kept.stacked_weights
+        found: dict[int, Tensor] = {}
+        first = 1
+        for group in self.weights:
+            for stack in group.detach().split(max(1, STACK_NUMBERS // group[:1].numel())):
+                found[first] = stack
+                first += len(stack)
+        return found
+
     def with_layers(self, layers: Sequence[tuple[Tensor, Tensor]]) -> Self:
         """Return a stack of these weights and biases, as from `layers`; all else is shared."""
         other = copy(self)
@@ -185,7 +206,8 @@ class Parameters:
         """Make the views of all layers once and for all: from now on tensors change in place."""
         computing = [] if self.rounds else self.computing_layers()
         gains, shifts = ([*chain.from_iterable(stacks)] for stacks in (self.gains, self.shifts))
-        self._kept = KeptViews(self.layers(), computing, gains, shifts)
+        stacks = self.stacked_weights()
+        self._kept = KeptViews(self.layers(), stacks, computing, gains, shifts)
         return self
 
     def gain(self, index: int) -> Tensor:

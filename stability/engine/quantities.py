@@ -67,7 +67,7 @@ class LayerWatch(Watch):
     def quantities(self, scale: Tensor) -> dict[str, Tensor]:
         """Return the profiles `(L, N)` or `(L-1, N)` of all layers."""
         root = roots(self.batch, tuple(self._widths), scale.device)  # (L, 1)
-        signal, gradient = torch.split(self._norms.values(), len(root))
+        signal, gradient = torch.split(self._norms.values(len(scale)), len(root))
         found = {
             "signal": signal / root,
             "signal_gradient": gradient.flip(0) * self.batch / root / scale,

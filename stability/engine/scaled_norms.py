@@ -19,7 +19,7 @@ def norms(stack: Tensor) -> Tensor:
     """
     collected = Norms()
     collected.add_stack(stack, tuple(range(2, stack.dim())))
-    return collected.values()
+    return collected.values(stack.shape[1])
 
 
 class Norms:
@@ -36,10 +36,8 @@ class Norms:
     def __init__(self, keeps: bool = True, looks: bool = True, squares_fit: bool = False) -> None:
         self.keeps, self.looks, self._squares_fit = keeps, looks, squares_fit
         self.any_doubtful = False  # near the ends of the range
-        self._layers: list[Tensor] = []  # (N, rows, columns)
-        self._of_layers: list[Tensor] = []  # (N,)
-        self._stacks: list[Tensor] = []  # (k, N, ...)
-        self._of_stacks: list[Tensor] = []  # (k, N)
+        self._kept: list[Sequence[Tensor] | Tensor] = []  # layers (N, ...), or stacks of them
+        self._plain: list[Tensor] = []  # their norms, (layers x N,)
 
     @property
     def settles(self) -> bool:
@@ -48,33 +46,32 @@ class Norms:
 
     def add(self, layer: Tensor) -> None:
         """Take the norms of `(N, rows, columns)`, in at least float32."""
-        plain = vector_norm(layer, dim=(1, 2))
-        if self.keeps:
-            self._layers.append(layer)
-        elif self.looks and self._is_any_doubtful(plain):
-            self.any_doubtful = True
-            plain = settle(plain.unsqueeze(0), [layer])[0]
-        self._of_layers.append(plain)
+        self._take(vector_norm(layer, dim=(1, 2)), [layer])
 
     def add_stack(self, stack: Tensor, axes: tuple[int, ...] = (2, 3)) -> None:
         """Take the norms of `(k, N, ...)` over these axes, of all k layers at once."""
         stack = at_least_float32(stack)
-        plain = vector_norm(stack, dim=axes)
+        self._take(vector_norm(stack, dim=axes).flatten(), stack)
+
+    def _take(self, plain: Tensor, layers: Sequence[Tensor] | Tensor) -> None:
         if self.keeps:
-            self._stacks.append(stack)
+            self._kept.append(layers)
         elif self.looks and self._is_any_doubtful(plain):
             self.any_doubtful = True
-            plain = settle(plain, stack.unbind())
-        self._of_stacks.append(plain)
+            plain = settle(plain.view(len(layers), -1), [*layers]).flatten()
+        self._plain.append(plain)
 
-    def values(self) -> Tensor:
-        """Return the norms of all layers, then those of all stacks, float64 `(layers, N)`."""
-        found = [torch.stack(self._of_layers)] if self._of_layers else []
-        plain = torch.cat(found + self._of_stacks)
+    def values(self, networks: int, from_last: bool = False) -> Tensor:
+        """Return the norms of all layers as they came, float64 `(layers, N)`.
+
+        With `from_last`, what came last comes first; the layers of a stack stay in their order.
+        """
+        order = slice(None, None, -1 if from_last else 1)
+        plain = torch.cat(self._plain[order]).view(-1, networks)
         if (self.keeps or not self.settles) and self._is_any_doubtful(plain):
             self.any_doubtful = True
             if self.keeps:
-                return settle(plain, [*self._layers, *chain.from_iterable(self._stacks)])
+                return settle(plain, [*chain.from_iterable(self._kept[order])])
         return plain.double()
 
     def _is_any_doubtful(self, plain: Tensor) -> bool:

@@ -43,9 +43,9 @@ class StoredSteps:
         columns = (values.unsqueeze(-1) for values in (before, vectors, step))
         self._lost_of_gains.append(lost_share(*columns))
 
-    def norms(self) -> tuple[Tensor, Tensor]:
+    def norms(self, networks: int) -> tuple[Tensor, Tensor]:
         """Return the norms of the steps and of the new weights by layer, `(L, N)` each."""
-        return self._updates.values(), self._weights.values()
+        return self._updates.values(networks), self._weights.values(networks)
 
     def lost_shares(self) -> dict[str, Tensor]:
         """Return the lost shares of the steps of weights `(L, N)` and of gains `(L-1, N)`.

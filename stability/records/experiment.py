@@ -104,20 +104,20 @@ class Experiment(ExperimentSettings):
         starts = range(1, self.depth - 1, self.branch_layers) if self.residual else ()
         return {min(start + self.branch_layers, self.depth - 1): start for start in starts}
 
-    @property
+    @cached_property
     def branch_scale_row(self) -> BranchScale:
         return BRANCH_SCALES[self.branch_scale]
 
-    @property
+    @cached_property
     def branch_factor(self) -> float:
         """The factor on a branch; where it is learned, the one that it starts with."""
         return self.branch_scale_row.factor(self.depth)
 
-    @property
+    @cached_property
     def normalization_row(self) -> Normalization:
         return NORMALIZATIONS[self.normalization]
 
-    @property
+    @cached_property
     def norm_position_row(self) -> NormPosition:
         return NORM_POSITIONS[self.norm_position]
 
@@ -145,7 +145,7 @@ class Experiment(ExperimentSettings):
         """The experiment with the same data before they were scaled."""
         return replace(self, **dict(zip(SCALES, astuple(STANDARDIZED), strict=True)))
 
-    @property
+    @cached_property
     def output_row(self) -> OutputActivation:
         return OUTPUT_ACTIVATIONS[self.output_activation]
 
@@ -166,11 +166,11 @@ class Experiment(ExperimentSettings):
             return 1.0
         return sum(map(self.rate_factor, range(self.steps))) / self.steps
 
-    @property
+    @cached_property
     def optimizer_row(self) -> Optimizer:
         return OPTIMIZERS[self.optimizer]
 
-    @property
+    @cached_property
     def number_format(self) -> Format:
         return PRECISIONS[self.precision]
 
