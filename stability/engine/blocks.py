@@ -18,6 +18,7 @@ from stability.engine.passes import BackwardPass, ForwardPass
 from stability.engine.quantities import Found, LayerWatch, sampled_profiles, sampled_snapshots
 from stability.engine.scaled_norms import Norms, norms
 from stability.engine.stored_steps import StoredSteps
+from stability.engine.tiny_products import NONE_TINY
 from stability.records.step_sampling import sampled_steps
 
 # Numbers that one layer computes for a block of networks, four bytes each: half a megabyte fits in
@@ -83,7 +84,7 @@ class Block:
                 found |= sampled_snapshots(passed, backward) | self._learned_outputs()
         found |= self.lost
         self.ended = self._ended(losses.mean, passed.output)
-        self._look_for_tiny(found)
+        self._look_for_tiny(found, backward.any_doubtful)
         if step < e.steps:
             following = step + 1
             counts_lost = following in sampled_steps(e.steps) and following in self.steps_of_units
@@ -125,15 +126,15 @@ class Block:
         ended = self.weight.isnan().all(dim=0) & output.isnan().all(dim=(1, 2))
         return ended if ended.any() else None
 
-    def _look_for_tiny(self, found: dict[str, Tensor]) -> None:
-        """Find out which products of the next step are tiny."""
+    def _look_for_tiny(self, found: dict[str, Tensor], any_doubtful: bool) -> None:
+        """Find out which products of the next step are tiny: none, unless some norm is doubtful."""
         stack, e = self.stack, self.stack.experiment
         if stack.device.type != "cpu" or e.number_format.compute_dtype != torch.float32:
             return
-        sizes = {"weights": found["weight_gradient"]}
-        if not self.trusts:  # else z and delta are not tiny
+        sizes = {"weights": found["weight_gradient"]} if any_doubtful else {}
+        if not self.trusts:
             sizes |= {"z": found["signal"], "delta": found["signal_gradient"] / e.batch}
-        stack.tiny = stack.tiny.of_sizes(sizes)
+        stack.tiny = stack.tiny.of_sizes(sizes) if sizes else NONE_TINY
 
     def _held_out(self, data: Data) -> dict[str, Tensor]:
         """Measure on the held-out examples, a few networks at a time."""

@@ -67,8 +67,8 @@ def cross_entropies(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
         by_logits = by_logits.scatter_add_(1, right, minus_one).mul_(of_each)
         return by_logits.mT.contiguous()
 
-    of_each = rounded(-log_probabilities.gather(1, right).squeeze(1))
-    return Losses(rounded(of_each.mean(dim=1)), by_output, accuracies(logits, right))
+    gains = rounded(log_probabilities.gather(1, right))
+    return Losses(-rounded(gains.mean(dim=(1, 2))), by_output, accuracies(logits, right))
 
 
 def exp_of_each(x: Tensor) -> Tensor:
@@ -80,10 +80,10 @@ def exp_of_each(x: Tensor) -> Tensor:
     if x.dtype != torch.float32 or x.device.type != "cpu":
         return x.exp()
     least = math.log(torch.finfo(x.dtype).tiny)
-    far = x.amin(dim=(1, 2)) < least  # (N,)
-    if not far.any():
+    is_far = x.amin(dim=(1, 2)).numpy() < least  # (N,)
+    if not is_far.any():
         return x.exp()
-    found = torch.empty_like(x)
+    far, found = torch.from_numpy(is_far), torch.empty_like(x)
     found[~far] = x[~far].exp()
     found[far] = x[far].double().clamp_(min=2 * least).exp_().to(x.dtype)  # e to that is 0
     return found
@@ -97,6 +97,6 @@ def accuracies(logits: Tensor, right: Tensor) -> Tensor:
     """
     largest = logits.amax(dim=1, keepdim=True)
     is_largest = torch.eq(logits, largest, out=torch.empty_like(logits))  # 0 and 1: no boolean
-    if (is_largest.sum(dim=1) != 1).any():  # some are equal, or NaN
+    if is_largest.sum(dim=1).max().item() > 1:  # some are equal
         is_largest *= is_largest.cumsum(dim=1) == 1
-    return is_largest.gather(1, right).double().mean(dim=(1, 2))
+    return is_largest.gather(1, right).mean(dim=(1, 2), dtype=torch.float64)

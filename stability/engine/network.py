@@ -98,7 +98,9 @@ class Stack(ForwardStack):
         parameters = stored.parameters
         if self.experiment.number_format.scales_loss:
             parameters = [g / per_network(scale.to(g), g) for g in parameters]
-        return BackwardPass(parameters, of_weights, norm, stored.weights, deltas, scale)
+        return BackwardPass(
+            parameters, of_weights, norm, norms.any_doubtful, stored.weights, deltas, scale
+        )
 
     def _backward_through_scale(
         self, index: int, delta: Tensor, passed: ForwardPass, gradients: "Stack"

@@ -223,7 +223,9 @@ class Found:
         """Yield each quantity as an array `(N, ...)`: all but the snapshots in one transfer."""
         count = len(self.networks)
         small = {n: value for n, value in self.quantities.items() if n not in SNAPSHOTS}
-        rows = torch.cat([value.reshape(-1, count) for value in small.values()])
+        rows = torch.cat(
+            [value if value.dim() == 2 else value.view(-1, count) for value in small.values()]
+        )
         table, first = rows.double().cpu().numpy().T, 0
         for name, value in small.items():
             shape = value.shape[:-1]
