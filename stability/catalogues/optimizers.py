@@ -32,8 +32,9 @@ class Optimizer(Entry):
     `hidden_step` for those of hidden layers. `learning_rate` is typical for the networks of this
     page. With `has_momentum` the rule averages gradients, `beta` being what it keeps of the past;
     with `has_epsilon` it divides, and `eps` keeps it from dividing by 0. With `divides_decay` the
-    weight decay enters the gradient that it divides. An optimizer that torch.optim has behaves as
-    it does there, with the same defaults.
+    weight decay enters the gradient that it divides. With `follows_gradient` the step is the
+    gradient times minus the learning rate, if there is no weight decay. An optimizer that
+    torch.optim has behaves as it does there, with the same defaults.
 
     `scaling` says how a step grows with the gradient: `sgd` as it does, `adam` not at all. Schemes
     with learning rates for each layer have rules for these two.
@@ -49,6 +50,7 @@ class Optimizer(Entry):
     has_momentum: bool = False
     has_epsilon: bool = False
     divides_decay: bool = False
+    follows_gradient: bool = False
     scaling: str = ""
     pytorch: str = ""
 
@@ -234,7 +236,7 @@ OPTIMIZERS = catalogue(
         key="sgd", label="SGD", source="Robbins & Monro 1951",
         formula=r"W \leftarrow W - \eta \, g",
         summary="Plain gradient descent: a gradient that is too small or too large is felt in "
-        "full.", step=sgd, learning_rate=0.02, scaling="sgd",
+        "full.", step=sgd, learning_rate=0.02, scaling="sgd", follows_gradient=True,
         pytorch=construct("SGD"),
     ),
     Optimizer(

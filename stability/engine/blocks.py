@@ -8,12 +8,12 @@ from torch import Tensor
 
 from stability.catalogues.datasets import Data
 from stability.catalogues.number_formats import at_least_float32
-from stability.catalogues.optimizers import OptimizerState
+from stability.catalogues.optimizers import OptimizerState, Rate, is_on
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.losses import Losses
 from stability.engine.network import Stack
-from stability.engine.parameters import per_network, rate_of_layers, rate_over
+from stability.engine.parameters import per_network, rate_over
 from stability.engine.passes import BackwardPass, ForwardPass
 from stability.engine.quantities import Found, LayerWatch, sampled_profiles, sampled_snapshots
 from stability.engine.scaled_norms import Norms, norms
@@ -56,6 +56,11 @@ class Block:
             for parameter in stack.parameters
         ]
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
+        # The gradient itself is the step but for a number: it needs no memory, and its norm is
+        # known.
+        self.follows_gradient = e.optimizer_row.follows_gradient and not (
+            stack.rounds or is_on(stack.rate("weight_decay")) or is_on(stack.rate("clip"))
+        )
 
     @torch.inference_mode()  # on every thread
     def measure_and_update(
@@ -106,9 +111,7 @@ class Block:
         passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
         losses = stack.losses(passed.output, y)
         finite = not norms.settles  # or else the pass is made again
-        backward = stack.backward(
-            passed, losses, self.scale, watch, keep, self.gradients, finite
-        )
+        backward = stack.backward(passed, losses, self.scale, watch, keep, self.gradients, finite)
         of_layers = watch.quantities(self.scale)
         self.trusts = not norms.any_doubtful
         if trusts and norms.any_doubtful and not keep:
@@ -159,34 +162,44 @@ class Block:
         return {"learned_outputs": at_least_float32(learned).movedim(0, -1)}
 
     def _update(self, step: int, backward: BackwardPass, counts_lost: bool) -> None:
+        """Take the step of the optimizer, and measure it."""
+        steps = StoredSteps(self.stack, not self.is_large, counts_lost)
+        if self.follows_gradient:
+            self._descend(step, backward, steps)
+        else:
+            self._step_by_rule(step, backward, steps)
+        self.weight, self.lost = steps.weight_norms(), steps.lost_shares()
+
+    def _descend(self, step: int, backward: BackwardPass, steps: StoredSteps) -> None:
+        """Follow the gradient, as torch.optim.SGD does."""
+        stack, rates = self.stack, self.stack.learning_rates(step)
+        each = stack.parameters, backward.parameters, self.layers_at_once, rates
+        for index, parts in enumerate(zip(*each, strict=True)):
+            for layers, slopes, rate in split_alike(*parts):
+                steps.subtract(index, layers, slopes, rate)
+        self.update = backward.weight_norms * stack.rates_by_layer(rates)
+
+    def _step_by_rule(self, step: int, backward: BackwardPass, steps: StoredSteps) -> None:
         """Clip the gradient of each network and take the optimizer's step, with weight decay."""
         stack, e = self.stack, self.stack.experiment
         overflowed = ~backward.norm.isfinite() if e.number_format.scales_loss else None
         decay, clip, epsilon = map(stack.rate, ("weight_decay", "clip", "epsilon"))
         clipping = clipping_factors(backward.norm, clip)
-        steps = StoredSteps(e.number_format, not self.is_large, counts_lost)
-        each = stack.parameters, backward.parameters, self.layers_at_once, self.states
-        parameters = zip(*each, stack.learning_rates(step), strict=True)
-        first_gain = len(stack.weights) + len(stack.biases)
-        gains = range(first_gain, first_gain + len(stack.gains))
-        for index, (parameter, gradient, at_once, states, rate) in enumerate(parameters):
-            is_matrix = index < len(stack.weights)
+        rates = stack.learning_rates(step)
+        each = stack.parameters, backward.parameters, self.layers_at_once, rates
+        for index, parts in enumerate(zip(*each, strict=True)):
+            parameter, is_matrix = parts[0], index < len(stack.weights)
             rule = e.optimizer_row.step_for(is_matrix, is_matrix and stack.group_is_hidden[index])
             if overflowed is not None:
                 rule = skip_overflowed(rule, overflowed)
             pull = rate_over(decay, parameter) if is_matrix else 0.0
             more = pull, e.momentum, rate_over(epsilon, parameter)
-            for number, (layers, slopes) in enumerate(split_alike(parameter, gradient, at_once)):
+            for number, (layers, slopes, rate) in enumerate(split_alike(*parts)):
                 if clipping is not None:
                     slopes = slopes * per_network(clipping.to(slopes), slopes)
-                of_part = rate_of_layers(rate, slice(number * at_once, (number + 1) * at_once))
-                change = rule(layers, slopes, states.setdefault(number, {}), of_part, *more)
-                if is_matrix:
-                    steps.add(layers, change)
-                else:
-                    steps.add_vectors(layers, change, index in gains)
-        self.update, self.weight = steps.norms(len(stack.networks))
-        self.lost = steps.lost_shares()
+                state = self.states[index].setdefault(number, {})
+                steps.add(index, layers, rule(layers, slopes, state, rate, *more))
+        self.update = steps.update_norms()
         if overflowed is not None:
             self.scale, self.good_steps = next_scale(self.scale, self.good_steps, overflowed)
 
@@ -211,11 +224,16 @@ class Block:
         return other
 
 
-def split_alike(parameter: Tensor, gradient: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
-    """Return parts of both tensors, of so many layers each."""
+def split_alike(
+    parameter: Tensor, gradient: Tensor, size: int, rate: Rate
+) -> list[tuple[Tensor, Tensor, Rate]]:
+    """Return parts of all three, of so many layers each; a rate may be the same for all layers."""
     if len(parameter) <= size:
-        return [(parameter, gradient)]
-    return [*zip(torch.split(parameter, size), torch.split(gradient, size), strict=True)]
+        return [(parameter, gradient, rate)]
+    pairs = zip(torch.split(parameter, size), torch.split(gradient, size), strict=True)
+    if isinstance(rate, Tensor) and len(rate) > 1:
+        return [(*pair, part) for pair, part in zip(pairs, torch.split(rate, size), strict=True)]
+    return [(*pair, rate) for pair in pairs]
 
 
 def clipping_factors(norm: Tensor, clip: float | Tensor) -> Tensor | None:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from stability.catalogues.activations import ThroughPhi, multiply_by_slope
-from stability.catalogues.number_formats import at_least_float32
 from stability.engine.forward_stack import ForwardStack
 from stability.engine.losses import Losses, losses_with_gradients
 from stability.engine.parameters import per_network
@@ -99,7 +98,7 @@ class Stack(ForwardStack):
         if self.experiment.number_format.scales_loss:
             parameters = [g / per_network(scale.to(g), g) for g in parameters]
         return BackwardPass(
-            parameters, of_weights, norm, norms.any_doubtful, stored.weights, deltas, scale
+            parameters, of_weights, norm, stored.weights, deltas, scale, norms.any_doubtful
         )
 
     def _backward_through_scale(

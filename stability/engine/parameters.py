@@ -113,6 +113,12 @@ class Parameters:
                 first += len(stack)
         return found
 
+    def rates_by_layer(self, rates: Sequence[float | Tensor]) -> float | Tensor:
+        """Return those of the weights among `learning_rates`, to broadcast over norms `(L, N)`."""
+        pairs = [*zip(rates, self.weights, strict=False)]
+        parts = [r[..., 0, 0].expand(len(w), -1) for r, w in pairs if isinstance(r, Tensor)]
+        return torch.cat(parts) if parts else rates[0]
+
     def _of_these(self, rate: float | Tensor) -> float | Tensor:
         return rate[self.networks].to(self.device) if isinstance(rate, Tensor) else rate
 
@@ -176,7 +182,7 @@ class Parameters:
         found: dict[int, Tensor] = {}
         first = 1
         for group in self.weights:
-            for stack in group.detach().split(max(1, STACK_NUMBERS // group[:1].numel())):
+            for stack in torch.split(group.detach(), max(1, STACK_NUMBERS // group[:1].numel())):
                 found[first] = stack
                 first += len(stack)
         return found
@@ -264,11 +270,6 @@ def vector_of_layer(stacks: Sequence[Tensor], index: int) -> Tensor:
 def per_network(values: Tensor, stack: Tensor) -> Tensor:
     """Return values `(N,)` as `(1, N, 1, ...)`, to broadcast over a stack `(layers, N, ...)`."""
     return values.view(1, -1, *[1] * (stack.dim() - 2))
-
-
-def rate_of_layers(rate: float | Tensor, layers: slice) -> float | Tensor:
-    """Return the rate of some layers of a stack, which may be the same for all of them."""
-    return rate[layers] if isinstance(rate, Tensor) and len(rate) > 1 else rate
 
 
 def rate_over(rate: float | Tensor, stack: Tensor) -> float | Tensor:

@@ -42,10 +42,10 @@ class BackwardPass:
     parameters: list[Tensor]  # (layers, N, ...), in the order of Stack.parameters
     weight_norms: Tensor  # (L, N) of the weights'
     norm: Tensor  # (N,) over all parameters
-    any_doubtful: bool  # of the stored norms; else none is near the ends of the range
     stored_weights: list[Tensor]  # (layers, N, fan_out, fan_in)
     stored_z: list[Tensor]  # (N, batch, units) by layer
     scale: Tensor
+    any_doubtful: bool = False  # of the stored norms: near the ends of the range
 
 
 class Watch:

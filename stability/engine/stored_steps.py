@@ -5,47 +5,71 @@ import math
 import torch
 from torch import Tensor
 
-from stability.catalogues.number_formats import Format, at_least_float32
+from stability.catalogues.number_formats import at_least_float32
+from stability.catalogues.optimizers import Rate, subtract_times, times
+from stability.engine.parameters import Parameters
 from stability.engine.scaled_norms import Norms
 
 
 class StoredSteps:
-    """Adds the optimizer's steps to stored weights, measuring each layer while it is in the cache.
+    """Adds steps to the parameters of a stack, measuring each layer while it is in the cache.
 
     In formats that are rounded, the norm of a step is that of the difference of the weights as they
     are stored. In float32 and float64 it is that of the optimizer's step, which agrees with the
     difference up to the rounding of W and needs no copy of W.
     """
 
-    def __init__(self, number_format: Format, keeps: bool, counts_lost: bool) -> None:
-        self._is_rounded, self._counts_lost = number_format.is_rounded, counts_lost
-        fit = number_format.squares_fit and number_format.weight_dtype == number_format.dtype
+    def __init__(self, stack: Parameters, keeps: bool, counts_lost: bool) -> None:
+        row, first_gain = stack.experiment.number_format, len(stack.weights) + len(stack.biases)
+        self._matrices = range(len(stack.weights))  # among the parameters
+        self._gains = range(first_gain, first_gain + len(stack.gains))
+        self._networks = len(stack.networks)
+        self._is_rounded, self._counts_lost = row.is_rounded, counts_lost
+        fit = row.squares_fit and row.weight_dtype == row.dtype
         self._updates, self._weights = Norms(keeps, squares_fit=fit), Norms(squares_fit=fit)
         self._lost: list[Tensor] = []  # (k, N)
         self._lost_of_gains: list[Tensor] = []  # (k, N)
 
-    def add(self, weights: Tensor, step: Tensor) -> None:
-        """Add a step to the stored weights `(k, N, fan_out, fan_in)`, in place."""
-        before = weights.clone() if self._is_rounded or self._counts_lost else weights
-        weights.add_(step)
-        if self._counts_lost:
-            self._lost.append(lost_share(before, weights, step))
-        self._updates.add_stack(difference(before, weights) if self._is_rounded else step)
-        self._weights.add_stack(weights)
+    def add(self, index: int, layers: Tensor, step: Tensor) -> None:
+        """Add a step to some layers of a parameter of the stack, in place: `(k, N, ...)` both."""
+        before = self._copy(index, layers)
+        layers.add_(step)
+        self._count_lost(index, before, layers, step)
+        if index in self._matrices:
+            self._updates.add_stack(difference(before, layers) if self._is_rounded else step)
+            self._weights.add_stack(layers)
 
-    def add_vectors(self, vectors: Tensor, step: Tensor, are_gains: bool) -> None:
-        """Add a step to other stored parameters `(k, N, numbers)`, in place."""
-        if not (are_gains and self._counts_lost):
-            vectors.add_(step)
+    def subtract(self, index: int, layers: Tensor, gradient: Tensor, rate: Rate) -> None:
+        """Subtract so many times a gradient, as `add` does, but without the norms of the step."""
+        before = self._copy(index, layers)
+        subtract_times(layers, gradient, rate)
+        if before is not layers:
+            self._count_lost(index, before, layers, times(gradient, rate))
+        if index in self._matrices:
+            self._weights.add_stack(layers)
+
+    def _copy(self, index: int, layers: Tensor) -> Tensor:
+        """Return what the layers are before the step; the layers themselves if nobody asks."""
+        is_matrix = index in self._matrices
+        is_counted = self._counts_lost and (is_matrix or index in self._gains)
+        return layers.clone() if is_counted or (is_matrix and self._is_rounded) else layers
+
+    def _count_lost(self, index: int, before: Tensor, after: Tensor, step: Tensor) -> None:
+        if not self._counts_lost:
             return
-        before = vectors.clone()
-        vectors.add_(step)
-        columns = (values.unsqueeze(-1) for values in (before, vectors, step))
-        self._lost_of_gains.append(lost_share(*columns))
+        if index in self._matrices:
+            self._lost.append(lost_share(before, after, step))
+        elif index in self._gains:
+            columns = (values.unsqueeze(-1) for values in (before, after, step))
+            self._lost_of_gains.append(lost_share(*columns))
 
-    def norms(self, networks: int) -> tuple[Tensor, Tensor]:
-        """Return the norms of the steps and of the new weights by layer, `(L, N)` each."""
-        return self._updates.values(networks), self._weights.values(networks)
+    def update_norms(self) -> Tensor:
+        """Return the norms of the steps that were added, by layer, `(L, N)`."""
+        return self._updates.values(self._networks)
+
+    def weight_norms(self) -> Tensor:
+        """Return the norms of the new weights by layer, `(L, N)`."""
+        return self._weights.values(self._networks)
 
     def lost_shares(self) -> dict[str, Tensor]:
         """Return the lost shares of the steps of weights `(L, N)` and of gains `(L-1, N)`.
