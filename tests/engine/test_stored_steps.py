@@ -57,6 +57,28 @@ def test_the_update_of_a_rounded_format_is_the_difference_of_the_stored_weights(
         before = weights
 
 
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_step_of_sgd_is_that_of_torch_to_the_last_bit(precision, schedule):
+    e = Experiment(
+        schemes=("he_normal", "pytorch"), precision=precision, schedule=schedule, **SMALL
+    )
+    stack, data = draw_stack_and_data(e)
+    training = Training(stack, data)
+    plain = [parameter.detach().clone() for parameter in stack.parameters]
+    optimizer = torch.optim.SGD(plain)
+    for step, batch in enumerate(islice(batch_indices(e), e.steps)):
+        passed = stack.forward(data.x[batch], step)
+        losses = stack.losses(passed.output, data.y[batch])
+        gradients = stack.backward(passed, losses, torch.ones(e.network_count)).parameters
+        for parameter, gradient in zip(plain, gradients, strict=True):
+            parameter.grad = gradient.clone()
+        optimizer.param_groups[0]["lr"] = e.learning_rate * e.rate_factor(step)
+        optimizer.step()
+        training.measure_and_update(step, batch)
+        assert all(map(torch.equal, stack.parameters, plain))
+
+
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_the_update_of_other_formats_is_that_difference_up_to_the_rounding_of_weights(precision):
     e = Experiment(schemes=("he_normal",), precision=precision, **SMALL)
