@@ -9,13 +9,14 @@ from torch import Tensor
 from stability.catalogues.datasets import Data
 from stability.catalogues.number_formats import at_least_float32
 from stability.catalogues.optimizers import OptimizerState, Rate, is_on
+from stability.engine.found_parts import Found
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.losses import Losses
 from stability.engine.network import Stack
 from stability.engine.parameters import per_network, rate_over
 from stability.engine.passes import BackwardPass, ForwardPass
-from stability.engine.quantities import Found, LayerWatch, sampled_profiles, sampled_snapshots
+from stability.engine.quantities import LayerWatch, sampled_profiles, sampled_snapshots
 from stability.engine.scaled_norms import Norms, norms
 from stability.engine.stored_steps import StoredSteps
 from stability.engine.tiny_products import NONE_TINY

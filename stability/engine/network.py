@@ -49,9 +49,8 @@ class Stack(ForwardStack):
         `stored_z` of the result is empty unless `keep`. The gradients are written into `stored`.
         `finite` is quicker where no gradient is infinite; of such a one it makes NaN.
         """
-        e, stored = self.experiment, stored or self.mapped(torch.empty_like)
-        layers, stacks, deltas = stored.layers(), stored.stacked_weights(), []
-        norms = Norms(squares_fit=e.number_format.squares_fit)
+        e, stored = self.experiment, stored or self.mapped(torch.empty_like).keep_views()
+        deltas, norms = [], Norms(squares_fit=e.number_format.squares_fit)
         around: dict[int, Tensor] = {}  # gradients that pass around a branch, by where it starts
         # Slopes of 0 and 1 leave numbers of the format.
         exact = e.phi.slope_is_0_or_1 and not e.residual and not self.gains
@@ -65,12 +64,9 @@ class Stack(ForwardStack):
             if index in e.shortcuts:
                 around[e.shortcuts[index]] = delta
                 delta = self._backward_through_scale(index, delta, passed, stored)
-            self._store_layer(index, delta, passed, *layers[index - 1])
-            if index in stacks:
-                norms.add_stack(stacks[index])
+            self._store_layer(index, delta, passed, stored, norms)
             if index > 1:
-                multiply = self.tiny.bmm("delta", index - 1)
-                by_h = multiply(delta, passed.weights[index - 1])  # (N, batch, fan_in)
+                by_h = self.tiny.bmm("delta", index - 1)(delta, passed.weights[index - 1])
                 by_z = self._backward_through_hidden(
                     index - 1, by_h, around.pop(index - 1, None), passed, stored, watch, through_phi
                 )
@@ -78,12 +74,15 @@ class Stack(ForwardStack):
         return self._unscale(stored, norms, deltas[::-1], scale)
 
     def _store_layer(
-        self, index: int, delta: Tensor, passed: ForwardPass, of_weights: Tensor, of_biases: Tensor
+        self, index: int, delta: Tensor, passed: ForwardPass, stored: "Stack", norms: Norms
     ) -> None:
-        """Store the gradients by weights and biases."""
-        multiply = self.tiny.bmm("weights", index)
+        """Store the gradients by weights and biases; take norms when a stack of layers is whole."""
+        multiply, stacks = self.tiny.bmm("weights", index), stored.stacked_weights()
+        of_weights, of_biases = stored.layers()[index - 1]
         self._store(multiply, delta.mT, passed.inputs[index - 1], out=of_weights)
         self._store(torch.sum, delta, 1, out=of_biases)
+        if index in stacks:
+            norms.add_stack(stacks[index])
 
     def _unscale(
         self, stored: "Stack", norms: Norms, deltas: list[Tensor], scale: Tensor

@@ -1,8 +1,7 @@
 """The computation of a Measurement from one forward and backward pass over all networks."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -12,14 +11,11 @@ from torch import Tensor
 
 from stability.catalogues.activations import Activation
 from stability.catalogues.number_formats import at_least_float32
-from stability.engine.input_grid import INPUT_GRIDS
-from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS, Measurement
 from stability.engine.passes import BackwardPass, ForwardPass, Watch
-from stability.engine.rounding_shares import SHARES_SHAPE, shares_by_outcome
+from stability.engine.rounding_shares import shares_by_outcome
 from stability.engine.scaled_norms import Norms, norms, stacks_of_one_shape
 from stability.randomness import generator
 from stability.records.experiment import Experiment
-from stability.records.step_sampling import sampled_steps
 
 SATURATION_SLOPE = 0.005  # of the activation's largest slope: below it a unit counts as saturated
 COPY_TOLERANCE = 1e-5  # of a layer's RMS: units that differ by less everywhere count as one
@@ -210,89 +206,6 @@ def distinct_among(units: Tensor, left: Tensor) -> Tensor:
         count += left.any(dim=1)
         left = left & ~copies.scatter(1, leader[..., 0], True)
     return count
-
-
-@dataclass(eq=False)
-class Found:
-    """The quantities of some networks, which are the last axis of each."""
-
-    networks: Tensor  # indices into schemes x replicates, (N,)
-    quantities: dict[str, Tensor]
-
-    def to_numpy(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield each quantity as an array `(N, ...)`: all but the snapshots in one transfer."""
-        count = len(self.networks)
-        small = {n: value for n, value in self.quantities.items() if n not in SNAPSHOTS}
-        rows = torch.cat(
-            [value if value.dim() == 2 else value.view(-1, count) for value in small.values()]
-        )
-        table, first = rows.double().cpu().numpy().T, 0
-        for name, value in small.items():
-            shape = value.shape[:-1]
-            last = first + math.prod(shape)
-            yield name, table[:, first:last].reshape(count, *shape)
-            first = last
-        for name in self.quantities.keys() & SNAPSHOTS:
-            yield name, self.quantities[name].movedim(-1, 0).cpu().numpy()
-
-
-def build_measurement(
-    e: Experiment, step: int, parts: Sequence[Found], schemes: int | None = None
-) -> Measurement:
-    """Return the measurement of these networks, of so many schemes; by default of those of `e`.
-
-    Quantities that were not measured are NaN, the scale is 1. Networks in no part have ended: all
-    that depends on their parameters is NaN, and none of their answers is right.
-    """
-    arrays = dict(missing_arrays(e, schemes))
-    count = arrays["loss"].size  # of networks
-    if e.dataset_row.classes and sum(len(part.networks) for part in parts) < count:
-        names = ["accuracy"] + ["test_accuracy"] * (step in sampled_steps(e.steps))
-        arrays |= {name: np.zeros_like(arrays[name]) for name in names}
-    for part in parts:
-        for name, values in part.to_numpy():
-            missing = arrays[name]
-            if len(part.networks) == count:  # all, in their order
-                # Not a view, which would keep a second object for each array of each step.
-                arrays[name] = np.empty(missing.shape, missing.dtype)
-                arrays[name][...] = values.reshape(missing.shape)
-                continue
-            if not missing.flags.writeable:
-                arrays[name] = np.array(missing)
-            networks = part.networks.numpy()
-            if name == "learned_outputs":  # of the first replicates, (S, points, outputs)
-                first = networks[networks % e.replicates == 0]
-                arrays[name][first // e.replicates] = values
-            else:
-                rows = arrays[name].reshape(count, *values.shape[1:])  # a view
-                rows[networks] = values
-    return Measurement(step, **arrays)
-
-
-@lru_cache(maxsize=64)
-def missing_arrays(e: Experiment, schemes: int | None = None) -> dict[str, np.ndarray]:
-    """Return the fields of a measurement without any: read-only, shared by all steps."""
-    count = schemes or len(e.schemes)
-    curve = count, e.replicates
-    layers, hidden = (*curve, e.depth), (*curve, e.depth - 1)
-    points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
-    shapes: dict[str, tuple[int, ...]] = {
-        "saturated": hidden,
-        "dead": hidden,
-        "lost_gain_updates": hidden,
-        "distinct": hidden,
-        "pre_activations": (*hidden, HISTOGRAM_BINS + 2),
-        "rounding_shares": (*layers, *SHARES_SHAPE),
-        "learned_outputs": (count, points, e.dataset_row.outputs),
-    }
-    shapes |= {name: shapes.get(name, layers) for name in PROFILES}
-    shapes |= {name: shapes.get(name, curve) for name in CURVES}
-    wide = "learned_outputs" if e.number_format.itemsize > 4 else ""
-    arrays = {}
-    for name, shape in shapes.items():
-        dtype = np.float32 if name in SNAPSHOTS and name != wide else np.float64
-        arrays[name] = np.broadcast_to(dtype(1 if name == "scale" else math.nan), shape)
-    return arrays
 
 
 def to_schemes_and_replicates(e: Experiment, value: Tensor) -> np.ndarray:

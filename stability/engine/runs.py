@@ -9,9 +9,9 @@ import numpy as np
 
 from stability.engine.cost import state_bytes
 from stability.engine.family import Family
+from stability.engine.found_parts import missing_arrays
 from stability.engine.measurement import PROFILES, SNAPSHOTS, Measurement, finite_networks
 from stability.engine.products import log10_norms_by_factor, numbers_per_draw
-from stability.engine.quantities import missing_arrays
 from stability.engine.streams import Stream
 from stability.engine.training import measure
 from stability.records.experiment import Experiment

@@ -16,10 +16,10 @@ from stability.catalogues.datasets import Data
 from stability.engine.blocks import Block, block_numbers
 from stability.engine.drawing import dropout_masks
 from stability.engine.family import Family
+from stability.engine.found_parts import build_measurement
 from stability.engine.learned_norms import learn_norms
 from stability.engine.measurement import Measurement
 from stability.engine.network import Stack
-from stability.engine.quantities import build_measurement
 from stability.engine.workers import Workers
 from stability.randomness import generator
 from stability.records.experiment import Experiment

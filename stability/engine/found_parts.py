@@ -1,0 +1,107 @@
+"""The quantities that blocks of networks found at one step, and the measurement they make."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stability.engine.input_grid import INPUT_GRIDS
+from stability.engine.measurement import CURVES, PROFILES, SNAPSHOTS, Measurement
+from stability.engine.quantities import HISTOGRAM_BINS
+from stability.engine.rounding_shares import SHARES_SHAPE
+from stability.records.experiment import Experiment
+from stability.records.step_sampling import sampled_steps
+
+
+@dataclass(eq=False)
+class Found:
+    """The quantities of some networks, which are the last axis of each."""
+
+    networks: Tensor  # indices into schemes x replicates, (N,)
+    quantities: dict[str, Tensor]
+
+    @property
+    def small(self) -> dict[str, Tensor]:
+        """All but the snapshots, `(numbers, N)` or `(N,)`."""
+        return {n: values for n, values in self.quantities.items() if n not in SNAPSHOTS}
+
+    def table(self) -> np.ndarray:
+        """Return the small quantities side by side, float64 `(N, numbers)`, in one transfer."""
+        small = self.small.values()
+        rows = torch.cat([values if values.dim() > 1 else values[None] for values in small])
+        return rows.double().cpu().numpy().T
+
+
+def build_measurement(
+    e: Experiment, step: int, parts: Sequence[Found], schemes: int | None = None
+) -> Measurement:
+    """Return the measurement of these networks, of so many schemes; by default of those of `e`.
+
+    Quantities that were not measured are NaN, the scale is 1. Networks in no part have ended: all
+    that depends on their parameters is NaN, and none of their answers is right.
+    """
+    arrays = dict(missing_arrays(e, schemes))
+    shape, count = arrays["loss"].shape, arrays["loss"].size
+    is_left = np.zeros(count, dtype=bool)
+    if parts:
+        tables, first = [part.table() for part in parts], 0
+        table = np.full((count, tables[0].shape[1]), math.nan)
+        for part, some in zip(parts, tables, strict=True):
+            networks = part.networks.numpy()
+            table[networks], is_left[networks] = some, True
+        for name, values in parts[0].small.items():
+            last = first + (len(values) if values.dim() > 1 else 1)
+            # Not a view, which would keep the whole table once the profiles are dropped.
+            arrays[name] = table[:, first:last].reshape(arrays[name].shape).copy()
+            first = last
+        for name in parts[0].quantities.keys() & SNAPSHOTS:
+            arrays[name] = whole_snapshot(e, name, arrays[name], parts)
+    if e.dataset_row.classes and not is_left.all():
+        for name in ["accuracy"] + ["test_accuracy"] * (step in sampled_steps(e.steps)):
+            arrays[name] = np.where(is_left.reshape(shape), arrays[name], 0.0)
+    return Measurement(step, **arrays)
+
+
+def whole_snapshot(
+    e: Experiment, name: str, missing: np.ndarray, parts: Sequence[Found]
+) -> np.ndarray:
+    """Return a snapshot `(S, R, ...)`, or `(S, ...)` of first replicates, as put together."""
+    whole = np.array(missing)
+    for part in parts:
+        values = part.quantities[name].movedim(-1, 0).cpu().numpy()
+        networks = part.networks.numpy()
+        if name == "learned_outputs":  # of the first replicates, (S, points, outputs)
+            whole[networks[networks % e.replicates == 0] // e.replicates] = values
+        else:
+            whole.reshape(whole.shape[0] * whole.shape[1], *values.shape[1:])[networks] = values
+    return whole
+
+
+@lru_cache(maxsize=64)
+def missing_arrays(e: Experiment, schemes: int | None = None) -> dict[str, np.ndarray]:
+    """Return the fields of a measurement without any: read-only, shared by all steps."""
+    count = schemes or len(e.schemes)
+    curve = count, e.replicates
+    layers, hidden = (*curve, e.depth), (*curve, e.depth - 1)
+    points = len(INPUT_GRIDS[e.dataset_row.plotted_dimensions])
+    shapes: dict[str, tuple[int, ...]] = {
+        "saturated": hidden,
+        "dead": hidden,
+        "lost_gain_updates": hidden,
+        "distinct": hidden,
+        "pre_activations": (*hidden, HISTOGRAM_BINS + 2),
+        "rounding_shares": (*layers, *SHARES_SHAPE),
+        "learned_outputs": (count, points, e.dataset_row.outputs),
+    }
+    shapes |= {name: shapes.get(name, layers) for name in PROFILES}
+    shapes |= {name: shapes.get(name, curve) for name in CURVES}
+    wide = "learned_outputs" if e.number_format.itemsize > 4 else ""
+    arrays = {}
+    for name, shape in shapes.items():
+        dtype = np.float32 if name in SNAPSHOTS and name != wide else np.float64
+        arrays[name] = np.broadcast_to(dtype(1 if name == "scale" else math.nan), shape)
+    return arrays
