@@ -8,7 +8,7 @@ from torch import Tensor
 
 from stability.catalogues.datasets import Data
 from stability.catalogues.number_formats import at_least_float32
-from stability.catalogues.optimizers import OptimizerState, Rate, is_on
+from stability.catalogues.optimizers import OptimizerState, Rate
 from stability.engine.found_parts import Found
 from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
@@ -57,11 +57,6 @@ class Block:
             for parameter in stack.parameters
         ]
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
-        # The gradient itself is the step but for a number: it needs no memory, and its norm is
-        # known.
-        self.follows_gradient = e.optimizer_row.follows_gradient and not (
-            stack.rounds or is_on(stack.rate("weight_decay")) or is_on(stack.rate("clip"))
-        )
 
     @torch.inference_mode()  # on every thread
     def measure_and_update(
@@ -165,14 +160,14 @@ class Block:
     def _update(self, step: int, backward: BackwardPass, counts_lost: bool) -> None:
         """Take the step of the optimizer, and measure it."""
         steps = StoredSteps(self.stack, not self.is_large, counts_lost)
-        if self.follows_gradient:
+        if self.stack.experiment.follows_gradient:
             self._descend(step, backward, steps)
         else:
             self._step_by_rule(step, backward, steps)
         self.weight, self.lost = steps.weight_norms(), steps.lost_shares()
 
     def _descend(self, step: int, backward: BackwardPass, steps: StoredSteps) -> None:
-        """Follow the gradient, as torch.optim.SGD does."""
+        """Follow the gradient, as torch.optim.SGD does: the norm of the step is known from its."""
         stack, rates = self.stack, self.stack.learning_rates(step)
         each = stack.parameters, backward.parameters, self.layers_at_once, rates
         for index, parts in enumerate(zip(*each, strict=True)):

@@ -135,6 +135,9 @@ def step_operations(e: Experiment) -> Terms:
         "weight": weights,  # its gradient, norms and update
         "weight out of cache": max(0, weights - CACHED_WEIGHTS),
         "rounded weight": weights * rounds(e),
+        # Their step is made before it is taken, and measured.
+        "ruled weight": weights * (not e.follows_gradient),
+        "ruled weight out of cache": max(0, weights - CACHED_WEIGHTS) * (not e.follows_gradient),
         f"optimizer {e.optimizer}": weights,
         "logit": e.network_count * e.layers[-1].fan_out * e.batch,  # the loss, and its gradient
         f"activation {e.activation}": numbers,  # there, back, and measured

@@ -171,6 +171,12 @@ class Experiment(ExperimentSettings):
         return OPTIMIZERS[self.optimizer]
 
     @cached_property
+    def follows_gradient(self) -> bool:
+        """True if a step is the gradient of the loss times a number, and nothing else."""
+        changes = self.weight_decay or self.clip or self.number_format.is_rounded
+        return self.optimizer_row.follows_gradient and not changes
+
+    @cached_property
     def number_format(self) -> Format:
         return PRECISIONS[self.precision]
 
