@@ -14,7 +14,7 @@ from stability.engine.input_grid import INPUT_GRIDS
 from stability.engine.loss_scaling import INITIAL_SCALE, next_scale, skip_overflowed
 from stability.engine.losses import Losses
 from stability.engine.network import Stack
-from stability.engine.parameters import per_network, rate_over
+from stability.engine.parameters import STACK_NUMBERS, per_network, rate_over
 from stability.engine.passes import BackwardPass, ForwardPass
 from stability.engine.quantities import LayerWatch, sampled_profiles, sampled_snapshots
 from stability.engine.scaled_norms import Norms, norms
@@ -26,7 +26,6 @@ from stability.records.step_sampling import sampled_steps
 # the cache of a processor; a GPU is the faster the more it has to do at once.
 BLOCK_NUMBERS = {"cpu": 2**17}
 BLOCK_NUMBERS_ELSEWHERE = 2**26
-STEP_NUMBERS = 2**17  # that the optimizer changes at once, beside as many of each of its means
 LARGE_LAYER = 2**16  # numbers, beyond which a layer leaves the cache before the next one is done
 
 
@@ -53,7 +52,7 @@ class Block:
         self.ended: Tensor | None = None  # in the last step
         # The optimizer takes as many layers at once as fit in the cache.
         self.layers_at_once = [
-            max(1, min(STEP_NUMBERS, block_numbers(stack)) // max(1, parameter[:1].numel()))
+            max(1, min(STACK_NUMBERS, block_numbers(stack)) // max(1, parameter[:1].numel()))
             for parameter in stack.parameters
         ]
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
@@ -167,7 +166,7 @@ class Block:
         self.weight, self.lost = steps.weight_norms(), steps.lost_shares()
 
     def _descend(self, step: int, backward: BackwardPass, steps: StoredSteps) -> None:
-        """Follow the gradient, as torch.optim.SGD does: the norm of the step is known from its."""
+        """Follow the gradient, as torch.optim.SGD does; its norm gives that of the step."""
         stack, rates = self.stack, self.stack.learning_rates(step)
         each = stack.parameters, backward.parameters, self.layers_at_once, rates
         for index, parts in enumerate(zip(*each, strict=True)):

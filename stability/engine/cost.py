@@ -159,7 +159,7 @@ def solve_speeds(step_seconds: Callable[[Sequence[Experiment]], Sequence[float]]
     common = Experiment(schemes=("he_normal",), depth=4, steps=1000, optimizer="momentum")
     narrow = replace(common, depth=30, width=2, features=2, batch=2)
     many = replace(common, width=32, batch=512, samples=512, replicates=8, activation="gelu")
-    wide = replace(common, width=128, features=128, batch=256)
+    wide = replace(common, width=128, features=128, batch=512)
     experiments = narrow, many, wide
     seconds = step_seconds(experiments)
     amounts = [

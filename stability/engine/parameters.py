@@ -19,7 +19,9 @@ from stability.engine.family import Family
 from stability.engine.tiny_products import NONE_TINY
 from stability.records.experiment import Experiment
 
-STACK_NUMBERS = 2**17  # four bytes each: what one look at several layers may take of the cache
+# Of several layers that are measured at once, or changed beside as many of each mean of an
+# optimizer: half a megabyte, which fits in the cache.
+STACK_NUMBERS = 2**17
 
 
 @dataclass(frozen=True, eq=False)
