@@ -26,10 +26,7 @@ STACK_NUMBERS = 2**17
 
 @dataclass(frozen=True, eq=False)
 class KeptViews:
-    """The tensors that `layers`, `computing_layers`, `gain` and `shift` return, by layer.
-
-    And those that `stacked_weights` returns.
-    """
+    """The tensors that `layers`, `stacked_weights`, `computing_layers`, `gain`, `shift` return."""
 
     layers: list[tuple[Tensor, Tensor]]
     stacked_weights: dict[int, Tensor]
@@ -116,7 +113,7 @@ class Parameters:
         return found
 
     def rates_by_layer(self, rates: Sequence[float | Tensor]) -> float | Tensor:
-        """Return those of the weights among `learning_rates`, to broadcast over norms `(L, N)`."""
+        """Return the rates of the weights, of these `learning_rates`, to multiply norms `(L, N)`."""
         pairs = [*zip(rates, self.weights, strict=False)]
         parts = [r[..., 0, 0].expand(len(w), -1) for r, w in pairs if isinstance(r, Tensor)]
         return torch.cat(parts) if parts else rates[0]

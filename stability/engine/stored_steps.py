@@ -40,7 +40,7 @@ class StoredSteps:
             self._weights.add_stack(layers)
 
     def subtract(self, index: int, layers: Tensor, gradient: Tensor, rate: Rate) -> None:
-        """Subtract so many times a gradient, as `add` does, but without the norms of the step."""
+        """Subtract a gradient times a rate, as `add` adds a step; its norm is not taken."""
         before = self._copy(index, layers)
         subtract_times(layers, gradient, rate)
         if before is not layers:

@@ -135,7 +135,7 @@ def step_operations(e: Experiment) -> Terms:
         "weight": weights,  # its gradient, norms and update
         "weight out of cache": max(0, weights - CACHED_WEIGHTS),
         "rounded weight": weights * rounds(e),
-        # Their step is made before it is taken, and measured.
+        # An optimizer's rule makes a step of its own, which is measured; plain SGD needs none.
         "ruled weight": weights * (not e.follows_gradient),
         "ruled weight out of cache": max(0, weights - CACHED_WEIGHTS) * (not e.follows_gradient),
         f"optimizer {e.optimizer}": weights,
