@@ -113,7 +113,7 @@ class Parameters:
         return found
 
     def rates_by_layer(self, rates: Sequence[float | Tensor]) -> float | Tensor:
-        """Return the rates of the weights, of these `learning_rates`, to multiply norms `(L, N)`."""
+        """Return the rates of the weights, of `learning_rates`, to multiply norms `(L, N)`."""
         pairs = [*zip(rates, self.weights, strict=False)]
         parts = [r[..., 0, 0].expand(len(w), -1) for r, w in pairs if isinstance(r, Tensor)]
         return torch.cat(parts) if parts else rates[0]
