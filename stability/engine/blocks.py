@@ -17,7 +17,7 @@ from stability.engine.network import Stack
 from stability.engine.parameters import STACK_NUMBERS, per_network, rate_over
 from stability.engine.passes import BackwardPass, ForwardPass
 from stability.engine.quantities import LayerWatch, sampled_profiles, sampled_snapshots
-from stability.engine.scaled_norms import Norms, norms
+from stability.engine.scaled_norms import norms
 from stability.engine.stored_steps import StoredSteps
 from stability.engine.tiny_products import NONE_TINY
 from stability.records.step_sampling import sampled_steps
@@ -34,13 +34,13 @@ class Block:
 
     def __init__(self, stack: Stack, snapshots: bool, ends_only: bool = False):
         e, count = stack.experiment, len(stack.networks)
-        self.stack, self.snapshots = stack.keep_views(), snapshots
+        self.snapshots = snapshots
         self.steps_of_units = {0, e.steps} if ends_only else range(e.steps + 1)
         # The memory of a large layer is used again at once. Not on a GPU, where the look at a
         # number that this takes costs more.
         numbers = count * e.batch * max(layer.fan_out for layer in e.layers)
         self.is_large = stack.device.type == "cpu" and numbers > LARGE_LAYER
-        self.gradients = stack.mapped(torch.empty_like).keep_views()
+        self._take_tensors(stack)
         self.trusts = True  # that no norm is near the ends of the range
         scale = INITIAL_SCALE if e.number_format.scales_loss else 1.0
         self.scale = torch.full((count,), scale, dtype=torch.float64, device=stack.device)
@@ -56,6 +56,12 @@ class Block:
             for parameter in stack.parameters
         ]
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
+
+    def _take_tensors(self, stack: Stack) -> None:
+        """Make the tensors that stay from step to step, for these networks."""
+        self.stack = stack.keep_views()
+        self.gradients = stack.mapped(torch.empty_like).keep_views()
+        self.watch, self.steps = LayerWatch(stack), StoredSteps(stack)
 
     @torch.inference_mode()  # on every thread
     def measure_and_update(
@@ -99,17 +105,16 @@ class Block:
         Nobody looks at a norm before the end while those of the step before were far from the ends
         of the range. If one of this step is not, the pass is made again: it gives the same numbers.
         """
-        stack, e, trusts = self.stack, self.stack.experiment, self.trusts
+        stack, trusts = self.stack, self.trusts
         keep = keep or not (trusts or self.is_large)
-        norms = Norms(keep, looks=not trusts, squares_fit=e.number_format.squares_fit)
-        watch = LayerWatch(e.phi, norms, step in self.steps_of_units)
+        watch = self.watch.begin(keep, not trusts, step in self.steps_of_units)
         passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
         losses = stack.losses(passed.output, y)
-        finite = not norms.settles  # or else the pass is made again
+        finite = not watch.norms.settles  # or else the pass is made again
         backward = stack.backward(passed, losses, self.scale, watch, keep, self.gradients, finite)
         of_layers = watch.quantities(self.scale)
-        self.trusts = not norms.any_doubtful
-        if trusts and norms.any_doubtful and not keep:
+        self.trusts = not watch.norms.any_doubtful
+        if trusts and not (self.trusts or keep):
             return self._pass(step, x, y, masks, keep)
         return passed, losses, backward, of_layers
 
@@ -158,7 +163,7 @@ class Block:
 
     def _update(self, step: int, backward: BackwardPass, counts_lost: bool) -> None:
         """Take the step of the optimizer, and measure it."""
-        steps = StoredSteps(self.stack, not self.is_large, counts_lost)
+        steps = self.steps.begin(not self.is_large, counts_lost)
         if self.stack.experiment.follows_gradient:
             self._descend(step, backward, steps)
         else:
@@ -206,8 +211,7 @@ class Block:
         if not len(left):
             return None
         other = copy(self)
-        other.stack = self.stack.select(left).keep_views()
-        other.gradients = other.stack.mapped(torch.empty_like).keep_views()
+        other._take_tensors(self.stack.select(left))
         other.ended = None
         other.scale, other.good_steps = self.scale[left], self.good_steps[left]
         other.update, other.weight = self.update[:, left], self.weight[:, left]

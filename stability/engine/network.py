@@ -50,7 +50,7 @@ class Stack(ForwardStack):
         `finite` is quicker where no gradient is infinite; of such a one it makes NaN.
         """
         e, stored = self.experiment, stored or self.mapped(torch.empty_like).keep_views()
-        deltas, norms = [], Norms(squares_fit=e.number_format.squares_fit)
+        deltas, norms = [], stored.norms()
         around: dict[int, Tensor] = {}  # gradients that pass around a branch, by where it starts
         # Slopes of 0 and 1 leave numbers of the format.
         exact = e.phi.slope_is_0_or_1 and not e.residual and not self.gains
@@ -82,16 +82,20 @@ class Stack(ForwardStack):
         self._store(multiply, delta.mT, passed.inputs[index - 1], out=of_weights)
         self._store(torch.sum, delta, 1, out=of_biases)
         if index in stacks:
-            norms.add_stack(stacks[index])
+            norms.add_stack(index - 1, stacks[index])
 
     def _unscale(
         self, stored: "Stack", norms: Norms, deltas: list[Tensor], scale: Tensor
     ) -> BackwardPass:
-        """Return the pass of these stored gradients, with norms of weights from the last stack."""
+        """Return the pass of these stored gradients, with their norms."""
+        depth = row = self.experiment.depth
         for vectors in stored.parameters[len(self.weights) :]:
-            norms.add_stack(vectors, (2,))
-        of_all = norms.values(len(scale), from_last=True) / scale  # (layers, N)
-        of_weights = of_all[-self.experiment.depth :]
+            norms.add_stack(row, vectors, (2,))
+            row += len(vectors)
+        of_all = norms.values()  # (layers, N)
+        if self.experiment.number_format.scales_loss:
+            of_all = of_all / scale
+        of_weights = of_all[:depth]
         norm = norms_of_any_size(of_all.T.contiguous())  # summed alike for any N
         parameters = stored.parameters
         if self.experiment.number_format.scales_loss:

@@ -16,6 +16,7 @@ from torch import Tensor
 from stability.catalogues.draws import Layer
 from stability.engine.drawing import draw_layer
 from stability.engine.family import Family
+from stability.engine.scaled_norms import Norms
 from stability.engine.tiny_products import NONE_TINY
 from stability.records.experiment import Experiment
 
@@ -26,13 +27,14 @@ STACK_NUMBERS = 2**17
 
 @dataclass(frozen=True, eq=False)
 class KeptViews:
-    """The tensors that `layers`, `stacked_weights`, `computing_layers`, `gain`, `shift` return."""
+    """The results of `layers`, `stacked_weights`, `computing_layers`, `gain`, `shift`, `norms`."""
 
     layers: list[tuple[Tensor, Tensor]]
     stacked_weights: dict[int, Tensor]
     computing_layers: list[tuple[Tensor, Tensor, Tensor]]
     gains: list[Tensor]
     shifts: list[Tensor]
+    norms: Norms
 
 
 class Parameters:
@@ -212,8 +214,18 @@ class Parameters:
         computing = [] if self.rounds else self.computing_layers()
         gains, shifts = ([*chain.from_iterable(stacks)] for stacks in (self.gains, self.shifts))
         stacks = self.stacked_weights()
-        self._kept = KeptViews(self.layers(), stacks, computing, gains, shifts)
+        self._kept = KeptViews(self.layers(), stacks, computing, gains, shifts, self.norms())
         return self
+
+    def norms(self) -> Norms:
+        """Return a table for norms of what is stored, none of them taken yet.
+
+        It has a row for each layer of each of `parameters`, in their order.
+        """
+        if self._kept:
+            return self._kept.norms.begin()
+        rows = sum(len(group) for group in self.parameters)
+        return Norms(rows, self.experiment.number_format.squares_fit)
 
     def gain(self, index: int) -> Tensor:
         """Return the gains `(N, width)` of hidden layer `index`, counted from 0, if it has any."""

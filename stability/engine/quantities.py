@@ -1,16 +1,18 @@
 """The computation of a Measurement from one forward and backward pass over all networks."""
 
 import math
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain, groupby
+from typing import Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stability.catalogues.activations import Activation
 from stability.catalogues.number_formats import at_least_float32
+from stability.engine.parameters import Parameters
 from stability.engine.passes import BackwardPass, ForwardPass, Watch
 from stability.engine.rounding_shares import shares_by_outcome
 from stability.engine.scaled_norms import Norms, norms, stacks_of_one_shape
@@ -27,76 +29,91 @@ HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 class LayerWatch(Watch):
     """Measures each layer of a pass while its tensors lie in the cache.
 
-    Without `units`, single units are not looked at: `saturated` and `dead` are missing. The norms
-    are of z by layer, then of delta from the last layer to the first.
+    Its own tensors stay for the next pass, from which `begin` parts the last one.
     """
 
-    def __init__(self, phi: Activation, norms: Norms | None = None, units: bool = True):
-        self.phi, self.units = phi, units
-        self.batch = 0
-        self._widths: list[int] = []
-        self._norms = norms or Norms()
-        # Of hidden layers, from the last one to the first.
-        self._slopes: list[Tensor] = []  # of units, summed over the batch, (N, width)
-        self._flat: list[Tensor] = []  # number of entries with a slope near 0, (N, width)
-        self._nan: list[Tensor] = []  # where a normalized u has NaN, (N,)
+    def __init__(self, stack: Parameters) -> None:
+        self._experiment = e = stack.experiment
+        self._norms = Norms(2 * e.depth, e.number_format.squares_fit)  # of z, then of delta
+        dtype = e.number_format.compute_dtype
+        tensor = partial(torch.empty, dtype=dtype, device=stack.device)
+        widths = [(len([*equal]), width) for width, equal in groupby(e.hidden_widths)]
+        count = len(stack.networks)
+        # By unit of hidden layers: its slopes, summed over the batch, then how many are near 0.
+        self._slopes = [tensor(k, count, width) for k, width in widths]  # (k, N, width)
+        self._flat = [] if e.phi.slope_is_0_or_1 else [*map(torch.empty_like, self._slopes)]
+        self._slopes_by_layer = [*chain.from_iterable(self._slopes)]  # (N, width)
+        self._flat_by_layer = [*chain.from_iterable(self._flat)]
+        numbers = torch.tensor([[e.batch * layer.fan_out] for layer in e.layers])
+        roots = numbers.to(stack.device, torch.float64).sqrt()
+        self._divisors = torch.cat([roots, roots / e.batch])  # of the norms, (2 L, 1)
+        self.begin()
+
+    def begin(self, keeps: bool = True, looks: bool = True, units: bool = True) -> Self:
+        """Forget what was seen. Without `units`, `saturated` and `dead` will be missing."""
+        self.norms, self._units = self._norms.begin(keeps, looks), units
+        self._next_z, self._next_delta = 0, 2 * self._experiment.depth - 1  # rows of the norms
+        self._next_slope = self._experiment.depth - 2
+        self._nan: list[Tensor] = []  # where a normalized u has NaN, (N,), from the last layer on
+        return self
 
     def forward(self, z: Tensor) -> None:
-        self._norms.add(z)
-        _, self.batch, width = z.shape
-        self._widths.append(width)
+        self.norms.add(self._next_z, z)
+        self._next_z += 1
 
     def backward(self, delta: Tensor) -> None:
-        self._norms.add(delta)
+        self.norms.add(self._next_delta, delta)
+        self._next_delta -= 1
 
     def slopes(self, slope: Tensor, u: Tensor | None) -> None:
-        if not self.units:
+        if not self._units:
             return
-        size = slope if self.phi.is_monotone else slope.abs_()
-        self._slopes.append(size.sum(dim=1))
-        if not self.phi.slope_is_0_or_1:
-            limit = SATURATION_SLOPE * self.phi.max_slope
-            self._flat.append(torch.lt(size, limit, out=size).sum(dim=1))  # as 0 and 1
-        if u is not None and self._norms.settles:  # else NaN shows in the norm of the next z
+        phi, place = self._experiment.phi, self._next_slope
+        size = slope if phi.is_monotone else slope.abs_()
+        torch.sum(size, 1, out=self._slopes_by_layer[place])
+        if self._flat:
+            limit = SATURATION_SLOPE * phi.max_slope
+            is_flat = torch.lt(size, limit, out=size)  # as 0 and 1
+            torch.sum(is_flat, 1, out=self._flat_by_layer[place])
+        if u is not None and self.norms.settles:  # else NaN shows in the norm of the next z
             self._nan.append(u.amax(dim=(1, 2)).isnan())
+        self._next_slope -= 1
 
     def quantities(self, scale: Tensor) -> dict[str, Tensor]:
         """Return the profiles `(L, N)` or `(L-1, N)` of all layers."""
-        root = roots(self.batch, tuple(self._widths), scale.device)  # (L, 1)
-        signal, gradient = torch.split(self._norms.values(len(scale)), len(root))
-        found = {
-            "signal": signal / root,
-            "signal_gradient": gradient.flip(0) * self.batch / root / scale,
-        }
-        if not self.units:
+        e = self._experiment
+        signal, gradient = torch.split(self.norms.values() / self._divisors, e.depth)
+        if e.number_format.scales_loss:
+            gradient = gradient / scale
+        found = {"signal": signal, "signal_gradient": gradient}
+        if not self._units:
             return found
         if not self._slopes:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
-        slopes = [*stacks_of_one_shape(self._slopes)]  # (k, N, width)
-        counts = stacks_of_one_shape(self._flat) if self._flat else (self.batch - s for s in slopes)
-        saturated = means_by_layer(counts) / self.batch
-        # As 0 and 1, here and below: what is boolean takes several times as long.
-        dead = means_by_layer(torch.eq(s, 0, out=torch.empty_like(s)) for s in slopes)
-        if self._norms.any_doubtful:
+        if self._flat:
+            saturated = shares_of_units(self._flat, e.batch)
+        else:
+            saturated = shares_of_units(self._slopes, e.batch, of_others=True)
+        # As 0 and 1: what is boolean takes several times as long.
+        dead = shares_of_units([torch.eq(s, 0, out=s) for s in self._slopes])
+        if self.norms.any_doubtful:
             nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
             nan_or_0 = torch.where(nan, math.nan, 0.0)
             saturated, dead = saturated + nan_or_0, dead + nan_or_0
         return found | {"saturated": saturated, "dead": dead}
 
 
-@lru_cache(maxsize=64)
-def roots(batch: int, widths: Sequence[int], device: torch.device) -> Tensor:
-    """Return the square roots of the numbers in each layer, float64 `(L, 1)`."""
-    entries = [[batch * width] for width in widths]
-    return torch.tensor(entries, dtype=torch.float64, device=device).sqrt()
+def shares_of_units(counts: Sequence[Tensor], batch: int = 1, of_others: bool = False) -> Tensor:
+    """Return the shares that counts `(k, N, width)` make up of the units, by layer `(L-1, N)`.
 
-
-def means_by_layer(counts: Iterable[Tensor]) -> Tensor:
-    """Return the means over the units of counts `(k, N, width)`, from the last one's end back.
-
-    That is `(L-1, N)`, from the first layer on. Sums of counts are exact.
+    Of the units times the batch, where they are counted on all of its examples; or the share of all
+    that is not counted. Sums of counts are exact.
     """
-    return torch.cat([stack.sum(dim=2).double() / stack.shape[2] for stack in counts]).flip(0)
+    shares = []
+    for stack in counts:
+        most, sums = stack.shape[2] * batch, stack.sum(dim=2).double()
+        shares.append((most - sums if of_others else sums) / most)
+    return torch.cat(shares) if len(shares) > 1 else shares[0]
 
 
 def sampled_profiles(passed: ForwardPass) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -17,13 +18,15 @@ def norms(stack: Tensor) -> Tensor:
     They equal the plain norms where those are finite and not 0; zeros, infinities and NaN among the
     entries count as such.
     """
-    collected = Norms()
-    collected.add_stack(stack, tuple(range(2, stack.dim())))
-    return collected.values(stack.shape[1])
+    collected = Norms(len(stack))
+    collected.add_stack(0, stack, tuple(range(2, stack.dim())))
+    return collected.values()
 
 
 class Norms:
-    """The norms of layers, each taken while it lies in the cache.
+    """The norms of layers, each taken while it lies in the cache, a row of a table for each.
+
+    The table stays for the next pass, from which `begin` parts the last one.
 
     Squares leave the range long before the numbers do. So norms near the ends of the range are
     computed again from the same numbers, all in one go at the end; or at once, with `keeps` False,
@@ -33,46 +36,71 @@ class Norms:
     Where `squares_fit`, no square leaves the range, and small norms are right.
     """
 
-    def __init__(self, keeps: bool = True, looks: bool = True, squares_fit: bool = False) -> None:
-        self.keeps, self.looks, self._squares_fit = keeps, looks, squares_fit
+    def __init__(self, rows: int, squares_fit: bool = False) -> None:
+        self._count, self._squares_fit = rows, squares_fit
+        self._table = torch.empty(0)  # of the plain norms, (rows, N); made for the first layer
+        self._rows: list[Tensor] = []  # of the table, (N,)
+        self.begin()
+
+    def begin(self, keeps: bool = True, looks: bool = True) -> Self:
+        """Forget what was added."""
+        self.keeps, self.looks = keeps, looks
         self.any_doubtful = False  # near the ends of the range
-        self._kept: list[Sequence[Tensor] | Tensor] = []  # layers (N, ...), or stacks of them
-        self._plain: list[Tensor] = []  # their norms, (layers x N,)
+        self._kept: dict[int, Sequence[Tensor] | Tensor] = {}  # layers (N, ...), by the first row
+        self._settled: dict[int, Tensor] = {}  # right norms (k, N), by the first row
+        return self
 
     @property
     def settles(self) -> bool:
         """True if `values` are right even near the ends of the range."""
         return self.keeps or self.looks
 
-    def add(self, layer: Tensor) -> None:
+    def add(self, row: int, layer: Tensor) -> None:
         """Take the norms of `(N, rows, columns)`, in at least float32."""
-        self._take(vector_norm(layer, dim=(1, 2)), [layer])
+        if not self._rows:
+            self._make_table(layer, len(layer))
+        vector_norm(layer, dim=(1, 2), out=self._rows[row])
+        if self.settles:
+            self._keep_or_settle(row, [layer])
 
-    def add_stack(self, stack: Tensor, axes: tuple[int, ...] = (2, 3)) -> None:
-        """Take the norms of `(k, N, ...)` over these axes, of all k layers at once."""
+    def add_stack(self, row: int, stack: Tensor, axes: tuple[int, ...] = (2, 3)) -> None:
+        """Take the norms of `(k, N, ...)` over these axes, for k rows from this one on."""
         stack = at_least_float32(stack)
-        self._take(vector_norm(stack, dim=axes).flatten(), stack)
+        if not self._rows:
+            self._make_table(stack, stack.shape[1])
+        vector_norm(stack, dim=axes, out=self._table[row : row + len(stack)])
+        if self.settles:
+            self._keep_or_settle(row, stack)
 
-    def _take(self, plain: Tensor, layers: Sequence[Tensor] | Tensor) -> None:
+    def _make_table(self, like: Tensor, networks: int) -> None:
+        self._table = like.new_empty(self._count, networks)
+        self._rows = [*self._table.unbind()]
+
+    def _keep_or_settle(self, row: int, layers: Sequence[Tensor] | Tensor) -> None:
         if self.keeps:
-            self._kept.append(layers)
-        elif self.looks and self._is_any_doubtful(plain):
+            self._kept[row] = layers
+            return
+        plain = self._table[row : row + len(layers)]
+        if self._is_any_doubtful(plain):
             self.any_doubtful = True
-            plain = settle(plain.view(len(layers), -1), [*layers]).flatten()
-        self._plain.append(plain)
+            self._settled[row] = settle(plain, [*layers])
 
-    def values(self, networks: int, from_last: bool = False) -> Tensor:
-        """Return the norms of all layers as they came, float64 `(layers, N)`.
+    def values(self) -> Tensor:
+        """Return the norms of all rows, which have been added, float64 `(rows, N)`; once.
 
-        With `from_last`, what came last comes first; the layers of a stack stay in their order.
+        From then on no layer is held in memory.
         """
-        order = slice(None, None, -1 if from_last else 1)
-        plain = torch.cat(self._plain[order]).view(-1, networks)
-        if (self.keeps or not self.settles) and self._is_any_doubtful(plain):
+        kept, self._kept = self._kept, {}
+        if (self.keeps or not self.looks) and self._is_any_doubtful(self._table):
             self.any_doubtful = True
             if self.keeps:
-                return settle(plain, [*chain.from_iterable(self._kept[order])])
-        return plain.double()
+                return settle(
+                    self._table, [*chain.from_iterable(kept[row] for row in sorted(kept))]
+                )
+        found = self._table.to(torch.float64, copy=True)
+        for row, right in self._settled.items():
+            found[row : row + len(right)] = right
+        return found
 
     def _is_any_doubtful(self, plain: Tensor) -> bool:
         return is_any_doubtful(plain, 0.0 if self._squares_fit else smallest_plain(plain.dtype))
@@ -95,7 +123,8 @@ def is_any_doubtful(plain: Tensor, least: float) -> bool:
 def settle(plain: Tensor, layers: Sequence[Tensor]) -> Tensor:
     """Return these norms `(layers, N)` in float64, those near the ends of the range taken anew."""
     doubtful = (plain < smallest_plain(plain.dtype)) | (plain == math.inf)
-    result, networks = plain.double(), doubtful.any(dim=0).nonzero().flatten().tolist()
+    result = plain.to(torch.float64, copy=True)
+    networks = doubtful.any(dim=0).nonzero().flatten().tolist()
     rows = doubtful.any(dim=1).nonzero().flatten()
     if not networks:
         return result
@@ -112,11 +141,14 @@ def norms_of_any_size(layer: Tensor) -> Tensor:
         plain: Tensor = vector_norm(layer, dim=tuple(range(1, layer.dim())), dtype=torch.float64)
         return plain
     rows = layer.flatten(1)
-    scale: Tensor = rows.abs().amax(dim=1, keepdim=True)
-    if is_any_doubtful(scale, smallest_plain(scale.dtype)):
-        scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
-    scaled: Tensor = vector_norm(rows / scale, dim=1)
-    return scaled * scale.squeeze(1)
+    norm: Tensor = vector_norm(rows, dim=1)
+    if not is_any_doubtful(norm, smallest_plain(norm.dtype)):
+        return norm
+    scale = rows.abs().amax(dim=1, keepdim=True)
+    scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
+    of_any_size = vector_norm(rows / scale, dim=1) * scale.squeeze(1)
+    is_right = (norm >= smallest_plain(norm.dtype)) & (norm < math.inf)
+    return torch.where(is_right, norm, of_any_size)  # no network's depends on the others
 
 
 def stacks_of_one_shape(tensors: Sequence[Tensor], most_numbers: int = 2**18) -> Iterator[Tensor]:

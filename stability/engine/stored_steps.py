@@ -1,6 +1,7 @@
 """The steps that stored parameters take, and what rounding leaves of them."""
 
 import math
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -19,16 +20,25 @@ class StoredSteps:
     difference up to the rounding of W and needs no copy of W.
     """
 
-    def __init__(self, stack: Parameters, keeps: bool, counts_lost: bool) -> None:
+    def __init__(self, stack: Parameters) -> None:
         row, first_gain = stack.experiment.number_format, len(stack.weights) + len(stack.biases)
         self._matrices = range(len(stack.weights))  # among the parameters
         self._gains = range(first_gain, first_gain + len(stack.gains))
-        self._networks = len(stack.networks)
-        self._is_rounded, self._counts_lost = row.is_rounded, counts_lost
+        self._is_rounded = row.is_rounded
         fit = row.squares_fit and row.weight_dtype == row.dtype
-        self._updates, self._weights = Norms(keeps, squares_fit=fit), Norms(squares_fit=fit)
+        depth = stack.experiment.depth
+        self._updates, self._weights = Norms(depth, fit), Norms(depth, fit)
+        self.begin()
+
+    def begin(self, keeps: bool = True, counts_lost: bool = False) -> Self:
+        """Forget the last step; the memory of the next need not stay, unless one `keeps` it."""
+        self._updates.begin(keeps)
+        self._weights.begin()
+        self._counts_lost = counts_lost
+        self._row = 0  # of the norms, for the next layers
         self._lost: list[Tensor] = []  # (k, N)
         self._lost_of_gains: list[Tensor] = []  # (k, N)
+        return self
 
     def add(self, index: int, layers: Tensor, step: Tensor) -> None:
         """Add a step to some layers of a parameter of the stack, in place: `(k, N, ...)` both."""
@@ -36,8 +46,9 @@ class StoredSteps:
         layers.add_(step)
         self._count_lost(index, before, layers, step)
         if index in self._matrices:
-            self._updates.add_stack(difference(before, layers) if self._is_rounded else step)
-            self._weights.add_stack(layers)
+            moved = difference(before, layers) if self._is_rounded else step
+            self._updates.add_stack(self._row, moved)
+            self._add_weights(layers)
 
     def subtract(self, index: int, layers: Tensor, gradient: Tensor, rate: Rate) -> None:
         """Subtract a gradient times a rate, as `add` adds a step; its norm is not taken."""
@@ -46,7 +57,11 @@ class StoredSteps:
         if before is not layers:
             self._count_lost(index, before, layers, times(gradient, rate))
         if index in self._matrices:
-            self._weights.add_stack(layers)
+            self._add_weights(layers)
+
+    def _add_weights(self, layers: Tensor) -> None:
+        self._weights.add_stack(self._row, layers)
+        self._row += len(layers)
 
     def _copy(self, index: int, layers: Tensor) -> Tensor:
         """Return what the layers are before the step; the layers themselves if nobody asks."""
@@ -65,11 +80,11 @@ class StoredSteps:
 
     def update_norms(self) -> Tensor:
         """Return the norms of the steps that were added, by layer, `(L, N)`."""
-        return self._updates.values(self._networks)
+        return self._updates.values()
 
     def weight_norms(self) -> Tensor:
         """Return the norms of the new weights by layer, `(L, N)`."""
-        return self._weights.values(self._networks)
+        return self._weights.values()
 
     def lost_shares(self) -> dict[str, Tensor]:
         """Return the lost shares of the steps of weights `(L, N)` and of gains `(L-1, N)`.

@@ -139,7 +139,10 @@ def one_pass(u: torch.Tensor, activation: str = "relu") -> ForwardPass:
 
 def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, torch.Tensor]:
     """What is measured of the layers of a pass on their way back, from the last one on."""
-    watch = LayerWatch(e.phi)
+    (networks, batch, _), dtype = passed.z[0].shape, passed.z[0].dtype
+    precision = str(dtype).removeprefix("torch.")
+    e = replace(e, depth=len(passed.z), replicates=networks, batch=batch, precision=precision)
+    watch = LayerWatch(draw_stack_and_data(e)[0])
     for z in passed.z:
         watch.forward(z)
     watch.backward(passed.z[-1])
