@@ -30,10 +30,10 @@ class Found:
         return {n: values for n, values in self.quantities.items() if n not in SNAPSHOTS}
 
     def table(self) -> np.ndarray:
-        """Return the small quantities side by side, float64 `(N, numbers)`, in one transfer."""
+        """Return the small quantities, one below another, in one transfer: `(numbers, N)`."""
         small = self.small.values()
         rows = torch.cat([values if values.dim() > 1 else values[None] for values in small])
-        return rows.double().cpu().numpy().T
+        return rows.double().cpu().numpy()
 
 
 def build_measurement(
@@ -45,24 +45,28 @@ def build_measurement(
     that depends on their parameters is NaN, and none of their answers is right.
     """
     arrays = dict(missing_arrays(e, schemes))
-    shape, count = arrays["loss"].shape, arrays["loss"].size
-    is_left = np.zeros(count, dtype=bool)
+    shape = arrays["loss"].shape
+    is_left = np.zeros(shape, dtype=bool)
     if parts:
         tables, first = [part.table() for part in parts], 0
-        table = np.full((count, tables[0].shape[1]), math.nan)
+        table = np.full((*shape, len(tables[0])), math.nan)  # (S, R, numbers)
         for part, some in zip(parts, tables, strict=True):
             networks = part.networks.numpy()
-            table[networks], is_left[networks] = some, True
+            table.reshape(-1, len(some))[networks] = some.T
+            is_left.reshape(-1)[networks] = True
         for name, values in parts[0].small.items():
-            last = first + (len(values) if values.dim() > 1 else 1)
-            # Not a view, which would keep the whole table once the profiles are dropped.
-            arrays[name] = table[:, first:last].reshape(arrays[name].shape).copy()
-            first = last
+            # Copies, since a view would keep the whole table once the profiles are dropped.
+            if values.dim() > 1:
+                arrays[name] = table[..., first : first + len(values)].copy()
+                first += len(values)
+            else:
+                arrays[name] = table[..., first].copy()
+                first += 1
         for name in parts[0].quantities.keys() & SNAPSHOTS:
             arrays[name] = whole_snapshot(e, name, arrays[name], parts)
     if e.dataset_row.classes and not is_left.all():
         for name in ["accuracy"] + ["test_accuracy"] * (step in sampled_steps(e.steps)):
-            arrays[name] = np.where(is_left.reshape(shape), arrays[name], 0.0)
+            arrays[name] = np.where(is_left, arrays[name], 0.0)
     return Measurement(step, **arrays)
 
 

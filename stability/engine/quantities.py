@@ -1,7 +1,6 @@
 """The computation of a Measurement from one forward and backward pass over all networks."""
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from itertools import chain, groupby
 from typing import Self
@@ -34,16 +33,11 @@ class LayerWatch(Watch):
 
     def __init__(self, stack: Parameters) -> None:
         self._experiment = e = stack.experiment
-        self._norms = Norms(2 * e.depth, e.number_format.squares_fit)  # of z, then of delta
-        dtype = e.number_format.compute_dtype
-        tensor = partial(torch.empty, dtype=dtype, device=stack.device)
+        self.norms = Norms(2 * e.depth, e.number_format.squares_fit)  # of z, then of delta
         widths = [(len([*equal]), width) for width, equal in groupby(e.hidden_widths)]
-        count = len(stack.networks)
-        # By unit of hidden layers: its slopes, summed over the batch, then how many are near 0.
-        self._slopes = [tensor(k, count, width) for k, width in widths]  # (k, N, width)
-        self._flat = [] if e.phi.slope_is_0_or_1 else [*map(torch.empty_like, self._slopes)]
-        self._slopes_by_layer = [*chain.from_iterable(self._slopes)]  # (N, width)
-        self._flat_by_layer = [*chain.from_iterable(self._flat)]
+        self._units = [UnitCounts(stack, k, width) for k, width in widths]
+        self._slopes = [*chain.from_iterable(units.slopes for units in self._units)]  # (N, width)
+        self._steep = [*chain.from_iterable(units.steep for units in self._units)]  # (N, width)
         numbers = torch.tensor([[e.batch * layer.fan_out] for layer in e.layers])
         roots = numbers.to(stack.device, torch.float64).sqrt()
         self._divisors = torch.cat([roots, roots / e.batch])  # of the norms, (2 L, 1)
@@ -51,7 +45,8 @@ class LayerWatch(Watch):
 
     def begin(self, keeps: bool = True, looks: bool = True, units: bool = True) -> Self:
         """Forget what was seen. Without `units`, `saturated` and `dead` will be missing."""
-        self.norms, self._units = self._norms.begin(keeps, looks), units
+        self.norms.begin(keeps, looks)
+        self._looks_at_units = units
         self._next_z, self._next_delta = 0, 2 * self._experiment.depth - 1  # rows of the norms
         self._next_slope = self._experiment.depth - 2
         self._nan: list[Tensor] = []  # where a normalized u has NaN, (N,), from the last layer on
@@ -66,15 +61,14 @@ class LayerWatch(Watch):
         self._next_delta -= 1
 
     def slopes(self, slope: Tensor, u: Tensor | None) -> None:
-        if not self._units:
+        if not self._looks_at_units:
             return
         phi, place = self._experiment.phi, self._next_slope
         size = slope if phi.is_monotone else slope.abs_()
-        torch.sum(size, 1, out=self._slopes_by_layer[place])
-        if self._flat:
-            limit = SATURATION_SLOPE * phi.max_slope
-            is_flat = torch.lt(size, limit, out=size)  # as 0 and 1
-            torch.sum(is_flat, 1, out=self._flat_by_layer[place])
+        torch.sum(size, 1, out=self._slopes[place])
+        if not phi.slope_is_0_or_1:
+            is_steep = torch.ge(size, SATURATION_SLOPE * phi.max_slope, out=size)  # as 0 and 1
+            torch.sum(is_steep, 1, out=self._steep[place])
         if u is not None and self.norms.settles:  # else NaN shows in the norm of the next z
             self._nan.append(u.amax(dim=(1, 2)).isnan())
         self._next_slope -= 1
@@ -82,20 +76,16 @@ class LayerWatch(Watch):
     def quantities(self, scale: Tensor) -> dict[str, Tensor]:
         """Return the profiles `(L, N)` or `(L-1, N)` of all layers."""
         e = self._experiment
-        signal, gradient = torch.split(self.norms.values() / self._divisors, e.depth)
+        signal, gradient = torch.split(self.norms.values(self._divisors), e.depth)
         if e.number_format.scales_loss:
             gradient = gradient / scale
         found = {"signal": signal, "signal_gradient": gradient}
-        if not self._units:
+        if not self._looks_at_units:
             return found
-        if not self._slopes:
+        if not self._units:
             return found | dict.fromkeys(("saturated", "dead"), signal[:0])
-        if self._flat:
-            saturated = shares_of_units(self._flat, e.batch)
-        else:
-            saturated = shares_of_units(self._slopes, e.batch, of_others=True)
-        # As 0 and 1: what is boolean takes several times as long.
-        dead = shares_of_units([torch.eq(s, 0, out=s) for s in self._slopes])
+        shares = [units.shares() for units in self._units]
+        saturated, dead = torch.cat(shares, dim=1) if len(shares) > 1 else shares[0]
         if self.norms.any_doubtful:
             nan = torch.stack(self._nan).flip(0) if self._nan else signal[:-1].isnan()  # (L-1, N)
             nan_or_0 = torch.where(nan, math.nan, 0.0)
@@ -103,17 +93,30 @@ class LayerWatch(Watch):
         return found | {"saturated": saturated, "dead": dead}
 
 
-def shares_of_units(counts: Sequence[Tensor], batch: int = 1, of_others: bool = False) -> Tensor:
-    """Return the shares that counts `(k, N, width)` make up of the units, by layer `(L-1, N)`.
+class UnitCounts:
+    """Counts of the units of k neighbouring hidden layers of one width."""
 
-    Of the units times the batch, where they are counted on all of its examples; or the share of all
-    that is not counted. Sums of counts are exact.
-    """
-    shares = []
-    for stack in counts:
-        most, sums = stack.shape[2] * batch, stack.sum(dim=2).double()
-        shares.append((most - sums if of_others else sums) / most)
-    return torch.cat(shares) if len(shares) > 1 else shares[0]
+    def __init__(self, stack: Parameters, k: int, width: int) -> None:
+        e, count = stack.experiment, len(stack.networks)
+        zeros = partial(torch.zeros, dtype=e.number_format.compute_dtype, device=stack.device)
+        self.slopes = zeros(k, count, width)  # summed over the batch
+        # The number of slopes that are not near 0.
+        self.steep = self.slopes if e.phi.slope_is_0_or_1 else torch.zeros_like(self.slopes)
+        self._sums = zeros(2, k, count)  # of steep slopes, and of units with any slope but 0
+        self._of_steep, self._of_alive = self._sums
+        most = torch.tensor([e.batch * width, width], dtype=torch.float64, device=stack.device)
+        self._most = most.view(2, 1, 1)  # of these sums
+
+    def shares(self) -> Tensor:
+        """Return the shares of slopes near 0, and of units without another slope, `(2, k, N)`.
+
+        In float64, exact but for a division, as sums of counts are. The slopes are lost.
+        """
+        torch.sum(self.steep, 2, out=self._of_steep)
+        # As 0 and 1: what is boolean takes several times as long.
+        is_alive = torch.ne(self.slopes, 0, out=self.slopes)
+        torch.sum(is_alive, 2, out=self._of_alive)
+        return (self._most - self._sums) / self._most
 
 
 def sampled_profiles(passed: ForwardPass) -> dict[str, Tensor]:

@@ -85,22 +85,25 @@ class Norms:
             self.any_doubtful = True
             self._settled[row] = settle(plain, [*layers])
 
-    def values(self) -> Tensor:
+    def values(self, divisors: Tensor | None = None) -> Tensor:
         """Return the norms of all rows, which have been added, float64 `(rows, N)`; once.
 
-        From then on no layer is held in memory.
+        Divided by `divisors`, if given, float64 `(rows, 1)`. From then on no layer is held in
+        memory.
         """
         kept, self._kept = self._kept, {}
-        if (self.keeps or not self.looks) and self._is_any_doubtful(self._table):
+        found = self._table
+        if (self.keeps or not self.looks) and self._is_any_doubtful(found):
             self.any_doubtful = True
             if self.keeps:
-                return settle(
-                    self._table, [*chain.from_iterable(kept[row] for row in sorted(kept))]
-                )
-        found = self._table.to(torch.float64, copy=True)
-        for row, right in self._settled.items():
-            found[row : row + len(right)] = right
-        return found
+                found = settle(found, [*chain.from_iterable(kept[row] for row in sorted(kept))])
+        elif self._settled:
+            found = found.double().clone()
+            for row, right in self._settled.items():
+                found[row : row + len(right)] = right
+        if divisors is not None:
+            return found / divisors
+        return found.clone() if found.dtype == torch.float64 else found.double()
 
     def _is_any_doubtful(self, plain: Tensor) -> bool:
         return is_any_doubtful(plain, 0.0 if self._squares_fit else smallest_plain(plain.dtype))
