@@ -132,12 +132,15 @@ class Block:
     def _look_for_tiny(self, found: dict[str, Tensor], any_doubtful: bool) -> None:
         """Find out which products of the next step are tiny: none, unless some norm is doubtful."""
         stack, e = self.stack, self.stack.experiment
+        stack.tiny, before = NONE_TINY, stack.tiny
+        if self.trusts and not any_doubtful:
+            return
         if stack.device.type != "cpu" or e.number_format.compute_dtype != torch.float32:
             return
         sizes = {"weights": found["weight_gradient"]} if any_doubtful else {}
         if not self.trusts:
             sizes |= {"z": found["signal"], "delta": found["signal_gradient"] / e.batch}
-        stack.tiny = stack.tiny.of_sizes(sizes) if sizes else NONE_TINY
+        stack.tiny = before.of_sizes(sizes)
 
     def _held_out(self, data: Data) -> dict[str, Tensor]:
         """Measure on the held-out examples, a few networks at a time."""
@@ -227,10 +230,10 @@ def split_alike(
     parameter: Tensor, gradient: Tensor, size: int, rate: Rate
 ) -> list[tuple[Tensor, Tensor, Rate]]:
     """Return parts of all three, of so many layers each; a rate may be the same for all layers."""
-    if len(parameter) <= size:
+    if parameter.shape[0] <= size:
         return [(parameter, gradient, rate)]
     pairs = zip(torch.split(parameter, size), torch.split(gradient, size), strict=True)
-    if isinstance(rate, Tensor) and len(rate) > 1:
+    if isinstance(rate, Tensor) and rate.shape[0] > 1:
         return [(*pair, part) for pair, part in zip(pairs, torch.split(rate, size), strict=True)]
     return [(*pair, rate) for pair in pairs]
 

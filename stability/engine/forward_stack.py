@@ -127,6 +127,8 @@ class ForwardStack(Parameters):
     def _apply(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Return the function's result, rounded unless it is a number of the format anyway."""
         result = function(x)
+        if not self.rounds:
+            return result
         exact = self.experiment.phi.slope_is_0_or_1 and not result.requires_grad
         return result if exact else self.round_to_format(result)
 

@@ -1,9 +1,10 @@
 """The quantities that blocks of networks found at one step, and the measurement they make."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate, pairwise
 
 import numpy as np
 import torch
@@ -24,16 +25,10 @@ class Found:
     networks: Tensor  # indices into schemes x replicates, (N,)
     quantities: dict[str, Tensor]
 
-    @property
     def small(self) -> dict[str, Tensor]:
-        """All but the snapshots, `(numbers, N)` or `(N,)`."""
-        return {n: values for n, values in self.quantities.items() if n not in SNAPSHOTS}
-
-    def table(self) -> np.ndarray:
-        """Return the small quantities, one below another, in one transfer: `(numbers, N)`."""
-        small = self.small.values()
-        rows = torch.cat([values if values.dim() > 1 else values[None] for values in small])
-        return rows.double().cpu().numpy()
+        """Return all but the snapshots, each `(numbers, N)`."""
+        small = {n: values for n, values in self.quantities.items() if n not in SNAPSHOTS}
+        return {n: v if len(v.shape) > 1 else v.unsqueeze(0) for n, v in small.items()}
 
 
 def build_measurement(
@@ -45,29 +40,42 @@ def build_measurement(
     that depends on their parameters is NaN, and none of their answers is right.
     """
     arrays = dict(missing_arrays(e, schemes))
-    shape = arrays["loss"].shape
-    is_left = np.zeros(shape, dtype=bool)
-    if parts:
-        tables, first = [part.table() for part in parts], 0
-        table = np.full((*shape, len(tables[0])), math.nan)  # (S, R, numbers)
-        for part, some in zip(parts, tables, strict=True):
-            networks = part.networks.numpy()
-            table.reshape(-1, len(some))[networks] = some.T
-            is_left.reshape(-1)[networks] = True
-        for name, values in parts[0].small.items():
-            # Copies, since a view would keep the whole table once the profiles are dropped.
-            if values.dim() > 1:
-                arrays[name] = table[..., first : first + len(values)].copy()
-                first += len(values)
-            else:
-                arrays[name] = table[..., first].copy()
-                first += 1
-        for name in parts[0].quantities.keys() & SNAPSHOTS:
-            arrays[name] = whole_snapshot(e, name, arrays[name], parts)
-    if e.dataset_row.classes and not is_left.all():
+    arrays |= whole_arrays(arrays, parts)
+    for name in parts[0].quantities.keys() & SNAPSHOTS if parts else ():
+        arrays[name] = whole_snapshot(e, name, arrays[name], parts)
+    if e.dataset_row.classes and has_any_ended(arrays, parts):
+        is_left = np.zeros_like(arrays["loss"], dtype=bool)
+        for part in parts:
+            is_left.reshape(-1)[part.networks.numpy()] = True
         for name in ["accuracy"] + ["test_accuracy"] * (step in sampled_steps(e.steps)):
             arrays[name] = np.where(is_left, arrays[name], 0.0)
     return Measurement(step, **arrays)
+
+
+def has_any_ended(arrays: Mapping[str, np.ndarray], parts: Sequence[Found]) -> bool:
+    return sum(part.networks.shape[0] for part in parts) < arrays["loss"].size
+
+
+def whole_arrays(
+    missing: Mapping[str, np.ndarray], parts: Sequence[Found]
+) -> dict[str, np.ndarray]:
+    """Return the small quantities `(S, R)` or `(S, R, layers)`, from one transfer a part."""
+    if not parts:
+        return {}
+    tables = [part.small() for part in parts]
+    last = [*accumulate(values.shape[0] for values in tables[0].values())]
+    whole = np.empty((*missing["loss"].shape, last[-1]))
+    if has_any_ended(missing, parts):
+        whole.fill(math.nan)
+    of_network = whole.reshape(-1, last[-1])  # a view, (N, numbers)
+    for part, table in zip(parts, tables, strict=True):
+        of_network[part.networks.numpy()] = torch.cat([*table.values()]).double().cpu().numpy().T
+    # Copies, since a view would keep all numbers once the profiles are dropped.
+    places = zip(tables[0], pairwise([0, *last]), strict=True)
+    return {
+        name: np.copy(whole[..., first:end] if missing[name].ndim > 2 else whole[..., first])
+        for name, (first, end) in places
+    }
 
 
 def whole_snapshot(

@@ -91,7 +91,7 @@ class Stack(ForwardStack):
         depth = row = self.experiment.depth
         for vectors in stored.parameters[len(self.weights) :]:
             norms.add_stack(row, vectors, (2,))
-            row += len(vectors)
+            row += vectors.shape[0]
         of_all = norms.values()  # (layers, N)
         if self.experiment.number_format.scales_loss:
             of_all = of_all / scale

@@ -40,6 +40,7 @@ class Norms:
         self._count, self._squares_fit = rows, squares_fit
         self._table = torch.empty(0)  # of the plain norms, (rows, N); made for the first layer
         self._rows: list[Tensor] = []  # of the table, (N,)
+        self._stacks: dict[int, Tensor] = {}  # of rows, (k, N), by the first one
         self.begin()
 
     def begin(self, keeps: bool = True, looks: bool = True) -> Self:
@@ -64,11 +65,16 @@ class Norms:
             self._keep_or_settle(row, [layer])
 
     def add_stack(self, row: int, stack: Tensor, axes: tuple[int, ...] = (2, 3)) -> None:
-        """Take the norms of `(k, N, ...)` over these axes, for k rows from this one on."""
+        """Take the norms of `(k, N, ...)` over these axes, for k rows from this one on.
+
+        Of all stacks that begin there, k is the same.
+        """
         stack = at_least_float32(stack)
-        if not self._rows:
-            self._make_table(stack, stack.shape[1])
-        vector_norm(stack, dim=axes, out=self._table[row : row + len(stack)])
+        if row not in self._stacks:
+            if not self._rows:
+                self._make_table(stack, stack.shape[1])
+            self._stacks[row] = self._table[row : row + len(stack)]
+        vector_norm(stack, dim=axes, out=self._stacks[row])
         if self.settles:
             self._keep_or_settle(row, stack)
 

@@ -61,7 +61,7 @@ class StoredSteps:
 
     def _add_weights(self, layers: Tensor) -> None:
         self._weights.add_stack(self._row, layers)
-        self._row += len(layers)
+        self._row += layers.shape[0]
 
     def _copy(self, index: int, layers: Tensor) -> Tensor:
         """Return what the layers are before the step; the layers themselves if nobody asks."""
