@@ -67,7 +67,8 @@ class ForwardStack(Parameters):
 
         That is W h + b, and at the end of a branch what the shortcut brings plus scale x (W h + b).
         """
-        z = self.round_to_format(self.tiny.baddbmm("z", index)(biases, h, transposed))
+        product = self.tiny.bmm("z", index)(h, transposed)
+        z = self.round_to_format(product.add_(biases))  # baddbmm would copy the biases first
         if index not in self.experiment.shortcuts:
             return z
         if self.scales:

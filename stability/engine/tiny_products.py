@@ -49,15 +49,9 @@ class TinyProducts:
 
     def bmm(self, name: str, index: int) -> Multiply:
         """Return what takes these products of layer `index` as `torch.bmm` does."""
-        return self._in_runs(torch.bmm, name, index) if self._runs else torch.bmm
-
-    def baddbmm(self, name: str, index: int) -> Multiply:
-        """Return what takes these products of layer `index` as `torch.baddbmm` does."""
-        return self._in_runs(torch.baddbmm, name, index) if self._runs else torch.baddbmm
-
-    def _in_runs(self, plain: Multiply, name: str, index: int) -> Multiply:
-        found = self._runs[name][index - 1] if name in self._runs else None
-        return partial(in_runs, plain, found) if found else plain
+        if name not in self._runs or not (found := self._runs[name][index - 1]):
+            return torch.bmm
+        return partial(bmm_in_runs, found)
 
 
 NONE_TINY = TinyProducts()
@@ -75,15 +69,13 @@ def runs(is_tiny: list[bool]) -> Runs:
     return found
 
 
-def in_runs(plain: Multiply, found: Runs, *operands: Tensor, out: Tensor | None = None) -> Tensor:
-    """Return the product `(N, rows, columns)`, tiny ones taken in float64."""
-    *_, left, right = operands
+def bmm_in_runs(found: Runs, left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return the products `(N, rows, columns)`, tiny ones taken in float64."""
     if out is None:
         out = left.new_empty(len(left), left.shape[1], right.shape[2])
-    for networks, tiny in found:
-        own = [operand[networks] for operand in operands]
-        if tiny:
-            out[networks] = plain(*(operand.double() for operand in own))
+    for networks, is_tiny in found:
+        if is_tiny:
+            out[networks] = torch.bmm(left[networks].double(), right[networks].double())
         else:
-            plain(*own, out=out[networks])
+            torch.bmm(left[networks], right[networks], out=out[networks])
     return out

@@ -26,7 +26,6 @@ def test_tiny_products_are_rounded_once_and_others_not_touched(size):
     for found in (
         tiny.bmm("z", 1)(left, right),
         tiny.bmm("z", 1)(left, right, out=torch.empty(3, 8, 8)),
-        tiny.baddbmm("z", 1)(torch.zeros(3, 1, 8), left, right),
     ):
         assert torch.equal(found[1], exact[1].float())
         assert torch.equal(found[[0, 2]], torch.bmm(left, right)[[0, 2]])
