@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 import torch
@@ -46,7 +46,8 @@ class Activation(Entry):
     piecewise linear phi, each with the jump of phi'; None for any other phi. `suited_scheme` is the
     scheme made for phi, empty where none helps. Where phi is not monotone, phi' is negative
     somewhere. `overwrite` is phi in place, if the way back needs h alone: it is given h as u, too.
-    `pytorch` is phi as a program in PyTorch makes it.
+    `dphi_in_place` is dphi in the memory of h, which it loses. `pytorch` is phi as a program in
+    PyTorch makes it.
 
     Where phi depends on a setting of an experiment, `setting` names it and `with_value` returns the
     row for another value of it. `frequency` is a factor on u within phi, and `closed_moments` has
@@ -57,6 +58,7 @@ class Activation(Entry):
     dphi: Callable[[Tensor, Tensor], Tensor]
     backward: ThroughPhi = multiply_by_slope
     overwrite: Callable[[Tensor], Tensor] | None = None
+    dphi_in_place: Callable[[Tensor, Tensor], Tensor] | None = None
     max_slope: float = 1.0
     is_monotone: bool = True
     slope_is_0_or_1: bool = False
@@ -69,6 +71,12 @@ class Activation(Entry):
     with_value: Callable[[float], "Activation"] | None = None
     frequency: float = 1.0
     closed_moments: SineMoments | None = None
+
+    @cached_property
+    def quick(self) -> "Activation":
+        """The row with a way back that loses h, and makes NaN of an infinite gradient."""
+        backward = multiply_by_slope if self.slope_is_0_or_1 else self.backward
+        return replace(self, dphi=self.dphi_in_place or self.dphi, backward=backward)
 
 
 LEAKY_SLOPE = 0.01  # where nobody says another, as in torch
@@ -124,19 +132,23 @@ ACTIVATIONS = catalogue(
         summary="Squeezes into (0, 1). Its slope is at most 1/4, so every layer cuts the gradient.",
         phi=torch.sigmoid, overwrite=torch.sigmoid_,
         dphi=lambda u, h: torch.addcmul(h, h, h, value=-1),
+        dphi_in_place=lambda u, h: h.addcmul_(h, h, value=-1),
         suited_scheme="", max_slope=0.25, pytorch="nn.Sigmoid()",
     ),
     Activation(
         key="tanh", label="Tanh", source="LeCun et al. 1998", formula=r"\phi(u) = \tanh u",
         summary="Squeezes into (-1, 1), slope 1 at zero: a linear unit for small signals, flat for "
         "large ones.", phi=torch.tanh, overwrite=torch.tanh_,
-        dphi=lambda u, h: torch.addcmul(h.new_ones(()), h, h, value=-1), pytorch="nn.Tanh()",
+        dphi=lambda u, h: torch.addcmul(h.new_ones(()), h, h, value=-1),
+        dphi_in_place=lambda u, h: torch.addcmul(h.new_ones(()), h, h, value=-1, out=h),
+        pytorch="nn.Tanh()",
     ),
     Activation(
         key="hardtanh", label="Hard tanh", source="Collobert 2004",
         formula=r"\phi(u) = \min(\max(u, -1), 1)",
         summary="Tanh with corners: slope exactly 1 inside (-1, 1) and exactly 0 outside.",
         phi=F.hardtanh, overwrite=F.hardtanh_, dphi=lambda u, h: (h.abs() < 1).to(h.dtype),
+        dphi_in_place=lambda u, h: torch.lt(h.abs_(), 1, out=h),
         backward=lambda g, u, h, slope: hardtanh_backward(g, h, -1, 1, grad_input=g),
         slope_is_0_or_1=True, saturated_by_design=math.erfc(math.sqrt(0.5)),
         corners=((-1.0, 1.0), (1.0, -1.0)), pytorch="nn.Hardtanh()",
@@ -159,6 +171,7 @@ ACTIVATIONS = catalogue(
         summary="Passes what is positive, cuts the rest: half of the signal's second moment is "
         "gone at each layer.",
         phi=torch.relu, overwrite=torch.relu_, dphi=lambda u, h: torch.sign(h),
+        dphi_in_place=lambda u, h: h.sign_(),
         backward=lambda g, u, h, slope: threshold_backward(g, h, 0, grad_input=g),
         slope_is_0_or_1=True, suited_scheme="he_normal", saturated_by_design=0.5,
         corners=((0.0, 1.0),), pytorch="nn.ReLU()",

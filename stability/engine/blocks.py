@@ -110,8 +110,8 @@ class Block:
         watch = self.watch.begin(keep, not trusts, step in self.steps_of_units)
         passed = stack.forward(x, step, masks=masks, watch=watch, overwrite=not keep)
         losses = stack.losses(passed.output, y)
-        finite = not watch.norms.settles  # or else the pass is made again
-        backward = stack.backward(passed, losses, self.scale, watch, keep, self.gradients, finite)
+        quick = not watch.norms.settles  # if a gradient is infinite, the pass is made again
+        backward = stack.backward(passed, losses, self.scale, watch, keep, self.gradients, quick)
         of_layers = watch.quantities(self.scale)
         self.trusts = not watch.norms.any_doubtful
         if trusts and not (self.trusts or keep):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stability.catalogues.activations import ThroughPhi, multiply_by_slope
+from stability.catalogues.activations import Activation
 from stability.engine.forward_stack import ForwardStack
 from stability.engine.losses import Losses, losses_with_gradients
 from stability.engine.parameters import per_network
@@ -40,21 +40,21 @@ class Stack(ForwardStack):
         watch: Watch = NOBODY,
         keep: bool = True,
         stored: "Stack | None" = None,
-        finite: bool = False,
+        quick: bool = False,
     ) -> BackwardPass:
         """Return the gradients of the losses, each multiplied by its `scale` `(N,)` on the way.
 
         With delta = dL/dz of a layer, dL/dW = delta^T input and dL/db = the sum of delta over the
         batch. The layer below receives delta W, and its activation multiplies that by phi'(u).
         `stored_z` of the result is empty unless `keep`. The gradients are written into `stored`.
-        `finite` is quicker where no gradient is infinite; of such a one it makes NaN.
+        A `quick` pass loses h of `passed`, and makes NaN of an infinite gradient.
         """
         e, stored = self.experiment, stored or self.mapped(torch.empty_like).keep_views()
         deltas, norms = [], stored.norms()
         around: dict[int, Tensor] = {}  # gradients that pass around a branch, by where it starts
         # Slopes of 0 and 1 leave numbers of the format.
         exact = e.phi.slope_is_0_or_1 and not e.residual and not self.gains
-        through_phi = multiply_by_slope if finite and e.phi.slope_is_0_or_1 else e.phi.backward
+        phi = e.phi.quick if quick else e.phi
         delta = self.round_to_format(losses.by_output(scale))  # (N, batch, outputs)
         delta = self.round_to_format(e.output_row.backward(delta, passed.output))
         for index in range(e.depth, 0, -1):
@@ -68,7 +68,7 @@ class Stack(ForwardStack):
             if index > 1:
                 by_h = self.tiny.bmm("delta", index - 1)(delta, passed.weights[index - 1])
                 by_z = self._backward_through_hidden(
-                    index - 1, by_h, around.pop(index - 1, None), passed, stored, watch, through_phi
+                    index - 1, by_h, around.pop(index - 1, None), passed, stored, watch, phi
                 )
                 delta = by_z if exact else self.round_to_format(by_z)
         return self._unscale(stored, norms, deltas[::-1], scale)
@@ -121,7 +121,7 @@ class Stack(ForwardStack):
         passed: ForwardPass,
         gradients: "Stack",
         watch: Watch,
-        through_phi: ThroughPhi,
+        phi: Activation,
     ) -> Tensor:
         """Return the gradient by z of hidden layer `index`, `(N, batch, width)` as all of these.
 
@@ -132,12 +132,12 @@ class Stack(ForwardStack):
         position = self.experiment.norm_position_row
         if passed.masks:
             by_h = self.round_to_format(by_h * passed.masks[place])
-        z, u, h, phi = passed.z[place], passed.u[place], passed.h[place], self.experiment.phi
+        z, u, h = passed.z[place], passed.u[place], passed.h[place]
         if position.follows_activation:
             by_h = self._backward_through_norm(place, by_h, h, passed, gradients)
             by_h = self.round_to_format(by_h)
         slope = phi.dphi(u, h)
-        gradient = through_phi(by_h, u, h, slope)
+        gradient = phi.backward(by_h, u, h, slope)
         watch.slopes(slope, None if u is z else u)
         if by_stream is not None and position.on_stream and u is not z:
             gradient, by_stream = self.round_to_format(gradient) + by_stream, None

@@ -85,6 +85,10 @@ def test_facts_of_a_row_are_those_of_its_slope(row):
     if row.overwrite:
         assert torch.equal(row.overwrite(FAR.clone()), h)
         assert torch.equal(row.dphi(h, h), slope)
+    if row.dphi_in_place:
+        memory = h.clone()
+        assert row.dphi_in_place(memory, memory) is memory
+        assert torch.equal(memory, slope)
 
 
 def test_a_leaky_relu_of_any_slope_is_one_activation_whose_gain_he_follows():
