@@ -23,7 +23,7 @@ from stability.engine.quantities import (
     spread_by_layer,
     to_schemes_and_replicates,
 )
-from stability.engine.scaled_norms import norms, stacks_of_one_shape
+from stability.engine.scaled_norms import Norms, norms, stacks_of_one_shape
 from stability.engine.training import batch_indices, draw_stack_and_data, measure
 from stability.records.experiment import Experiment
 
@@ -125,6 +125,24 @@ def test_the_signal_of_a_linear_network_grows_by_its_gain_at_every_layer():
     signal = next(measure(e)).signal[0, 0, :-1]
     assert np.abs(signal[1:] / signal[:-1] / 8 - 1).max() < 1e-5  # two layers of float32
     assert signal[-1] > 1e31
+
+
+def test_one_table_serves_many_passes_whenever_norms_are_settled():
+    """Layers from 1e-30 to 1e30 in every order of rows, against the norms in float64."""
+    table = Norms(5)
+    for scale in (1e-30, 1.0, 1e30):
+        layers = rows(5, 3, 8, 4)
+        layers[1] *= scale
+        expected = torch.linalg.vector_norm(layers.double(), dim=(2, 3))
+        for keeps, looks in ((True, False), (False, True), (False, False)):
+            table.begin(keeps, looks)
+            for row in (4, 0):
+                table.add(row, layers[row])
+            table.add_stack(1, layers[1:4])
+            found = table.values()
+            is_right = table.settles or scale == 1
+            assert table.any_doubtful == (scale != 1)
+            assert torch.allclose(found, expected, rtol=1e-6) == is_right
 
 
 def one_pass(u: torch.Tensor, activation: str = "relu") -> ForwardPass:
