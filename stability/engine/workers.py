@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
+import torch
+
 STEPS_BETWEEN_TRIALS = 50  # of what was slower
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,7 +34,8 @@ def available_cores() -> int:
 
 @cache
 def thread_pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(available_cores(), thread_name_prefix="block")
+    # On a thread of its own, MKL takes all cores for a product unless torch has said otherwise.
+    return ThreadPoolExecutor(available_cores(), "block", torch.set_num_threads, (1,))
 
 
 class Workers:
