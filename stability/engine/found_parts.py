@@ -70,10 +70,10 @@ def whole_arrays(
     of_network = whole.reshape(-1, last[-1])  # a view, (N, numbers)
     for part, table in zip(parts, tables, strict=True):
         of_network[part.networks.numpy()] = torch.cat([*table.values()]).double().cpu().numpy().T
-    # Copies, since a view would keep all numbers once the profiles are dropped.
+    # Of curves copies: views would keep all numbers once the profiles are dropped.
     places = zip(tables[0], pairwise([0, *last]), strict=True)
     return {
-        name: np.copy(whole[..., first:end] if missing[name].ndim > 2 else whole[..., first])
+        name: whole[..., first:end] if missing[name].ndim > 2 else whole[..., first].copy()
         for name, (first, end) in places
     }
 

@@ -65,7 +65,7 @@ def cross_entropies(output: Tensor, y: Tensor, rounded: Rounding) -> Losses:
         minus_one = output.new_full((1, 1, 1), -1).expand(right.shape)
         by_logits = exp_of_each(log_probabilities)
         by_logits = by_logits.scatter_add_(1, right, minus_one).mul_(of_each)
-        return by_logits.mT.contiguous()
+        return by_logits.mT
 
     gains = rounded(log_probabilities.gather(1, right))
     return Losses(-rounded(gains.mean(dim=(1, 2))), by_output, accuracies(logits, right))
