@@ -74,7 +74,10 @@ class Activation(Entry):
 
     @cached_property
     def quick(self) -> "Activation":
-        """The row with a way back that loses h, and makes NaN of an infinite gradient."""
+        """The row with a way back that may lose h.
+
+        Where an infinite gradient meets a slope of 0, it makes NaN.
+        """
         backward = multiply_by_slope if self.slope_is_0_or_1 else self.backward
         return replace(self, dphi=self.dphi_in_place or self.dphi, backward=backward)
 

@@ -58,7 +58,7 @@ class Block:
         self.states: list[dict[int, OptimizerState]] = [{} for _ in stack.parameters]
 
     def _take_tensors(self, stack: Stack) -> None:
-        """Make the tensors that stay from step to step, for these networks."""
+        """Take over these networks, and make the tensors that stay from step to step."""
         self.stack = stack.keep_views()
         self.gradients = stack.mapped(torch.empty_like).keep_views()
         self.watch, self.steps = LayerWatch(stack), StoredSteps(stack)

@@ -43,7 +43,7 @@ def build_measurement(
     arrays |= whole_arrays(arrays, parts)
     for name in parts[0].quantities.keys() & SNAPSHOTS if parts else ():
         arrays[name] = whole_snapshot(e, name, arrays[name], parts)
-    if e.dataset_row.classes and has_any_ended(arrays, parts):
+    if e.dataset_row.classes and any_ended(arrays, parts):
         is_left = np.zeros_like(arrays["loss"], dtype=bool)
         for part in parts:
             is_left.reshape(-1)[part.networks.numpy()] = True
@@ -52,7 +52,8 @@ def build_measurement(
     return Measurement(step, **arrays)
 
 
-def has_any_ended(arrays: Mapping[str, np.ndarray], parts: Sequence[Found]) -> bool:
+def any_ended(arrays: Mapping[str, np.ndarray], parts: Sequence[Found]) -> bool:
+    """Return True if some of the networks that these arrays are about are in no part."""
     return sum(part.networks.shape[0] for part in parts) < arrays["loss"].size
 
 
@@ -65,12 +66,12 @@ def whole_arrays(
     tables = [part.small() for part in parts]
     last = [*accumulate(values.shape[0] for values in tables[0].values())]
     whole = np.empty((*missing["loss"].shape, last[-1]))
-    if has_any_ended(missing, parts):
+    if any_ended(missing, parts):
         whole.fill(math.nan)
     of_network = whole.reshape(-1, last[-1])  # a view, (N, numbers)
     for part, table in zip(parts, tables, strict=True):
         of_network[part.networks.numpy()] = torch.cat([*table.values()]).double().cpu().numpy().T
-    # Of curves copies: views would keep all numbers once the profiles are dropped.
+    # Curves are copied: a view would keep the whole table once the profiles are dropped.
     places = zip(tables[0], pairwise([0, *last]), strict=True)
     return {
         name: whole[..., first:end] if missing[name].ndim > 2 else whole[..., first].copy()

@@ -47,7 +47,7 @@ class Stack(ForwardStack):
         With delta = dL/dz of a layer, dL/dW = delta^T input and dL/db = the sum of delta over the
         batch. The layer below receives delta W, and its activation multiplies that by phi'(u).
         `stored_z` of the result is empty unless `keep`. The gradients are written into `stored`.
-        A `quick` pass loses h of `passed`, and makes NaN of an infinite gradient.
+        A `quick` pass may lose h of `passed`, and makes NaN of infinity times a slope of 0.
         """
         e, stored = self.experiment, stored or self.mapped(torch.empty_like).keep_views()
         deltas, norms = [], stored.norms()
@@ -92,9 +92,7 @@ class Stack(ForwardStack):
         for vectors in stored.parameters[len(self.weights) :]:
             norms.add_stack(row, vectors, (2,))
             row += vectors.shape[0]
-        of_all = norms.values()  # (layers, N)
-        if self.experiment.number_format.scales_loss:
-            of_all = of_all / scale
+        of_all = norms.values(scale)  # (layers, N)
         of_weights = of_all[:depth]
         norm = norms_of_any_size(of_all.T.contiguous())  # summed alike for any N
         parameters = stored.parameters

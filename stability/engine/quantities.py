@@ -28,7 +28,7 @@ HISTOGRAM_REACH, HISTOGRAM_BINS = 8, 64
 class LayerWatch(Watch):
     """Measures each layer of a pass while its tensors lie in the cache.
 
-    Its own tensors stay for the next pass, from which `begin` parts the last one.
+    All passes share its tensors; `begin` starts a new one.
     """
 
     def __init__(self, stack: Parameters) -> None:
@@ -37,7 +37,7 @@ class LayerWatch(Watch):
         widths = [(len([*equal]), width) for width, equal in groupby(e.hidden_widths)]
         self._units = [UnitCounts(stack, k, width) for k, width in widths]
         self._slopes = [*chain.from_iterable(units.slopes for units in self._units)]  # (N, width)
-        self._steep = [*chain.from_iterable(units.steep for units in self._units)]  # (N, width)
+        self._flat = [*chain.from_iterable(units.flat for units in self._units)]  # (N, width)
         numbers = torch.tensor([[e.batch * layer.fan_out] for layer in e.layers])
         roots = numbers.to(stack.device, torch.float64).sqrt()
         self._divisors = torch.cat([roots, roots / e.batch])  # of the norms, (2 L, 1)
@@ -67,14 +67,17 @@ class LayerWatch(Watch):
         size = slope if phi.is_monotone else slope.abs_()
         torch.sum(size, 1, out=self._slopes[place])
         if not phi.slope_is_0_or_1:
-            is_steep = torch.ge(size, SATURATION_SLOPE * phi.max_slope, out=size)  # as 0 and 1
-            torch.sum(is_steep, 1, out=self._steep[place])
+            is_flat = torch.lt(size, SATURATION_SLOPE * phi.max_slope, out=size)  # as 0 and 1
+            torch.sum(is_flat, 1, out=self._flat[place])
         if u is not None and self.norms.settles:  # else NaN shows in the norm of the next z
             self._nan.append(u.amax(dim=(1, 2)).isnan())
         self._next_slope -= 1
 
     def quantities(self, scale: Tensor) -> dict[str, Tensor]:
-        """Return the profiles `(L, N)` or `(L-1, N)` of all layers."""
+        """Return the profiles `(L, N)` or `(L-1, N)` of all layers.
+
+        `scale` `(N,)`, by which gradients were multiplied, is 1 unless the format scales the loss.
+        """
         e = self._experiment
         signal, gradient = torch.split(self.norms.values(self._divisors), e.depth)
         if e.number_format.scales_loss:
@@ -100,23 +103,27 @@ class UnitCounts:
         e, count = stack.experiment, len(stack.networks)
         zeros = partial(torch.zeros, dtype=e.number_format.compute_dtype, device=stack.device)
         self.slopes = zeros(k, count, width)  # summed over the batch
-        # The number of slopes that are not near 0.
-        self.steep = self.slopes if e.phi.slope_is_0_or_1 else torch.zeros_like(self.slopes)
-        self._sums = zeros(2, k, count)  # of steep slopes, and of units with any slope but 0
-        self._of_steep, self._of_alive = self._sums
+        # The number of slopes near 0; where all are 0 or 1, their sum is that of the others.
+        self.flat = self.slopes if e.phi.slope_is_0_or_1 else torch.zeros_like(self.slopes)
+        self._sums = zeros(2, k, count)  # of these, and of units with any slope but 0
+        self._of_flat, self._of_alive = self._sums
         most = torch.tensor([e.batch * width, width], dtype=torch.float64, device=stack.device)
         self._most = most.view(2, 1, 1)  # of these sums
+        self._start = self._most.clone()  # less a sum, the number to be told
+        if self.flat is not self.slopes:
+            self._start[0] = 0
 
     def shares(self) -> Tensor:
-        """Return the shares of slopes near 0, and of units without another slope, `(2, k, N)`.
+        """Return the share of slopes near 0, and that of units whose slopes are all exactly 0.
 
-        In float64, exact but for a division, as sums of counts are. The slopes are lost.
+        Both are float64, `(2, k, N)`. Sums of counts are exact, so only the division rounds. The
+        slopes are overwritten.
         """
-        torch.sum(self.steep, 2, out=self._of_steep)
+        torch.sum(self.flat, 2, out=self._of_flat)
         # As 0 and 1: what is boolean takes several times as long.
         is_alive = torch.ne(self.slopes, 0, out=self.slopes)
         torch.sum(is_alive, 2, out=self._of_alive)
-        return (self._most - self._sums) / self._most
+        return (self._start - self._sums).abs_() / self._most
 
 
 def sampled_profiles(passed: ForwardPass) -> dict[str, Tensor]:

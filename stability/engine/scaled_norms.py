@@ -26,7 +26,7 @@ def norms(stack: Tensor) -> Tensor:
 class Norms:
     """The norms of layers, each taken while it lies in the cache, a row of a table for each.
 
-    The table stays for the next pass, from which `begin` parts the last one.
+    All passes share the table; `begin` starts a new one.
 
     Squares leave the range long before the numbers do. So norms near the ends of the range are
     computed again from the same numbers, all in one go at the end; or at once, with `keeps` False,
@@ -92,10 +92,10 @@ class Norms:
             self._settled[row] = settle(plain, [*layers])
 
     def values(self, divisors: Tensor | None = None) -> Tensor:
-        """Return the norms of all rows, which have been added, float64 `(rows, N)`; once.
+        """Return the norms of all rows, float64 `(rows, N)`; every row must have been added.
 
-        Divided by `divisors`, if given, float64 `(rows, 1)`. From then on no layer is held in
-        memory.
+        They are divided by `divisors`, float64 `(rows, 1)` or `(N,)`, if given. Call it once a
+        pass: it lets go of the layers.
         """
         kept, self._kept = self._kept, {}
         found = self._table
@@ -104,12 +104,12 @@ class Norms:
             if self.keeps:
                 found = settle(found, [*chain.from_iterable(kept[row] for row in sorted(kept))])
         elif self._settled:
-            found = found.double().clone()
+            found = found.to(torch.float64, copy=True)
             for row, right in self._settled.items():
                 found[row : row + len(right)] = right
         if divisors is not None:
             return found / divisors
-        return found.clone() if found.dtype == torch.float64 else found.double()
+        return found.to(torch.float64, copy=found is self._table)
 
     def _is_any_doubtful(self, plain: Tensor) -> bool:
         return is_any_doubtful(plain, 0.0 if self._squares_fit else smallest_plain(plain.dtype))

@@ -31,7 +31,11 @@ class StoredSteps:
         self.begin()
 
     def begin(self, keeps: bool = True, counts_lost: bool = False) -> Self:
-        """Forget the last step; the memory of the next need not stay, unless one `keeps` it."""
+        """Forget the last step.
+
+        With `keeps`, the steps that follow stay in memory until `update_norms`; else their norms
+        are settled at once.
+        """
         self._updates.begin(keeps)
         self._weights.begin()
         self._counts_lost = counts_lost

@@ -34,7 +34,8 @@ def available_cores() -> int:
 
 @cache
 def thread_pool() -> ThreadPoolExecutor:
-    # On a thread of its own, MKL takes all cores for a product unless torch has said otherwise.
+    # On a thread of its own, MKL takes all cores for a product unless torch has said otherwise. One
+    # is then the default of all threads that begin later, too.
     return ThreadPoolExecutor(available_cores(), "block", torch.set_num_threads, (1,))
 
 

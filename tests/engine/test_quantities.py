@@ -171,9 +171,12 @@ def saturated_and_dead(e: Experiment, passed: ForwardPass) -> dict[str, torch.Te
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0, 40.0])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0, 40.0, math.inf])
 def test_saturated_and_dead_units_are_counted_as_by_hand(activation, scale):
-    u = rows(2, 3, 8, 16, dtype=torch.float64) * scale
+    """The slope at an infinite u is NaN for some activations, and then not near 0."""
+    u = rows(2, 3, 8, 16, dtype=torch.float64) * (5 if scale == math.inf else scale)
+    if scale == math.inf:
+        u[:, :2, ::2, 6], u[:, 1:, 1::3, 7] = math.inf, -math.inf
     u[:, :, :, :5] = (
         -u[:, :, :, :5].abs() * 40
     )  # rectifiers: some units that are off on the whole batch
@@ -426,6 +429,13 @@ def test_losses_and_accuracy_are_means_over_the_batch():
             squares.mean().item(), rel=1e-6
         )
     assert losses_with_gradients(output, values).accuracy.isnan().all()
+
+
+def test_of_equal_outputs_the_first_counts_whatever_the_networks_beside_them():
+    """Such as one of NaN, which has no largest output at all."""
+    output, y = torch.zeros(2, 4, 2), torch.tensor([0, 1, 1, 0])
+    output[1] = math.nan
+    assert losses_with_gradients(output, y).accuracy.tolist() == [0.5, 0.0]
 
 
 def test_an_output_with_nan_in_it_is_never_right():
