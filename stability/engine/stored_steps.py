@@ -111,7 +111,12 @@ def lost_share(before: Tensor, after: Tensor, step: Tensor) -> Tensor:
     0 where the whole step is 0. An entry of NaN is not lost: it turns what it moves into
     NaN. NaN where there was NaN among the entries before.
     """
-    is_step = step != 0
-    lost = (is_step & (after == before)).sum(dim=(-2, -1))
-    nan_or_0 = torch.where(before.isnan().any(dim=-1).any(dim=-1), math.nan, 0.0)
-    return lost.double() / is_step.sum(dim=(-2, -1)).clamp(min=1) + nan_or_0
+    # Counts of 0 and 1, exact up to 2^24: what is boolean takes several times as long.
+    dtype, axes = at_least_float32(step[:0]).dtype, (-2, -1)
+    is_step = torch.ne(step, 0, out=torch.empty_like(step, dtype=dtype))
+    steps = is_step.sum(dim=axes).double()
+    stays = torch.eq(after, before, out=torch.empty_like(is_step))
+    lost = is_step.mul_(stays).sum(dim=axes).double()
+    is_nan = torch.ne(before, before, out=stays)
+    nan_or_0 = torch.where(is_nan.sum(dim=axes) > 0, math.nan, 0.0)
+    return lost / steps.clamp(min=1) + nan_or_0
