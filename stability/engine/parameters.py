@@ -63,7 +63,7 @@ class Parameters:
             weights, biases = zip(*drawn, strict=True)
             self.weights.append(self._leaf(torch.stack(weights)))
             self.biases.append(self._leaf(torch.stack(biases)))
-        widths = [(len([*equal]), width) for width, equal in groupby(experiment.hidden_widths)]
+        widths = layers_by_width(experiment)
         ones = [torch.ones(count, len(self.networks), width) for count, width in widths]
         self.gains = [self._leaf(one) for one in ones if norm.has_gain]  # (layers, N, width)
         self.shifts = [self._leaf(torch.zeros_like(one)) for one in ones if norm.has_shift]
@@ -267,6 +267,11 @@ def groups_of_layers(layers: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
     )
     for _, group in groupby(layers, shape):
         yield [*group]
+
+
+def layers_by_width(e: Experiment) -> list[tuple[int, int]]:
+    """Return how many neighbouring hidden layers have one width, and that width, in their order."""
+    return [(len([*equal]), width) for width, equal in groupby(e.hidden_widths)]
 
 
 def vector_of_layer(stacks: Sequence[Tensor], index: int) -> Tensor:

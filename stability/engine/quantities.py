@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from itertools import chain, groupby
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stability.catalogues.number_formats import at_least_float32
-from stability.engine.parameters import Parameters
+from stability.engine.parameters import Parameters, layers_by_width
 from stability.engine.passes import BackwardPass, ForwardPass, Watch
 from stability.engine.rounding_shares import shares_by_outcome
 from stability.engine.scaled_norms import Norms, norms, stacks_of_one_shape
@@ -34,8 +34,7 @@ class LayerWatch(Watch):
     def __init__(self, stack: Parameters) -> None:
         self._experiment = e = stack.experiment
         self.norms = Norms(2 * e.depth, e.number_format.squares_fit)  # of z, then of delta
-        widths = [(len([*equal]), width) for width, equal in groupby(e.hidden_widths)]
-        self._units = [UnitCounts(stack, k, width) for k, width in widths]
+        self._units = [UnitCounts(stack, k, width) for k, width in layers_by_width(e)]
         self._slopes = [*chain.from_iterable(units.slopes for units in self._units)]  # (N, width)
         self._flat = [*chain.from_iterable(units.flat for units in self._units)]  # (N, width)
         numbers = torch.tensor([[e.batch * layer.fan_out] for layer in e.layers])
@@ -109,7 +108,7 @@ class UnitCounts:
         self._of_flat, self._of_alive = self._sums
         most = torch.tensor([e.batch * width, width], dtype=torch.float64, device=stack.device)
         self._most = most.view(2, 1, 1)  # of these sums
-        self._start = self._most.clone()  # less a sum, the number to be told
+        self._start = self._most.clone()  # the sums are taken off it
         if self.flat is not self.slopes:
             self._start[0] = 0
 
